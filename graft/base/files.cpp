@@ -1,0 +1,177 @@
+#include "graft/base/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "graft/base/error.h"
+
+namespace graft {
+namespace {
+
+std::string reason() { return std::strerror(errno); }
+
+fs::path hidden_sibling(const fs::path& path) {
+  return path.parent_path() /
+         fmt::format(".{}.{}.partial", path.filename().string(), static_cast<long>(::getpid()));
+}
+
+void sync_folder(const fs::path& folder) {
+  int descriptor =
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;  // a file system without folder handles: the rename stands anyway
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+// "out/" and "out" are the same target.
+fs::path without_trailing_slash(fs::path path) {
+  path = path.lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const fs::path& path) : path_(path) {
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot open {}: {}", path.string(), reason());
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+    ::close(descriptor);
+    fail("cannot read {}: not a regular file", path.string());
+  }
+  size_ = static_cast<size_t>(status.st_size);
+  if (size_ > 0) {
+    void* map = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (map == MAP_FAILED) {
+      std::string why = reason();
+      ::close(descriptor);
+      fail("cannot map {} ({} bytes): {}", path.string(), size_, why);
+    }
+    data_ = static_cast<std::byte*>(map);
+  }
+  ::close(descriptor);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+std::string read_text(const fs::path& path, size_t limit) {
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot open {}: {}", path.string(), reason());
+  std::string text;
+  char buffer[1 << 16];
+  ssize_t got = 0;
+  while ((got = ::read(descriptor, buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<size_t>(got));
+    if (text.size() > limit) break;
+  }
+  std::string why = reason();
+  ::close(descriptor);
+  if (got < 0) fail("cannot read {}: {}", path.string(), why);
+  if (text.size() > limit) {
+    fail("{} is larger than {} bytes, the most that is read of such a file", path.string(), limit);
+  }
+  return text;
+}
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(hidden_sibling(path_)) {
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("cannot write {}: {}", path_.string(), reason());
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(const void* data, size_t size) {
+  const char* bytes = static_cast<const char*>(data);
+  written_ += size;
+  while (size > 0) {
+    ssize_t count = ::write(descriptor_, bytes, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0)
+      fail("cannot write {}: {}; the earlier file is as it was", path_.string(), reason());
+    bytes += count;
+    size -= static_cast<size_t>(count);
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail("cannot write {}: {}; the earlier file is as it was", path_.string(), reason());
+  }
+  ::close(descriptor_);
+  descriptor_ = -1;
+  sync_folder(path_.parent_path());
+}
+
+void write_text(const fs::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+void copy_file_into(const fs::path& file, const fs::path& folder) {
+  write_text(folder / file.filename(), MappedFile(file).text());
+}
+
+bool lies_within(const fs::path& inner, const fs::path& outer) {
+  std::error_code ignored;
+  fs::path low = fs::weakly_canonical(inner, ignored);
+  fs::path high = without_trailing_slash(fs::weakly_canonical(outer / ".", ignored));
+  fs::path relative = low.lexically_relative(high);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+AtomicFolder::AtomicFolder(fs::path target, const std::function<bool(const fs::path&)>& replaceable)
+    : target_(without_trailing_slash(std::move(target))), temporary_(hidden_sibling(target_)) {
+  if (fs::exists(target_) && !(fs::is_directory(target_) && fs::is_empty(target_)) &&
+      !replaceable(target_)) {
+    fail_usage("{} exists and is not a model folder: name another, or give --force to replace it",
+               target_.string());
+  }
+  std::error_code error;
+  if (target_.has_parent_path()) fs::create_directories(target_.parent_path(), error);
+  fs::remove_all(temporary_, error);
+  if (!fs::create_directory(temporary_, error)) {
+    fail("cannot create {}: {}", target_.string(), error.message());
+  }
+}
+
+AtomicFolder::~AtomicFolder() {
+  std::error_code ignored;
+  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
+}
+
+void AtomicFolder::commit() {
+  // A folder cannot be renamed over a full one: the old one steps aside first, and comes back if
+  // the second rename fails.
+  fs::path old = temporary_;
+  old += ".old";
+  std::error_code error;
+  bool had_old = fs::exists(target_);
+  if (had_old) fs::rename(target_, old, error);
+  if (!error) {
+    fs::rename(temporary_, target_, error);
+    if (error && had_old) {
+      std::error_code ignored;
+      fs::rename(old, target_, ignored);
+    }
+  }
+  if (error) fail("cannot replace {}: {}", target_.string(), error.message());
+  sync_folder(target_.parent_path());
+  temporary_.clear();
+  std::error_code ignored;
+  if (had_old) fs::remove_all(old, ignored);
+}
+
+}  // namespace graft

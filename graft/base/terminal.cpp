@@ -1,0 +1,70 @@
+#include "graft/base/terminal.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace graft {
+namespace {
+
+bool can_redraw(int descriptor) {
+  const char* kind = std::getenv("TERM");
+  return ::isatty(descriptor) != 0 && (kind == nullptr || std::string_view(kind) != "dumb");
+}
+
+}  // namespace
+
+bool stderr_is_terminal() {
+  static const bool is = can_redraw(STDERR_FILENO);
+  return is;
+}
+
+bool stdout_is_terminal() {
+  static const bool is = can_redraw(STDOUT_FILENO);
+  return is;
+}
+
+int terminal_width() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+void LiveLine::show(const std::string& text) {
+  if (!stderr_is_terminal()) return;
+  // The last column stays free: writing to it makes some terminals wrap.
+  size_t most = static_cast<size_t>(std::max(terminal_width() - 1, 1));
+  fmt::print(stderr, "\r\x1b[K{}", std::string_view(text).substr(0, most));
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+void LiveLine::clear() {
+  if (!shown_) return;
+  fmt::print(stderr, "\r\x1b[K");
+  std::fflush(stderr);
+  shown_ = false;
+}
+
+std::string progress_bar(double share, int width) {
+  int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * width);
+  std::string bar(static_cast<size_t>(full), '=');
+  if (full < width) bar += '>';
+  bar.resize(static_cast<size_t>(width), ' ');
+  return "[" + bar + "]";
+}
+
+std::string duration_text(double seconds) {
+  auto whole = static_cast<int64_t>(std::ceil(std::max(seconds, 0.0)));
+  if (whole < 60) return fmt::format("{}s", whole);
+  if (whole < 3600) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
+  return fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
+}
+
+}  // namespace graft

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+
+namespace graft {
+
+/// True if standard error (or output) is a terminal that can redraw a line.
+bool stderr_is_terminal();
+bool stdout_is_terminal();
+
+/// Columns of the terminal behind standard error; 80 where that is not known.
+int terminal_width();
+
+/// One line at the bottom of a terminal that is drawn over in place. Nothing is drawn where
+/// standard error is no terminal.
+class LiveLine {
+ public:
+  ~LiveLine() { clear(); }
+  /// Replaces the line, cut to the terminal's width. ASCII and box characters of one column only.
+  void show(const std::string& text);
+  /// Removes it, so that other output can be written.
+  void clear();
+
+ private:
+  bool shown_ = false;
+};
+
+/// "[=====>    ]" with `width` cells between the brackets, for a share between 0 and 1.
+std::string progress_bar(double share, int width);
+
+/// "59s", "12m03s", "3h07m".
+std::string duration_text(double seconds);
+
+}  // namespace graft

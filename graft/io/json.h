@@ -1,0 +1,38 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "graft/base/files.h"
+
+namespace graft {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+/// Bounds for JSON that comes from others.
+struct JsonLimits {
+  int depth = 64;                  // nested objects and arrays
+  bool refuse_duplicates = false;  // otherwise the last of two equal keys stands, as in Python
+};
+
+/// Parses a whole JSON text; `what` names it in errors. Throws Error with the byte offset for what
+/// is not JSON, not UTF-8, or nested too deep.
+json parse_json(std::string_view text, const std::string& what, const JsonLimits& limits = {});
+
+/// The same, keeping the order of keys.
+ordered_json parse_ordered_json(std::string_view text, const std::string& what,
+                                const JsonLimits& limits = {});
+
+/// Reads and parses a file that holds an object. Throws Error naming the file.
+json read_json_object(const fs::path& path);
+ordered_json read_ordered_json_object(const fs::path& path);
+
+/// A name from a file, for a message: in quotes, without control characters, and cut when long.
+std::string in_quotes(std::string_view text);
+
+/// As Python's `json.dump(..., indent=4)` writes it: four spaces, ASCII only.
+std::string python_json(const ordered_json& value);
+
+}  // namespace graft

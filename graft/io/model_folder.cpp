@@ -1,0 +1,129 @@
+#include "graft/io/model_folder.h"
+
+#include <algorithm>
+#include <string_view>
+#include <system_error>
+
+#include "graft/base/error.h"
+
+namespace graft {
+namespace {
+
+constexpr const char* kSingle = "model.safetensors";
+constexpr const char* kIndex = "model.safetensors.index.json";
+
+bool is_rotary_frequency(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
+
+// "owner/name" of letters, digits, '-', '_' and '.', as a Hub repository is named.
+bool looks_like_repository(std::string_view text) {
+  size_t slash = text.find('/');
+  if (slash == 0 || slash == std::string_view::npos || slash + 1 == text.size()) return false;
+  if (text.front() == '.' || text.find('/', slash + 1) != std::string_view::npos) return false;
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '/';
+  });
+}
+
+void require_folder(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return;
+  if (path.extension() == ".gguf" && fs::exists(path, ignored)) {
+    fail_usage(
+        "{} is a GGUF file, not a model folder: convert it first with graft convert "
+        "--hf-path {}",
+        path.string(), path.string());
+  }
+  if (fs::exists(path, ignored)) fail("{} is a file, not a model folder", path.string());
+  if (looks_like_repository(path.string())) {
+    fail_usage(
+        "there is no folder {0}, and names of Hub repositories are not supported yet: if "
+        "{0} is one, download it and give the folder",
+        path.string());
+  }
+  fail("there is no model folder {}", path.string());
+}
+
+// Names come from others: nothing outside the folder may be reached.
+bool is_plain_file_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+}  // namespace
+
+ModelFolder ModelFolder::open(const fs::path& path) {
+  require_folder(path);
+  ModelFolder folder;
+  folder.path_ = path;
+  if (!is_there(path / "config.json")) {
+    fail("{} is not a model folder: it has no config.json", path.string());
+  }
+  folder.config_ = read_json_object(path / "config.json");
+  if (is_there(path / kIndex)) {
+    folder.open_shards(path / kIndex);
+  } else if (is_there(path / kSingle)) {
+    folder.open_single();
+  } else {
+    bool pickled =
+        is_there(path / "pytorch_model.bin") || is_there(path / "pytorch_model.bin.index.json");
+    fail("{} has neither {} nor {}{}", path.string(), kSingle, kIndex,
+         pickled ? ": its weights are PyTorch pickles, of which only a safetensors version can be "
+                   "read"
+                 : "");
+  }
+  for (const auto& [name, shard] : folder.shard_of_) folder.names_.push_back(name);
+  return folder;
+}
+
+void ModelFolder::open_single() {
+  auto file = std::make_shared<const SafetensorsFile>(path_ / kSingle);
+  for (const std::string& name : file->names()) {
+    if (!is_rotary_frequency(name)) shard_of_.emplace(name, file);
+  }
+}
+
+void ModelFolder::open_shards(const fs::path& index) {
+  json content = read_json_object(index);
+  auto weight_map = content.find("weight_map");
+  if (weight_map == content.end() || !weight_map->is_object()) {
+    fail("{}: no \"weight_map\" object", index.string());
+  }
+  std::map<std::string, std::shared_ptr<const SafetensorsFile>> files;
+  for (const auto& [name, value] : weight_map->items()) {
+    if (!value.is_string())
+      fail("{}: the file of {} is not a string", index.string(), in_quotes(name));
+    const auto& file_name = value.get_ref<const std::string&>();
+    if (!is_plain_file_name(file_name)) {
+      fail("{}: the file {} of {} is not a plain file name", index.string(), in_quotes(file_name),
+           in_quotes(name));
+    }
+    auto& file = files[file_name];
+    if (!file) {
+      if (!is_there(path_ / file_name)) {
+        fail("{}: {}, which {} names, is missing: perhaps an incomplete download?", path_.string(),
+             file_name, kIndex);
+      }
+      file = std::make_shared<const SafetensorsFile>(path_ / file_name);
+    }
+    if (!file->has(name)) {
+      fail("{} has no tensor {}, though {} says so", file->path().string(), in_quotes(name),
+           kIndex);
+    }
+    if (!is_rotary_frequency(name)) shard_of_.emplace(name, file);
+  }
+}
+
+const SafetensorsFile& ModelFolder::shard(const std::string& name) const {
+  auto found = shard_of_.find(name);
+  if (found == shard_of_.end()) {
+    fail("{}: the model has no tensor {}", path_.string(), in_quotes(name));
+  }
+  return *found->second;
+}
+
+}  // namespace graft

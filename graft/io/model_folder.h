@@ -1,0 +1,47 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graft/io/json.h"
+#include "graft/io/safetensors.h"
+
+namespace graft {
+
+/// A folder that holds a model: `config.json`, and its tensors in `model.safetensors` or in the
+/// shards that `model.safetensors.index.json` names. No other file is read. Rotary frequencies
+/// that old checkpoints store (`*.rotary_emb.inv_freq`) are left out: they follow from the config.
+class ModelFolder {
+ public:
+  /// Opens a folder and checks every file it names. Throws Error naming what is missing or wrong,
+  /// UsageError for what looks like the name of a Hub repository.
+  static ModelFolder open(const fs::path& path);
+
+  const json& config() const { return config_; }
+  const fs::path& path() const { return path_; }
+
+  /// Sorted.
+  const std::vector<std::string>& names() const { return names_; }
+  bool has(const std::string& name) const { return shard_of_.count(name) > 0; }
+  /// Throws Error if there is no such tensor.
+  const TensorInfo& info(const std::string& name) const { return shard(name).info(name); }
+  /// A view of the mapped file. Throws Error if there is no such tensor.
+  mx::array load(const std::string& name) const { return shard(name).load(name); }
+  /// Gives back the memory that a tensor's part of the mapping takes, until it is read again.
+  void release(const std::string& name) const { shard(name).release(name); }
+
+ private:
+  ModelFolder() = default;
+  void open_single();
+  void open_shards(const fs::path& index);
+  const SafetensorsFile& shard(const std::string& name) const;
+
+  fs::path path_;
+  json config_;
+  std::vector<std::string> names_;
+  std::map<std::string, std::shared_ptr<const SafetensorsFile>> shard_of_;
+};
+
+}  // namespace graft

@@ -1,0 +1,40 @@
+#include "graft/io/quantized_layer.h"
+
+#include "graft/base/error.h"
+
+namespace graft {
+
+mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& path,
+                                const LayerQuantization& setting) {
+  const TensorInfo& weight = model.info(path + ".weight");
+  const TensorInfo& scales = model.info(path + ".scales");
+  const TensorInfo& biases = model.info(path + ".biases");
+  auto refuse = [&](const char* part, const TensorInfo& found, const std::string& expected) {
+    fail("{}: tensor {} is {} {}, but expected {} for {} bits in groups of {}",
+         model.path().string(), in_quotes(path + part), dtype_name(found.dtype),
+         shape_text(found.shape), expected, setting.bits, setting.group_size);
+  };
+  size_t last = weight.shape.size() - 1;
+  if (weight.dtype != mx::uint32 || weight.shape.size() < 2) {
+    refuse(".weight", weight, "uint32 [..., out, in*bits/32]");
+  }
+  // Of the width w, w*bits/32 words are stored and w/group scales.
+  int64_t bits = int64_t{weight.shape[last]} * 32;
+  int64_t width = bits / setting.bits;
+  if (bits % setting.bits != 0 || width % setting.group_size != 0 || width > INT32_MAX) {
+    refuse(".weight", weight, "another width");
+  }
+  mx::Shape groups = weight.shape;
+  groups[last] = static_cast<mx::ShapeElem>(width / setting.group_size);
+  if (scales.shape != groups || !mx::issubdtype(scales.dtype, mx::floating)) {
+    refuse(".scales", scales, shape_text(groups));
+  }
+  if (biases.shape != groups || biases.dtype != scales.dtype) {
+    refuse(".biases", biases, fmt::format("{} {}", dtype_name(scales.dtype), shape_text(groups)));
+  }
+  mx::Shape shape = weight.shape;
+  shape[last] = static_cast<mx::ShapeElem>(width);
+  return shape;
+}
+
+}  // namespace graft

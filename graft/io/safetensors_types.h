@@ -1,0 +1,16 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "graft/io/tensor_info.h"
+
+namespace graft {
+
+/// The type that a safetensors header means by "BF16", or nothing if MLX has none.
+std::optional<mx::Dtype> dtype_from_safetensors(std::string_view name);
+
+/// The reverse.
+std::string_view safetensors_name(mx::Dtype dtype);
+
+}  // namespace graft

@@ -1,0 +1,23 @@
+#include "graft/base/terminal.h"
+
+#include <gtest/gtest.h>
+
+namespace graft {
+namespace {
+
+TEST(ProgressBar, FillsUp) {
+  EXPECT_EQ(progress_bar(0, 4), "[>   ]");
+  EXPECT_EQ(progress_bar(0.5, 4), "[==> ]");
+  EXPECT_EQ(progress_bar(1, 4), "[====]");
+  EXPECT_EQ(progress_bar(7, 4), "[====]");
+}
+
+TEST(DurationText, TakesTheUnitThatFits) {
+  EXPECT_EQ(duration_text(0), "0s");
+  EXPECT_EQ(duration_text(58.2), "59s");
+  EXPECT_EQ(duration_text(723), "12m03s");
+  EXPECT_EQ(duration_text(3 * 3600 + 7 * 60), "3h07m");
+}
+
+}  // namespace
+}  // namespace graft

@@ -1,0 +1,94 @@
+#include "graft/io/model_folder.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/arrays.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temp_folder.h"
+
+namespace graft {
+namespace {
+
+using testing::expect_error;
+using testing::same_bits;
+using testing::TempFolder;
+using testing::write_bytes;
+
+// A folder with config.json and shards a.safetensors {x, y} and b.safetensors {z}.
+void make_sharded(const TempFolder& folder, std::string_view weight_map) {
+  write_bytes(folder / "config.json", R"({"model_type": "llama"})");
+  save_safetensors(folder / "a.safetensors", {{"x", mx::array({1.0f})}, {"y", mx::array({2.0f})}});
+  save_safetensors(folder / "b.safetensors", {{"z", mx::array({3.0f})}});
+  write_bytes(folder / "model.safetensors.index.json",
+              fmt::format(R"({{"metadata": {{}}, "weight_map": {}}})", weight_map));
+}
+
+TEST(ModelFolder, ReadsASingleFile) {
+  TempFolder folder;
+  write_bytes(folder / "config.json", R"({"model_type": "llama", "hidden_size": 4})");
+  mx::array weight = mx::random::normal({4, 4});
+  save_safetensors(folder / "model.safetensors",
+                   {{"w", weight}, {"model.layers.0.rotary_emb.inv_freq", mx::array({1.0f})}});
+  save_safetensors(folder / "consolidated.safetensors", {{"stale", weight}});
+  ModelFolder model = ModelFolder::open(folder.path());
+  EXPECT_EQ(model.config().at("hidden_size"), 4);
+  EXPECT_EQ(model.names(), std::vector<std::string>{"w"});
+  EXPECT_TRUE(model.has("w"));
+  EXPECT_FALSE(model.has("stale"));
+  EXPECT_TRUE(same_bits(model.load("w"), weight));
+  expect_error([&] { model.load("stale"); }, "the model has no tensor \"stale\"");
+}
+
+TEST(ModelFolder, ReadsTheShardsThatTheIndexNames) {
+  TempFolder folder;
+  make_sharded(folder, R"({"x": "a.safetensors", "z": "b.safetensors"})");
+  save_safetensors(folder / "model.safetensors", {{"stale", mx::array({0.0f})}});
+  ModelFolder model = ModelFolder::open(folder.path());
+  EXPECT_EQ(model.names(), (std::vector<std::string>{"x", "z"}));
+  EXPECT_EQ(model.load("z").item<float>(), 3.0f);
+}
+
+TEST(ModelFolder, RefusesABadIndex) {
+  struct Case {
+    const char* weight_map;
+    const char* complaint;
+  };
+  for (const Case& bad : std::vector<Case>{
+           {R"({"x": "b.safetensors"})", "has no tensor \"x\""},
+           {R"({"x": "c.safetensors"})", "c.safetensors, which model.safetensors.index.json names"},
+           {R"({"x": "../a.safetensors"})", "is not a plain file name"},
+           {R"({"x": "/etc/passwd"})", "is not a plain file name"},
+           {R"({"x": ".."})", "is not a plain file name"},
+           {R"({"x": ""})", "is not a plain file name"},
+           {R"({"x": "a.safetensors\u0000"})", "is not a plain file name"},
+           {R"({"x": 3})", "is not a string"},
+           {R"([1])", "no \"weight_map\" object"},
+       }) {
+    TempFolder folder;
+    make_sharded(folder, bad.weight_map);
+    expect_error([&] { ModelFolder::open(folder.path()); }, bad.complaint);
+  }
+}
+
+TEST(ModelFolder, NamesWhatIsMissing) {
+  TempFolder folder;
+  auto open = [&] { ModelFolder::open(folder.path()); };
+  expect_error(open, "it has no config.json");
+  write_bytes(folder / "config.json", "[]");
+  expect_error(open, "expected a JSON object, found array");
+  write_bytes(folder / "config.json", "{");
+  expect_error(open, "not valid JSON at byte");
+  write_bytes(folder / "config.json", "{}");
+  expect_error(open, "has neither model.safetensors nor model.safetensors.index.json");
+  write_bytes(folder / "pytorch_model.bin", "");
+  expect_error(open, "PyTorch pickles");
+  write_bytes(folder / "model.gguf", "");
+  expect_error<UsageError>([&] { ModelFolder::open(folder / "model.gguf"); }, "graft convert");
+  expect_error([&] { ModelFolder::open(folder / "config.json"); }, "is a file, not a model folder");
+  expect_error([&] { ModelFolder::open(folder / "no" / "such"); }, "there is no model folder");
+  expect_error<UsageError>([] { ModelFolder::open("mistralai/Mistral-7B-v0.1"); },
+                           "names of Hub repositories are not supported yet");
+}
+
+}  // namespace
+}  // namespace graft

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "graft/base/files.h"
+
+namespace graft::testing {
+
+/// A file of tests/fixtures/tokenizer.
+inline fs::path tokenizer_fixture(const std::string& name) {
+  return fs::path(GRAFT_TEST_DATA) / "tokenizer" / name;
+}
+
+inline nlohmann::json tokenizer_fixture_json(const std::string& name) {
+  return nlohmann::json::parse(read_text(tokenizer_fixture(name)));
+}
+
+/// The kinds of tokenizers that have a folder there.
+inline const std::vector<std::string> kTokenizerKinds = {"gpt2", "llama3", "qwen2", "smollm",
+                                                         "flags"};
+
+}  // namespace graft::testing
