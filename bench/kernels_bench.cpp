@@ -1,0 +1,299 @@
+// Times the row-wise CPU kernels, each after its result was compared with its scalar twin. Bytes
+// per second count what must be read and written at least once; copy and fill are the yardsticks.
+// Sizes are those of a 135M-parameter model (D 576, F 1536, V 49152) and a step of 512 tokens.
+//   GRAFT_CPU_ISA=avx2 build-dev/bench/kernels_bench --benchmark_repetitions=5
+
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <vector>
+
+#include "graft/base/threads.h"
+#include "graft/kernels/adam.h"
+#include "graft/kernels/convert.h"
+#include "graft/kernels/isa.h"
+#include "graft/kernels/parallel.h"
+#include "graft/kernels/scalar/adam.h"
+#include "graft/kernels/scalar/cross_entropy.h"
+#include "graft/kernels/scalar/matvec.h"
+#include "graft/kernels/scalar/quantized.h"
+#include "graft/kernels/scalar/rms_norm.h"
+#include "graft/kernels/scalar/swiglu.h"
+
+namespace {
+
+using namespace graft::kernels;
+
+constexpr ScalarType f32 = ScalarType::f32, bf16 = ScalarType::bf16;
+constexpr int64_t kTokens = 512, kHidden = 576, kForward = 1536, kVocab = 49152;
+
+// Numbers of a storage type, uniform in [-1, 1).
+class Array {
+ public:
+  Array(ScalarType type, int64_t count)
+      : type_(type), count_(count), bytes_(static_cast<size_t>(count) * size_of(type)) {
+    std::mt19937 engine(static_cast<unsigned>(count));
+    for (int64_t i = 0; i < count; ++i) {
+      store_scalar(type, data(), i, static_cast<float>(engine()) * 0x1p-31f - 1.0f);
+    }
+  }
+  void* data() { return bytes_.data(); }
+  float* floats() { return reinterpret_cast<float*>(bytes_.data()); }
+  int64_t bytes() const { return static_cast<int64_t>(bytes_.size()); }
+  float get(int64_t i) const { return load_scalar(type_, bytes_.data(), i); }
+
+  // Whether the first `count` numbers agree, to the storage type's precision.
+  bool agrees(const Array& other, int64_t count) const {
+    const double tolerance = type_ == f32 ? 1e-4 : 1e-2;
+    for (int64_t i = 0; i < std::min(count, count_); ++i) {
+      const double difference = std::abs(double{get(i)} - other.get(i));
+      if (!(difference <= tolerance * (1 + std::abs(double{other.get(i)})))) return false;
+    }
+    return true;
+  }
+
+ private:
+  ScalarType type_;
+  int64_t count_;
+  std::vector<char> bytes_;
+};
+
+void time(benchmark::State& state, bool verified, int64_t bytes, const std::function<void()>& run) {
+  if (!verified) {
+    state.SkipWithError("the result differs from the scalar twin's");
+    return;
+  }
+  for (auto _ : state) run();
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * bytes);
+}
+
+void copy(benchmark::State& state) {
+  Array in(f32, state.range(0)), out(f32, state.range(0));
+  time(state, true, 2 * in.bytes(), [&] {
+    parallel_ranges(in.bytes(), 1 << 16, [&](int64_t begin, int64_t end) {
+      std::memcpy(static_cast<char*>(out.data()) + begin, static_cast<char*>(in.data()) + begin,
+                  static_cast<size_t>(end - begin));
+    });
+  });
+}
+
+void fill(benchmark::State& state) {
+  Array out(f32, state.range(0));
+  time(state, true, out.bytes(), [&] {
+    parallel_ranges(out.bytes(), 1 << 16, [&](int64_t begin, int64_t end) {
+      std::memset(static_cast<char*>(out.data()) + begin, 1, static_cast<size_t>(end - begin));
+    });
+  });
+}
+
+void read(benchmark::State& state) {
+  Array in(f32, state.range(0));
+  std::vector<float> x(4096, 1.0f), y(static_cast<size_t>(state.range(0)) / 4096);
+  const DenseMatrix w{in.data(), f32, state.range(0) / 4096, 4096};
+  time(state, true, in.bytes(), [&] { matvec(w, 1, x.data(), f32, nullptr, y.data(), f32); });
+}
+
+void convert_f32_to_bf16(benchmark::State& state) {
+  const int64_t count = state.range(0);
+  Array in(f32, count), out(bf16, count);
+  convert(f32, in.data(), bf16, out.data(), count);
+  time(state, out.agrees(in, 1000), in.bytes() + out.bytes(),
+       [&] { convert(f32, in.data(), bf16, out.data(), count); });
+}
+
+void norm(benchmark::State& state, ScalarType type) {
+  const int64_t count = kTokens * kHidden;
+  const RmsNormShape shape{kTokens, kHidden, 1e-5f, type, type},
+      some{2, kHidden, 1e-5f, type, type};
+  Array h(type, count), delta(type, count), weight(type, kHidden), sum(type, count);
+  Array normed(type, count), sum2(type, count), normed2(type, count);
+  auto run = [&] {
+    add_rms_norm(shape, h.data(), delta.data(), weight.data(), sum.data(), normed.data());
+  };
+  run();
+  add_rms_norm_scalar(some, h.data(), delta.data(), weight.data(), sum2.data(), normed2.data());
+  time(state, normed.agrees(normed2, 2 * kHidden), 4 * h.bytes(), run);
+}
+
+void norm_backward(benchmark::State& state, ScalarType type) {
+  const int64_t count = kTokens * kHidden;
+  const RmsNormShape shape{kTokens, kHidden, 1e-5f, type, type},
+      some{2, kHidden, 1e-5f, type, type};
+  Array sum(type, count), weight(type, kHidden), d_normed(type, count), d_sum(type, count);
+  Array d_h(type, count), d_h2(type, count);
+  auto run = [&] {
+    add_rms_norm_backward(shape, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
+                          d_h.data());
+  };
+  run();
+  add_rms_norm_backward_scalar(some, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
+                               d_h2.data());
+  time(state, d_h.agrees(d_h2, 2 * kHidden), 4 * sum.bytes(), run);
+}
+
+void swiglu_forward(benchmark::State& state, ScalarType type) {
+  const int64_t count = kTokens * kForward;
+  Array gate(type, count), up(type, count), out(type, count), out2(type, count);
+  auto run = [&] { swiglu(count, type, gate.data(), up.data(), out.data()); };
+  run();
+  swiglu_scalar(1000, type, gate.data(), up.data(), out2.data());
+  time(state, out.agrees(out2, 1000), 3 * gate.bytes(), run);
+}
+
+void swiglu_back(benchmark::State& state, ScalarType type) {
+  const int64_t count = kTokens * kForward;
+  Array gate(type, count), up(type, count), d_out(type, count), d_gate(type, count);
+  Array d_up(type, count), d_gate2(type, count), d_up2(type, count);
+  auto run = [&] {
+    swiglu_backward(count, type, gate.data(), up.data(), d_out.data(), d_gate.data(), d_up.data());
+  };
+  run();
+  swiglu_backward_scalar(1000, type, gate.data(), up.data(), d_out.data(), d_gate2.data(),
+                         d_up2.data());
+  time(state, d_gate.agrees(d_gate2, 1000) && d_up.agrees(d_up2, 1000), 5 * gate.bytes(), run);
+}
+
+void cross_entropy_rows(benchmark::State& state, int64_t rows, ScalarType type) {
+  Array logits(f32, rows * kVocab), gradient(type, rows * kVocab), gradient2(type, kVocab);
+  Array losses(f32, rows), losses2(f32, 1), weights(f32, rows);
+  const std::vector<int32_t> targets(static_cast<size_t>(rows), 17);
+  auto run = [&] {
+    cross_entropy({rows, kVocab, type}, logits.floats(), targets.data(), weights.floats(),
+                  losses.floats(), gradient.data());
+  };
+  run();
+  cross_entropy_scalar({1, kVocab, type}, logits.floats(), targets.data(), weights.floats(),
+                       losses2.floats(), gradient2.data());
+  time(state, losses.agrees(losses2, 1) && gradient.agrees(gradient2, kVocab),
+       logits.bytes() + gradient.bytes(), run);
+}
+
+// Quantized weights of a matrix, scales and biases in [-1, 1).
+struct Quantized {
+  Array words, scales, biases;
+  QuantizedMatrix matrix;
+
+  Quantized(int64_t rows, int64_t columns, int bits, int group)
+      : words(f32, rows * columns / 32 * bits),
+        scales(bf16, rows * columns / group),
+        biases(bf16, rows * columns / group) {
+    matrix = {static_cast<const uint32_t*>(words.data()),
+              scales.data(),
+              biases.data(),
+              bf16,
+              rows,
+              columns,
+              bits,
+              group};
+  }
+  int64_t bytes() const { return words.bytes() + scales.bytes() + biases.bytes(); }
+};
+
+void dequantize(benchmark::State& state, int bits, int group, ScalarType type) {
+  constexpr int64_t kRows = 32768;
+  Quantized q(kRows, kHidden, bits, group);
+  Array out(type, kRows * kHidden), out2(type, 2 * kHidden);
+  auto run = [&] { dequantize_block(q.matrix, 0, kRows, 0, kHidden, type, out.data(), kHidden); };
+  run();
+  dequantize_block_scalar(q.matrix, 0, 2, 0, kHidden, type, out2.data(), kHidden);
+  time(state, out.agrees(out2, 2 * kHidden), q.bytes() + out.bytes(), run);
+}
+
+// The same panel over and over, as a matrix product wants it: in the cache.
+void dequantize_panel(benchmark::State& state, int bits, int group) {
+  constexpr int64_t kRows = 64;
+  Quantized q(kRows, kHidden, bits, group);
+  Array out(bf16, kRows * kHidden), out2(bf16, 2 * kHidden);
+  auto run = [&] { dequantize_block(q.matrix, 0, kRows, 0, kHidden, bf16, out.data(), kHidden); };
+  run();
+  dequantize_block_scalar(q.matrix, 0, 2, 0, kHidden, bf16, out2.data(), kHidden);
+  time(state, out.agrees(out2, 2 * kHidden), out.bytes(), run);
+}
+
+void dense_vector(benchmark::State& state, int64_t x_rows, ScalarType type) {
+  Array data(type, kVocab * kHidden), x(bf16, 8 * kHidden);
+  Array y(f32, 8 * kVocab), y2(f32, 8 * kVocab);
+  const DenseMatrix w{data.data(), type, kVocab, kHidden}, some{data.data(), type, 100, kHidden};
+  auto run = [&] { matvec(w, x_rows, x.data(), bf16, nullptr, y.data(), f32); };
+  run();
+  matvec_scalar(some, 1, x.data(), bf16, nullptr, y2.data(), f32);
+  time(state, y.agrees(y2, 100), data.bytes(), run);
+}
+
+void quantized_vector(benchmark::State& state, int64_t x_rows, int bits, int group) {
+  Quantized q(kVocab, kHidden, bits, group);
+  Array x(bf16, 8 * kHidden), y(f32, 8 * kVocab), y2(f32, 8 * kVocab);
+  QuantizedMatrix some = q.matrix;
+  some.rows = 100;
+  auto run = [&] { matvec(q.matrix, x_rows, x.data(), bf16, nullptr, y.data(), f32); };
+  run();
+  matvec_scalar(some, 1, x.data(), bf16, nullptr, y2.data(), f32);
+  time(state, y.agrees(y2, 100), q.bytes(), run);
+}
+
+void adam(benchmark::State& state) {
+  const int64_t count = state.range(0);
+  Array g(f32, count), p(f32, count), m(f32, count), v(f32, count), v0(f32, count);
+  for (int64_t i = 0; i < count; ++i) v.floats()[i] = std::abs(v0.floats()[i]);
+  Array p2(p), m2(m), v2(v);
+  auto run = [&] {
+    adam_update({.learning_rate = 1e-5f}, count, g.floats(), p.floats(), m.floats(), v.floats(),
+                p.floats(), m.floats(), v.floats());
+  };
+  run();
+  adam_update_scalar({.learning_rate = 1e-5f}, 1000, g.floats(), p2.floats(), m2.floats(),
+                     v2.floats(), p2.floats(), m2.floats(), v2.floats());
+  time(state, p.agrees(p2, 1000) && m.agrees(m2, 1000) && v.agrees(v2, 1000), 7 * g.bytes(), run);
+}
+
+BENCHMARK(copy)->Arg(16 << 20)->UseRealTime();
+BENCHMARK(fill)->Arg(16 << 20)->UseRealTime();
+BENCHMARK(read)->Arg(16 << 20)->UseRealTime();
+BENCHMARK(convert_f32_to_bf16)->Arg(16 << 20)->UseRealTime();
+BENCHMARK_CAPTURE(norm, bf16, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(norm, f32, f32)->UseRealTime();
+BENCHMARK_CAPTURE(norm_backward, bf16, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(norm_backward, f32, f32)->UseRealTime();
+BENCHMARK_CAPTURE(swiglu_forward, bf16, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(swiglu_forward, f32, f32)->UseRealTime();
+BENCHMARK_CAPTURE(swiglu_back, bf16, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(swiglu_back, f32, f32)->UseRealTime();
+BENCHMARK_CAPTURE(cross_entropy_rows, 512_bf16, 512, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(cross_entropy_rows, 512_f32, 512, f32)->UseRealTime();
+BENCHMARK_CAPTURE(cross_entropy_rows, 3_bf16, 3, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 4bit_group32_bf16, 4, 32, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 4bit_group64_bf16, 4, 64, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 8bit_group64_bf16, 8, 64, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 6bit_group64_bf16, 6, 64, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 3bit_group64_bf16, 3, 64, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 4bit_group32_f32, 4, 32, f32)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 8bit_group64_f32, 8, 64, f32)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, 4bit_group32, 4, 32)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, 4bit_group64, 4, 64)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, 8bit_group64, 8, 64)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, 6bit_group64, 6, 64)->UseRealTime();
+BENCHMARK_CAPTURE(dense_vector, 1_bf16, 1, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dense_vector, 4_bf16, 4, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dense_vector, 8_bf16, 8, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dense_vector, 1_f32, 1, f32)->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_4bit_group32, 1, 4, 32)->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_4bit_group64, 1, 4, 64)->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 4_4bit_group64, 4, 4, 64)->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 8_4bit_group64, 8, 4, 64)->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_8bit_group64, 1, 8, 64)->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_6bit_group64, 1, 6, 64)->UseRealTime();
+BENCHMARK(adam)->Arg(1 << 20)->UseRealTime();
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::AddCustomContext("instruction set", std::string(isa_name()));
+  benchmark::AddCustomContext("threads", std::to_string(graft::num_threads()));
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

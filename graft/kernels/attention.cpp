@@ -1,0 +1,255 @@
+#include "graft/kernels/attention.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "graft/base/threads.h"
+#include "graft/kernels/attention_plan.h"
+#include "graft/kernels/isa.h"
+#include "graft/kernels/scratch.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "graft/kernels/attention.cpp"
+#include "graft/kernels/targets.h"
+//
+#include "graft/kernels/words_f32-inl.h"
+//
+#include "graft/kernels/product-inl.h"
+//
+#include "graft/kernels/attention_backward-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace graft::kernels {
+namespace HWY_NAMESPACE {
+
+void forward_item_f32(const ForwardCall& call, const AttentionItem& item, std::byte* scratch) {
+  f32_words::forward_item(call, item, scratch);
+}
+
+void backward_item_f32(const BackwardCall& call, const AttentionItem& item,
+                       const KeyGradients& sums, std::byte* scratch) {
+  f32_words::backward_item(call, item, sums, scratch);
+}
+
+// Rows [begin, end) of one gradient of a key head, [keys, width]: the parts' sums in their order,
+// times `factor`.
+void store_key_rows(const HeadRows& to, void* data, std::span<const KeyGradients> parts,
+                    float* KeyGradients::*sums, float factor, int64_t begin, int64_t end) {
+  const FloatTag d;
+  const int64_t width = operand_width(to.head_dim);
+  with_type(to.type, [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    for (int64_t row = begin; row < end; ++row) {
+      T* out = static_cast<T*>(data) + to.at(row);
+      for_vectors(hn::Lanes(d), 0, to.head_dim, [&](int64_t i, auto lanes) HWY_ATTR {
+        auto sum = hn::Zero(d);
+        for (const KeyGradients& part : parts) {
+          if (row < part.keys) sum = hn::Add(sum, hn::Load(d, part.*sums + row * width + i));
+        }
+        store(d, hn::Mul(sum, hn::Set(d, factor)), out + i, lanes);
+      });
+    }
+  });
+}
+
+void store_key_gradients(const BackwardCall& call, const AttentionItem& item,
+                         std::span<const KeyGradients> parts, int64_t begin, int64_t end) {
+  const HeadRows d_k = f32_words::key_rows(call.shape, item, call.d_k);
+  const HeadRows d_v = f32_words::key_rows(call.shape, item, call.d_v);
+  store_key_rows(d_k, call.d_k, parts, &KeyGradients::d_k, call.shape.scale, begin, end);
+  store_key_rows(d_v, call.d_v, parts, &KeyGradients::d_v, 1.0f, begin, end);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace graft::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace graft::kernels {
+
+HWY_EXPORT(forward_item_f32);
+HWY_EXPORT(backward_item_f32);
+HWY_EXPORT(store_key_gradients);
+
+namespace {
+
+ForwardItem choose_forward(const AttentionShape& shape) {
+  const ForwardItem f32 = GRAFT_DISPATCH(forward_item_f32);
+  if (shape.type != ScalarType::bf16 || !isa_has_avx512_bf16()) return f32;
+  const ForwardItem best = isa_has_amx_bf16() ? amx_forward_item() : bf16_forward_item();
+  return best != nullptr ? best : f32;
+}
+
+BackwardItem choose_backward(const AttentionShape& shape) {
+  const BackwardItem f32 = GRAFT_DISPATCH(backward_item_f32);
+  if (shape.type != ScalarType::bf16 || !isa_has_avx512_bf16()) return f32;
+  const BackwardItem best = isa_has_amx_bf16() ? amx_backward_item() : bf16_backward_item();
+  return best != nullptr ? best : f32;
+}
+
+void zero_rows(void* data, size_t row_bytes,
+               const std::vector<std::pair<int64_t, int64_t>>& ranges) {
+  for (const auto& [begin, end] : ranges) {
+    std::memset(static_cast<std::byte*>(data) + static_cast<size_t>(begin) * row_bytes, 0,
+                static_cast<size_t>(end - begin) * row_bytes);
+  }
+}
+
+// Calls work(index, thread) for [0, count), on as many threads as can be of use to `operations`
+// multiplications. Which thread takes what has no influence on results.
+template <class Work>
+void for_each_item(int64_t count, double operations, Work&& work) {
+  constexpr double kGrain = 1 << 18;  // multiplications that are worth a thread
+  const double useful = std::min(static_cast<double>(count), operations / kGrain);
+  const int threads = static_cast<int>(std::min<double>(num_threads(), useful));
+  if (threads <= 1) {
+    for (int64_t i = 0; i < count; ++i) work(i, 0);
+    return;
+  }
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+  for (int64_t i = 0; i < count; ++i) work(i, omp_get_thread_num());
+}
+
+// Multiplications of the forward's products; the keys count even if few queries see them.
+double operations_of(const AttentionShape& shape, const AttentionItem& item) {
+  const double scores = item.cost * static_cast<double>(shape.heads / shape.kv_heads);
+  return 2 * (scores + static_cast<double>(item.keys())) * static_cast<double>(shape.head_dim);
+}
+
+// One (sequence, key head) of the backward: its items, and where each one's sums are.
+struct KeyHead {
+  std::vector<AttentionItem> items;
+  std::vector<KeyGradients> sums;
+};
+
+// The keys that the items' queries see together, from the first key on.
+int64_t keys_seen(const AttentionItem& item) {
+  return item.queries() == 0 ? 0 : std::max<int64_t>(0, item.visible(item.query_end - 1));
+}
+
+KeyGradients take_sums(Carver& carver, int64_t keys, int64_t width) {
+  return {carver.take<float>(keys * width), carver.take<float>(keys * width), keys};
+}
+
+}  // namespace
+
+void attention(const AttentionShape& shape, std::span<const Sequence> sequences, const void* q,
+               const void* k, const void* v, void* out, float* lse) {
+  check_attention(shape, sequences, false);
+  const auto gaps = uncovered_rows(sequences, Side::queries, shape.query_rows);
+  const size_t heads = static_cast<size_t>(shape.heads);
+  zero_rows(out, heads * static_cast<size_t>(shape.head_dim) * size_of(shape.type), gaps);
+  if (lse != nullptr) zero_rows(lse, heads * sizeof(float), gaps);
+
+  const ForwardCall call{shape, q, k, v, out, lse};
+  const auto items = forward_items(shape, sequences, num_threads());
+  const ForwardItem forward = choose_forward(shape);
+  int64_t queries = 1;
+  double operations = 0;
+  for (const AttentionItem& item : items) {
+    queries = std::max(queries, item.queries());
+    operations += operations_of(shape, item);
+  }
+  Carver size(nullptr);
+  ForwardScratch<float>(size, queries * (shape.heads / shape.kv_heads),
+                        operand_width(shape.head_dim));
+  const size_t threads = static_cast<size_t>(num_threads());
+  std::byte* scratch = reused_scratch(size.used() * threads);
+  for_each_item(static_cast<int64_t>(items.size()), operations, [&](int64_t i, int thread) {
+    forward(call, items[static_cast<size_t>(i)],
+            scratch + static_cast<size_t>(thread) * size.used());
+  });
+}
+
+void attention_backward(const AttentionShape& shape, std::span<const Sequence> sequences,
+                        const void* q, const void* k, const void* v, const void* out,
+                        const float* lse, const void* d_out, void* d_q, void* d_k, void* d_v) {
+  check_attention(shape, sequences, true);
+  const size_t bytes = static_cast<size_t>(shape.head_dim) * size_of(shape.type);
+  const size_t key_row = static_cast<size_t>(shape.kv_heads) * bytes;
+  const auto key_gaps = uncovered_rows(sequences, Side::keys, shape.key_rows);
+  zero_rows(d_q, static_cast<size_t>(shape.heads) * bytes,
+            uncovered_rows(sequences, Side::queries, shape.query_rows));
+  zero_rows(d_k, key_row, key_gaps);
+  zero_rows(d_v, key_row, key_gaps);
+
+  const BackwardCall call{shape, q, k, v, out, lse, d_out, d_q, d_k, d_v};
+  const int64_t group = shape.heads / shape.kv_heads;
+  const int64_t width = operand_width(shape.head_dim);
+  const int64_t rows = std::max(group, kQueryRows / group * group);
+  std::vector<KeyHead> heads;
+  for (auto& items : backward_items(shape, sequences, num_threads())) {
+    heads.push_back({std::move(items), {}});
+  }
+
+  // A head of one item has its sums in the thread's scratch and is finished at once; the others'
+  // parts have their own, which are added at the end.
+  int64_t keys = 0;
+  double operations = 0;
+  Carver parts_size(nullptr);
+  std::vector<std::pair<size_t, size_t>> order;  // (head, item)
+  for (size_t h = 0; h < heads.size(); ++h) {
+    for (size_t i = 0; i < heads[h].items.size(); ++i) {
+      const int64_t seen = keys_seen(heads[h].items[i]);
+      operations += 2.5 * operations_of(shape, heads[h].items[i]);
+      order.push_back({h, i});
+      if (heads[h].items.size() == 1) {
+        keys = std::max(keys, seen);
+      } else {
+        take_sums(parts_size, seen, width);
+      }
+    }
+  }
+  const AlignedBlock parts = allocate_aligned(parts_size.used());
+  Carver parts_carver(parts.get());
+  for (KeyHead& head : heads) {
+    if (head.items.size() == 1) continue;
+    for (const AttentionItem& item : head.items) {
+      head.sums.push_back(take_sums(parts_carver, keys_seen(item), width));
+    }
+  }
+  std::stable_sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
+    return heads[a.first].items[a.second].cost > heads[b.first].items[b.second].cost;
+  });
+
+  Carver size(nullptr);
+  BackwardScratch<float>(size, rows, width);
+  take_sums(size, keys, width);
+  const size_t threads = static_cast<size_t>(num_threads());
+  std::byte* scratch = reused_scratch(size.used() * threads);
+  const BackwardItem backward = choose_backward(shape);
+  const auto store = GRAFT_DISPATCH(store_key_gradients);
+  for_each_item(static_cast<int64_t>(order.size()), operations, [&](int64_t i, int thread) {
+    const auto [h, part] = order[static_cast<size_t>(i)];
+    const AttentionItem& item = heads[h].items[part];
+    std::byte* block = scratch + static_cast<size_t>(thread) * size.used();
+    if (heads[h].items.size() > 1) {
+      backward(call, item, heads[h].sums[part], block);
+      return;
+    }
+    Carver carver(block);
+    const KeyGradients sums = take_sums(carver, keys_seen(item), width);
+    backward(call, item, sums, block + carver.used());
+    store(call, item, std::span(&sums, 1), 0, item.keys());
+  });
+
+  constexpr int64_t kRowsAtOnce = 256;
+  std::vector<std::pair<size_t, int64_t>> stores;  // (head, first row)
+  for (size_t h = 0; h < heads.size(); ++h) {
+    if (heads[h].sums.empty()) continue;
+    for (int64_t row = 0; row < heads[h].items[0].keys(); row += kRowsAtOnce) {
+      stores.push_back({h, row});
+    }
+  }
+  for_each_item(static_cast<int64_t>(stores.size()), operations, [&](int64_t i, int) {
+    const auto [h, row] = stores[static_cast<size_t>(i)];
+    const AttentionItem& item = heads[h].items[0];
+    store(call, item, heads[h].sums, row, std::min(row + kRowsAtOnce, item.keys()));
+  });
+}
+
+}  // namespace graft::kernels
+#endif

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "graft/kernels/attention_items.h"
+
+// How attention is cut into items, and the memory they need. Not for other callers.
+namespace graft::kernels {
+
+/// Throws Error if the shape cannot be, or a sequence is out of range or shares query rows with
+/// another; with `backward`, if two share key rows.
+void check_attention(const AttentionShape& shape, std::span<const Sequence> sequences,
+                     bool backward);
+
+/// The forward's items, the dearest first: every (sequence, key head, tile of queries).
+std::vector<AttentionItem> forward_items(const AttentionShape& shape,
+                                         std::span<const Sequence> sequences, int threads);
+
+/// The items of one (sequence, key head) in the backward: consecutive ranges of queries of about
+/// the same cost. One, unless it is so long that a thread would be left idle.
+std::vector<std::vector<AttentionItem>> backward_items(const AttentionShape& shape,
+                                                       std::span<const Sequence> sequences,
+                                                       int threads);
+
+/// The rows in [0, rows) that no sequence covers, as [begin, end) ranges.
+enum class Side { queries, keys };
+std::vector<std::pair<int64_t, int64_t>> uncovered_rows(std::span<const Sequence> sequences,
+                                                        Side side, int64_t rows);
+
+}  // namespace graft::kernels

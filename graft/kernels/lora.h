@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+
+#include "graft/kernels/scalar_type.h"
+
+namespace graft::kernels {
+
+/// A projection's input x [N, in] and output y [N, out], and an adapter a [in, R], b [R, out] that
+/// adds scale * x a b to the output.
+struct LoraShape {
+  int64_t rows;  ///< N
+  int64_t in;
+  int64_t out;
+  int64_t rank;                       ///< R, at least 1
+  ScalarType type = ScalarType::f32;  ///< of x, y and d_y; the adapter is f32
+};
+
+/// xa [N, R] = x a. Hu et al., LoRA, arXiv:2106.09685.
+void lora_down(const LoraShape& shape, const void* x, const float* a, float* xa);
+
+/// y += scale * xa b, in place, rounded once.
+void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float scale, void* y);
+
+/// The gradients d_a [in, R] and d_b [R, out] of y = ... + scale * (x a) b from d_y [N, out], with
+/// xa as lora_down gave it. `d_x` [N, in], f32, if not null, has the adapter's share added to it.
+void lora_backward(const LoraShape& shape, const void* x, const float* xa, const float* a,
+                   const float* b, float scale, const void* d_y, float* d_a, float* d_b,
+                   float* d_x);
+
+}  // namespace graft::kernels

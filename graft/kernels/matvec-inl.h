@@ -1,0 +1,191 @@
+// Dot products of a few rows of weights with a few rows of x. Included once an instruction set,
+// after graft/kernels/targets.h.
+
+#if defined(GRAFT_KERNELS_MATVEC_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GRAFT_KERNELS_MATVEC_INL_H_
+#undef GRAFT_KERNELS_MATVEC_INL_H_
+#else
+#define GRAFT_KERNELS_MATVEC_INL_H_
+#endif
+
+#include "graft/kernels/matvec_operands.h"
+#include "graft/kernels/quantized-inl.h"
+#include "hwy/cache_control.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace graft::kernels {
+namespace HWY_NAMESPACE {
+
+/// Calls body(std::integral_constant<int, rows>) for 1, 2, 4 or 8 rows of x. The body is a generic
+/// lambda marked HWY_ATTR.
+template <class Body>
+HWY_INLINE void with_rows(int64_t rows, Body&& body) {
+  switch (rows) {
+    case 1:
+      return body(std::integral_constant<int, 1>());
+    case 2:
+      return body(std::integral_constant<int, 2>());
+    case 4:
+      return body(std::integral_constant<int, 4>());
+    case 8:
+      return body(std::integral_constant<int, 8>());
+  }
+}
+
+/// Rows of weights whose dot products are gathered before they are written.
+constexpr int64_t kDots = 64;
+
+/// One sum for each of kW rows of weights and kX rows of x.
+template <int kX, int kW>
+struct Sums {
+  hn::Vec<FloatTag> at[kW][kX];
+
+  HWY_INLINE Sums() {
+    for (auto& row : at) {
+      for (auto& sum : row) sum = hn::Zero(FloatTag());
+    }
+  }
+
+  HWY_INLINE void put(float* HWY_RESTRICT dots) const {
+    for (int r = 0; r < kW; ++r) {
+      for (int m = 0; m < kX; ++m) dots[m * kDots + r] = sum_of(FloatTag(), at[r][m]);
+    }
+  }
+};
+
+/// Asks for `bytes` bytes of weights that will be read soon. Several short rows at once are a
+/// pattern that processors do not foresee: without this, products with one row of x take twice the
+/// time.
+HWY_INLINE void prefetch(const void* weights, size_t bytes) {
+  const char* at = static_cast<const char*>(weights);
+  for (size_t i = 0; i < bytes; i += 64) hwy::Prefetch(at + i);
+}
+
+/// The products of kW rows of weights at `w` with each row of x; the one of weight row r and x row
+/// m goes to dots[m * kDots + r].
+template <int kX, int kW, class W>
+HWY_INLINE void dense_dots(const W* w, const MatvecX& x, float* HWY_RESTRICT dots) {
+  const FloatTag d;
+  Sums<kX, kW> sums;
+  for_vectors(hn::Lanes(d), 0, x.columns, [&](int64_t i, auto lanes) HWY_ATTR {
+    prefetch(w + kW * (x.columns + i), kW * hn::Lanes(d) * sizeof(W));
+    hn::Vec<FloatTag> weights[kW];
+    for (int r = 0; r < kW; ++r) weights[r] = load(d, w + r * x.columns + i, lanes);
+    for (int m = 0; m < kX; ++m) {
+      const auto xs = load(d, x.row(m) + i, lanes);
+      for (int r = 0; r < kW; ++r) sums.at[r][m] = hn::MulAdd(weights[r], xs, sums.at[r][m]);
+    }
+  });
+  sums.put(dots);
+}
+
+/// Numbers of a quantized row in f32, as many as there are lanes (4 bits: twice as many).
+template <int kBits>
+struct DirectGroup {
+  hn::Vec<FloatTag> scale, bias;
+
+  HWY_INLINE void set(float s, float b) {
+    scale = hn::Set(FloatTag(), s);
+    bias = hn::Set(FloatTag(), b);
+  }
+
+  HWY_INLINE void load(const uint8_t* bytes, hn::Vec<FloatTag>* numbers) const {
+    const FloatTag d;
+    const hn::RebindToSigned<FloatTag> di;
+    const hn::Rebind<uint8_t, FloatTag> d8;
+    const auto lanes = hn::PromoteTo(di, hn::LoadU(d8, bytes));
+    if constexpr (kBits == 8) {
+      numbers[0] = hn::MulAdd(hn::ConvertTo(d, lanes), scale, bias);
+    } else {
+      const auto low = hn::ConvertTo(d, hn::And(lanes, hn::Set(di, 15)));
+      const auto high = hn::ConvertTo(d, hn::ShiftRight<4>(lanes));
+      numbers[0] = hn::MulAdd(low, scale, bias);
+      numbers[1] = hn::MulAdd(high, scale, bias);
+    }
+  }
+};
+
+#if HWY_TARGET <= HWY_AVX3
+// The sixteen numbers of a group fill a vector, from which they are looked up.
+template <>
+struct DirectGroup<4> {
+  __m512 table;
+
+  HWY_INLINE void set(float s, float b) {
+    const FloatTag d;
+    table = hn::MulAdd(hn::Iota(d, 0.0f), hn::Set(d, s), hn::Set(d, b)).raw;
+  }
+
+  HWY_INLINE void load(const uint8_t* bytes, hn::Vec<FloatTag>* numbers) const {
+    // Of an index the low four bits count.
+    const __m512i lanes =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+    numbers[0].raw = _mm512_permutexvar_ps(lanes, table);
+    numbers[1].raw = _mm512_permutexvar_ps(_mm512_srli_epi32(lanes, 4), table);
+  }
+};
+#endif
+
+/// The same for rows [w_row, w_row + kW) of 4- or 8-bit weights.
+template <int kBits, int kX, int kW>
+HWY_INLINE void quantized_dots(const QuantizedMatrix& w, int64_t w_row, const MatvecX& x,
+                               float* HWY_RESTRICT dots) {
+  constexpr int kVectors = kBits == 4 ? 2 : 1;
+  const FloatTag d;
+  const int64_t groups = w.columns / w.group_size;
+  const int64_t row_bytes = w.columns * kBits / 8;
+  const int64_t group_bytes = int64_t{w.group_size} * kBits / 8;
+  const uint8_t* packed = Packed<kBits>(w, w_row, 0).at;
+  Sums<kX, kW> sums;
+  int64_t byte = 0;  // holds one column, or of 4 bits an even column and the odd one after it
+  for (int64_t first = 0; first < groups; first += GroupNumbers::kMost) {
+    const int64_t count = std::min(GroupNumbers::kMost, groups - first);
+    GroupNumbers of_row[kW];
+    for (int r = 0; r < kW; ++r) of_row[r].load(w, (w_row + r) * groups + first, count);
+    for (int64_t g = 0; g < count; ++g) {
+      DirectGroup<kBits> group[kW];
+      for (int r = 0; r < kW; ++r) group[r].set(of_row[r].scales[g], of_row[r].biases[g]);
+      const int64_t end = byte + group_bytes;
+      for (; byte < end; byte += static_cast<int64_t>(hn::Lanes(d))) {
+        prefetch(packed + kW * (row_bytes + byte), kW * hn::Lanes(d));
+        hn::Vec<FloatTag> numbers[kW][kVectors];
+        for (int r = 0; r < kW; ++r) group[r].load(packed + r * row_bytes + byte, numbers[r]);
+        for (int m = 0; m < kX; ++m) {
+          for (int v = 0; v < kVectors; ++v) {
+            const auto xs = hn::LoadU(d, x.row(m) + v * (w.columns / 2) + byte);
+            for (int r = 0; r < kW; ++r) {
+              sums.at[r][m] = hn::MulAdd(numbers[r][v], xs, sums.at[r][m]);
+            }
+          }
+        }
+      }
+    }
+  }
+  sums.put(dots);
+}
+
+/// Writes what was gathered for weight rows [w_row, w_row + count) to y, with its bias.
+HWY_INLINE void write_dots(const MatvecY& y, int64_t w_row, int64_t count, const float* dots) {
+  const FloatTag d;
+  with_type(y.type, [&](auto tag) HWY_ATTR {
+    using Y = decltype(tag);
+    with_type(y.bias_type, [&](auto bias_tag) HWY_ATTR {
+      using B = decltype(bias_tag);
+      const B* bias = static_cast<const B*>(y.bias) + (y.bias == nullptr ? 0 : w_row);
+      for (int64_t m = 0; m < y.rows; ++m) {
+        Y* out = static_cast<Y*>(y.data) + m * y.columns + w_row;
+        for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+          auto v = load(d, dots + m * kDots + i, lanes);
+          if (y.bias != nullptr) v = hn::Add(v, load(d, bias + i, lanes));
+          store(d, v, out + i, lanes);
+        });
+      }
+    });
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace graft::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif

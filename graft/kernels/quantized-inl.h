@@ -1,0 +1,286 @@
+// Unpacking of quantized values and their dequantization, 32 columns at a time. Included once an
+// instruction set, after graft/kernels/simd-inl.h.
+
+#if defined(GRAFT_KERNELS_QUANTIZED_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GRAFT_KERNELS_QUANTIZED_INL_H_
+#undef GRAFT_KERNELS_QUANTIZED_INL_H_
+#else
+#define GRAFT_KERNELS_QUANTIZED_INL_H_
+#endif
+
+#include <algorithm>
+#include <bit>
+#include <type_traits>
+
+#include "graft/kernels/quantized.h"
+#include "graft/kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace graft::kernels {
+namespace HWY_NAMESPACE {
+
+static_assert(std::endian::native == std::endian::little, "quantized words are read as bytes");
+
+/// Columns that are unpacked at once: for every width a whole number of words.
+constexpr int64_t kChunk = 32;
+
+/// Where the values from `column` (a multiple of kChunk) of `row` begin, and where all end.
+template <int kBits>
+struct Packed {
+  const uint8_t* at;
+  const uint8_t* end;
+
+  HWY_INLINE Packed(const QuantizedMatrix& m, int64_t row, int64_t column) {
+    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(m.weight);
+    at = bytes + (row * m.columns + column) / 8 * kBits;
+    end = bytes + m.rows * m.columns / 8 * kBits;
+  }
+  HWY_INLINE void advance() { at += kChunk / 8 * kBits; }
+};
+
+#if HWY_TARGET != HWY_SCALAR
+// For 2, 3, 5 and 6 bits: eight values lie in kBits bytes. Each 16-bit lane gets the two bytes in
+// which its value begins and ends; a product moves the value to the top of the lane, a shift down
+// to its foot.
+template <int kBits>
+struct UnpackTables {
+  alignas(16) uint8_t bytes[16];
+  alignas(16) uint16_t factors[8];
+
+  constexpr UnpackTables() : bytes(), factors() {
+    for (int i = 0; i < 8; ++i) {
+      const int bit = i * kBits;
+      bytes[2 * i] = static_cast<uint8_t>(bit / 8);
+      bytes[2 * i + 1] = static_cast<uint8_t>(bit / 8 + 1);
+      factors[i] = static_cast<uint16_t>(1u << (16 - kBits - bit % 8));
+    }
+  }
+};
+#endif
+
+/// Unpacks kChunk values of 2 to 6 bits, one a byte.
+template <int kBits>
+HWY_INLINE void unpack(Packed<kBits> packed, uint8_t* HWY_RESTRICT values) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int part = 0; part < 4; ++part) {
+    uint64_t bits = 0;  // eight values are kBits bytes
+    std::memcpy(&bits, packed.at + part * kBits, kBits);
+    for (int i = 0; i < 8; ++i) {
+      values[part * 8 + i] = static_cast<uint8_t>((bits >> (i * kBits)) & ((1u << kBits) - 1));
+    }
+  }
+#else
+  const hn::Full128<uint8_t> d8;
+  const hn::Full128<uint16_t> d16;
+  if constexpr (kBits == 4) {
+    const auto bytes = hn::LoadU(d8, packed.at);
+    const auto low_bits = hn::Set(d8, uint8_t{15});
+    const auto low = hn::And(bytes, low_bits);
+    const auto high =
+        hn::And(hn::BitCast(d8, hn::ShiftRight<4>(hn::BitCast(d16, bytes))), low_bits);
+    hn::Store(hn::InterleaveLower(d8, low, high), d8, values);
+    hn::Store(hn::InterleaveUpper(d8, low, high), d8, values + 16);
+  } else {
+    static constexpr UnpackTables<kBits> kTables;
+    const auto indices = hn::Load(d8, kTables.bytes);
+    const auto factors = hn::Load(d16, kTables.factors);
+    const auto pair = [&](const uint8_t* from) HWY_ATTR {
+      const auto part = [&](const uint8_t* bytes) HWY_ATTR {
+        const auto lanes = hn::BitCast(d16, hn::TableLookupBytes(hn::LoadU(d8, bytes), indices));
+        return hn::BitCast(d8, hn::ShiftRight<16 - kBits>(hn::Mul(lanes, factors)));
+      };
+      return hn::ConcatEven(d8, part(from + kBits), part(from));
+    };
+    // Whole vectors are read: at the end of the matrix, from a copy.
+    constexpr int kReach = 3 * kBits + 16;
+    alignas(16) uint8_t copy[kReach];
+    const uint8_t* from = packed.at;
+    if (packed.end - from < kReach) {
+      std::memcpy(copy, from, 4 * kBits);
+      from = copy;
+    }
+    hn::Store(pair(from), d8, values);
+    hn::Store(pair(from + 2 * kBits), d8, values + 16);
+  }
+#endif
+}
+
+/// Scale and bias of one group, and what of its dequantization can be prepared.
+template <int kBits, class Out>
+struct ScaledGroup {
+  hn::Vec<FloatTag> scale, bias;
+
+  HWY_INLINE ScaledGroup(float s, float b)
+      : scale(hn::Set(FloatTag(), s)), bias(hn::Set(FloatTag(), b)) {}
+
+  /// Dequantizes the kChunk values at `packed`.
+  HWY_INLINE void write(Packed<kBits> packed, Out* HWY_RESTRICT out) const {
+    const FloatTag d;
+    const hn::Rebind<uint8_t, FloatTag> d8;
+    const hn::RebindToSigned<FloatTag> di;
+    alignas(64) uint8_t unpacked[kChunk];
+    const uint8_t* values = packed.at;
+    if constexpr (kBits != 8) {
+      unpack<kBits>(packed, unpacked);
+      values = unpacked;
+    }
+    for (size_t i = 0; i < kChunk; i += hn::Lanes(d)) {
+      const auto q = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(d8, values + i)));
+      store(d, hn::MulAdd(q, scale, bias), out + i);
+    }
+  }
+};
+
+#if HWY_TARGET != HWY_SCALAR
+/// Four bits to a 16-bit type: the sixteen possible numbers are computed and rounded once a group,
+/// then looked up. Scale and bias must be finite.
+template <class Out>
+struct NibbleTable {
+#if HWY_TARGET <= HWY_AVX3
+  __m512i table;  // the sixteen, twice
+
+  HWY_INLINE NibbleTable(float s, float b) {
+    const FloatTag d;
+    const auto numbers = hn::MulAdd(hn::Iota(d, 0.0f), hn::Set(d, s), hn::Set(d, b));
+    if constexpr (std::is_same_v<Out, bf16_t>) {
+      table = upper_halves(rounded_bf16_bits(numbers.raw));
+    } else {
+      table = _mm512_broadcast_i64x4(narrow_f16(d, numbers).raw);
+    }
+  }
+
+  HWY_INLINE void write(Packed<4> packed, Out* HWY_RESTRICT out) const {
+    // A byte's low nibble indexes an even column, its high one the odd column after it. Of an index
+    // the low five bits count, and the fifth does not matter: the table is there twice.
+    const __m512i bytes =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(packed.at)));
+    const __m512i indices = _mm512_or_si512(bytes, _mm512_slli_epi32(bytes, 12));
+    _mm512_storeu_si512(out, _mm512_permutexvar_epi16(indices, table));
+  }
+#else
+  hn::Vec<hn::Full128<uint8_t>> low_bytes, high_bytes;
+
+  HWY_INLINE NibbleTable(float s, float b) {
+    const FloatTag d;
+    const hn::Full128<uint8_t> d8;
+    alignas(32) Out numbers[16];
+    for (size_t i = 0; i < 16; i += hn::Lanes(d)) {
+      const auto q = hn::Iota(d, static_cast<float>(i));
+      store(d, hn::MulAdd(q, hn::Set(d, s), hn::Set(d, b)), numbers + i);
+    }
+    const auto first = hn::LoadU(d8, reinterpret_cast<const uint8_t*>(numbers));
+    const auto second = hn::LoadU(d8, reinterpret_cast<const uint8_t*>(numbers + 8));
+    low_bytes = hn::ConcatEven(d8, second, first);
+    high_bytes = hn::ConcatOdd(d8, second, first);
+  }
+
+  HWY_INLINE void write(Packed<4> packed, Out* HWY_RESTRICT out) const {
+    const hn::Full128<uint8_t> d8;
+    alignas(32) uint8_t indices[kChunk];
+    unpack<4>(packed, indices);
+    uint8_t* bytes = reinterpret_cast<uint8_t*>(out);
+    for (int i = 0; i < 2; ++i) {
+      const auto index = hn::Load(d8, indices + 16 * i);
+      const auto low = hn::TableLookupBytes(low_bytes, index);
+      const auto high = hn::TableLookupBytes(high_bytes, index);
+      hn::StoreU(hn::InterleaveLower(d8, low, high), d8, bytes + 32 * i);
+      hn::StoreU(hn::InterleaveUpper(d8, low, high), d8, bytes + 32 * i + 16);
+    }
+  }
+#endif
+};
+
+template <int kBits, class Out>
+using Group =
+    std::conditional_t<kBits == 4 && sizeof(Out) == 2, NibbleTable<Out>, ScaledGroup<kBits, Out>>;
+#else
+template <int kBits, class Out>
+using Group = ScaledGroup<kBits, Out>;
+#endif
+
+/// Scales and biases in f32 of consecutive groups.
+struct GroupNumbers {
+  static constexpr int64_t kMost = 64;
+  alignas(64) float scales[kMost];
+  alignas(64) float biases[kMost];
+  bool finite;
+
+  /// Loads those of groups [first, first + count), count <= kMost.
+  HWY_INLINE void load(const QuantizedMatrix& m, int64_t first, int64_t count) {
+    const FloatTag d;
+    const hn::RebindToUnsigned<FloatTag> du;
+    auto largest = hn::Zero(du);
+    with_type(m.scale_type, [&](auto tag) HWY_ATTR {
+      using S = decltype(tag);
+      const S* all_scales = static_cast<const S*>(m.scales) + first;
+      const S* all_biases = static_cast<const S*>(m.biases) + first;
+      for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+        const auto s = HWY_NAMESPACE::load(d, all_scales + i, lanes);
+        const auto b = HWY_NAMESPACE::load(d, all_biases + i, lanes);
+        largest = hn::Max(largest, hn::BitCast(du, hn::Abs(s)));
+        largest = hn::Max(largest, hn::BitCast(du, hn::Abs(b)));
+        hn::Store(s, d, scales + i);
+        hn::Store(b, d, biases + i);
+      });
+    });
+    finite = hn::AllTrue(du, hn::Lt(largest, hn::Set(du, 0x7f800000u)));
+  }
+};
+
+/// Dequantizes columns [begin, end) of a row, both multiples of kChunk.
+template <int kBits, class Out>
+HWY_INLINE void dequantize_columns(const QuantizedMatrix& m, int64_t row, int64_t begin,
+                                   int64_t end, Out* HWY_RESTRICT out) {
+  const int shift = std::countr_zero(static_cast<unsigned>(m.group_size));
+  const int64_t first_group = row * (m.columns >> shift);
+  Packed<kBits> packed(m, row, begin);
+  int64_t column = begin;
+  while (column < end) {
+    const int64_t group = column >> shift;
+    const int64_t count =
+        std::min(GroupNumbers::kMost, ((end + m.group_size - 1) >> shift) - group);
+    GroupNumbers numbers;
+    numbers.load(m, first_group + group, count);
+    const auto write = [&](auto maker) HWY_ATTR {
+      for (int64_t i = 0; i < count; ++i) {
+        const typename decltype(maker)::type prepared(numbers.scales[i], numbers.biases[i]);
+        const int64_t group_end = std::min(end, (group + i + 1) << shift);
+        for (; column < group_end; column += kChunk) {
+          prepared.write(packed, out);
+          packed.advance();
+          out += kChunk;
+        }
+      }
+    };
+    if (numbers.finite) {
+      write(std::type_identity<Group<kBits, Out>>());
+    } else {
+      write(std::type_identity<ScaledGroup<kBits, Out>>());
+    }
+  }
+}
+
+/// Calls body(std::integral_constant<int, bits>). The body is a generic lambda marked HWY_ATTR.
+template <class Body>
+HWY_INLINE void with_bits(int bits, Body&& body) {
+  switch (bits) {
+    case 2:
+      return body(std::integral_constant<int, 2>());
+    case 3:
+      return body(std::integral_constant<int, 3>());
+    case 4:
+      return body(std::integral_constant<int, 4>());
+    case 5:
+      return body(std::integral_constant<int, 5>());
+    case 6:
+      return body(std::integral_constant<int, 6>());
+    case 8:
+      return body(std::integral_constant<int, 8>());
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace graft::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,352 @@
+#include "graft/kernels/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "graft/base/error.h"
+#include "graft/kernels/scalar/attention.h"
+#include "tests/kernels/each_isa.h"
+#include "tests/kernels/numbers.h"
+
+namespace graft::kernels {
+namespace {
+
+struct Case {
+  AttentionShape shape;
+  std::vector<Sequence> sequences;
+  int64_t offset = 0;    // elements off the allocations' alignment
+  float largest = 2.0f;  // of the inputs
+};
+
+// Sequences of these lengths, one after the other, each with `past` more keys.
+Case make_case(AttentionShape shape, const std::vector<int64_t>& lengths, int64_t past = 0) {
+  Case c{shape, {}};
+  for (int64_t length : lengths) {
+    Sequence s{c.shape.query_rows, c.shape.query_rows + length, c.shape.key_rows,
+               c.shape.key_rows + length + past};
+    c.sequences.push_back(s);
+    c.shape.query_rows = s.query_end;
+    c.shape.key_rows = s.key_end;
+  }
+  if (c.shape.scale == 0) c.shape.scale = 1 / std::sqrt(static_cast<float>(c.shape.head_dim));
+  return c;
+}
+
+struct Inputs {
+  explicit Inputs(const Case& c)
+      : q(numbers(c, c.shape.query_rows * c.shape.heads, 1)),
+        k(numbers(c, c.shape.key_rows * c.shape.kv_heads, 2)),
+        v(numbers(c, c.shape.key_rows * c.shape.kv_heads, 3)),
+        d_out(numbers(c, c.shape.query_rows * c.shape.heads, 4)) {}
+
+  static Numbers numbers(const Case& c, int64_t rows, unsigned seed) {
+    return Numbers(c.shape.type, rows * c.shape.head_dim, c.offset)
+        .random(seed, -c.largest, c.largest);
+  }
+
+  Numbers q, k, v, d_out;
+};
+
+struct Results {
+  Results(const Case& c, int64_t offset)
+      : out(c.shape.type, c.shape.query_rows * c.shape.heads * c.shape.head_dim, offset),
+        lse(ScalarType::f32, c.shape.query_rows * c.shape.heads, offset),
+        d_q(c.shape.type, out.count(), offset),
+        d_k(c.shape.type, c.shape.key_rows * c.shape.kv_heads * c.shape.head_dim, offset),
+        d_v(c.shape.type, d_k.count(), offset) {}
+
+  Numbers out, lse, d_q, d_k, d_v;
+};
+
+Results run(const Case& c, const Inputs& in) {
+  Results r(c, c.offset);
+  float* lse = static_cast<float*>(r.lse.data());
+  attention(c.shape, c.sequences, in.q.data(), in.k.data(), in.v.data(), r.out.data(), lse);
+  attention_backward(c.shape, c.sequences, in.q.data(), in.k.data(), in.v.data(), r.out.data(), lse,
+                     in.d_out.data(), r.d_q.data(), r.d_k.data(), r.d_v.data());
+  return r;
+}
+
+Results run_scalar(const Case& c, const Inputs& in) {
+  Results r(c, 0);
+  for (int64_t i = 0; i < r.out.count(); ++i) r.out.set(i, 0);
+  for (int64_t i = 0; i < r.lse.count(); ++i) r.lse.set(i, 0);
+  attention_scalar(c.shape, c.sequences, in.q.data(), in.k.data(), in.v.data(), r.out.data(),
+                   static_cast<float*>(r.lse.data()));
+  attention_backward_scalar(c.shape, c.sequences, in.q.data(), in.k.data(), in.v.data(),
+                            in.d_out.data(), r.d_q.data(), r.d_k.data(), r.d_v.data());
+  return r;
+}
+
+// Within `tolerance` of the largest number of the tensor, or of 1: what is zero by cancellation is
+// not zero in f32.
+void expect_near(const char* name, const Numbers& actual, const Numbers& expected,
+                 double tolerance) {
+  SCOPED_TRACE(name);
+  double largest = 1;
+  for (int64_t i = 0; i < expected.count(); ++i) {
+    if (std::isfinite(expected.get(i))) {
+      largest = std::max(largest, std::abs(double{expected.get(i)}));
+    }
+  }
+  expect_close(actual, expected, 0, tolerance * largest);
+}
+
+// bf16's rounding error is 2^-9: of the weights, of `out`, from which delta comes, and of the
+// result.
+double tolerance_of(ScalarType type) {
+  return type == ScalarType::f32 ? 2e-6 : type == ScalarType::f16 ? 2e-3 : 1.5e-2;
+}
+
+void check(const Case& c) {
+  SCOPED_TRACE(testing::Message() << c.shape.heads << "/" << c.shape.kv_heads << " heads of "
+                                  << c.shape.head_dim << ", type " << static_cast<int>(c.shape.type)
+                                  << ", " << c.sequences.size() << " sequences, the first of "
+                                  << c.sequences[0].query_end << " queries and "
+                                  << c.sequences[0].key_end << " keys, offset " << c.offset);
+  const Inputs in(c);
+  const Results expected = run_scalar(c, in);
+  const double tolerance = tolerance_of(c.shape.type);
+  for_each_isa([&] {
+    const Results actual = run(c, in);
+    expect_near("out", actual.out, expected.out, tolerance);
+    expect_near("lse", actual.lse, expected.lse, 2e-6);
+    expect_near("d_q", actual.d_q, expected.d_q, 2 * tolerance);
+    expect_near("d_k", actual.d_k, expected.d_k, 2 * tolerance);
+    expect_near("d_v", actual.d_v, expected.d_v, tolerance);
+  });
+}
+
+TEST(Attention, EveryLengthAndTypeAgreesWithTheScalarCode) {
+  for (ScalarType type : kAllTypes) {
+    for (int64_t length : {1, 2, 3, 5, 6, 7, 15, 16, 17, 31, 33, 64, 65, 127, 128, 129}) {
+      check(make_case({2, 1, 16, 0, type}, {length}));
+    }
+  }
+}
+
+TEST(Attention, EveryHeadWidthAndMisalignmentAgreesWithTheScalarCode) {
+  for (ScalarType type : kAllTypes) {
+    for (int64_t head_dim : {1, 2, 3, 7, 8, 15, 17, 31, 33, 40, 64, 65, 80, 96, 127, 128, 200}) {
+      Case c = make_case({3, 1, head_dim, 0, type}, {19});
+      c.offset = head_dim % 4;
+      check(c);
+    }
+  }
+}
+
+TEST(Attention, EveryGroupOfHeadsAgreesWithTheScalarCode) {
+  for (ScalarType type : kAllTypes) {
+    for (int64_t group : {1, 3, 4, 5, 7, 8}) {
+      for (int64_t kv_heads : {1, 3}) {
+        check(make_case({group * kv_heads, kv_heads, 24, 0, type}, {29, 4}));
+      }
+    }
+  }
+}
+
+TEST(Attention, MoreHeadsThanRowsOfATile) {
+  check(make_case({200, 1, 8, 0, ScalarType::f32}, {5}));
+  check(make_case({201, 1, 8, 0, ScalarType::bf16}, {5}));
+}
+
+TEST(Attention, SequencesDoNotSeeEachOther) {
+  for (ScalarType type : kAllTypes) {
+    check(make_case({6, 2, 32, 0, type}, {1, 17, 64, 3, 90, 2, 1}));
+  }
+}
+
+TEST(Attention, ManyTilesOfQueriesAndKeys) {
+  for (ScalarType type : kAllTypes) {
+    check(make_case({3, 1, 16, 0, type}, {300}));
+    check(make_case({2, 2, 64, 0, type}, {270, 30}));
+  }
+}
+
+TEST(Attention, QueriesWithAPast) {
+  for (ScalarType type : kAllTypes) {
+    for (int64_t past : {1, 15, 127, 128, 300}) {
+      check(make_case({3, 1, 20, 0, type}, {1}, past));
+      check(make_case({4, 2, 16, 0, type}, {70, 1}, past));
+    }
+  }
+}
+
+TEST(Attention, DecodesOneQueryAgainstThousandsOfKeys) {
+  for (ScalarType type : kAllTypes) check(make_case({6, 2, 64, 0, type}, {1, 1}, 2500));
+}
+
+TEST(Attention, QueriesBeforeTheFirstKeySeeNothing) {
+  for (ScalarType type : kAllTypes) {
+    for (int64_t missing : {1, 5, 33, 40}) {
+      check(make_case({3, 1, 16, 0, type}, {40}, -missing));
+    }
+  }
+}
+
+TEST(Attention, RowsOfNoSequenceAreZero) {
+  for (ScalarType type : kAllTypes) {
+    Case c = make_case({2, 1, 16, 0, type}, {});
+    c.shape.query_rows = 60;
+    c.shape.key_rows = 80;
+    c.sequences = {{40, 55, 33, 64}, {3, 20, 5, 22}, {20, 20, 70, 75}};
+    check(c);
+    c.sequences = {{0, 0, 0, 0}};
+    check(c);
+  }
+}
+
+TEST(Attention, LargeScoresDoNotOverflow) {
+  for (ScalarType type : kAllTypes) {
+    // Scores up to 3000, so that most weights underflow; bf16 and f16 represent these inputs
+    // exactly, and f32 sums of them are exact.
+    Case c = make_case({2, 1, 64, 1.0f, type}, {150});
+    Inputs in(c);
+    for (Numbers* x : {&in.q, &in.k}) {
+      for (int64_t i = 0; i < x->count(); ++i) x->set(i, std::round(x->get(i) * 8));
+    }
+    const Results expected = run_scalar(c, in);
+    for_each_isa([&] {
+      const Results actual = run(c, in);
+      expect_near("out", actual.out, expected.out, tolerance_of(type));
+      expect_near("lse", actual.lse, expected.lse, 1e-6);
+      expect_near("d_q", actual.d_q, expected.d_q, 4 * tolerance_of(type) + 1e-4);
+      expect_near("d_k", actual.d_k, expected.d_k, 4 * tolerance_of(type) + 1e-4);
+      expect_near("d_v", actual.d_v, expected.d_v, tolerance_of(type) + 1e-4);
+    });
+  }
+  Case c = make_case({1, 1, 16, 1.0f, ScalarType::f32}, {40});
+  c.largest = 1e15f;
+  const Inputs in(c);
+  for_each_isa([&] {
+    const Results actual = run(c, in);
+    for (int64_t i = 0; i < actual.out.count(); ++i) {
+      ASSERT_TRUE(std::isfinite(actual.out.get(i)));
+    }
+  });
+}
+
+TEST(Attention, NaNOfARowReachesItsOutput) {
+  for (ScalarType type : kAllTypes) {
+    const Case c = make_case({1, 1, 16, 0, type}, {20});
+    Inputs in(c);
+    in.q.set(7 * 16 + 3, std::numeric_limits<float>::quiet_NaN());
+    for_each_isa([&] {
+      const Results actual = run(c, in);
+      for (int64_t i = 0; i < actual.out.count(); ++i) {
+        ASSERT_EQ(std::isnan(actual.out.get(i)), i / 16 == 7) << i;
+      }
+    });
+  }
+}
+
+// d/dx of sum(out * d_out), by central differences of the forward.
+void check_differences(const Case& c, const Inputs& in, Numbers Inputs::*input,
+                       const Numbers& gradient) {
+  constexpr float kStep = 0.02f;
+  const auto loss = [&](const Inputs& at) {
+    Results r(c, 0);
+    attention(c.shape, c.sequences, at.q.data(), at.k.data(), at.v.data(), r.out.data(), nullptr);
+    double sum = 0;
+    for (int64_t i = 0; i < r.out.count(); ++i) sum += double{r.out.get(i)} * in.d_out.get(i);
+    return sum;
+  };
+  Inputs moved = in;
+  for (int64_t i = 0; i < gradient.count(); ++i) {
+    const float x = (in.*input).get(i);
+    (moved.*input).set(i, x + kStep);
+    const double above = loss(moved);
+    (moved.*input).set(i, x - kStep);
+    const double below = loss(moved);
+    (moved.*input).set(i, x);
+    ASSERT_NEAR(gradient.get(i), (above - below) / (2 * double{kStep}), 2e-3) << "at " << i;
+  }
+}
+
+TEST(Attention, GradientsAreThoseOfFiniteDifferences) {
+  const Case c = make_case({4, 2, 5, 0, ScalarType::f32}, {6, 3}, 2);
+  const Inputs in(c);
+  for_each_isa([&] {
+    const Results r = run(c, in);
+    check_differences(c, in, &Inputs::q, r.d_q);
+    check_differences(c, in, &Inputs::k, r.d_k);
+    check_differences(c, in, &Inputs::v, r.d_v);
+  });
+}
+
+TEST(Attention, TwoRunsGiveTheSameBytes) {
+  for (ScalarType type : kAllTypes) {
+    for (const auto& lengths : {std::vector<int64_t>{400}, {90, 70, 33, 90}}) {
+      const Case c = make_case({3, 1, 64, 0, type}, lengths);
+      const Inputs in(c);
+      for_each_isa([&] {
+        const Results a = run(c, in), b = run(c, in);
+        for (Numbers Results::*x :
+             {&Results::out, &Results::lse, &Results::d_q, &Results::d_k, &Results::d_v}) {
+          EXPECT_EQ(std::memcmp((a.*x).data(), (b.*x).data(),
+                                static_cast<size_t>((a.*x).count()) * size_of((a.*x).type())),
+                    0);
+        }
+      });
+    }
+  }
+}
+
+// A row's output does not depend on which tile of queries it is in.
+TEST(Attention, ChunkedPrefillGivesTheBytesOfTheWhole) {
+  for (ScalarType type : kAllTypes) {
+    const Case whole = make_case({3, 1, 64, 0, type}, {150});
+    const Inputs in(whole);
+    for_each_isa([&] {
+      const Results expected = run(whole, in);
+      for (int64_t begin : {1, 64, 149}) {
+        Case chunk = whole;
+        chunk.sequences = {{0, 150 - begin, 0, 150}};
+        chunk.shape.query_rows = 150 - begin;
+        const size_t bytes = static_cast<size_t>(3 * 64 * begin) * size_of(type);
+        Numbers out(type, chunk.shape.query_rows * 3 * 64);
+        attention(chunk.shape, chunk.sequences, static_cast<const char*>(in.q.data()) + bytes,
+                  in.k.data(), in.v.data(), out.data(), nullptr);
+        for (int64_t i = 0; i < out.count(); ++i) {
+          ASSERT_EQ(out.get(i), expected.out.get(3 * 64 * begin + i)) << "at " << i;
+        }
+      }
+    });
+  }
+}
+
+TEST(Attention, RefusesWhatCannotBe) {
+  std::vector<float> x(4096);
+  const auto forward = [&](AttentionShape shape, std::vector<Sequence> sequences) {
+    attention(shape, sequences, x.data(), x.data(), x.data(), x.data(), nullptr);
+  };
+  const AttentionShape good{2, 1, 16, 1.0f, ScalarType::f32, 10, 10};
+  AttentionShape bad = good;
+  bad.heads = 3;
+  bad.kv_heads = 2;
+  EXPECT_THROW(forward(bad, {{0, 1, 0, 1}}), Error);
+  bad = good;
+  bad.head_dim = 0;
+  EXPECT_THROW(forward(bad, {{0, 1, 0, 1}}), Error);
+  bad = good;
+  bad.scale = -1;
+  EXPECT_THROW(forward(bad, {{0, 1, 0, 1}}), Error);
+  EXPECT_THROW(forward(good, {{0, 11, 0, 10}}), Error);
+  EXPECT_THROW(forward(good, {{0, 10, 0, 11}}), Error);
+  EXPECT_THROW(forward(good, {{-1, 10, 0, 10}}), Error);
+  EXPECT_THROW(forward(good, {{5, 4, 0, 10}}), Error);
+  EXPECT_THROW(forward(good, {{0, 5, 0, 5}, {4, 10, 5, 10}}), Error);
+  const std::vector<Sequence> shared_keys{{0, 5, 0, 5}, {5, 10, 4, 10}};
+  std::vector<float> d(4096);
+  EXPECT_THROW(attention_backward(good, shared_keys, x.data(), x.data(), x.data(), x.data(),
+                                  x.data(), x.data(), d.data(), d.data(), d.data()),
+               Error);
+}
+
+}  // namespace
+}  // namespace graft::kernels

@@ -1,0 +1,110 @@
+#include "graft/kernels/matvec.h"
+
+#include <gtest/gtest.h>
+
+#include "graft/kernels/scalar/matvec.h"
+#include "tests/kernels/each_isa.h"
+#include "tests/kernels/random_quantized.h"
+
+namespace graft::kernels {
+namespace {
+
+struct Case {
+  int64_t x_rows, rows, columns;
+  ScalarType x_type, y_type;
+  bool with_bias;
+  int64_t offset = 0;
+};
+
+template <class Matrix>
+void check(const Matrix& w, const Case& c) {
+  SCOPED_TRACE(testing::Message() << c.x_rows << " times " << c.rows << "x" << c.columns << " x "
+                                  << static_cast<int>(c.x_type) << " y "
+                                  << static_cast<int>(c.y_type));
+  const Numbers x = Numbers(c.x_type, c.x_rows * c.columns, c.offset).random(1);
+  const Numbers bias = Numbers(c.x_type, c.rows, c.offset).random(2);
+  const void* b = c.with_bias ? bias.data() : nullptr;
+  Numbers y(c.y_type, c.x_rows * c.rows, c.offset), expected(c.y_type, c.x_rows * c.rows);
+  matvec(w, c.x_rows, x.data(), c.x_type, b, y.data(), c.y_type);
+  matvec_scalar(w, c.x_rows, x.data(), c.x_type, b, expected.data(), c.y_type);
+  // f32 accumulation: an error in proportion to the terms, which are at most 4 (quantized: 2 * 26).
+  expect_close(y, expected, 1e-6, 2e-6 * static_cast<double>(c.columns + 4));
+}
+
+TEST(DenseMatvec, EveryWidthTypeAndMisalignmentAgreesWithTheScalarCode) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t columns = 1; columns <= 66; ++columns) {
+        const int64_t rows = columns % 9 + 1, offset = columns % 4;
+        const Numbers data = Numbers(type, rows * columns, offset).random(3);
+        const DenseMatrix w{data.data(), type, rows, columns};
+        check(w,
+              {columns % 10 + 1, rows, columns, type, ScalarType::f32, columns % 2 == 0, offset});
+        check(w, {1, rows, columns, ScalarType::f32, type, columns % 2 == 1, offset});
+      }
+    }
+  });
+}
+
+TEST(DenseMatvec, ManyRowsAreSharedByThreads) {
+  const Numbers data = Numbers(ScalarType::bf16, 1001 * 577).random(3);
+  const DenseMatrix w{data.data(), ScalarType::bf16, 1001, 577};
+  for_each_isa([&] {
+    for (int64_t x_rows = 1; x_rows <= 17; x_rows += 4) {
+      check(w, {x_rows, 1001, 577, ScalarType::bf16, ScalarType::bf16, true});
+    }
+  });
+}
+
+TEST(QuantizedMatvec, EveryWidthGroupAndTypeAgreesWithTheScalarCode) {
+  for_each_isa([] {
+    for (int bits : kAllBits) {
+      for (int group : kAllGroups) {
+        for (ScalarType type : kAllTypes) {
+          for (int64_t columns : {group, 3 * 128}) {
+            const RandomQuantized q(7, columns, bits, group, type);
+            const int64_t x_rows = bits + group / 32;  // 3 to 12
+            check(q.matrix, {x_rows, 7, columns, type, ScalarType::f32, true, 1});
+            check(q.matrix, {1, 7, columns, ScalarType::f32, type, false, 3});
+            check(q.matrix, {2, 7, columns, type, type, false});
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(QuantizedMatvec, ManyRowsAreSharedByThreads) {
+  const RandomQuantized four(1001, 576, 4, 64, ScalarType::bf16);
+  const RandomQuantized six(301, 576, 6, 32, ScalarType::f16);
+  for_each_isa([&] {
+    for (int64_t x_rows : {1, 2, 3, 8, 11}) {
+      check(four.matrix, {x_rows, 1001, 576, ScalarType::bf16, ScalarType::bf16, true});
+    }
+    check(six.matrix, {1, 301, 576, ScalarType::bf16, ScalarType::f32, false});
+  });
+}
+
+// What a token's logits are must not depend on what else is in the batch.
+TEST(Matvec, ARowIsTheSameAloneAndAmongOthers) {
+  const RandomQuantized q(37, 256, 4, 64, ScalarType::bf16);
+  const Numbers data = Numbers(ScalarType::bf16, 37 * 101).random(3);
+  const DenseMatrix dense{data.data(), ScalarType::bf16, 37, 101};
+  const Numbers x = Numbers(ScalarType::f32, 8 * 256).random(4);
+  for_each_isa([&] {
+    auto compare = [&](const auto& w) {
+      Numbers all(ScalarType::f32, 8 * 37), one(ScalarType::f32, 37);
+      matvec(w, 8, x.data(), ScalarType::f32, nullptr, all.data(), ScalarType::f32);
+      for (int64_t m = 0; m < 8; ++m) {
+        const float* row = static_cast<const float*>(x.data()) + m * w.columns;
+        matvec(w, 1, row, ScalarType::f32, nullptr, one.data(), ScalarType::f32);
+        for (int64_t n = 0; n < 37; ++n) ASSERT_EQ(one.get(n), all.get(m * 37 + n));
+      }
+    };
+    compare(q.matrix);
+    compare(dense);
+  });
+}
+
+}  // namespace
+}  // namespace graft::kernels
