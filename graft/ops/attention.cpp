@@ -1,0 +1,71 @@
+#include "graft/ops/attention.h"
+
+#include <mlx/fast.h>
+#include <mlx/ops.h>
+
+#include <algorithm>
+
+#include "graft/ops/backend.h"
+#include "graft/ops/cpu/attention.h"
+
+namespace graft::ops {
+namespace {
+
+// Rows [begin, end) of each sequence side by side, padded to the longest: [B, heads, L, C].
+mx::array gather(const mx::array& rows, const std::vector<int32_t>& index, int batch, int heads,
+                 int head_dim) {
+  int length = static_cast<int>(index.size()) / batch;
+  mx::array ids(index.begin(), {batch * length}, mx::int32);
+  mx::array padded = mx::reshape(mx::take(rows, ids, 0), {batch, length, heads, head_dim});
+  return mx::transpose(padded, {0, 2, 1, 3});
+}
+
+mx::array portable_attention(const mx::array& q, const mx::array& k, const mx::array& v,
+                             const std::vector<Sequence>& sequences, const AttentionOptions& o) {
+  int batch = static_cast<int>(sequences.size());
+  int64_t most_queries = 0, most_keys = 0;
+  for (const Sequence& s : sequences) {
+    most_queries = std::max(most_queries, s.queries());
+    most_keys = std::max(most_keys, s.keys());
+  }
+  // Padding repeats a real row: a masked score is finite before it is masked.
+  std::vector<int32_t> query_index, key_index, back(static_cast<size_t>(q.shape(0)));
+  std::vector<char> mask;
+  for (size_t b = 0; b < sequences.size(); ++b) {
+    const Sequence& s = sequences[b];
+    for (int64_t i = 0; i < most_queries; ++i) {
+      int64_t query = std::min(i, s.queries() - 1);
+      query_index.push_back(static_cast<int32_t>(s.query_begin + query));
+      if (i < s.queries()) {
+        back[static_cast<size_t>(s.query_begin + i)] =
+            static_cast<int32_t>(static_cast<int64_t>(b) * most_queries + i);
+      }
+      for (int64_t j = 0; j < most_keys; ++j) mask.push_back(j <= s.keys() - s.queries() + query);
+    }
+    for (int64_t j = 0; j < most_keys; ++j) {
+      key_index.push_back(static_cast<int32_t>(s.key_begin + std::min(j, s.keys() - 1)));
+    }
+  }
+  mx::array visible(mask.begin(),
+                    {batch, 1, static_cast<int>(most_queries), static_cast<int>(most_keys)},
+                    mx::bool_);
+  mx::array out = mx::fast::scaled_dot_product_attention(
+      gather(q, query_index, batch, o.heads, o.head_dim),
+      gather(k, key_index, batch, o.kv_heads, o.head_dim),
+      gather(v, key_index, batch, o.kv_heads, o.head_dim), o.scale, "array", visible);
+  out = mx::reshape(mx::transpose(out, {0, 2, 1, 3}),
+                    {batch * static_cast<int>(most_queries), o.heads * o.head_dim});
+  return mx::take(out, mx::array(back.begin(), {q.shape(0)}, mx::int32), 0);
+}
+
+}  // namespace
+
+mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
+                    const Sequences& sequences, const AttentionOptions& options) {
+#ifdef GRAFT_CPU_KERNELS
+  if (use_cpu_kernels()) return cpu::attention(q, k, v, sequences, options);
+#endif
+  return portable_attention(q, k, v, *sequences, options);
+}
+
+}  // namespace graft::ops

@@ -1,0 +1,50 @@
+#include "graft/ops/backend.h"
+
+#include <mlx/device.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#ifdef GRAFT_CPU_KERNELS
+#include "graft/kernels/matmul.h"
+#endif
+
+namespace graft::ops {
+namespace {
+
+int forced = -1;  // -1: not forced
+
+bool default_choice() {
+#ifdef GRAFT_CPU_KERNELS
+  static const bool asked_for_mlx = [] {
+    const char* text = std::getenv("GRAFT_KERNELS");
+    return text != nullptr && std::string_view(text) == "mlx";
+  }();
+  return !asked_for_mlx && mlx::core::default_device() == mlx::core::Device::cpu;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+bool use_cpu_kernels() { return forced >= 0 ? forced == 1 : default_choice(); }
+
+mlx::core::Dtype quantized_activation_dtype() {
+#ifdef GRAFT_CPU_KERNELS
+  if (use_cpu_kernels() && !kernels::has_bf16_matmul()) return mlx::core::float32;
+#endif
+  return mlx::core::bfloat16;
+}
+
+BackendOverride::BackendOverride(bool cpu_kernels) : saved_(forced) {
+#ifdef GRAFT_CPU_KERNELS
+  forced = cpu_kernels ? 1 : 0;
+#else
+  static_cast<void>(cpu_kernels);
+#endif
+}
+
+BackendOverride::~BackendOverride() { forced = saved_; }
+
+}  // namespace graft::ops

@@ -1,0 +1,85 @@
+#include "graft/ops/cpu/attention.h"
+
+#include "graft/kernels/attention.h"
+#include "graft/ops/cpu/primitive.h"
+
+namespace graft::ops::cpu {
+namespace {
+
+using kernels::AttentionShape;
+using KernelSequences = std::shared_ptr<const std::vector<kernels::Sequence>>;
+
+// Inputs: q, k, v, out, lse, d_out. Outputs: d_q, d_k, d_v.
+class AttentionBackward final : public CpuPrimitive {
+ public:
+  AttentionBackward(const AttentionShape& shape, KernelSequences sequences)
+      : shape_(shape), sequences_(std::move(sequences)) {}
+  const char* name() const override { return "AttentionBackward"; }
+
+  void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
+    attention_backward(shape_, *sequences_, in[0].data, in[1].data, in[2].data, in[3].data,
+                       static_cast<const float*>(in[4].data), in[5].data, out[0].data, out[1].data,
+                       out[2].data);
+  }
+
+ private:
+  AttentionShape shape_;
+  KernelSequences sequences_;
+};
+
+// Inputs: q, k, v. Outputs: out, and the log-sum-exp of each row's scores [N, H] for the gradient.
+class Attention final : public CpuPrimitive {
+ public:
+  Attention(const AttentionShape& shape, KernelSequences sequences)
+      : shape_(shape), sequences_(std::move(sequences)) {}
+  const char* name() const override { return "Attention"; }
+
+  void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
+    kernels::attention(shape_, *sequences_, in[0].data, in[1].data, in[2].data, out[0].data,
+                       static_cast<float*>(out[1].data));
+  }
+
+  std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
+                             const std::vector<mx::array>& cotangents,
+                             const std::vector<int>& argnums,
+                             const std::vector<mx::array>& outputs) override {
+    std::vector<mx::Shape> shapes;
+    std::vector<mx::Dtype> dtypes;
+    for (const mx::array& primal : primals) {
+      shapes.push_back(primal.shape());
+      dtypes.push_back(primal.dtype());
+    }
+    auto gradients =
+        apply(std::make_shared<AttentionBackward>(shape_, sequences_), shapes, dtypes,
+              {primals[0], primals[1], primals[2], outputs[0], outputs[1], cotangents[0]});
+    std::vector<mx::array> results;
+    for (int argument : argnums) results.push_back(gradients[static_cast<size_t>(argument)]);
+    return results;
+  }
+
+ private:
+  AttentionShape shape_;
+  KernelSequences sequences_;
+};
+
+}  // namespace
+
+mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
+                    const Sequences& sequences, const AttentionOptions& o) {
+  auto copies = std::make_shared<std::vector<kernels::Sequence>>();
+  for (const Sequence& s : *sequences) {
+    copies->push_back({s.query_begin, s.query_end, s.key_begin, s.key_end});
+  }
+  AttentionShape shape{};
+  shape.heads = o.heads;
+  shape.kv_heads = o.kv_heads;
+  shape.head_dim = o.head_dim;
+  shape.scale = o.scale;
+  shape.type = scalar_type(q.dtype());
+  shape.query_rows = q.shape(0);
+  shape.key_rows = k.shape(0);
+  return apply(std::make_shared<Attention>(shape, copies), {q.shape(), {q.shape(0), o.heads}},
+               {q.dtype(), mx::float32}, {q, k, v})[0];
+}
+
+}  // namespace graft::ops::cpu

@@ -1,0 +1,61 @@
+#include "graft/ops/cpu/head_loss.h"
+
+#include <mlx/ops.h>
+
+#include "graft/base/error.h"
+#include "graft/kernels/head_loss.h"
+#include "graft/ops/cpu/primitive.h"
+#include "graft/ops/cpu/weight.h"
+
+namespace graft::ops::cpu {
+namespace {
+
+// Inputs: h, targets, the weight's arrays. Outputs: mean, losses[, the gradient of mean by h].
+class HeadLossNode final : public CpuPrimitive {
+ public:
+  HeadLossNode(const kernels::LinearWeight& weight, int64_t rows, kernels::ScalarType type)
+      : weight_(weight), rows_(rows), type_(type) {}
+  const char* name() const override { return "HeadLoss"; }
+
+  void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
+    *static_cast<float*>(out[0].data) = kernels::head_loss(
+        bind(weight_, in, 2), {const_cast<void*>(in[0].data), rows_, in[0].rows_capacity, type_},
+        static_cast<const int32_t*>(in[1].data), static_cast<float*>(out[1].data),
+        out.size() > 2 ? out[2].data : nullptr);
+  }
+
+  std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
+                             const std::vector<mx::array>& cotangents,
+                             const std::vector<int>& argnums,
+                             const std::vector<mx::array>& outputs) override {
+    if (argnums.size() != 1 || argnums[0] != 0)
+      fail("internal: the weights of the head are frozen");
+    if (outputs.size() < 3) fail("internal: a loss without gradient is differentiated");
+    mx::array factor = mx::astype(cotangents[0], primals[0].dtype());
+    return {mx::multiply(outputs[2], factor)};
+  }
+
+ private:
+  kernels::LinearWeight weight_;
+  int64_t rows_;
+  kernels::ScalarType type_;
+};
+
+}  // namespace
+
+HeadLoss head_loss(const mx::array& h, const Weight& w, const mx::array& targets,
+                   bool with_gradient) {
+  auto node = std::make_shared<HeadLossNode>(describe(w), h.shape(0), scalar_type(h.dtype()));
+  std::vector<mx::array> inputs = {h, targets};
+  for (const mx::array& part : w.arrays()) inputs.push_back(part);
+  std::vector<mx::Shape> shapes = {{}, {h.shape(0)}};
+  std::vector<mx::Dtype> dtypes = {mx::float32, mx::float32};
+  if (with_gradient) {
+    shapes.push_back(h.shape());
+    dtypes.push_back(h.dtype());
+  }
+  auto outputs = apply(node, shapes, dtypes, std::move(inputs));
+  return {outputs[0], outputs[1]};
+}
+
+}  // namespace graft::ops::cpu

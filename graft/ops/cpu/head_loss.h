@@ -1,0 +1,11 @@
+#pragma once
+
+#include "graft/ops/head_loss.h"
+
+namespace graft::ops::cpu {
+
+/// ops::head_loss on our kernels.
+HeadLoss head_loss(const mx::array& h, const Weight& w, const mx::array& targets,
+                   bool with_gradient);
+
+}  // namespace graft::ops::cpu

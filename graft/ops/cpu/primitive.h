@@ -1,0 +1,46 @@
+#pragma once
+
+#include <mlx/array.h>
+#include <mlx/primitives.h>
+
+#include <vector>
+
+#include "graft/kernels/scalar_type.h"
+
+namespace graft::ops::cpu {
+
+namespace mx = mlx::core;
+
+/// An input of a CPU primitive while it runs: row-major data, and the rows there is room for.
+struct Input {
+  const void* data;
+  int64_t rows_capacity;  // rows of its first dimension that can be read, at least its own
+};
+
+/// An output: allocated, with room for `kernels::padded_rows` rows of its first dimension.
+struct Output {
+  void* data;
+  int64_t rows_capacity;
+};
+
+/// A graph node that runs one of our kernels. A subclass holds the shapes, implements `run` and,
+/// where it is differentiable, `vjp`. Inputs are row-contiguous: `apply` sees to it.
+class CpuPrimitive : public mx::Primitive {
+ public:
+  CpuPrimitive();
+
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) final;
+  void eval_gpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) final;
+
+  /// Computes the outputs. Called on the stream's thread; an exception reaches `mx::eval`.
+  virtual void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const = 0;
+};
+
+/// The outputs of a primitive applied to inputs, as lazy arrays.
+std::vector<mx::array> apply(std::shared_ptr<CpuPrimitive> primitive, std::vector<mx::Shape> shapes,
+                             const std::vector<mx::Dtype>& dtypes, std::vector<mx::array> inputs);
+
+/// Throws Error for a type that kernels do not compute with.
+kernels::ScalarType scalar_type(mx::Dtype dtype);
+
+}  // namespace graft::ops::cpu

@@ -1,0 +1,34 @@
+#include "graft/ops/cpu/weight.h"
+
+#include "graft/base/error.h"
+
+namespace graft::ops::cpu {
+
+kernels::LinearWeight describe(const Weight& w) {
+  kernels::LinearWeight description{w.out(),       w.in(), nullptr, kernels::ScalarType::f32,
+                                    w.quantized(), {}};
+  if (!w.quantized()) {
+    description.type = scalar_type(w.weight.dtype());
+    return description;
+  }
+  if (w.biases->dtype() != w.scales->dtype()) {
+    fail("a quantized weight has scales and biases of different dtypes");
+  }
+  description.matrix = {nullptr, nullptr, nullptr, scalar_type(w.scales->dtype()),
+                        w.out(), w.in(),  w.bits,  w.group_size};
+  return description;
+}
+
+kernels::LinearWeight bind(kernels::LinearWeight w, const std::vector<Input>& inputs, int at) {
+  auto first = static_cast<size_t>(at);
+  if (!w.quantized) {
+    w.data = inputs[first].data;
+  } else {
+    w.matrix.weight = static_cast<const uint32_t*>(inputs[first].data);
+    w.matrix.scales = inputs[first + 1].data;
+    w.matrix.biases = inputs[first + 2].data;
+  }
+  return w;
+}
+
+}  // namespace graft::ops::cpu

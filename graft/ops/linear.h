@@ -1,0 +1,32 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <optional>
+#include <vector>
+
+#include "graft/ops/weight.h"
+
+namespace graft::ops {
+
+/// A low-rank update of a linear layer (Hu et al. 2021, arXiv:2106.09685): adds scale * (x a) b.
+struct LoraUpdate {
+  mx::array a;  // [in, R], f32
+  mx::array b;  // [R, out], f32
+  float scale;
+  std::optional<mx::array> x;  // its input where that is not the layer's (dropout), [N, in]
+};
+
+/// One of the projections that read the same input.
+struct Projection {
+  Weight weight;                  // frozen
+  std::optional<mx::array> bias;  // [out], frozen
+  std::optional<LoraUpdate> lora;
+};
+
+/// y_i = x w_i^T + bias_i + scale_i * (x a_i) b_i for every projection of x [N, in], in x's dtype
+/// with f32 accumulation. Differentiable in x and in the a_i and b_i: the gradient of x is summed
+/// over the projections in f32 before it is rounded.
+std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>& projections);
+
+}  // namespace graft::ops

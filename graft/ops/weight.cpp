@@ -1,0 +1,40 @@
+#include "graft/ops/weight.h"
+
+#include <mlx/ops.h>
+
+namespace graft::ops {
+namespace {
+
+mx::array dequantize_f32(const mx::array& weight, const mx::array& scales, const mx::array& biases,
+                         int group_size, int bits) {
+  return mx::dequantize(weight, mx::astype(scales, mx::float32), mx::astype(biases, mx::float32),
+                        group_size, bits);
+}
+
+}  // namespace
+
+size_t Weight::nbytes() const {
+  size_t bytes = 0;
+  for (const mx::array& part : arrays()) bytes += part.nbytes();
+  return bytes;
+}
+
+std::vector<mx::array> Weight::arrays() const {
+  if (!quantized()) return {weight};
+  return {weight, *scales, *biases};
+}
+
+mx::array dequantized(const Weight& w, mx::Dtype dtype) {
+  if (!w.quantized()) return mx::astype(w.weight, dtype);
+  return mx::astype(dequantize_f32(w.weight, *w.scales, *w.biases, w.group_size, w.bits), dtype);
+}
+
+mx::array embedding(const mx::array& ids, const Weight& w, mx::Dtype dtype) {
+  mx::array rows = mx::take(w.weight, ids, 0);
+  if (!w.quantized()) return mx::astype(rows, dtype);
+  return mx::astype(dequantize_f32(rows, mx::take(*w.scales, ids, 0), mx::take(*w.biases, ids, 0),
+                                   w.group_size, w.bits),
+                    dtype);
+}
+
+}  // namespace graft::ops

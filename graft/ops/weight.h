@@ -1,0 +1,34 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <optional>
+#include <vector>
+
+namespace graft::ops {
+
+namespace mx = mlx::core;
+
+/// The matrix of a linear layer or an embedding, dense or quantized in MLX's affine format.
+struct Weight {
+  mx::array weight;                 // [out, in], or uint32 [out, in*bits/32] where quantized
+  std::optional<mx::array> scales;  // [out, in/group_size]
+  std::optional<mx::array> biases;  // [out, in/group_size]; w = q*scale + bias
+  int bits = 0;
+  int group_size = 0;
+
+  bool quantized() const { return scales.has_value(); }
+  int out() const { return weight.shape(0); }
+  int in() const { return quantized() ? scales->shape(1) * group_size : weight.shape(1); }
+  size_t nbytes() const;
+  /// weight[, scales, biases]: what a primitive takes as inputs.
+  std::vector<mx::array> arrays() const;
+};
+
+/// The matrix as a dense [out, in] array. w = q*scale + bias is computed in f32 and rounded once.
+mx::array dequantized(const Weight& weight, mx::Dtype dtype);
+
+/// Rows of `weight` at int32 ids [N], as [N, in] of `dtype`.
+mx::array embedding(const mx::array& ids, const Weight& weight, mx::Dtype dtype);
+
+}  // namespace graft::ops

@@ -1,0 +1,251 @@
+// Each operation's CPU kernels against its portable form, values and gradients.
+
+#include <gtest/gtest.h>
+
+#include "graft/ops/adam.h"
+#include "graft/ops/attention.h"
+#include "graft/ops/head_loss.h"
+#include "graft/ops/linear.h"
+#include "graft/ops/norm.h"
+#include "graft/ops/rope.h"
+#include "graft/ops/swiglu.h"
+#include "tests/ops/gradient_parity.h"
+
+#ifdef GRAFT_CPU_KERNELS
+
+namespace graft::ops {
+namespace {
+
+class Ops : public ::testing::TestWithParam<mx::Dtype> {
+ protected:
+  Ops() { mx::random::seed(1); }
+  mx::Dtype dtype() const { return GetParam(); }
+  double tolerance() const { return tolerance_of(dtype()); }
+  mx::array random(const mx::Shape& shape, float scale = 1.0f) const {
+    return random_array(shape, dtype(), scale);
+  }
+};
+
+Weight quantized(const mx::array& dense, int group_size, int bits, mx::Dtype scales) {
+  auto parts = mx::quantize(dense, group_size, bits);
+  mx::eval(parts);
+  Weight w{parts[0], mx::astype(parts[1], scales), mx::astype(parts[2], scales), bits, group_size};
+  mx::eval(*w.scales, *w.biases);
+  return w;
+}
+
+TEST_P(Ops, LinearOfEveryNumberOfRows) {
+  mx::array w = random({96, 64}, 0.1f);
+  for (int rows : {1, 2, 3, 4, 5, 6, 31, 32, 33, 100}) {
+    SCOPED_TRACE(rows);
+    expect_parity(
+        [&](const std::vector<mx::array>& in) {
+          return linear(in[0], {{Weight{w, {}, {}, 0, 0}, {}, {}}});
+        },
+        {random({rows, 64})}, dtype(), tolerance());
+  }
+}
+
+TEST_P(Ops, LinearWithBias) {
+  mx::array w = random({40, 72}, 0.1f), bias = random({40});
+  for (int rows : {1, 3, 20}) {
+    expect_parity(
+        [&](const std::vector<mx::array>& in) {
+          return linear(in[0], {{Weight{w, {}, {}, 0, 0}, bias, {}}});
+        },
+        {random({rows, 72})}, dtype(), tolerance());
+  }
+}
+
+TEST_P(Ops, LinearGroupWithLora) {
+  mx::array wq = random({96, 64}, 0.1f), wk = random({32, 64}, 0.1f), wv = random({32, 64}, 0.1f);
+  for (int rows : {1, 4, 7, 70}) {
+    SCOPED_TRACE(rows);
+    expect_parity(
+        [&](const std::vector<mx::array>& in) {
+          LoraUpdate q{in[1], in[2], 2.0f, {}}, v{in[3], in[4], 0.5f, {}};
+          return linear(in[0], {{Weight{wq, {}, {}, 0, 0}, {}, q},
+                                {Weight{wk, {}, {}, 0, 0}, {}, {}},
+                                {Weight{wv, {}, {}, 0, 0}, {}, v}});
+        },
+        {random({rows, 64}), random_array({64, 8}, mx::float32, 0.2f),
+         random_array({8, 96}, mx::float32, 0.2f), random_array({64, 5}, mx::float32, 0.2f),
+         random_array({5, 32}, mx::float32, 0.2f)},
+        dtype(), tolerance());
+  }
+}
+
+TEST_P(Ops, LoraWithAnInputOfItsOwn) {
+  mx::array w = random({48, 64}, 0.1f);
+  expect_parity(
+      [&](const std::vector<mx::array>& in) {
+        return linear(in[0],
+                      {{Weight{w, {}, {}, 0, 0}, {}, LoraUpdate{in[2], in[3], 2.0f, in[1]}}});
+      },
+      {random({9, 64}), random({9, 64}), random_array({64, 4}, mx::float32, 0.2f),
+       random_array({4, 48}, mx::float32, 0.2f)},
+      dtype(), tolerance());
+}
+
+TEST_P(Ops, QuantizedLinearOfEveryFormat) {
+  mx::array dense = random_array({80, 256}, mx::float32, 0.1f);
+  for (int bits : {2, 3, 4, 5, 6, 8}) {
+    for (int group : {32, 64, 128}) {
+      for (mx::Dtype scales : {mx::float32, mx::float16, mx::bfloat16}) {
+        Weight w = quantized(dense, group, bits, scales);
+        for (int rows : {1, 5, 40}) {
+          SCOPED_TRACE(::testing::Message()
+                       << bits << " bits, group " << group << ", " << rows << " rows");
+          expect_parity(
+              [&](const std::vector<mx::array>& in) {
+                return linear(in[0], {{w, {}, {}}});
+              },
+              {random({rows, 256})}, dtype(), tolerance());
+        }
+      }
+    }
+  }
+}
+
+// Weights of another type than the activations are widened panel by panel; 700 rows of 1100 columns
+// are several panels.
+TEST_P(Ops, LinearOverSeveralPanels) {
+  Weight w = quantized(random_array({700, 1152}, mx::float32, 0.05f), 64, 4, mx::float16);
+  mx::array dense = random_array({700, 1152}, mx::float16, 0.05f);
+  for (const Weight& weight : {w, Weight{dense, {}, {}, 0, 0}}) {
+    expect_parity(
+        [&](const std::vector<mx::array>& in) {
+          return linear(in[0], {{weight, {}, {}}});
+        },
+        {random({37, 1152})}, dtype(), tolerance());
+  }
+}
+
+TEST_P(Ops, NormOfASum) {
+  mx::array weight = random({72});
+  expect_parity(
+      [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+        AddNorm r = add_rms_norm(in[0], in[1], weight, 1e-3f);
+        return {r.sum, r.normed};
+      },
+      {random({13, 72}), random({13, 72})}, dtype(), tolerance());
+}
+
+TEST_P(Ops, NormAlone) {
+  mx::array weight = random({40});
+  expect_parity(
+      [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+        return {rms_norm(in[0], weight, 1e-5f)};
+      },
+      {random({5, 40})}, dtype(), tolerance());
+}
+
+TEST_P(Ops, Swiglu) {
+  expect_parity(
+      [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+        return {swiglu(in[0], in[1])};
+      },
+      {random({7, 50}, 3.0f), random({7, 50})}, dtype(), tolerance());
+}
+
+TEST_P(Ops, RopeWholeAndPartial) {
+  for (int rotary : {16, 8}) {
+    mx::array angles = mx::multiply(mx::random::uniform({11, rotary / 2}), mx::array(6.0f));
+    RopeTable table{mx::cos(angles), mx::sin(angles)};
+    mx::eval(table.cos, table.sin);
+    expect_parity(
+        [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+          return {rope(in[0], table, 16)};
+        },
+        {random({11, 48})}, dtype(), tolerance());
+  }
+}
+
+TEST_P(Ops, AttentionWithinSequencesAndWithAPast) {
+  struct Case {
+    std::vector<Sequence> sequences;
+    int queries, keys;
+  };
+  std::vector<Case> cases = {
+      {{{0, 1, 0, 1}}, 1, 1},
+      {{{0, 37, 0, 37}, {37, 38, 37, 38}, {38, 70, 38, 70}}, 70, 70},
+      {{{0, 130, 0, 130}}, 130, 130},
+      {{{0, 1, 0, 90}}, 1, 90},
+      {{{0, 9, 0, 40}}, 9, 40},
+  };
+  AttentionOptions options{6, 2, 16, 0.25f};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.keys);
+    auto sequences = std::make_shared<const std::vector<Sequence>>(c.sequences);
+    expect_parity(
+        [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+          return {attention(in[0], in[1], in[2], sequences, options)};
+        },
+        {random({c.queries, 96}), random({c.keys, 32}), random({c.keys, 32})}, dtype(),
+        tolerance());
+  }
+}
+
+TEST_P(Ops, HeadAndLossWithMaskedTokens) {
+  for (int rows : {1, 30, 300}) {
+    SCOPED_TRACE(rows);
+    std::vector<int32_t> next;
+    for (int i = 0; i < rows; ++i) next.push_back(i % 3 == 2 ? -1 : (i * 7) % 90);
+    mx::array targets(next.begin(), {rows}, mx::int32);
+    for (const Weight& w :
+         {Weight{random({90, 64}, 0.3f), {}, {}, 0, 0},
+          quantized(random_array({90, 64}, mx::float32, 0.3f), 32, 4, mx::bfloat16)}) {
+      expect_parity(
+          [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+            return {head_loss(in[0], w, targets, true).mean};
+          },
+          {random({rows, 64})}, dtype(), tolerance());
+      auto losses = [&](bool kernels) {
+        BackendOverride backend(kernels);
+        mx::random::seed(3);
+        mx::array l =
+            head_loss(random_array({rows, 64}, kernels ? dtype() : mx::float32), w, targets, false)
+                .losses;
+        l.eval();
+        return l;
+      };
+      EXPECT_LT(testing::distance(losses(true), losses(false)), 2 * tolerance());
+    }
+  }
+}
+
+TEST(HeadLoss, NoTokenThatCarriesLossGivesZero) {
+  BackendOverride backend(true);
+  mx::array targets = mx::full({4}, -1, mx::int32);
+  HeadLoss loss = head_loss(mx::ones({4, 32}), {mx::ones({50, 32}), {}, {}, 0, 0}, targets, true);
+  EXPECT_EQ(loss.mean.item<float>(), 0.0f);
+}
+
+TEST(Adam, IsThatOfThePortableForm) {
+  mx::random::seed(5);
+  AdamState state{mx::random::normal({9, 5}), mx::random::normal({9, 5}),
+                  mx::square(mx::random::normal({9, 5}))};
+  mx::array gradient = mx::random::normal({9, 5});
+  mx::eval(state.parameter, state.m, state.v, gradient);
+  auto run = [&](bool kernels) {
+    BackendOverride backend(kernels);
+    AdamState next = adam_step(state, gradient, {1e-2f});
+    mx::eval(next.parameter, next.m, next.v);
+    return next;
+  };
+  AdamState found = run(true), expected = run(false);
+  EXPECT_LT(testing::distance(found.parameter, expected.parameter), 1e-6);
+  EXPECT_LT(testing::distance(found.m, expected.m), 1e-6);
+  EXPECT_LT(testing::distance(found.v, expected.v), 1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Ops, ::testing::Values(mx::float32, mx::bfloat16, mx::float16),
+                         [](const auto& type) {
+                           if (type.param == mx::float32) return "f32";
+                           return type.param == mx::bfloat16 ? "bf16" : "f16";
+                         });
+
+}  // namespace
+}  // namespace graft::ops
+
+#endif
