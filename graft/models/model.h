@@ -1,0 +1,76 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graft/nn/kv_cache.h"
+#include "graft/nn/linear.h"
+#include "graft/ops/rope.h"
+#include "graft/ops/sequence.h"
+
+namespace graft::models {
+
+namespace mx = mlx::core;
+
+/// What every layer needs to know of the tokens that run through it.
+struct Context {
+  ops::Sequences sequences;
+  ops::RopeTable rope;
+  nn::KvCache* cache = nullptr;  // while generating
+  bool training = false;         // dropout applies
+};
+
+/// The residual stream [N, D] between layers. What the last layer adds is kept apart, so that the
+/// next norm adds it and normalizes in one pass.
+struct Hidden {
+  mx::array stream;
+  std::optional<mx::array> delta;
+};
+
+/// A decoder: embed -> layers[0..L) -> norm -> head, over flat tokens. Callers run any range of
+/// layers; a linear layer takes an adapter without the model's knowing.
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  virtual int num_layers() const = 0;
+  virtual int vocab_size() const = 0;
+
+  /// Of activations.
+  mx::Dtype dtype() const { return dtype_; }
+
+  /// Rows of the embedding for int32 ids [N].
+  virtual Hidden embed(const mx::array& ids) const = 0;
+  virtual Hidden layer(int index, const Hidden& hidden, const Context& context) const = 0;
+  /// The final norm, [N, D].
+  virtual mx::array norm(const Hidden& hidden) const = 0;
+  /// The matrix [V, D] that turns hidden states into logits.
+  virtual const ops::Weight& head() const = 0;
+
+  /// The angles of the sequences' tokens.
+  virtual ops::RopeTable rope_table(const std::vector<ops::Sequence>& sequences) const = 0;
+
+  /// Linear layers that can take an adapter, in order of layers.
+  virtual std::vector<nn::Linear*> linears() = 0;
+  /// Keys (see lora::TargetOptions) that get an adapter when the user names none.
+  virtual std::vector<std::string> default_lora_keys() const = 0;
+
+  /// Numbers in the checkpoint (a packed weight counts what it stands for), and its bytes.
+  size_t parameters() const { return parameters_; }
+  size_t bytes() const { return bytes_; }
+
+  Context context(std::vector<ops::Sequence> sequences) const;
+
+ protected:
+  mx::Dtype dtype_ = mx::float32;
+  size_t parameters_ = 0, bytes_ = 0;
+};
+
+/// Logits [N, V], f32, of int32 ids [N] that form `context.sequences`.
+mx::array logits(const Model& model, const mx::array& ids, const Context& context);
+
+}  // namespace graft::models

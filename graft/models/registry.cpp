@@ -1,0 +1,35 @@
+#include "graft/models/registry.h"
+
+#include <map>
+
+#include "graft/base/config_reader.h"
+#include "graft/base/error.h"
+#include "graft/models/llama.h"
+
+namespace graft::models {
+namespace {
+
+using Maker = std::unique_ptr<Model> (*)(const ModelFolder&, std::optional<mx::Dtype>);
+
+const std::map<std::string, Maker>& makers() {
+  static const std::map<std::string, Maker> all = {
+      {"llama", make_llama},
+  };
+  return all;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_model(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+  std::string what = (folder.path() / "config.json").string();
+  std::string type = ConfigReader(folder.config(), what).text("model_type");
+  auto maker = makers().find(type);
+  if (maker == makers().end()) {
+    std::string known;
+    for (const auto& [name, unused] : makers()) known += (known.empty() ? "" : ", ") + name;
+    fail("{}: model_type '{}' is not supported; supported: {}", what, type, known);
+  }
+  return maker->second(folder, dtype);
+}
+
+}  // namespace graft::models

@@ -1,0 +1,102 @@
+#include "graft/models/tensor_source.h"
+
+#include <mlx/ops.h>
+
+#include "graft/base/error.h"
+#include "graft/io/quantized_layer.h"
+#include "graft/ops/backend.h"
+
+namespace graft::models {
+namespace {
+
+bool is_float(mx::Dtype dtype) {
+  return dtype == mx::float32 || dtype == mx::float16 || dtype == mx::bfloat16;
+}
+
+}  // namespace
+
+TensorSource::TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype)
+    : folder_(folder),
+      dtype_(dtype),
+      quantization_(QuantizationConfig::from_config(folder.config(),
+                                                    (folder.path() / "config.json").string())) {}
+
+mx::array TensorSource::take(const std::string& name, const mx::Shape& shape) {
+  if (!folder_.has(name)) {
+    fail("{}: tensor {} {} is missing; perhaps an incomplete download", folder_.path().string(),
+         name, shape_text(shape));
+  }
+  const TensorInfo& info = folder_.info(name);
+  if (info.shape != shape) {
+    fail("{}: tensor {} is {}, but the config asks for {}", folder_.path().string(), name,
+         shape_text(info.shape), shape_text(shape));
+  }
+  taken_.insert(name);
+  bytes_ += info.bytes;
+  return folder_.load(name);
+}
+
+mx::array TensorSource::converted(const mx::array& tensor, const std::string& name) const {
+  if (!is_float(tensor.dtype())) {
+    fail("{}: tensor {} is {}, not a floating-point number", folder_.path().string(), name,
+         dtype_name(tensor.dtype()));
+  }
+  if (!dtype_ || *dtype_ == tensor.dtype()) return tensor;
+  mx::array copy = mx::astype(tensor, *dtype_);
+  copy.eval();
+  return copy;
+}
+
+mx::array TensorSource::vector(const std::string& name, int size) {
+  mx::array tensor = take(name, {size});
+  parameters_ += tensor.size();
+  return converted(tensor, name);
+}
+
+ops::Weight TensorSource::matrix(const std::string& path, int out, int in) {
+  std::string weight = path + ".weight", scales = path + ".scales", biases = path + ".biases";
+  parameters_ += static_cast<size_t>(out) * static_cast<size_t>(in);
+  if (!folder_.has(scales)) {
+    mx::array dense = converted(take(weight, {out, in}), weight);
+    if (!dense_dtype_) dense_dtype_ = dense.dtype();
+    return {dense, {}, {}, 0, 0};
+  }
+
+  auto settings = quantization_ ? quantization_->lookup(path) : std::nullopt;
+  if (!settings) {
+    fail("{}: {} is quantized, but config.json has no quantization settings for it",
+         folder_.path().string(), path);
+  }
+  mx::Shape stands_for = quantized_layer_shape(folder_, path, *settings);
+  if (stands_for != mx::Shape{out, in}) {
+    fail("{}: tensor {} stands for {}, but the config asks for {}", folder_.path().string(), weight,
+         shape_text(stands_for), shape_text({out, in}));
+  }
+  return {take(weight, folder_.info(weight).shape), take(scales, folder_.info(scales).shape),
+          take(biases, folder_.info(biases).shape), settings->bits, settings->group_size};
+}
+
+nn::Linear TensorSource::linear(const std::string& path, int out, int in, bool has_bias) {
+  nn::Linear layer{path, matrix(path, out, in), {}, {}};
+  if (has_bias) layer.bias = vector(path + ".bias", out);
+  return layer;
+}
+
+void TensorSource::ignore(const std::string& name) { taken_.insert(name); }
+
+mx::Dtype TensorSource::activation_dtype() const {
+  if (dtype_) return *dtype_;
+  return dense_dtype_.value_or(ops::quantized_activation_dtype());
+}
+
+void TensorSource::finish() const {
+  for (const std::string& name : folder_.names()) {
+    if (taken_.count(name) == 0) {
+      fail("{}: tensor {} {} belongs to no part of a '{}' model with this config",
+           folder_.path().string(), name, shape_text(folder_.info(name).shape),
+           folder_.config().value("model_type", ""));
+    }
+  }
+}
+
+}  // namespace graft::models

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "graft/io/model_folder.h"
+#include "graft/io/quantization_config.h"
+#include "graft/nn/linear.h"
+#include "graft/ops/weight.h"
+
+namespace graft::models {
+
+namespace mx = mlx::core;
+
+/// Takes a model's tensors out of its folder by name and shape. Every mismatch is an Error that
+/// names the tensor and both shapes; `finish` refuses tensors that nobody took.
+class TensorSource {
+ public:
+  /// `dtype` is what dense tensors are converted to; the checkpoint's own without it.
+  TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+
+  /// A vector [size], such as a norm's weight.
+  mx::array vector(const std::string& name, int size);
+  /// `<path>.weight` [out, in], with `<path>.scales` and `.biases` where it is quantized.
+  ops::Weight matrix(const std::string& path, int out, int in);
+  /// The same with `<path>.bias` [out] if `has_bias`.
+  nn::Linear linear(const std::string& path, int out, int in, bool has_bias);
+
+  bool has(const std::string& name) const { return folder_.has(name); }
+  /// Counts a tensor as taken without loading it.
+  void ignore(const std::string& name);
+  /// Throws Error naming a tensor that was never taken.
+  void finish() const;
+
+  /// What activations are kept in: the dtype asked for, else that of the dense matrices, else (all
+  /// are quantized) the fastest one for dequantized weights here.
+  mx::Dtype activation_dtype() const;
+
+  /// Numbers and bytes taken so far; a quantized weight counts the numbers it stands for.
+  size_t parameters() const { return parameters_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  mx::array take(const std::string& name, const mx::Shape& shape);
+  mx::array converted(const mx::array& tensor, const std::string& name) const;
+
+  const ModelFolder& folder_;
+  std::optional<mx::Dtype> dtype_;
+  std::optional<QuantizationConfig> quantization_;
+  std::optional<mx::Dtype> dense_dtype_;  // of the first dense matrix
+  std::set<std::string> taken_;
+  size_t parameters_ = 0, bytes_ = 0;
+};
+
+}  // namespace graft::models

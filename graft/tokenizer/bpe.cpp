@@ -1,0 +1,169 @@
+#include "graft/tokenizer/bpe.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "graft/base/error.h"
+
+namespace graft {
+namespace {
+
+// Up to this many tokens, looking over all pairs for the lowest beats a queue.
+constexpr size_t kShortWord = 48;
+constexpr uint32_t kNoRank = UINT32_MAX;
+
+// Removes values[at] of `count` values.
+template <class T>
+void close_gap(T* values, size_t at, size_t count) {
+  for (size_t i = at; i + 1 < count; ++i) values[i] = values[i + 1];
+}
+
+}  // namespace
+
+Bpe::Bpe(BpeModel model)
+    : model_(std::move(model)),
+      whole_(std::make_unique<std::atomic<uint8_t>[]>(model_.vocabulary.id_limit())) {
+  for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
+    char c = static_cast<char>(byte);
+    byte_ids_[byte] = model_.vocabulary.find_bytes(std::string_view(&c, 1));
+  }
+}
+
+void Bpe::encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
+  uint64_t hash = model_.vocabulary.hash(word);
+  int32_t token = model_.vocabulary.find_bytes(word, hash);
+  if (token >= 0) {
+    std::atomic<uint8_t>& whole = whole_[static_cast<size_t>(token)];
+    Whole known = kYes;
+    if (!model_.ignore_merges) known = static_cast<Whole>(whole.load(std::memory_order_relaxed));
+    if (known == kYes) {
+      ids.push_back(token);
+      return;
+    }
+    if (known == kUnknown) {
+      size_t begin = ids.size();
+      merge(word, workspace, ids);
+      bool itself = ids.size() == begin + 1 && ids.back() == token;
+      whole.store(itself ? kYes : kNo, std::memory_order_relaxed);
+      return;
+    }
+  }
+  std::span<const int32_t> cached = workspace.cache.find(word, hash);
+  if (!cached.empty()) {
+    ids.insert(ids.end(), cached.begin(), cached.end());
+    return;
+  }
+  size_t begin = ids.size();
+  merge(word, workspace, ids);
+  workspace.cache.keep(word, hash, std::span(ids).subspan(begin));
+}
+
+void Bpe::split_bytes(std::string_view word, std::vector<int32_t>& tokens) const {
+  tokens.clear();
+  bool after_unknown = false;
+  for (char byte : word) {
+    int32_t token = byte_ids_[static_cast<unsigned char>(byte)];
+    if (token >= 0) {
+      tokens.push_back(token);
+    } else if (model_.unknown_id && !(after_unknown && model_.fuse_unknown)) {
+      tokens.push_back(*model_.unknown_id);
+    }
+    after_unknown = token < 0;
+  }
+}
+
+void Bpe::merge(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
+  if (word.size() > size_t{INT32_MAX}) {
+    fail("a word of {} bytes is too long to encode: the most is {}", word.size(), INT32_MAX);
+  }
+  split_bytes(word, workspace.tokens);
+  if (workspace.tokens.size() <= kShortWord) {
+    merge_short(workspace.tokens, ids);
+  } else {
+    merge_long(workspace, ids);
+  }
+}
+
+void Bpe::merge_short(std::vector<int32_t>& tokens, std::vector<int32_t>& ids) const {
+  size_t n = tokens.size();
+  std::array<uint32_t, kShortWord> ranks;   // of the pair that begins here
+  std::array<int32_t, kShortWord> results;  // what that pair becomes
+  auto look_up = [&](size_t i) {
+    const Merge* merge = model_.merges.get(tokens[i], tokens[i + 1]);
+    ranks[i] = merge != nullptr ? merge->rank : kNoRank;
+    results[i] = merge != nullptr ? merge->result : -1;
+  };
+  for (size_t i = 0; i + 1 < n; ++i) look_up(i);
+  while (n > 1) {
+    size_t best = static_cast<size_t>(
+        std::min_element(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(n - 1)) -
+        ranks.begin());
+    if (ranks[best] == kNoRank) break;
+    tokens[best] = results[best];
+    close_gap(tokens.data(), best + 1, n);
+    close_gap(ranks.data(), best + 1, n - 1);
+    close_gap(results.data(), best + 1, n - 1);
+    --n;
+    if (best + 1 < n) look_up(best);
+    if (best > 0) look_up(best - 1);
+  }
+  ids.insert(ids.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(n));
+}
+
+// A queue of possible merges, (rank, position) in one number, over a linked list of tokens. An
+// entry whose pair has changed since is dropped when it comes up.
+void Bpe::merge_long(Workspace& workspace, std::vector<int32_t>& ids) const {
+  std::vector<int32_t>& tokens = workspace.tokens;
+  std::vector<int32_t>& previous = workspace.previous;
+  std::vector<int32_t>& next = workspace.next;
+  std::vector<uint64_t>& queue = workspace.queue;
+  const int32_t n = static_cast<int32_t>(tokens.size());
+  constexpr int32_t kMerged = -1;  // as a token: the one to the left took it in
+  auto at = [](std::vector<int32_t>& list, int32_t i) -> int32_t& {
+    return list[static_cast<size_t>(i)];
+  };
+  auto entry = [](uint32_t rank, int32_t i) {
+    return uint64_t{rank} << 32 | static_cast<uint32_t>(i);
+  };
+
+  previous.resize(tokens.size());
+  next.resize(tokens.size());
+  queue.clear();
+  for (int32_t i = 0; i < n; ++i) {
+    at(previous, i) = i - 1;
+    at(next, i) = i + 1;
+    if (i + 1 == n) break;
+    if (const Merge* merge = model_.merges.get(at(tokens, i), at(tokens, i + 1))) {
+      queue.push_back(entry(merge->rank, i));
+    }
+  }
+  std::make_heap(queue.begin(), queue.end(), std::greater<>());
+  auto push_pair = [&](int32_t i) {
+    if (i < 0 || at(next, i) == n) return;
+    if (const Merge* merge = model_.merges.get(at(tokens, i), at(tokens, at(next, i)))) {
+      queue.push_back(entry(merge->rank, i));
+      std::push_heap(queue.begin(), queue.end(), std::greater<>());
+    }
+  };
+
+  while (!queue.empty()) {
+    uint64_t top = queue.front();
+    std::pop_heap(queue.begin(), queue.end(), std::greater<>());
+    queue.pop_back();
+    int32_t i = static_cast<int32_t>(top & 0xFFFFFFFFu);
+    if (at(tokens, i) == kMerged || at(next, i) == n) continue;
+    int32_t right = at(next, i);
+    const Merge* merge = model_.merges.get(at(tokens, i), at(tokens, right));
+    if (merge == nullptr || merge->rank != static_cast<uint32_t>(top >> 32)) continue;
+    at(tokens, i) = merge->result;
+    at(tokens, right) = kMerged;
+    at(next, i) = at(next, right);
+    if (at(next, i) != n) at(previous, at(next, i)) = i;
+    push_pair(at(previous, i));
+    push_pair(i);
+  }
+  for (int32_t i = 0; i < n; i = at(next, i)) ids.push_back(at(tokens, i));
+}
+
+}  // namespace graft

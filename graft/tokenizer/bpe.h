@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "graft/tokenizer/merges.h"
+#include "graft/tokenizer/vocabulary.h"
+#include "graft/tokenizer/word_cache.h"
+
+namespace graft {
+
+/// What a BPE model is made of.
+struct BpeModel {
+  Vocabulary vocabulary;
+  MergeTable merges;
+  /// Stands for a byte that has no token; without it such bytes are dropped.
+  std::optional<int32_t> unknown_id;
+  /// One unknown token for a run of such bytes.
+  bool fuse_unknown = false;
+  /// A word that is a token is that token, whatever the merges make of it.
+  bool ignore_merges = false;
+};
+
+/// Byte-level byte-pair encoding of single words, exactly as Hugging Face tokenizers' BPE: the pair
+/// of the lowest rank merges first, the leftmost of equals. Time is n log n in the word's length.
+class Bpe {
+ public:
+  /// What one thread needs while it encodes: buffers, and the words that it met lately.
+  struct Workspace {
+    std::vector<int32_t> tokens, previous, next;
+    std::vector<uint64_t> queue;
+    WordCache cache;
+  };
+
+  explicit Bpe(BpeModel model);
+
+  const BpeModel& model() const { return model_; }
+
+  /// Appends the tokens of a word (its bytes). Safe in several threads, each with its workspace.
+  void encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
+
+ private:
+  void merge(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
+  void split_bytes(std::string_view word, std::vector<int32_t>& tokens) const;
+  void merge_short(std::vector<int32_t>& tokens, std::vector<int32_t>& ids) const;
+  void merge_long(Workspace& workspace, std::vector<int32_t>& ids) const;
+
+  // Whether the merges make a token of its own bytes: found at the first meeting.
+  enum Whole : uint8_t { kUnknown, kYes, kNo };
+
+  BpeModel model_;
+  std::array<int32_t, 256> byte_ids_;  // -1: no token
+  std::unique_ptr<std::atomic<uint8_t>[]> whole_;
+};
+
+}  // namespace graft

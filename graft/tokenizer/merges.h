@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "graft/tokenizer/hash.h"
+
+namespace graft {
+
+/// What two neighbouring tokens become. Of all pairs in a word the one of the lowest rank merges
+/// first.
+struct Merge {
+  uint32_t rank;
+  int32_t result;
+};
+
+/// The merges of a BPE model by their pair of token ids.
+class MergeTable {
+ public:
+  explicit MergeTable(size_t merges = 0) : seed_(hash_seed()), slots_(table_size(2 * merges)) {}
+
+  /// Adds a merge, or replaces the one of the same pair.
+  void set(int32_t left, int32_t right, Merge merge) {
+    if (2 * (count_ + 1) > slots_.size()) grow();
+    Slot& slot = slots_[find(left, right)];
+    if (slot.key == kEmpty) ++count_;
+    slot = {key_of(left, right), merge};
+  }
+
+  /// The merge of a pair, or null.
+  const Merge* get(int32_t left, int32_t right) const {
+    const Slot& slot = slots_[find(left, right)];
+    return slot.key == kEmpty ? nullptr : &slot.merge;
+  }
+
+ private:
+  static constexpr uint64_t kEmpty = UINT64_MAX;
+  struct Slot {
+    uint64_t key = kEmpty;
+    Merge merge{};
+  };
+
+  static uint64_t key_of(int32_t left, int32_t right) {
+    return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+  }
+
+  // The slot of a pair, or the empty one where it belongs.
+  size_t find(int32_t left, int32_t right) const {
+    uint64_t key = key_of(left, right);
+    size_t mask = slots_.size() - 1;
+    size_t i = mix(key ^ seed_) & mask;
+    while (slots_[i].key != key && slots_[i].key != kEmpty) i = (i + 1) & mask;
+    return i;
+  }
+
+  void grow() {
+    std::vector<Slot> old = std::move(slots_);
+    slots_.assign(2 * old.size(), {});
+    for (const Slot& slot : old) {
+      if (slot.key == kEmpty) continue;
+      slots_[find(static_cast<int32_t>(slot.key >> 32), static_cast<int32_t>(slot.key))] = slot;
+    }
+  }
+
+  uint64_t seed_;
+  std::vector<Slot> slots_;  // open addressing, at most half full
+  size_t count_ = 0;
+};
+
+}  // namespace graft

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "graft/tokenizer/tokenizer.h"
+
+namespace graft {
+
+/// Turns tokens into text as they come. What push() and finish() return is, put together, what
+/// Tokenizer::decode gives for all ids; each part is valid UTF-8, never half a character. Time per
+/// token does not grow.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(Tokenizer tokenizer, DecodeOptions options = {})
+      : tokenizer_(std::move(tokenizer)), options_(options) {}
+
+  /// The text that is complete with this token; perhaps none.
+  std::string push(int32_t id);
+
+  /// The rest: U+FFFD if the text ended within a character. The decoder may then begin anew.
+  std::string finish();
+
+ private:
+  Tokenizer tokenizer_;
+  DecodeOptions options_;
+  std::string pending_;  // at most 3 bytes: the beginning of a character
+};
+
+}  // namespace graft

@@ -1,0 +1,264 @@
+#include "graft/tokenizer/tokenizer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/base/threads.h"
+#include "graft/tokenizer/byte_level.h"
+#include "graft/tokenizer/tokenizer_config.h"
+#include "graft/tokenizer/tokenizer_spec.h"
+#include "graft/tokenizer/unicode.h"
+
+namespace graft {
+namespace {
+
+// Texts that together are shorter than this are encoded before a thread would have started.
+constexpr size_t kBytesWorthAThread = 1 << 15;
+
+// What one call of encode needs; kept between calls, for its word cache most of all.
+struct EncodeState {
+  Bpe::Workspace workspace;
+  PreTokenizer::Words words;
+  std::vector<AddedTokenMatcher::Piece> pieces, normalized_pieces;
+  std::string replaced, normalized;
+  std::vector<int32_t> ids;
+};
+
+// States that no thread is using.
+class StatePool {
+ public:
+  std::unique_ptr<EncodeState> take() {
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) return std::make_unique<EncodeState>();
+    std::unique_ptr<EncodeState> state = std::move(free_.back());
+    free_.pop_back();
+    return state;
+  }
+
+  // A state that a huge text has swollen is not kept.
+  void give_back(std::unique_ptr<EncodeState> state) {
+    if (state->ids.capacity() + state->words.ends.capacity() > kMostKept) return;
+    std::lock_guard lock(mutex_);
+    free_.push_back(std::move(state));
+  }
+
+ private:
+  static constexpr size_t kMostKept = 1 << 20;
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<EncodeState>> free_;
+};
+
+AddedTokenMatcher matcher_of(const std::vector<AddedToken>& tokens, bool normalized,
+                             const Normalizer& normalizer) {
+  std::vector<AddedToken> chosen;
+  std::vector<std::string> patterns;
+  for (const AddedToken& token : tokens) {
+    if (token.normalized != normalized) continue;
+    chosen.push_back(token);
+    patterns.push_back(normalized ? normalizer.apply(token.content) : token.content);
+  }
+  return {std::move(chosen), patterns};
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  explicit Impl(TokenizerSpec spec)
+      : bpe(std::move(spec.model)),
+        normalizer(std::move(spec.normalizer)),
+        pre_tokenizer(std::move(spec.pre_tokenizer)),
+        matcher(matcher_of(spec.added.tokens(), false, normalizer)),
+        normalized_matcher(matcher_of(spec.added.tokens(), true, normalizer)),
+        prefix(std::move(spec.prefix)),
+        suffix(std::move(spec.suffix)) {
+    size = bpe.model().vocabulary.id_limit();
+    for (const AddedToken& token : spec.added.tokens()) {
+      size = std::max(size, static_cast<size_t>(token.id) + 1);
+      added_ids[token.content] = token.id;
+      // As the byte-level decoder sees it: characters of its alphabet are bytes here too.
+      added_bytes[token.id] = bytes_of_spelling(token.content).value_or(token.content);
+      if (token.special) special.insert({token.id, true});
+    }
+  }
+
+  // The tokens of a text, in state.ids.
+  void encode(std::string_view text, EncodeState& state) const {
+    if (unicode::valid_prefix(text) != text.size()) {
+      state.replaced = unicode::replace_invalid(text);
+      text = state.replaced;
+    }
+    state.ids = prefix;
+    state.pieces.clear();
+    matcher.split(text, state.pieces);
+    for (const AddedTokenMatcher::Piece& piece : state.pieces) {
+      if (piece.id >= 0) {
+        state.ids.push_back(piece.id);
+      } else {
+        encode_plain(text.substr(piece.begin, piece.end - piece.begin), state);
+      }
+    }
+    state.ids.insert(state.ids.end(), suffix.begin(), suffix.end());
+  }
+
+  // Text without the added tokens that are looked for before normalization.
+  void encode_plain(std::string_view text, EncodeState& state) const {
+    if (!normalizer.leaves(text)) {
+      state.normalized = normalizer.apply(text);
+      text = state.normalized;
+    }
+    if (normalized_matcher.empty()) return encode_words(text, state);
+    state.normalized_pieces.clear();
+    normalized_matcher.split(text, state.normalized_pieces);
+    for (const AddedTokenMatcher::Piece& piece : state.normalized_pieces) {
+      if (piece.id >= 0) {
+        state.ids.push_back(piece.id);
+      } else {
+        encode_words(text.substr(piece.begin, piece.end - piece.begin), state);
+      }
+    }
+  }
+
+  void encode_words(std::string_view text, EncodeState& state) const {
+    pre_tokenizer.split(text, state.words);
+    size_t begin = 0;
+    for (size_t end : state.words.ends) {
+      bpe.encode(state.words.text.substr(begin, end - begin), state.workspace, state.ids);
+      begin = end;
+    }
+  }
+
+  std::string_view piece(int32_t id) const {
+    if (bpe.model().vocabulary.has(id)) return bpe.model().vocabulary.bytes(id);
+    auto found = added_bytes.find(id);
+    return found == added_bytes.end() ? std::string_view() : std::string_view(found->second);
+  }
+
+  std::optional<int32_t> token_id(std::string_view spelling) const {
+    if (auto found = added_ids.find(std::string(spelling)); found != added_ids.end()) {
+      return found->second;
+    }
+    return bpe.model().vocabulary.find_spelling(spelling);
+  }
+
+  Bpe bpe;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  AddedTokenMatcher matcher, normalized_matcher;
+  std::vector<int32_t> prefix, suffix;
+  std::unordered_map<std::string, int32_t> added_ids;
+  std::unordered_map<int32_t, std::string> added_bytes;
+  std::unordered_map<int32_t, bool> special;
+  std::optional<int32_t> bos, eos;
+  size_t size = 0;
+  mutable StatePool states;
+};
+
+Tokenizer Tokenizer::load(const fs::path& folder) {
+  auto read_if_there = [](const fs::path& path) {
+    if (!fs::exists(path)) return std::string();
+    std::string text = read_text(path);
+    if (text.empty()) fail("{}: the file is empty", path.string());
+    return text;
+  };
+  fs::path path = folder / "tokenizer.json";
+  if (!fs::exists(path)) {
+    fail("{}: no tokenizer.json; a model folder holds one beside its config.json", folder.string());
+  }
+  fs::path config = folder / "tokenizer_config.json";
+  fs::path map = folder / "special_tokens_map.json";
+  return parse({.tokenizer_json = read_text(path),
+                .tokenizer_config_json = read_if_there(config),
+                .special_tokens_map_json = read_if_there(map),
+                .name = path.string(),
+                .config_name = config.string(),
+                .special_tokens_map_name = map.string()});
+}
+
+Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
+  TokenizerSpec spec = read_tokenizer_json(files.tokenizer_json, files.name);
+  TokenizerConfig config =
+      read_tokenizer_config(files.tokenizer_config_json, files.config_name,
+                            files.special_tokens_map_json, files.special_tokens_map_name);
+  const Vocabulary& vocabulary = spec.model.vocabulary;
+  for (AddedToken& token : config.added) {
+    spec.added.add(std::move(token), vocabulary, files.config_name + ": added_tokens_decoder");
+  }
+  for (AddedToken& token : config.named) {
+    if (spec.added.find(token.content) != nullptr) continue;
+    spec.added.add(std::move(token), vocabulary, files.config_name);
+  }
+  auto impl = std::make_shared<Impl>(std::move(spec));
+  if (config.bos_token) impl->bos = impl->token_id(*config.bos_token);
+  if (config.eos_token) impl->eos = impl->token_id(*config.eos_token);
+  return Tokenizer(std::move(impl));
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
+  std::unique_ptr<EncodeState> state = impl_->states.take();
+  impl_->encode(text, *state);
+  std::vector<int32_t> ids(state->ids.begin(), state->ids.end());
+  impl_->states.give_back(std::move(state));
+  return ids;
+}
+
+std::vector<std::vector<int32_t>> Tokenizer::encode_batch(
+    const std::vector<std::string>& texts) const {
+  std::vector<std::vector<int32_t>> ids(texts.size());
+  std::atomic<size_t> next = 0;
+  std::mutex mutex;
+  std::exception_ptr error;
+  auto work = [&] {
+    try {
+      std::unique_ptr<EncodeState> state = impl_->states.take();
+      for (size_t i = next++; i < texts.size(); i = next++) {
+        impl_->encode(texts[i], *state);
+        ids[i].assign(state->ids.begin(), state->ids.end());
+      }
+      impl_->states.give_back(std::move(state));
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      if (!error) error = std::current_exception();
+      next = texts.size();
+    }
+  };
+  size_t bytes = 0;
+  for (const std::string& text : texts) bytes += text.size();
+  size_t threads =
+      std::min({static_cast<size_t>(num_threads()), texts.size(), 1 + bytes / kBytesWorthAThread});
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+  if (error) std::rethrow_exception(error);
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, DecodeOptions options) const {
+  std::string bytes;
+  for (int32_t id : ids) {
+    if (options.skip_special_tokens && is_special(id)) continue;
+    bytes += piece(id);
+  }
+  return unicode::valid_prefix(bytes) == bytes.size() ? bytes : unicode::replace_invalid(bytes);
+}
+
+std::string_view Tokenizer::piece(int32_t id) const { return impl_->piece(id); }
+
+std::optional<int32_t> Tokenizer::token_id(std::string_view spelling) const {
+  return impl_->token_id(spelling);
+}
+
+bool Tokenizer::is_special(int32_t id) const { return impl_->special.count(id) > 0; }
+
+std::optional<int32_t> Tokenizer::eos_id() const { return impl_->eos; }
+std::optional<int32_t> Tokenizer::bos_id() const { return impl_->bos; }
+size_t Tokenizer::vocab_size() const { return impl_->size; }
+
+}  // namespace graft

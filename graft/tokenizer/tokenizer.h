@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/base/files.h"
+
+namespace graft {
+
+struct DecodeOptions {
+  /// Leaves out special tokens (end of text, roles of a chat).
+  bool skip_special_tokens = false;
+};
+
+/// The JSON documents of a tokenizer; all but the first may be empty.
+struct TokenizerFiles {
+  std::string tokenizer_json{}, tokenizer_config_json{}, special_tokens_map_json{};
+  std::string name = "tokenizer.json";  ///< what errors call the first
+  std::string config_name = "tokenizer_config.json";
+  std::string special_tokens_map_name = "special_tokens_map.json";
+};
+
+/// A byte-level BPE tokenizer (GPT-2, Llama 3, Qwen2, SmolLM2), with the ids of Hugging Face's.
+/// A copy shares the tables; const methods may run in several threads.
+class Tokenizer {
+ public:
+  /// Reads tokenizer.json of a model folder, and tokenizer_config.json and special_tokens_map.json
+  /// if they are there. Throws Error, which names the file and the field, if something is broken or
+  /// not supported.
+  static Tokenizer load(const fs::path& folder);
+
+  /// The same from memory.
+  static Tokenizer parse(const TokenizerFiles& files);
+
+  /// The ids of a text, with those that the post-processor puts around it (beginning of text). What
+  /// is not valid UTF-8 counts as U+FFFD, as Python's errors="replace".
+  std::vector<int32_t> encode(std::string_view text) const;
+
+  /// The ids of each text, encoded on all cores.
+  std::vector<std::vector<int32_t>> encode_batch(const std::vector<std::string>& texts) const;
+
+  /// The text of ids: valid UTF-8, with U+FFFD for what is none. Ids that are no token are left
+  /// out.
+  std::string decode(std::span<const int32_t> ids, DecodeOptions options = {}) const;
+
+  /// The bytes that a token stands for, perhaps only a part of a character; none if it is no token.
+  std::string_view piece(int32_t id) const;
+
+  /// The id of a token as the files spell it ("<|im_end|>", "Ġthe").
+  std::optional<int32_t> token_id(std::string_view spelling) const;
+
+  bool is_special(int32_t id) const;
+
+  std::optional<int32_t> eos_id() const;
+  std::optional<int32_t> bos_id() const;
+
+  /// The largest id plus one, added tokens included.
+  size_t vocab_size() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace graft

@@ -1,0 +1,121 @@
+#include "graft/tokenizer/tokenizer_config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <unordered_map>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+#include "graft/tokenizer/json_field.h"
+#include "graft/tokenizer/vocabulary.h"
+
+namespace graft {
+namespace {
+
+// In the order that transformers adds them, should they be new.
+constexpr const char* kNamed[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                  "pad_token", "cls_token", "mask_token"};
+constexpr const char* kLists[] = {"extra_special_tokens", "additional_special_tokens"};
+
+// A token stands as its text or as an object with flags.
+AddedToken read_token(const JsonField& field) {
+  AddedToken token;
+  token.special = true;
+  if (field.value().is_string()) {
+    token.content = field.string();
+    return token;
+  }
+  if (!field.value().is_object()) field.reject("a string or an object with \"content\"");
+  token.content = field.at("content").string();
+  token.single_word = field.boolean_or("single_word", false);
+  token.lstrip = field.boolean_or("lstrip", false);
+  token.rstrip = field.boolean_or("rstrip", false);
+  token.normalized = field.boolean_or("normalized", false);
+  token.special = field.boolean_or("special", true);
+  return token;
+}
+
+std::vector<AddedToken> read_decoder(const JsonField& field) {
+  std::vector<AddedToken> tokens;
+  for (const auto& [key, member] : field.members()) {
+    AddedToken token = read_token(member);
+    token.special = member.boolean_or("special", false);
+    token.normalized = member.boolean_or("normalized", !token.special);
+    auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), token.id);
+    if (error != std::errc() || end != key.data() + key.size() || token.id < 0 ||
+        token.id >= kMostTokens) {
+      fail("{}: expected an id as the key", member.where());
+    }
+    tokens.push_back(std::move(token));
+  }
+  std::sort(tokens.begin(), tokens.end(),
+            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  return tokens;
+}
+
+// The named special tokens of the config and, before it, of the special tokens map.
+class NamedTokens {
+ public:
+  void read(const JsonField& root) {
+    for (const char* name : kNamed) {
+      if (auto field = root.find(name)) add(name, *field);
+    }
+    for (const auto& [key, member] : root.members()) {  // a model's own, as "image_token"
+      std::string_view ending = "_token";
+      if (key.ends_with(ending) && member.value().is_string()) add(key, member);
+    }
+    for (const char* name : kLists) {
+      auto list = root.find(name);
+      if (!list) continue;
+      if (list->value().is_object()) {
+        for (const auto& [key, member] : list->members()) add(key, member);
+      } else {
+        for (const JsonField& element : list->elements()) add("", element);
+      }
+    }
+  }
+
+  std::vector<AddedToken> take() { return std::move(tokens_); }
+
+  std::optional<std::string> content(const std::string& name) const {
+    auto found = by_name_.find(name);
+    if (found == by_name_.end()) return std::nullopt;
+    return found->second;
+  }
+
+ private:
+  void add(const std::string& name, const JsonField& field) {
+    AddedToken token = read_token(field);
+    if (token.content.empty()) return;
+    if (!name.empty() && !by_name_.emplace(name, token.content).second) return;
+    tokens_.push_back(std::move(token));
+  }
+
+  std::vector<AddedToken> tokens_;
+  std::unordered_map<std::string, std::string> by_name_;
+};
+
+}  // namespace
+
+TokenizerConfig read_tokenizer_config(std::string_view config, const std::string& config_name,
+                                      std::string_view special_map,
+                                      const std::string& special_map_name) {
+  json config_json = config.empty() ? json::object() : parse_json(config, config_name);
+  JsonField root(config_json, config_name);
+  TokenizerConfig result;
+  NamedTokens named;
+  if (auto decoder = root.find("added_tokens_decoder")) {
+    result.added = read_decoder(*decoder);
+  } else if (!special_map.empty()) {
+    json map_json = parse_json(special_map, special_map_name);
+    named.read(JsonField(map_json, special_map_name));
+  }
+  named.read(root);
+  result.bos_token = named.content("bos_token");
+  result.eos_token = named.content("eos_token");
+  result.named = named.take();
+  return result;
+}
+
+}  // namespace graft

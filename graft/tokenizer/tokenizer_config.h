@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/tokenizer/added_tokens.h"
+
+namespace graft {
+
+/// What tokenizer_config.json and special_tokens_map.json say about tokens, merged as transformers
+/// does: the map counts where the config has no `added_tokens_decoder`.
+struct TokenizerConfig {
+  std::optional<std::string> bos_token, eos_token;
+  /// Tokens with flags and ids of their own (`added_tokens_decoder`), by id.
+  std::vector<AddedToken> added;
+  /// The special tokens that are named (eos_token, additional_special_tokens, ...): added unless
+  /// they are there.
+  std::vector<AddedToken> named;
+};
+
+/// A text may be empty: the file is missing. The names are what errors call the files.
+TokenizerConfig read_tokenizer_config(std::string_view config, const std::string& config_name,
+                                      std::string_view special_map,
+                                      const std::string& special_map_name);
+
+}  // namespace graft

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/tokenizer/added_tokens.h"
+#include "graft/tokenizer/bpe.h"
+#include "graft/tokenizer/normalizer.h"
+#include "graft/tokenizer/pre_tokenizer.h"
+
+namespace graft {
+
+/// The added tokens of a tokenizer, with ids given as Hugging Face tokenizers gives them: that of
+/// the model's token of the same spelling, else the next free one.
+class AddedTokenList {
+ public:
+  /// Adds a token, or gives the one of the same content new flags. Throws Error, which begins with
+  /// `where`, if token.id is not -1 and not the id that the token gets.
+  int32_t add(AddedToken token, const Vocabulary& vocabulary, const std::string& where);
+
+  const AddedToken* find(std::string_view content) const;
+  const std::vector<AddedToken>& tokens() const { return tokens_; }
+
+ private:
+  std::vector<AddedToken> tokens_;
+  std::unordered_map<std::string, size_t> index_;
+  int32_t highest_ = -1;
+};
+
+/// What a tokenizer.json says.
+struct TokenizerSpec {
+  BpeModel model;
+  AddedTokenList added;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  std::vector<int32_t> prefix, suffix;  ///< put around every text by the post-processor
+};
+
+/// Reads the text of a tokenizer.json. Throws Error, which names `name` and the field, if it is
+/// broken or asks for something that is not supported.
+TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name);
+
+}  // namespace graft

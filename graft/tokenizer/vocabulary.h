@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace graft {
+
+/// Largest number of ids that a tokenizer may have; the largest in use are near 2^18.
+inline constexpr int64_t kMostTokens = int64_t{1} << 22;
+
+/// The tokens of a byte-level BPE model: ids, and the bytes that they stand for. A token that its
+/// file spells with characters outside the byte alphabet (see byte_level.h) stands for the bytes of
+/// its spelling, and no text is ever cut into it.
+class Vocabulary {
+ public:
+  Vocabulary();
+
+  /// Room for this many tokens and bytes of text without growing.
+  void reserve(size_t tokens, size_t bytes);
+
+  /// Adds a token. Returns false, and does nothing, if the id or the spelling is there already.
+  /// Requires 0 <= id < kMostTokens.
+  bool add(std::string_view spelling, int32_t id);
+
+  /// The id of a token by its spelling in files ("Ġthe").
+  std::optional<int32_t> find_spelling(std::string_view spelling) const;
+
+  /// The id of the token that stands for these bytes, or -1.
+  int32_t find_bytes(std::string_view bytes, uint64_t hash) const;
+  int32_t find_bytes(std::string_view bytes) const { return find_bytes(bytes, hash(bytes)); }
+  uint64_t hash(std::string_view bytes) const;
+
+  /// The bytes of a token; nothing if no token has this id.
+  std::string_view bytes(int32_t id) const;
+
+  bool has(int32_t id) const {
+    return id >= 0 && static_cast<size_t>(id) < spans_.size() &&
+           spans_[static_cast<size_t>(id)].size != kAbsent;
+  }
+
+  /// How many tokens there are.
+  size_t count() const { return count_; }
+  /// The largest id plus one.
+  size_t id_limit() const { return spans_.size(); }
+
+ private:
+  struct Span {
+    uint32_t begin = 0;
+    uint32_t size = kAbsent;
+  };
+  struct Slot {
+    uint32_t tag = 0;  // upper half of the hash
+    int32_t id = -1;
+  };
+  static constexpr uint32_t kAbsent = UINT32_MAX;
+
+  void rehash(size_t size);
+  void place(uint64_t hash, int32_t id);
+
+  uint64_t seed_;
+  std::string arena_;
+  std::vector<Span> spans_;  // by id
+  std::vector<Slot> slots_;  // open addressing, at most half full
+  std::unordered_map<std::string, int32_t> literal_;
+  size_t count_ = 0;
+};
+
+}  // namespace graft

@@ -1,0 +1,213 @@
+// Llama against transformers: logits, loss and LoRA gradients of tiny random checkpoints, see
+// scripts/fixtures/tiny_llama.py.
+
+#include "graft/models/llama.h"
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include <numeric>
+
+#include "graft/base/files.h"
+#include "graft/lora/adapter_file.h"
+#include "graft/models/registry.h"
+#include "graft/nn/rope.h"
+#include "graft/ops/backend.h"
+#include "graft/ops/head_loss.h"
+#include "tests/support/distance.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temp_folder.h"
+
+namespace graft::models {
+namespace {
+
+using testing::distance;
+using testing::expect_error;
+using testing::TempFolder;
+
+const fs::path kFixtures = fs::path(GRAFT_TEST_DATA) / "llama";
+constexpr double kTolerance = 1e-4;  // of the largest value
+
+struct Expected {
+  explicit Expected(const fs::path& path) : file(path), ids(file.load("input_ids")) {
+    mx::array offsets = file.load("offsets");
+    for (int i = 0; i + 1 < offsets.shape(0); ++i) {
+      int64_t begin = offsets.data<int32_t>()[i], end = offsets.data<int32_t>()[i + 1];
+      sequences.push_back({begin, end, begin, end});
+    }
+  }
+
+  // The next token of each sequence's; -1 after its last.
+  mx::array targets() const {
+    std::vector<int32_t> next(ids.size(), -1);
+    for (const ops::Sequence& s : sequences) {
+      for (int64_t i = s.query_begin; i + 1 < s.query_end; ++i) {
+        next[static_cast<size_t>(i)] = ids.data<int32_t>()[i + 1];
+      }
+    }
+    return mx::array(next.begin(), {static_cast<int>(next.size())}, mx::int32);
+  }
+
+  SafetensorsFile file;
+  mx::array ids;
+  std::vector<ops::Sequence> sequences;
+};
+
+// Adapters of the fixture on the model, and their gradients beside the expected ones.
+void check_adapted(Model& model, const Expected& expected) {
+  lora::AdapterFile file;
+  file.path = expected.file.path();
+  for (const std::string& name : expected.file.names()) {
+    if (name.find(".lora_") != std::string::npos && !name.starts_with("grad.")) {
+      file.tensors.insert({name, expected.file.load(name)});
+    }
+  }
+  file.settings = lora::LoraSettings{};
+  file.settings->scale = expected.file.load("lora_scale").item<float>();
+  lora::Adapters adapters = lora::apply(model, file);
+  Context context = model.context(expected.sequences);
+  EXPECT_LT(distance(logits(model, expected.ids, context), expected.file.load("lora_logits")),
+            kTolerance);
+
+  std::vector<int> all(adapters.names().size());
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<mx::array> values = adapters.values();
+  auto [loss, gradients] = mx::value_and_grad(
+      [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
+        adapters.set(parameters);
+        Hidden hidden = model.embed(expected.ids);
+        for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
+        return {ops::head_loss(model.norm(hidden), model.head(), expected.targets(), true).mean};
+      },
+      all)(values);
+  adapters.set(values);
+  mx::eval(gradients);
+  float wanted = expected.file.load("lora_loss").item<float>();
+  EXPECT_NEAR(loss[0].item<float>(), wanted, kTolerance * wanted);
+  for (size_t i = 0; i < all.size(); ++i) {
+    std::string name = "grad." + adapters.names()[i];
+    EXPECT_LT(distance(gradients[i], expected.file.load(name)), kTolerance) << name;
+  }
+}
+
+struct Variant {
+  std::string name;
+  std::string expected = "expected.safetensors";
+  bool cpu_kernels = true;
+};
+
+std::vector<Variant> variants() {
+  std::vector<Variant> all;
+  for (const char* name : {"base", "bias", "head_dim", "rope_dynamic", "rope_linear", "rope_llama3",
+                           "sharded_bf16", "sharded_f16", "tied"}) {
+    for (bool cpu_kernels : {true, false})
+      all.push_back({name, "expected.safetensors", cpu_kernels});
+  }
+  for (bool cpu_kernels : {true, false}) {
+    all.push_back({"base", "expected_all_linear.safetensors", cpu_kernels});
+  }
+  return all;
+}
+
+std::ostream& operator<<(std::ostream& out, const Variant& variant) {
+  return out << variant.name << ' ' << variant.expected;
+}
+
+class LlamaParity : public ::testing::TestWithParam<Variant> {};
+
+TEST_P(LlamaParity, LogitsLossAndGradientsAreThoseOfTransformers) {
+#ifndef GRAFT_CPU_KERNELS
+  if (GetParam().cpu_kernels) GTEST_SKIP() << "built without kernels";
+#endif
+  ops::BackendOverride backend(GetParam().cpu_kernels);
+  ModelFolder folder = ModelFolder::open(kFixtures / GetParam().name);
+  auto model = load_model(folder, mx::float32);
+  Expected expected(folder.path() / GetParam().expected);
+  mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
+  EXPECT_LT(distance(found, expected.file.load("logits")), kTolerance);
+  check_adapted(*model, expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LlamaParity, ::testing::ValuesIn(variants()), [](const auto& test) {
+  const Variant& v = test.param;
+  return v.name + (v.expected == "expected.safetensors" ? "" : "_all_linear") +
+         (v.cpu_kernels ? "_kernels" : "_mlx");
+});
+
+TEST(Llama, BothSpellingsOfAConfigMeanTheSameRotations) {
+  for (const char* name : {"base", "rope_dynamic", "rope_linear", "rope_llama3"}) {
+    json now = read_json_object(kFixtures / name / "config.json");
+    json before = read_json_object(kFixtures / name / "config_old_spelling.json");
+    for (int64_t length : {8, 100}) {
+      EXPECT_EQ(nn::Rope::from_config(now, 8).inverse_frequencies(length),
+                nn::Rope::from_config(before, 8).inverse_frequencies(length))
+          << name;
+    }
+  }
+}
+
+// A copy of the base fixture with another config.
+class LlamaConfig : public ::testing::Test {
+ protected:
+  LlamaConfig() {
+    fs::copy(kFixtures / "base", folder_.path(), fs::copy_options::recursive);
+    config_ = read_json_object(folder_.path() / "config.json");
+  }
+  void write() { write_text(folder_.path() / "config.json", config_.dump()); }
+  void load() { load_model(ModelFolder::open(folder_.path())); }
+
+  TempFolder folder_;
+  json config_;
+};
+
+TEST_F(LlamaConfig, ModelTypeThatIsNotKnownIsNamedWithTheList) {
+  config_["model_type"] = "gpt_neox";
+  write();
+  expect_error([&] { load(); }, {"gpt_neox", "supported: llama"});
+}
+
+TEST_F(LlamaConfig, RopeTypeThatIsNotKnownIsNamedWithTheList) {
+  config_["rope_parameters"]["rope_type"] = "yarn";
+  write();
+  expect_error([&] { load(); }, {"'yarn'", "default, linear, dynamic, llama3"});
+}
+
+TEST_F(LlamaConfig, ActivationThatIsNotSupportedIsNamed) {
+  config_["hidden_act"] = "gelu";
+  write();
+  expect_error([&] { load(); }, {"hidden_act", "gelu"});
+}
+
+TEST_F(LlamaConfig, TensorOfAnotherShapeIsNamedWithBoth) {
+  config_["intermediate_size"] = 24;
+  write();
+  expect_error([&] { load(); }, {"model.layers.0.mlp.gate_proj.weight", "[20, 32]", "[24, 32]"});
+}
+
+TEST_F(LlamaConfig, MissingTensorIsNamed) {
+  config_["num_hidden_layers"] = 3;
+  write();
+  expect_error([&] { load(); }, {"model.layers.2.", "missing"});
+}
+
+TEST_F(LlamaConfig, SurplusTensorIsNamed) {
+  config_["num_hidden_layers"] = 1;
+  write();
+  expect_error([&] { load(); }, {"model.layers.1.", "belongs to no part"});
+}
+
+TEST_F(LlamaConfig, FieldsOfTheWrongKindAreNamed) {
+  config_["num_attention_heads"] = "four";
+  write();
+  expect_error([&] { load(); }, {"num_attention_heads", "positive integer", "\"four\""});
+  config_["num_attention_heads"] = -4;
+  write();
+  expect_error([&] { load(); }, {"num_attention_heads", "-4"});
+  config_["num_attention_heads"] = 3;
+  write();
+  expect_error([&] { load(); }, {"num_attention_heads 3", "num_key_value_heads 2"});
+}
+
+}  // namespace
+}  // namespace graft::models
