@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/base/files.h"
+#include "graft/base/log.h"
+#include "graft/io/model_writer.h"
+
+namespace graft {
+
+/// What `graft convert` is asked for.
+struct ConvertOptions {
+  fs::path hf_path = {};            // a checkpoint folder, a converted folder, or a .gguf file
+  fs::path mlx_path = "mlx_model";  // the folder to write
+  bool quantize = false;            // embeddings, projections and head
+  int q_bits = 4;                   // 2, 3, 4, 5, 6 or 8
+  int q_group_size = 64;            // 32, 64 or 128
+  std::optional<std::string> dtype = {};  // of what is not quantized: float16, bfloat16 or float32
+  bool dequantize = false;                // turn quantized layers into plain ones
+  bool force = false;                     // replace a folder that is not a model's
+  size_t max_shard_bytes = kMaxShardBytes;
+};
+
+struct ConvertReport {
+  size_t tensors = 0;
+  size_t bytes = 0;         // of all tensors
+  uint64_t parameters = 0;  // weights that the tensors stand for
+  double bits_per_weight = 0;
+  std::vector<std::string> files;
+  std::vector<std::string> lines;  // all that was said
+};
+
+/// Makes an MLX model folder. It appears whole, in place of an earlier model, or not at all; no
+/// more than one layer's tensors are in memory. `say` gets a line for each thing that a person
+/// should know. Throws UsageError for options that contradict each other or the source, Error for
+/// a source that cannot be read or an output that cannot be written.
+///
+/// What `quantize` writes is, bit for bit, what `mlx_lm.convert -q` writes for the same weights.
+ConvertReport convert(const ConvertOptions& options,
+                      const std::function<void(std::string_view)>& say = note_line);
+
+}  // namespace graft

@@ -1,0 +1,138 @@
+#include <memory>
+
+#include "graft/base/error.h"
+#include "graft/convert/gguf_blocks.h"
+#include "graft/convert/gguf_llama.h"
+#include "graft/convert/gguf_tokenizer_files.h"
+#include "graft/convert/layers.h"
+#include "graft/convert/plan.h"
+#include "graft/io/mapped_array.h"
+
+namespace graft {
+namespace {
+
+mx::Dtype stored_dtype(GgufTensorType type) {
+  switch (type) {
+    case GgufTensorType::f16:
+      return mx::float16;
+    case GgufTensorType::bf16:
+      return mx::bfloat16;
+    default:
+      return mx::float32;
+  }
+}
+
+class GgufPlanner {
+ public:
+  explicit GgufPlanner(const ConvertOptions& options)
+      : options_(options), file_(std::make_shared<const GgufFile>(options.hf_path)) {
+    if (options.dtype) dtype_ = dtype_from_name(*options.dtype);
+  }
+
+  ConversionPlan plan() {
+    GgufLlama model = read_gguf_llama(*file_);
+    std::vector<GgufName> names = name_gguf_llama(*file_, model);
+    plan_.config = gguf_llama_config(*file_, model);
+    plan_.texts = gguf_tokenizer_files(*file_);
+    plan_.texts["generation_config.json"] = python_json(gguf_generation_config(*file_));
+    choose_dtype(names);
+    for (const GgufName& name : names) plan_tensor(name);
+    finish_config();
+    return std::move(plan_);
+  }
+
+ private:
+  // Whether the layer stays quantized, as the file has it.
+  bool keeps_blocks(const GgufName& name) const {
+    return !options_.dequantize && is_block_type(file_->tensor(name.gguf).type);
+  }
+
+  void choose_dtype(const std::vector<GgufName>& names) {
+    bool blocks = false;
+    for (const GgufName& name : names) blocks = blocks || keeps_blocks(name);
+    if (blocks && options_.quantize) {
+      fail_usage(
+          "{} is quantized already, and stays so without --quantize: to quantize it anew, "
+          "convert it with --dequantize first",
+          options_.hf_path.string());
+    }
+    mx::Dtype embedding = stored_dtype(file_->tensor("token_embd.weight").type);
+    mx::Dtype config = dtype_.value_or(blocks ? mx::float16 : embedding);
+    if (options_.dequantize && !dtype_) {
+      dtype_ = config = mx::float16;
+      plan_.lines.push_back("Dequantizing to float16 (--dtype chooses another type)");
+    }
+    if (blocks && dtype_) {
+      plan_.lines.push_back(
+          fmt::format("Quantized layers keep their float16 scales, the others become {}: with "
+                      "--dequantize all do",
+                      dtype_name(*dtype_)));
+    }
+    plan_.config["torch_dtype"] = dtype_name(config);
+  }
+
+  void plan_tensor(const GgufName& name) {
+    const GgufTensor& tensor = file_->tensor(name.gguf);
+    auto release = [file = file_, offset = tensor.offset, bytes = tensor.bytes] {
+      release_pages(*file->file(), offset, bytes);
+    };
+    if (keeps_blocks(name)) {
+      plan_.jobs.push_back(block_job(name, tensor, release));
+      return;
+    }
+    PlainTensor plain{
+        .name = name.checkpoint,
+        .shape = tensor.shape,
+        .dtype = dtype_.value_or(stored_dtype(tensor.type)),
+        .load = [file = file_, name] { return plain_from_gguf(*file, name.gguf, name.order); },
+        .release = release};
+    LayerQuantization setting{.group_size = options_.q_group_size, .bits = options_.q_bits};
+    plan_.jobs.push_back(options_.quantize ? quantized_where_possible(plain, setting, plan_.lines)
+                                           : plain_job(plain));
+  }
+
+  TensorJob block_job(const GgufName& name, const GgufTensor& tensor,
+                      std::function<void()> release) {
+    std::string path = name.checkpoint.substr(0, name.checkpoint.rfind('.'));
+    LayerQuantization setting = quantization_of(tensor.type);
+    TensorJob job{.outputs = quantized_declarations(path, tensor.shape, mx::float16, setting),
+                  .make = [file = file_,
+                           name] { return quantized_from_blocks(*file, name.gguf, name.order); },
+                  .release = std::move(release),
+                  .parameters = elements_of(tensor.shape)};
+    layers_[path] = setting;
+    weights_of_bits_[setting.bits] += job.parameters;
+    return job;
+  }
+
+  // The model's setting is what most weights have; layers that differ are listed.
+  void finish_config() {
+    QuantizationConfig quantization;
+    if (options_.quantize) {
+      quantization.standard = {.group_size = options_.q_group_size, .bits = options_.q_bits};
+    } else if (!layers_.empty()) {
+      quantization.standard = layers_.begin()->second;
+      bool eight = weights_of_bits_[8] > weights_of_bits_[4];
+      quantization.standard.bits = eight ? 8 : 4;
+      for (const auto& [path, setting] : layers_) {
+        if (setting != quantization.standard) quantization.layers[path] = setting;
+      }
+    } else {
+      return;
+    }
+    plan_.config["quantization"] = quantization.to_json();
+  }
+
+  const ConvertOptions& options_;
+  std::shared_ptr<const GgufFile> file_;
+  ConversionPlan plan_;
+  std::optional<mx::Dtype> dtype_;                   // that what is not quantized is cast to
+  std::map<std::string, LayerQuantization> layers_;  // that stay quantized
+  std::map<int, uint64_t> weights_of_bits_;
+};
+
+}  // namespace
+
+ConversionPlan plan_gguf(const ConvertOptions& options) { return GgufPlanner(options).plan(); }
+
+}  // namespace graft

@@ -1,0 +1,200 @@
+#include "graft/convert/gguf_blocks.h"
+
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+#include "graft/io/tensor_info.h"
+
+namespace graft {
+namespace {
+
+constexpr int kBlock = 32;    // elements
+constexpr int kNibbles = 16;  // bytes of 32 elements of 4 bits
+
+mx::float16_t f16_at(const char* data) {
+  mx::float16_t value;
+  std::memcpy(&value, data, sizeof value);
+  return value;
+}
+
+// A tensor of blocks, seen as rows.
+struct Blocks {
+  const GgufFile& file;
+  const std::string& name;
+  const GgufTensor& tensor;
+  std::string_view bytes;
+  GgufBlock block;
+  int64_t rows, blocks_in_row;
+
+  Blocks(const GgufFile& source, const std::string& tensor_name)
+      : file(source),
+        name(tensor_name),
+        tensor(source.tensor(tensor_name)),
+        bytes(source.bytes(tensor)),
+        block(block_of(tensor.type)),
+        rows(1),
+        blocks_in_row(tensor.shape.empty() ? 0 : tensor.shape.back() / kBlock) {
+    for (size_t i = 0; i + 1 < tensor.shape.size(); ++i) rows *= tensor.shape[i];
+  }
+
+  const char* at(int64_t row, int64_t column) const {
+    return bytes.data() + static_cast<size_t>(row * blocks_in_row + column) * block.bytes;
+  }
+
+  [[noreturn]] void refuse(int64_t row, int64_t column, const std::string& why) const {
+    fail("{}: tensor {}: block {} of row {}: {}", file.path().string(), in_quotes(name), column,
+         row, why);
+  }
+};
+
+// A block's scale and, for Q4_1, minimum.
+struct Scale {
+  float scale, minimum = 0;
+};
+
+Scale read_scale(const Blocks& blocks, int64_t row, int64_t column) {
+  const char* data = blocks.at(row, column);
+  Scale result{.scale = static_cast<float>(f16_at(data))};
+  if (blocks.tensor.type == GgufTensorType::q4_1) {
+    result.minimum = static_cast<float>(f16_at(data + sizeof(mx::float16_t)));
+  }
+  if (!std::isfinite(result.scale) || !std::isfinite(result.minimum)) {
+    blocks.refuse(row, column, "its scale is not a finite number");
+  }
+  return result;
+}
+
+// The unsigned number that stands for 0 where a block has no minimum.
+float zero_of(GgufTensorType type) {
+  switch (type) {
+    case GgufTensorType::q4_0:
+      return 8;
+    case GgufTensorType::q8_0:
+      return 128;
+    default:
+      return 0;
+  }
+}
+
+// The 32 unsigned numbers of a block. Nibbles: the lower ones are elements 0 to 15.
+void read_numbers(const Blocks& blocks, const char* data, uint8_t* numbers) {
+  const auto* stored = reinterpret_cast<const uint8_t*>(data);
+  if (blocks.tensor.type == GgufTensorType::q8_0) {
+    stored += sizeof(mx::float16_t);
+    for (int i = 0; i < kBlock; ++i) numbers[i] = stored[i] ^ 0x80;
+    return;
+  }
+  stored += blocks.block.bytes - kNibbles;
+  for (int i = 0; i < kNibbles; ++i) {
+    numbers[i] = stored[i] & 0x0f;
+    numbers[i + kNibbles] = stored[i] >> 4;
+  }
+}
+
+// Packs 32 numbers from the low bits up.
+void pack(const uint8_t* numbers, int bits, char* words) {
+  if (bits == 8) {
+    std::memcpy(words, numbers, kBlock);
+    return;
+  }
+  for (int i = 0; i < kNibbles; ++i) {
+    words[i] = static_cast<char>(numbers[2 * i] | numbers[2 * i + 1] << 4);
+  }
+}
+
+mx::array allocate(mx::Shape shape, mx::Dtype dtype) {
+  size_t bytes = checked_bytes(shape, dtype).value();
+  return mx::array(mx::allocator::malloc(bytes), std::move(shape), dtype);
+}
+
+// Rows of a tensor that is not of blocks, put in order.
+mx::array reordered(const mx::array& stored, RowOrder order) {
+  if (order.head_dim == 0) return stored;
+  std::vector<int> rows(static_cast<size_t>(stored.shape(0)));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i] = static_cast<int>(order.stored(static_cast<int64_t>(i)));
+  }
+  mx::array indices(rows.data(), {static_cast<int>(rows.size())}, mx::int32);
+  return mx::take(stored, indices, 0);
+}
+
+}  // namespace
+
+int64_t RowOrder::stored(int64_t row) const {
+  if (head_dim == 0) return row;
+  int64_t half = head_dim / 2;
+  int64_t head = row / head_dim, inside = row % head_dim;
+  return head * head_dim + 2 * (inside % half) + inside / half;
+}
+
+bool is_block_type(GgufTensorType type) { return block_of(type).elements > 1; }
+
+LayerQuantization quantization_of(GgufTensorType type) {
+  return {.group_size = kBlock, .bits = type == GgufTensorType::q8_0 ? 8 : 4};
+}
+
+std::vector<mx::array> quantized_from_blocks(const GgufFile& file, const std::string& name,
+                                             RowOrder order) {
+  Blocks blocks(file, name);
+  int bits = quantization_of(blocks.tensor.type).bits;
+  mx::Shape words = blocks.tensor.shape, groups = blocks.tensor.shape;
+  words.back() = words.back() / 32 * bits;
+  groups.back() = groups.back() / kBlock;
+  mx::array weight = allocate(words, mx::uint32);
+  mx::array scales = allocate(groups, mx::float16);
+  mx::array biases = allocate(groups, mx::float16);
+  float zero = zero_of(blocks.tensor.type);
+  char* packed = weight.data<char>();
+  auto* scale_out = scales.data<mx::float16_t>();
+  auto* bias_out = biases.data<mx::float16_t>();
+  for (int64_t row = 0; row < blocks.rows; ++row) {
+    int64_t from = order.stored(row);
+    for (int64_t column = 0; column < blocks.blocks_in_row; ++column) {
+      Scale scale = read_scale(blocks, from, column);
+      float bias = scale.minimum - zero * scale.scale;
+      auto stored_bias = static_cast<mx::float16_t>(bias);
+      if (static_cast<float>(stored_bias) != bias) {
+        blocks.refuse(from, column,
+                      fmt::format("its scale {} is too large for a quantized layer: convert with "
+                                  "--dequantize --dtype float32",
+                                  scale.scale));
+      }
+      *scale_out++ = static_cast<mx::float16_t>(scale.scale);
+      *bias_out++ = stored_bias;
+      uint8_t numbers[kBlock];
+      read_numbers(blocks, blocks.at(from, column), numbers);
+      pack(numbers, bits, packed);
+      packed += kBlock * bits / 8;
+    }
+  }
+  return {weight, scales, biases};
+}
+
+mx::array plain_from_gguf(const GgufFile& file, const std::string& name, RowOrder order) {
+  const GgufTensor& tensor = file.tensor(name);
+  if (!is_block_type(tensor.type)) return reordered(file.load(tensor), order);
+  Blocks blocks(file, name);
+  mx::array values = allocate(tensor.shape, mx::float32);
+  auto* out = values.data<float>();
+  float zero = zero_of(tensor.type);
+  bool has_minimum = tensor.type == GgufTensorType::q4_1;
+  for (int64_t row = 0; row < blocks.rows; ++row) {
+    int64_t from = order.stored(row);
+    for (int64_t column = 0; column < blocks.blocks_in_row; ++column) {
+      Scale scale = read_scale(blocks, from, column);
+      uint8_t numbers[kBlock];
+      read_numbers(blocks, blocks.at(from, column), numbers);
+      for (uint8_t number : numbers) {
+        float value = scale.scale * (static_cast<float>(number) - zero);
+        // A sum with 0 would lose the sign of -0.
+        *out++ = has_minimum ? value + scale.minimum : value;
+      }
+    }
+  }
+  return values;
+}
+
+}  // namespace graft

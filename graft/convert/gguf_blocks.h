@@ -1,0 +1,39 @@
+#pragma once
+
+#include <mlx/mlx.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/io/gguf.h"
+#include "graft/io/quantization_config.h"
+
+namespace graft {
+
+/// Where the rows of a matrix stand in a GGUF file. Those of Q and K are permuted there: rows j and
+/// j + C/2 of a head of width C, which RoPE turns together, stand side by side.
+struct RowOrder {
+  int head_dim = 0;  // 0: as they are
+
+  /// The row of the file that becomes `row`.
+  int64_t stored(int64_t row) const;
+};
+
+/// Whether a type is one of blocks with a scale.
+bool is_block_type(GgufTensorType type);
+
+/// What MLX calls the same: groups of 32; 4 bits for Q4_0 and Q4_1, 8 for Q8_0.
+LayerQuantization quantization_of(GgufTensorType type);
+
+/// The weight, scales and biases (float16) of MLX's affine quantization that stand for exactly the
+/// numbers of the blocks: Q4_1 has scale and minimum; Q4_0's d*(q-8) is d*q + (-8*d); Q8_0's d*q is
+/// d*(q+128) + (-128*d). Throws Error, naming the tensor, where a scale is not finite or a bias
+/// does not fit float16.
+std::vector<mx::array> quantized_from_blocks(const GgufFile& file, const std::string& name,
+                                             RowOrder order);
+
+/// The numbers themselves: of blocks in float32, exactly; of others in their own type.
+mx::array plain_from_gguf(const GgufFile& file, const std::string& name, RowOrder order);
+
+}  // namespace graft

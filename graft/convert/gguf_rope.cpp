@@ -1,0 +1,79 @@
+#include "graft/convert/gguf_rope.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "graft/base/error.h"
+#include "graft/convert/gguf_blocks.h"
+
+namespace graft {
+namespace {
+
+// The file holds the outcome only; these are what every Llama 3 model has used to get it.
+constexpr double kLowFrequencyFactor = 1;
+constexpr double kHighFrequencyFactor = 4;
+constexpr double kOriginalLength = 8192;
+constexpr double kTolerance = 1e-3;  // the divisors were computed in float32
+
+ordered_json llama3_scaling(const GgufFile& file, double rope_theta, int head_dim) {
+  const std::string name = "rope_freqs.weight";
+  if (file.tensor(name).shape != mx::Shape{head_dim / 2}) {
+    fail("{}: {} does not have half the width {} of a head", file.path().string(), name, head_dim);
+  }
+  mx::array stored = mx::astype(plain_from_gguf(file, name, {}), mx::float32);
+  stored.eval();
+  std::vector<double> divisors(stored.data<float>(), stored.data<float>() + stored.size());
+  double factor = *std::max_element(divisors.begin(), divisors.end());
+  std::vector<double> expected = llama3_divisors(factor, rope_theta, head_dim);
+  for (size_t i = 0; i < divisors.size(); ++i) {
+    if (!(std::abs(divisors[i] - expected[i]) <= kTolerance * expected[i])) {
+      fail(
+          "{}: its RoPE frequencies are scaled in a way that is not known (frequency {} is divided "
+          "by {}, where RoPE of kind llama3 would divide by {})",
+          file.path().string(), i, divisors[i], expected[i]);
+    }
+  }
+  if (factor == 1) return nullptr;
+  return {{"factor", factor},
+          {"high_freq_factor", kHighFrequencyFactor},
+          {"low_freq_factor", kLowFrequencyFactor},
+          {"original_max_position_embeddings", static_cast<int>(kOriginalLength)},
+          {"rope_type", "llama3"}};
+}
+
+}  // namespace
+
+std::vector<double> llama3_divisors(double factor, double rope_theta, int head_dim) {
+  std::vector<double> divisors(static_cast<size_t>(head_dim / 2));
+  for (size_t i = 0; i < divisors.size(); ++i) {
+    double wavelength =
+        2 * std::numbers::pi * std::pow(rope_theta, 2 * static_cast<double>(i) / head_dim);
+    double turns = kOriginalLength / wavelength;
+    double smooth = std::clamp(
+        (turns - kLowFrequencyFactor) / (kHighFrequencyFactor - kLowFrequencyFactor), 0.0, 1.0);
+    divisors[i] = 1 / ((1 - smooth) / factor + smooth);
+  }
+  return divisors;
+}
+
+ordered_json rope_scaling_of(const GgufFile& file, double rope_theta, int head_dim) {
+  const GgufMetadata& metadata = file.metadata();
+  std::string_view kind = metadata.text("llama.rope.scaling.type").value_or("none");
+  if (kind != "none" && kind != "linear") {
+    fail("{}: RoPE scaling of kind {} is not supported, only linear and llama3",
+         file.path().string(), in_quotes(kind));
+  }
+  double factor =
+      metadata.number(kind == "linear" ? "llama.rope.scaling.factor" : "llama.rope.scale_linear")
+          .value_or(1);
+  bool linear = factor != 1 && factor != 0;
+  if (file.has("rope_freqs.weight")) {
+    if (linear) fail("{}: RoPE is scaled in two ways at once", file.path().string());
+    return llama3_scaling(file, rope_theta, head_dim);
+  }
+  if (!linear) return nullptr;
+  return {{"factor", factor}, {"rope_type", "linear"}, {"type", "linear"}};
+}
+
+}  // namespace graft

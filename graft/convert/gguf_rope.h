@@ -1,0 +1,21 @@
+#pragma once
+
+#include <vector>
+
+#include "graft/io/gguf.h"
+#include "graft/io/json.h"
+
+namespace graft {
+
+/// The `rope_scaling` of config.json that a llama-architecture GGUF stands for: null, linear (from
+/// its metadata) or llama3 (from the divisors of the frequencies that it stores as `rope_freqs`).
+/// Throws Error for any other kind, by name.
+ordered_json rope_scaling_of(const GgufFile& file, double rope_theta, int head_dim);
+
+/// Whether a tensor is one that `rope_scaling_of` reads.
+inline bool is_rope_tensor(std::string_view name) { return name == "rope_freqs.weight"; }
+
+/// What RoPE of kind llama3 divides the frequencies by, head_dim/2 of them.
+std::vector<double> llama3_divisors(double factor, double rope_theta, int head_dim);
+
+}  // namespace graft

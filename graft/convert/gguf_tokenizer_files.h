@@ -1,0 +1,14 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "graft/io/gguf.h"
+
+namespace graft {
+
+/// tokenizer.json and tokenizer_config.json, by name, from a GGUF file's metadata. Throws Error if
+/// it holds no tokenizer, or one that cannot be converted.
+std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file);
+
+}  // namespace graft

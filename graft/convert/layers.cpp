@@ -1,0 +1,91 @@
+#include "graft/convert/layers.h"
+
+#include <fmt/format.h>
+
+namespace graft {
+namespace {
+
+TensorDeclaration declaration_of(const ModelFolder& source, const std::string& name) {
+  const TensorInfo& info = source.info(name);
+  return {.name = name, .dtype = info.dtype, .shape = info.shape};
+}
+
+}  // namespace
+
+uint64_t elements_of(const mx::Shape& shape) { return checked_bytes(shape, mx::uint8).value(); }
+
+std::vector<TensorDeclaration> quantized_declarations(const std::string& path,
+                                                      const mx::Shape& shape, mx::Dtype dtype,
+                                                      const LayerQuantization& setting) {
+  mx::Shape words = shape, groups = shape;
+  words.back() = static_cast<mx::ShapeElem>(int64_t{shape.back()} * setting.bits / 32);
+  groups.back() = shape.back() / setting.group_size;
+  return {{.name = path + ".weight", .dtype = mx::uint32, .shape = words},
+          {.name = path + ".scales", .dtype = dtype, .shape = groups},
+          {.name = path + ".biases", .dtype = dtype, .shape = groups}};
+}
+
+TensorJob plain_job(const PlainTensor& tensor) {
+  return {.outputs = {{.name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape}},
+          .make = [tensor] { return std::vector{mx::astype(tensor.load(), tensor.dtype)}; },
+          .release = tensor.release,
+          .parameters = elements_of(tensor.shape)};
+}
+
+TensorJob quantized_job(const PlainTensor& tensor, const LayerQuantization& setting) {
+  std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
+  return {.outputs = quantized_declarations(path, tensor.shape, tensor.dtype, setting),
+          .make =
+              [tensor, setting] {
+                mx::array weight = mx::astype(tensor.load(), tensor.dtype);
+                return mx::quantize(weight, setting.group_size, setting.bits);
+              },
+          .release = tensor.release,
+          .parameters = elements_of(tensor.shape)};
+}
+
+TensorJob quantized_where_possible(const PlainTensor& tensor, const LayerQuantization& setting,
+                                   std::vector<std::string>& lines) {
+  bool weight = tensor.shape.size() == 2 && tensor.name.ends_with(".weight") &&
+                mx::issubdtype(tensor.dtype, mx::floating);
+  if (!weight) return plain_job(tensor);
+  int width = tensor.shape[1];
+  if (width > 0 && width % setting.group_size == 0) return quantized_job(tensor, setting);
+  lines.push_back(fmt::format("{} is not quantized: its width {} does not divide into groups of {}",
+                              in_quotes(tensor.name), width, setting.group_size));
+  return plain_job(tensor);
+}
+
+TensorJob kept_layer_job(const StoredLayer& layer) {
+  TensorJob job;
+  for (const char* part : {".weight", ".scales", ".biases"}) {
+    job.outputs.push_back(declaration_of(*layer.source, layer.path + part));
+  }
+  auto outputs = job.outputs;
+  auto source = layer.source;
+  job.make = [source, outputs] {
+    std::vector<mx::array> values;
+    for (const TensorDeclaration& output : outputs) values.push_back(source->load(output.name));
+    return values;
+  };
+  job.release = [source, outputs] {
+    for (const TensorDeclaration& output : outputs) source->release(output.name);
+  };
+  job.parameters = elements_of(layer.shape);
+  return job;
+}
+
+TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype) {
+  TensorJob job = kept_layer_job(layer);
+  job.outputs = {{.name = layer.path + ".weight", .dtype = dtype, .shape = layer.shape}};
+  job.make = [parts = job.make, setting = layer.setting, dtype] {
+    std::vector<mx::array> stored = parts();
+    mx::array weight =
+        mx::dequantize(stored[0], mx::astype(stored[1], mx::float32),
+                       mx::astype(stored[2], mx::float32), setting.group_size, setting.bits);
+    return std::vector{mx::astype(weight, dtype)};
+  };
+  return job;
+}
+
+}  // namespace graft

@@ -1,0 +1,210 @@
+#include "graft/data/wikisql.h"
+
+#include <array>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/base/files.h"
+#include "graft/data/archive.h"
+#include "graft/data/download.h"
+
+namespace graft::data {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<const char*, 6> kAggregates = {"", "MAX", "MIN", "COUNT", "SUM", "AVG"};
+constexpr std::array<const char*, 4> kOperators = {"=", ">", "<", "OP"};
+constexpr size_t kMaxLine = size_t{16} << 20;  // bytes; the longest table has far less
+constexpr size_t kMaxConditions = 100;
+
+struct Split {
+  const char* name;     // in the archive
+  const char* written;  // here
+  size_t examples;      // that the example of MLX ships
+};
+constexpr std::array<Split, 3> kSplits = {
+    {{"train", "train", 1000}, {"dev", "valid", 100}, {"test", "test", 100}}};
+
+struct Table {
+  std::vector<std::string> header;
+  std::vector<bool> is_text;  // by column
+};
+
+/// One line of a JSONL file: a JSON object whose members are asked for with their type.
+class Line {
+ public:
+  Line(std::string_view text, std::string place) : place_(std::move(place)) {
+    if (text.size() > kMaxLine) wrong("the line has {} bytes, more than is read", text.size());
+    try {
+      object_ = json::parse(text);
+    } catch (const json::exception& error) {
+      wrong("not JSON: {}", std::string_view(error.what()).substr(0, 200));
+    }
+    if (!object_.is_object()) wrong("not a JSON object");
+  }
+
+  template <class... Args>
+  [[noreturn]] void wrong(fmt::format_string<Args...> format, Args&&... args) const {
+    fail("{}: {}", place_, fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  const json& root() const { return object_; }
+
+  const json& member(const json& object, const char* key) const {
+    const auto found = object.find(key);
+    if (found == object.end()) wrong("\"{}\" is missing", key);
+    return *found;
+  }
+
+  const std::string& string(const json& value, const char* what) const {
+    if (!value.is_string()) wrong("{} is not a string", what);
+    return value.get_ref<const std::string&>();
+  }
+
+  const json& array(const json& value, const char* what) const {
+    if (!value.is_array()) wrong("{} is not an array", what);
+    return value;
+  }
+
+  /// An index below `size`, of one of `things`.
+  size_t index(const json& value, const char* what, size_t size, const char* things) const {
+    if (!value.is_number()) wrong("{} is not a number", what);
+    if (!value.is_number_unsigned() || value.get<uint64_t>() >= size) {
+      wrong("{} is {}, but there are {} {}, counted from 0", what, value.dump(), size, things);
+    }
+    return value.get<size_t>();
+  }
+
+ private:
+  std::string place_;
+  json object_;
+};
+
+/// Calls `use(line)` for at most `limit` lines of a JSONL text.
+template <class Use>
+void for_each_line(std::string_view text, const std::string& name, size_t limit, const Use& use) {
+  for (size_t number = 1; !text.empty() && number <= limit; ++number) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    use(Line(text.substr(0, end), fmt::format("{} line {}", name, number)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+std::unordered_map<std::string, Table> read_tables(std::string_view text, const std::string& name) {
+  std::unordered_map<std::string, Table> tables;
+  for_each_line(text, name, std::numeric_limits<size_t>::max(), [&](const Line& line) {
+    Table table;
+    for (const json& column : line.array(line.member(line.root(), "header"), "\"header\"")) {
+      table.header.push_back(line.string(column, "a column of \"header\""));
+    }
+    for (const json& type : line.array(line.member(line.root(), "types"), "\"types\"")) {
+      table.is_text.push_back(line.string(type, "a type of \"types\"") == "text");
+    }
+    if (table.header.size() != table.is_text.size()) {
+      line.wrong("\"header\" has {} columns, but \"types\" {}", table.header.size(),
+                 table.is_text.size());
+    }
+    tables[line.string(line.member(line.root(), "id"), "\"id\"")] = std::move(table);
+  });
+  return tables;
+}
+
+/// A condition's value as Python's str() prints it, which the published examples were made with.
+std::string value_text(const Line& line, const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_integer()) return value.dump();
+  if (!value.is_number_float()) line.wrong("a condition's value is neither text nor a number");
+  std::string text = fmt::format("{}", value.get<double>());
+  return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+}
+
+std::string sql_text(const Line& line, const json& sql, const std::string& id, const Table& table) {
+  if (!sql.is_object()) line.wrong("\"sql\" is not an object");
+  const size_t columns = table.header.size();
+  const size_t aggregate =
+      line.index(line.member(sql, "agg"), "\"agg\"", kAggregates.size(), "aggregates");
+  const size_t selected = line.index(line.member(sql, "sel"), "\"sel\"", columns, "columns");
+  std::string text = fmt::format("SELECT {}{}{} FROM {}", kAggregates[aggregate],
+                                 aggregate > 0 ? " " : "", table.header[selected], id);
+  const json& conditions = line.array(line.member(sql, "conds"), "\"conds\"");
+  if (conditions.size() > kMaxConditions) line.wrong("{} conditions", conditions.size());
+  const char* before = " WHERE ";
+  for (const json& condition : conditions) {
+    if (!condition.is_array() || condition.size() != 3) {
+      line.wrong("a condition is not [column, operator, value]");
+    }
+    const size_t column = line.index(condition[0], "a condition's column", columns, "columns");
+    const size_t op =
+        line.index(condition[1], "a condition's operator", kOperators.size(), "operators");
+    const char* quote = table.is_text[column] ? "'" : "";
+    text += fmt::format("{}{} {} {}{}{}", before, table.header[column], kOperators[op], quote,
+                        value_text(line, condition[2]), quote);
+    before = " AND ";
+  }
+  return text;
+}
+
+/// As Python's json.dumps writes it: ASCII, with a space after the colon.
+std::string json_line(const std::string& text) {
+  return fmt::format("{{\"text\": {}}}\n", json(text).dump(-1, ' ', true));
+}
+
+}  // namespace
+
+std::vector<std::string> wikisql_lines(std::string_view questions, std::string_view tables,
+                                       const std::string& questions_name,
+                                       const std::string& tables_name, size_t limit) {
+  const auto table_of = read_tables(tables, tables_name);
+  std::vector<std::string> lines;
+  for_each_line(questions, questions_name, limit, [&](const Line& line) {
+    const std::string& id = line.string(line.member(line.root(), "table_id"), "\"table_id\"");
+    const auto table = table_of.find(id);
+    if (table == table_of.end()) line.wrong("table {} is not in {}", id, tables_name);
+    const std::string& question = line.string(line.member(line.root(), "question"), "\"question\"");
+    lines.push_back(json_line(fmt::format(
+        "table: {}\ncolumns: {}\nQ: {}\nA: {}", id, fmt::join(table->second.header, ", "), question,
+        sql_text(line, line.member(line.root(), "sql"), id, table->second))));
+  });
+  if (lines.empty()) fail("{}: there are no questions in it", questions_name);
+  return lines;
+}
+
+std::vector<WikiSqlFile> write_wikisql(const WikiSqlOptions& options) {
+  const std::string bytes = download(options.url, {.max_bytes = options.max_bytes});
+  std::vector<std::string> names;
+  for (const Split& split : kSplits) {
+    names.push_back(fmt::format("data/{}.jsonl", split.name));
+    names.push_back(fmt::format("data/{}.tables.jsonl", split.name));
+  }
+  const auto members = read_archive(bytes, options.url, names);
+
+  std::array<std::vector<std::string>, kSplits.size()> lines;
+  for (size_t i = 0; i < kSplits.size(); ++i) {
+    const std::string &questions = names[2 * i], &tables = names[2 * i + 1];
+    lines[i] =
+        wikisql_lines(members.at(questions), members.at(tables), questions, tables,
+                      options.all ? std::numeric_limits<size_t>::max() : kSplits[i].examples);
+  }
+
+  std::error_code error;
+  fs::create_directories(options.output, error);
+  if (error) fail("cannot create {}: {}", options.output.string(), error.message());
+  std::vector<WikiSqlFile> written;
+  std::vector<std::unique_ptr<AtomicFile>> files;
+  for (size_t i = 0; i < kSplits.size(); ++i) {
+    written.push_back(
+        {options.output / fmt::format("{}.jsonl", kSplits[i].written), lines[i].size()});
+    files.push_back(std::make_unique<AtomicFile>(written.back().path));
+    for (const std::string& line : lines[i]) files.back()->write(line);
+  }
+  for (auto& file : files) file->commit();
+  return written;
+}
+
+}  // namespace graft::data

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace graft::data {
+
+/// Where WikiSQL's archive lies.
+inline constexpr const char* kWikiSqlUrl =
+    "https://github.com/salesforce/WikiSQL/raw/master/data.tar.bz2";
+
+struct WikiSqlOptions {
+  std::string url = kWikiSqlUrl;                  // https:// or file://
+  std::filesystem::path output = "data/wikisql";  // folder of the three files, made if missing
+  bool all = false;                               // every question, not 1000, 100 and 100
+  size_t max_bytes = size_t{256} << 20;           // of the archive, compressed
+};
+
+struct WikiSqlFile {
+  std::filesystem::path path;
+  size_t examples = 0;
+};
+
+/// The examples of a split from the texts of its two files, as {"text": ...} lines:
+///
+///   table: <id>\ncolumns: <header, joined by ", ">\nQ: <question>\nA: SELECT [AGG ]<column> FROM
+///   <id> [ WHERE <column> <op> <value>[ AND ...]]
+///
+/// with a value in single quotes where its column's type is "text", numbers as Python prints them,
+/// and nothing escaped. At most `limit` questions are read. `questions_name` and `tables_name` call
+/// the files in errors. Throws Error with file and line for what is not valid JSON, lacks a key,
+/// or names a table, column, aggregate or operator that is not there.
+std::vector<std::string> wikisql_lines(std::string_view questions, std::string_view tables,
+                                       const std::string& questions_name,
+                                       const std::string& tables_name, size_t limit);
+
+/// Downloads WikiSQL and writes train.jsonl, valid.jsonl (its dev split) and test.jsonl: the first
+/// 1000, 100 and 100 questions, or all. Nothing is written before everything is read; each file
+/// appears whole. Throws Error.
+std::vector<WikiSqlFile> write_wikisql(const WikiSqlOptions& options);
+
+}  // namespace graft::data

@@ -1,0 +1,189 @@
+#include "graft/lora/adapter_file.h"
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include "graft/base/config_reader.h"
+#include "graft/base/error.h"
+#include "graft/base/log.h"
+#include "graft/io/json.h"
+#include "graft/io/npz.h"
+#include "graft/io/safetensors.h"
+
+namespace graft::lora {
+namespace {
+
+constexpr float kDefaultScale = 20.0f;
+constexpr const char* kMetadataKey = "graft_adapter";
+
+bool is_npz(const fs::path& path) { return path.extension() == ".npz"; }
+
+std::string to_metadata(const LoraSettings& s, const std::string& base_fingerprint) {
+  json object = {{"rank", s.rank},          {"scale", s.scale},
+                 {"dropout", s.dropout},    {"num_layers", s.num_layers},
+                 {"keys", s.keys},          {"base_fingerprint", base_fingerprint},
+                 {"version", GRAFT_VERSION}};
+  return json{{kMetadataKey, object}}.dump();
+}
+
+void read_metadata(AdapterFile& file, const std::string& text) {
+  if (text.empty()) return;
+  std::string what = file.path.string() + ": its settings";
+  json whole = parse_json(text, what);
+  if (!whole.is_object() || !whole.contains(kMetadataKey)) return;
+  const json& object = whole[kMetadataKey];
+  if (!object.is_object()) fail("{}: {} must be an object", what, kMetadataKey);
+  ConfigReader read(object, what);
+  LoraSettings settings;
+  settings.rank = static_cast<int>(read.integer("rank"));
+  settings.scale = static_cast<float>(read.number("scale"));
+  settings.dropout = static_cast<float>(read.number("dropout", 0.0));
+  settings.num_layers = static_cast<int>(read.number("num_layers", -1));
+  if (object.contains("keys") && object["keys"].is_array()) {
+    for (const json& key : object["keys"]) {
+      if (key.is_string()) settings.keys.push_back(key);
+    }
+  }
+  file.settings = settings;
+  file.base_fingerprint = read.text("base_fingerprint", "");
+}
+
+struct Pair {
+  const mx::array *a, *b;
+};
+
+// The file's adapters by the path of their layer, each of them whole.
+std::map<std::string, Pair> pairs(const AdapterFile& file) {
+  std::map<std::string, Pair> result;
+  for (const auto& [name, tensor] : file.tensors) {
+    size_t dot = name.rfind('.');
+    std::string last = dot == std::string::npos ? name : name.substr(dot + 1);
+    if (last != "lora_a" && last != "lora_b") {
+      fail("{}: {} is no part of a LoRA adapter (names end in .lora_a or .lora_b)",
+           file.path.string(), name);
+    }
+    Pair& pair = result[name.substr(0, dot)];
+    (last == "lora_a" ? pair.a : pair.b) = &tensor;
+  }
+  for (const auto& [path, pair] : result) {
+    if (pair.a == nullptr || pair.b == nullptr) {
+      fail("{}: {}.{} is missing", file.path.string(), path,
+           pair.a == nullptr ? "lora_a" : "lora_b");
+    }
+  }
+  return result;
+}
+
+void check_pair(const AdapterFile& file, const nn::Linear& linear, const Pair& pair) {
+  auto check = [&](const mx::array& found, const char* name, const mx::Shape& expected) {
+    if (found.shape() == expected) return;
+    fail("{}: {}.{} is {}, but the model's layer takes {}: the adapter is of another model",
+         file.path.string(), linear.path, name, shape_text(found.shape()), shape_text(expected));
+  };
+  int rank = pair.a->ndim() == 2 ? pair.a->shape(1) : 0;
+  check(*pair.a, "lora_a", {linear.in(), std::max(rank, 1)});
+  check(*pair.b, "lora_b", {rank, linear.out()});
+}
+
+std::map<std::string, nn::Linear*> by_path(models::Model& model) {
+  std::map<std::string, nn::Linear*> result;
+  for (nn::Linear* linear : model.linears()) result[linear->path] = linear;
+  return result;
+}
+
+// Checks all before anything is changed.
+std::map<std::string, Pair> checked_pairs(models::Model& model, const AdapterFile& file) {
+  auto linears = by_path(model);
+  auto all = pairs(file);
+  if (all.empty()) fail("{} holds no adapter", file.path.string());
+  for (const auto& [path, pair] : all) {
+    auto found = linears.find(path);
+    if (found == linears.end()) {
+      fail("{}: the model has no layer {} for {}.lora_a: the adapter is of another model",
+           file.path.string(), path, path);
+    }
+    check_pair(file, *found->second, pair);
+  }
+  return all;
+}
+
+}  // namespace
+
+void check_adapter_path(const fs::path& path) {
+  if (path.extension() != ".npz" && path.extension() != ".safetensors") {
+    fail_usage("the adapter file {} must end in .npz or .safetensors", path.string());
+  }
+}
+
+AdapterFile read_adapter_file(const fs::path& path) {
+  check_adapter_path(path);
+  if (!fs::exists(path)) fail("there is no adapter file {}", path.string());
+  AdapterFile file;
+  file.path = path;
+  if (is_npz(path)) {
+    Npz npz = load_npz(path);
+    file.tensors = std::move(npz.arrays);
+    read_metadata(file, npz.comment);
+  } else {
+    SafetensorsFile source(path);
+    for (const std::string& name : source.names()) file.tensors.insert({name, source.load(name)});
+    auto metadata = source.metadata().find(kMetadataKey);
+    if (metadata != source.metadata().end()) read_metadata(file, metadata->second);
+  }
+  return file;
+}
+
+void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint) {
+  if (file.base_fingerprint.empty() || file.base_fingerprint == fingerprint) return;
+  warn("{} was trained on another base model, or on other weights of this one (quantized, say)",
+       file.path.string());
+}
+
+bool fits(models::Model& model, const AdapterFile& file) {
+  try {
+    checked_pairs(model, file);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+Adapters apply(models::Model& model, const AdapterFile& file) {
+  auto all = checked_pairs(model, file);
+  LoraSettings settings;
+  if (file.settings) {
+    settings = *file.settings;
+  } else {
+    settings.scale = kDefaultScale;
+    note("{} does not say its scale: {} is taken", file.path.string(), kDefaultScale);
+    settings.num_layers = -1;
+  }
+  auto linears = by_path(model);
+  std::vector<mx::array> values;
+  for (const auto& [path, pair] : all) {
+    settings.rank = pair.a->shape(1);
+    // Copies: training must not write into the file's mapping, nor keep it open.
+    mx::array a = mx::add(mx::astype(*pair.a, mx::float32), mx::array(0.0f));
+    mx::array b = mx::add(mx::astype(*pair.b, mx::float32), mx::array(0.0f));
+    linears[path]->adapter = nn::LoraAdapter{a, b, settings.scale, settings.dropout};
+    values.insert(values.end(), {a, b});
+  }
+  mx::eval(values);
+  return Adapters(model, settings);
+}
+
+void save_adapter_file(const fs::path& path, const Adapters& adapters,
+                       const std::string& base_fingerprint) {
+  check_adapter_path(path);
+  std::map<std::string, mx::array> tensors;
+  std::vector<mx::array> values = adapters.values();
+  for (size_t i = 0; i < values.size(); ++i) tensors.insert({adapters.names()[i], values[i]});
+  std::string metadata = to_metadata(adapters.settings(), base_fingerprint);
+  if (is_npz(path)) {
+    save_npz(path, tensors, metadata);
+  } else {
+    save_safetensors(path, tensors, {{"format", "mlx"}, {kMetadataKey, metadata}});
+  }
+}
+
+}  // namespace graft::lora

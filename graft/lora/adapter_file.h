@@ -1,0 +1,46 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "graft/base/files.h"
+#include "graft/lora/adapters.h"
+
+namespace graft::lora {
+
+/// An adapter as its file holds it: tensors `<path>.lora_a` [in, R] and `<path>.lora_b` [R, out],
+/// and what graft writes beside them, so that no reader has to guess a scale.
+struct AdapterFile {
+  fs::path path;
+  std::map<std::string, mx::array> tensors;
+  std::optional<LoraSettings> settings;  // none: written by another program
+  std::string base_fingerprint;          // of the model it was trained on; empty: not known
+};
+
+/// Reads `.npz` (settings in the zip's comment) or `.safetensors` (in its metadata). Throws Error
+/// for a file that is missing, damaged, or no adapter.
+AdapterFile read_adapter_file(const fs::path& path);
+
+/// Puts the file's adapters on the model. Settings come from the file; without them the rank is
+/// that of the shapes and the scale is 20, said aloud. Throws Error naming the tensor and both
+/// shapes if an adapter does not fit.
+Adapters apply(models::Model& model, const AdapterFile& file);
+
+/// Says aloud if the file knows what model it was trained on, and it was another.
+void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint);
+
+/// Whether every tensor of the file has a place in the model.
+bool fits(models::Model& model, const AdapterFile& file);
+
+/// Writes an adapter, whole or not at all, in the format of the path's extension. The same adapters
+/// give the same bytes.
+void save_adapter_file(const fs::path& path, const Adapters& adapters,
+                       const std::string& base_fingerprint);
+
+/// Throws UsageError for an extension that is neither .npz nor .safetensors.
+void check_adapter_path(const fs::path& path);
+
+}  // namespace graft::lora

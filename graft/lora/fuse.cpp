@@ -1,0 +1,47 @@
+#include "graft/lora/fuse.h"
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include "graft/base/error.h"
+
+namespace graft::lora {
+namespace {
+
+ops::Weight quantized(const mx::array& weight, int group_size, int bits, mx::Dtype scale_dtype) {
+  auto parts = mx::quantize(mx::astype(weight, scale_dtype), group_size, bits);
+  mx::eval(parts);
+  return {parts[0], parts[1], parts[2], bits, group_size};
+}
+
+}  // namespace
+
+ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format) {
+  const ops::Weight& w = layer.weight;
+  mx::array dense = ops::dequantized(w, mx::float32);
+  if (layer.adapter) {
+    mx::array update = mx::transpose(mx::matmul(layer.adapter->a, layer.adapter->b));
+    dense = mx::add(dense, mx::multiply(mx::array(layer.adapter->scale), update));
+  }
+  mx::Dtype own = w.quantized() ? w.scales->dtype() : w.weight.dtype();
+  switch (format.kind) {
+    case FusedFormat::Kind::dense:
+      return {mx::astype(dense, w.quantized() ? format.dense_dtype : own), {}, {}, 0, 0};
+    case FusedFormat::Kind::quantized: {
+      int group = w.quantized() ? w.group_size : kDefaultFusedGroup;
+      if (layer.in() % group != 0) {
+        fail(
+            "{} has {} columns, which do not divide into groups of {}: it cannot be fused to {} "
+            "bits",
+            layer.path, layer.in(), group, format.bits);
+      }
+      return quantized(dense, group, format.bits, own);
+    }
+    case FusedFormat::Kind::as_is:
+      break;
+  }
+  if (w.quantized()) return quantized(dense, w.group_size, w.bits, own);
+  return {mx::astype(dense, own), {}, {}, 0, 0};
+}
+
+}  // namespace graft::lora

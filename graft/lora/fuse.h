@@ -1,0 +1,28 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <optional>
+
+#include "graft/nn/linear.h"
+
+namespace graft::lora {
+
+namespace mx = mlx::core;
+
+/// Group size of a layer that was dense and is fused to bits.
+inline constexpr int kDefaultFusedGroup = 64;
+
+/// What an adapted layer becomes when its adapter is fused into it.
+struct FusedFormat {
+  enum class Kind { as_is, quantized, dense } kind = Kind::as_is;
+  int bits = 0;                          // of Kind::quantized
+  mx::Dtype dense_dtype = mx::bfloat16;  // of Kind::dense where the layer was quantized
+};
+
+/// W + scale * (a b)^T, computed in f32, as `format` asks. A layer that was quantized keeps its
+/// group size and the dtype of its scales. Requantizing to few bits can swallow a small update:
+/// callers report the loss before and after.
+ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format);
+
+}  // namespace graft::lora

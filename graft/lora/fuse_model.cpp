@@ -1,0 +1,168 @@
+#include "graft/lora/fuse_model.h"
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include <map>
+#include <memory>
+
+#include "graft/base/error.h"
+#include "graft/io/quantized_layer.h"
+
+namespace graft::lora {
+namespace {
+
+constexpr std::string_view kScales = ".scales";
+
+// A layer that is written anew: all of its parts, and how it is quantized from now on.
+struct Rewritten {
+  std::string path;
+  ops::Weight weight;
+
+  std::map<std::string, mx::array> parts() const {
+    std::map<std::string, mx::array> all = {{path + ".weight", weight.weight}};
+    if (weight.quantized()) {
+      all.insert({path + ".scales", *weight.scales});
+      all.insert({path + ".biases", *weight.biases});
+    }
+    return all;
+  }
+};
+
+class Fuser {
+ public:
+  Fuser(const ModelFolder& source, const models::Model& model, const FuseOptions& options)
+      : source_(source),
+        options_(options),
+        dtype_(model.dtype()),
+        quantization_(QuantizationConfig::from_config(source.config(),
+                                                      (source.path() / "config.json").string())) {}
+
+  void add(const nn::Linear& layer) {
+    FusedFormat format = options_.adapted;
+    format.dense_dtype = dtype_;
+    rewrite(layer.path, layer.in() * layer.out(),
+            [layer, format] { return fused_weight(layer, format); });
+    bool quantized = format.kind == FusedFormat::Kind::quantized ||
+                     (format.kind == FusedFormat::Kind::as_is && layer.weight.quantized());
+    if (quantized) {
+      int bits = format.kind == FusedFormat::Kind::quantized ? format.bits : layer.weight.bits;
+      int group = layer.weight.quantized() ? layer.weight.group_size : kDefaultFusedGroup;
+      settings_[layer.path] = LayerQuantization{group, bits};
+    } else {
+      settings_[layer.path] = std::nullopt;
+    }
+  }
+
+  // Everything that has not been written anew.
+  void add_rest() {
+    for (const std::string& name : source_.names()) {
+      if (name.ends_with(kScales)) add_quantized(name.substr(0, name.size() - kScales.size()));
+    }
+    for (const std::string& name : source_.names()) {
+      if (done_.count(name) > 0) continue;
+      const TensorInfo& info = source_.info(name);
+      TensorJob job;
+      job.outputs = {{name, info.dtype, info.shape}};
+      job.make = [this, name] { return std::vector<mx::array>{source_.load(name)}; };
+      job.parameters = source_.load(name).size();
+      jobs_.push_back(std::move(job));
+    }
+  }
+
+  WrittenModel write(const fs::path& target) {
+    if (lies_within(source_.path(), target)) {
+      fail_usage("{} would replace the model that is fused: give another --save-path",
+                 target.string());
+    }
+    AtomicFolder folder(target, [&](const fs::path& earlier) {
+      return options_.force || looks_like_model_folder(earlier);
+    });
+    WrittenModel written = write_model_tensors(folder.path(), std::move(jobs_));
+    write_model_config(folder.path() / "config.json", config());
+    for (const fs::path& file : model_companions(source_.path())) {
+      copy_file_into(file, folder.path());
+    }
+    folder.commit();
+    return written;
+  }
+
+ private:
+  using Make = std::function<ops::Weight()>;
+
+  // Shapes are known only from the weight itself: it is made once to be declared and once more when
+  // it is its turn, so that no more than one is held.
+  void rewrite(const std::string& path, int parameters, const Make& make) {
+    TensorJob job;
+    for (const auto& [name, part] : Rewritten{path, make()}.parts()) {
+      job.outputs.push_back({name, part.dtype(), part.shape()});
+    }
+    job.make = [path, make] {
+      std::vector<mx::array> values;
+      for (const auto& [name, part] : Rewritten{path, make()}.parts()) values.push_back(part);
+      mx::eval(values);
+      return values;
+    };
+    job.parameters = static_cast<uint64_t>(parameters);
+    jobs_.push_back(std::move(job));
+    for (const char* part : {".weight", ".scales", ".biases"}) done_[path + part] = true;
+  }
+
+  void add_quantized(const std::string& path) {
+    if (done_.count(path + ".weight") > 0) return;
+    LayerQuantization setting = *quantization_->lookup(path);
+    ops::Weight weight{source_.load(path + ".weight"), source_.load(path + ".scales"),
+                       source_.load(path + ".biases"), setting.bits, setting.group_size};
+    int parameters = weight.in() * weight.out();
+    mx::Dtype dtype = dtype_;
+    if (options_.de_quantize) {
+      rewrite(path, parameters, [weight, dtype] {
+        return ops::Weight{ops::dequantized(weight, dtype), {}, {}, 0, 0};
+      });
+    } else {
+      rewrite(path, parameters, [weight] { return weight; });
+      settings_[path] = setting;
+    }
+  }
+
+  // The source's config with the quantization of every layer as it now is.
+  ordered_json config() const {
+    ordered_json config = read_ordered_json_object(source_.path() / "config.json");
+    config.erase("quantization");
+    config.erase("quantization_config");
+    QuantizationConfig now;
+    bool any = false;
+    if (quantization_) now.standard = quantization_->standard;
+    for (const auto& [path, setting] : settings_) {
+      if (setting && !any && !quantization_) now.standard = *setting;
+      any = any || setting.has_value();
+    }
+    if (!any) return config;
+    for (const auto& [path, setting] : settings_) {
+      if (setting != std::optional(now.standard)) now.layers[path] = setting;
+    }
+    config["quantization"] = now.to_json();
+    return config;
+  }
+
+  const ModelFolder& source_;
+  FuseOptions options_;
+  mx::Dtype dtype_;
+  std::optional<QuantizationConfig> quantization_;
+  std::map<std::string, std::optional<LayerQuantization>> settings_;
+  std::map<std::string, bool> done_;
+  std::vector<TensorJob> jobs_;
+};
+
+}  // namespace
+
+WrittenModel fuse_model(const ModelFolder& source, const models::Model& model,
+                        const Adapters& adapters, const fs::path& target,
+                        const FuseOptions& options) {
+  Fuser fuser(source, model, options);
+  for (const nn::Linear* layer : adapters.linears()) fuser.add(*layer);
+  fuser.add_rest();
+  return fuser.write(target);
+}
+
+}  // namespace graft::lora

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "graft/base/files.h"
+#include "graft/io/model_folder.h"
+#include "graft/io/model_writer.h"
+#include "graft/lora/adapters.h"
+#include "graft/lora/fuse.h"
+
+namespace graft::lora {
+
+struct FuseOptions {
+  FusedFormat adapted;       // what layers with an adapter become
+  bool de_quantize = false;  // all other quantized layers become dense too
+  bool force = false;        // replace a folder that is not a model's
+};
+
+/// Writes the model of `source` with `adapters` fused into it as a folder of its own, which appears
+/// whole or not at all: tensors, config, tokenizer. Layers without an adapter keep their bytes.
+/// Throws UsageError if `target` would replace the source or what is no model.
+WrittenModel fuse_model(const ModelFolder& source, const models::Model& model,
+                        const Adapters& adapters, const fs::path& target,
+                        const FuseOptions& options);
+
+}  // namespace graft::lora

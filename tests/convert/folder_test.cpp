@@ -1,0 +1,251 @@
+#include <gtest/gtest.h>
+
+#include "graft/convert/convert.h"
+#include "graft/io/quantized_layer.h"
+#include "tests/support/arrays.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/tiny_checkpoint.h"
+
+namespace graft {
+namespace {
+
+using testing::expect_error;
+using testing::same_bits;
+using testing::TempFolder;
+using testing::TinyCheckpoint;
+using testing::write_bytes;
+
+void silent(std::string_view) {}
+
+TinyCheckpoint checkpoint(mx::Dtype dtype = mx::bfloat16, bool head = true) {
+  TinyCheckpoint tiny;
+  tiny.dtype = dtype;
+  tiny.head = head;
+  tiny.make();
+  return tiny;
+}
+
+bool is_matrix(const std::string& name) { return name.find("norm") == std::string::npos; }
+
+TEST(ConvertFolder, KeepsATensorsTypeAndBits) {
+  TempFolder folder;
+  TinyCheckpoint tiny = checkpoint();
+  tiny.config["torch_dtype"] = "float16";
+  tiny.tensors.insert_or_assign("model.norm.weight", mx::random::normal({tiny.hidden}));
+  tiny.tensors.emplace("model.layers.0.self_attn.rotary_emb.inv_freq", mx::array({1.0f}));
+  tiny.write(folder / "in");
+  ConvertReport report = convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);
+  ModelFolder out = ModelFolder::open(folder / "out");
+  EXPECT_EQ(out.names().size(), tiny.tensors.size() - 1);
+  for (const std::string& name : out.names()) {
+    EXPECT_TRUE(same_bits(out.load(name), tiny.tensors.at(name))) << name;
+  }
+  EXPECT_EQ(report.tensors, out.names().size());
+  EXPECT_EQ(report.files, std::vector<std::string>{"model.safetensors"});
+  EXPECT_FALSE(out.config().contains("_name_or_path"));
+  EXPECT_FALSE(out.config().contains("quantization"));
+}
+
+TEST(ConvertFolder, QuantizesAllMatricesAsMlxDoes) {
+  for (int bits : {2, 3, 4, 5, 6, 8}) {
+    TempFolder folder;
+    TinyCheckpoint tiny = checkpoint();
+    tiny.write(folder / "in");
+    ConvertReport report = convert({.hf_path = folder / "in",
+                                    .mlx_path = folder / "out",
+                                    .quantize = true,
+                                    .q_bits = bits,
+                                    .q_group_size = 32},
+                                   silent);
+    ModelFolder out = ModelFolder::open(folder / "out");
+    size_t expected = 0;
+    for (const auto& [name, weight] : tiny.tensors) {
+      if (!is_matrix(name)) {
+        EXPECT_TRUE(same_bits(out.load(name), weight)) << name;
+        ++expected;
+        continue;
+      }
+      std::string path = name.substr(0, name.rfind('.'));
+      std::vector<mx::array> parts = mx::quantize(weight, 32, bits);
+      EXPECT_TRUE(same_bits(out.load(path + ".weight"), parts[0])) << name;
+      EXPECT_TRUE(same_bits(out.load(path + ".scales"), parts[1])) << name;
+      EXPECT_TRUE(same_bits(out.load(path + ".biases"), parts[2])) << name;
+      EXPECT_EQ(quantized_layer_shape(out, path, {32, bits}), weight.shape());
+      expected += 3;
+    }
+    EXPECT_EQ(out.names().size(), expected);
+    EXPECT_EQ(report.tensors, expected);
+    auto settings = QuantizationConfig::from_config(out.config(), "config.json");
+    EXPECT_EQ(settings->standard, (LayerQuantization{32, bits}));
+    EXPECT_EQ(out.config().at("quantization"), out.config().at("quantization_config"));
+    EXPECT_NEAR(report.bits_per_weight, bits + 1, 0.06);
+  }
+}
+
+TEST(ConvertFolder, QuantizesFromTheTypeThatTheConfigNames) {
+  TempFolder folder;
+  TinyCheckpoint tiny = checkpoint(mx::float32);
+  tiny.config["torch_dtype"] = "bfloat16";
+  tiny.write(folder / "in");
+  convert({.hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true}, silent);
+  ModelFolder out = ModelFolder::open(folder / "out");
+  mx::array weight = mx::astype(tiny.tensors.at("lm_head.weight"), mx::bfloat16);
+  EXPECT_TRUE(same_bits(out.load("lm_head.weight"), mx::quantize(weight, 64, 4)[0]));
+  EXPECT_EQ(out.load("model.norm.weight").dtype(), mx::bfloat16);
+}
+
+TEST(ConvertFolder, LeavesAWidthThatDoesNotDivide) {
+  TempFolder folder;
+  checkpoint().write(folder / "in");
+  ConvertReport report =
+      convert({.hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true}, silent);
+  ModelFolder out = ModelFolder::open(folder / "out");
+  EXPECT_TRUE(out.has("model.layers.0.mlp.up_proj.scales"));
+  EXPECT_FALSE(out.has("model.layers.0.mlp.down_proj.scales"));
+  ASSERT_EQ(report.lines.size(), 2u);
+  EXPECT_EQ(report.lines[0],
+            "\"model.layers.0.mlp.down_proj.weight\" is not quantized: its width 96 does not "
+            "divide into groups of 64");
+}
+
+TEST(ConvertFolder, CastsToTheTypeAskedFor) {
+  TempFolder folder;
+  TinyCheckpoint tiny = checkpoint();
+  tiny.tensors.emplace("counts", mx::array({1, 2, 3}));
+  tiny.write(folder / "in");
+  convert({.hf_path = folder / "in", .mlx_path = folder / "out", .dtype = "float16"}, silent);
+  ModelFolder out = ModelFolder::open(folder / "out");
+  for (const auto& [name, value] : tiny.tensors) {
+    mx::Dtype dtype = name == "counts" ? mx::int32 : mx::float16;
+    EXPECT_TRUE(same_bits(out.load(name), mx::astype(value, dtype))) << name;
+  }
+  EXPECT_EQ(out.config().at("torch_dtype"), "float16");
+}
+
+TEST(ConvertFolder, WritesShardsWithAnIndex) {
+  TempFolder folder;
+  TinyCheckpoint tiny = checkpoint();
+  tiny.write(folder / "in");
+  ConvertReport report = convert({.hf_path = folder / "in",
+                                  .mlx_path = folder / "out",
+                                  .dtype = {},
+                                  .max_shard_bytes = 40'000},
+                                 silent);
+  EXPECT_GT(report.files.size(), 2u);
+  json index = read_json_object(folder / "out" / "model.safetensors.index.json");
+  EXPECT_EQ(index["metadata"]["total_size"], report.bytes);
+  EXPECT_EQ(index["metadata"]["total_parameters"], report.parameters);
+  EXPECT_EQ(report.bytes, 2 * report.parameters);
+  for (const std::string& file : report.files) {
+    SafetensorsFile shard(folder / "out" / file);
+    EXPECT_EQ(shard.metadata().at("format"), "mlx");
+    for (const std::string& name : shard.names()) EXPECT_EQ(index["weight_map"][name], file);
+  }
+  // Shards are read as one file is, and give the same model.
+  convert({.hf_path = folder / "out", .mlx_path = folder / "again"}, silent);
+  convert({.hf_path = folder / "in", .mlx_path = folder / "whole"}, silent);
+  EXPECT_EQ(testing::read_bytes(folder / "again" / "model.safetensors"),
+            testing::read_bytes(folder / "whole" / "model.safetensors"));
+}
+
+TEST(ConvertFolder, ATiedHeadIsLeftOut) {
+  TempFolder folder;
+  TinyCheckpoint tiny = checkpoint();
+  tiny.config["tie_word_embeddings"] = true;
+  tiny.write(folder / "in");
+  ConvertReport report = convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);
+  EXPECT_FALSE(ModelFolder::open(folder / "out").has("lm_head.weight"));
+  EXPECT_EQ(report.lines.size(), 1u);
+  tiny.config.erase("tie_word_embeddings");
+  tiny.write(folder / "in");
+  convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);
+  ModelFolder out = ModelFolder::open(folder / "out");
+  EXPECT_TRUE(out.has("lm_head.weight"));
+  EXPECT_EQ(out.config().at("tie_word_embeddings"), false);
+}
+
+TEST(ConvertFolder, DequantizesInFloat32AndRoundsOnce) {
+  TempFolder folder;
+  checkpoint().write(folder / "in");
+  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true}, silent);
+  ConvertReport report =
+      convert({.hf_path = folder / "q", .mlx_path = folder / "out", .dequantize = true}, silent);
+  ModelFolder quantized = ModelFolder::open(folder / "q"), out = ModelFolder::open(folder / "out");
+  EXPECT_FALSE(out.config().contains("quantization"));
+  EXPECT_FALSE(out.config().contains("quantization_config"));
+  EXPECT_EQ(report.bits_per_weight, 16);
+  mx::array exact = mx::dequantize(
+      quantized.load("lm_head.weight"), mx::astype(quantized.load("lm_head.scales"), mx::float32),
+      mx::astype(quantized.load("lm_head.biases"), mx::float32), 64, 4);
+  EXPECT_TRUE(same_bits(out.load("lm_head.weight"), mx::astype(exact, mx::bfloat16)));
+  EXPECT_FALSE(out.has("lm_head.scales"));
+  convert(
+      {.hf_path = folder / "q", .mlx_path = folder / "out", .dtype = "float32", .dequantize = true},
+      silent);
+  EXPECT_TRUE(same_bits(ModelFolder::open(folder / "out").load("lm_head.weight"), exact));
+}
+
+TEST(ConvertFolder, AQuantizedModelStaysAsItIsButIsNotQuantizedAgain) {
+  TempFolder folder;
+  checkpoint().write(folder / "in");
+  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true}, silent);
+  convert({.hf_path = folder / "q", .mlx_path = folder / "out"}, silent);
+  EXPECT_EQ(testing::read_bytes(folder / "q" / "model.safetensors"),
+            testing::read_bytes(folder / "out" / "model.safetensors"));
+  EXPECT_EQ(testing::read_bytes(folder / "q" / "config.json"),
+            testing::read_bytes(folder / "out" / "config.json"));
+  expect_error<UsageError>(
+      [&] {
+        convert({.hf_path = folder / "q", .mlx_path = folder / "x", .quantize = true}, silent);
+      },
+      "is quantized already");
+  EXPECT_FALSE(fs::exists(folder / "x"));
+}
+
+TEST(ConvertFolder, CopiesWhatBelongsToTheModel) {
+  TempFolder folder;
+  checkpoint().write(folder / "in");
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+                           "tokenizer.model", "merges.txt", "LICENSE"}) {
+    write_bytes(folder / "in" / name, name);
+  }
+  write_bytes(folder / "in" / "generation_config.json", R"({"eos_token_id": [5, 6]})");
+  for (const char* name : {"pytorch_model.bin", "README.md", ".gitattributes", "model.onnx",
+                           "pytorch_model.bin.index.json"}) {
+    write_bytes(folder / "in" / name, "no");
+  }
+  convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);
+  std::set<std::string> found;
+  for (const auto& entry : fs::directory_iterator(folder / "out")) {
+    found.insert(entry.path().filename().string());
+  }
+  EXPECT_EQ(found, (std::set<std::string>{
+                       "LICENSE", "chat_template.jinja", "config.json", "generation_config.json",
+                       "merges.txt", "model.safetensors", "model.safetensors.index.json",
+                       "tokenizer.json", "tokenizer.model", "tokenizer_config.json"}));
+  EXPECT_EQ(testing::read_bytes(folder / "out" / "tokenizer.json"), "tokenizer.json");
+  EXPECT_EQ(read_json_object(folder / "out" / "config.json").at("eos_token_id"), json({5, 6}));
+}
+
+TEST(ConvertFolder, RefusesTensorsThatContradictTheConfig) {
+  TempFolder folder;
+  checkpoint().write(folder / "in");
+  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true}, silent);
+  const std::string config = testing::read_bytes(folder / "q" / "config.json");
+  auto expect = [&](const char* quantization, const char* complaint) {
+    json changed = json::parse(config);
+    changed["quantization"] = json::parse(quantization);
+    changed.erase("quantization_config");
+    write_bytes(folder / "q" / "config.json", changed.dump());
+    expect_error([&] { convert({.hf_path = folder / "q", .mlx_path = folder / "x"}, silent); },
+                 complaint);
+  };
+  expect("null", "has no \"quantization\", but the model has \"lm_head.scales\"");
+  expect(R"({"bits": 8, "group_size": 64})", "\"lm_head.weight\" is uint32 [128, 8]");
+  expect(R"({"bits": 3, "group_size": 64})", "\"lm_head.weight\" is uint32 [128, 8]");
+  expect(R"({"lm_head": false})", "says that \"lm_head\" is not quantized");
+  expect(R"({"mode": "mxfp4"})", "mode \"mxfp4\" is not supported");
+}
+
+}  // namespace
+}  // namespace graft

@@ -1,0 +1,182 @@
+#include "graft/lora/adapters.h"
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+#include <mlx/random.h>
+#include <mlx/transforms.h>
+
+#include "graft/lora/adapter_file.h"
+#include "graft/lora/fingerprint.h"
+#include "graft/models/registry.h"
+#include "tests/support/arrays.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temp_folder.h"
+
+namespace graft::lora {
+namespace {
+
+using testing::expect_error;
+using testing::read_bytes;
+using testing::same_bits;
+using testing::TempFolder;
+
+const fs::path kBase = fs::path(GRAFT_TEST_DATA) / "llama" / "base";
+
+std::unique_ptr<models::Model> base() { return models::load_model(ModelFolder::open(kBase)); }
+
+LoraSettings settings(int layers, std::vector<std::string> keys) {
+  LoraSettings s;
+  s.rank = 4;
+  s.num_layers = layers;
+  s.keys = std::move(keys);
+  return s;
+}
+
+TEST(Attach, AdaptsTheLastLayersByDottedSuffix) {
+  auto model = base();
+  Adapters adapters = attach(*model, settings(1, {"self_attn.q_proj", "v_proj"}));
+  EXPECT_EQ(adapters.names(), (std::vector<std::string>{
+                                  "model.layers.1.self_attn.q_proj.lora_a",
+                                  "model.layers.1.self_attn.q_proj.lora_b",
+                                  "model.layers.1.self_attn.v_proj.lora_a",
+                                  "model.layers.1.self_attn.v_proj.lora_b",
+                              }));
+  EXPECT_EQ(adapters.first_layer(), 1);
+  EXPECT_EQ(adapters.parameters(), 4u * (32 + 32) + 4u * (32 + 16));
+}
+
+TEST(Attach, AllMeansEveryLinearLayer) {
+  auto model = base();
+  EXPECT_EQ(attach(*model, settings(-1, {"all"})).linears().size(), 14u);
+}
+
+TEST(Attach, ASuffixEndsAtADot) {
+  auto model = base();
+  expect_error<UsageError>([&] { attach(*model, settings(1, {"_proj"})); },
+                           {"'_proj'", "self_attn.q_proj", "mlp.down_proj"});
+}
+
+TEST(Attach, RefusesMoreLayersThanThereAre) {
+  auto model = base();
+  expect_error<UsageError>([&] { attach(*model, settings(3, {"q_proj"})); }, {"3", "2 layers"});
+  expect_error<UsageError>([&] { attach(*model, settings(0, {"q_proj"})); }, "adapts nothing");
+}
+
+TEST(Attach, StartsUniformAndWithoutEffect) {
+  auto model = base();
+  mx::random::seed(1);
+  Adapters adapters = attach(*model, settings(-1, {"all"}));
+  for (const nn::Linear* linear : adapters.linears()) {
+    float bound = 1 / std::sqrt(static_cast<float>(linear->in()));
+    mx::array most = mx::max(mx::abs(linear->adapter->a));
+    EXPECT_LE(most.item<float>(), bound);
+    EXPECT_GT(most.item<float>(), 0.9f * bound);
+    EXPECT_EQ(mx::max(mx::abs(linear->adapter->b)).item<float>(), 0.0f);
+  }
+}
+
+class AdapterFiles : public ::testing::TestWithParam<const char*> {
+ protected:
+  AdapterFiles() {
+    mx::random::seed(4);
+    LoraSettings s = settings(1, {"q_proj", "up_proj"});
+    s.scale = 7.5f;
+    s.dropout = 0.25f;
+    adapters_ = std::make_unique<Adapters>(attach(*model_, s));
+    std::vector<mx::array> values;
+    for (const mx::array& v : adapters_->values()) values.push_back(mx::random::normal(v.shape()));
+    mx::eval(values);
+    adapters_->set(values);
+    save_adapter_file(path_, *adapters_, "0123456789abcdef");
+  }
+
+  TempFolder folder_;
+  fs::path path_ = folder_ / (std::string("a") + GetParam());
+  std::unique_ptr<models::Model> model_ = base();
+  std::unique_ptr<Adapters> adapters_;
+};
+
+TEST_P(AdapterFiles, ComeBackWithValuesAndSettings) {
+  auto other = base();
+  AdapterFile file = read_adapter_file(path_);
+  EXPECT_EQ(file.base_fingerprint, "0123456789abcdef");
+  Adapters back = apply(*other, file);
+  EXPECT_EQ(back.names(), adapters_->names());
+  for (size_t i = 0; i < back.names().size(); ++i) {
+    EXPECT_TRUE(same_bits(back.values()[i], adapters_->values()[i])) << back.names()[i];
+  }
+  EXPECT_EQ(back.settings().scale, 7.5f);
+  EXPECT_EQ(back.settings().rank, 4);
+  EXPECT_EQ(back.settings().dropout, 0.25f);
+  EXPECT_EQ(back.settings().keys, adapters_->settings().keys);
+  EXPECT_EQ(back.linears()[0]->adapter->scale, 7.5f);
+}
+
+TEST_P(AdapterFiles, AreTheSameBytesEachTime) {
+  std::string first = read_bytes(path_);
+  save_adapter_file(path_, *adapters_, "0123456789abcdef");
+  EXPECT_EQ(read_bytes(path_), first);
+}
+
+TEST_P(AdapterFiles, OfAnotherModelNameTheTensorAndBothShapes) {
+  auto other = models::load_model(ModelFolder::open(kBase.parent_path() / "head_dim"));
+  expect_error([&] { apply(*other, read_adapter_file(path_)); },
+               {"model.layers.1.self_attn.q_proj.lora_b", "[4, 32]", "[4, 48]", "another model"});
+  EXPECT_FALSE(fits(*other, read_adapter_file(path_)));
+  for (const nn::Linear* linear : other->linears()) EXPECT_FALSE(linear->adapter);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, AdapterFiles, ::testing::Values(".npz", ".safetensors"),
+                         [](const auto& format) { return std::string(format.param).substr(1); });
+
+TEST(AdapterFile, WithoutSettingsTakesRankFromShapesAndScaleTwenty) {
+  auto model = base();
+  AdapterFile file;
+  file.path = "bare.npz";
+  std::string at = "model.layers.0.self_attn.v_proj.";
+  file.tensors.insert({at + "lora_a", mx::ones({32, 3})});
+  file.tensors.insert({at + "lora_b", mx::ones({3, 16})});
+  Adapters adapters = apply(*model, file);
+  EXPECT_EQ(adapters.settings().rank, 3);
+  EXPECT_EQ(adapters.linears()[0]->adapter->scale, 20.0f);
+}
+
+TEST(AdapterFile, ThatIsNoneIsNamed) {
+  TempFolder folder;
+  expect_error([&] { read_adapter_file(folder / "no.npz"); }, "there is no adapter file");
+  expect_error<UsageError>([&] { read_adapter_file(folder / "a.bin"); }, ".npz or .safetensors");
+  testing::write_bytes(folder / "bad.npz", "not a zip");
+  expect_error([&] { read_adapter_file(folder / "bad.npz"); }, "bad.npz");
+  auto model = base();
+  AdapterFile half;
+  half.path = "half.npz";
+  half.tensors.insert({"model.layers.0.self_attn.v_proj.lora_a", mx::ones({32, 3})});
+  expect_error([&] { apply(*model, half); }, {"half.npz", "v_proj.lora_b is missing"});
+  AdapterFile foreign;
+  foreign.path = "weights.npz";
+  foreign.tensors.insert({"model.norm.weight", mx::ones({32})});
+  expect_error([&] { apply(*model, foreign); }, {"model.norm.weight", "no part of a LoRA adapter"});
+  AdapterFile deeper;
+  deeper.path = "deeper.npz";
+  deeper.tensors.insert({"model.layers.9.self_attn.v_proj.lora_a", mx::ones({32, 3})});
+  deeper.tensors.insert({"model.layers.9.self_attn.v_proj.lora_b", mx::ones({3, 16})});
+  expect_error([&] { apply(*model, deeper); }, {"model.layers.9", "another model"});
+}
+
+TEST(Fingerprint, TellsWeightsApart) {
+  fs::path fixtures = kBase.parent_path();
+  auto of = [&](const char* name) { return fingerprint(ModelFolder::open(fixtures / name)); };
+  EXPECT_EQ(of("base"), of("base"));
+  EXPECT_EQ(of("base"), of("rope_linear"));  // the weights are the same
+  EXPECT_NE(of("base"), of("bias"));
+  EXPECT_NE(of("base"), of("sharded_bf16"));
+  EXPECT_EQ(of("base").size(), 16u);
+}
+
+TEST(LayerOf, IsTheFirstNumberOfThePath) {
+  EXPECT_EQ(layer_of("model.layers.12.mlp.up_proj"), 12);
+  EXPECT_EQ(layer_of("lm_head"), -1);
+}
+
+}  // namespace
+}  // namespace graft::lora
