@@ -1,0 +1,40 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/commands.h"
+#include "graft/data/wikisql.h"
+
+namespace graft::cli {
+namespace {
+
+void run_wikisql(const data::WikiSqlOptions& options) {
+  fmt::print("Downloading {}\n", options.url);
+  std::fflush(stdout);
+  for (const data::WikiSqlFile& file : data::write_wikisql(options)) {
+    fmt::print("Wrote {} ({} examples)\n", file.path.string(), file.examples);
+  }
+}
+
+}  // namespace
+
+void add_data_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("data", "Fetch a data set");
+  command->require_subcommand(1);
+
+  auto options = std::make_shared<data::WikiSqlOptions>();
+  CLI::App* wikisql = command->add_subcommand(
+      "wikisql", "Download WikiSQL and write its questions as text-to-SQL examples");
+  wikisql->add_flag(
+      "--all", options->all,
+      "Write every question (56,355 / 8,421 / 15,878), not the first 1000 / 100 / 100");
+  wikisql->add_option("--output", options->output, "Folder for train, valid and test.jsonl")
+      ->capture_default_str();
+  wikisql->add_option("--url", options->url, "Where the archive lies: https:// or file://")
+      ->capture_default_str();
+  wikisql->callback([options] { run_wikisql(*options); });
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,134 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/loaded_model.h"
+#include "graft/base/error.h"
+#include "graft/data/dataset.h"
+#include "graft/lora/adapter_file.h"
+#include "graft/lora/fuse_model.h"
+#include "graft/training/loss.h"
+
+namespace graft::cli {
+namespace {
+
+struct FuseCommand {
+  std::string model = "mlx_model";
+  std::string save_path = "lora_fused_model/";
+  std::string adapter_file = "adapters.npz";
+  std::optional<std::string> hf_path;
+  std::optional<std::string> upload_name;
+  bool de_quantize = false;
+  std::optional<std::string> fused_bits;
+  std::optional<std::string> data;
+  std::optional<std::string> check_text;
+  int add_eos_token = 1;
+  bool force = false;
+};
+
+void check(const FuseCommand& o) {
+  if (o.upload_name || o.hf_path) {
+    fail_usage(
+        "{} is for uploading, which is not supported yet: fuse without it, then upload {} "
+        "yourself (hf upload OWNER/NAME {})",
+        o.upload_name ? "--upload-name" : "--hf-path", o.save_path, o.save_path);
+  }
+  if (o.de_quantize && o.fused_bits && *o.fused_bits != "none") {
+    fail_usage("--de-quantize and --fused-bits {} contradict each other", *o.fused_bits);
+  }
+  if (o.data && o.check_text) fail_usage("give --data or --check, not both");
+}
+
+lora::FuseOptions fuse_options(const FuseCommand& o) {
+  lora::FuseOptions options;
+  options.de_quantize = o.de_quantize;
+  options.force = o.force;
+  using Kind = lora::FusedFormat::Kind;
+  if (o.de_quantize || o.fused_bits == "none") {
+    options.adapted.kind = Kind::dense;
+  } else if (o.fused_bits) {
+    options.adapted = {Kind::quantized, std::stoi(*o.fused_bits)};
+  }
+  return options;
+}
+
+// What the losses are measured on: the test split, the validation split where there is none, or a
+// text; nothing if the user asked for no check.
+std::optional<data::Dataset> check_set(const FuseCommand& o, const Tokenizer& tokenizer) {
+  if (o.check_text) {
+    data::Dataset set;
+    set.examples.push_back(tokenizer.encode(*o.check_text));
+    set.lines.push_back(1);
+    if (set.examples[0].size() < 2) fail_usage("--check needs a text of at least 2 tokens");
+    return set;
+  }
+  if (!o.data) return {};
+  bool has_test = fs::exists(fs::path(*o.data) / "test.jsonl");
+  return data::load_dataset(*o.data, has_test ? "test" : "valid", tokenizer,
+                            {.add_eos = o.add_eos_token != 0});
+}
+
+double loss_of(const models::Model& model, const data::Dataset& set) {
+  return training::evaluate(model, data::evaluation_batches(set, 4, -1)).loss;
+}
+
+void run(const FuseCommand& o) {
+  check(o);
+  lora::FuseOptions options = fuse_options(o);
+  LoadedModel loaded = load(o.model);
+  std::optional<data::Dataset> set = check_set(o, loaded.tokenizer);
+  std::optional<double> base;
+  if (set) base = loss_of(*loaded.model, *set);
+  auto adapters = use_adapter(loaded, o.adapter_file);
+  if (!adapters) fail_usage("fusing needs an --adapter-file");
+  WrittenModel written =
+      lora::fuse_model(loaded.folder, *loaded.model, *adapters, o.save_path, options);
+  fmt::print("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters->linears().size(),
+             o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
+  if (!set) return;
+  double adapted = loss_of(*loaded.model, *set);
+  double fused = loss_of(*load(o.save_path).model, *set);
+  fmt::print("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
+             o.check_text ? "the text" : set->path.string(), *base, adapted, fused);
+  double gained = *base - adapted;
+  if (gained > 0 && fused - adapted > 0.1 * gained) {
+    fmt::print(
+        "Fusing lost {:.0f}% of what the adapter gained: --fused-bits 8 or none keeps more\n",
+        100 * (fused - adapted) / gained);
+  }
+}
+
+}  // namespace
+
+void add_fuse_command(CLI::App& app) {
+  auto o = std::make_shared<FuseCommand>();
+  CLI::App* command = app.add_subcommand("fuse", "Merge an adapter into its model, as a new model");
+  command->option_defaults()->always_capture_default()->take_last();
+  command->add_option("--model", o->model, "Folder of the model");
+  command->add_option("--save-path", o->save_path, "Folder to write");
+  command->add_option("--adapter-file", o->adapter_file, "The adapter");
+  command->add_flag("-d,--de-quantize", o->de_quantize, "Write all layers dense");
+  command
+      ->add_option("--fused-bits", o->fused_bits,
+                   "What adapted layers become: 4, 8, or none for dense [as the model is]")
+      ->check(CLI::IsMember({"4", "8", "none"}));
+  command->add_option(
+      "--data", o->data,
+      "Report the loss of base, adapted and fused model on this folder's test.jsonl "
+      "(or valid.jsonl)");
+  command->add_option("--check", o->check_text, "Report the same losses on this text");
+  command
+      ->add_option("--add-eos-token", o->add_eos_token,
+                   "1: end every example of --data with the tokenizer's EOS token")
+      ->check(CLI::Range(0, 1));
+  command->add_flag("--force", o->force, "Replace --save-path even if it is not a model folder");
+  command->add_option("--hf-path,--hf-repo", o->hf_path, "Not supported yet: it is for uploading");
+  command->add_option("--upload-name", o->upload_name, "Not supported yet");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace graft::cli

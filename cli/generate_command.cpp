@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/loaded_model.h"
+#include "graft/base/error.h"
+#include "graft/base/memory.h"
+#include "graft/generation/generate.h"
+#include "graft/lora/adapter_file.h"
+
+namespace graft::cli {
+namespace {
+
+struct GenerateCommand {
+  std::string model = "mlx_model";
+  std::optional<std::string> adapter_file;
+  std::string prompt;
+  int max_tokens = 100;
+  generation::SamplerOptions sampler;
+  std::vector<std::string> stop;
+};
+
+std::string prompt_text(const std::string& prompt) {
+  if (prompt != "-") return prompt;
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
+double rate(int count, double seconds) { return seconds > 0 ? count / seconds : 0; }
+
+void run(const GenerateCommand& o) {
+  LoadedModel loaded = load(o.model);
+  // An adapter only when it is named.
+  auto adapters = use_adapter(loaded, o.adapter_file.value_or("none"));
+  generation::GenerateOptions options{o.max_tokens, o.sampler, loaded.eos_ids(), o.stop};
+  auto result = generation::generate(*loaded.model, loaded.tokenizer,
+                                     loaded.tokenizer.encode(prompt_text(o.prompt)), options,
+                                     [](std::string_view text) {
+                                       std::fwrite(text.data(), 1, text.size(), stdout);
+                                       std::fflush(stdout);
+                                     });
+  fmt::print("\n");
+  std::fflush(stdout);
+  fmt::print(stderr, "==========\n");
+  fmt::print(stderr, "Prompt: {} tokens, {:.3f} tokens-per-sec\n", result.prompt_tokens,
+             rate(result.prompt_tokens, result.prompt_seconds));
+  fmt::print(stderr, "Generation: {} tokens, {:.3f} tokens-per-sec\n", result.steps,
+             rate(result.steps, result.seconds));
+  fmt::print(stderr, "Peak memory: {:.3f} GB\n", static_cast<double>(peak_memory()) / 1e9);
+}
+
+}  // namespace
+
+void add_generate_command(CLI::App& app) {
+  auto o = std::make_shared<GenerateCommand>();
+  CLI::App* command = app.add_subcommand("generate", "Continue a prompt");
+  command->option_defaults()->always_capture_default()->take_last();
+  command->add_option("--model", o->model, "Folder of the model, converted or not");
+  command->add_option("--adapter-file", o->adapter_file, "Adapter to use; none unless it is named");
+  command->add_option("-p,--prompt", o->prompt, "The text to continue, as it is; -: standard input")
+      ->required();
+  command->add_option("-m,--max-tokens", o->max_tokens, "Tokens to generate at most")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--temp", o->sampler.temperature, "Temperature; 0: the likeliest token")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--top-p", o->sampler.top_p,
+                   "Sample from the likeliest tokens that make up this share")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--top-k", o->sampler.top_k, "Sample from this many tokens; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--min-p", o->sampler.min_p,
+                   "Drop tokens less likely than this share of the likeliest")
+      ->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option("--repetition-penalty", o->sampler.repetition_penalty,
+                   "Divides the logits of the last 20 tokens; 1: none")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--seed", o->sampler.seed, "Of the sampling");
+  command->add_option("--stop", o->stop, "End before this text; can be given several times")
+      ->allow_extra_args(false)
+      ->take_all();
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,55 @@
+#include <fmt/format.h>
+#include <mlx/memory.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "cli/commands.h"
+#include "cli/suggest.h"
+#include "graft/base/error.h"
+#include "graft/base/memory.h"
+
+namespace {
+
+int report(const char* message, int code) {
+  fmt::print(stderr, "graft: {}\n", message);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write, not the end
+  graft::keep_freed_memory();
+  mlx::core::set_cache_limit(size_t{1} << 30);
+
+  CLI::App app("LoRA and QLoRA fine-tuning of large language models.", "graft");
+  app.set_version_flag("--version", "graft " GRAFT_VERSION);
+  app.require_subcommand(1);
+  graft::cli::add_convert_command(app);
+  graft::cli::add_lora_command(app);
+  graft::cli::add_fuse_command(app);
+  graft::cli::add_generate_command(app);
+  graft::cli::add_data_command(app);
+  app.footer("`graft COMMAND --help` lists a command's options.");
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForAllHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
+  } catch (const CLI::RuntimeError& ended) {  // a command's own exit code
+    return ended.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    return report(graft::cli::explain(app, error, argc, argv).c_str(), 2);
+  } catch (const graft::UsageError& error) {
+    return report(error.what(), 2);
+  } catch (const std::exception& error) {
+    return report(error.what(), 1);
+  }
+}

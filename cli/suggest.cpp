@@ -1,0 +1,91 @@
+#include "cli/suggest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace graft::cli {
+namespace {
+
+std::string nearest(const std::string& word, const std::vector<std::string>& choices) {
+  std::string best;
+  int least = std::max<int>(2, static_cast<int>(word.size()) / 2);
+  for (const std::string& choice : choices) {
+    int distance = edit_distance(word, choice);
+    if (distance < least) {
+      least = distance;
+      best = choice;
+    }
+  }
+  return best;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+std::string with_suggestion(const std::string& problem, const std::string& suggestion,
+                            const std::string& help) {
+  if (!suggestion.empty()) return fmt::format("{}; did you mean {}?", problem, suggestion);
+  return fmt::format("{}; see {}", problem, help);
+}
+
+}  // namespace
+
+int edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::vector<int>> d(a.size() + 1, std::vector<int>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) d[i][0] = static_cast<int>(i);
+  for (size_t j = 0; j <= b.size(); ++j) d[0][j] = static_cast<int>(j);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      int replaced = d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      d[i][j] = std::min({replaced, d[i - 1][j] + 1, d[i][j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  const CLI::App* command = &app;
+  for (auto parsed = app.get_subcommands(); !parsed.empty(); parsed = command->get_subcommands()) {
+    command = parsed.back();
+  }
+  std::string help =
+      command == &app ? "graft --help" : fmt::format("graft {} --help", command->get_name());
+  if (command == &app && argc > 1 && argv[1][0] != '-') {
+    return with_suggestion(fmt::format("there is no command '{}'", argv[1]),
+                           nearest(argv[1], command_names(app)), help);
+  }
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    // CLI11 keeps the surplus arguments in its message alone.
+    const std::string message = std::string(error.what()) + " ";
+    for (int i = 1; i < argc; ++i) {
+      std::string extra = argv[i];
+      if (message.find(" " + extra + " ") == std::string::npos) continue;
+      std::string name = extra.substr(0, extra.find('='));
+      if (name.starts_with("-")) {
+        return with_suggestion(fmt::format("there is no option {}", name),
+                               nearest(name, option_names(*command)), help);
+      }
+      return with_suggestion(fmt::format("'{}' belongs to no option", name), "", help);
+    }
+  }
+  return with_suggestion(error.what(), "", help);
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,35 @@
+# Every library that graft links, found in one place. MLX comes from its Python wheel: the folder
+# that holds its CMake package is asked from the interpreter of .venv, unless CMAKE_PREFIX_PATH has it.
+set(GRAFT_MLX_VERSION 0.32.4)
+
+find_program(GRAFT_MLX_PYTHON NAMES python3 python PATHS "${PROJECT_SOURCE_DIR}/.venv/bin"
+             NO_DEFAULT_PATH)
+if(NOT MLX_DIR AND GRAFT_MLX_PYTHON)
+  execute_process(COMMAND "${GRAFT_MLX_PYTHON}" -m mlx --cmake-dir
+                  OUTPUT_VARIABLE graft_mlx_dir OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  list(PREPEND CMAKE_PREFIX_PATH "${graft_mlx_dir}")
+endif()
+find_package(MLX CONFIG REQUIRED)
+
+file(STRINGS "${MLX_INCLUDE_DIRS}/mlx/version.h" graft_mlx_version_lines REGEX "define MLX_VERSION_(MAJOR|MINOR|PATCH)")
+string(REGEX REPLACE "[^0-9;]" "" graft_mlx_found "${graft_mlx_version_lines}")
+string(REPLACE ";" "." graft_mlx_found "${graft_mlx_found}")
+if(NOT graft_mlx_found VERSION_EQUAL GRAFT_MLX_VERSION)
+  message(FATAL_ERROR "graft is built for MLX ${GRAFT_MLX_VERSION}, but ${MLX_INCLUDE_DIRS} holds "
+                      "${graft_mlx_found}: run scripts/setup.sh, which installs the right one")
+endif()
+
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(CURL REQUIRED)
+find_package(LibArchive REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET GLOBAL libzip)
+find_package(utf8proc REQUIRED)
+
+if(GRAFT_CPU_KERNELS)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  find_package(oneDNN REQUIRED)
+  pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
+endif()

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/generation/sampler.h"
+#include "graft/models/model.h"
+#include "graft/tokenizer/tokenizer.h"
+
+namespace graft::generation {
+
+struct GenerateOptions {
+  int max_tokens = 100;
+  SamplerOptions sampler;
+  std::set<int32_t> eos_ids;      // generation ends at any of them
+  std::vector<std::string> stop;  // and before any of these texts
+};
+
+struct GenerateResult {
+  std::vector<int32_t> tokens;  // without the EOS
+  int prompt_tokens = 0;
+  double prompt_seconds = 0;
+  double seconds = 0;  // of all tokens after the prompt's
+  int steps = 0;       // tokens sampled, an EOS included
+};
+
+/// Continues a prompt, with a KV cache that grows in place. `write` gets the text as it comes, in
+/// complete UTF-8 characters. Throws Error for an empty prompt.
+GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
+                        const std::vector<int32_t>& prompt, const GenerateOptions& options,
+                        const std::function<void(std::string_view)>& write);
+
+}  // namespace graft::generation

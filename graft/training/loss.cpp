@@ -1,0 +1,43 @@
+#include "graft/training/loss.h"
+
+#include <mlx/transforms.h>
+
+#include <chrono>
+#include <cmath>
+
+namespace graft::training {
+
+ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, bool training) {
+  std::vector<ops::Sequence> sequences;
+  for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
+    int64_t begin = batch.offsets[i], end = batch.offsets[i + 1];
+    sequences.push_back({begin, end, begin, end});
+  }
+  models::Context context = model.context(std::move(sequences));
+  context.training = training;
+  int tokens = static_cast<int>(batch.tokens());
+  mx::array ids(batch.inputs.begin(), {tokens}, mx::int32);
+  mx::array targets(batch.targets.begin(), {tokens}, mx::int32);
+  models::Hidden hidden = model.embed(ids);
+  for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
+  return ops::head_loss(model.norm(hidden), model.head(), targets, training);
+}
+
+double Evaluation::perplexity() const { return std::exp(loss); }
+
+Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
+                    const std::function<void(size_t)>& done) {
+  auto start = std::chrono::steady_clock::now();
+  double sum = 0;
+  int64_t tokens = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    mx::array mean = batch_loss(model, batches[i], false).mean;
+    sum += static_cast<double>(mean.item<float>()) * static_cast<double>(batches[i].tokens());
+    tokens += batches[i].tokens();
+    if (done) done(i + 1);
+  }
+  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return {sum / static_cast<double>(tokens), tokens, seconds.count()};
+}
+
+}  // namespace graft::training

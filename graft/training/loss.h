@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "graft/data/batch.h"
+#include "graft/models/model.h"
+#include "graft/ops/head_loss.h"
+
+namespace graft::training {
+
+namespace mx = mlx::core;
+
+/// The next-token loss of a batch: its mean over the batch's tokens, and each token's. With
+/// `training`, dropout applies
+/// and the loss can be differentiated.
+ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, bool training);
+
+/// Loss of a data set, as the mean over all its tokens.
+struct Evaluation {
+  double loss;
+  int64_t tokens;
+  double seconds;
+
+  double perplexity() const;
+};
+
+/// Evaluates batches one by one. `done` is called after each with the count of those done.
+Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
+                    const std::function<void(size_t)>& done = {});
+
+}  // namespace graft::training

@@ -1,0 +1,76 @@
+#include "graft/training/reporter.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "graft/base/memory.h"
+#include "graft/base/terminal.h"
+
+namespace graft::training {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kSmoothing = 0.9;  // of the live line's loss and speed
+
+class ConsoleReporter final : public Reporter {
+ public:
+  void progressed(int iteration, int iterations, double loss, double learning_rate,
+                  int64_t tokens) override {
+    Clock::time_point now = Clock::now();
+    std::chrono::duration<double> took = now - last_;
+    last_ = now;
+    mix(loss_, loss);
+    mix(seconds_, took.count());
+    mix(tokens_, static_cast<double>(tokens));
+    double left = seconds_ * (iterations - iteration);
+    line_.show(fmt::format("{} {}/{}  loss {:.3f}  lr {:.1e}  {:.0f} tok/s  {:.2f} GB  {} left",
+                           progress_bar(static_cast<double>(iteration) / iterations, 20), iteration,
+                           iterations, loss_, learning_rate, tokens_ / seconds_,
+                           static_cast<double>(peak_memory()) / 1e9, duration_text(left)));
+  }
+
+  void trained(const TrainReport& r) override {
+    print(fmt::format("Iter {}: Train loss {:.3f}, It/sec {:.3f}, Tokens/sec {:.3f}", r.iteration,
+                      r.loss, r.iterations_per_second, r.tokens_per_second));
+  }
+
+  void validating(size_t done, size_t batches) override {
+    line_.show(fmt::format(
+        "{} validation: batch {}/{}",
+        progress_bar(static_cast<double>(done) / static_cast<double>(batches), 20), done, batches));
+  }
+
+  void validated(int iteration, double loss, double seconds) override {
+    print(fmt::format("Iter {}: Val loss {:.3f}, Val took {:.3f}s", iteration, loss, seconds));
+    last_ = Clock::now();
+  }
+
+  void saved(int iteration, const std::string& path) override {
+    print(fmt::format("Iter {}: Saved adapter weights to {}.", iteration, path));
+    last_ = Clock::now();
+  }
+
+ private:
+  static void mix(double& average, double value) {
+    average = average == 0 ? value : kSmoothing * average + (1 - kSmoothing) * value;
+  }
+
+  void print(const std::string& text) {
+    line_.clear();
+    fmt::print("{}\n", text);
+    std::fflush(stdout);
+  }
+
+  LiveLine line_;
+  Clock::time_point last_ = Clock::now();
+  double loss_ = 0, seconds_ = 0, tokens_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Reporter> make_reporter() { return std::make_unique<ConsoleReporter>(); }
+
+}  // namespace graft::training

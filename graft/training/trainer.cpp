@@ -1,0 +1,149 @@
+#include "graft/training/trainer.h"
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "graft/base/error.h"
+#include "graft/lora/adapter_file.h"
+#include "graft/training/loss.h"
+
+namespace graft::training {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+mx::array squared_norm(const std::vector<mx::array>& gradients) {
+  mx::array sum(0.0f);
+  for (const mx::array& g : gradients) sum = mx::add(sum, mx::sum(mx::square(g)));
+  return sum;
+}
+
+}  // namespace
+
+Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
+                 const data::Dataset& valid, TrainOptions options, Reporter& reporter)
+    : model_(model),
+      adapters_(adapters),
+      train_(train),
+      valid_batches_(data::evaluation_batches(valid, options.batch_size, options.val_batches)),
+      options_(std::move(options)),
+      reporter_(reporter),
+      batches_(train, options_.batch_size, options_.seed) {
+  for (const mx::array& value : adapters_.values()) {
+    state_.push_back({value, mx::zeros_like(value), mx::zeros_like(value)});
+  }
+}
+
+Trainer::Step Trainer::step(int iteration) {
+  data::Batch batch = batches_.next();
+  std::vector<mx::array> values = adapters_.values();
+  std::vector<int> arguments(values.size());
+  std::iota(arguments.begin(), arguments.end(), 0);
+
+  auto loss_of = [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
+    adapters_.set(parameters);
+    ops::HeadLoss loss = batch_loss(model_, batch, true);
+    return {loss.mean, loss.losses};
+  };
+  auto [loss, gradients] = mx::value_and_grad(loss_of, arguments)(values);
+  adapters_.set(values);
+
+  std::vector<ops::AdamState> next;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    next.push_back(ops::adam_step(state_[i], gradients[i], {options_.learning_rate}));
+  }
+  mx::array norm = squared_norm(gradients);
+  std::vector<mx::array> results = {loss[0], loss[1], norm};
+  for (const ops::AdamState& s : next) results.insert(results.end(), {s.parameter, s.m, s.v});
+  mx::eval(results);
+
+  double value = loss[0].item<float>();
+  if (!std::isfinite(value) || !std::isfinite(norm.item<float>())) {
+    diverged(iteration, batch, loss[1]);
+  }
+  state_ = std::move(next);
+  std::vector<mx::array> updated;
+  for (const ops::AdamState& s : state_) updated.push_back(s.parameter);
+  adapters_.set(updated);
+  return {value, batch.tokens()};
+}
+
+void Trainer::diverged(int iteration, const data::Batch& batch, mx::array token_losses) {
+  // The first example whose own loss is not finite, or that with the largest.
+  const float* losses = token_losses.data<float>();
+  size_t worst = 0;
+  double most = -1;
+  for (size_t i = 0; i < batch.examples.size(); ++i) {
+    double sum = 0;
+    for (int64_t t = batch.offsets[i]; t < batch.offsets[i + 1]; ++t) sum += losses[t];
+    if (!std::isfinite(sum)) {
+      worst = i;
+      break;
+    }
+    if (sum > most) {
+      most = sum;
+      worst = i;
+    }
+  }
+  int good = iteration - 1;
+  lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint);
+  fail(
+      "iteration {}: the loss or its gradient is not finite (largest at {}:{}); the adapter of "
+      "iteration {} is in {}. A smaller --learning-rate or --lora-scale usually helps",
+      iteration, train_.path.string(), train_.lines[batch.examples[worst]], good,
+      options_.adapter_file.string());
+}
+
+void Trainer::validate(int iteration) {
+  Evaluation result = evaluate(model_, valid_batches_, [&](size_t done) {
+    reporter_.validating(done, valid_batches_.size());
+  });
+  reporter_.validated(iteration, result.loss, result.seconds);
+}
+
+void Trainer::save(int iteration) {
+  lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint);
+  reporter_.saved(iteration, options_.adapter_file.string());
+}
+
+TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
+  int saved_at = -1;
+  double loss_sum = 0, train_seconds = 0;
+  int64_t tokens = 0;
+  int steps = 0;
+  for (int iteration = 1; iteration <= options_.iters; ++iteration) {
+    if (iteration == 1) validate(1);
+    Clock::time_point start = Clock::now();
+    Step done = step(iteration);
+    train_seconds += seconds_since(start);
+    loss_sum += done.loss;
+    tokens += done.tokens;
+    ++steps;
+    reporter_.progressed(iteration, options_.iters, done.loss, options_.learning_rate, done.tokens);
+    if (iteration % options_.steps_per_report == 0) {
+      reporter_.trained({iteration, loss_sum / steps, options_.learning_rate, steps / train_seconds,
+                         static_cast<double>(tokens) / train_seconds});
+      loss_sum = train_seconds = 0;
+      tokens = steps = 0;
+    }
+    bool stop = interrupted();
+    if (!stop && iteration % options_.steps_per_eval == 0) validate(iteration);
+    if (stop || iteration % options_.save_every == 0) {
+      save(iteration);
+      saved_at = iteration;
+    }
+    if (stop) return TrainEnd::interrupted;
+  }
+  if (saved_at != options_.iters) save(options_.iters);
+  return TrainEnd::finished;
+}
+
+}  // namespace graft::training

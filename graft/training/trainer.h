@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graft/data/batch.h"
+#include "graft/lora/adapters.h"
+#include "graft/models/model.h"
+#include "graft/ops/adam.h"
+#include "graft/training/reporter.h"
+
+namespace graft::training {
+
+struct TrainOptions {
+  int iters = 1000;
+  int batch_size = 4;
+  float learning_rate = 1e-5f;
+  int val_batches = 25;  // -1: all of the validation set
+  int steps_per_report = 10;
+  int steps_per_eval = 200;
+  int save_every = 100;
+  fs::path adapter_file = "adapters.npz";
+  std::string base_fingerprint;  // goes into the adapter file
+  uint64_t seed = 0;
+};
+
+enum class TrainEnd { finished, interrupted };
+
+/// Fine-tunes a model's adapters: batches, loss and gradients, Adam, reports, evaluations, adapter
+/// files. One object is one run.
+class Trainer {
+ public:
+  Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
+          const data::Dataset& valid, TrainOptions options, Reporter& reporter);
+
+  /// Runs all iterations, or until `interrupted()` (asked after every step), and leaves the adapter
+  /// file as of the last one. Throws Error, after saving the last good adapter, when the loss or a
+  /// gradient is not finite: it names the iteration and the example.
+  TrainEnd run(const std::function<bool()>& interrupted);
+
+ private:
+  struct Step {
+    double loss;
+    int64_t tokens;
+  };
+  Step step(int iteration);
+  void validate(int iteration);
+  void save(int iteration);
+  [[noreturn]] void diverged(int iteration, const data::Batch& batch, mlx::core::array token_losses);
+
+  const models::Model& model_;
+  lora::Adapters& adapters_;
+  const data::Dataset& train_;
+  std::vector<data::Batch> valid_batches_;
+  TrainOptions options_;
+  Reporter& reporter_;
+  data::TrainBatches batches_;
+  std::vector<ops::AdamState> state_;
+};
+
+}  // namespace graft::training

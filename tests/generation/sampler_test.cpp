@@ -1,0 +1,90 @@
+#include "graft/generation/sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+namespace graft::generation {
+namespace {
+
+// How often each token is picked in `count` draws.
+std::map<int32_t, double> shares(const SamplerOptions& options, const std::vector<float>& logits,
+                                 int count = 20000) {
+  Sampler sampler(options);
+  std::map<int32_t, double> result;
+  for (int i = 0; i < count; ++i) {
+    std::vector<float> copy = logits;
+    result[sampler.pick(copy, {})] += 1.0 / count;
+  }
+  return result;
+}
+
+const std::vector<float> kLogits = {std::log(0.5f), std::log(0.3f), std::log(0.15f),
+                                    std::log(0.05f)};
+
+TEST(Sampler, TemperatureZeroTakesTheLikeliest) {
+  Sampler sampler({});
+  std::vector<float> logits = {1, 5, 2};
+  EXPECT_EQ(sampler.pick(logits, {}), 1);
+}
+
+TEST(Sampler, TemperatureOneDrawsFromTheModel) {
+  auto found = shares({.temperature = 1}, kLogits);
+  EXPECT_NEAR(found[0], 0.5, 0.02);
+  EXPECT_NEAR(found[1], 0.3, 0.02);
+  EXPECT_NEAR(found[2], 0.15, 0.02);
+  EXPECT_NEAR(found[3], 0.05, 0.02);
+}
+
+TEST(Sampler, TemperatureSharpens) {
+  auto found = shares({.temperature = 0.5f}, kLogits);
+  double sum = 0.25 + 0.09 + 0.0225 + 0.0025;  // the squares
+  EXPECT_NEAR(found[0], 0.25 / sum, 0.02);
+}
+
+TEST(Sampler, TopKKeepsThatMany) {
+  auto found = shares({.temperature = 1, .top_k = 2}, kLogits);
+  EXPECT_EQ(found.size(), 2u);
+  EXPECT_NEAR(found[0], 0.5 / 0.8, 0.02);
+}
+
+TEST(Sampler, TopPKeepsTheLikeliestThatReachIt) {
+  EXPECT_EQ(shares({.temperature = 1, .top_p = 0.45f}, kLogits).size(), 1u);
+  EXPECT_EQ(shares({.temperature = 1, .top_p = 0.6f}, kLogits).size(), 2u);
+  EXPECT_EQ(shares({.temperature = 1, .top_p = 0.9f}, kLogits).size(), 3u);
+  EXPECT_EQ(shares({.temperature = 1, .top_p = 0}, kLogits).size(), 1u);
+}
+
+TEST(Sampler, MinPDropsWhatIsUnlikelyBesideTheLikeliest) {
+  EXPECT_EQ(shares({.temperature = 1, .min_p = 0.2f}, kLogits).size(), 3u);
+  EXPECT_EQ(shares({.temperature = 1, .min_p = 0.5f}, kLogits).size(), 2u);
+}
+
+TEST(Sampler, RepetitionPenaltyDividesAndMultiplies) {
+  Sampler sampler({.repetition_penalty = 2});
+  std::vector<float> positive = {4, 3, 0};
+  EXPECT_EQ(sampler.pick(positive, std::vector<int32_t>{0}), 1);
+  std::vector<float> negative = {-1, -1.5f};
+  EXPECT_EQ(sampler.pick(negative, std::vector<int32_t>{0}), 1);
+}
+
+TEST(Sampler, RepetitionPenaltyReachesBackTwentyTokens) {
+  Sampler sampler({.repetition_penalty = 2});
+  std::vector<int32_t> history(21, 2);
+  history[0] = 0;
+  std::vector<float> logits = {4, 3, 0};
+  EXPECT_EQ(sampler.pick(logits, history), 0);
+}
+
+TEST(Sampler, SeedFixesTheDraws) {
+  SamplerOptions options{.temperature = 1, .seed = 9};
+  Sampler a(options), b(options);
+  for (int i = 0; i < 50; ++i) {
+    std::vector<float> x = kLogits, y = kLogits;
+    EXPECT_EQ(a.pick(x, {}), b.pick(y, {}));
+  }
+}
+
+}  // namespace
+}  // namespace graft::generation

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Compares what `graft convert` writes with what mlx_lm.convert writes for the same checkpoint.
+
+    convert_parity.py GRAFT [--model FOLDER_OR_GGUF ...]
+
+GRAFT is the built program. Small random checkpoints are made here and converted by both with many
+settings; each further model is converted to a bfloat16 checkpoint by graft, and quantized by both. All
+stored tensors must be equal to the bit, and config.json and the index to the character (but for the
+type that --dtype names, which mlx-lm leaves as it was).
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import mlx.core as mx
+from mlx_lm import load
+from mlx_lm.convert import convert
+
+import tiny_models
+
+
+def tensors(folder):
+    result = {}
+    for file in sorted(folder.glob("model*.safetensors")):
+        result |= mx.load(str(file))
+    return result
+
+
+def same_bits(a, b):
+    bits = {2: mx.uint16, 4: mx.uint32}[a.dtype.size]
+    return a.dtype == b.dtype and a.shape == b.shape and bool(mx.array_equal(a.view(bits), b.view(bits)))
+
+
+def compare(ours, theirs):
+    a, b = tensors(ours), tensors(theirs)
+    if a.keys() != b.keys():
+        raise SystemExit(f"other tensors: {sorted(a.keys() ^ b.keys())[:8]}")
+    for name in a:
+        if not same_bits(a[name], b[name]):
+            raise SystemExit(f"{name} differs: {a[name].dtype} {a[name].shape}, {b[name].dtype}")
+    index = "model.safetensors.index.json"
+    if (ours / index).read_text() != (theirs / index).read_text():
+        raise SystemExit("the index differs")
+    return len(a)
+
+
+def compare_configs(ours, theirs, dtype):
+    a, b = (ours / "config.json").read_text(), (theirs / "config.json").read_text()
+    if dtype:
+        expected = json.loads(b) | {"torch_dtype": dtype}
+        if json.loads(a) != expected:
+            raise SystemExit(f"config.json differs: {a}\n{b}")
+    elif a != b:
+        raise SystemExit(f"config.json differs: {a}\n{b}")
+
+
+def graft_convert(graft, source, target, *flags):
+    command = [graft, "convert", "--hf-path", source, "--mlx-path", target, *flags]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def compare_conversions(graft, source, scratch, quantize=False, bits=None, group=None, dtype=None):
+    ours, theirs = scratch / "ours", scratch / "theirs"
+    flags = ["-q"] if quantize else []
+    flags += ["--q-bits", str(bits)] if bits else []
+    flags += ["--q-group-size", str(group)] if group else []
+    flags += ["--dtype", dtype] if dtype else []
+    graft_convert(graft, source, ours, *flags)
+    subprocess.run(["rm", "-rf", theirs], check=True)
+    with contextlib.redirect_stdout(io.StringIO()):
+        convert(str(source), theirs, quantize=quantize, q_bits=bits, q_group_size=group, dtype=dtype)
+    count = compare(ours, theirs)
+    compare_configs(ours, theirs, dtype)
+    model, _ = load(str(ours))
+    logits = model(mx.array([[1, 2, 3, 4]]))
+    if not bool(mx.all(mx.isfinite(logits))):
+        raise SystemExit("the converted model gives no finite logits")
+    print(f"{source.name} {' '.join(flags) or '(no flags)'}: {count} tensors equal")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("graft", type=pathlib.Path)
+    parser.add_argument("--model", type=pathlib.Path, nargs="*", default=[])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        scratch = pathlib.Path(name)
+        tiny_models.write_checkpoint(scratch / "bf16", mx.bfloat16)
+        tiny_models.write_checkpoint(scratch / "f16-tied", mx.float16, head=False)
+        tiny_models.write_checkpoint(scratch / "f16-tied-with-head", mx.float16, tie_word_embeddings=True)
+        tiny_models.write_checkpoint(scratch / "f32-shards", mx.float32, shards=3)
+        tiny_models.write_checkpoint(scratch / "f32-named-bf16", mx.bfloat16, stored=mx.float32)
+        for source in ["bf16", "f16-tied", "f16-tied-with-head", "f32-shards", "f32-named-bf16"]:
+            for bits, group in [(None, None), (2, 32), (3, 64), (4, 32), (5, 32), (6, 128), (8, 64)]:
+                compare_conversions(arguments.graft, scratch / source, scratch, True, bits, group)
+            for dtype in ["float16", "bfloat16", "float32"]:
+                compare_conversions(arguments.graft, scratch / source, scratch, dtype=dtype)
+                compare_conversions(arguments.graft, scratch / source, scratch, True, dtype=dtype)
+            # Without flags graft keeps each tensor's type; mlx-lm casts to the type that is named.
+            if source != "f32-named-bf16":
+                compare_conversions(arguments.graft, scratch / source, scratch)
+        for model in arguments.model:
+            plain = scratch / f"{model.stem}-bf16"
+            graft_convert(arguments.graft, model, plain, "--dequantize", "--dtype", "bfloat16")
+            compare_conversions(arguments.graft, plain, scratch, True)
+            compare_conversions(arguments.graft, plain, scratch, True, 8, 32)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Compares converted GGUF files with the gguf package's dequantizer: every number must be equal.
+
+    gguf_parity.py GRAFT [--model FILE.gguf ...]
+
+GRAFT is the built program. Small files of each type are made here by the gguf package.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import gguf
+import mlx.core as mx
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+
+import tiny_models
+
+
+def reference(path):
+    """Checkpoint name -> float32 values."""
+    reader = gguf.GGUFReader(path)
+    field = lambda key: int(reader.fields[key].contents())
+    heads = {
+        "attn_q": field("llama.attention.head_count"),
+        "attn_k": field("llama.attention.head_count_kv"),
+    }
+    result = {}
+    for tensor in reader.tensors:
+        values = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        values = values.reshape(tuple(int(d) for d in reversed(tensor.shape)))
+        part = tensor.name.split(".")[-2]
+        if part in heads:
+            values = tiny_models.unpermute(values, heads[part])
+        result[tiny_models.checkpoint_name(tensor.name)] = values
+    return result
+
+
+def converted(graft, path, folder, *flags):
+    command = [graft, "convert", "--hf-path", path, "--mlx-path", folder, *flags]
+    subprocess.run(command, check=True, capture_output=True)
+    tensors = mx.load(str(folder / "model.safetensors"))
+    return tensors, json.loads((folder / "config.json").read_text())
+
+
+def check_quantized(expected, tensors, config, what):
+    seen, quantized = 0, 0
+    for name, values in expected.items():
+        layer = name.rsplit(".", 1)[0]
+        found = tensors[name]
+        if layer + ".scales" in tensors:
+            setting = config["quantization"].get(layer, config["quantization"])
+            scales = [tensors[f"{layer}.{part}"].astype(mx.float32) for part in ("scales", "biases")]
+            found = mx.dequantize(found, *scales, setting["group_size"], setting["bits"])
+            seen, quantized = seen + 2, quantized + 1
+        found = np.array(found.astype(mx.float32))
+        if found.shape != values.shape or not np.array_equal(found, values):
+            raise SystemExit(f"{what}: {name} differs")
+        seen += 1
+    if seen != len(tensors):
+        raise SystemExit(f"{what}: {len(tensors) - seen} tensors too many")
+    print(f"{what}: {len(expected)} tensors exact, {quantized} of them quantized")
+
+
+def check_dense(expected, tensors, dtype, what):
+    if tensors.keys() != expected.keys():
+        raise SystemExit(f"{what}: other tensors")
+    for name, values in expected.items():
+        rounded = mx.array(values).astype(getattr(mx, dtype))
+        if tensors[name].dtype != rounded.dtype or not bool(mx.array_equal(tensors[name], rounded)):
+            raise SystemExit(f"{what}: {name} differs")
+    print(f"{what}: {len(expected)} tensors exact")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("graft", type=pathlib.Path)
+    parser.add_argument("--model", type=pathlib.Path, nargs="*", default=[])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        scratch = pathlib.Path(name)
+        kinds = [Type.Q4_0, Type.Q4_1, Type.Q8_0, Type.F16, Type.BF16, Type.F32]
+        files = []
+        for types in [[kind] for kind in kinds] + [kinds]:
+            files.append(scratch / f"{'-'.join(kind.name for kind in types)}.gguf")
+            tiny_models.write_gguf(files[-1], types)
+        for path in files + arguments.model:
+            expected = reference(path)
+            tensors, config = converted(arguments.graft, path, scratch / "out")
+            check_quantized(expected, tensors, config, path.name)
+            for dtype in ["float32", "bfloat16", "float16"]:
+                flags = ["--dequantize", "--dtype", dtype]
+                tensors, config = converted(arguments.graft, path, scratch / "out", *flags)
+                check_dense(expected, tensors, dtype, f"{path.name} {' '.join(flags)}")
+
+
+if __name__ == "__main__":
+    main()

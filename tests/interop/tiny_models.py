@@ -1,0 +1,169 @@
+"""Small llama models with random weights, as Hugging Face and as GGUF files hold them."""
+
+import json
+import pathlib
+
+import gguf
+import mlx.core as mx
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+HIDDEN, INNER, HEADS, KV_HEADS, HEAD_DIM, VOCAB, LAYERS = 128, 192, 4, 2, 32, 320, 2
+
+
+def shapes(head=True):
+    """Checkpoint name -> shape of each weight."""
+    result = {"model.embed_tokens.weight": (VOCAB, HIDDEN), "model.norm.weight": (HIDDEN,)}
+    if head:
+        result["lm_head.weight"] = (VOCAB, HIDDEN)
+    for i in range(LAYERS):
+        layer = f"model.layers.{i}."
+        result |= {
+            layer + "input_layernorm.weight": (HIDDEN,),
+            layer + "post_attention_layernorm.weight": (HIDDEN,),
+            layer + "self_attn.q_proj.weight": (HEADS * HEAD_DIM, HIDDEN),
+            layer + "self_attn.k_proj.weight": (KV_HEADS * HEAD_DIM, HIDDEN),
+            layer + "self_attn.v_proj.weight": (KV_HEADS * HEAD_DIM, HIDDEN),
+            layer + "self_attn.o_proj.weight": (HIDDEN, HEADS * HEAD_DIM),
+            layer + "mlp.gate_proj.weight": (INNER, HIDDEN),
+            layer + "mlp.up_proj.weight": (INNER, HIDDEN),
+            layer + "mlp.down_proj.weight": (HIDDEN, INNER),
+        }
+    return result
+
+
+def write_tokenizer(folder):
+    vocab = {chr(33 + i): i for i in range(VOCAB)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": '"'}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def write_checkpoint(folder, dtype, stored=None, head=True, shards=1, **config):
+    """A checkpoint whose config names `dtype`; its tensors are `stored`, or the same."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    weights = {
+        name: mx.array(0.05 * rng.standard_normal(shape)).astype(stored or dtype)
+        for name, shape in shapes(head).items()
+    }
+    for i in range(LAYERS):
+        weights[f"model.layers.{i}.self_attn.rotary_emb.inv_freq"] = mx.ones((HEAD_DIM // 2,))
+    names = sorted(weights)
+    weight_map = {}
+    for shard in range(shards):
+        part = {name: weights[name] for name in names[shard::shards]}
+        file = "model.safetensors" if shards == 1 else f"model-{shard + 1}-of-{shards}.safetensors"
+        mx.save_safetensors(str(folder / file), part, metadata={"format": "pt"})
+        weight_map |= dict.fromkeys(part, file)
+    if shards > 1:
+        index = {"metadata": {}, "weight_map": weight_map}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    settings = {
+        "_name_or_path": "somewhere",
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": HIDDEN,
+        "intermediate_size": INNER,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": KV_HEADS,
+        "head_dim": HEAD_DIM,
+        "rms_norm_eps": 1e-5,
+        "vocab_size": VOCAB,
+        "max_position_embeddings": 2048,
+        "rope_theta": 500000.0,
+        "rope_scaling": {"rope_type": "linear", "factor": 2.0},
+        "tie_word_embeddings": not head,
+        "torch_dtype": str(dtype).split(".")[-1],
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
+    (folder / "config.json").write_text(json.dumps(settings | config))
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, 3]}))
+    write_tokenizer(folder)
+
+
+GGUF_PARTS = {
+    "attn_norm": "input_layernorm",
+    "ffn_norm": "post_attention_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+GGUF_OTHERS = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+
+
+def checkpoint_name(gguf_name):
+    parts = gguf_name.split(".")
+    if parts[0] == "blk":
+        return f"model.layers.{parts[1]}.{GGUF_PARTS[parts[2]]}.{parts[3]}"
+    return f"{GGUF_OTHERS[parts[0]]}.{parts[1]}"
+
+
+def gguf_name(name):
+    parts = name.split(".")
+    if parts[1] == "layers":
+        part = {v: k for k, v in GGUF_PARTS.items()}[".".join(parts[3:-1])]
+        return f"blk.{parts[2]}.{part}.{parts[-1]}"
+    return f"{ {v: k for k, v in GGUF_OTHERS.items()}['.'.join(parts[:-1])] }.{parts[-1]}"
+
+
+def permute(weight, heads):
+    """As llama.cpp's converter orders the rows of Q and K."""
+    halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])
+    return halves.swapaxes(1, 2).reshape(weight.shape)
+
+
+def unpermute(weight, heads):
+    pairs = weight.reshape(heads, weight.shape[0] // heads // 2, 2, *weight.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(weight.shape)
+
+
+def write_gguf(path: pathlib.Path, types):
+    """A GGUF file whose matrices have `types` in turn; its vectors are F32."""
+    rng = np.random.default_rng(2)
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(LAYERS)
+    writer.add_context_length(2048)
+    writer.add_embedding_length(HIDDEN)
+    writer.add_feed_forward_length(INNER)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(KV_HEADS)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(500000.0)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    # The byte alphabet of byte-level BPE, and enough merges of '!' with the others to fill up.
+    letters = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256))]
+    letters += [chr(256 + i) for i in range(256 - len(letters))]
+    merges = [("!", letter) for letter in letters[1 : VOCAB - 255]]
+    tokens = (letters + [a + b for a, b in merges])[:VOCAB]
+    writer.add_token_list(tokens)
+    writer.add_token_types([1] * len(tokens))
+    writer.add_token_merges([" ".join(merge) for merge in merges])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    turn = 0
+    for name, shape in shapes().items():
+        weight = (0.05 * rng.standard_normal(shape)).astype(np.float32)
+        kind = Type.F32
+        if len(shape) == 2:
+            kind = types[turn % len(types)]
+            turn += 1
+        if "q_proj" in name or "k_proj" in name:
+            weight = permute(weight, HEADS if "q_proj" in name else KV_HEADS)
+        data = gguf.quants.quantize(weight, kind)
+        writer.add_tensor(gguf_name(name), data, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

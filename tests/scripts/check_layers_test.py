@@ -1,0 +1,83 @@
+"""Tests scripts/check_layers.py on small trees, each with one thing wrong."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import check_layers
+
+
+class CheckLayers(unittest.TestCase):
+    def problems(self, files):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for name, text in {"graft/base/error.h": "#pragma once\n", **files}.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+            return check_layers.check(root)
+
+    def test_a_good_tree(self):
+        self.assertEqual(
+            self.problems(
+                {
+                    "graft/kernels/add.h": '#include <vector>\n#include "graft/base/error.h"\n',
+                    "graft/ops/cpu/primitive.cpp": "#include <mlx/backend/cpu/encoder.h>\n",
+                    "graft/ops/add.cpp": '#include "graft/ops/cpu/add.h"\n#include "hwy/highway.h"\n',
+                    "graft/ops/cpu/add.h": '#include "graft/kernels/add.h"\n',
+                }
+            ),
+            [],
+        )
+
+    def test_upward(self):
+        found = self.problems(
+            {
+                "graft/ops/add.h": "",
+                "graft/kernels/add.cpp": '// one\n#include "graft/ops/add.h"\n',
+            }
+        )
+        self.assertEqual(len(found), 1)
+        self.assertIn("graft/kernels/add.cpp:2:", found[0])
+        self.assertIn("kernels may include base, not ops", found[0])
+
+    def test_sideways(self):
+        found = self.problems({"graft/io/a.h": "", "graft/data/b.h": '#include "graft/io/a.h"\n'})
+        self.assertIn("data may include tokenizer, base, not io", found[0])
+
+    def test_mlx(self):
+        self.assertIn(
+            "kernels know nothing of MLX",
+            self.problems({"graft/kernels/a.cpp": "#include <mlx/array.h>\n"})[0],
+        )
+        self.assertIn(
+            "primitive.cpp alone",
+            self.problems({"graft/nn/a.cpp": "#include <mlx/backend/cpu/encoder.h>\n"})[0],
+        )
+
+    def test_paths_and_folders(self):
+        self.assertIn("is no file", self.problems({"graft/io/a.cpp": '#include "error.h"\n'})[0])
+        self.assertIn(
+            "does not include cli/",
+            self.problems({"cli/a.h": "", "graft/io/a.cpp": '#include "cli/a.h"\n'})[0],
+        )
+        self.assertIn("is no layer", self.problems({"graft/misc/a.cpp": "#include <vector>\n"})[0])
+        self.assertIn(
+            "ops/cpu is for ops alone",
+            self.problems({"graft/ops/cpu/a.h": "", "graft/nn/a.h": '#include "graft/ops/cpu/a.h"\n'})[0],
+        )
+
+    def test_circle(self):
+        found = self.problems(
+            {"graft/io/a.h": '#include "graft/io/b.h"\n', "graft/io/b.h": '#include "graft/io/a.h"\n'}
+        )
+        self.assertIn("graft/io/a.h -> graft/io/b.h -> graft/io/a.h", found[0])
+
+    def test_nothing_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(len(check_layers.check(pathlib.Path(folder))), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

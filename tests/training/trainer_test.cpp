@@ -1,0 +1,173 @@
+#include "graft/training/trainer.h"
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+#include <mlx/random.h>
+
+#include <cmath>
+
+#include "graft/lora/adapter_file.h"
+#include "graft/models/registry.h"
+#include "graft/training/loss.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temp_folder.h"
+
+namespace graft::training {
+namespace {
+
+using testing::read_bytes;
+using testing::TempFolder;
+
+const fs::path kBase = fs::path(GRAFT_TEST_DATA) / "llama" / "base";
+
+// What a run reports, in order.
+class Record final : public Reporter {
+ public:
+  void progressed(int, int, double loss, double, int64_t) override { losses.push_back(loss); }
+  void trained(const TrainReport& r) override { reports.push_back(r); }
+  void validating(size_t, size_t) override {}
+  void validated(int iteration, double loss, double) override {
+    validations.emplace_back(iteration, loss);
+  }
+  void saved(int iteration, const std::string&) override { saves.push_back(iteration); }
+
+  std::vector<double> losses;
+  std::vector<TrainReport> reports;
+  std::vector<std::pair<int, double>> validations;
+  std::vector<int> saves;
+};
+
+data::Dataset counting_set(int examples) {
+  data::Dataset set;
+  set.path = "counting.jsonl";
+  for (int i = 0; i < examples; ++i) {
+    std::vector<int32_t> ids;
+    for (int t = 0; t < 6 + i % 5; ++t) ids.push_back((i + t) % 60 + 1);
+    set.examples.push_back(ids);
+    set.lines.push_back(i + 1);
+  }
+  return set;
+}
+
+class TrainerTest : public ::testing::Test {
+ protected:
+  TrainerTest() {
+    options_.iters = 20;
+    options_.learning_rate = 1e-2f;
+    options_.steps_per_report = 5;
+    options_.steps_per_eval = 10;
+    options_.save_every = 8;
+    options_.adapter_file = folder_ / "adapters.npz";
+    options_.seed = 3;
+  }
+
+  TrainEnd run(
+      Record& record, const std::function<bool()>& interrupted = [] { return false; }) {
+    mx::random::seed(11);
+    model_ = models::load_model(ModelFolder::open(kBase));
+    lora::LoraSettings settings;
+    settings.rank = 4;
+    settings.scale = 4;
+    settings.dropout = dropout_;
+    settings.num_layers = -1;
+    settings.keys = {"q_proj", "v_proj", "down_proj"};
+    lora::Adapters adapters = lora::attach(*model_, settings);
+    Trainer trainer(*model_, adapters, train_, valid_, options_, record);
+    return trainer.run(interrupted);
+  }
+
+  TempFolder folder_;
+  data::Dataset train_ = counting_set(10);
+  data::Dataset valid_ = counting_set(7);
+  TrainOptions options_;
+  float dropout_ = 0;
+  std::unique_ptr<models::Model> model_;
+};
+
+TEST_F(TrainerTest, LossFallsAndTheOrderOfReportsIsTheExamples) {
+  Record record;
+  EXPECT_EQ(run(record), TrainEnd::finished);
+  EXPECT_EQ(record.losses.size(), 20u);
+  EXPECT_LT(record.losses.back(), 0.8 * record.losses.front());
+  EXPECT_EQ(record.reports.size(), 4u);
+  EXPECT_EQ(record.reports[1].iteration, 10);
+  double mean = 0;
+  for (int i = 5; i < 10; ++i) mean += record.losses[static_cast<size_t>(i)] / 5;
+  EXPECT_NEAR(record.reports[1].loss, mean, 1e-9);
+  ASSERT_EQ(record.validations.size(), 3u);  // before the first step, at 10, at 20
+  EXPECT_EQ(record.validations[0].first, 1);
+  EXPECT_LT(record.validations[2].second, record.validations[0].second);
+  EXPECT_EQ(record.saves, (std::vector<int>{8, 16, 20}));
+}
+
+TEST_F(TrainerTest, FirstValidationIsThatOfTheBaseModel) {
+  Record record;
+  options_.iters = 1;
+  run(record);
+  auto base = models::load_model(ModelFolder::open(kBase));
+  Evaluation expected = evaluate(*base, data::evaluation_batches(valid_, 4, -1));
+  EXPECT_DOUBLE_EQ(record.validations[0].second, expected.loss);
+}
+
+TEST_F(TrainerTest, SameSeedGivesTheSameBytes) {
+  Record a, b;
+  dropout_ = 0.2f;
+  run(a);
+  std::string first = read_bytes(options_.adapter_file);
+  run(b);
+  EXPECT_EQ(read_bytes(options_.adapter_file), first);
+  EXPECT_EQ(a.losses, b.losses);
+  options_.seed = 4;
+  Record c;
+  run(c);
+  EXPECT_NE(a.losses, c.losses);
+}
+
+TEST_F(TrainerTest, DropoutChangesTrainingAndNotValidation) {
+  Record with, without;
+  options_.iters = 1;
+  run(without);
+  dropout_ = 0.5f;
+  run(with);
+  EXPECT_EQ(with.validations, without.validations);
+}
+
+TEST_F(TrainerTest, SetSmallerThanABatchTrains) {
+  train_ = counting_set(1);
+  valid_ = counting_set(2);
+  Record record;
+  run(record);
+  EXPECT_LT(record.losses.back(), 0.5 * record.losses.front());
+}
+
+TEST_F(TrainerTest, InterruptSavesTheLastStep) {
+  Record record;
+  int steps = 0;
+  EXPECT_EQ(run(record, [&] { return ++steps == 3; }), TrainEnd::interrupted);
+  EXPECT_EQ(record.saves, (std::vector<int>{3}));
+  EXPECT_TRUE(fs::exists(options_.adapter_file));
+}
+
+TEST_F(TrainerTest, ALossThatIsNotFiniteStopsWithTheLastGoodAdapter) {
+  options_.learning_rate = 1e30f;
+  Record record;
+  std::string message = testing::error_of([&] { run(record); });
+  EXPECT_NE(message.find("iteration 2"), std::string::npos) << message;
+  EXPECT_NE(message.find("counting.jsonl:"), std::string::npos) << message;
+  EXPECT_NE(message.find("adapter of iteration 1"), std::string::npos) << message;
+  auto model = models::load_model(ModelFolder::open(kBase));
+  lora::apply(*model, lora::read_adapter_file(options_.adapter_file));
+}
+
+TEST(BatchLoss, IsTheMeanOverTokensHoweverExamplesAreGrouped) {
+  auto model = models::load_model(ModelFolder::open(kBase));
+  data::Dataset set = counting_set(9);
+  double one = evaluate(*model, data::evaluation_batches(set, 1, -1)).loss;
+  double four = evaluate(*model, data::evaluation_batches(set, 4, -1)).loss;
+  double all = evaluate(*model, data::evaluation_batches(set, 100, -1)).loss;
+  EXPECT_NEAR(one, four, 1e-5 * one);
+  EXPECT_NEAR(one, all, 1e-5 * one);
+}
+
+}  // namespace
+}  // namespace graft::training
