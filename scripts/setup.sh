@@ -141,9 +141,6 @@ model() {
 build() {
   local options=()
   if [[ ! -f build/build.ninja ]]; then
-    if command -v ccache >/dev/null; then
-      options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-    fi
     if [[ $system == Darwin ]]; then
       # On the Mac graft computes with MLX's Metal operations; these Homebrew packages are not linked
       # into the usual prefix.
