@@ -19,14 +19,45 @@ stage() {
   fi
 }
 
+# Whether the sources are as clang-format writes them.
+formatted() {
+  find graft cli tests bench -name '*.cpp' -o -name '*.h' |
+    xargs .venv-interop/bin/clang-format --dry-run -Werror
+}
+
+# With the preset $1, builds the tests of the other arguments' layers and runs them.
+layers_of_preset() {
+  local preset=$1 log=build-$1.log layers=("${@:2}")
+  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" --target "${layers[@]/%/_tests}"; } \
+    >"$log" 2>&1; then
+    tail -n 40 "$log"
+    return 1
+  fi
+  rm "$log"
+  ctest --preset "$preset" -j2 -R "^($(IFS='|' && echo "${layers[*]}"))\\."
+}
+
+stage 'formatting' formatted
 stage 'unit tests' ctest --preset release -j2
 stage 'unit tests on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 GRAFT_CPU_ISA=avx2 \
   ctest --preset release -j2 -R '^(ops|models|training|cli)\.'
 stage 'installed package' tests/install/run.sh build
+
 python=.venv-interop/bin/python
+gguf=models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 stage 'npz against NumPy and MLX' "$python" tests/interop/npz_parity.py build/tests/npz_driver
 stage 'GGUF against gguf' "$python" tests/interop/gguf_parity.py build/graft
-stage 'conversion against mlx-lm' "$python" tests/interop/convert_parity.py build/graft
+stage 'conversion against mlx-lm' "$python" tests/interop/convert_parity.py build/graft --model "$gguf"
+stage 'models and adapters against mlx-lm' "$python" tests/interop/model_parity.py \
+  build/graft build/tests/logits_driver --model "$gguf"
+stage 'SmolLM2 for its tokenizer' build/graft convert --hf-path "$gguf" --mlx-path build/smollm2
+stage 'tokenizers against Hugging Face' "$python" tests/interop/tokenizer_parity.py \
+  build/tests/tokenize_driver build/smollm2 tests/fixtures/tokenizer/{flags,gpt2,llama3,qwen2,smollm} \
+  --texts data/train.jsonl
+
+# What reads other people's files, under the sanitizers; the whole job with MLX's own operations.
+stage 'sanitizers' layers_of_preset asan base io convert data lora tokenizer
+stage 'portable' layers_of_preset portable ops models training cli
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [[ $failed == 0 ]]

@@ -22,6 +22,7 @@ from mlx_lm import load
 from mlx_lm.convert import convert
 
 import tiny_models
+from run_main import run_main
 
 
 def tensors(folder):
@@ -112,4 +113,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

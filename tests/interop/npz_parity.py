@@ -15,6 +15,8 @@ import zipfile
 import mlx.core as mx
 import numpy as np
 
+from run_main import run_main
+
 COMMENT = '{"rank": 8, "scale": 20.0}'
 
 
@@ -87,4 +89,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -1,0 +1,80 @@
+// SmolLM2 from its GGUF file against transformers' f32 logits and greedy answers, see
+// scripts/fixtures/smollm2_logits.py. `scripts/setup.sh model` brings the file.
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+
+#include <nlohmann/json.hpp>
+
+#include "graft/convert/convert.h"
+#include "graft/generation/generate.h"
+#include "graft/io/safetensors.h"
+#include "graft/models/registry.h"
+#include "tests/support/distance.h"
+#include "tests/support/temp_folder.h"
+
+namespace graft::generation {
+namespace {
+
+using testing::distance;
+using testing::TempFolder;
+
+constexpr double kTolerance = 1e-4;  // of the largest logit
+
+const fs::path kGguf =
+    fs::path(GRAFT_SOURCE_DIR) / "models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+// Whether the file's blocks stay 4-bit layers or become float32 weights.
+class SmolLM2 : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kGguf)) GTEST_SKIP() << kGguf << " is not there: scripts/setup.sh model";
+    ConvertOptions options{.hf_path = kGguf, .mlx_path = folder_ / "model"};
+    if (GetParam()) {
+      options.dequantize = true;
+      options.dtype = "float32";
+    }
+    convert(options, [](std::string_view) {});
+    model_ = models::load_model(ModelFolder::open(options.mlx_path), mx::float32);
+    tokenizer_.emplace(Tokenizer::load(options.mlx_path));
+  }
+
+  TempFolder folder_;
+  SafetensorsFile expected_{fs::path(GRAFT_TEST_DATA) / "smollm2/logits.safetensors"};
+  std::unique_ptr<models::Model> model_;
+  std::optional<Tokenizer> tokenizer_;
+};
+
+TEST_P(SmolLM2, LogitsAndGreedyAnswersAreThoseOfTransformers) {
+  auto prompts = nlohmann::json::parse(expected_.metadata().at("prompts"));
+  for (const auto& [name, text] : prompts.items()) {
+    SCOPED_TRACE(name);
+    auto load = [&, prefix = name + "."](const char* tensor) {
+      return expected_.load(prefix + tensor);
+    };
+    mx::array ids = load("input_ids");
+    std::vector<int32_t> prompt = tokenizer_->encode(text.get<std::string>());
+    EXPECT_EQ(prompt, std::vector<int32_t>(ids.data<int32_t>(), ids.data<int32_t>() + ids.size()));
+
+    mx::array found =
+        models::logits(*model_, ids, model_->context({{0, ids.shape(0), 0, ids.shape(0)}}));
+    mx::array last = mx::take(found, ids.shape(0) - 1, 0);
+    EXPECT_LT(distance(last, load("last_logits")), kTolerance);
+    mx::array top = mx::take_along_axis(found, load("top_indices"), 1);
+    EXPECT_LT(distance(top, load("top_logits")), kTolerance);
+    EXPECT_LT(distance(mx::logsumexp(found, 1), load("logsumexp")), kTolerance);
+
+    mx::array greedy = load("greedy_ids");
+    GenerateResult result =
+        generate(*model_, *tokenizer_, prompt, {static_cast<int>(greedy.size()), {}, {}, {}},
+                 [](std::string_view) {});
+    EXPECT_EQ(result.tokens,
+              std::vector<int32_t>(greedy.data<int32_t>(), greedy.data<int32_t>() + greedy.size()));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Weights, SmolLM2, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "float32" : "in_4_bits"; });
+
+}  // namespace
+}  // namespace graft::generation
