@@ -64,8 +64,8 @@ std::vector<std::pair<int64_t, std::string>> read_jsonl_texts(const fs::path& pa
   return texts;
 }
 
-Dataset load_dataset(const fs::path& folder, const std::string& split,
-                     const Tokenizer& tokenizer, const DatasetOptions& options) {
+Dataset load_dataset(const fs::path& folder, const std::string& split, const Tokenizer& tokenizer,
+                     const DatasetOptions& options) {
   Dataset dataset;
   dataset.path = folder / (split + ".jsonl");
   auto lines = read_jsonl_texts(dataset.path);

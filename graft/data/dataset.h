@@ -33,7 +33,7 @@ std::vector<std::pair<int64_t, std::string>> read_jsonl_texts(const fs::path& pa
 
 /// Reads and encodes `<folder>/<split>.jsonl`, on all cores, once. Throws Error as
 /// read_jsonl_texts.
-Dataset load_dataset(const fs::path& folder, const std::string& split,
-                     const Tokenizer& tokenizer, const DatasetOptions& options);
+Dataset load_dataset(const fs::path& folder, const std::string& split, const Tokenizer& tokenizer,
+                     const DatasetOptions& options);
 
 }  // namespace graft::data

@@ -8,8 +8,8 @@
 
 #include "graft/base/error.h"
 #include "graft/generation/stop_filter.h"
-#include "graft/tokenizer/stream_decoder.h"
 #include "graft/ops/linear.h"
+#include "graft/tokenizer/stream_decoder.h"
 
 namespace graft::generation {
 namespace {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 
+#include "graft/base/sequence.h"
 #include "graft/kernels/scalar_type.h"
 
 namespace graft::kernels {
@@ -18,18 +19,10 @@ struct AttentionShape {
   int64_t key_rows = 0;    ///< M, rows of k, v and their gradients
 };
 
-/// One sequence: its rows in the flat queries and in the flat keys and values. Its last query
-/// belongs to its last key, so that query i of n sees keys j <= key_count - n + i: with more keys
-/// than queries the first keys are the past. A query that sees no key has a zero output and
-/// lse -inf.
-struct Sequence {
-  int64_t query_begin, query_end;
-  int64_t key_begin, key_end;
-};
-
 /// Causal attention within each sequence: out = softmax(scale q k^T) v, of q [N, H*C] and
 /// k, v [M, K*C] into out [N, H*C]. `lse` [N, H], if not null, receives the natural logarithm of
-/// each row's sum of e^(scale q.k), which the backward needs. Rows of no sequence become zero.
+/// each row's sum of e^(scale q.k), which the backward needs. A query that sees no key has a zero
+/// output and lse -inf; rows of no sequence become zero.
 ///
 /// Works tile by tile with a running maximum, so that memory does not grow with the square of
 /// the length. With bf16 storage on processors with AVX-512 dot products of bf16, softmax's

@@ -31,9 +31,9 @@ struct AttentionItem {
   double cost = 0;  ///< scores of a head
 
   int64_t queries() const { return query_end - query_begin; }
-  int64_t keys() const { return sequence.key_end - sequence.key_begin; }
+  int64_t keys() const { return sequence.keys(); }
   /// How many keys come before the first query's own; negative if the first queries see none.
-  int64_t past() const { return keys() - (sequence.query_end - sequence.query_begin); }
+  int64_t past() const { return keys() - sequence.queries(); }
   /// How many keys query `query` sees; none if it is not above 0.
   int64_t visible(int64_t query) const { return past() + query + 1; }
 };

@@ -75,7 +75,7 @@ std::vector<AttentionItem> forward_items(const AttentionShape& shape,
   const int64_t group = shape.heads / shape.kv_heads;
   const auto items_with = [&](int64_t rows) {
     int64_t count = 0, step = std::max<int64_t>(1, rows / group);
-    for (const Sequence& s : sequences) count += (s.query_end - s.query_begin + step - 1) / step;
+    for (const Sequence& s : sequences) count += (s.queries() + step - 1) / step;
     return count * shape.kv_heads;
   };
   int64_t rows = kQueryRows;
@@ -84,7 +84,7 @@ std::vector<AttentionItem> forward_items(const AttentionShape& shape,
 
   std::vector<AttentionItem> items;
   for (const Sequence& s : sequences) {
-    const int64_t queries = s.query_end - s.query_begin;
+    const int64_t queries = s.queries();
     for (int64_t query = 0; query < queries; query += step) {
       AttentionItem item{s, 0, query, std::min(queries, query + step)};
       item.cost = cost_of(item, item.query_end) - cost_of(item, item.query_begin);
@@ -104,7 +104,7 @@ std::vector<std::vector<AttentionItem>> backward_items(const AttentionShape& sha
   std::vector<AttentionItem> wholes;
   double total = 0;
   for (const Sequence& s : sequences) {
-    AttentionItem item{s, 0, 0, s.query_end - s.query_begin};
+    AttentionItem item{s, 0, 0, s.queries()};
     item.cost = cost_of(item, item.query_end);
     total += item.cost * static_cast<double>(shape.kv_heads);
     for (item.kv_head = 0; item.kv_head < shape.kv_heads; ++item.kv_head) wholes.push_back(item);

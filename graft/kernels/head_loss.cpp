@@ -7,8 +7,8 @@
 #include "graft/base/error.h"
 #include "graft/kernels/convert.h"
 #include "graft/kernels/cross_entropy.h"
-#include "graft/kernels/matmul.h"
 #include "graft/kernels/grown_buffer.h"
+#include "graft/kernels/matmul.h"
 
 namespace graft::kernels {
 namespace {

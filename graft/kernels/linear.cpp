@@ -4,9 +4,9 @@
 
 #include "graft/base/threads.h"
 #include "graft/kernels/convert.h"
+#include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/matmul.h"
 #include "graft/kernels/matvec.h"
-#include "graft/kernels/grown_buffer.h"
 
 namespace graft::kernels {
 namespace {

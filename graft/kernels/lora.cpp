@@ -307,7 +307,7 @@ struct Scratch {
 // Calls work(part, begin, end) for the row ranges of all parts.
 template <class Work>
 void for_parts(const LoraShape& shape, int64_t parts, Work&& work) {
-#pragma omp parallel for num_threads(static_cast<int>(parts)) schedule(static) if (parts > 1)
+#pragma omp parallel for num_threads(static_cast <int>(parts)) schedule(static) if (parts > 1)
   for (int64_t part = 0; part < parts; ++part) {
     work(part, part_begin(shape.rows, parts, part), part_begin(shape.rows, parts, part + 1));
   }

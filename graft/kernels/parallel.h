@@ -29,7 +29,7 @@ void parallel_ranges(int64_t count, int64_t grain, Work&& work, int64_t unit = 1
     if (count > 0) work(int64_t{0}, count);
     return;
   }
-#pragma omp parallel for num_threads(static_cast<int>(parts)) schedule(static)
+#pragma omp parallel for num_threads(static_cast <int>(parts)) schedule(static)
   for (int64_t part = 0; part < parts; ++part) {
     int64_t begin = part_begin(count, parts, part, unit);
     int64_t end = part_begin(count, parts, part + 1, unit);

@@ -1,7 +1,6 @@
 #include "graft/lora/fuse.h"
 
 #include <mlx/ops.h>
-#include <mlx/transforms.h>
 
 #include "graft/base/error.h"
 
@@ -10,7 +9,6 @@ namespace {
 
 ops::Weight quantized(const mx::array& weight, int group_size, int bits, mx::Dtype scale_dtype) {
   auto parts = mx::quantize(mx::astype(weight, scale_dtype), group_size, bits);
-  mx::eval(parts);
   return {parts[0], parts[1], parts[2], bits, group_size};
 }
 

@@ -20,9 +20,9 @@ struct FusedFormat {
   mx::Dtype dense_dtype = mx::bfloat16;  // of Kind::dense where the layer was quantized
 };
 
-/// W + scale * (a b)^T, computed in f32, as `format` asks. A layer that was quantized keeps its
-/// group size and the dtype of its scales. Requantizing to few bits can swallow a small update:
-/// callers report the loss before and after.
+/// W + scale * (a b)^T, in f32, as `format` asks; not evaluated yet. A layer that was quantized
+/// keeps its group size and the dtype of its scales. Requantizing to few bits can swallow a small
+/// update: callers report the loss before and after.
 ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format);
 
 }  // namespace graft::lora

@@ -90,8 +90,8 @@ class Fuser {
  private:
   using Make = std::function<ops::Weight()>;
 
-  // Shapes are known only from the weight itself: it is made once to be declared and once more when
-  // it is its turn, so that no more than one is held.
+  // The weight is computed when it is its turn to be written, so that no more than one is held: MLX
+  // knows its shapes before.
   void rewrite(const std::string& path, int parameters, const Make& make) {
     TensorJob job;
     for (const auto& [name, part] : Rewritten{path, make()}.parts()) {

@@ -108,7 +108,7 @@ class Llama final : public Model {
 
   const ops::Weight& head() const override { return lm_head_ ? *lm_head_ : embed_tokens_; }
 
-  ops::RopeTable rope_table(const std::vector<ops::Sequence>& sequences) const override {
+  ops::RopeTable rope_table(const std::vector<Sequence>& sequences) const override {
     return rope_.table(sequences);
   }
 

@@ -6,9 +6,9 @@
 
 namespace graft::models {
 
-Context Model::context(std::vector<ops::Sequence> sequences) const {
+Context Model::context(std::vector<Sequence> sequences) const {
   ops::RopeTable table = rope_table(sequences);
-  return {std::make_shared<const std::vector<ops::Sequence>>(std::move(sequences)), table, nullptr,
+  return {std::make_shared<const std::vector<Sequence>>(std::move(sequences)), table, nullptr,
           false};
 }
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/sequence.h"
 #include "graft/nn/kv_cache.h"
 #include "graft/nn/linear.h"
 #include "graft/ops/rope.h"
-#include "graft/ops/sequence.h"
 
 namespace graft::models {
 
@@ -18,7 +18,7 @@ namespace mx = mlx::core;
 
 /// What every layer needs to know of the tokens that run through it.
 struct Context {
-  ops::Sequences sequences;
+  Sequences sequences;
   ops::RopeTable rope;
   nn::KvCache* cache = nullptr;  // while generating
   bool training = false;         // dropout applies
@@ -52,7 +52,7 @@ class Model {
   virtual const ops::Weight& head() const = 0;
 
   /// The angles of the sequences' tokens.
-  virtual ops::RopeTable rope_table(const std::vector<ops::Sequence>& sequences) const = 0;
+  virtual ops::RopeTable rope_table(const std::vector<Sequence>& sequences) const = 0;
 
   /// Linear layers that can take an adapter, in order of layers.
   virtual std::vector<nn::Linear*> linears() = 0;
@@ -63,7 +63,7 @@ class Model {
   size_t parameters() const { return parameters_; }
   size_t bytes() const { return bytes_; }
 
-  Context context(std::vector<ops::Sequence> sequences) const;
+  Context context(std::vector<Sequence> sequences) const;
 
  protected:
   mx::Dtype dtype_ = mx::float32;

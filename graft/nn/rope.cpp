@@ -88,10 +88,10 @@ std::vector<float> Rope::inverse_frequencies(int64_t length) const {
   return frequencies;
 }
 
-ops::RopeTable Rope::table(const std::vector<ops::Sequence>& sequences) const {
+ops::RopeTable Rope::table(const std::vector<Sequence>& sequences) const {
   const int half = rotary_dim_ / 2;
   std::vector<float> cos, sin;
-  for (const ops::Sequence& s : sequences) {
+  for (const Sequence& s : sequences) {
     std::vector<float> frequencies = inverse_frequencies(s.keys());
     for (int64_t position = s.keys() - s.queries(); position < s.keys(); ++position) {
       for (float frequency : frequencies) {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/sequence.h"
 #include "graft/ops/rope.h"
-#include "graft/ops/sequence.h"
 
 namespace graft::nn {
 
@@ -21,7 +21,7 @@ class Rope {
 
   /// Angles of the queries of each sequence. The positions of a sequence's n queries are the last n
   /// of its keys'.
-  ops::RopeTable table(const std::vector<ops::Sequence>& sequences) const;
+  ops::RopeTable table(const std::vector<Sequence>& sequences) const;
 
   /// Inverse frequencies [rotary_dim/2] for a text of `length` tokens: only dynamic depends on it.
   std::vector<float> inverse_frequencies(int64_t length) const;

@@ -2,7 +2,7 @@
 
 #include <mlx/array.h>
 
-#include "graft/ops/sequence.h"
+#include "graft/base/sequence.h"
 
 namespace graft::ops {
 

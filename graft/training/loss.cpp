@@ -8,7 +8,7 @@
 namespace graft::training {
 
 ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, bool training) {
-  std::vector<ops::Sequence> sequences;
+  std::vector<Sequence> sequences;
   for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
     int64_t begin = batch.offsets[i], end = batch.offsets[i + 1];
     sequences.push_back({begin, end, begin, end});

@@ -46,7 +46,8 @@ class Trainer {
   Step step(int iteration);
   void validate(int iteration);
   void save(int iteration);
-  [[noreturn]] void diverged(int iteration, const data::Batch& batch, mlx::core::array token_losses);
+  [[noreturn]] void diverged(int iteration, const data::Batch& batch,
+                             mlx::core::array token_losses);
 
   const models::Model& model_;
   lora::Adapters& adapters_;

@@ -41,7 +41,7 @@ struct Expected {
   // The next token of each sequence's; -1 after its last.
   mx::array targets() const {
     std::vector<int32_t> next(ids.size(), -1);
-    for (const ops::Sequence& s : sequences) {
+    for (const Sequence& s : sequences) {
       for (int64_t i = s.query_begin; i + 1 < s.query_end; ++i) {
         next[static_cast<size_t>(i)] = ids.data<int32_t>()[i + 1];
       }
@@ -51,7 +51,7 @@ struct Expected {
 
   SafetensorsFile file;
   mx::array ids;
-  std::vector<ops::Sequence> sequences;
+  std::vector<Sequence> sequences;
 };
 
 // Adapters of the fixture on the model, and their gradients beside the expected ones.

@@ -16,8 +16,7 @@ inline std::vector<double> attention_weights_scalar(const AttentionShape& shape,
                                                     int64_t head, const void* q, const void* k,
                                                     double* lse) {
   const int64_t c = shape.head_dim, kv = head / (shape.heads / shape.kv_heads);
-  const int64_t visible = sequence.key_end - sequence.key_begin -
-                          (sequence.query_end - sequence.query_begin) + query + 1;
+  const int64_t visible = sequence.keys() - sequence.queries() + query + 1;
   std::vector<double> weights(static_cast<size_t>(std::max<int64_t>(visible, 0)));
   double largest = -std::numeric_limits<double>::infinity(), sum = 0;
   for (size_t j = 0; j < weights.size(); ++j) {
@@ -42,7 +41,7 @@ inline void attention_scalar(const AttentionShape& shape, std::span<const Sequen
                              const void* q, const void* k, const void* v, void* out, float* lse) {
   const int64_t c = shape.head_dim, group = shape.heads / shape.kv_heads;
   for (const Sequence& s : sequences) {
-    for (int64_t query = 0; query < s.query_end - s.query_begin; ++query) {
+    for (int64_t query = 0; query < s.queries(); ++query) {
       for (int64_t head = 0; head < shape.heads; ++head) {
         double row_lse = 0;
         const auto weights = attention_weights_scalar(shape, s, query, head, q, k, &row_lse);
@@ -77,7 +76,7 @@ inline void attention_backward_scalar(const AttentionShape& shape,
   std::vector<double> dq(size(shape.query_rows, shape.heads));
   std::vector<double> dk(size(shape.key_rows, shape.kv_heads)), dv(dk.size());
   for (const Sequence& s : sequences) {
-    for (int64_t query = 0; query < s.query_end - s.query_begin; ++query) {
+    for (int64_t query = 0; query < s.queries(); ++query) {
       for (int64_t head = 0; head < shape.heads; ++head) {
         double row_lse = 0;
         const auto p = attention_weights_scalar(shape, s, query, head, q, k, &row_lse);

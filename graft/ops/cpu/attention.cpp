@@ -7,12 +7,11 @@ namespace graft::ops::cpu {
 namespace {
 
 using kernels::AttentionShape;
-using KernelSequences = std::shared_ptr<const std::vector<kernels::Sequence>>;
 
 // Inputs: q, k, v, out, lse, d_out. Outputs: d_q, d_k, d_v.
 class AttentionBackward final : public CpuPrimitive {
  public:
-  AttentionBackward(const AttentionShape& shape, KernelSequences sequences)
+  AttentionBackward(const AttentionShape& shape, Sequences sequences)
       : shape_(shape), sequences_(std::move(sequences)) {}
   const char* name() const override { return "AttentionBackward"; }
 
@@ -24,13 +23,13 @@ class AttentionBackward final : public CpuPrimitive {
 
  private:
   AttentionShape shape_;
-  KernelSequences sequences_;
+  Sequences sequences_;
 };
 
 // Inputs: q, k, v. Outputs: out, and the log-sum-exp of each row's scores [N, H] for the gradient.
 class Attention final : public CpuPrimitive {
  public:
-  Attention(const AttentionShape& shape, KernelSequences sequences)
+  Attention(const AttentionShape& shape, Sequences sequences)
       : shape_(shape), sequences_(std::move(sequences)) {}
   const char* name() const override { return "Attention"; }
 
@@ -59,17 +58,13 @@ class Attention final : public CpuPrimitive {
 
  private:
   AttentionShape shape_;
-  KernelSequences sequences_;
+  Sequences sequences_;
 };
 
 }  // namespace
 
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                     const Sequences& sequences, const AttentionOptions& o) {
-  auto copies = std::make_shared<std::vector<kernels::Sequence>>();
-  for (const Sequence& s : *sequences) {
-    copies->push_back({s.query_begin, s.query_end, s.key_begin, s.key_end});
-  }
   AttentionShape shape{};
   shape.heads = o.heads;
   shape.kv_heads = o.kv_heads;
@@ -78,7 +73,7 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
   shape.type = scalar_type(q.dtype());
   shape.query_rows = q.shape(0);
   shape.key_rows = k.shape(0);
-  return apply(std::make_shared<Attention>(shape, copies), {q.shape(), {q.shape(0), o.heads}},
+  return apply(std::make_shared<Attention>(shape, sequences), {q.shape(), {q.shape(0), o.heads}},
                {q.dtype(), mx::float32}, {q, k, v})[0];
 }
 

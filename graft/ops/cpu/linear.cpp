@@ -6,9 +6,9 @@
 
 #include "graft/base/error.h"
 #include "graft/kernels/convert.h"
+#include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/linear.h"
 #include "graft/kernels/lora.h"
-#include "graft/kernels/grown_buffer.h"
 #include "graft/ops/cpu/primitive.h"
 #include "graft/ops/cpu/weight.h"
 

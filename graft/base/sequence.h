@@ -4,11 +4,12 @@
 #include <memory>
 #include <vector>
 
-namespace graft::ops {
+namespace graft {
 
 /// One example among the flat tokens of a batch. Its queries are rows [query_begin, query_end); the
-/// keys that they may see are rows [key_begin, key_end) of k and v, which end with the queries'
-/// own: query i of n sees the keys j <= key_count - n + i.
+/// keys that they may see are rows [key_begin, key_end) of k and v. Its last query belongs to its
+/// last key, so that query i of n sees keys j <= key_count - n + i: with more keys than queries the
+/// first keys are the past.
 struct Sequence {
   int64_t query_begin, query_end;
   int64_t key_begin, key_end;
@@ -20,4 +21,4 @@ struct Sequence {
 /// The examples of a batch, shared by the graph nodes that need them.
 using Sequences = std::shared_ptr<const std::vector<Sequence>>;
 
-}  // namespace graft::ops
+}  // namespace graft
