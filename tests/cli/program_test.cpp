@@ -284,7 +284,7 @@ TEST_F(Program, CtrlCSavesTheAdapterAndSaysHowToGoOn) {
 }
 
 TEST_F(Program, ALossThatIsNotFiniteNamesIterationAndExample) {
-  ProgramResult result = train({"--learning-rate", "1e30"});
+  ProgramResult result = train({"--learning-rate", "3e38"});
   EXPECT_EQ(result.code, 1);
   EXPECT_TRUE(std::regex_search(result.err, std::regex("iteration [0-9]+: .*train.jsonl:[0-9]+")))
       << result.err;
