@@ -7,7 +7,8 @@
         --graft build/graft --graft-model mlx_model
 
 Both fine-tune in bf16 with batch 4, LoRA of rank 8 and scale 20 on q_proj and v_proj of the last 16 layers, Adam at
-1e-5, EOS appended. Throughput is next-token targets (padding is none) per second, over windows of 10 iterations; the
+1e-5, EOS appended; PyTorch's Adam corrects its bias and graft's, as the Python example's, does not, so that their training
+losses differ from the first steps on. Throughput is next-token targets (padding is none) per second, over windows of 10 iterations; the
 first window of each run is warm-up and left out. A run whose validation loss before training is not PyTorch's ends the
 comparison. Without --graft, only PyTorch runs.
 """

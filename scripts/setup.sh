@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Sets up what graft needs, and does only what is missing.
 #
-#   scripts/setup.sh [packages|venv|model|build|interop]...
+#   scripts/setup.sh [packages|venv|model|build|interop|lint]...
 #
 #   packages  system packages, by apt (Debian 12, Ubuntu 24.04 and later) or Homebrew
 #   venv      .venv with MLX, whose library and headers graft is built on
 #   model     models/smollm2: SmolLM2-135M-Instruct as GGUF, 98 MB
 #   build     build/graft and its tests, preset "release"
 #   interop   .venv-interop: the Python packages that the tests compare graft with
+#   lint      clang-tidy, for scripts/lint.sh
 #
-# Without arguments: all but interop. PYTHON names another interpreter than python3.
+# Without arguments: packages, venv, model and build. PYTHON names another interpreter than python3.
 # The macOS branch was written from Homebrew's documentation and not run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -162,8 +163,9 @@ sections=${*:-packages venv model build}
 for section in $sections; do
   case $section in
     packages | model | build) "$section" ;;
+    lint) apt_packages=clang-tidy brew_packages=llvm packages ;;
     venv) environment .venv scripts/requirements.txt venv ;;
     interop) environment .venv-interop scripts/requirements-interop.txt interop ;;
-    *) die "no section '$section': packages, venv, model, build or interop" ;;
+    *) die "no section '$section': packages, venv, model, build, interop or lint" ;;
   esac
 done

@@ -47,7 +47,7 @@ bool ConfigReader::boolean(const char* key, std::optional<bool> otherwise) const
   return object_[key].get<bool>();
 }
 
-std::string ConfigReader::text(const char* key, std::optional<std::string> otherwise) const {
+std::string ConfigReader::text(const char* key, const std::optional<std::string>& otherwise) const {
   if (!has(key)) return missing(key, otherwise);
   if (!object_[key].is_string()) wrong(key, "a string");
   return object_[key].get<std::string>();

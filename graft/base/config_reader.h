@@ -22,7 +22,7 @@ class ConfigReader {
   /// A finite number.
   double number(const char* key, std::optional<double> otherwise = {}) const;
   bool boolean(const char* key, std::optional<bool> otherwise = {}) const;
-  std::string text(const char* key, std::optional<std::string> otherwise = {}) const;
+  std::string text(const char* key, const std::optional<std::string>& otherwise = {}) const;
 
  private:
   template <class T>

@@ -24,8 +24,8 @@ bool gpu_allocator() { return mx::metal::is_available() || mx::cu::is_available(
 
 }  // namespace
 
-mx::array mapped_array(std::shared_ptr<const MappedFile> file, size_t offset, mx::Shape shape,
-                       mx::Dtype dtype) {
+mx::array mapped_array(const std::shared_ptr<const MappedFile>& file, size_t offset,
+                       mx::Shape shape, mx::Dtype dtype) {
   size_t bytes = checked_bytes(shape, dtype).value_or(SIZE_MAX);
   if (offset > file->size() || bytes > file->size() - offset) {
     fail("{}: an array of {} bytes at offset {} ends behind the file's {} bytes",

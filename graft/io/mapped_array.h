@@ -16,8 +16,8 @@ namespace mx = mlx::core;
 /// at least as long as the array. Where a view cannot be (an offset that is no multiple of the
 /// item size, fewer than 8 bytes before it, a GPU build of MLX) the bytes are copied. Throws Error
 /// if the file ends before the array does.
-mx::array mapped_array(std::shared_ptr<const MappedFile> file, size_t offset, mx::Shape shape,
-                       mx::Dtype dtype);
+mx::array mapped_array(const std::shared_ptr<const MappedFile>& file, size_t offset,
+                       mx::Shape shape, mx::Dtype dtype);
 
 /// Gives back the memory that pages of a mapped file take, until they are read again.
 void release_pages(const MappedFile& file, size_t offset, size_t bytes);

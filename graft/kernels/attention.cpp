@@ -115,7 +115,8 @@ void for_each_item(int64_t count, double operations, Work&& work) {
 
 // Multiplications of the forward's products; the keys count even if few queries see them.
 double operations_of(const AttentionShape& shape, const AttentionItem& item) {
-  const double scores = item.cost * static_cast<double>(shape.heads / shape.kv_heads);
+  const int64_t group = shape.heads / shape.kv_heads;
+  const double scores = item.cost * static_cast<double>(group);
   return 2 * (scores + static_cast<double>(item.keys())) * static_cast<double>(shape.head_dim);
 }
 

@@ -20,7 +20,7 @@ void write_rows(std::optional<mx::array>& cache, const mx::array& rows, int at) 
   // Given up by us, the buffer is MLX's to write into.
   mx::array old = std::move(*cache);
   cache.reset();
-  cache = mx::slice_update(std::move(old), rows, mx::Shape{at, 0}, mx::Shape{at + n, width});
+  cache = mx::slice_update(old, rows, mx::Shape{at, 0}, mx::Shape{at + n, width});
 }
 
 }  // namespace

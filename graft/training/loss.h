@@ -12,8 +12,7 @@ namespace graft::training {
 namespace mx = mlx::core;
 
 /// The next-token loss of a batch: its mean over the batch's tokens, and each token's. With
-/// `training`, dropout applies
-/// and the loss can be differentiated.
+/// `training`, dropout applies and the loss can be differentiated.
 ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, bool training);
 
 /// Loss of a data set, as the mean over all its tokens.

@@ -44,7 +44,8 @@ TEST(MappedArray, KeepsTheMappingAlive) {
   auto file = counting_file(folder, 64);
   std::weak_ptr<const MappedFile> watch = file;
   {
-    mx::array array = mapped_array(std::move(file), 8, {4}, mx::uint8);
+    mx::array array = mapped_array(file, 8, {4}, mx::uint8);
+    file.reset();
     EXPECT_FALSE(watch.expired());
     mx::array sum = mx::sum(mx::astype(array, mx::int32));
     EXPECT_EQ(sum.item<int>(), 8 + 9 + 10 + 11);
