@@ -43,10 +43,13 @@ void add_convert_command(CLI::App& app) {
                   "A Hugging Face checkpoint folder, a converted folder, or a .gguf file")
       ->required();
   sub->add_option("--mlx-path", options.mlx_path, "The folder to write");
-  sub->add_flag("-q,--quantize", options.quantize, "Quantize embeddings, projections and head");
-  sub->add_option("--q-bits", options.q_bits, "Bits of a quantized weight: 2, 3, 4, 5, 6 or 8");
+  CLI::Option* quantize =
+      sub->add_flag("-q,--quantize", options.quantize, "Quantize embeddings, projections and head");
+  sub->add_option("--q-bits", options.q_bits, "Bits of a quantized weight: 2, 3, 4, 5, 6 or 8")
+      ->needs(quantize);
   sub->add_option("--q-group-size", options.q_group_size,
-                  "Weights that share a scale: 32, 64 or 128");
+                  "Weights that share a scale: 32, 64 or 128")
+      ->needs(quantize);
   sub->add_option("--dtype", options.dtype,
                   "Type of what is not quantized: float16, bfloat16 or float32 (else the "
                   "checkpoint's own)");

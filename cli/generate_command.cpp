@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/loaded_model.h"
+#include "cli/number_checks.h"
 #include "graft/base/error.h"
 #include "graft/base/memory.h"
 #include "graft/generation/generate.h"
@@ -65,15 +66,15 @@ void add_generate_command(CLI::App& app) {
   command->add_option("-p,--prompt", o->prompt, "The text to continue, as it is; -: standard input")
       ->required();
   command->add_option("-m,--max-tokens", o->max_tokens, "Tokens to generate at most")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_option("--temp", o->sampler.temperature, "Temperature; 0: the likeliest token")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command
       ->add_option("--top-p", o->sampler.top_p,
                    "Sample from the likeliest tokens that make up this share")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--top-k", o->sampler.top_k, "Sample from this many tokens; 0: all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command
       ->add_option("--min-p", o->sampler.min_p,
                    "Drop tokens less likely than this share of the likeliest")
@@ -81,7 +82,7 @@ void add_generate_command(CLI::App& app) {
   command
       ->add_option("--repetition-penalty", o->sampler.repetition_penalty,
                    "Divides the logits of the last 20 tokens; 1: none")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_option("--seed", o->sampler.seed, "Of the sampling");
   command->add_option("--stop", o->stop, "End before this text; can be given several times")
       ->allow_extra_args(false)

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/loaded_model.h"
+#include "cli/number_checks.h"
 #include "graft/base/error.h"
 #include "graft/base/log.h"
 #include "graft/base/terminal.h"
@@ -81,8 +82,7 @@ void check(const LoraCommand& o) {
   if (o.lora_layers || o.lora_rank || o.lora_scale || o.lora_dropout || o.lora_keys) {
     note(
         "Without --train the adapter itself says its layers, rank and scale: the --lora-... "
-        "options "
-        "have no part");
+        "options have no part");
   }
 }
 
@@ -113,19 +113,21 @@ void check_resumed(const LoraCommand& o, const lora::LoraSettings& s) {
 
 lora::Adapters resumed(const LoraCommand& o, LoadedModel& loaded, const std::string& fingerprint) {
   lora::AdapterFile file = lora::read_adapter_file(*o.resume_adapter_file);
-  if (file.settings) check_resumed(o, *file.settings);
-  if (!file.settings && o.lora_scale) {
-    file.settings = lora::LoraSettings{};
-    file.settings->scale = *o.lora_scale;
-    file.settings->num_layers = -1;
-  }
   if (o.lora_keys || o.lora_layers) {
     note("The adapter that is resumed says its layers: --lora-keys and --lora-layers have no part");
   }
-  if (file.settings && o.lora_dropout) file.settings->dropout = *o.lora_dropout;
   lora::warn_if_other_base(file, fingerprint);
   note("Resuming from {}", o.resume_adapter_file->c_str());
-  return lora::apply(*loaded.model, file);
+  if (file.settings && o.lora_dropout) file.settings->dropout = *o.lora_dropout;
+  if (!file.settings && (o.lora_scale || o.lora_dropout)) {
+    file.settings = lora::LoraSettings{};
+    file.settings->scale = o.lora_scale.value_or(file.settings->scale);
+    file.settings->dropout = o.lora_dropout.value_or(0);
+    file.settings->num_layers = -1;
+  }
+  lora::Adapters adapters = lora::apply(*loaded.model, file);
+  check_resumed(o, adapters.settings());
+  return adapters;
 }
 
 int train(const LoraCommand& o, LoadedModel& loaded) {
@@ -145,6 +147,7 @@ int train(const LoraCommand& o, LoadedModel& loaded) {
              loaded.model->num_layers() - adapters.first_layer());
   describe(train_set);
   describe(valid_set);
+  InterruptGuard guard;
   fmt::print("Starting training, iterations: {}\n", o.iters);
   std::fflush(stdout);
 
@@ -161,24 +164,25 @@ int train(const LoraCommand& o, LoadedModel& loaded) {
   t.seed = o.seed;
   auto reporter = training::make_reporter();
   training::Trainer trainer(*loaded.model, adapters, train_set, valid_set, t, *reporter);
-  InterruptGuard guard;
-  if (trainer.run([&] { return guard.interrupted(); }) == training::TrainEnd::interrupted) {
-    reporter.reset();
+  training::TrainEnd end = trainer.run([&] { return guard.interrupted(); });
+  if (end == training::TrainEnd::finished) return 0;
+  reporter.reset();
+  if (end == training::TrainEnd::interrupted_at_start) {
+    note("Interrupted before the first step: nothing was saved");
+  } else {
     note("Interrupted. To go on, give the same command with --resume-adapter-file {}",
          t.adapter_file.string());
-    return 130;
   }
-  return 0;
+  return 130;
 }
 
-void test(const LoraCommand& o, LoadedModel& loaded) {
-  data::Dataset set = data::load_dataset(o.data, "test", loaded.tokenizer,
-                                         {o.add_eos_token != 0, o.max_seq_length});
+void test(const LoraCommand& o, const LoadedModel& loaded, const data::Dataset& set) {
   auto batches = data::evaluation_batches(set, o.batch_size, o.test_batches);
   LiveLine line;
   training::Evaluation result = training::evaluate(*loaded.model, batches, [&](size_t done) {
     double share = static_cast<double>(done) / static_cast<double>(batches.size());
     line.show(fmt::format("{} test: batch {}/{}", progress_bar(share, 20), done, batches.size()));
+    return true;
   });
   line.clear();
   fmt::print("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
@@ -206,12 +210,17 @@ int run(const LoraCommand& o) {
   mlx::core::random::seed(o.seed);
   LoadedModel loaded = load(o.model);
   std::optional<lora::Adapters> adapters;
+  std::optional<data::Dataset> test_set;  // read before the training, which may take hours
+  if (o.test) {
+    test_set = data::load_dataset(o.data, "test", loaded.tokenizer,
+                                  {o.add_eos_token != 0, o.max_seq_length});
+  }
   if (o.train) {
     if (int code = train(o, loaded); code != 0) return code;
   } else {
     adapters = use_adapter(loaded, o.adapter_file);
   }
-  if (o.test) test(o, loaded);
+  if (test_set) test(o, loaded, *test_set);
   if (o.prompt) prompt(o, loaded);
   return 0;
 }
@@ -233,17 +242,16 @@ void add_lora_command(CLI::App& app) {
                       "[adapters.npz]");
   command->add_option("--resume-adapter-file", o->resume_adapter_file,
                       "Adapter to go on training from");
-  command->add_option("--iters", o->iters, "Training iterations")->check(CLI::PositiveNumber);
-  command->add_option("--batch-size", o->batch_size, "Examples in a batch")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--learning-rate", o->learning_rate, "Of Adam")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--iters", o->iters, "Training iterations")->check(positive());
+  command->add_option("--batch-size", o->batch_size, "Examples in a batch")->check(positive());
+  command->add_option("--learning-rate", o->learning_rate, "Of Adam")->check(not_negative());
   command->add_option("--lora-layers,--num-layers", o->lora_layers,
                       "Layers to adapt, counted from the last; -1: all [16]");
   command->add_option("--lora-rank", o->lora_rank, "Rank of the adapters [8]")
       ->check(CLI::Range(1, 4096));
-  command->add_option("--lora-scale", o->lora_scale,
-                      "What the adapters' output is multiplied by [20]");
+  command
+      ->add_option("--lora-scale", o->lora_scale, "What the adapters' output is multiplied by [20]")
+      ->check(finite());
   command
       ->add_option("--lora-dropout", o->lora_dropout,
                    "Share of the adapters' input set to zero while training [0]")
@@ -262,18 +270,20 @@ void add_lora_command(CLI::App& app) {
       ->add_option("--add-eos-token", o->add_eos_token,
                    "1: end every example with the tokenizer's EOS token; 0: leave it as it is")
       ->check(CLI::Range(0, 1));
-  command->add_option("--val-batches", o->val_batches, "Batches of a validation; -1: all");
+  command->add_option("--val-batches", o->val_batches, "Batches of a validation; -1: all")
+      ->check(count_or_all());
   command->add_option("--steps-per-report", o->steps_per_report, "Iterations between reports")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_option("--steps-per-eval", o->steps_per_eval, "Iterations between validations")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_option("--save-every", o->save_every, "Iterations between saves of the adapter")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--test-batches", o->test_batches, "Batches of --test; -1: all");
+      ->check(positive());
+  command->add_option("--test-batches", o->test_batches, "Batches of --test; -1: all")
+      ->check(count_or_all());
   command->add_option("-m,--max-tokens", o->max_tokens, "Tokens that --prompt generates at most")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_option("--temp", o->temp, "Temperature of --prompt; 0: the likeliest token")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command->add_option("--seed", o->seed, "Of all that is random");
   command->callback([o] {
     if (int code = run(*o); code != 0) throw CLI::RuntimeError(code);

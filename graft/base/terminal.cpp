@@ -25,11 +25,6 @@ bool stderr_is_terminal() {
   return is;
 }
 
-bool stdout_is_terminal() {
-  static const bool is = can_redraw(STDOUT_FILENO);
-  return is;
-}
-
 int terminal_width() {
   winsize size{};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
@@ -58,6 +53,12 @@ std::string progress_bar(double share, int width) {
   if (full < width) bar += '>';
   bar.resize(static_cast<size_t>(width), ' ');
   return "[" + bar + "]";
+}
+
+std::string with_progress_bar(double share, const std::string& text, int columns) {
+  constexpr int kWidest = 20, kNarrowest = 4, kAround = 3;  // brackets and a space
+  int width = std::min(kWidest, columns - static_cast<int>(text.size()) - kAround);
+  return width < kNarrowest ? text : progress_bar(share, width) + " " + text;
 }
 
 std::string duration_text(double seconds) {

@@ -4,9 +4,8 @@
 
 namespace graft {
 
-/// True if standard error (or output) is a terminal that can redraw a line.
+/// True if standard error is a terminal that can redraw a line.
 bool stderr_is_terminal();
-bool stdout_is_terminal();
 
 /// Columns of the terminal behind standard error; 80 where that is not known.
 int terminal_width();
@@ -27,6 +26,10 @@ class LiveLine {
 
 /// "[=====>    ]" with `width` cells between the brackets, for a share between 0 and 1.
 std::string progress_bar(double share, int width);
+
+/// `text` behind a bar of at most 20 cells that takes what room `columns` leave, and is left out
+/// where that is too little to show anything.
+std::string with_progress_bar(double share, const std::string& text, int columns);
 
 /// "59s", "12m03s", "3h07m".
 std::string duration_text(double seconds);

@@ -126,4 +126,14 @@ const SafetensorsFile& ModelFolder::shard(const std::string& name) const {
   return *found->second;
 }
 
+std::optional<mx::Dtype> config_dtype(const json& config) {
+  for (const char* key : {"torch_dtype", "dtype"}) {
+    auto found = config.find(key);
+    if (found != config.end() && found->is_string()) {
+      return dtype_from_name(found->get<std::string>());
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace graft

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,5 +44,9 @@ class ModelFolder {
   std::vector<std::string> names_;
   std::map<std::string, std::shared_ptr<const SafetensorsFile>> shard_of_;
 };
+
+/// What a config names as the type of the weights that are not quantized ("torch_dtype", newer
+/// "dtype"), if it does.
+std::optional<mx::Dtype> config_dtype(const json& config);
 
 }  // namespace graft

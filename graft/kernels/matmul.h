@@ -16,7 +16,7 @@ struct Matmul {
   ScalarType c_type;        // f32 or bf16
   bool accumulate = false;  // adds to C, else overwrites it
 
-  auto operator<=>(const Matmul&) const = default;
+  auto operator<=>(const Matmul&) const = default;  // NOLINT(modernize-use-nullptr): clang 14
 };
 
 /// Runs the product on all threads, with oneDNN. Its kernels are compiled once per distinct

@@ -23,7 +23,7 @@ std::byte* reused_scratch(size_t bytes) {
     block = allocate_aligned(bytes);
     capacity = bytes;
   }
-  return block.get();
+  return block.get();  // NOLINT(clang-analyzer-cplusplus.NewDelete): the new block
 }
 
 }  // namespace graft::kernels

@@ -34,7 +34,7 @@ class Fuser {
   Fuser(const ModelFolder& source, const models::Model& model, const FuseOptions& options)
       : source_(source),
         options_(options),
-        dtype_(model.dtype()),
+        dtype_(config_dtype(source.config()).value_or(model.dtype())),
         quantization_(QuantizationConfig::from_config(source.config(),
                                                       (source.path() / "config.json").string())) {}
 

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "graft/base/error.h"
+
 namespace graft::training {
 
 ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, bool training) {
@@ -26,15 +28,22 @@ ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, b
 double Evaluation::perplexity() const { return std::exp(loss); }
 
 Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::function<void(size_t)>& done) {
+                    const std::function<bool(size_t)>& done) {
   auto start = std::chrono::steady_clock::now();
   double sum = 0;
   int64_t tokens = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
     mx::array mean = batch_loss(model, batches[i], false).mean;
-    sum += static_cast<double>(mean.item<float>()) * static_cast<double>(batches[i].tokens());
+    auto loss = static_cast<double>(mean.item<float>());
+    if (!std::isfinite(loss)) {
+      fail(
+          "the loss is {}: weights of the model or its adapter are not finite, or too large to "
+          "compute with",
+          loss);
+    }
+    sum += loss * static_cast<double>(batches[i].tokens());
     tokens += batches[i].tokens();
-    if (done) done(i + 1);
+    if (done && !done(i + 1)) break;
   }
   std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return {sum / static_cast<double>(tokens), tokens, seconds.count()};

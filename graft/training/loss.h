@@ -24,8 +24,9 @@ struct Evaluation {
   double perplexity() const;
 };
 
-/// Evaluates batches one by one. `done` is called after each with the count of those done.
+/// Evaluates batches one by one. `done` is called after each with the count of those done, and says
+/// whether to go on. Throws Error if a loss is not finite.
 Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::function<void(size_t)>& done = {});
+                    const std::function<bool(size_t)>& done = {});
 
 }  // namespace graft::training

@@ -26,10 +26,12 @@ class ConsoleReporter final : public Reporter {
     mix(seconds_, took.count());
     mix(tokens_, static_cast<double>(tokens));
     double left = seconds_ * (iterations - iteration);
-    line_.show(fmt::format("{} {}/{}  loss {:.3f}  lr {:.1e}  {:.0f} tok/s  {:.2f} GB  {} left",
-                           progress_bar(static_cast<double>(iteration) / iterations, 20), iteration,
-                           iterations, loss_, learning_rate, tokens_ / seconds_,
-                           static_cast<double>(peak_memory()) / 1e9, duration_text(left)));
+    std::string text =
+        fmt::format("{}/{}  loss {:.3f}  lr {:.1e}  {:.0f} tok/s  {:.2f} GB  {} left", iteration,
+                    iterations, loss_, learning_rate, tokens_ / seconds_,
+                    static_cast<double>(peak_memory()) / 1e9, duration_text(left));
+    double share = static_cast<double>(iteration) / iterations;
+    line_.show(with_progress_bar(share, text, terminal_width() - 1));
   }
 
   void trained(const TrainReport& r) override {

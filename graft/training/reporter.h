@@ -16,8 +16,7 @@ struct TrainReport {
   double tokens_per_second;  // trained tokens; there is no padding
 };
 
-/// What a person sees of a run. One implementation writes lines for pipes and logs, one keeps a
-/// live line on a terminal besides.
+/// What a person sees of a run.
 class Reporter {
  public:
   virtual ~Reporter() = default;

@@ -1,5 +1,6 @@
 #include "graft/training/trainer.h"
 
+#include <fmt/format.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
@@ -20,10 +21,14 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-mx::array squared_norm(const std::vector<mx::array>& gradients) {
-  mx::array sum(0.0f);
-  for (const mx::array& g : gradients) sum = mx::add(sum, mx::sum(mx::square(g)));
-  return sum;
+mx::array all_finite(const std::vector<mx::array>& gradients,
+                     const std::vector<ops::AdamState>& states) {
+  mx::array all(true);
+  for (const mx::array& g : gradients) all = mx::logical_and(all, mx::all(mx::isfinite(g)));
+  for (const ops::AdamState& s : states) {
+    all = mx::logical_and(all, mx::all(mx::isfinite(s.parameter)));
+  }
+  return all;
 }
 
 }  // namespace
@@ -60,13 +65,13 @@ Trainer::Step Trainer::step(int iteration) {
   for (size_t i = 0; i < gradients.size(); ++i) {
     next.push_back(ops::adam_step(state_[i], gradients[i], {options_.learning_rate}));
   }
-  mx::array norm = squared_norm(gradients);
-  std::vector<mx::array> results = {loss[0], loss[1], norm};
+  mx::array finite = all_finite(gradients, next);
+  std::vector<mx::array> results = {loss[0], loss[1], finite};
   for (const ops::AdamState& s : next) results.insert(results.end(), {s.parameter, s.m, s.v});
   mx::eval(results);
 
   double value = loss[0].item<float>();
-  if (!std::isfinite(value) || !std::isfinite(norm.item<float>())) {
+  if (!std::isfinite(value) || !finite.item<bool>()) {
     diverged(iteration, batch, loss[1]);
   }
   state_ = std::move(next);
@@ -93,20 +98,28 @@ void Trainer::diverged(int iteration, const data::Batch& batch, mx::array token_
       worst = i;
     }
   }
-  int good = iteration - 1;
-  lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint);
+  // Before the first whole step there is nothing that an earlier file should give way to.
+  std::string kept = "nothing was saved";
+  if (iteration > 1) {
+    lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint);
+    kept = fmt::format("the adapter of iteration {} is in {}", iteration - 1,
+                       options_.adapter_file.string());
+  }
   fail(
-      "iteration {}: the loss or its gradient is not finite (largest at {}:{}); the adapter of "
-      "iteration {} is in {}. A smaller --learning-rate or --lora-scale usually helps",
-      iteration, train_.path.string(), train_.lines[batch.examples[worst]], good,
-      options_.adapter_file.string());
+      "iteration {}: the loss, its gradient or the step is not finite (largest loss at {}:{}); {}. "
+      "A smaller --learning-rate or --lora-scale usually helps",
+      iteration, train_.path.string(), train_.lines[batch.examples[worst]], kept);
 }
 
-void Trainer::validate(int iteration) {
+bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) {
+  bool whole = true;
   Evaluation result = evaluate(model_, valid_batches_, [&](size_t done) {
     reporter_.validating(done, valid_batches_.size());
+    whole = done == valid_batches_.size() || !interrupted();
+    return whole;
   });
-  reporter_.validated(iteration, result.loss, result.seconds);
+  if (whole) reporter_.validated(iteration, result.loss, result.seconds);
+  return whole;
 }
 
 void Trainer::save(int iteration) {
@@ -120,7 +133,7 @@ TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
   int64_t tokens = 0;
   int steps = 0;
   for (int iteration = 1; iteration <= options_.iters; ++iteration) {
-    if (iteration == 1) validate(1);
+    if (iteration == 1 && !validate(1, interrupted)) return TrainEnd::interrupted_at_start;
     Clock::time_point start = Clock::now();
     Step done = step(iteration);
     train_seconds += seconds_since(start);
@@ -135,7 +148,7 @@ TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
       tokens = steps = 0;
     }
     bool stop = interrupted();
-    if (!stop && iteration % options_.steps_per_eval == 0) validate(iteration);
+    if (!stop && iteration % options_.steps_per_eval == 0) stop = !validate(iteration, interrupted);
     if (stop || iteration % options_.save_every == 0) {
       save(iteration);
       saved_at = iteration;

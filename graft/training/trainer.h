@@ -24,7 +24,8 @@ struct TrainOptions {
   uint64_t seed = 0;
 };
 
-enum class TrainEnd { finished, interrupted };
+/// Interrupted at the start: before the first step, so that nothing was saved.
+enum class TrainEnd { finished, interrupted, interrupted_at_start };
 
 /// Fine-tunes a model's adapters: batches, loss and gradients, Adam, reports, evaluations, adapter
 /// files. One object is one run.
@@ -33,9 +34,10 @@ class Trainer {
   Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
           const data::Dataset& valid, TrainOptions options, Reporter& reporter);
 
-  /// Runs all iterations, or until `interrupted()` (asked after every step), and leaves the adapter
-  /// file as of the last one. Throws Error, after saving the last good adapter, when the loss or a
-  /// gradient is not finite: it names the iteration and the example.
+  /// Runs all iterations, or until `interrupted()` (asked after every step and every batch of a
+  /// validation), and leaves the adapter file as of the last one. Throws Error when the loss, a
+  /// gradient or a parameter is not finite, naming the iteration and the example; the last good
+  /// adapter is saved before that, unless no step succeeded.
   TrainEnd run(const std::function<bool()>& interrupted);
 
  private:
@@ -44,7 +46,7 @@ class Trainer {
     int64_t tokens;
   };
   Step step(int iteration);
-  void validate(int iteration);
+  bool validate(int iteration, const std::function<bool()>& interrupted);
   void save(int iteration);
   [[noreturn]] void diverged(int iteration, const data::Batch& batch,
                              mlx::core::array token_losses);

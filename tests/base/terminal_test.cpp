@@ -12,6 +12,13 @@ TEST(ProgressBar, FillsUp) {
   EXPECT_EQ(progress_bar(7, 4), "[====]");
 }
 
+TEST(WithProgressBar, LeavesTheTextWhole) {
+  EXPECT_EQ(with_progress_bar(0.5, "half", 100), "[==========>         ] half");
+  EXPECT_EQ(with_progress_bar(0.5, "half", 11), "[==> ] half");
+  EXPECT_EQ(with_progress_bar(0.5, "half", 10), "half");
+  EXPECT_EQ(with_progress_bar(0.5, "half", 1), "half");
+}
+
 TEST(DurationText, TakesTheUnitThatFits) {
   EXPECT_EQ(duration_text(0), "0s");
   EXPECT_EQ(duration_text(58.2), "59s");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <regex>
 
 #include "tests/support/program.h"
@@ -80,6 +81,13 @@ TEST_F(Program, UnknownFlagsAndCommandsGetTheNearest) {
 TEST_F(Program, ValuesOutOfRangeAreUsageErrors) {
   expect_refused(run({"lora", "--train", "--iters", "0"}), 2, "--iters");
   expect_refused(run({"lora", "--train", "--iters", "ten"}), 2, "--iters");
+  expect_refused(run({"lora", "--train", "--batch-size", "0"}), 2,
+                 "0 is not a number of at least 1");
+  expect_refused(run({"lora", "--train", "--learning-rate", "nan"}), 2, "--learning-rate");
+  expect_refused(run({"lora", "--train", "--lora-scale", "inf"}), 2, "--lora-scale");
+  expect_refused(run({"lora", "--train", "--val-batches", "0"}), 2, "or -1 for all");
+  expect_refused(run({"lora", "--test", "--test-batches", "-2"}), 2, "or -1 for all");
+  expect_refused(run({"convert", "--hf-path", "model", "--q-bits", "8"}), 2, "--quantize");
   expect_refused(run({"lora"}), 2, "nothing to do");
   expect_refused(run({"lora", "--test", "--resume-adapter-file", "a.npz"}), 2, "needs --train");
 }
@@ -288,7 +296,34 @@ TEST_F(Program, ALossThatIsNotFiniteNamesIterationAndExample) {
   EXPECT_EQ(result.code, 1);
   EXPECT_TRUE(std::regex_search(result.err, std::regex("iteration [0-9]+: .*train.jsonl:[0-9]+")))
       << result.err;
-  EXPECT_TRUE(fs::exists(folder_ / "adapters.npz"));
+  EXPECT_FALSE(fs::exists(folder_ / "adapters.npz"));
+}
+
+TEST_F(Program, TestSetIsReadBeforeTheTraining) {
+  fs::remove(folder_ / "data" / "test.jsonl");
+  ProgramResult result = train({"--test"});
+  expect_refused(result, 1, "test.jsonl");
+  EXPECT_EQ(result.out.find("Iter"), std::string::npos) << result.out;
+}
+
+TEST_F(Program, CtrlCDuringTheFirstValidationSavesNothing) {
+  std::ofstream(folder_ / "data" / "valid.jsonl") << [] {
+    std::string lines;
+    for (int i = 0; i < 200000; ++i) lines += "{\"text\": \"the number\"}\n";
+    return lines;
+  }();
+  bool sent = false;
+  ProgramOptions options;
+  options.watch = [&](pid_t process, const std::string& out) {
+    if (sent || out.find("Starting training") == std::string::npos) return;
+    ::kill(process, SIGINT);
+    sent = true;
+  };
+  ProgramResult result = run(
+      {"lora", "--model", "model", "--train", "--val-batches", "-1", "--batch-size", "1"}, options);
+  EXPECT_EQ(result.code, 130);
+  EXPECT_NE(result.err.find("nothing was saved"), std::string::npos) << result.err;
+  EXPECT_FALSE(fs::exists(folder_ / "adapters.npz"));
 }
 
 TEST_F(Program, AdapterThatCannotBeWrittenLeavesTheEarlierOne) {

@@ -5,6 +5,7 @@
 #include <mlx/random.h>
 
 #include <cmath>
+#include <limits>
 
 #include "graft/lora/adapter_file.h"
 #include "graft/models/registry.h"
@@ -125,11 +126,20 @@ TEST_F(TrainerTest, SameSeedGivesTheSameBytes) {
 
 TEST_F(TrainerTest, DropoutChangesTrainingAndNotValidation) {
   Record with, without;
-  options_.iters = 1;
   run(without);
   dropout_ = 0.5f;
   run(with);
-  EXPECT_EQ(with.validations, without.validations);
+  EXPECT_NE(with.losses, without.losses);
+  // The adapter in the file has no dropout in effect, as in a validation.
+  options_.iters = options_.steps_per_eval = 3;
+  Record record;
+  run(record);
+  auto model = models::load_model(ModelFolder::open(kBase));
+  lora::AdapterFile file = lora::read_adapter_file(options_.adapter_file);
+  file.settings->dropout = 0;
+  lora::Adapters adapters = lora::apply(*model, file);
+  EXPECT_EQ(evaluate(*model, data::evaluation_batches(valid_, 4, -1)).loss,
+            record.validations.back().second);
 }
 
 TEST_F(TrainerTest, SetSmallerThanABatchTrains) {
@@ -142,21 +152,48 @@ TEST_F(TrainerTest, SetSmallerThanABatchTrains) {
 
 TEST_F(TrainerTest, InterruptSavesTheLastStep) {
   Record record;
-  int steps = 0;
-  EXPECT_EQ(run(record, [&] { return ++steps == 3; }), TrainEnd::interrupted);
+  auto after_three = [&] { return record.losses.size() == 3; };
+  EXPECT_EQ(run(record, after_three), TrainEnd::interrupted);
   EXPECT_EQ(record.saves, (std::vector<int>{3}));
   EXPECT_TRUE(fs::exists(options_.adapter_file));
 }
 
+TEST_F(TrainerTest, InterruptEndsAValidation) {
+  Record record;
+  EXPECT_EQ(run(record, [] { return true; }), TrainEnd::interrupted_at_start);
+  EXPECT_TRUE(record.validations.empty());
+  EXPECT_FALSE(fs::exists(options_.adapter_file));
+
+  options_.steps_per_eval = 2;
+  int asked = 0;  // the first validation asks once, each of two steps once, then the second one
+  EXPECT_EQ(run(record, [&] { return ++asked == 4; }), TrainEnd::interrupted);
+  EXPECT_EQ(record.validations.size(), 1u);
+  EXPECT_EQ(record.saves, (std::vector<int>{2}));
+}
+
 TEST_F(TrainerTest, ALossThatIsNotFiniteStopsWithTheLastGoodAdapter) {
-  options_.learning_rate = 3e38f;  // one step makes B infinite
+  options_.learning_rate = 1e38f;  // the first step still gives numbers
+  options_.steps_per_eval = 100;
   Record record;
   std::string message = testing::error_of([&] { run(record); });
   EXPECT_NE(message.find("iteration 2"), std::string::npos) << message;
   EXPECT_NE(message.find("counting.jsonl:"), std::string::npos) << message;
   EXPECT_NE(message.find("adapter of iteration 1"), std::string::npos) << message;
-  auto model = models::load_model(ModelFolder::open(kBase));
-  lora::apply(*model, lora::read_adapter_file(options_.adapter_file));
+  lora::AdapterFile file = lora::read_adapter_file(options_.adapter_file);
+  for (const auto& [name, value] : file.tensors) {
+    EXPECT_TRUE(mx::all(mx::isfinite(value)).item<bool>()) << name;
+  }
+}
+
+TEST_F(TrainerTest, AFirstStepThatIsNotFiniteLeavesTheEarlierFile) {
+  Record record;
+  run(record);
+  std::string earlier = read_bytes(options_.adapter_file);
+  options_.learning_rate = std::numeric_limits<float>::infinity();
+  std::string message = testing::error_of([&] { run(record); });
+  EXPECT_NE(message.find("iteration 1: "), std::string::npos) << message;
+  EXPECT_NE(message.find("nothing was saved"), std::string::npos) << message;
+  EXPECT_EQ(read_bytes(options_.adapter_file), earlier);
 }
 
 TEST(BatchLoss, IsTheMeanOverTokensHoweverExamplesAreGrouped) {

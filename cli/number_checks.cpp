@@ -1,0 +1,40 @@
+#include "cli/number_checks.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <functional>
+
+namespace graft::cli {
+namespace {
+
+CLI::Validator number(const char* name, const char* wanted, std::function<bool(double)> holds) {
+  auto check = [wanted, holds = std::move(holds)](const std::string& text) -> std::string {
+    double value = 0;
+    if (CLI::detail::lexical_cast(text, value) && holds(value)) return {};
+    return fmt::format("{} is not {}", text, wanted);
+  };
+  return CLI::Validator(check, name);
+}
+
+}  // namespace
+
+CLI::Validator positive() {
+  return number("POSITIVE", "a number of at least 1", [](double x) { return x >= 1; });
+}
+
+CLI::Validator not_negative() {
+  return number("NONNEGATIVE", "a finite number of at least 0",
+                [](double x) { return x >= 0 && std::isfinite(x); });
+}
+
+CLI::Validator count_or_all() {
+  return number("POSITIVE or -1", "a number of at least 1, or -1 for all",
+                [](double x) { return x >= 1 || x == -1; });
+}
+
+CLI::Validator finite() {
+  return number("FINITE", "a finite number", [](double x) { return std::isfinite(x); });
+}
+
+}  // namespace graft::cli

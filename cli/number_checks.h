@@ -1,0 +1,20 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+// Checks of numeric options, whose messages a person can read.
+namespace graft::cli {
+
+/// At least 1.
+CLI::Validator positive();
+
+/// At least 0, and finite.
+CLI::Validator not_negative();
+
+/// At least 1, or -1 for all.
+CLI::Validator count_or_all();
+
+/// Neither infinite nor NaN.
+CLI::Validator finite();
+
+}  // namespace graft::cli
