@@ -40,6 +40,7 @@ void check(const FuseCommand& o) {
   if (o.de_quantize && o.fused_bits && *o.fused_bits != "none") {
     fail_usage("--de-quantize and --fused-bits {} contradict each other", *o.fused_bits);
   }
+  if (o.adapter_file == "none") fail_usage("fusing needs an --adapter-file");
   if (o.data && o.check_text) fail_usage("give --data or --check, not both");
 }
 
@@ -58,18 +59,22 @@ lora::FuseOptions fuse_options(const FuseCommand& o) {
 
 // What the losses are measured on: the test split, the validation split where there is none, or a
 // text; nothing if the user asked for no check.
-std::optional<data::Dataset> check_set(const FuseCommand& o, const Tokenizer& tokenizer) {
+std::optional<data::Dataset> check_set(const FuseCommand& o, const LoadedModel& loaded) {
   if (o.check_text) {
     data::Dataset set;
-    set.examples.push_back(tokenizer.encode(*o.check_text));
+    set.examples.push_back(loaded.tokenizer.encode(*o.check_text));
     set.lines.push_back(1);
     if (set.examples[0].size() < 2) fail_usage("--check needs a text of at least 2 tokens");
     return set;
   }
   if (!o.data) return {};
   bool has_test = fs::exists(fs::path(*o.data) / "test.jsonl");
-  return data::load_dataset(*o.data, has_test ? "test" : "valid", tokenizer,
-                            {.add_eos = o.add_eos_token != 0});
+  if (!has_test && !fs::exists(fs::path(*o.data) / "valid.jsonl")) {
+    fail("--data: there is neither test.jsonl nor valid.jsonl in {}", *o.data);
+  }
+  return data::load_dataset(
+      *o.data, has_test ? "test" : "valid", loaded.tokenizer,
+      {.add_eos = o.add_eos_token != 0, .vocab_size = loaded.model->vocab_size()});
 }
 
 double loss_of(const models::Model& model, const data::Dataset& set) {
@@ -79,15 +84,18 @@ double loss_of(const models::Model& model, const data::Dataset& set) {
 void run(const FuseCommand& o) {
   check(o);
   lora::FuseOptions options = fuse_options(o);
+  // All that can be refused is refused before the first loss, which may take long.
+  lora::AdapterFile file = lora::read_adapter_file(o.adapter_file);
   LoadedModel loaded = load(o.model);
-  std::optional<data::Dataset> set = check_set(o, loaded.tokenizer);
+  lora::check_fits(*loaded.model, file);
+  lora::check_fuse_target(loaded.folder, o.save_path, o.force);
+  std::optional<data::Dataset> set = check_set(o, loaded);
   std::optional<double> base;
   if (set) base = loss_of(*loaded.model, *set);
-  auto adapters = use_adapter(loaded, o.adapter_file);
-  if (!adapters) fail_usage("fusing needs an --adapter-file");
+  lora::Adapters adapters = put_adapter(loaded, file);
   WrittenModel written =
-      lora::fuse_model(loaded.folder, *loaded.model, *adapters, o.save_path, options);
-  fmt::print("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters->linears().size(),
+      lora::fuse_model(loaded.folder, *loaded.model, adapters, o.save_path, options);
+  fmt::print("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
              o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
   if (!set) return;
   double adapted = loss_of(*loaded.model, *set);

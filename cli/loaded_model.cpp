@@ -55,18 +55,21 @@ std::optional<lora::Adapters> use_adapter(LoadedModel& loaded,
                                           const std::optional<std::string>& file) {
   if (file == "none") return {};
   if (!file && !fs::exists(kDefaultAdapter)) return {};
-  lora::AdapterFile adapter = lora::read_adapter_file(file.value_or(kDefaultAdapter));
-  if (!file) {
-    if (!lora::fits(*loaded.model, adapter)) {
-      fail(
-          "{} is here but does not fit {}: name another with --adapter-file, or give "
-          "--adapter-file none for the base model",
-          kDefaultAdapter, loaded.folder.path().string());
-    }
+  if (file) return put_adapter(loaded, lora::read_adapter_file(*file));
+  try {
+    lora::AdapterFile adapter = lora::read_adapter_file(kDefaultAdapter);
+    lora::check_fits(*loaded.model, adapter);
     note("Using the adapter {} (--adapter-file none: the base model)", kDefaultAdapter);
+    return put_adapter(loaded, adapter);
+  } catch (const Error& error) {
+    fail("{}; name another with --adapter-file, or give --adapter-file none for the base model",
+         error.what());
   }
-  lora::Adapters adapters = lora::apply(*loaded.model, adapter);
-  lora::warn_if_other_base(adapter, lora::fingerprint(loaded.folder));
+}
+
+lora::Adapters put_adapter(LoadedModel& loaded, const lora::AdapterFile& file) {
+  lora::Adapters adapters = lora::apply(*loaded.model, file);
+  lora::warn_if_other_base(file, lora::fingerprint(loaded.folder));
   return adapters;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "graft/io/model_folder.h"
-#include "graft/lora/adapters.h"
+#include "graft/lora/adapter_file.h"
 #include "graft/models/model.h"
 #include "graft/tokenizer/tokenizer.h"
 
@@ -31,5 +31,8 @@ LoadedModel load(const fs::path& path);
 /// model.
 std::optional<lora::Adapters> use_adapter(LoadedModel& loaded,
                                           const std::optional<std::string>& file);
+
+/// Puts an adapter that was read on the model, and says aloud if it was trained on another one.
+lora::Adapters put_adapter(LoadedModel& loaded, const lora::AdapterFile& file);
 
 }  // namespace graft::cli

@@ -70,10 +70,11 @@ void check(const LoraCommand& o) {
   if (o.train) {
     if (o.adapter_file == "none") fail_usage("--train needs an --adapter-file to write");
     if (o.adapter_file) lora::check_adapter_path(*o.adapter_file);
-    fs::path folder = fs::path(o.adapter_file.value_or("adapters.npz")).parent_path();
+    fs::path file = o.adapter_file.value_or("adapters.npz"), folder = file.parent_path();
     if (!folder.empty() && !fs::is_directory(folder)) {
       fail_usage("--adapter-file: there is no folder {}", folder.string());
     }
+    check_writable(file);
     return;
   }
   if (o.resume_adapter_file) {
@@ -130,10 +131,16 @@ lora::Adapters resumed(const LoraCommand& o, LoadedModel& loaded, const std::str
   return adapters;
 }
 
+data::Dataset load_split(const LoraCommand& o, const char* split, const LoadedModel& loaded) {
+  return data::load_dataset(o.data, split, loaded.tokenizer,
+                            {.add_eos = o.add_eos_token != 0,
+                             .max_seq_length = o.max_seq_length,
+                             .vocab_size = loaded.model->vocab_size()});
+}
+
 int train(const LoraCommand& o, LoadedModel& loaded) {
-  data::DatasetOptions options{o.add_eos_token != 0, o.max_seq_length};
-  data::Dataset train_set = data::load_dataset(o.data, "train", loaded.tokenizer, options);
-  data::Dataset valid_set = data::load_dataset(o.data, "valid", loaded.tokenizer, options);
+  data::Dataset train_set = load_split(o, "train", loaded);
+  data::Dataset valid_set = load_split(o, "valid", loaded);
   std::string fingerprint = lora::fingerprint(loaded.folder);
   lora::Adapters adapters = o.resume_adapter_file
                                 ? resumed(o, loaded, fingerprint)
@@ -212,8 +219,7 @@ int run(const LoraCommand& o) {
   std::optional<lora::Adapters> adapters;
   std::optional<data::Dataset> test_set;  // read before the training, which may take hours
   if (o.test) {
-    test_set = data::load_dataset(o.data, "test", loaded.tokenizer,
-                                  {o.add_eos_token != 0, o.max_seq_length});
+    test_set = load_split(o, "test", loaded);
   }
   if (o.train) {
     if (int code = train(o, loaded); code != 0) return code;

@@ -17,19 +17,20 @@ T ConfigReader::missing(const char* key, const std::optional<T>& otherwise) cons
   return *otherwise;
 }
 
-void ConfigReader::wrong(const char* key, const char* expected) const {
+void ConfigReader::wrong(const char* key, const std::string& expected) const {
   std::string found = object_[key].dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   if (found.size() > 60) found = found.substr(0, 60) + "...";
   fail("{}: {} must be {}, found {}", what_, key, expected, found);
 }
 
-int64_t ConfigReader::integer(const char* key, std::optional<int64_t> otherwise) const {
+int64_t ConfigReader::integer(const char* key, std::optional<int64_t> otherwise,
+                              int64_t least) const {
   if (!has(key)) return missing(key, otherwise);
   const nlohmann::json& value = object_[key];
   constexpr int64_t most = std::numeric_limits<int32_t>::max();
-  if (!value.is_number_integer() || value.get<double>() < 1 ||
+  if (!value.is_number_integer() || value.get<double>() < static_cast<double>(least) ||
       value.get<double>() > static_cast<double>(most)) {
-    wrong(key, "a positive integer");
+    wrong(key, least == 1 ? "a positive integer" : fmt::format("an integer of at least {}", least));
   }
   return value.get<int64_t>();
 }

@@ -17,8 +17,8 @@ class ConfigReader {
       : object_(object), what_(std::move(what)) {}
 
   bool has(const char* key) const;
-  /// A positive integer of at most 2^31 - 1.
-  int64_t integer(const char* key, std::optional<int64_t> otherwise = {}) const;
+  /// An integer of at least `least`, 1 unless told, and at most 2^31 - 1.
+  int64_t integer(const char* key, std::optional<int64_t> otherwise = {}, int64_t least = 1) const;
   /// A finite number.
   double number(const char* key, std::optional<double> otherwise = {}) const;
   bool boolean(const char* key, std::optional<bool> otherwise = {}) const;
@@ -27,7 +27,7 @@ class ConfigReader {
  private:
   template <class T>
   T missing(const char* key, const std::optional<T>& otherwise) const;
-  [[noreturn]] void wrong(const char* key, const char* expected) const;
+  [[noreturn]] void wrong(const char* key, const std::string& expected) const;
 
   const nlohmann::json& object_;
   std::string what_;

@@ -114,6 +114,12 @@ void AtomicFile::commit() {
   sync_folder(path_.parent_path());
 }
 
+void check_writable(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) fail("cannot write {}: it is a folder", path.string());
+  AtomicFile probe(path);
+}
+
 void write_text(const fs::path& path, std::string_view text) {
   AtomicFile file(path);
   file.write(text);
@@ -132,13 +138,19 @@ bool lies_within(const fs::path& inner, const fs::path& outer) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
+void check_replaceable(const fs::path& target,
+                       const std::function<bool(const fs::path&)>& replaceable) {
+  std::error_code ignored;
+  if (!fs::exists(target, ignored)) return;
+  if (fs::is_directory(target, ignored) && fs::is_empty(target, ignored)) return;
+  if (replaceable(target)) return;
+  fail_usage("{} exists and is not a model folder: name another, or give --force to replace it",
+             target.string());
+}
+
 AtomicFolder::AtomicFolder(fs::path target, const std::function<bool(const fs::path&)>& replaceable)
     : target_(without_trailing_slash(std::move(target))), temporary_(hidden_sibling(target_)) {
-  if (fs::exists(target_) && !(fs::is_directory(target_) && fs::is_empty(target_)) &&
-      !replaceable(target_)) {
-    fail_usage("{} exists and is not a model folder: name another, or give --force to replace it",
-               target_.string());
-  }
+  check_replaceable(target_, replaceable);
   std::error_code error;
   if (target_.has_parent_path()) fs::create_directories(target_.parent_path(), error);
   fs::remove_all(temporary_, error);

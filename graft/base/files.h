@@ -58,6 +58,10 @@ class AtomicFile {
   size_t written_ = 0;
 };
 
+/// Throws Error if AtomicFile could not write `path`: no folder, no permission, or a folder of that
+/// name.
+void check_writable(const fs::path& path);
+
 /// AtomicFile in one call.
 void write_text(const fs::path& path, std::string_view text);
 
@@ -67,9 +71,13 @@ void copy_file_into(const fs::path& file, const fs::path& folder);
 /// Whether `inner` is `outer` or lies below it, links resolved; either may be missing.
 bool lies_within(const fs::path& inner, const fs::path& outer);
 
+/// Throws UsageError if `target` is there, is not empty, and `replaceable(target)` is false.
+void check_replaceable(const fs::path& target,
+                       const std::function<bool(const fs::path&)>& replaceable);
+
 /// An output folder that appears whole: files are written under `path()`, a hidden sibling, and
 /// `commit` swaps it in for `target`. Destroyed without commit, it removes what was written.
-/// Throws UsageError if `target` exists and `replaceable(target)` is false.
+/// Throws as check_replaceable does.
 class AtomicFolder {
  public:
   AtomicFolder(fs::path target, const std::function<bool(const fs::path&)>& replaceable);

@@ -88,6 +88,12 @@ Dataset load_dataset(const fs::path& folder, const std::string& split, const Tok
       ids.resize(most);
       ++dataset.truncated;
     }
+    for (int32_t id : ids) {
+      if (id < options.vocab_size) continue;
+      fail("{}:{}: the tokenizer gives token {} ({}), but the model has {} words",
+           dataset.path.string(), lines[i].first, id, tokenizer.decode({&id, 1}),
+           options.vocab_size);
+    }
     if (ids.size() < 2) {
       ++dataset.too_short;
       continue;

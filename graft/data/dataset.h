@@ -1,5 +1,6 @@
 #pragma once
 
+#include <climits>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@ namespace graft::data {
 struct DatasetOptions {
   bool add_eos = false;       // append the tokenizer's EOS where it is not last already
   int max_seq_length = 2048;  // tokens; what is beyond is cut off
+  int vocab_size = INT_MAX;   // the model's: a token beyond it is an error
 };
 
 /// The examples of one split as token ids, each of at least 2 tokens (one to predict).
@@ -32,7 +34,7 @@ struct Dataset {
 std::vector<std::pair<int64_t, std::string>> read_jsonl_texts(const fs::path& path);
 
 /// Reads and encodes `<folder>/<split>.jsonl`, on all cores, once. Throws Error as
-/// read_jsonl_texts.
+/// read_jsonl_texts, and for a token that the model has no word for, naming file and line.
 Dataset load_dataset(const fs::path& folder, const std::string& split, const Tokenizer& tokenizer,
                      const DatasetOptions& options);
 

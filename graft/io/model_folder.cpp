@@ -27,7 +27,10 @@ bool looks_like_repository(std::string_view text) {
 void require_folder(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return;
-  if (path.extension() == ".gguf" && fs::exists(path, ignored)) {
+  if (path.extension() == ".gguf" && !fs::exists(path, ignored)) {
+    fail("there is no GGUF file {}", path.string());
+  }
+  if (path.extension() == ".gguf") {
     fail_usage(
         "{} is a GGUF file, not a model folder: convert it first with graft convert "
         "--hf-path {}",

@@ -3,6 +3,8 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include <cmath>
+
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
 #include "graft/base/log.h"
@@ -37,8 +39,9 @@ void read_metadata(AdapterFile& file, const std::string& text) {
   LoraSettings settings;
   settings.rank = static_cast<int>(read.integer("rank"));
   settings.scale = static_cast<float>(read.number("scale"));
+  if (!std::isfinite(settings.scale)) fail("{}: scale is too large", what);
   settings.dropout = static_cast<float>(read.number("dropout", 0.0));
-  settings.num_layers = static_cast<int>(read.number("num_layers", -1));
+  settings.num_layers = static_cast<int>(read.integer("num_layers", -1, -1));
   if (object.contains("keys") && object["keys"].is_array()) {
     for (const json& key : object["keys"]) {
       if (key.is_string()) settings.keys.push_back(key);
@@ -139,14 +142,7 @@ void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint)
        file.path.string());
 }
 
-bool fits(models::Model& model, const AdapterFile& file) {
-  try {
-    checked_pairs(model, file);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
+void check_fits(models::Model& model, const AdapterFile& file) { checked_pairs(model, file); }
 
 Adapters apply(models::Model& model, const AdapterFile& file) {
   auto all = checked_pairs(model, file);

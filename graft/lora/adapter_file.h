@@ -25,15 +25,14 @@ struct AdapterFile {
 AdapterFile read_adapter_file(const fs::path& path);
 
 /// Puts the file's adapters on the model. Settings come from the file; without them the rank is
-/// that of the shapes and the scale is 20, said aloud. Throws Error naming the tensor and both
-/// shapes if an adapter does not fit.
+/// that of the shapes and the scale is 20, said aloud. Throws as check_fits does.
 Adapters apply(models::Model& model, const AdapterFile& file);
 
 /// Says aloud if the file knows what model it was trained on, and it was another.
 void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint);
 
-/// Whether every tensor of the file has a place in the model.
-bool fits(models::Model& model, const AdapterFile& file);
+/// Throws Error naming the tensor, and both shapes, that has no place in the model.
+void check_fits(models::Model& model, const AdapterFile& file);
 
 /// Writes an adapter, whole or not at all, in the format of the path's extension. The same adapters
 /// give the same bytes.

@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::string_view kScales = ".scales";
 
+std::function<bool(const fs::path&)> replaceable(bool force) {
+  return [force](const fs::path& earlier) { return force || looks_like_model_folder(earlier); };
+}
+
 // A layer that is written anew: all of its parts, and how it is quantized from now on.
 struct Rewritten {
   std::string path;
@@ -29,6 +33,8 @@ struct Rewritten {
   }
 };
 
+uint64_t count(int in, int out) { return static_cast<uint64_t>(in) * static_cast<uint64_t>(out); }
+
 class Fuser {
  public:
   Fuser(const ModelFolder& source, const models::Model& model, const FuseOptions& options)
@@ -41,7 +47,7 @@ class Fuser {
   void add(const nn::Linear& layer) {
     FusedFormat format = options_.adapted;
     format.dense_dtype = dtype_;
-    rewrite(layer.path, layer.in() * layer.out(),
+    rewrite(layer.path, count(layer.in(), layer.out()),
             [layer, format] { return fused_weight(layer, format); });
     bool quantized = format.kind == FusedFormat::Kind::quantized ||
                      (format.kind == FusedFormat::Kind::as_is && layer.weight.quantized());
@@ -71,13 +77,8 @@ class Fuser {
   }
 
   WrittenModel write(const fs::path& target) {
-    if (lies_within(source_.path(), target)) {
-      fail_usage("{} would replace the model that is fused: give another --save-path",
-                 target.string());
-    }
-    AtomicFolder folder(target, [&](const fs::path& earlier) {
-      return options_.force || looks_like_model_folder(earlier);
-    });
+    check_fuse_target(source_, target, options_.force);
+    AtomicFolder folder(target, replaceable(options_.force));
     WrittenModel written = write_model_tensors(folder.path(), std::move(jobs_));
     write_model_config(folder.path() / "config.json", config());
     for (const fs::path& file : model_companions(source_.path())) {
@@ -92,7 +93,7 @@ class Fuser {
 
   // The weight is computed when it is its turn to be written, so that no more than one is held: MLX
   // knows its shapes before.
-  void rewrite(const std::string& path, int parameters, const Make& make) {
+  void rewrite(const std::string& path, uint64_t parameters, const Make& make) {
     TensorJob job;
     for (const auto& [name, part] : Rewritten{path, make()}.parts()) {
       job.outputs.push_back({name, part.dtype(), part.shape()});
@@ -103,7 +104,7 @@ class Fuser {
       mx::eval(values);
       return values;
     };
-    job.parameters = static_cast<uint64_t>(parameters);
+    job.parameters = parameters;
     jobs_.push_back(std::move(job));
     for (const char* part : {".weight", ".scales", ".biases"}) done_[path + part] = true;
   }
@@ -113,7 +114,7 @@ class Fuser {
     LayerQuantization setting = *quantization_->lookup(path);
     ops::Weight weight{source_.load(path + ".weight"), source_.load(path + ".scales"),
                        source_.load(path + ".biases"), setting.bits, setting.group_size};
-    int parameters = weight.in() * weight.out();
+    uint64_t parameters = count(weight.in(), weight.out());
     mx::Dtype dtype = dtype_;
     if (options_.de_quantize) {
       rewrite(path, parameters, [weight, dtype] {
@@ -155,6 +156,14 @@ class Fuser {
 };
 
 }  // namespace
+
+void check_fuse_target(const ModelFolder& source, const fs::path& target, bool force) {
+  if (lies_within(source.path(), target)) {
+    fail_usage("{} would replace the model that is fused: give another --save-path",
+               target.string());
+  }
+  check_replaceable(target, replaceable(force));
+}
 
 WrittenModel fuse_model(const ModelFolder& source, const models::Model& model,
                         const Adapters& adapters, const fs::path& target,

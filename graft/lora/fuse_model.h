@@ -16,9 +16,12 @@ struct FuseOptions {
   bool force = false;        // replace a folder that is not a model's
 };
 
+/// Throws UsageError if `target` would replace the source, or what is no model without `force`.
+void check_fuse_target(const ModelFolder& source, const fs::path& target, bool force);
+
 /// Writes the model of `source` with `adapters` fused into it as a folder of its own, which appears
 /// whole or not at all: tensors, config, tokenizer. Layers without an adapter keep their bytes.
-/// Throws UsageError if `target` would replace the source or what is no model.
+/// Throws as check_fuse_target does.
 WrittenModel fuse_model(const ModelFolder& source, const models::Model& model,
                         const Adapters& adapters, const fs::path& target,
                         const FuseOptions& options);

@@ -1,6 +1,7 @@
 #include "graft/models/llama.h"
 
 #include <cmath>
+#include <limits>
 
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
@@ -27,8 +28,12 @@ struct Config {
   bool tie_word_embeddings;
 };
 
-Config parse(const json& object) {
-  ConfigReader read(object, "config.json");
+std::string config_path(const ModelFolder& folder) {
+  return (folder.path() / "config.json").string();
+}
+
+Config parse(const json& object, const std::string& what) {
+  ConfigReader read(object, what);
   auto integer = [&](const char* key, std::optional<int64_t> otherwise = {}) {
     return static_cast<int>(read.integer(key, otherwise));
   };
@@ -45,12 +50,15 @@ Config parse(const json& object) {
   c.mlp_bias = read.boolean("mlp_bias", false);
   c.tie_word_embeddings = read.boolean("tie_word_embeddings", false);
   if (c.num_attention_heads % c.num_key_value_heads != 0) {
-    fail("config.json: num_attention_heads {} is not a multiple of num_key_value_heads {}",
+    fail("{}: num_attention_heads {} is not a multiple of num_key_value_heads {}", what,
          c.num_attention_heads, c.num_key_value_heads);
+  }
+  if (int64_t{c.num_attention_heads} * c.head_dim > std::numeric_limits<int>::max()) {
+    fail("{}: {} heads of width {} are too many", what, c.num_attention_heads, c.head_dim);
   }
   std::string activation = read.text("hidden_act", "silu");
   if (activation != "silu" && activation != "swish") {
-    fail("config.json: hidden_act '{}' is not supported in a llama model; supported: silu",
+    fail("{}: hidden_act '{}' is not supported in a llama model; supported: silu", what,
          activation);
   }
   return c;
@@ -86,7 +94,7 @@ Layer take_layer(TensorSource& source, const Config& c, int index) {
 class Llama final : public Model {
  public:
   Llama(const ModelFolder& folder, std::optional<mx::Dtype> dtype)
-      : Llama(TensorSource(folder, dtype), folder.config()) {}
+      : Llama(TensorSource(folder, dtype), folder) {}
 
   int num_layers() const override { return config_.num_hidden_layers; }
   int vocab_size() const override { return config_.vocab_size; }
@@ -126,9 +134,9 @@ class Llama final : public Model {
   }
 
  private:
-  Llama(TensorSource source, const json& config)
-      : config_(parse(config)),
-        rope_(nn::Rope::from_config(config, config_.head_dim)),
+  Llama(TensorSource source, const ModelFolder& folder)
+      : config_(parse(folder.config(), config_path(folder))),
+        rope_(nn::Rope::from_config(folder.config(), config_.head_dim, config_path(folder))),
         embed_tokens_(source.matrix("model.embed_tokens", config_.vocab_size, config_.hidden_size)),
         norm_(source.vector("model.norm.weight", config_.hidden_size)) {
     for (int i = 0; i < config_.num_hidden_layers; ++i) {

@@ -29,37 +29,34 @@ nlohmann::json parameters_of(const nlohmann::json& config) {
 
 }  // namespace
 
-Rope Rope::from_config(const nlohmann::json& config, int head_dim) {
+Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::string& what) {
   const nlohmann::json parameters = parameters_of(config);
-  ConfigReader read(parameters, "config.json: rope parameters");
+  ConfigReader read(parameters, what + ": rope parameters");
   Rope rope;
   rope.type_ = read.text("rope_type", "default");
   rope.theta_ = read.number("rope_theta", 10000.0);
   rope.rotary_dim_ = static_cast<int>(head_dim * read.number("partial_rotary_factor", 1.0));
   if (rope.theta_ <= 0 || rope.rotary_dim_ <= 0 || rope.rotary_dim_ > head_dim ||
       rope.rotary_dim_ % 2 != 0) {
-    fail(
-        "config.json: RoPE turns {} of {} elements of a head with base {}: not an even number of "
-        "them",
-        rope.rotary_dim_, head_dim, rope.theta_);
+    fail("{}: RoPE turns {} of {} elements of a head with base {}: not an even number of them",
+         what, rope.rotary_dim_, head_dim, rope.theta_);
   }
   if (rope.type_ == "default") return rope;
   if (rope.type_ != "linear" && rope.type_ != "dynamic" && rope.type_ != "llama3") {
-    fail(
-        "config.json: rope_type '{}' is not supported; supported: default, linear, dynamic, llama3",
-        rope.type_);
+    fail("{}: rope_type '{}' is not supported; supported: default, linear, dynamic, llama3", what,
+         rope.type_);
   }
   rope.factor_ = read.number("factor");
-  if (rope.factor_ <= 0) fail("config.json: the RoPE factor is {}, not positive", rope.factor_);
+  if (rope.factor_ <= 0) fail("{}: the RoPE factor is {}, not positive", what, rope.factor_);
   if (rope.type_ == "dynamic") {
-    rope.original_length_ = ConfigReader(config, "config.json").integer("max_position_embeddings");
+    rope.original_length_ = ConfigReader(config, what).integer("max_position_embeddings");
   }
   if (rope.type_ == "llama3") {
     rope.low_freq_factor_ = read.number("low_freq_factor");
     rope.high_freq_factor_ = read.number("high_freq_factor");
     rope.original_length_ = read.integer("original_max_position_embeddings");
     if (rope.high_freq_factor_ <= rope.low_freq_factor_) {
-      fail("config.json: RoPE's high_freq_factor {} is not above its low_freq_factor {}",
+      fail("{}: RoPE's high_freq_factor {} is not above its low_freq_factor {}", what,
            rope.high_freq_factor_, rope.low_freq_factor_);
     }
   }

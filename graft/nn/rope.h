@@ -17,7 +17,7 @@ class Rope {
  public:
   /// Reads `rope_parameters`, or `rope_theta` and `rope_scaling`. Throws Error that names a rope
   /// type that is not supported.
-  static Rope from_config(const nlohmann::json& config, int head_dim);
+  static Rope from_config(const nlohmann::json& config, int head_dim, const std::string& what);
 
   /// Angles of the queries of each sequence. The positions of a sequence's n queries are the last n
   /// of its keys'.

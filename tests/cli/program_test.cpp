@@ -5,68 +5,13 @@
 #include <fstream>
 #include <regex>
 
-#include "tests/support/program.h"
+#include "tests/cli/program_fixture.h"
 #include "tests/support/tiny_model.h"
 
 namespace graft::testing {
 namespace {
 
-class Program : public ::testing::Test {
- protected:
-  Program() {
-    write_tiny_model(folder_ / "model");
-    write_tiny_data(folder_ / "data");
-  }
-
-  ProgramResult run(const std::vector<std::string>& arguments, ProgramOptions options = {}) {
-    options.folder = folder_.path();
-    return run_program(arguments, options);
-  }
-
-  // Trains a little, with defaults else.
-  ProgramResult train(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments = {
-        "lora", "--model",         "model", "--train",          "--iters",
-        "20",   "--learning-rate", "5e-3",  "--steps-per-eval", "10"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run(arguments);
-  }
-
-  double test_loss(const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {"lora", "--test"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    ProgramResult result = run(arguments);
-    std::smatch match;
-    EXPECT_EQ(result.code, 0) << result.err;
-    if (!std::regex_search(result.out, match, std::regex("Test loss ([0-9.]+), Test ppl"))) {
-      ADD_FAILURE() << result.out;
-      return 0;
-    }
-    return std::stod(match[1]);
-  }
-
-  static void expect_line(const std::string& text, const std::string& pattern) {
-    EXPECT_TRUE(std::regex_search(text, std::regex("(^|\n)" + pattern + "\n")))
-        << "no line " << pattern << " in:\n"
-        << text;
-  }
-
-  static void expect_refused(const ProgramResult& result, int code, const std::string& part) {
-    EXPECT_EQ(result.code, code) << result.err;
-    EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
-    // One line, the last, is the error; notes may stand before it.
-    size_t error = result.err.rfind("graft: ");
-    EXPECT_EQ(error, result.err.find("graft: ")) << result.err;
-    EXPECT_EQ(
-        std::count(result.err.begin() + static_cast<std::ptrdiff_t>(error), result.err.end(), '\n'),
-        1)
-        << result.err;
-  }
-
-  void write(const char* path, const std::string& text) { write_bytes(folder_ / path, text); }
-
-  TempFolder folder_;
-};
+using Program = ProgramTest;
 
 TEST_F(Program, SaysItsVersion) { EXPECT_EQ(run({"--version"}).out, "graft " GRAFT_VERSION "\n"); }
 

@@ -5,6 +5,7 @@
 #include <mlx/random.h>
 #include <mlx/transforms.h>
 
+#include "graft/io/npz.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fingerprint.h"
 #include "graft/models/registry.h"
@@ -122,7 +123,7 @@ TEST_P(AdapterFiles, OfAnotherModelNameTheTensorAndBothShapes) {
   auto other = models::load_model(ModelFolder::open(kBase.parent_path() / "head_dim"));
   expect_error([&] { apply(*other, read_adapter_file(path_)); },
                {"model.layers.1.self_attn.q_proj.lora_b", "[4, 32]", "[4, 48]", "another model"});
-  EXPECT_FALSE(fits(*other, read_adapter_file(path_)));
+  EXPECT_THROW(check_fits(*other, read_adapter_file(path_)), Error);
   for (const nn::Linear* linear : other->linears()) EXPECT_FALSE(linear->adapter);
 }
 
@@ -139,6 +140,23 @@ TEST(AdapterFile, WithoutSettingsTakesRankFromShapesAndScaleTwenty) {
   Adapters adapters = apply(*model, file);
   EXPECT_EQ(adapters.settings().rank, 3);
   EXPECT_EQ(adapters.linears()[0]->adapter->scale, 20.0f);
+}
+
+TEST(AdapterFile, SettingsOutOfRangeAreErrors) {
+  TempFolder folder;
+  std::map<std::string, mx::array> tensors = {
+      {"model.layers.0.self_attn.v_proj.lora_a", mx::ones({32, 3})},
+      {"model.layers.0.self_attn.v_proj.lora_b", mx::ones({3, 16})}};
+  auto read = [&](const std::string& settings) {
+    save_npz(folder / "a.npz", tensors, "{\"graft_adapter\": " + settings + "}");
+    return read_adapter_file(folder / "a.npz");
+  };
+  EXPECT_EQ(read(R"({"rank": 3, "scale": 2, "num_layers": -1})").settings->num_layers, -1);
+  expect_error([&] { read(R"({"rank": 3, "scale": 2, "num_layers": 1e300})"); },
+               {"a.npz: its settings", "num_layers must be an integer of at least -1"});
+  expect_error([&] { read(R"({"rank": 3, "scale": 2, "num_layers": -2})"); }, "num_layers");
+  expect_error([&] { read(R"({"rank": 4294967304, "scale": 2})"); }, "rank must be a positive");
+  expect_error([&] { read(R"({"rank": 3, "scale": 1e300})"); }, "scale is too large");
 }
 
 TEST(AdapterFile, ThatIsNoneIsNamed) {

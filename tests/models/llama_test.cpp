@@ -140,8 +140,8 @@ TEST(Llama, BothSpellingsOfAConfigMeanTheSameRotations) {
     json now = read_json_object(kFixtures / name / "config.json");
     json before = read_json_object(kFixtures / name / "config_old_spelling.json");
     for (int64_t length : {8, 100}) {
-      EXPECT_EQ(nn::Rope::from_config(now, 8).inverse_frequencies(length),
-                nn::Rope::from_config(before, 8).inverse_frequencies(length))
+      EXPECT_EQ(nn::Rope::from_config(now, 8, "config.json").inverse_frequencies(length),
+                nn::Rope::from_config(before, 8, "config.json").inverse_frequencies(length))
           << name;
     }
   }

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,17 +20,36 @@ namespace graft::testing {
 struct ProgramResult {
   int code = -1;  // the exit code; 128 + the signal that ended it
   std::string out, err;
+  size_t peak_memory = 0;  // bytes
 };
 
 struct ProgramOptions {
   fs::path folder = {};                       // to run in
   std::vector<std::string> environment = {};  // "NAME=value"
   std::string input = {};                     // standard input
+  // Files cannot grow beyond so many bytes, as on a full disk.
+  std::optional<rlim_t> file_size_limit = {};
   // Called again and again while it runs, with its process and what it has written so far.
   std::function<void(pid_t, const std::string& out)> watch = {};
 };
 
-/// Runs the graft program with pipes for files, as in a script.
+/// Makes this process, a fork, the graft program.
+[[noreturn]] inline void become_program(const std::vector<std::string>& arguments,
+                                        const std::vector<std::string>& environment) {
+  for (const std::string& variable : environment) ::putenv(const_cast<char*>(variable.c_str()));
+  std::vector<char*> argv = {const_cast<char*>("graft")};
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  ::execv(GRAFT_PROGRAM, argv.data());
+  ::_exit(127);
+}
+
+/// The exit code; 128 + the signal that ended it.
+inline int exit_code(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// Runs the graft program with files for standard input and output, as in a script.
 inline ProgramResult run_program(const std::vector<std::string>& arguments,
                                  const ProgramOptions& options) {
   TempFolder files;
@@ -38,25 +60,28 @@ inline ProgramResult run_program(const std::vector<std::string>& arguments,
     if (std::freopen((files / "in").c_str(), "r", stdin) == nullptr) ::_exit(127);
     if (std::freopen((files / "out").c_str(), "w", stdout) == nullptr) ::_exit(127);
     if (std::freopen((files / "err").c_str(), "w", stderr) == nullptr) ::_exit(127);
-    for (const std::string& variable : options.environment) {
-      ::putenv(const_cast<char*>(variable.c_str()));
+    if (options.file_size_limit) {
+      rlimit limit{*options.file_size_limit, *options.file_size_limit};
+      if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(127);
     }
-    std::vector<char*> argv = {const_cast<char*>("graft")};
-    for (const std::string& argument : arguments)
-      argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    ::execv(GRAFT_PROGRAM, argv.data());
-    ::_exit(127);
+    become_program(arguments, options.environment);
   }
   int status = 0;
-  while (::waitpid(child, &status, options.watch ? WNOHANG : 0) == 0) {
+  rusage used{};
+  while (::wait4(child, &status, options.watch ? WNOHANG : 0, &used) == 0) {
     options.watch(child, read_bytes(files / "out"));
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   ProgramResult result;
-  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  result.code = exit_code(status);
   result.out = read_bytes(files / "out");
   result.err = read_bytes(files / "err");
+  // Of this process before it became the program, if that was more. The unit is the system's.
+#ifdef __APPLE__
+  result.peak_memory = static_cast<size_t>(used.ru_maxrss);
+#else
+  result.peak_memory = static_cast<size_t>(used.ru_maxrss) * 1024;
+#endif
   return result;
 }
 

@@ -56,10 +56,10 @@ json tokenizer_json() {
 
 }  // namespace
 
-void write_tiny_model(const fs::path& folder, int seed, int hidden) {
+void write_tiny_model(const fs::path& folder, int seed, int hidden, int vocab) {
   namespace mx = mlx::core;
   fs::create_directories(folder);
-  constexpr int vocab = 260, feed_forward = 64;
+  constexpr int feed_forward = 64;
   json config = {{"model_type", "llama"},
                  {"architectures", {"LlamaForCausalLM"}},
                  {"hidden_size", hidden},
