@@ -10,6 +10,7 @@
 # greedy answer. DEMO_ITERS trains for another number of iterations than 100.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/demo_gate.sh
 
 iterations=${DEMO_ITERS:-100}
 out=demo
@@ -30,20 +31,17 @@ explain() {
   printf '\n%d. %s\n' "$step" "$1"
 }
 
-# Shows a command of graft as a person would type it, and runs it. Its output is kept in $out/$1.txt too.
+# Shows a command of graft as a person would type it, and runs it. Its output is kept in $out/$1.txt too,
+# which is there only when the command succeeded.
 graft() {
   local log=$out/$1.txt
   shift
+  rm -f "$log"
   printf '   $ build/graft'
   printf ' %q' "$@"
   printf '\n'
-  build/graft "$@" | tee "$log.partial"
+  build/graft "$@" | tee "$log.partial" || return # for a caller after whose || no error ends the script
   mv "$log.partial" "$log"
-}
-
-# The number behind the words $2 in the output of step $1.
-figure() {
-  sed -nE "s|.*$2 ([0-9]+\.[0-9]+).*|\1|p" "$out/$1.txt" | tail -n 1
 }
 
 # Has the model $2 answer the question, greedily; what it says of its speed is left out.
@@ -95,19 +93,18 @@ fi
 explain "The same question to the fused model, which needs no adapter."
 answer answer-fused "$out/fused"
 
-before=$(figure test-before 'Test ppl')
-after=$(figure test-after 'Test ppl')
-adapted_loss=$(figure fuse 'adapted')
-fused_loss=$(figure fuse 'fused')
+before=$(figure "$out/test-before.txt" 'Test ppl')
+after=$(figure "$out/test-after.txt" 'Test ppl')
+speed=$(figure "$out/train.txt" 'Tokens/sec')
 
 printf '\nFigures\n'
-awk -v before="$before" -v after="$after" -v adapted="$adapted_loss" -v fused="$fused_loss" 'BEGIN {
-  printf "  test perplexity   %.3f -> %.3f (%.0f%% lower)\n", before, after, 100 * (1 - after / before)
-  printf "  test loss         adapted %.3f, fused %.3f\n", adapted, fused
+LC_ALL=C awk -v before="$before" -v after="$after" 'BEGIN {
+  printf "  test perplexity   %s -> %s", before, after
+  if (before > 0 && after > 0) printf " (%.0f%% lower)", 100 * (1 - after / before)
+  printf "\n"
 }'
-if [[ -n $(figure train 'Tokens/sec') ]]; then
-  printf '  training          %s tokens/s in the last report\n' "$(figure train 'Tokens/sec')"
-fi
+printf '  test loss         adapted %s, fused %s\n' "$(figure "$out/fuse.txt" adapted)" "$(figure "$out/fuse.txt" fused)"
+if [[ -n $speed ]]; then printf '  training          %s tokens/s in the last report\n' "$speed"; fi
 printf '  time              %d s for these steps\n' $((SECONDS - started))
 printf 'Files\n'
 printf '  %-18s the model in 4 bits\n' "$out/model/"
@@ -115,15 +112,5 @@ printf '  %-18s the adapter, as mlx-examples writes it\n' "$out/adapters.npz"
 printf '  %-18s the fused model, for graft and mlx-lm\n' "$out/fused/"
 printf '  %-18s what the commands printed\n' "$out/*.txt"
 
-failed=0
-fail() {
-  printf 'demo: %s\n' "$1" >&2
-  failed=1
-}
-awk -v before="$before" -v after="$after" 'BEGIN { exit !(after > 0 && after <= 0.7 * before) }' ||
-  fail "test perplexity did not fall by 30%: $before -> $after"
-awk -v a="$adapted_loss" -v f="$fused_loss" 'BEGIN { d = f - a; exit !(a > 0 && d <= 0.01 && d >= -0.01) }' ||
-  fail "the fused model's loss $fused_loss is not within 0.01 of the adapted one's $adapted_loss"
-cmp -s "$out/answer-after.txt" "$out/answer-fused.txt" ||
-  fail "the fused model does not answer as the adapted one does"
-exit "$failed"
+demo_gate "$out"
+printf 'Passed: perplexity is at least 30%% lower, the fused loss within 0.01, and its answer the same\n'

@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "graft/convert/convert.h"
+#include "graft/data/dataset.h"
 #include "graft/generation/generate.h"
 #include "graft/io/safetensors.h"
 #include "graft/models/registry.h"
+#include "graft/training/loss.h"
 #include "tests/support/distance.h"
 #include "tests/support/temp_folder.h"
 
@@ -24,19 +26,23 @@ constexpr double kTolerance = 1e-4;  // of the largest logit
 const fs::path kGguf =
     fs::path(GRAFT_SOURCE_DIR) / "models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 
-// Whether the file's blocks stay 4-bit layers or become float32 weights.
+// Makes a model folder in which the file's blocks stay 4-bit layers or become float32 weights.
+void convert_smollm2(const fs::path& folder, bool float32) {
+  ConvertOptions options{.hf_path = kGguf, .mlx_path = folder};
+  if (float32) {
+    options.dequantize = true;
+    options.dtype = "float32";
+  }
+  convert(options, [](std::string_view) {});
+}
+
 class SmolLM2 : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     if (!fs::exists(kGguf)) GTEST_SKIP() << kGguf << " is not there: scripts/setup.sh model";
-    ConvertOptions options{.hf_path = kGguf, .mlx_path = folder_ / "model"};
-    if (GetParam()) {
-      options.dequantize = true;
-      options.dtype = "float32";
-    }
-    convert(options, [](std::string_view) {});
-    model_ = models::load_model(ModelFolder::open(options.mlx_path), mx::float32);
-    tokenizer_.emplace(Tokenizer::load(options.mlx_path));
+    convert_smollm2(folder_ / "model", GetParam());
+    model_ = models::load_model(ModelFolder::open(folder_ / "model"), mx::float32);
+    tokenizer_.emplace(Tokenizer::load(folder_ / "model"));
   }
 
   TempFolder folder_;
@@ -75,6 +81,22 @@ TEST_P(SmolLM2, LogitsAndGreedyAnswersAreThoseOfTransformers) {
 
 INSTANTIATE_TEST_SUITE_P(Weights, SmolLM2, ::testing::Bool(),
                          [](const auto& test) { return test.param ? "float32" : "in_4_bits"; });
+
+// What a person trains and measures with, beside the most exact form of the same numbers.
+TEST(SmolLM2Loss, InFourBitsAndBfloat16IsThatOfFloat32) {
+  if (!fs::exists(kGguf)) GTEST_SKIP() << kGguf << " is not there: scripts/setup.sh model";
+  auto loss = [](bool float32) {
+    TempFolder folder;
+    convert_smollm2(folder.path(), float32);
+    auto model =
+        models::load_model(ModelFolder::open(folder.path()), float32 ? mx::float32 : mx::bfloat16);
+    EXPECT_EQ(model->linears()[0]->weight.quantized(), !float32);
+    data::Dataset set = data::load_dataset(fs::path(GRAFT_SOURCE_DIR) / "data", "test",
+                                           Tokenizer::load(folder.path()), {.add_eos = true});
+    return training::evaluate(*model, data::evaluation_batches(set, 4, 2)).loss;  // 8 lines
+  };
+  EXPECT_NEAR(loss(false), loss(true), 0.01);
+}
 
 }  // namespace
 }  // namespace graft::generation

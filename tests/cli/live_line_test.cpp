@@ -1,0 +1,129 @@
+// The live line of a training run, and what it leaves behind in a terminal.
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "tests/cli/program_fixture.h"
+#include "tests/support/terminal.h"
+
+namespace graft::testing {
+namespace {
+
+class LiveLine : public ProgramTest {
+ protected:
+  TerminalResult train_in_terminal(const std::vector<std::string>& more, TerminalOptions options) {
+    std::vector<std::string> arguments = {"lora", "--model", "model", "--train"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    options.folder = folder_.path();
+    return run_in_terminal(arguments, options);
+  }
+
+  // Every line that stays is one of those that a pipe gets, whole.
+  static void expect_only_lines(const Screen& screen) {
+    const std::regex known(
+        "The model has [0-9]+ layers: all are adapted"
+        "|Model model: .*|Trainable: .* layers|data/(train|valid)\\.jsonl: .*"
+        "|Starting training, iterations: [0-9]+"
+        "|Iter [0-9]+: Val loss [0-9.]+, Val took [0-9.]+s"
+        "|Iter [0-9]+: Train loss [0-9.]+, It/sec [0-9.]+, Tokens/sec [0-9.]+"
+        "|Iter [0-9]+: Saved adapter weights to adapters\\.npz\\."
+        "|Test loss [0-9.]+, Test ppl [0-9.]+\\."
+        "|Interrupted\\. To go on, .* --resume-adapter-file adapters\\.npz");
+    for (const std::string& line : screen.lines) {
+      EXPECT_TRUE(std::regex_match(line, known)) << line;
+    }
+    EXPECT_EQ(screen.last, "");
+    EXPECT_EQ(screen.unknown, 0u);
+  }
+
+  static bool any(const std::vector<std::string>& states, const std::string& pattern) {
+    for (const std::string& state : states) {
+      if (std::regex_search(state, std::regex(pattern))) return true;
+    }
+    return false;
+  }
+};
+
+TEST_F(LiveLine, FitsANarrowTerminalAndIsCleared) {
+  for (unsigned short columns : {40, 12, 1}) {
+    TerminalOptions options;
+    options.columns = columns;
+    TerminalResult result =
+        train_in_terminal({"--iters", "20", "--steps-per-eval", "10", "--test"}, options);
+    ASSERT_EQ(result.code, 0) << result.shown;
+    Screen screen = replay(result.shown);
+    expect_only_lines(screen);
+    // A line as long as the terminal is wide makes some of them wrap.
+    for (const std::string& state : screen.states) {
+      EXPECT_LT(state.size(), std::max<size_t>(columns, 2)) << columns << ": " << state;
+    }
+    EXPECT_GE(screen.states.size(), 20u);
+    if (columns == 40) {
+      EXPECT_TRUE(any(screen.states, "^11/20  loss [0-9.]+  lr 1.0e-05 "));
+    }
+  }
+}
+
+TEST_F(LiveLine, ShowsAllInAWideTerminal) {
+  TerminalOptions options;
+  options.columns = 120;
+  TerminalResult result = train_in_terminal({"--iters", "20", "--test"}, options);
+  ASSERT_EQ(result.code, 0) << result.shown;
+  Screen screen = replay(result.shown);
+  expect_only_lines(screen);
+  EXPECT_TRUE(any(screen.states,
+                  "^\\[==========>         \\] 10/20  loss [0-9.]+  lr 1.0e-05  [0-9]+ tok/s  "
+                  "[0-9.]+ GB  [0-9]+s left$"));
+  EXPECT_TRUE(any(screen.states, "^\\[={20}\\] validation: batch 3/3$"));
+  EXPECT_TRUE(any(screen.states, "^\\[={20}\\] test: batch 3/3$"));
+}
+
+// Where the line cannot be drawn over, there is none.
+TEST_F(LiveLine, IsNotThereInADumbTerminal) {
+  TerminalOptions options;
+  options.environment = {"TERM=dumb"};
+  TerminalResult result = train_in_terminal({"--iters", "20"}, options);
+  ASSERT_EQ(result.code, 0) << result.shown;
+  EXPECT_EQ(result.shown.find('\x1b'), std::string::npos) << result.shown;
+  Screen screen = replay(result.shown);
+  EXPECT_EQ(screen.states.size(), 0u);
+  expect_only_lines(screen);
+}
+
+TEST_F(LiveLine, IsClearedAtCtrlCAndTheAdapterSaved) {
+  TerminalOptions options;
+  options.columns = 40;
+  bool typed = false;
+  options.type = [&](const std::string& shown) -> std::string {
+    if (typed || shown.find("Iter 10: Train") == std::string::npos) return "";
+    typed = true;
+    return "\x03";
+  };
+  TerminalResult result = train_in_terminal({"--iters", "20000"}, options);
+  ASSERT_EQ(result.code, 130) << result.shown;
+  Screen screen = replay(result.shown);
+  expect_only_lines(screen);
+  ASSERT_GE(screen.lines.size(), 2u);
+  EXPECT_TRUE(screen.lines.end()[-2].ends_with(": Saved adapter weights to adapters.npz."));
+  EXPECT_TRUE(screen.lines.back().starts_with("Interrupted. To go on, ")) << screen.lines.back();
+  EXPECT_EQ(train({"--resume-adapter-file", "adapters.npz"}).code, 0);
+}
+
+// An error in the middle of a run stands on a line of its own.
+TEST_F(LiveLine, IsClearedBeforeAnError) {
+  TerminalOptions options;
+  options.columns = 40;
+  // The first step is finite, so that the line is there; what it leads to is not.
+  TerminalResult result = train_in_terminal({"--learning-rate", "1e20"}, options);
+  ASSERT_EQ(result.code, 1) << result.shown;
+  Screen screen = replay(result.shown);
+  EXPECT_EQ(screen.last, "");
+  ASSERT_GE(screen.states.size(), 1u);
+  EXPECT_TRUE(screen.states.back().starts_with("1/1000  loss ")) << screen.states.back();
+  ASSERT_GE(screen.lines.size(), 1u);
+  EXPECT_TRUE(screen.lines.back().starts_with("graft: iteration 2: ")) << screen.lines.back();
+}
+
+}  // namespace
+}  // namespace graft::testing

@@ -1,0 +1,206 @@
+#include "graft/lora/fuse_model.h"
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+#include <mlx/random.h>
+#include <mlx/transforms.h>
+
+#include <set>
+
+#include "graft/convert/convert.h"
+#include "graft/models/registry.h"
+#include "tests/support/arrays.h"
+#include "tests/support/distance.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/tiny_checkpoint.h"
+
+namespace graft::lora {
+namespace {
+
+using Kind = FusedFormat::Kind;
+using testing::same_bits;
+using testing::TempFolder;
+using testing::TinyCheckpoint;
+
+const std::string kDown = "model.layers.1.mlp.down_proj";
+const std::string kQ = "model.layers.1.self_attn.q_proj";
+
+// A tiny checkpoint, dense or in 4 bits, and adapters on two matrices of its second layer.
+class FuseModel : public ::testing::Test {
+ protected:
+  void make(mx::Dtype dtype, bool quantize) {
+    mx::random::seed(6);
+    TinyCheckpoint tiny;
+    tiny.dtype = dtype;
+    tiny.make();
+    tiny.write(folder_ / "dense");
+    source_ = folder_ / (quantize ? "4_bits" : "dense");
+    if (!quantize) return;
+    convert({.hf_path = folder_ / "dense",
+             .mlx_path = source_,
+             .quantize = true,
+             .q_group_size = 32,
+             .force = true},
+            [](std::string_view) {});
+  }
+
+  // Fuses the model of `source` with adapters that change it into "fused".
+  ModelFolder fuse(const FuseOptions& options, const std::vector<std::string>& keys) {
+    ModelFolder source = ModelFolder::open(source_);
+    model_ = models::load_model(source);
+    LoraSettings settings{.rank = 4, .scale = 0.5f, .num_layers = 1, .keys = keys};
+    Adapters adapters = attach(*model_, settings);
+    std::vector<mx::array> values;
+    for (const mx::array& v : adapters.values()) {
+      values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(0.1f)));
+    }
+    mx::eval(values);
+    adapters.set(values);
+    fuse_model(source, *model_, adapters, folder_ / "fused", options);
+    return ModelFolder::open(folder_ / "fused");
+  }
+  ModelFolder fuse(const FuseOptions& options = {}) {
+    return fuse(options, {"q_proj", "down_proj"});
+  }
+
+  static mx::array logits_of(const models::Model& model) {
+    mx::array ids = mx::arange(3, 63, mx::int32);
+    return models::logits(model, ids, model.context({{0, 60, 0, 60}}));
+  }
+
+  TempFolder folder_;
+  fs::path source_;
+  std::unique_ptr<models::Model> model_;
+};
+
+// The path of the layer that a tensor belongs to.
+std::string path_of(const std::string& tensor) { return tensor.substr(0, tensor.rfind('.')); }
+
+struct Source {
+  const char* name;
+  mx::Dtype dtype;
+  bool quantized;
+};
+std::ostream& operator<<(std::ostream& out, const Source& source) { return out << source.name; }
+
+class FuseModelOf : public FuseModel, public ::testing::WithParamInterface<Source> {
+ protected:
+  void SetUp() override { make(GetParam().dtype, GetParam().quantized); }
+};
+
+TEST_P(FuseModelOf, TensorsWithoutAnAdapterKeepTheirBits) {
+  ModelFolder fused = fuse();
+  ModelFolder source = ModelFolder::open(source_);
+  EXPECT_EQ(fused.names(), source.names());
+  std::set<std::string> changed;
+  for (const std::string& name : source.names()) {
+    if (!same_bits(fused.load(name), source.load(name))) changed.insert(path_of(name));
+  }
+  EXPECT_EQ(changed, (std::set<std::string>{kDown, kQ}));
+}
+
+TEST_P(FuseModelOf, ConfigStaysAsConvertWritesIt) {
+  convert({.hf_path = source_, .mlx_path = folder_ / "again"}, [](std::string_view) {});
+  fuse();
+  EXPECT_EQ(read_json_object(folder_ / "fused" / "config.json"),
+            read_json_object(folder_ / "again" / "config.json"));
+}
+
+TEST_P(FuseModelOf, DenseWeightsHaveTheDtypeThatTheConfigNames) {
+  FuseOptions dense;
+  dense.adapted.kind = Kind::dense;
+  for (bool de_quantize : {false, true}) {
+    dense.de_quantize = de_quantize;
+    ModelFolder fused = fuse(dense);
+    EXPECT_EQ(config_dtype(fused.config()), GetParam().dtype);
+    for (const std::string& name : fused.names()) {
+      bool packed = GetParam().quantized && !de_quantize && fused.has(path_of(name) + ".scales");
+      EXPECT_EQ(fused.info(name).dtype == GetParam().dtype, !packed || !name.ends_with(".weight"))
+          << name;
+    }
+    EXPECT_FALSE(fused.has(kDown + ".scales"));
+    EXPECT_EQ(fused.has("lm_head.scales"), GetParam().quantized && !de_quantize);
+    EXPECT_EQ(fused.config().contains("quantization"), GetParam().quantized && !de_quantize);
+    EXPECT_LT(testing::distance(logits_of(*models::load_model(fused)), logits_of(*model_)), 0.03);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sources, FuseModelOf,
+                         ::testing::Values(Source{"float32", mx::float32, false},
+                                           Source{"bfloat16", mx::bfloat16, false},
+                                           Source{"float16", mx::float16, false},
+                                           Source{"in_4_bits", mx::bfloat16, true},
+                                           Source{"in_4_bits_float16", mx::float16, true}),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_F(FuseModel, LayersInEightBitsStandInTheConfigAndAreReadBack) {
+  make(mx::bfloat16, true);
+  FuseOptions eight;
+  eight.adapted = {Kind::quantized, 8};
+  ModelFolder fused = fuse(eight);
+  const json finer = {{"group_size", 32}, {"bits", 8}, {"mode", "affine"}};
+  const json expected = {
+      {"group_size", 32}, {"bits", 4}, {"mode", "affine"}, {kQ, finer}, {kDown, finer}};
+  EXPECT_EQ(fused.config().at("quantization"), expected);
+  EXPECT_EQ(fused.config().at("quantization_config"), expected);
+
+  auto model = models::load_model(fused);
+  for (const nn::Linear* linear : model->linears()) {
+    EXPECT_EQ(linear->weight.bits, linear->path == kQ || linear->path == kDown ? 8 : 4)
+        << linear->path;
+  }
+  EXPECT_LT(testing::distance(logits_of(*model), logits_of(*model_)), 0.03);
+}
+
+TEST_F(FuseModel, LayersInEightBitsStaySoWhenOthersAreFused) {
+  make(mx::bfloat16, true);
+  FuseOptions eight;
+  eight.adapted = {Kind::quantized, 8};
+  fuse(eight);
+  fs::rename(folder_ / "fused", folder_ / "mixed");
+  source_ = folder_ / "mixed";
+  ModelFolder again = fuse({}, {"q_proj", "up_proj"});
+  EXPECT_EQ(again.config(), ModelFolder::open(source_).config());
+  EXPECT_TRUE(
+      same_bits(again.load(kDown + ".weight"), ModelFolder::open(source_).load(kDown + ".weight")));
+  EXPECT_LT(testing::distance(logits_of(*models::load_model(again)), logits_of(*model_)), 0.2);
+}
+
+TEST_F(FuseModel, LayersOfADenseModelInBitsAreItsOnlyQuantizedOnes) {
+  make(mx::bfloat16, false);
+  FuseOptions eight;
+  eight.adapted = {Kind::quantized, 8};
+  ModelFolder fused = fuse(eight, {"q_proj"});
+  EXPECT_EQ(fused.config().at("quantization"),
+            (json{{"group_size", kDefaultFusedGroup}, {"bits", 8}, {"mode", "affine"}}));
+  auto model = models::load_model(fused);
+  for (const nn::Linear* linear : model->linears()) {
+    EXPECT_EQ(linear->weight.quantized(), linear->path == kQ) << linear->path;
+  }
+  EXPECT_LT(testing::distance(logits_of(*model), logits_of(*model_)), 0.03);
+}
+
+TEST_F(FuseModel, AFullDiskLeavesTheEarlierFolderWhole) {
+  make(mx::bfloat16, false);
+  testing::write_bytes(source_ / "tokenizer.json", std::string(400'000, ' '));
+  fuse();
+  auto contents = [&] {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+      if (entry.is_regular_file()) files[entry.path()] = testing::read_bytes(entry.path());
+    }
+    return files;
+  };
+  auto before = contents();
+  for (rlim_t limit : {20'000, 300'000}) {  // in the weights; behind them, in the tokenizer
+    testing::FileSizeLimit full(limit);
+    testing::expect_error([&] { fuse(); }, "cannot write");
+    EXPECT_EQ(contents(), before);
+  }
+  fuse();
+  EXPECT_NE(contents(), before);  // other adapters
+}
+
+}  // namespace
+}  // namespace graft::lora
