@@ -5,7 +5,7 @@
 #   lib/cmake/graft/           for find_package(graft)
 #   lib/graft/mlx/             MLX's library, headers and CMake files, as its wheel has them
 #   lib/graft/mlx_cpu.libs/    BLAS and Fortran, where libmlx.so looks for them: ../../mlx_cpu.libs
-#   share/doc/graft/           licences
+#   share/doc/graft/           licences: graft's, and in licenses/ MLX's and those of mlx_cpu.libs
 #
 # The system libraries that graft links stay where they are.
 include(CMakePackageConfigHelpers)
@@ -27,12 +27,14 @@ if(graft_mlx_infos)
   file(GLOB graft_mlx_libs "${graft_site_packages}/mlx*.libs")
   if(graft_mlx_libs)
     install(DIRECTORY ${graft_mlx_libs} DESTINATION "${graft_private_dir}" USE_SOURCE_PERMISSIONS)
+    # Their licences, which the wheel lacks.
+    install(DIRECTORY "${PROJECT_SOURCE_DIR}/cmake/licenses" DESTINATION "${graft_doc_dir}")
   endif()
   foreach(info IN LISTS graft_mlx_infos)
     get_filename_component(name "${info}" NAME)
     string(REPLACE ".dist-info" "" name "${name}")
     install(DIRECTORY "${info}/licenses/" DESTINATION "${graft_doc_dir}/licenses/${name}")
-    # What the wheel was built from, with the licence of each part.
+    # Which packages the bundled libraries were taken from.
     if(EXISTS "${info}/sboms")
       install(DIRECTORY "${info}/sboms/" DESTINATION "${graft_doc_dir}/licenses/${name}")
     endif()
