@@ -112,17 +112,30 @@ TEST_F(LiveLine, IsClearedAtCtrlCAndTheAdapterSaved) {
 
 // An error in the middle of a run stands on a line of its own.
 TEST_F(LiveLine, IsClearedBeforeAnError) {
+  fs::create_directory(folder_ / "out");
   TerminalOptions options;
   options.columns = 40;
-  // The first step is finite, so that the line is there; what it leads to is not.
-  TerminalResult result = train_in_terminal({"--learning-rate", "1e20"}, options);
+  options.type = [&](const std::string& shown) {
+    // The second save finds no folder.
+    std::error_code already_gone;
+    if (shown.find(": Saved") != std::string::npos) {
+      fs::rename(folder_ / "out", folder_ / "gone", already_gone);
+    }
+    return "";
+  };
+  TerminalResult result =
+      train_in_terminal({"--iters", "20000", "--steps-per-report", "20000", "--steps-per-eval",
+                         "20000", "--save-every", "7", "--adapter-file", "out/adapters.npz"},
+                        options);
   ASSERT_EQ(result.code, 1) << result.shown;
   Screen screen = replay(result.shown);
   EXPECT_EQ(screen.last, "");
   ASSERT_GE(screen.states.size(), 1u);
-  EXPECT_TRUE(screen.states.back().starts_with("1/1000  loss ")) << screen.states.back();
+  EXPECT_TRUE(std::regex_search(screen.states.back(), std::regex("^[0-9]+/20000  loss ")))
+      << screen.states.back();
   ASSERT_GE(screen.lines.size(), 1u);
-  EXPECT_TRUE(screen.lines.back().starts_with("graft: iteration 2: ")) << screen.lines.back();
+  EXPECT_TRUE(screen.lines.back().starts_with("graft: cannot write out/adapters.npz: "))
+      << screen.lines.back();
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ using testing::TempFolder;
 using testing::TinyCheckpoint;
 
 const std::string kDown = "model.layers.1.mlp.down_proj";
+const std::string kUp = "model.layers.1.mlp.up_proj";
 const std::string kQ = "model.layers.1.self_attn.q_proj";
 
 // A tiny checkpoint, dense or in 4 bits, and adapters on two matrices of its second layer.
@@ -34,6 +35,9 @@ class FuseModel : public ::testing::Test {
     TinyCheckpoint tiny;
     tiny.dtype = dtype;
     tiny.make();
+    for (auto& [name, tensor] : tiny.tensors) {  // as in real models: layers weigh in the logits
+      if (tensor.ndim() == 1) tensor = mx::ones(tensor.shape(), dtype);
+    }
     tiny.write(folder_ / "dense");
     source_ = folder_ / (quantize ? "4_bits" : "dense");
     if (!quantize) return;
@@ -53,7 +57,7 @@ class FuseModel : public ::testing::Test {
     Adapters adapters = attach(*model_, settings);
     std::vector<mx::array> values;
     for (const mx::array& v : adapters.values()) {
-      values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(0.1f)));
+      values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(0.3f)));
     }
     mx::eval(values);
     adapters.set(values);
@@ -171,12 +175,13 @@ TEST_F(FuseModel, LayersOfADenseModelInBitsAreItsOnlyQuantizedOnes) {
   make(mx::bfloat16, false);
   FuseOptions eight;
   eight.adapted = {Kind::quantized, 8};
-  ModelFolder fused = fuse(eight, {"q_proj"});
+  ModelFolder fused = fuse(eight, {"q_proj", "up_proj"});
   EXPECT_EQ(fused.config().at("quantization"),
             (json{{"group_size", kDefaultFusedGroup}, {"bits", 8}, {"mode", "affine"}}));
   auto model = models::load_model(fused);
   for (const nn::Linear* linear : model->linears()) {
-    EXPECT_EQ(linear->weight.quantized(), linear->path == kQ) << linear->path;
+    EXPECT_EQ(linear->weight.quantized(), linear->path == kQ || linear->path == kUp)
+        << linear->path;
   }
   EXPECT_LT(testing::distance(logits_of(*model), logits_of(*model_)), 0.03);
 }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <optional>
@@ -54,6 +55,7 @@ inline ProgramResult run_program(const std::vector<std::string>& arguments,
                                  const ProgramOptions& options) {
   TempFolder files;
   write_bytes(files / "in", options.input);
+  std::fflush(nullptr);  // else the fork writes it too
   pid_t child = ::fork();
   if (child == 0) {
     if (::chdir(options.folder.c_str()) != 0) ::_exit(127);

@@ -33,6 +33,7 @@ inline TerminalResult run_in_terminal(const std::vector<std::string>& arguments,
   size.ws_row = 24;
   size.ws_col = options.columns;
   int terminal = -1;
+  std::fflush(nullptr);  // else the fork writes it too
   pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
   if (child == 0) {
     // What the terminal itself does at Ctrl-C, show "^C" and drop what was not read yet, is left
