@@ -118,7 +118,7 @@ struct Batch {
   }
 
   AttentionShape shape;
-  std::vector<Sequence> sequences;
+  std::vector<graft::Sequence> sequences;
   double scores = 0;
   Array q, k, v, out, d_out, d_q, d_k, d_v, lse;
 };
@@ -154,14 +154,14 @@ struct Lora {
         xa(f32, 360 * rank),
         d_a(a),
         d_b(b),
-        d_x(f32, 360 * 576) {}
+        d_xa(f32, 360 * rank) {}
 
   double operations() const {
     return 2.0 * static_cast<double>(shape.rows * shape.rank);  // times a width
   }
 
   LoraShape shape;
-  Array x, y, d_y, a, b, xa, d_a, d_b, d_x;
+  Array x, y, d_y, a, b, xa, d_a, d_b, d_xa;
 };
 
 void lora_down_rows(benchmark::State& state, ScalarType type) {
@@ -186,13 +186,13 @@ void lora_up(benchmark::State& state, ScalarType type) {
 void lora_back(benchmark::State& state, ScalarType type) {
   Lora t(state.range(0), state.range(1), type), u(t);
   auto run = [&] {
-    lora_backward(t.shape, t.x.data(), t.xa.floats(), t.a.floats(), t.b.floats(), 1e-3f,
-                  t.d_y.data(), t.d_a.floats(), t.d_b.floats(), t.d_x.floats());
+    lora_backward(t.shape, t.x.data(), t.xa.floats(), t.b.floats(), 1e-3f, t.d_y.data(),
+                  t.d_a.floats(), t.d_b.floats(), t.d_xa.floats());
   };
   run();
-  lora_backward_scalar(u.shape, u.x.data(), u.xa.floats(), u.a.floats(), u.b.floats(), 1e-3f,
-                       u.d_y.data(), u.d_a.floats(), u.d_b.floats(), u.d_x.floats());
-  time(state, t.d_a.agrees(u.d_a) && t.d_b.agrees(u.d_b) && t.d_x.agrees(u.d_x),
+  lora_backward_scalar(u.shape, u.x.data(), u.xa.floats(), u.b.floats(), 1e-3f, u.d_y.data(),
+                       u.d_a.floats(), u.d_b.floats(), u.d_xa.floats());
+  time(state, t.d_a.agrees(u.d_a) && t.d_b.agrees(u.d_b) && t.d_xa.agrees(u.d_xa),
        2 * t.operations() * static_cast<double>(576 + t.shape.out), run);
 }
 

@@ -30,6 +30,5 @@ find_package(utf8proc REQUIRED)
 
 if(GRAFT_CPU_KERNELS)
   find_package(OpenMP REQUIRED COMPONENTS CXX)
-  find_package(oneDNN REQUIRED)
   pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
 endif()

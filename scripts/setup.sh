@@ -1,24 +1,25 @@
 #!/usr/bin/env bash
 # Sets up what graft needs, and does only what is missing.
 #
-#   scripts/setup.sh [packages|venv|model|build|interop|lint]...
+#   scripts/setup.sh [packages|venv|model|program|build|interop|lint]...
 #
 #   packages  system packages, by apt (Debian 12, Ubuntu 24.04 and later) or Homebrew
 #   venv      .venv with MLX, whose library and headers graft is built on
 #   model     models/smollm2: SmolLM2-135M-Instruct as GGUF, 98 MB
-#   build     build/graft and its tests, preset "release"
+#   program   build/graft alone, preset "release"
+#   build     build/graft, its tests and benchmarks
 #   interop   .venv-interop: the Python packages that the tests compare graft with
 #   lint      clang-tidy, for scripts/lint.sh
 #
-# Without arguments: packages, venv, model and build. PYTHON names another interpreter than python3.
+# Without arguments: packages, venv, model and program. PYTHON names another interpreter than python3.
 # The macOS branch was written from Homebrew's documentation and not run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 apt_packages="
   cmake ninja-build g++ pkg-config python3 python3-venv ca-certificates binutils
-  libdnnl-dev libhwy-dev libcli11-dev nlohmann-json3-dev libfmt-dev libutf8proc-dev libzip-dev
-  libarchive-dev libcurl4-openssl-dev libgtest-dev libbenchmark-dev"
+  libhwy-dev libcli11-dev nlohmann-json3-dev libfmt-dev libutf8proc-dev libzip-dev
+  libarchive-dev libcurl4-openssl-dev libgtest-dev libgmock-dev libbenchmark-dev"
 brew_packages="
   cmake ninja pkgconf python@3.12 cli11 nlohmann-json fmt utf8proc libzip libarchive curl
   googletest google-benchmark"
@@ -44,14 +45,15 @@ run() {
   fi
 }
 
-as_root() {
-  if [[ $(id -u) == 0 ]]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    die "no root and no sudo to run '$*': install as root, then start again: $missing"
+# Before `run`, which keeps what a command says to itself.
+need_root() {
+  if [[ $(id -u) != 0 ]] && ! command -v sudo >/dev/null; then
+    die "packages: no root and no sudo here: install as root, then start again: $missing"
   fi
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
 # Sets `missing` to the words of $1 that are not lines of the file $2.
@@ -80,7 +82,8 @@ packages() {
       sed -n 's/^installed //p' >"$log" || true
     find_missing "$apt_packages" "$log"
     if [[ -n $missing ]]; then
-      say "packages: installing $missing"
+      need_root
+      say "packages: installing $missing (a minute or more)"
       run "packages (apt-get update)" as_root apt-get -o DPkg::Lock::Timeout=120 update
       # shellcheck disable=SC2086
       run packages as_root env DEBIAN_FRONTEND=noninteractive \
@@ -88,7 +91,7 @@ packages() {
     fi
   else
     die "packages: neither apt nor Homebrew here: install the counterparts of" $apt_packages \
-      "and start again with: scripts/setup.sh venv model build"
+      "and start again with: scripts/setup.sh venv model program"
   fi
   say "packages: all there"
 }
@@ -139,7 +142,8 @@ model() {
   say "model: $file"
 }
 
-build() {
+# Builds the target $1 and says that $2 is there.
+built() {
   local options=()
   if [[ ! -f build/build.ninja ]]; then
     if [[ $system == Darwin ]]; then
@@ -152,20 +156,24 @@ build() {
     run build cmake --preset release ${options[@]+"${options[@]}"}
   fi
   if [[ -t 1 ]]; then
-    cmake --build build || die "build failed: cmake --build build"
+    cmake --build build --target "$1" || die "build failed: cmake --build build --target $1"
   else
-    run build cmake --build build
+    say "build: compiling (some minutes, once)"
+    run build cmake --build build --target "$1"
   fi
-  say "build: build/graft"
+  say "build: $2"
 }
 
-sections=${*:-packages venv model build}
+program() { built graft_cli build/graft; }
+build() { built all "build/graft, its tests and benchmarks"; }
+
+sections=${*:-packages venv model program}
 for section in $sections; do
   case $section in
-    packages | model | build) "$section" ;;
+    packages | model | program | build) "$section" ;;
     lint) apt_packages=clang-tidy brew_packages=llvm packages ;;
     venv) environment .venv scripts/requirements.txt venv ;;
     interop) environment .venv-interop scripts/requirements-interop.txt interop ;;
-    *) die "no section '$section': packages, venv, model, build, interop or lint" ;;
+    *) die "no section '$section': packages, venv, model, program, build, interop or lint" ;;
   esac
 done

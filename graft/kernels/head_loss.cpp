@@ -5,10 +5,9 @@
 #include <vector>
 
 #include "graft/base/error.h"
-#include "graft/kernels/convert.h"
 #include "graft/kernels/cross_entropy.h"
 #include "graft/kernels/grown_buffer.h"
-#include "graft/kernels/matmul.h"
+#include "graft/kernels/panel_product.h"
 
 namespace graft::kernels {
 namespace {
@@ -31,17 +30,17 @@ float head_loss(const LinearWeight& w, const Rows& h, const int32_t* targets, fl
 
   static thread_local GrownBuffer rows_scratch, logits_scratch, gradient_scratch, d_h_scratch;
   const auto count = static_cast<int64_t>(active.size());
-  const ScalarType type = compute_type(h.type);
-  const int64_t most = std::min(kChunk, padded_rows(count));
+  const ScalarType type = product_type(h.type);
+  const int64_t most = std::min(kChunk, count);
   auto* rows = static_cast<char*>(rows_scratch.get(static_cast<size_t>(most) * row_bytes));
   auto* logits = logits_scratch.get_as<float>(static_cast<size_t>(most * w.out));
   void* gradient = nullptr;
-  float* d_rows = nullptr;
+  char* d_rows = nullptr;
   if (d_h != nullptr) {
     gradient = type == ScalarType::f32
                    ? logits
                    : gradient_scratch.get(static_cast<size_t>(most * w.out) * size_of(type));
-    d_rows = d_h_scratch.get_as<float>(static_cast<size_t>(most * w.in));
+    d_rows = static_cast<char*>(d_h_scratch.get(static_cast<size_t>(most) * row_bytes));
   }
   std::vector<float> weights(static_cast<size_t>(most), 1.0f / static_cast<float>(count));
   std::vector<float> chunk_losses(static_cast<size_t>(most));
@@ -56,7 +55,7 @@ float head_loss(const LinearWeight& w, const Rows& h, const int32_t* targets, fl
                   row_bytes);
       chunk_targets[static_cast<size_t>(i)] = targets[token];
     }
-    linear(w, {rows, n, most, h.type}, nullptr, {logits, n, most, ScalarType::f32});
+    linear(w, {rows, n, h.type}, nullptr, {}, {logits, n, ScalarType::f32});
     cross_entropy({n, w.out, type}, logits, chunk_targets.data(), weights.data(),
                   chunk_losses.data(), gradient);
     for (int64_t i = 0; i < n; ++i) {
@@ -65,12 +64,13 @@ float head_loss(const LinearWeight& w, const Rows& h, const int32_t* targets, fl
       total += loss;
     }
     if (d_h == nullptr) continue;
-    std::memset(d_rows, 0, static_cast<size_t>(most * w.in) * sizeof(float));
-    linear_backward(w, {gradient, n, most, type}, d_rows, most);
+    const ProductTerm term{gradient, type, w, false};
+    panel_product(
+        {.rows = n, .columns = w.in, .terms = {&term, 1}, .out = d_rows, .out_type = h.type});
     for (int64_t i = 0; i < n; ++i) {
       int64_t token = active[static_cast<size_t>(begin + i)];
-      convert(ScalarType::f32, d_rows + i * w.in, h.type,
-              static_cast<char*>(d_h) + static_cast<size_t>(token) * row_bytes, w.in);
+      std::memcpy(static_cast<char*>(d_h) + static_cast<size_t>(token) * row_bytes,
+                  d_rows + static_cast<size_t>(i) * row_bytes, row_bytes);
     }
   }
   return static_cast<float>(total / static_cast<double>(count));

@@ -26,13 +26,11 @@ constexpr int64_t kLoraRows = 24;
 struct LoraScratch {
   float* x;          ///< [kLoraRows, in]
   float* y;          ///< [kLoraRows, out]
-  float* d_xa;       ///< [kLoraRows, R]
   float *d_a, *d_b;  ///< [R, in] (transposed) and [R, out]: this thread's sums
 
   LoraScratch(Carver& carver, const LoraShape& shape)
       : x(carver.take<float>(kLoraRows * round_up(shape.in, kMaxLanes))),
         y(carver.take<float>(kLoraRows * round_up(shape.out, kMaxLanes))),
-        d_xa(carver.take<float>(kLoraRows * shape.rank)),
         d_a(carver.take<float>(shape.rank * round_up(shape.in, kMaxLanes))),
         d_b(carver.take<float>(shape.rank * round_up(shape.out, kMaxLanes))) {}
 };
@@ -186,32 +184,13 @@ void lora_up_add_rows(const LoraShape& shape, const float* xa, const LoraWeights
   }
 }
 
-// d_x [n, in] += d_xa a^T.
-static void add_d_x(const LoraShape& shape, int64_t n, const float* d_xa, const float* a,
-                    float* d_x) {
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(FloatTag()));
-  const int64_t width = round_up(shape.in, kMaxLanes), whole = shape.in / lanes * lanes;
-  for (int64_t row = 0; row < n; row += kRowBlock) {
-    const int64_t rows = std::min(kRowBlock, n - row);
-    product(rows, whole / lanes, shape.rank, {d_xa + row * shape.rank, shape.rank, 1}, {a, width},
-            {d_x + row * shape.in, shape.in}, kKeep);
-    for (int64_t r = row; r < row + rows; ++r) {
-      for (int64_t i = whole; i < shape.in; ++i) {
-        for (int64_t k = 0; k < shape.rank; ++k) {
-          d_x[r * shape.in + i] += d_xa[r * shape.rank + k] * a[k * width + i];
-        }
-      }
-    }
-  }
-}
-
 // With xa = x a and y = ... + scale xa b:
-//   d_b = scale xa^T d_y,  d_xa = scale d_y b^T,  d_a = x^T d_xa,  d_x += d_xa a^T.
+//   d_b = scale xa^T d_y,  d_xa = scale d_y b^T,  d_a = x^T d_xa.
 // Each block of d_y and then of x is read once, for both of its products. d_b's factor comes at
 // the end; d_xa's is in the packed b.
 void lora_backward_rows(const LoraShape& shape, const void* x, const float* xa,
                         const LoraWeights& weights, const void* d_y, const LoraScratch& s,
-                        float* d_x, int64_t begin, int64_t end) {
+                        float* d_xa, int64_t begin, int64_t end) {
   const HeadRows x_rows = matrix_rows(x, shape.type, shape.in);
   const HeadRows d_y_rows = matrix_rows(d_y, shape.type, shape.out);
   const int64_t in = round_up(shape.in, kMaxLanes), out = round_up(shape.out, kMaxLanes);
@@ -220,11 +199,10 @@ void lora_backward_rows(const LoraShape& shape, const void* x, const float* xa,
   for (int64_t row = begin; row < end; row += kLoraRows) {
     const int64_t n = std::min(kLoraRows, end - row);
     f32_words::load_left(d_y_rows, row, n, out, s.y);
-    dots(n, shape.rank, out, s.y, weights.b, s.d_xa, shape.rank);
+    dots(n, shape.rank, out, s.y, weights.b, d_xa + row * shape.rank, shape.rank);
     add_transposed_product(shape.rank, out, n, xa + row * shape.rank, s.y, s.d_b);
     f32_words::load_left(x_rows, row, n, in, s.x);
-    add_transposed_product(shape.rank, in, n, s.d_xa, s.x, s.d_a);
-    if (d_x != nullptr) add_d_x(shape, n, s.d_xa, weights.a, d_x + row * shape.in);
+    add_transposed_product(shape.rank, in, n, d_xa + row * shape.rank, s.x, s.d_a);
   }
 }
 
@@ -342,17 +320,21 @@ void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float 
   });
 }
 
-void lora_backward(const LoraShape& shape, const void* x, const float* xa, const float* a,
-                   const float* b, float scale, const void* d_y, float* d_a, float* d_b,
-                   float* d_x) {
+void lora_transpose(const LoraShape& shape, const float* a, float* transposed) {
+  for (int64_t i = 0; i < shape.in; ++i) {
+    for (int64_t r = 0; r < shape.rank; ++r) transposed[r * shape.in + i] = a[i * shape.rank + r];
+  }
+}
+
+void lora_backward(const LoraShape& shape, const void* x, const float* xa, const float* b,
+                   float scale, const void* d_y, float* d_a, float* d_b, float* d_xa) {
   check(shape);
   const int64_t parts = parts_for(shape);
   const Scratch scratch(shape, parts);
-  if (d_x != nullptr) GRAFT_DISPATCH(pack_a)(shape, a, scratch.weights().a);
   GRAFT_DISPATCH(pack_b)(shape, b, scale, scratch.weights().b);
   auto rows = GRAFT_DISPATCH(lora_backward_rows);
   for_parts(shape, parts, [&](int64_t part, int64_t begin, int64_t end) {
-    rows(shape, x, xa, scratch.weights(), d_y, scratch.part(part), d_x, begin, end);
+    rows(shape, x, xa, scratch.weights(), d_y, scratch.part(part), d_xa, begin, end);
   });
   std::vector<float*> d_a_parts, d_b_parts;
   for (int64_t part = 0; part < parts; ++part) {

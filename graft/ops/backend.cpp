@@ -6,7 +6,7 @@
 #include <string_view>
 
 #ifdef GRAFT_CPU_KERNELS
-#include "graft/kernels/matmul.h"
+#include "graft/kernels/panel_product.h"
 #endif
 
 namespace graft::ops {
@@ -32,7 +32,9 @@ bool use_cpu_kernels() { return forced >= 0 ? forced == 1 : default_choice(); }
 
 mlx::core::Dtype quantized_activation_dtype() {
 #ifdef GRAFT_CPU_KERNELS
-  if (use_cpu_kernels() && !kernels::has_bf16_matmul()) return mlx::core::float32;
+  if (use_cpu_kernels() &&
+      kernels::product_type(kernels::ScalarType::bf16) != kernels::ScalarType::bf16)
+    return mlx::core::float32;
 #endif
   return mlx::core::bfloat16;
 }

@@ -26,26 +26,26 @@ struct Adapter {
         xa(ScalarType::f32, shape.rows * shape.rank, offset),
         d_a(ScalarType::f32, shape.in * shape.rank, offset),
         d_b(ScalarType::f32, shape.rank * shape.out, offset),
-        d_x(Numbers(ScalarType::f32, shape.rows * shape.in, offset).random(6, -1, 1)) {}
+        d_xa(ScalarType::f32, shape.rows * shape.rank, offset) {}
 
   Numbers x, d_y, y, a, b;
-  Numbers xa, d_a, d_b, d_x;
+  Numbers xa, d_a, d_b, d_xa;
 };
 
 constexpr float kScale = 1.75f;
 
-void run(const LoraShape& shape, Adapter& t, bool with_d_x = true) {
+void run(const LoraShape& shape, Adapter& t) {
   lora_down(shape, t.x.data(), floats(t.a), floats(t.xa));
   lora_up_add(shape, floats(t.xa), floats(t.b), kScale, t.y.data());
-  lora_backward(shape, t.x.data(), floats(t.xa), floats(t.a), floats(t.b), kScale, t.d_y.data(),
-                floats(t.d_a), floats(t.d_b), with_d_x ? floats(t.d_x) : nullptr);
+  lora_backward(shape, t.x.data(), floats(t.xa), floats(t.b), kScale, t.d_y.data(), floats(t.d_a),
+                floats(t.d_b), floats(t.d_xa));
 }
 
 void run_scalar(const LoraShape& shape, Adapter& t) {
   lora_down_scalar(shape, t.x.data(), floats(t.a), floats(t.xa));
   lora_up_add_scalar(shape, floats(t.xa), floats(t.b), kScale, t.y.data());
-  lora_backward_scalar(shape, t.x.data(), floats(t.xa), floats(t.a), floats(t.b), kScale,
-                       t.d_y.data(), floats(t.d_a), floats(t.d_b), floats(t.d_x));
+  lora_backward_scalar(shape, t.x.data(), floats(t.xa), floats(t.b), kScale, t.d_y.data(),
+                       floats(t.d_a), floats(t.d_b), floats(t.d_xa));
 }
 
 void check(const LoraShape& shape, int64_t offset) {
@@ -64,7 +64,7 @@ void check(const LoraShape& shape, int64_t offset) {
     expect_close(t.y, expected.y, 1e-6, twice);
     expect_close(t.d_a, expected.d_a, 1e-6, twice);
     expect_close(t.d_b, expected.d_b, 1e-6, twice);
-    expect_close(t.d_x, expected.d_x, 1e-6, twice);
+    expect_close(t.d_xa, expected.d_xa, 1e-6, twice);
   });
 }
 
@@ -95,27 +95,27 @@ TEST(Lora, ManyRowsAreSharedByThreads) {
   }
 }
 
-TEST(Lora, GradientOfTheInputIsOptional) {
-  const LoraShape shape{20, 30, 40, 8, ScalarType::bf16};
-  for_each_isa([&] {
-    Adapter with(shape, 0), without(shape, 0);
-    run(shape, with);
-    const Numbers before = without.d_x;
-    run(shape, without, false);
-    for (int64_t i = 0; i < before.count(); ++i) ASSERT_EQ(without.d_x.get(i), before.get(i));
-    for (int64_t i = 0; i < with.d_a.count(); ++i) ASSERT_EQ(with.d_a.get(i), without.d_a.get(i));
-    for (int64_t i = 0; i < with.d_b.count(); ++i) ASSERT_EQ(with.d_b.get(i), without.d_b.get(i));
-  });
-}
-
 // With loss = sum(y * d_y), the derivatives in a, b and x by central differences. The loss is
 // bilinear in each, so that the differences are exact but for rounding.
 TEST(Lora, GradientsAreThoseOfFiniteDifferences) {
   const LoraShape shape{9, 11, 13, 3, ScalarType::f32};
   for_each_isa([&] {
     Adapter t(shape, 0);
-    const Numbers y = t.y, d_x = t.d_x;
+    const Numbers y = t.y;
     run(shape, t);
+    // d_x = d_xa a^T.
+    std::vector<float> transposed(static_cast<size_t>(shape.in * shape.rank));
+    lora_transpose(shape, floats(t.a), transposed.data());
+    Numbers d_x(ScalarType::f32, shape.rows * shape.in, 0);
+    for (int64_t n = 0; n < shape.rows; ++n) {
+      for (int64_t i = 0; i < shape.in; ++i) {
+        float sum = 0;
+        for (int64_t r = 0; r < shape.rank; ++r) {
+          sum += t.d_xa.get(n * shape.rank + r) * transposed[static_cast<size_t>(r * shape.in + i)];
+        }
+        d_x.set(n * shape.in + i, sum);
+      }
+    }
     const auto loss = [&] {
       Numbers out = y;
       lora_down(shape, t.x.data(), floats(t.a), floats(t.xa));
@@ -124,7 +124,7 @@ TEST(Lora, GradientsAreThoseOfFiniteDifferences) {
       for (int64_t i = 0; i < out.count(); ++i) sum += double{out.get(i)} * t.d_y.get(i);
       return sum;
     };
-    const auto check_one = [&](Numbers& input, const Numbers& gradient, const Numbers* before) {
+    const auto check_one = [&](Numbers& input, const Numbers& gradient) {
       for (int64_t i = 0; i < input.count(); ++i) {
         const float x = input.get(i);
         input.set(i, x + 0.5f);
@@ -132,13 +132,12 @@ TEST(Lora, GradientsAreThoseOfFiniteDifferences) {
         input.set(i, x - 0.5f);
         const double below = loss();
         input.set(i, x);
-        const double added = before == nullptr ? 0 : before->get(i);
-        ASSERT_NEAR(gradient.get(i) - added, above - below, 2e-4) << "at " << i;
+        ASSERT_NEAR(gradient.get(i), above - below, 2e-4) << "at " << i;
       }
     };
-    check_one(t.a, t.d_a, nullptr);
-    check_one(t.b, t.d_b, nullptr);
-    check_one(t.x, t.d_x, &d_x);
+    check_one(t.a, t.d_a);
+    check_one(t.b, t.d_b);
+    check_one(t.x, d_x);
   });
 }
 
@@ -149,7 +148,7 @@ TEST(Lora, TwoRunsGiveTheSameBytes) {
     run(shape, a);
     run(shape, b);
     for (Numbers Adapter::*x :
-         {&Adapter::xa, &Adapter::y, &Adapter::d_a, &Adapter::d_b, &Adapter::d_x}) {
+         {&Adapter::xa, &Adapter::y, &Adapter::d_a, &Adapter::d_b, &Adapter::d_xa}) {
       EXPECT_EQ(std::memcmp((a.*x).data(), (b.*x).data(),
                             static_cast<size_t>((a.*x).count()) * size_of((a.*x).type())),
                 0);

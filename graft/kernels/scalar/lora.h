@@ -37,10 +37,10 @@ inline void lora_up_add_scalar(const LoraShape& shape, const float* xa, const fl
 
 /// lora_backward as plain loops in double.
 inline void lora_backward_scalar(const LoraShape& shape, const void* x, const float* xa,
-                                 const float* a, const float* b, float scale, const void* d_y,
-                                 float* d_a, float* d_b, float* d_x) {
+                                 const float* b, float scale, const void* d_y, float* d_a,
+                                 float* d_b, float* d_xa) {
   const int64_t rank = shape.rank;
-  std::vector<double> d_xa(static_cast<size_t>(shape.rows * rank));
+  std::vector<double> sums(static_cast<size_t>(shape.rows * rank));
   auto dy = [&](int64_t n, int64_t o) {
     return double{load_scalar(shape.type, d_y, n * shape.out + o)};
   };
@@ -49,7 +49,7 @@ inline void lora_backward_scalar(const LoraShape& shape, const void* x, const fl
       double sum = 0;
       for (int64_t n = 0; n < shape.rows; ++n) {
         sum += xa[n * rank + r] * dy(n, o);
-        d_xa[static_cast<size_t>(n * rank + r)] += scale * dy(n, o) * b[r * shape.out + o];
+        sums[static_cast<size_t>(n * rank + r)] += scale * dy(n, o) * b[r * shape.out + o];
       }
       d_b[r * shape.out + o] = static_cast<float>(scale * sum);
     }
@@ -59,18 +59,12 @@ inline void lora_backward_scalar(const LoraShape& shape, const void* x, const fl
       double sum = 0;
       for (int64_t n = 0; n < shape.rows; ++n) {
         sum +=
-            load_scalar(shape.type, x, n * shape.in + i) * d_xa[static_cast<size_t>(n * rank + r)];
+            load_scalar(shape.type, x, n * shape.in + i) * sums[static_cast<size_t>(n * rank + r)];
       }
       d_a[i * rank + r] = static_cast<float>(sum);
     }
-    for (int64_t n = 0; n < shape.rows && d_x != nullptr; ++n) {
-      double sum = d_x[n * shape.in + i];
-      for (int64_t r = 0; r < rank; ++r) {
-        sum += d_xa[static_cast<size_t>(n * rank + r)] * a[i * rank + r];
-      }
-      d_x[n * shape.in + i] = static_cast<float>(sum);
-    }
   }
+  for (size_t i = 0; i < sums.size(); ++i) d_xa[i] = static_cast<float>(sums[i]);
 }
 
 }  // namespace graft::kernels

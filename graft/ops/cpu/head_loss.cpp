@@ -19,7 +19,7 @@ class HeadLossNode final : public CpuPrimitive {
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     *static_cast<float*>(out[0].data) = kernels::head_loss(
-        bind(weight_, in, 2), {const_cast<void*>(in[0].data), rows_, in[0].rows_capacity, type_},
+        bind(weight_, in, 2), {const_cast<void*>(in[0].data), rows_, type_},
         static_cast<const int32_t*>(in[1].data), static_cast<float*>(out[1].data),
         out.size() > 2 ? out[2].data : nullptr);
   }

@@ -2,10 +2,9 @@
 
 #include <mlx/ops.h>
 
-#include <cstring>
+#include <utility>
 
 #include "graft/base/error.h"
-#include "graft/kernels/convert.h"
 #include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/linear.h"
 #include "graft/kernels/lora.h"
@@ -66,46 +65,53 @@ class LinearBackward final : public CpuPrimitive {
 
   void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const override {
     static thread_local kernels::GrownBuffer scratch;
-    size_t next = 0;
-    int64_t in = parts_[0].weight.in;
-    float* d_x = nullptr;
-    int64_t d_x_capacity = 0;
-    if (wants_x_) {
-      d_x_capacity = outputs[0].rows_capacity;
-      size_t count = static_cast<size_t>(d_x_capacity * in);
-      d_x = type_ == ScalarType::f32 ? static_cast<float*>(outputs[0].data)
-                                     : scratch.get_as<float>(count);
-      std::memset(d_x, 0, count * sizeof(float));
-      next = 1;
-    }
+    float* room = scratch.get_as<float>(scratch_floats());
+    size_t next = wants_x_ ? 1 : 0;
     int xa_at = xa_at_;
+    std::vector<kernels::ProductTerm> terms;
+    std::vector<kernels::LowRankTerm> low_rank;
     for (size_t i = 0; i < parts_.size(); ++i) {
       const Part& part = parts_[i];
-      const Input& d_y = inputs[i];
-      if (wants_x_) {
-        linear_backward(bind(part.weight, inputs, part.weight_at),
-                        {const_cast<void*>(d_y.data), rows_, d_y.rows_capacity, type_}, d_x,
-                        d_x_capacity);
-      }
+      const void* d_y = inputs[i].data;
+      terms.push_back({d_y, type_, bind(part.weight, inputs, part.weight_at), false});
       if (!part.has_lora()) continue;
+      const LoraShape shape = lora_shape(part, rows_, type_);
       auto* d_a = static_cast<float*>(outputs[next++].data);
       auto* d_b = static_cast<float*>(outputs[next++].data);
-      bool own_x = part.x_at != static_cast<int>(parts_.size());
-      float* d_input = d_x;
-      if (own_x) {
-        d_input = static_cast<float*>(outputs[next++].data);
-        std::memset(d_input, 0, static_cast<size_t>(rows_ * in) * sizeof(float));
+      float* d_xa = std::exchange(room, room + rows_ * part.rank);
+      lora_backward(shape, inputs[static_cast<size_t>(part.x_at)].data, floats(inputs, xa_at++),
+                    floats(inputs, part.b_at), part.scale, d_y, d_a, d_b, d_xa);
+      float* transposed_a = std::exchange(room, room + shape.in * part.rank);
+      kernels::lora_transpose(shape, floats(inputs, part.a_at), transposed_a);
+      const kernels::LowRankTerm update{d_xa, transposed_a, part.rank, 1.0f};
+      if (part.x_at == static_cast<int>(parts_.size())) {
+        low_rank.push_back(update);
+      } else {
+        kernels::panel_product({.rows = rows_,
+                                .columns = shape.in,
+                                .terms = {},
+                                .low_rank = {&update, 1},
+                                .out = outputs[next++].data,
+                                .out_type = ScalarType::f32});
       }
-      lora_backward(lora_shape(part, rows_, type_), inputs[static_cast<size_t>(part.x_at)].data,
-                    floats(inputs, xa_at++), floats(inputs, part.a_at), floats(inputs, part.b_at),
-                    part.scale, d_y.data, d_a, d_b, d_input);
     }
-    if (wants_x_ && type_ != ScalarType::f32) {
-      kernels::convert(ScalarType::f32, d_x, type_, outputs[0].data, rows_ * in);
-    }
+    if (!wants_x_) return;
+    kernels::panel_product({.rows = rows_,
+                            .columns = parts_[0].weight.in,
+                            .terms = terms,
+                            .low_rank = low_rank,
+                            .out = outputs[0].data,
+                            .out_type = type_});
   }
 
  private:
+  // For d_xa [N, R] and a^T [R, in] of every part with an update.
+  size_t scratch_floats() const {
+    int64_t count = 0;
+    for (const Part& part : parts_) count += (rows_ + part.weight.in) * part.rank;
+    return static_cast<size_t>(count);
+  }
+
   std::vector<Part> parts_;
   int64_t rows_;
   ScalarType type_;
@@ -123,18 +129,20 @@ class Linear final : public CpuPrimitive {
 
   void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const override {
     size_t xa_at = parts_.size();
-    Rows x{const_cast<void*>(inputs[0].data), rows_, inputs[0].rows_capacity, type_};
+    Rows x{const_cast<void*>(inputs[0].data), rows_, type_};
     for (size_t i = 0; i < parts_.size(); ++i) {
       const Part& part = parts_[i];
       const void* bias =
           part.bias_at < 0 ? nullptr : inputs[static_cast<size_t>(part.bias_at)].data;
-      kernels::linear(bind(part.weight, inputs, part.weight_at), x, bias,
-                      {outputs[i].data, rows_, outputs[i].rows_capacity, type_});
-      if (!part.has_lora()) continue;
-      auto* xa = static_cast<float*>(outputs[xa_at++].data);
-      LoraShape shape = lora_shape(part, rows_, type_);
-      lora_down(shape, inputs[static_cast<size_t>(part.x_at)].data, floats(inputs, part.a_at), xa);
-      lora_up_add(shape, xa, floats(inputs, part.b_at), part.scale, outputs[i].data);
+      std::vector<kernels::LowRankTerm> low_rank;
+      if (part.has_lora()) {
+        auto* xa = static_cast<float*>(outputs[xa_at++].data);
+        lora_down(lora_shape(part, rows_, type_), inputs[static_cast<size_t>(part.x_at)].data,
+                  floats(inputs, part.a_at), xa);
+        low_rank.push_back({xa, floats(inputs, part.b_at), part.rank, part.scale});
+      }
+      kernels::linear(bind(part.weight, inputs, part.weight_at), x, bias, low_rank,
+                      {outputs[i].data, rows_, type_});
     }
   }
 

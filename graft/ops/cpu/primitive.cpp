@@ -5,26 +5,8 @@
 #include <mlx/ops.h>
 
 #include "graft/base/error.h"
-#include "graft/kernels/matmul.h"
 
 namespace graft::ops::cpu {
-namespace {
-
-int64_t first_dimension(const mx::array& a) { return a.ndim() == 0 ? 1 : a.shape(0); }
-
-size_t row_bytes(const mx::array& a) {
-  int64_t rows = first_dimension(a);
-  return rows == 0 ? 0 : a.nbytes() / static_cast<size_t>(rows);
-}
-
-// Only a buffer of MLX's allocator knows its size: a mapped weight has just its own rows.
-int64_t capacity(const mx::array& a) {
-  size_t bytes = row_bytes(a);
-  if (bytes == 0 || !a.data_shared_ptr()->is_owned()) return first_dimension(a);
-  return static_cast<int64_t>((a.buffer_size() - static_cast<size_t>(a.offset())) / bytes);
-}
-
-}  // namespace
 
 CpuPrimitive::CpuPrimitive() : Primitive(mx::default_stream(mx::Device::cpu)) {}
 
@@ -33,14 +15,13 @@ void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx
   in.reserve(inputs.size());
   for (const mx::array& a : inputs) {
     if (!a.flags().row_contiguous) fail("internal: {} is given an array with gaps", name());
-    in.push_back({a.data<char>(), capacity(a)});
+    in.push_back({a.data<char>()});
   }
   std::vector<Output> out;
   out.reserve(outputs.size());
   for (mx::array& a : outputs) {
-    int64_t rows = kernels::padded_rows(first_dimension(a));
-    a.set_data(mx::allocator::malloc(row_bytes(a) * static_cast<size_t>(rows)));
-    out.push_back({a.data<char>(), rows});
+    a.set_data(mx::allocator::malloc(a.nbytes()));
+    out.push_back({a.data<char>()});
   }
   // The outputs share ownership of this primitive only until they are detached: the task keeps it.
   mx::cpu::get_command_encoder(stream()).dispatch(

@@ -11,16 +11,14 @@ namespace graft::ops::cpu {
 
 namespace mx = mlx::core;
 
-/// An input of a CPU primitive while it runs: row-major data, and the rows there is room for.
+/// An input of a CPU primitive while it runs: row-major data.
 struct Input {
   const void* data;
-  int64_t rows_capacity;  // rows of its first dimension that can be read, at least its own
 };
 
-/// An output: allocated, with room for `kernels::padded_rows` rows of its first dimension.
+/// An output: allocated, not initialized.
 struct Output {
   void* data;
-  int64_t rows_capacity;
 };
 
 /// A graph node that runs one of our kernels. A subclass holds the shapes, implements `run` and,

@@ -1,0 +1,356 @@
+// Products with a weight that is unpacked panel by panel. Included once an instruction set, after
+// quantized-inl.h and words_f32-inl.h or words_bf16-inl.h, which say what a word is
+// (product-inl.h).
+
+#if defined(GRAFT_KERNELS_PANEL_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GRAFT_KERNELS_PANEL_PRODUCT_INL_H_
+#undef GRAFT_KERNELS_PANEL_PRODUCT_INL_H_
+#else
+#define GRAFT_KERNELS_PANEL_PRODUCT_INL_H_
+#endif
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+#include "graft/kernels/panel_units.h"
+#include "graft/kernels/quantized-inl.h"
+
+GRAFT_BEFORE_WORDS();
+namespace graft::kernels {
+namespace HWY_NAMESPACE {
+namespace GRAFT_WORDS {
+
+/// The vectors of a row of the result that fit the registers beside kUnitRows rows.
+#if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
+constexpr int64_t kUnitVectors = 4;
+#else
+constexpr int64_t kUnitVectors = 2;
+#endif
+
+/// The number type of an operand that is dequantized before it becomes words.
+using Number = std::conditional_t<kPack == 1, float, bf16_t>;
+constexpr ScalarType kNumberType = kPack == 1 ? ScalarType::f32 : ScalarType::bf16;
+
+/// One operand pair of a panel: left rows `row_step` words apart, and the panel's rows.
+struct Segment {
+  const Word* left;
+  int64_t row_step;
+  int64_t depth;
+  const Word* right;  // [depth, kPanel]
+};
+
+// All that is multiplied for one panel while it lies in cache.
+struct PanelWork {
+  static constexpr int kMost = 16;
+  Segment segments[kMost];
+  int count = 0;
+  const PanelCall* call;
+  const float* bias;  // [kPanel], or null
+  int64_t column;     // the panel's first
+  float* sums;        // [rows, kPanel] from `first_row` on
+  int64_t first_row;
+  bool resume;  // goes on with `sums`
+  bool finish;  // stores the result, else `sums`
+};
+
+// ---- packing
+
+inline HeadRows rows_of(const void* data, ScalarType type, int64_t begin, int64_t step,
+                        int64_t width) {
+  return {
+      .data = data, .type = type, .begin = begin, .row_step = step, .group = 1, .head_dim = width};
+}
+
+// Writes columns [begin, end) of a row of a weight as numbers of the product.
+template <class Dequantize>
+HWY_INLINE void write_numbers(const LinearWeight& w, int64_t row, int64_t begin, int64_t end,
+                              Number* out, const Dequantize& dequantize) {
+  if (w.quantized) return dequantize(row, begin, end, out);
+  const FloatTag d;
+  with_type(w.type, [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    const T* from = static_cast<const T*>(w.data) + row * w.in + begin;
+    for_vectors(hn::Lanes(d), 0, end - begin, [&](int64_t i, auto lanes) HWY_ATTR {
+      store(d, load(d, from + i, lanes), out + i, lanes);
+    });
+  });
+}
+
+// As `pack`, by way of `numbers`.
+template <int kBits>
+inline void pack_numbers(const LinearWeight& w, bool transposed, int64_t begin, int64_t depth,
+                         int64_t column, int64_t columns, Number* numbers, Word* out) {
+  const auto dequantize = [&](int64_t row, int64_t first, int64_t end, Number* to) HWY_ATTR {
+    dequantize_columns<kBits>(w.matrix, row, first, end, to);
+  };
+  constexpr int64_t kStep = kPackDepth * kPack;
+  for (int64_t at = 0; at < depth; at += transposed ? kStep : kPackDepth) {
+    if (transposed) {
+      const int64_t part = std::min(kStep, depth - at);
+      for (int64_t i = 0; i < columns; ++i) {
+        write_numbers(w, column + i, begin + at, begin + at + part, numbers + i * kStep,
+                      dequantize);
+      }
+      load_right_transposed(rows_of(numbers, kNumberType, 0, kStep, part), 0, columns, kPanel,
+                            out + at / kPack * kPanel);
+    } else {
+      const int64_t part = std::min(kPackDepth, depth - at);
+      for (int64_t i = 0; i < part; ++i) {
+        write_numbers(w, begin + at + i, column, column + columns, numbers + i * kPanel,
+                      dequantize);
+      }
+      load_right(rows_of(numbers, kNumberType, 0, kPanel, columns), 0, part, kPanel,
+                 out + at / kPack * kPanel);
+    }
+  }
+}
+
+// Numbers [begin, begin + depth) of a term's depth, columns [column, column + columns), into
+// [depth in words, kPanel] words, with zeros in the columns beyond, up to a whole vector.
+inline void pack(const ProductTerm& term, int64_t begin, int64_t depth, int64_t column,
+                 int64_t columns, float* scratch, Word* out) {
+  const LinearWeight& w = term.weight;
+  if (!w.quantized && (kPack == 1 || w.type == kNumberType)) {
+    if (term.transposed) {
+      load_right_transposed(rows_of(w.data, w.type, column * w.in + begin, w.in, depth), 0, columns,
+                            kPanel, out);
+    } else {
+      load_right(rows_of(w.data, w.type, begin * w.in + column, w.in, columns), 0, depth, kPanel,
+                 out);
+    }
+    return;
+  }
+  Number* const numbers = reinterpret_cast<Number*>(scratch);
+  with_bits(w.quantized ? w.matrix.bits : 8, [&](auto bits) HWY_ATTR {
+    pack_numbers<decltype(bits)::value>(w, term.transposed, begin, depth, column, columns, numbers,
+                                        out);
+  });
+}
+
+// ---- the tile
+
+template <int kRows, int kVectors>
+HWY_INLINE void store_tile(const PanelWork& work, int64_t row, int64_t vector,
+                           FloatVec (&sum)[kRows][kVectors]) {
+  const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const PanelProduct& p = work.call->product;
+  if (!work.finish) {
+    float* sums = work.sums + (row - work.first_row) * kPanel + vector * lanes;
+    HWY_UNROLL(6)
+    for (int r = 0; r < kRows; ++r) {
+      HWY_UNROLL(4)
+      for (int v = 0; v < kVectors; ++v) hn::Store(sum[r][v], d, sums + r * kPanel + v * lanes);
+    }
+    return;
+  }
+  const int64_t column = work.column + vector * lanes;
+  if (work.bias != nullptr) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < kVectors; ++v) {
+      const FloatVec bias = hn::Load(d, work.bias + (vector + v) * lanes);
+      HWY_UNROLL(6)
+      for (int r = 0; r < kRows; ++r) sum[r][v] = hn::Add(sum[r][v], bias);
+    }
+  }
+  const int64_t left = p.columns - column;
+  const auto store_as = [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    T* out = static_cast<T*>(p.out) + row * p.columns + column;
+    HWY_UNROLL(6)
+    for (int r = 0; r < kRows; ++r) {
+      HWY_UNROLL(4)
+      for (int v = 0; v < kVectors; ++v) {
+        T* to = out + r * p.columns + v * lanes;
+        if ((v + 1) * lanes <= left) {
+          store(d, sum[r][v], to, Whole{});
+        } else {
+          store(d, sum[r][v], to, Part{static_cast<size_t>(left - v * lanes)});
+        }
+      }
+    }
+  };
+  with_type(p.out_type, store_as);
+}
+
+// Rows [row, row + kRows), vectors [vector, vector + kVectors) of the panel.
+template <int kRows, int kVectors>
+HWY_NOINLINE void tile(const PanelWork& work, int64_t row, int64_t vector) {
+  const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const PanelProduct& p = work.call->product;
+  FloatVec sum[kRows][kVectors];
+  if (work.resume) {
+    const float* sums = work.sums + (row - work.first_row) * kPanel + vector * lanes;
+    HWY_UNROLL(6)
+    for (int r = 0; r < kRows; ++r) {
+      HWY_UNROLL(4)
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Load(d, sums + r * kPanel + v * lanes);
+    }
+  } else {
+    HWY_UNROLL(6)
+    for (int r = 0; r < kRows; ++r) {
+      HWY_UNROLL(4)
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+    }
+  }
+  for (int s = 0; s < work.count; ++s) {
+    const Segment& segment = work.segments[s];
+    const Word* left = segment.left + row * segment.row_step;
+    const Word* right = segment.right + vector * lanes;
+    const int64_t step = segment.row_step;
+    for (int64_t k = 0; k < segment.depth; ++k) {
+      WordVec b[kVectors];
+      HWY_UNROLL(4)
+      for (int v = 0; v < kVectors; ++v) b[v] = load_words(right + v * lanes);
+      HWY_UNROLL(6)
+      for (int r = 0; r < kRows; ++r) {
+        const WordVec a = broadcast_word(left + r * step);
+        HWY_UNROLL(4)
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(a, b[v], sum[r][v]);
+      }
+      ++left;
+      right += kPanel;
+    }
+  }
+  if (work.finish) {
+    const int64_t column = work.column + vector * lanes, left = p.columns - column;
+    for (const LowRankTerm& term : p.low_rank) {
+      for (int64_t k = 0; k < term.rank; ++k) {
+        const float* right = term.right + k * p.columns + column;
+        FloatVec b[kVectors];
+        HWY_UNROLL(4)
+        for (int v = 0; v < kVectors; ++v) {
+          b[v] = (v + 1) * lanes <= left
+                     ? hn::LoadU(d, right + v * lanes)
+                     : load(d, right + v * lanes, Part{static_cast<size_t>(left - v * lanes)});
+        }
+        HWY_UNROLL(6)
+        for (int r = 0; r < kRows; ++r) {
+          const FloatVec a = hn::Set(d, term.scale * term.left[(row + r) * term.rank + k]);
+          HWY_UNROLL(4)
+          for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(a, b[v], sum[r][v]);
+        }
+      }
+    }
+  }
+  store_tile<kRows, kVectors>(work, row, vector, sum);
+}
+
+template <int kVectors>
+HWY_INLINE void tile_rows(const PanelWork& work, int64_t row, int64_t end, int64_t vector) {
+  for (; row + kUnitRows <= end; row += kUnitRows) tile<kUnitRows, kVectors>(work, row, vector);
+  switch (end - row) {
+    case 1:
+      return tile<1, kVectors>(work, row, vector);
+    case 2:
+      return tile<2, kVectors>(work, row, vector);
+    case 3:
+      return tile<3, kVectors>(work, row, vector);
+    case 4:
+      return tile<4, kVectors>(work, row, vector);
+    case 5:
+      return tile<5, kVectors>(work, row, vector);
+  }
+}
+
+// Rows [row, end) of the panel's `vectors` vectors.
+HWY_INLINE void multiply(const PanelWork& work, int64_t row, int64_t end, int64_t vectors) {
+  int64_t v = 0;
+  for (; v + kUnitVectors <= vectors; v += kUnitVectors) {
+    tile_rows<kUnitVectors>(work, row, end, v);
+  }
+  if constexpr (kUnitVectors > 2) {
+    if (vectors - v == 3) return tile_rows<3>(work, row, end, v);
+    if (vectors - v == 2) return tile_rows<2>(work, row, end, v);
+  }
+  if (vectors - v == 1) tile_rows<1>(work, row, end, v);
+}
+
+// ---- the units
+
+// Rows [row, end) of one panel. Where all operands do not fit the panel at once, the sums of the
+// rows are kept from one filling to the next.
+inline void panel_rows(const PanelCall& call, const PanelScratch& s, PanelWork& work, int64_t row,
+                       int64_t end, int64_t columns, int64_t vectors) {
+  const PanelProduct& p = call.product;
+  Word* const panel = reinterpret_cast<Word*>(s.panel);
+  int64_t used = 0;
+  work.first_row = row;
+  work.count = 0;
+  work.resume = false;
+  work.finish = false;
+  const auto flush = [&]() HWY_ATTR {
+    multiply(work, row, end, vectors);
+    work.resume = true;
+    work.count = 0;
+    used = 0;
+  };
+  for (size_t t = 0; t < p.terms.size(); ++t) {
+    const ProductTerm& term = p.terms[t];
+    const int64_t depth = term.depth();
+    for (int64_t begin = 0; begin < depth;) {
+      const int64_t needed = (depth - begin + kPack - 1) / kPack;
+      if (work.count == PanelWork::kMost || (used > 0 && used + needed > kPanelDepth)) {
+        flush();
+      }
+      const int64_t part = std::min(depth - begin, (kPanelDepth - used) * kPack);
+      const int64_t words = round_up((part + kPack - 1) / kPack, kDepthStep);
+      Word* const to = panel + used * kPanel;
+      pack(term, begin, part, work.column, columns, s.rows, to);
+      work.segments[work.count++] = {static_cast<const Word*>(call.lefts[t]) + begin / kPack,
+                                     call.left_steps[t], words, to};
+      used += words;
+      begin += part;
+    }
+  }
+  work.finish = true;
+  multiply(work, row, end, vectors);
+}
+
+inline bool is_one_filling(const PanelProduct& p) {
+  int64_t words = 0;
+  for (const ProductTerm& term : p.terms) {
+    words += round_up((term.depth() + kPack - 1) / kPack, kDepthStep);
+  }
+  return words <= kPanelDepth && p.terms.size() <= PanelWork::kMost;
+}
+
+inline void panel_units(const PanelCall& call, const PanelScratch& s, int64_t begin, int64_t end) {
+  const FloatTag d;
+  const PanelProduct& p = call.product;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t blocks = (p.rows + kUnitRows - 1) / kUnitRows;
+  const int64_t most = is_one_filling(p) ? blocks : kSumRows / kUnitRows;
+  while (begin < end) {
+    const int64_t panel = begin / blocks, first = begin % blocks;
+    const int64_t last = std::min({blocks, first + (end - begin), first + most});
+    const int64_t columns = std::min(kPanel, p.columns - panel * kPanel);
+    PanelWork work;
+    work.call = &call;
+    work.column = panel * kPanel;
+    work.sums = s.sums;
+    work.bias = nullptr;
+    if (p.bias != nullptr) {
+      with_type(p.out_type, [&](auto tag) HWY_ATTR {
+        using T = decltype(tag);
+        const T* bias = static_cast<const T*>(p.bias) + work.column;
+        for_vectors(hn::Lanes(d), 0, columns, [&](int64_t i, auto part) HWY_ATTR {
+          hn::Store(load(d, bias + i, part), d, s.bias + i);
+        });
+      });
+      work.bias = s.bias;
+    }
+    panel_rows(call, s, work, first * kUnitRows, std::min(p.rows, last * kUnitRows), columns,
+               (columns + lanes - 1) / lanes);
+    begin += last - first;
+  }
+}
+
+}  // namespace GRAFT_WORDS
+}  // namespace HWY_NAMESPACE
+}  // namespace graft::kernels
+GRAFT_AFTER_WORDS();
+
+#endif

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "graft/kernels/linear_weight.h"
+#include "graft/kernels/scalar_type.h"
+
+namespace graft::kernels {
+
+/// One term of a sum of products: left [N, depth] times right [depth, columns], where the right
+/// operand is a weight [out, in] or its transpose. It is unpacked into cache, a panel of columns at
+/// a time.
+struct ProductTerm {
+  const void* left;  ///< row-major with no gaps
+  ScalarType type;   ///< of left
+  LinearWeight weight;
+  bool transposed;  ///< right = weight^T: depth is in, columns are out; else the other way round
+
+  int64_t depth() const { return transposed ? weight.in : weight.out; }
+  int64_t columns() const { return transposed ? weight.out : weight.in; }
+};
+
+/// A term of low rank, multiplied in f32: scale times left [N, rank] times right [rank, columns].
+struct LowRankTerm {
+  const float* left;
+  const float* right;
+  int64_t rank;
+  float scale;
+};
+
+/// out [N, columns] = the sum of all terms, and of `bias` [columns], of out's type, if not null.
+/// Summed in f32, in an order that does not depend on the number of threads, and rounded once.
+struct PanelProduct {
+  int64_t rows;
+  int64_t columns;
+  std::span<const ProductTerm> terms;
+  std::span<const LowRankTerm> low_rank = {};
+  const void* bias = nullptr;
+  void* out;  ///< row-major with no gaps
+  ScalarType out_type;
+};
+
+/// The type that numbers of `type` are multiplied in: bf16 for bf16 where the processor has dot
+/// products of them, else f32. Products of bf16 are exact, their sums f32.
+ScalarType product_type(ScalarType type);
+
+/// Computes the sum on all threads. All left operands are of one type.
+void panel_product(const PanelProduct& product);
+
+}  // namespace graft::kernels

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "graft/kernels/operands.h"
+#include "graft/kernels/panel_product.h"
+#include "graft/kernels/scratch.h"
+
+// What the driver of panel products (panel_product.cpp) and the code of each instruction set
+// (panel_product-inl.h) share. Not for other callers.
+namespace graft::kernels {
+
+/// Columns of a panel.
+constexpr int64_t kPanel = 64;
+
+/// Rows of a result that share one pass over a panel.
+constexpr int64_t kUnitRows = 6;
+
+/// The deepest panel, in words: 512 KB, which stays in a second-level cache.
+constexpr int64_t kPanelDepth = 2048;
+
+/// Rows whose sums are kept from one panel to the next below it, where the depth is more than one
+/// panel's: 192 KB.
+constexpr int64_t kSumRows = 128 * kUnitRows;
+
+/// Words of depth that are dequantized at a time before they are packed: 32 KB.
+constexpr int64_t kPackDepth = 128;
+
+/// What one thread needs: a panel, sums of rows, dequantized rows, a bias.
+struct PanelScratch {
+  uint32_t* panel;
+  float* sums;
+  float* rows;
+  float* bias;
+
+  explicit PanelScratch(Carver& carver)
+      : panel(carver.take<uint32_t>((kPanelDepth + kMaxLanes) * kPanel)),
+        sums(carver.take<float>(kSumRows * kPanel)),
+        rows(carver.take<float>(kPackDepth * kPanel)),
+        bias(carver.take<float>(kPanel)) {}
+};
+
+/// A call with its left operands as words: lefts[i] is that of terms[i], its rows left_steps[i]
+/// words apart.
+struct PanelCall {
+  PanelProduct product;
+  const void* const* lefts;
+  const int64_t* left_steps;
+};
+
+/// Computes units [begin, end). Unit panel * ceil(rows / kUnitRows) + block is rows
+/// [block * kUnitRows, ...) of a panel's columns.
+using PanelUnits = void (*)(const PanelCall& call, const PanelScratch& scratch, int64_t begin,
+                            int64_t end);
+
+/// With dot products of bf16; null where graft is not compiled for them.
+PanelUnits bf16_panel_units();
+
+}  // namespace graft::kernels

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "graft/kernels/convert.h"
+#include "graft/kernels/panel_product.h"
+#include "graft/kernels/scalar/quantized.h"
+
+namespace graft::kernels {
+
+/// An element of a weight as the product takes it: rounded to bf16 if that is what it multiplies.
+inline float weight_scalar(const LinearWeight& w, int64_t row, int64_t column, ScalarType type) {
+  const float x = w.quantized ? dequantized_scalar(w.matrix, row, column)
+                              : load_scalar(w.type, w.data, row * w.in + column);
+  if (type == ScalarType::f32) return x;
+  unsigned char rounded[4];
+  store_scalar(type, rounded, 0, x);
+  return load_scalar(type, rounded, 0);
+}
+
+/// panel_product as plain loops in double: what the vector code is tested against.
+inline void panel_product_scalar(const PanelProduct& p) {
+  for (int64_t row = 0; row < p.rows; ++row) {
+    for (int64_t column = 0; column < p.columns; ++column) {
+      double sum = p.bias == nullptr ? 0.0 : double{load_scalar(p.out_type, p.bias, column)};
+      for (const ProductTerm& term : p.terms) {
+        for (int64_t k = 0; k < term.depth(); ++k) {
+          const float right = term.transposed
+                                  ? weight_scalar(term.weight, column, k, product_type(term.type))
+                                  : weight_scalar(term.weight, k, column, product_type(term.type));
+          sum += double{load_scalar(term.type, term.left, row * term.depth() + k)} * right;
+        }
+      }
+      for (const LowRankTerm& term : p.low_rank) {
+        for (int64_t k = 0; k < term.rank; ++k) {
+          sum += double{term.scale} * term.left[row * term.rank + k] *
+                 term.right[k * p.columns + column];
+        }
+      }
+      store_scalar(p.out_type, p.out, row * p.columns + column, static_cast<float>(sum));
+    }
+  }
+}
+
+}  // namespace graft::kernels

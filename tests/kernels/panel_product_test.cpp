@@ -1,0 +1,211 @@
+#include "graft/kernels/panel_product.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <list>
+#include <vector>
+
+#include "graft/base/threads.h"
+#include "graft/kernels/scalar/panel_product.h"
+#include "tests/kernels/each_isa.h"
+#include "tests/kernels/random_quantized.h"
+
+namespace graft::kernels {
+namespace {
+
+// A sum of products and all that it reads, from a seed.
+class Case {
+ public:
+  Case(int64_t rows, int64_t columns, ScalarType type, int64_t offset = 0)
+      : rows_(rows), columns_(columns), type_(type), offset_(offset) {}
+
+  Case& dense(int64_t depth, bool transposed) { return dense(depth, transposed, type_); }
+
+  Case& dense(int64_t depth, bool transposed, ScalarType weight_type) {
+    const Numbers& w = numbers(weight_type, depth * columns_);
+    add(depth, transposed, {.data = w.data(), .type = weight_type, .quantized = false});
+    return *this;
+  }
+
+  Case& quantized(int64_t depth, bool transposed, int bits, int group,
+                  ScalarType scale_type = ScalarType::f16) {
+    quantized_.emplace_back(transposed ? columns_ : depth, transposed ? depth : columns_, bits,
+                            group, scale_type, seed_++);
+    add(depth, transposed, {.quantized = true, .matrix = quantized_.back().matrix});
+    return *this;
+  }
+
+  Case& low_rank(int64_t rank, float scale) {
+    const Numbers& left = numbers(ScalarType::f32, rows_ * rank);
+    const Numbers& right = numbers(ScalarType::f32, rank * columns_);
+    low_rank_.push_back({static_cast<const float*>(left.data()),
+                         static_cast<const float*>(right.data()), rank, scale});
+    depth_ += static_cast<double>(rank) * std::abs(scale);
+    return *this;
+  }
+
+  Case& bias(ScalarType out_type) {
+    bias_ = numbers(out_type, columns_).data();
+    return *this;
+  }
+
+  Numbers run(ScalarType out_type) const { return computed(out_type, panel_product); }
+
+  void check(ScalarType out_type) const {
+    SCOPED_TRACE(testing::Message()
+                 << rows_ << " x " << columns_ << ", type " << static_cast<int>(type_) << " to "
+                 << static_cast<int>(out_type));
+    const Numbers expected = computed(out_type, panel_product_scalar);
+    expect_close(run(out_type), expected, 1e-6, 3e-7 * (depth_ + 1));
+  }
+
+ private:
+  // Left operands are in [-1, 1), as are dense weights.
+  const Numbers& numbers(ScalarType type, int64_t count) {
+    return numbers_.emplace_back(type, count, offset_).random(seed_++, -1, 1);
+  }
+
+  void add(int64_t depth, bool transposed, LinearWeight weight) {
+    weight.out = transposed ? columns_ : depth;
+    weight.in = transposed ? depth : columns_;
+    terms_.push_back({numbers(type_, rows_ * depth).data(), type_, weight, transposed});
+    depth_ += static_cast<double>(depth);
+  }
+
+  template <class Compute>
+  Numbers computed(ScalarType out_type, Compute&& compute) const {
+    Numbers out = Numbers(out_type, rows_ * columns_, offset_).random(99);
+    compute({rows_, columns_, terms_, low_rank_, bias_, out.data(), out_type});
+    return out;
+  }
+
+  int64_t rows_, columns_;
+  ScalarType type_;
+  int64_t offset_;
+  unsigned seed_ = 1;
+  double depth_ = 0;
+  std::list<Numbers> numbers_;
+  std::list<RandomQuantized> quantized_;
+  std::vector<ProductTerm> terms_;
+  std::vector<LowRankTerm> low_rank_;
+  const void* bias_ = nullptr;
+};
+
+TEST(PanelProduct, EveryTypeOfOperandAndResult) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (ScalarType weight_type : kAllTypes) {
+        for (ScalarType out_type : {type, ScalarType::f32}) {
+          for (bool transposed : {true, false}) {
+            Case(7, 70, type, 1).dense(35, transposed, weight_type).check(out_type);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(PanelProduct, EveryNumberOfRowsAndColumns) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t rows = 1; rows <= 20; ++rows) Case(rows, 66, type).dense(9, true).check(type);
+      for (int64_t columns = 1; columns <= 130; ++columns) {
+        Case(8, columns, type, columns % 2).dense(6, columns % 3 == 0).check(type);
+      }
+    }
+  });
+}
+
+TEST(PanelProduct, EveryDepth) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t depth = 1; depth <= 70; ++depth) {
+        for (bool transposed : {true, false}) {
+          Case(5, 33, type, depth % 3).dense(depth, transposed).check(ScalarType::f32);
+        }
+      }
+    }
+  });
+}
+
+TEST(PanelProduct, EveryQuantizedFormat) {
+  for_each_isa([] {
+    for (ScalarType type : {ScalarType::f32, ScalarType::bf16}) {
+      for (int bits : kAllBits) {
+        for (int group : kAllGroups) {
+          for (bool transposed : {true, false}) {
+            // Whole groups on the side that they lie on.
+            const int64_t depth = transposed ? 3 * 128 : 35, columns = transposed ? 70 : 256;
+            Case(7, columns, type).quantized(depth, transposed, bits, group).check(type);
+          }
+        }
+      }
+    }
+  });
+}
+
+// More depth than one panel holds, in one term and in the sum of several.
+TEST(PanelProduct, DepthOfSeveralPanels) {
+  for_each_isa([] {
+    for (ScalarType type : {ScalarType::f32, ScalarType::bf16}) {
+      for (bool transposed : {true, false}) {
+        Case(13, 65, type).dense(9001, transposed).check(type);
+        Case(3, 64, type).quantized(9024, transposed, 4, 32).check(type);
+        Case(7, 48, type)
+            .dense(1500, transposed)
+            .dense(4000, !transposed)
+            .dense(77, transposed)
+            .dense(4100, transposed)
+            .check(type);
+      }
+      // More rows than have their sums kept.
+      Case(801, 3, type).dense(4700, true).check(type);
+    }
+  });
+}
+
+TEST(PanelProduct, SumsOfManyTermsWithLowRankAndBias) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t rank : {1, 3, 8, 64}) {
+        Case(19, 75, type, 1)
+            .dense(33, false)
+            .low_rank(rank, 1.5f)
+            .dense(20, true)
+            .low_rank(2, -0.5f)
+            .bias(type)
+            .check(type);
+      }
+      Case many(5, 17, type);
+      for (int i = 0; i < 40; ++i) many.dense(3, i % 2 == 0);
+      many.check(type);
+      Case(9, 37, type).low_rank(5, 2.0f).check(ScalarType::f32);
+    }
+  });
+}
+
+// The order of a sum is that of its terms, whatever threads compute it.
+TEST(PanelProduct, AnyNumberOfThreadsGivesTheSameBytes) {
+  const int before = num_threads();
+  for_each_isa([] {
+    for (ScalarType type : {ScalarType::f32, ScalarType::bf16}) {
+      Case product(361, 200, type);
+      product.dense(300, true).quantized(5000, false, 4, 32).low_rank(8, 2.0f);
+      std::vector<Numbers> results;
+      for (int threads : {1, 2, 3}) {
+        set_num_threads(threads);
+        results.push_back(product.run(type));
+      }
+      for (const Numbers& result : results) {
+        EXPECT_EQ(std::memcmp(result.data(), results[0].data(),
+                              static_cast<size_t>(result.count()) * size_of(type)),
+                  0);
+      }
+    }
+  });
+  set_num_threads(before);
+}
+
+}  // namespace
+}  // namespace graft::kernels
