@@ -188,7 +188,8 @@ void test(const LoraCommand& o, const LoadedModel& loaded, const data::Dataset& 
   LiveLine line;
   training::Evaluation result = training::evaluate(*loaded.model, batches, [&](size_t done) {
     double share = static_cast<double>(done) / static_cast<double>(batches.size());
-    line.show(fmt::format("{} test: batch {}/{}", progress_bar(share, 20), done, batches.size()));
+    line.show(
+        progress_line(share, {fmt::format("test {}/{}", done, batches.size())}, live_line_width()));
     return true;
   });
   line.clear();

@@ -18,6 +18,12 @@ int report(const char* message, int code) {
   return code;
 }
 
+// Standard output may lead to a full disk.
+int written() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
+  return report("cannot write all of standard output: what it leads to is full or closed", 1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -38,14 +44,14 @@ int main(int argc, char** argv) {
   app.footer("`graft COMMAND --help` lists a command's options.");
   try {
     app.parse(argc, argv);
-    return 0;
+    return written();
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::CallForAllHelp& help) {
     return app.exit(help);
   } catch (const CLI::CallForVersion& version) {
     return app.exit(version);
-  } catch (const CLI::RuntimeError& ended) {  // a command's own exit code
+  } catch (const CLI::RuntimeError& ended) {  // a command's own exit code, not 0
     return ended.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return report(graft::cli::explain(app, error, argc, argv).c_str(), 2);

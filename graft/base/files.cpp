@@ -16,9 +16,27 @@ namespace {
 
 std::string reason() { return std::strerror(errno); }
 
+std::string hidden_ending() { return fmt::format(".{}.partial", static_cast<long>(::getpid())); }
+
 fs::path hidden_sibling(const fs::path& path) {
-  return path.parent_path() /
-         fmt::format(".{}.{}.partial", path.filename().string(), static_cast<long>(::getpid()));
+  return path.parent_path() / ("." + path.filename().string() + hidden_ending());
+}
+
+// Where a file will lie in the end, for errors: hidden folders on the way by their later names.
+std::string destination(const fs::path& path) {
+  const std::string ending = hidden_ending();
+  fs::path shown;
+  for (const fs::path& part : path) {
+    std::string name = part.string();
+    bool hidden = name.size() > ending.size() && name.front() == '.' && name.ends_with(ending);
+    shown /= hidden ? name.substr(1, name.size() - ending.size() - 1) : name;
+  }
+  return shown.string();
+}
+
+[[noreturn]] void fail_write(const fs::path& path) {
+  std::string why = reason();
+  fail("cannot write {}: {}; what was there before is as it was", destination(path), why);
 }
 
 void sync_folder(const fs::path& folder) {
@@ -83,7 +101,10 @@ std::string read_text(const fs::path& path, size_t limit) {
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(hidden_sibling(path_)) {
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail("cannot write {}: {}", path_.string(), reason());
+  if (descriptor_ < 0) {
+    std::string why = reason();
+    fail("cannot write {}: {}", destination(path_), why);
+  }
 }
 
 AtomicFile::~AtomicFile() {
@@ -98,8 +119,7 @@ void AtomicFile::write(const void* data, size_t size) {
   while (size > 0) {
     ssize_t count = ::write(descriptor_, bytes, size);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0)
-      fail("cannot write {}: {}; the earlier file is as it was", path_.string(), reason());
+    if (count < 0) fail_write(path_);
     bytes += count;
     size -= static_cast<size_t>(count);
   }
@@ -107,7 +127,7 @@ void AtomicFile::write(const void* data, size_t size) {
 
 void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    fail("cannot write {}: {}; the earlier file is as it was", path_.string(), reason());
+    fail_write(path_);
   }
   ::close(descriptor_);
   descriptor_ = -1;

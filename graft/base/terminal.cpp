@@ -1,6 +1,7 @@
 #include "graft/base/terminal.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -31,11 +32,12 @@ int terminal_width() {
   return size.ws_col;
 }
 
+int live_line_width() { return std::max(terminal_width() - 3, 1); }
+
 void LiveLine::show(const std::string& text) {
   if (!stderr_is_terminal()) return;
-  // The last column stays free: writing to it makes some terminals wrap.
-  size_t most = static_cast<size_t>(std::max(terminal_width() - 1, 1));
-  fmt::print(stderr, "\r\x1b[K{}", std::string_view(text).substr(0, most));
+  fmt::print(stderr, "\r\x1b[K{}",
+             std::string_view(text).substr(0, static_cast<size_t>(live_line_width())));
   std::fflush(stderr);
   shown_ = true;
 }
@@ -55,8 +57,13 @@ std::string progress_bar(double share, int width) {
   return "[" + bar + "]";
 }
 
-std::string with_progress_bar(double share, const std::string& text, int columns) {
+std::string progress_line(double share, std::vector<std::string> fields, int columns) {
   constexpr int kWidest = 20, kNarrowest = 4, kAround = 3;  // brackets and a space
+  std::string text = fmt::format("{}", fmt::join(fields, "  "));
+  while (fields.size() > 1 && static_cast<int>(text.size()) > columns) {
+    fields.pop_back();
+    text = fmt::format("{}", fmt::join(fields, "  "));
+  }
   int width = std::min(kWidest, columns - static_cast<int>(text.size()) - kAround);
   return width < kNarrowest ? text : progress_bar(share, width) + " " + text;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace graft {
 
@@ -9,6 +10,10 @@ bool stderr_is_terminal();
 
 /// Columns of the terminal behind standard error; 80 where that is not known.
 int terminal_width();
+
+/// Columns that a LiveLine has. The last one stays free, as writing to it makes some terminals
+/// wrap, and two more, for the ^C that they show.
+int live_line_width();
 
 /// One line at the bottom of a terminal that is drawn over in place. Nothing is drawn where
 /// standard error is no terminal.
@@ -27,9 +32,10 @@ class LiveLine {
 /// "[=====>    ]" with `width` cells between the brackets, for a share between 0 and 1.
 std::string progress_bar(double share, int width);
 
-/// `text` behind a bar of at most 20 cells that takes what room `columns` leave, and is left out
-/// where that is too little to show anything.
-std::string with_progress_bar(double share, const std::string& text, int columns);
+/// `fields`, two spaces apart, behind a bar of at most 20 cells that takes what room `columns`
+/// leave, and is left out where that is too little to show anything. Where not all fields have
+/// room, the last ones are left out, whole, so that no number is cut.
+std::string progress_line(double share, std::vector<std::string> fields, int columns);
 
 /// "59s", "12m03s", "3h07m".
 std::string duration_text(double seconds);

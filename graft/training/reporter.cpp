@@ -26,12 +26,16 @@ class ConsoleReporter final : public Reporter {
     mix(seconds_, took.count());
     mix(tokens_, static_cast<double>(tokens));
     double left = seconds_ * (iterations - iteration);
-    std::string text =
-        fmt::format("{}/{}  loss {:.3f}  lr {:.1e}  {:.0f} tok/s  {:.2f} GB  {} left", iteration,
-                    iterations, loss_, learning_rate, tokens_ / seconds_,
-                    static_cast<double>(peak_memory()) / 1e9, duration_text(left));
+    // The first fields are those that a narrow terminal keeps.
+    std::vector<std::string> fields = {
+        fmt::format("{}/{}", iteration, iterations),
+        fmt::format("loss {:.3f}", loss_),
+        fmt::format("{} left", duration_text(left)),
+        fmt::format("{:.0f} tok/s", tokens_ / seconds_),
+        fmt::format("lr {:.1e}", learning_rate),
+        fmt::format("{:.2f} GB", static_cast<double>(peak_memory()) / 1e9)};
     double share = static_cast<double>(iteration) / iterations;
-    line_.show(with_progress_bar(share, text, terminal_width() - 1));
+    line_.show(progress_line(share, std::move(fields), live_line_width()));
   }
 
   void trained(const TrainReport& r) override {
@@ -40,9 +44,9 @@ class ConsoleReporter final : public Reporter {
   }
 
   void validating(size_t done, size_t batches) override {
-    line_.show(fmt::format(
-        "{} validation: batch {}/{}",
-        progress_bar(static_cast<double>(done) / static_cast<double>(batches), 20), done, batches));
+    double share = static_cast<double>(done) / static_cast<double>(batches);
+    line_.show(
+        progress_line(share, {fmt::format("validation {}/{}", done, batches)}, live_line_width()));
   }
 
   void validated(int iteration, double loss, double seconds) override {

@@ -69,7 +69,7 @@ TEST(AtomicFile, LeavesTheEarlierOneWhenTheDiskIsFull) {
   write_bytes(folder / "a", "earlier");
   testing::FileSizeLimit limit(64);
   expect_error([&] { write_text(folder / "a", std::string(1000, 'x')); },
-               {"cannot write", "earlier file is as it was"});
+               {"cannot write", "what was there before is as it was"});
   EXPECT_EQ(read_bytes(folder / "a"), "earlier");
   EXPECT_EQ(entries(folder.path()), 1u);
 }

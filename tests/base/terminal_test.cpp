@@ -12,11 +12,19 @@ TEST(ProgressBar, FillsUp) {
   EXPECT_EQ(progress_bar(7, 4), "[====]");
 }
 
-TEST(WithProgressBar, LeavesTheTextWhole) {
-  EXPECT_EQ(with_progress_bar(0.5, "half", 100), "[==========>         ] half");
-  EXPECT_EQ(with_progress_bar(0.5, "half", 11), "[==> ] half");
-  EXPECT_EQ(with_progress_bar(0.5, "half", 10), "half");
-  EXPECT_EQ(with_progress_bar(0.5, "half", 1), "half");
+TEST(ProgressLine, LeavesTheFieldsWhole) {
+  EXPECT_EQ(progress_line(0.5, {"half"}, 100), "[==========>         ] half");
+  EXPECT_EQ(progress_line(0.5, {"half"}, 11), "[==> ] half");
+  EXPECT_EQ(progress_line(0.5, {"half"}, 10), "half");
+  EXPECT_EQ(progress_line(0.5, {"half"}, 1), "half");
+}
+
+TEST(ProgressLine, LeavesOutTheLastFieldsThatHaveNoRoom) {
+  EXPECT_EQ(progress_line(0.5, {"1/2", "loss 1", "5 s"}, 23), "[==> ] 1/2  loss 1  5 s");
+  EXPECT_EQ(progress_line(0.5, {"1/2", "loss 1", "5 s"}, 16), "1/2  loss 1  5 s");
+  EXPECT_EQ(progress_line(0.5, {"1/2", "loss 1", "5 s"}, 15), "1/2  loss 1");
+  EXPECT_EQ(progress_line(0.5, {"1/2", "loss 1", "5 s"}, 10), "[==> ] 1/2");
+  EXPECT_EQ(progress_line(0.5, {"1/2", "loss 1"}, 2), "1/2");
 }
 
 TEST(DurationText, TakesTheUnitThatFits) {

@@ -44,11 +44,11 @@ class UnwritableOutput : public ProgramTest {
   void expect_nothing_lost(const std::vector<std::string>& command, rlim_t room,
                            const std::string& file) {
     auto before = files();
-    expect_refused(run_on_full_disk(command, room), 1, file + ": File too large");
+    expect_refused(run_on_full_disk(command, room), 1, "cannot write " + file + ": File too large");
     expect_files(before);
     ASSERT_EQ(run(command).code, 0);
     before = files();
-    expect_refused(run_on_full_disk(command, room), 1, file + ": File too large");
+    expect_refused(run_on_full_disk(command, room), 1, "cannot write " + file + ": File too large");
     expect_files(before);
   }
 
@@ -73,6 +73,14 @@ TEST_F(UnwritableOutput, FullDiskLeavesTheEarlierAdapter) {
   }
 }
 
+TEST_F(UnwritableOutput, FullStandardOutputIsAnError) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  ProgramOptions options;
+  options.output = "/dev/full";
+  expect_refused(run({"generate", "--model", "model", "-p", "the", "-m", "4"}, options), 1,
+                 "cannot write all of standard output");
+}
+
 // It is not found out a thousand iterations later, either.
 TEST_F(UnwritableOutput, FullDiskEndsTheTrainingAtTheFirstSave) {
   ProgramResult result = train_on_full_disk({"--iters", "200", "--save-every", "10"});
@@ -83,21 +91,23 @@ TEST_F(UnwritableOutput, FullDiskEndsTheTrainingAtTheFirstSave) {
 
 TEST_F(UnwritableOutput, FullDiskLeavesTheEarlierFusedModel) {
   ASSERT_EQ(train().code, 0);
-  expect_nothing_lost({"fuse", "--model", "model"}, kLessThanTheWeights, "model.safetensors");
+  expect_nothing_lost({"fuse", "--model", "model"}, kLessThanTheWeights,
+                      "lora_fused_model/model.safetensors");
 }
 
 TEST_F(UnwritableOutput, FullDiskLeavesTheEarlierConvertedModel) {
-  expect_nothing_lost({"convert", "--hf-path", "model"}, kLessThanTheWeights, "model.safetensors");
+  expect_nothing_lost({"convert", "--hf-path", "model"}, kLessThanTheWeights,
+                      "mlx_model/model.safetensors");
   expect_nothing_lost({"convert", "--hf-path", "model", "--mlx-path", "q", "-q", "--q-group-size",
                        "32", "--q-bits", "8"},
-                      kLessThanTheWeights, "model.safetensors");
+                      kLessThanTheWeights, "q/model.safetensors");
 }
 
 // The weights are written by then.
 TEST_F(UnwritableOutput, FullDiskAtTheTokenizerLeavesTheEarlierConvertedModel) {
   std::string tokenizer = read_bytes(folder_ / "model" / "tokenizer.json");
   write("model/tokenizer.json", tokenizer + std::string(1 << 20, ' '));
-  expect_nothing_lost({"convert", "--hf-path", "model"}, 1 << 19, "tokenizer.json");
+  expect_nothing_lost({"convert", "--hf-path", "model"}, 1 << 19, "mlx_model/tokenizer.json");
 }
 
 TEST_F(UnwritableOutput, FullDiskLeavesTheEarlierDataSet) {

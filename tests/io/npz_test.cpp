@@ -215,7 +215,7 @@ TEST(Npz, AFullDiskLeavesTheEarlierFileWhole) {
         [&] {
           save_npz(folder / "a", {{"x", mx::zeros({10'000})}});
         },
-        "the earlier file is as it was");
+        "what was there before is as it was");
   }
   EXPECT_EQ(testing::read_bytes(folder / "a"), before);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1) << "a left-over file";

@@ -21,7 +21,7 @@ TEST(SafetensorsFullDisk, LeavesTheEarlierFileWhole) {
         [&] {
           save_safetensors(folder / "a", {{"x", mx::zeros({10'000})}});
         },
-        "the earlier file is as it was");
+        "what was there before is as it was");
   }
   EXPECT_EQ(testing::read_bytes(folder / "a"), before);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1) << "a left-over file";

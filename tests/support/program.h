@@ -28,6 +28,7 @@ struct ProgramOptions {
   fs::path folder = {};                       // to run in
   std::vector<std::string> environment = {};  // "NAME=value"
   std::string input = {};                     // standard input
+  fs::path output = {};                       // where standard output goes, if not to the result
   // Files cannot grow beyond so many bytes, as on a full disk.
   std::optional<rlim_t> file_size_limit = {};
   // Called again and again while it runs, with its process and what it has written so far.
@@ -60,7 +61,8 @@ inline ProgramResult run_program(const std::vector<std::string>& arguments,
   if (child == 0) {
     if (::chdir(options.folder.c_str()) != 0) ::_exit(127);
     if (std::freopen((files / "in").c_str(), "r", stdin) == nullptr) ::_exit(127);
-    if (std::freopen((files / "out").c_str(), "w", stdout) == nullptr) ::_exit(127);
+    fs::path out = options.output.empty() ? files / "out" : options.output;
+    if (std::freopen(out.c_str(), "w", stdout) == nullptr) ::_exit(127);
     if (std::freopen((files / "err").c_str(), "w", stderr) == nullptr) ::_exit(127);
     if (options.file_size_limit) {
       rlimit limit{*options.file_size_limit, *options.file_size_limit};
@@ -76,7 +78,7 @@ inline ProgramResult run_program(const std::vector<std::string>& arguments,
   }
   ProgramResult result;
   result.code = exit_code(status);
-  result.out = read_bytes(files / "out");
+  if (options.output.empty()) result.out = read_bytes(files / "out");
   result.err = read_bytes(files / "err");
   // Of this process before it became the program, if that was more. The unit is the system's.
 #ifdef __APPLE__
