@@ -1,11 +1,10 @@
 #include "graft/kernels/attention.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
+#include "graft/base/thread_pool.h"
 #include "graft/base/threads.h"
 #include "graft/kernels/attention_plan.h"
 #include "graft/kernels/isa.h"
@@ -104,13 +103,8 @@ template <class Work>
 void for_each_item(int64_t count, double operations, Work&& work) {
   constexpr double kGrain = 1 << 18;  // multiplications that are worth a thread
   const double useful = std::min(static_cast<double>(count), operations / kGrain);
-  const int threads = static_cast<int>(std::min<double>(num_threads(), useful));
-  if (threads <= 1) {
-    for (int64_t i = 0; i < count; ++i) work(i, 0);
-    return;
-  }
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-  for (int64_t i = 0; i < count; ++i) work(i, omp_get_thread_num());
+  if (useful >= 2) return run_parts(count, work);
+  for (int64_t i = 0; i < count; ++i) work(i, 0);
 }
 
 // Multiplications of the forward's products; the keys count even if few queries see them.

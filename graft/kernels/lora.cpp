@@ -285,10 +285,9 @@ struct Scratch {
 // Calls work(part, begin, end) for the row ranges of all parts.
 template <class Work>
 void for_parts(const LoraShape& shape, int64_t parts, Work&& work) {
-#pragma omp parallel for num_threads(static_cast <int>(parts)) schedule(static) if (parts > 1)
-  for (int64_t part = 0; part < parts; ++part) {
+  run_parts(parts, [&](int64_t part, int) {
     work(part, part_begin(shape.rows, parts, part), part_begin(shape.rows, parts, part + 1));
-  }
+  });
 }
 
 int64_t parts_for(const LoraShape& shape) {

@@ -15,6 +15,7 @@
 
 #include "graft/kernels/panel_units.h"
 #include "graft/kernels/quantized-inl.h"
+#include "hwy/cache_control.h"
 
 GRAFT_BEFORE_WORDS();
 namespace graft::kernels {
@@ -27,6 +28,9 @@ constexpr int64_t kUnitVectors = 4;
 #else
 constexpr int64_t kUnitVectors = 2;
 #endif
+
+/// Words of depth by which the panel is fetched into the first-level cache ahead of its use.
+constexpr int64_t kAhead = 6;
 
 /// The number type of an operand that is dequantized before it becomes words.
 using Number = std::conditional_t<kPack == 1, float, bf16_t>;
@@ -203,7 +207,10 @@ HWY_NOINLINE void tile(const PanelWork& work, int64_t row, int64_t vector) {
     for (int64_t k = 0; k < segment.depth; ++k) {
       WordVec b[kVectors];
       HWY_UNROLL(4)
-      for (int v = 0; v < kVectors; ++v) b[v] = load_words(right + v * lanes);
+      for (int v = 0; v < kVectors; ++v) {
+        b[v] = load_words(right + v * lanes);
+        hwy::Prefetch(right + v * lanes + kAhead * kPanel);
+      }
       HWY_UNROLL(6)
       for (int r = 0; r < kRows; ++r) {
         const WordVec a = broadcast_word(left + r * step);

@@ -39,6 +39,7 @@ HWY_EXPORT(panel_units_f32);
 namespace {
 
 constexpr double kGrain = 1 << 18;  // multiplications that are worth a thread
+constexpr int64_t kPieces = 4;      // of a thread, so that none waits long for another
 
 bool has_bf16_products() { return isa_has_avx512_bf16() && bf16_panel_units() != nullptr; }
 
@@ -112,11 +113,13 @@ void panel_product(const PanelProduct& product) {
       type == ScalarType::bf16 ? bf16_panel_units() : GRAFT_DISPATCH(panel_units_f32);
 
   const int64_t blocks = (product.rows + kUnitRows - 1) / kUnitRows;
-  const int64_t count = blocks * ((product.columns + kPanel - 1) / kPanel);
+  const int64_t panels = (product.columns + kPanel - 1) / kPanel;
   double depth = 1;
   for (const ProductTerm& term : product.terms) depth += static_cast<double>(term.depth());
   const double unit = depth * static_cast<double>(kUnitRows * kPanel);
-  parallel_ranges(count, static_cast<int64_t>(kGrain / unit) + 1, [&](int64_t begin, int64_t end) {
+  // A panel that two threads share is unpacked twice: whole ones where there are many.
+  const bool whole = panels >= kPieces * 2 * num_threads();
+  const auto compute = [&](int64_t begin, int64_t end) {
     static thread_local AlignedBlock block;
     if (block == nullptr) {
       Carver size(nullptr);
@@ -125,7 +128,9 @@ void panel_product(const PanelProduct& product) {
     }
     Carver carver(block.get());
     units(call, PanelScratch(carver), begin, end);
-  });
+  };
+  parallel_ranges(blocks * panels, static_cast<int64_t>(kGrain / unit) + 1, compute,
+                  whole ? blocks : 1, whole ? kPieces : 1);
 }
 
 }  // namespace graft::kernels

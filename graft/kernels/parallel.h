@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "graft/base/thread_pool.h"
 #include "graft/base/threads.h"
 
 namespace graft::kernels {
 
 /// How many parts `count` pieces of work are cut into, when fewer than `grain` of them are not
-/// worth a thread.
-inline int64_t parts_of(int64_t count, int64_t grain) {
-  return std::clamp<int64_t>(count / std::max<int64_t>(grain, 1), 1, num_threads());
+/// worth a thread: at most `pieces` for each thread.
+inline int64_t parts_of(int64_t count, int64_t grain, int64_t pieces = 1) {
+  const int64_t most = num_threads() == 1 ? 1 : num_threads() * pieces;
+  return std::clamp<int64_t>(count / std::max<int64_t>(grain, 1), 1, most);
 }
 
 /// Where part `part` of `parts` begins, in multiples of `unit`; part `parts` begins at `count`.
@@ -19,22 +21,18 @@ inline int64_t part_begin(int64_t count, int64_t parts, int64_t part, int64_t un
   return std::min(count, (units / parts * part + std::min(part, units % parts)) * unit);
 }
 
-/// Calls `work(begin, end)` for consecutive ranges that cover [0, count), one a thread. Ranges
-/// begin at multiples of `unit` and depend on `count`, `grain`, `unit` and the number of threads
-/// alone.
+/// Calls `work(begin, end)` for consecutive ranges that cover [0, count), `pieces` for each thread
+/// where there is enough work. Ranges begin at multiples of `unit` and depend on `count`, `grain`,
+/// `unit`, `pieces` and the number of threads alone.
 template <class Work>
-void parallel_ranges(int64_t count, int64_t grain, Work&& work, int64_t unit = 1) {
-  const int64_t parts = parts_of(count, std::max(grain, unit));
-  if (parts == 1) {
-    if (count > 0) work(int64_t{0}, count);
-    return;
-  }
-#pragma omp parallel for num_threads(static_cast <int>(parts)) schedule(static)
-  for (int64_t part = 0; part < parts; ++part) {
-    int64_t begin = part_begin(count, parts, part, unit);
-    int64_t end = part_begin(count, parts, part + 1, unit);
+void parallel_ranges(int64_t count, int64_t grain, Work&& work, int64_t unit = 1,
+                     int64_t pieces = 1) {
+  const int64_t parts = parts_of(count, std::max(grain, unit), pieces);
+  run_parts(count > 0 ? parts : 0, [&](int64_t part, int) {
+    const int64_t begin = part_begin(count, parts, part, unit);
+    const int64_t end = part_begin(count, parts, part + 1, unit);
     if (begin < end) work(begin, end);
-  }
+  });
 }
 
 }  // namespace graft::kernels

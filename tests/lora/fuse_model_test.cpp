@@ -8,6 +8,7 @@
 #include <set>
 
 #include "graft/convert/convert.h"
+#include "graft/io/safetensors.h"
 #include "graft/models/registry.h"
 #include "tests/support/arrays.h"
 #include "tests/support/distance.h"
@@ -19,6 +20,7 @@ namespace graft::lora {
 namespace {
 
 using Kind = FusedFormat::Kind;
+using testing::expect_error;
 using testing::same_bits;
 using testing::TempFolder;
 using testing::TinyCheckpoint;
@@ -169,6 +171,24 @@ TEST_F(FuseModel, LayersInEightBitsStaySoWhenOthersAreFused) {
   EXPECT_TRUE(
       same_bits(again.load(kDown + ".weight"), ModelFolder::open(source_).load(kDown + ".weight")));
   EXPECT_LT(testing::distance(logits_of(*models::load_model(again)), logits_of(*model_)), 0.2);
+}
+
+// What a tied model stores for its head is ignored when it is loaded, so nobody has looked at it.
+TEST_F(FuseModel, AnIgnoredHeadWithoutSettingsIsNamed) {
+  make(mx::bfloat16, true);
+  ModelFolder source = ModelFolder::open(source_);
+  std::map<std::string, mx::array> tensors;
+  for (const std::string& name : source.names()) tensors.insert({name, source.load(name)});
+  for (const char* part : {"weight", "scales", "biases"}) {
+    tensors.insert_or_assign(std::string("lm_head.") + part,
+                             source.load(std::string("model.embed_tokens.") + part));
+  }
+  save_safetensors(source_ / "model.safetensors", tensors, {{"format", "mlx"}});
+  json config = source.config();
+  config["tie_word_embeddings"] = true;
+  config["quantization"]["lm_head"] = false;
+  write_text(source_ / "config.json", config.dump());
+  expect_error([&] { fuse(); }, "lm_head is quantized, but config.json has no quantization");
 }
 
 TEST_F(FuseModel, LayersOfADenseModelInBitsAreItsOnlyQuantizedOnes) {
