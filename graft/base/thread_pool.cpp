@@ -15,8 +15,8 @@
 namespace graft {
 namespace {
 
-// Looks at what is waited for before a thread sleeps: some tens of microseconds. Between two kernels
-// of a training step there is less; to be woken costs as much.
+// Looks at what is waited for before a thread sleeps: some tens of microseconds. Between two
+// kernels of a training step there is less; to be woken costs as much.
 constexpr int kLooks = 4000;
 
 void pause_briefly() {
