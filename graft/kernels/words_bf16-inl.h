@@ -43,7 +43,12 @@ constexpr int64_t kDepthStep = GRAFT_WORDS_DEPTH_STEP;
 
 HWY_INLINE WordVec load_words(const Word* p) { return _mm512_loadu_si512(p); }
 
-HWY_INLINE WordVec broadcast_word(const Word* p) { return _mm512_set1_epi32(static_cast<int>(*p)); }
+/// The pair may stand at any address that a bf16 can.
+HWY_INLINE WordVec broadcast_word(const Word* p) {
+  int word;
+  std::memcpy(&word, static_cast<const void*>(p), sizeof word);
+  return _mm512_set1_epi32(word);
+}
 
 HWY_INLINE FloatVec multiply_add(WordVec a, WordVec b, FloatVec sum) {
   return FloatVec{
