@@ -5,72 +5,153 @@
 #include <vector>
 
 #include "graft/base/error.h"
-#include "graft/kernels/cross_entropy.h"
 #include "graft/kernels/grown_buffer.h"
+#include "graft/kernels/online_softmax.h"
 #include "graft/kernels/panel_product.h"
+#include "graft/kernels/parallel.h"
 
 namespace graft::kernels {
 namespace {
 
-constexpr int64_t kChunk = 256;  // tokens: their logits take 50 MB at 49152 words
+// A chunk of tokens goes through the vocabulary block by block: 4 MB of logits at most, whatever
+// the numbers of tokens and words. Each chunk unpacks all of the weight anew, hence many tokens.
+constexpr int64_t kTokens = 1024;
+constexpr int64_t kWords = 1024;
+
+// Tokens that carry loss, their rows of h together.
+struct Chunk {
+  const int64_t* tokens;
+  int64_t count;
+  const std::byte* rows;
+};
+
+class HeadLoss {
+ public:
+  HeadLoss(const LinearWeight& w, const Rows& h, const int32_t* targets, void* d_h, int64_t most)
+      : w_(w), h_(h), targets_(targets), d_h_(d_h), type_(product_type(h.type)) {
+    static thread_local GrownBuffer logits, numerators, weighted;
+    const auto block = static_cast<size_t>(most * std::min(kWords, w.out));
+    logits_ = logits.get_as<float>(block);
+    if (d_h == nullptr) return;
+    numerators_ = type_ == ScalarType::f32 ? logits_ : numerators.get(block * size_of(type_));
+    weighted_ = weighted.get_as<float>(static_cast<size_t>(most * w.in));
+  }
+
+  // Writes the rows of d_h, times `scale`, and gives the softmax of each.
+  std::vector<OnlineSoftmax> run(const Chunk& chunk, float scale) {
+    std::vector<OnlineSoftmax> softmax(static_cast<size_t>(chunk.count));
+    for (int64_t word = 0; word < w_.out; word += kWords) take_block(chunk, word, softmax.data());
+    if (d_h_ != nullptr) write_gradient(chunk, softmax.data(), scale);
+    return softmax;
+  }
+
+ private:
+  void take_block(const Chunk& chunk, int64_t word, OnlineSoftmax* softmax) {
+    const LinearWeight part = rows_of(w_, word, std::min(w_.out, word + kWords));
+    const Rows rows{const_cast<std::byte*>(chunk.rows), chunk.count, h_.type};
+    linear(part, rows, nullptr, {}, {logits_, chunk.count, ScalarType::f32});
+    std::vector<int32_t> targets;
+    for (int64_t i = 0; i < chunk.count; ++i) {
+      targets.push_back(targets_[chunk.tokens[i]] - static_cast<int32_t>(word));
+    }
+    online_softmax({.rows = chunk.count,
+                    .words = part.out,
+                    .logits = logits_,
+                    .targets = targets.data(),
+                    .numerators = numerators_,
+                    .type = type_,
+                    .weighted = word == 0 ? nullptr : weighted_,
+                    .width = w_.in},
+                   softmax);
+    if (d_h_ == nullptr) return;
+    const ProductTerm term{numerators_, type_, part, false};
+    panel_product({.rows = chunk.count,
+                   .columns = w_.in,
+                   .terms = {&term, 1},
+                   .out = weighted_,
+                   .out_type = ScalarType::f32,
+                   .accumulate = word > 0});
+  }
+
+  // d_h = (sum over words of p w[word]) - w[target]. The target's share is left out of the sums and
+  // comes in here as (p - 1) w[target]: of a word that is nearly certain, p rounded to bf16 would
+  // leave nothing of p - 1.
+  void write_gradient(const Chunk& chunk, const OnlineSoftmax* softmax, float scale) {
+    const size_t row_bytes = static_cast<size_t>(w_.in) * size_of(h_.type);
+    parallel_ranges(chunk.count, 16, [&](int64_t begin, int64_t end) {
+      std::vector<float> dequantized(static_cast<size_t>(w_.quantized ? w_.in : 0));
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t token = chunk.tokens[i];
+        const int32_t target = targets_[token];
+        const void* target_row = rows_of(w_, target, target + 1).data;
+        if (w_.quantized) {
+          dequantize_rows(w_.matrix, &target, 1, ScalarType::f32, dequantized.data());
+          target_row = dequantized.data();
+        }
+        const double share = scale / softmax[i].sum;
+        const float factors[2] = {static_cast<float>(share),
+                                  static_cast<float>(scale * softmax[i].target_gradient())};
+        weighted_sum(w_.in, factors, weighted_ + i * w_.in,
+                     w_.quantized ? ScalarType::f32 : w_.type, target_row, h_.type,
+                     static_cast<std::byte*>(d_h_) + static_cast<size_t>(token) * row_bytes);
+      }
+    });
+  }
+
+  const LinearWeight& w_;
+  const Rows& h_;
+  const int32_t* targets_;
+  void* d_h_;
+  ScalarType type_;
+  float* logits_;
+  void* numerators_ = nullptr;
+  float* weighted_ = nullptr;  // [tokens, D]: sums over words of numerators times their rows
+};
+
+std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const int32_t* targets) {
+  std::vector<int64_t> tokens;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (targets[i] >= w.out) fail("a target is word {} of a vocabulary of {}", targets[i], w.out);
+    if (targets[i] >= 0) tokens.push_back(i);
+  }
+  return tokens;
+}
 
 }  // namespace
 
 float head_loss(const LinearWeight& w, const Rows& h, const int32_t* targets, float* losses,
                 void* d_h) {
-  std::vector<int64_t> active;
-  for (int64_t i = 0; i < h.rows; ++i) {
-    losses[i] = 0;
-    if (targets[i] >= w.out) fail("a target is word {} of a vocabulary of {}", targets[i], w.out);
-    if (targets[i] >= 0) active.push_back(i);
-  }
+  const std::vector<int64_t> tokens = tokens_with_loss(w, h.rows, targets);
+  const auto count = static_cast<int64_t>(tokens.size());
   const size_t row_bytes = static_cast<size_t>(w.in) * size_of(h.type);
-  if (d_h != nullptr) std::memset(d_h, 0, static_cast<size_t>(h.rows) * row_bytes);
-  if (active.empty()) return 0;
-
-  static thread_local GrownBuffer rows_scratch, logits_scratch, gradient_scratch, d_h_scratch;
-  const auto count = static_cast<int64_t>(active.size());
-  const ScalarType type = product_type(h.type);
-  const int64_t most = std::min(kChunk, count);
-  auto* rows = static_cast<char*>(rows_scratch.get(static_cast<size_t>(most) * row_bytes));
-  auto* logits = logits_scratch.get_as<float>(static_cast<size_t>(most * w.out));
-  void* gradient = nullptr;
-  char* d_rows = nullptr;
-  if (d_h != nullptr) {
-    gradient = type == ScalarType::f32
-                   ? logits
-                   : gradient_scratch.get(static_cast<size_t>(most * w.out) * size_of(type));
-    d_rows = static_cast<char*>(d_h_scratch.get(static_cast<size_t>(most) * row_bytes));
+  if (count < h.rows) {
+    std::fill_n(losses, h.rows, 0.0f);
+    if (d_h != nullptr) std::memset(d_h, 0, static_cast<size_t>(h.rows) * row_bytes);
   }
-  std::vector<float> weights(static_cast<size_t>(most), 1.0f / static_cast<float>(count));
-  std::vector<float> chunk_losses(static_cast<size_t>(most));
-  std::vector<int32_t> chunk_targets(static_cast<size_t>(most));
+  if (count == 0) return 0;
+
+  static thread_local GrownBuffer gathered;
+  const int64_t most = std::min(kTokens, count);
+  HeadLoss head(w, h, targets, d_h, most);
   double total = 0;
   for (int64_t begin = 0; begin < count; begin += most) {
-    const int64_t n = std::min(most, count - begin);
-    for (int64_t i = 0; i < n; ++i) {
-      int64_t token = active[static_cast<size_t>(begin + i)];
-      std::memcpy(rows + static_cast<size_t>(i) * row_bytes,
-                  static_cast<const char*>(h.data) + static_cast<size_t>(token) * row_bytes,
-                  row_bytes);
-      chunk_targets[static_cast<size_t>(i)] = targets[token];
+    Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr};
+    const auto* rows = static_cast<const std::byte*>(h.data);
+    if (count == h.rows) {
+      chunk.rows = rows + static_cast<size_t>(begin) * row_bytes;
+    } else {
+      auto* copy = static_cast<std::byte*>(gathered.get(static_cast<size_t>(most) * row_bytes));
+      for (int64_t i = 0; i < chunk.count; ++i) {
+        std::memcpy(copy + static_cast<size_t>(i) * row_bytes,
+                    rows + static_cast<size_t>(chunk.tokens[i]) * row_bytes, row_bytes);
+      }
+      chunk.rows = copy;
     }
-    linear(w, {rows, n, h.type}, nullptr, {}, {logits, n, ScalarType::f32});
-    cross_entropy({n, w.out, type}, logits, chunk_targets.data(), weights.data(),
-                  chunk_losses.data(), gradient);
-    for (int64_t i = 0; i < n; ++i) {
-      float loss = chunk_losses[static_cast<size_t>(i)];
-      losses[active[static_cast<size_t>(begin + i)]] = loss;
+    const auto softmax = head.run(chunk, 1.0f / static_cast<float>(count));
+    for (int64_t i = 0; i < chunk.count; ++i) {
+      const double loss = softmax[static_cast<size_t>(i)].loss();
+      losses[chunk.tokens[i]] = static_cast<float>(loss);
       total += loss;
-    }
-    if (d_h == nullptr) continue;
-    const ProductTerm term{gradient, type, w, false};
-    panel_product(
-        {.rows = n, .columns = w.in, .terms = {&term, 1}, .out = d_rows, .out_type = h.type});
-    for (int64_t i = 0; i < n; ++i) {
-      int64_t token = active[static_cast<size_t>(begin + i)];
-      std::memcpy(static_cast<char*>(d_h) + static_cast<size_t>(token) * row_bytes,
-                  d_rows + static_cast<size_t>(i) * row_bytes, row_bytes);
     }
   }
   return static_cast<float>(total / static_cast<double>(count));

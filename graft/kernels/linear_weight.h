@@ -16,4 +16,7 @@ struct LinearWeight {
   QuantizedMatrix matrix = {};
 };
 
+/// Rows [begin, end) of a weight: a part of a vocabulary.
+LinearWeight rows_of(const LinearWeight& weight, int64_t begin, int64_t end);
+
 }  // namespace graft::kernels

@@ -167,10 +167,13 @@ HWY_INLINE void store_tile(const PanelWork& work, int64_t row, int64_t vector,
       HWY_UNROLL(4)
       for (int v = 0; v < kVectors; ++v) {
         T* to = out + r * p.columns + v * lanes;
+        const auto put = [&](auto part) HWY_ATTR {
+          store(d, p.accumulate ? hn::Add(sum[r][v], load(d, to, part)) : sum[r][v], to, part);
+        };
         if ((v + 1) * lanes <= left) {
-          store(d, sum[r][v], to, Whole{});
+          put(Whole{});
         } else {
-          store(d, sum[r][v], to, Part{static_cast<size_t>(left - v * lanes)});
+          put(Part{static_cast<size_t>(left - v * lanes)});
         }
       }
     }

@@ -39,6 +39,7 @@ struct PanelProduct {
   const void* bias = nullptr;
   void* out;  ///< row-major with no gaps
   ScalarType out_type;
+  bool accumulate = false;  ///< adds to what `out` holds
 };
 
 /// The type that numbers of `type` are multiplied in: bf16 for bf16 where the processor has dot

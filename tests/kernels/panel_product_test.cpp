@@ -50,6 +50,11 @@ class Case {
     return *this;
   }
 
+  Case& accumulate() {
+    accumulate_ = true;
+    return *this;
+  }
+
   Numbers run(ScalarType out_type) const { return computed(out_type, panel_product); }
 
   void check(ScalarType out_type) const {
@@ -76,7 +81,7 @@ class Case {
   template <class Compute>
   Numbers computed(ScalarType out_type, Compute&& compute) const {
     Numbers out = Numbers(out_type, rows_ * columns_, offset_).random(99);
-    compute({rows_, columns_, terms_, low_rank_, bias_, out.data(), out_type});
+    compute({rows_, columns_, terms_, low_rank_, bias_, out.data(), out_type, accumulate_});
     return out;
   }
 
@@ -90,6 +95,7 @@ class Case {
   std::vector<ProductTerm> terms_;
   std::vector<LowRankTerm> low_rank_;
   const void* bias_ = nullptr;
+  bool accumulate_ = false;
 };
 
 TEST(PanelProduct, EveryTypeOfOperandAndResult) {
@@ -161,6 +167,17 @@ TEST(PanelProduct, DepthOfSeveralPanels) {
       }
       // More rows than have their sums kept.
       Case(801, 3, type).dense(4700, true).check(type);
+    }
+  });
+}
+
+TEST(PanelProduct, AddsToWhatThereIs) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t columns : {1, 64, 83}) {
+        Case(8, columns, type, 1).dense(21, true).low_rank(2, 0.5f).accumulate().check(type);
+      }
+      Case(7, 70, type).dense(4200, false).accumulate().check(ScalarType::f32);
     }
   });
 }

@@ -21,6 +21,7 @@ inline void panel_product_scalar(const PanelProduct& p) {
   for (int64_t row = 0; row < p.rows; ++row) {
     for (int64_t column = 0; column < p.columns; ++column) {
       double sum = p.bias == nullptr ? 0.0 : double{load_scalar(p.out_type, p.bias, column)};
+      if (p.accumulate) sum += double{load_scalar(p.out_type, p.out, row * p.columns + column)};
       for (const ProductTerm& term : p.terms) {
         for (int64_t k = 0; k < term.depth(); ++k) {
           const float right = term.transposed

@@ -23,6 +23,7 @@ using kernels::ScalarType;
 struct Part {
   LinearWeight weight;  // its pointers are filled in when the node runs
   int weight_at = -1, bias_at = -1, a_at = -1, b_at = -1, x_at = 0;
+  bool own_x = false;  // the update has an x of its own: with dropout
   int rank = 0;
   float scale = 0;
 
@@ -53,9 +54,9 @@ LoraShape lora_shape(const Part& part, int64_t rows, ScalarType type) {
   return {rows, part.weight.in, part.weight.out, part.rank, type};
 }
 
-// Gradients of the node below. Inputs: the d_y of the parts, then the node's own inputs, then its
-// xa. Outputs: d_x if wanted, then for each part with an update d_a, d_b and, if it has one, its
-// own d_x.
+// Gradients of the node below. Inputs: the d_y of the parts, then those of the node's own that are
+// needed, then its xa. Outputs: d_x if wanted, then for each part with an update d_a, d_b and, if
+// it has one, its own d_x.
 class LinearBackward final : public CpuPrimitive {
  public:
   LinearBackward(std::vector<Part> parts, int64_t rows, ScalarType type, bool wants_x, int xa_at)
@@ -73,7 +74,9 @@ class LinearBackward final : public CpuPrimitive {
     for (size_t i = 0; i < parts_.size(); ++i) {
       const Part& part = parts_[i];
       const void* d_y = inputs[i].data;
-      terms.push_back({d_y, type_, bind(part.weight, inputs, part.weight_at), false});
+      if (wants_x_) {
+        terms.push_back({d_y, type_, bind(part.weight, inputs, part.weight_at), false});
+      }
       if (!part.has_lora()) continue;
       const LoraShape shape = lora_shape(part, rows_, type_);
       auto* d_a = static_cast<float*>(outputs[next++].data);
@@ -84,7 +87,7 @@ class LinearBackward final : public CpuPrimitive {
       float* transposed_a = std::exchange(room, room + shape.in * part.rank);
       kernels::lora_transpose(shape, floats(inputs, part.a_at), transposed_a);
       const kernels::LowRankTerm update{d_xa, transposed_a, part.rank, 1.0f};
-      if (part.x_at == static_cast<int>(parts_.size())) {
+      if (!part.own_x) {
         low_rank.push_back(update);
       } else {
         kernels::panel_product({.rows = rows_,
@@ -156,10 +159,6 @@ class Linear final : public CpuPrimitive {
     bool wants_x = false;
     for (int argument : argnums) wants_x |= argument == 0;
 
-    std::vector<mx::array> inputs(cotangents.begin(), cotangents.begin() + count);
-    append(inputs, primals);
-    int xa_at = append(inputs, {outputs.begin() + count, outputs.end()});
-
     std::vector<mx::Shape> shapes;
     std::vector<mx::Dtype> dtypes;
     std::vector<int> gives;  // which argument an output is the gradient of
@@ -169,17 +168,22 @@ class Linear final : public CpuPrimitive {
       gives.push_back(argument);
     };
     if (wants_x) add_output(0, primals[0].dtype());
+    // What is not needed is not held on to: x is kept for the updates' sake alone.
+    std::vector<mx::array> inputs(cotangents.begin(), cotangents.begin() + count);
+    auto take = [&](int& at, int arrays) {
+      auto from = primals.begin() + at;
+      at = append(inputs, {from, from + arrays});
+    };
     std::vector<Part> parts = parts_;
     for (Part& part : parts) {
-      if (part.has_lora()) {
-        add_output(part.a_at, mx::float32);
-        add_output(part.b_at, mx::float32);
-        if (part.x_at != 0) add_output(part.x_at, mx::float32);
-      }
-      for (int* at : {&part.weight_at, &part.bias_at, &part.a_at, &part.b_at, &part.x_at}) {
-        if (*at >= 0) *at += count;
-      }
+      if (wants_x) take(part.weight_at, part.weight.quantized ? 3 : 1);
+      if (!part.has_lora()) continue;
+      add_output(part.a_at, mx::float32);
+      add_output(part.b_at, mx::float32);
+      if (part.own_x) add_output(part.x_at, mx::float32);
+      for (int* at : {&part.a_at, &part.b_at, &part.x_at}) take(*at, 1);
     }
+    int xa_at = append(inputs, {outputs.begin() + count, outputs.end()});
     auto node = std::make_shared<LinearBackward>(std::move(parts), rows_, type_, wants_x, xa_at);
     std::vector<mx::array> gradients = apply(node, shapes, dtypes, std::move(inputs));
 
@@ -216,7 +220,8 @@ std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>&
     if (p.lora) {
       part.a_at = append(inputs, {p.lora->a});
       part.b_at = append(inputs, {p.lora->b});
-      if (p.lora->x) part.x_at = append(inputs, {*p.lora->x});
+      part.own_x = p.lora->x.has_value();
+      if (part.own_x) part.x_at = append(inputs, {*p.lora->x});
       xa_shapes.push_back({rows, part.rank});
     }
     shapes.push_back({rows, p.weight.out()});

@@ -1,0 +1,125 @@
+#include "graft/kernels/online_softmax.h"
+
+#include <cmath>
+
+#include "graft/kernels/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "graft/kernels/online_softmax.cpp"
+#include "graft/kernels/targets.h"
+//
+#include "graft/kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace graft::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+
+float largest_of(const float* x, int64_t count) {
+  const FloatTag d;
+  const auto nothing = hn::Set(d, -std::numeric_limits<float>::infinity());
+  auto largest = nothing;
+  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+    largest = hn::Max(largest, keep(d, load(d, x + i, lanes), nothing, lanes));
+  });
+  return max_of(d, largest);
+}
+
+// The sum of e^(x - shift), each written to `out` if that is wanted.
+template <class T>
+float exponentials(const float* x, int64_t count, float shift, T* out) {
+  const FloatTag d;
+  const auto shifts = hn::Set(d, shift);
+  auto total = hn::Zero(d);
+  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto e = exp(d, hn::Sub(load(d, x + i, lanes), shifts));
+    total = hn::Add(total, keep(d, e, hn::Zero(d), lanes));
+    if (out != nullptr) store(d, e, out + i, lanes);
+  });
+  return sum_of(d, total);
+}
+
+void scale(float* x, int64_t count, float factor) {
+  const FloatTag d;
+  const auto factors = hn::Set(d, factor);
+  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+    store(d, hn::Mul(load(d, x + i, lanes), factors), x + i, lanes);
+  });
+}
+
+}  // namespace
+
+void softmax_rows(const SoftmaxBlock& b, OnlineSoftmax* rows, int64_t begin, int64_t end) {
+  constexpr float kNothing = -std::numeric_limits<float>::infinity();
+  with_type(b.type, [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    for (int64_t r = begin; r < end; ++r) {
+      OnlineSoftmax& row = rows[r];
+      const float* x = b.logits + r * b.words;
+      const int64_t target = b.targets[r];
+      const bool has_target = target >= 0 && target < b.words;
+      if (has_target) row.target = x[target];
+      if (const float largest = largest_of(x, b.words); largest > row.max) {
+        const float factor = static_cast<float>(std::exp(double{row.max} - largest));
+        row.sum *= factor;
+        if (b.weighted != nullptr && row.max != kNothing) {
+          scale(b.weighted + r * b.width, b.width, factor);
+        }
+        row.max = largest;
+      }
+      // Where all are -inf, e^(x - max) would be NaN, not 0.
+      const float shift = row.max == kNothing ? 0.0f : row.max;
+      T* out = b.numerators == nullptr ? nullptr : static_cast<T*>(b.numerators) + r * b.words;
+      row.sum += double{exponentials(x, b.words, shift, out)};
+      if (has_target && out != nullptr) out[target] = T{};
+    }
+  });
+}
+
+void weighted_sum_row(int64_t count, const float factors[2], const float* x, ScalarType y_type,
+                      const void* y, ScalarType out_type, void* out) {
+  const FloatTag d;
+  const auto fx = hn::Set(d, factors[0]), fy = hn::Set(d, factors[1]);
+  with_type(y_type, [&](auto y_tag) HWY_ATTR {
+    using Y = decltype(y_tag);
+    const Y* ys = static_cast<const Y*>(y);
+    with_type(out_type, [&](auto out_tag) HWY_ATTR {
+      using T = decltype(out_tag);
+      T* outs = static_cast<T*>(out);
+      for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+        const auto scaled = hn::Mul(fy, load(d, ys + i, lanes));
+        store(d, hn::MulAdd(fx, load(d, x + i, lanes), scaled), outs + i, lanes);
+      });
+    });
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace graft::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace graft::kernels {
+
+HWY_EXPORT(softmax_rows);
+HWY_EXPORT(weighted_sum_row);
+
+double OnlineSoftmax::loss() const { return std::log(sum) + (double{max} - target); }
+
+double OnlineSoftmax::target_gradient() const { return std::exp(-loss()) - 1; }
+
+void online_softmax(const SoftmaxBlock& block, OnlineSoftmax* rows) {
+  constexpr int64_t kGrain = 1 << 13;  // logits that are worth a thread
+  auto range = GRAFT_DISPATCH(softmax_rows);
+  parallel_ranges(
+      block.rows, kGrain / (block.words + 1) + 1,
+      [&](int64_t begin, int64_t end) { range(block, rows, begin, end); }, 1, 4);
+}
+
+void weighted_sum(int64_t count, const float factors[2], const float* x, ScalarType y_type,
+                  const void* y, ScalarType out_type, void* out) {
+  GRAFT_DISPATCH(weighted_sum_row)(count, factors, x, y_type, y, out_type, out);
+}
+
+}  // namespace graft::kernels
+#endif

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "graft/kernels/linear_weight.h"
+#include "graft/kernels/scalar_type.h"
+
+namespace graft::kernels {
+
+/// The softmax of a row of logits that come block by block: sum(e^x) so far is e^max * sum.
+struct OnlineSoftmax {
+  float max = -std::numeric_limits<float>::infinity();
+  double sum = 0;
+  float target = 0;  ///< the target's logit, once its block has come
+
+  /// -log(softmax(target)), when all blocks have come.
+  double loss() const;
+  /// softmax(target) - 1.
+  double target_gradient() const;
+};
+
+/// A block of logits [rows, words], each row with a target that is one of the words if it lies in
+/// [0, words).
+struct SoftmaxBlock {
+  int64_t rows;
+  int64_t words;
+  const float* logits;
+  const int32_t* targets;  ///< [rows], less the block's first word
+  /// Receives e^(logit - max) [rows, words], the target's as 0; null: not wanted. May be `logits`
+  /// if it is f32.
+  void* numerators;
+  ScalarType type;  ///< of the numerators
+  /// [rows, width], sums that were weighted with earlier blocks' numerators: a row is scaled when
+  /// its maximum grows. Null: there are none.
+  float* weighted;
+  int64_t width;
+};
+
+/// Takes a block into account, on all threads. A row that holds a NaN or +inf becomes NaN. A row's
+/// result does not depend on the other rows or the number of threads.
+/// Milakov and Gimelshein, arXiv:1805.02867.
+void online_softmax(const SoftmaxBlock& block, OnlineSoftmax* rows);
+
+/// out = factors[0] x + factors[1] y, of `count` elements; x f32, y of y_type, out of out_type.
+void weighted_sum(int64_t count, const float factors[2], const float* x, ScalarType y_type,
+                  const void* y, ScalarType out_type, void* out);
+
+}  // namespace graft::kernels

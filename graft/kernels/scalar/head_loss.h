@@ -1,0 +1,52 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "graft/kernels/head_loss.h"
+#include "graft/kernels/scalar/panel_product.h"
+
+namespace graft::kernels {
+
+/// head_loss as plain loops in double: what the vector code is tested against.
+inline float head_loss_scalar(const LinearWeight& w, const Rows& h, const int32_t* targets,
+                              float* losses, void* d_h) {
+  const auto count = std::count_if(targets, targets + h.rows, [](int32_t t) { return t >= 0; });
+  const ScalarType type = product_type(h.type);
+  std::vector<double> logits(static_cast<size_t>(w.out)), gradient(static_cast<size_t>(w.in));
+  double total = 0;
+  for (int64_t row = 0; row < h.rows; ++row) {
+    losses[row] = 0;
+    std::fill(gradient.begin(), gradient.end(), 0.0);
+    if (targets[row] >= 0) {
+      for (int64_t word = 0; word < w.out; ++word) {
+        double& logit = logits[static_cast<size_t>(word)] = 0;
+        for (int64_t k = 0; k < w.in; ++k) {
+          logit +=
+              double{load_scalar(h.type, h.data, row * w.in + k)} * weight_scalar(w, word, k, type);
+        }
+      }
+      const double max = *std::max_element(logits.begin(), logits.end());
+      double sum = 0;
+      for (double logit : logits) sum += std::exp(logit - max);
+      const double loss = std::log(sum) + max - logits[static_cast<size_t>(targets[row])];
+      losses[row] = static_cast<float>(loss);
+      total += loss;
+      for (int64_t word = 0; word < w.out; ++word) {
+        const double p = std::exp(logits[static_cast<size_t>(word)] - max) / sum;
+        const double d_logit = (p - (word == targets[row] ? 1 : 0)) / static_cast<double>(count);
+        for (int64_t k = 0; k < w.in; ++k) {
+          gradient[static_cast<size_t>(k)] += d_logit * weight_scalar(w, word, k, type);
+        }
+      }
+    }
+    for (int64_t k = 0; d_h != nullptr && k < w.in; ++k) {
+      store_scalar(h.type, d_h, row * w.in + k,
+                   static_cast<float>(gradient[static_cast<size_t>(k)]));
+    }
+  }
+  return count == 0 ? 0.0f : static_cast<float>(total / static_cast<double>(count));
+}
+
+}  // namespace graft::kernels

@@ -1,0 +1,238 @@
+#include "graft/kernels/head_loss.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "graft/base/error.h"
+#include "graft/base/threads.h"
+#include "graft/kernels/scalar/head_loss.h"
+#include "tests/kernels/each_isa.h"
+#include "tests/kernels/random_quantized.h"
+
+namespace graft::kernels {
+namespace {
+
+constexpr ScalarType f32 = ScalarType::f32;
+
+struct Result {
+  float mean;
+  Numbers losses, d_h;
+
+  Result(ScalarType type, int64_t rows, int64_t width, int64_t offset = 0)
+      : mean(0), losses(f32, rows, offset), d_h(type, rows * width, offset) {}
+};
+
+// A head of `vocab` words, and hidden states with targets of which every `masked`-th carries no
+// loss (0: all do).
+class Case {
+ public:
+  Case(int64_t rows, int64_t vocab, int64_t width, ScalarType type, int64_t masked = 0,
+       int64_t offset = 0)
+      : h_(type, rows * width, offset), rows_(rows), offset_(offset) {
+    const float most = 2 / std::sqrt(static_cast<float>(width));
+    h_.random(1, -most, most);
+    weight_ = {.out = vocab, .in = width};
+    for (int64_t i = 0; i < rows; ++i) {
+      const bool loses = masked == 0 || (i + 1) % masked != 0;
+      targets_.push_back(loses ? static_cast<int32_t>((i * 7919 + vocab - 1) % vocab) : -1);
+    }
+  }
+
+  Case& dense(const Numbers& w) {
+    weight_.data = w.data();
+    weight_.type = w.type();
+    return *this;
+  }
+  Case& quantized(const RandomQuantized& w) {
+    weight_.quantized = true;
+    weight_.matrix = w.matrix;
+    return *this;
+  }
+
+  template <class Compute>
+  Result run(Compute&& compute, bool with_gradient = true) const {
+    Result r(h_.type(), rows_, weight_.in, offset_);
+    r.losses.random(8);
+    r.d_h.random(9);
+    const Rows h{const_cast<void*>(h_.data()), rows_, h_.type()};
+    r.mean = compute(weight_, h, targets_.data(), static_cast<float*>(r.losses.data()),
+                     with_gradient ? r.d_h.data() : nullptr);
+    return r;
+  }
+
+  void check() const {
+    SCOPED_TRACE(testing::Message() << rows_ << " rows, " << weight_.out << " words of width "
+                                    << weight_.in << ", type " << static_cast<int>(h_.type()));
+    const Result expected = run(head_loss_scalar), actual = run(head_loss);
+    EXPECT_NEAR(actual.mean, expected.mean, 3e-6 * (1 + std::abs(expected.mean)));
+    expect_close(actual.losses, expected.losses, 3e-6, 1e-5);
+    // Where bf16 are multiplied, the numerators of the softmax are rounded to it.
+    const bool rounded = product_type(h_.type()) == ScalarType::bf16;
+    const double scale = largest_weight() / static_cast<double>(rows_);
+    expect_close(actual.d_h, expected.d_h, rounded ? 0x1p-8 : 5e-5,
+                 scale * (rounded ? 0x1p-10 : 1e-6));
+    const Result no_gradient = run(head_loss, false);
+    EXPECT_EQ(no_gradient.mean, actual.mean);
+    expect_close(no_gradient.losses, actual.losses, 0, 0);
+  }
+
+ private:
+  double largest_weight() const {
+    double largest = 0;
+    for (int64_t i = 0; i < weight_.out * weight_.in; ++i) {
+      const float w = weight_scalar(weight_, i / weight_.in, i % weight_.in, f32);
+      largest = std::max(largest, std::abs(double{w}));
+    }
+    return largest;
+  }
+
+  LinearWeight weight_;
+  Numbers h_;
+  int64_t rows_, offset_;
+  std::vector<int32_t> targets_;
+};
+
+TEST(HeadLoss, EveryTypeAndMisalignment) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (ScalarType weight_type : kAllTypes) {
+        const Numbers w = Numbers(weight_type, 45 * 19, 1).random(2);
+        Case(7, 45, 19, type, 3, 1).dense(w).check();
+      }
+    }
+  });
+}
+
+TEST(HeadLoss, EveryVocabulary) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t vocab = 1; vocab <= 70; ++vocab) {
+        const Numbers w = Numbers(type, vocab * 8, vocab % 3).random(2);
+        Case(3, vocab, 8, type, 0, vocab % 2).dense(w).check();
+      }
+    }
+  });
+}
+
+// More words than one block, more tokens than one chunk, and numbers that divide by nothing.
+TEST(HeadLoss, BlocksOfWordsAndChunksOfTokens) {
+  for_each_isa([] {
+    for (ScalarType type : {f32, ScalarType::bf16}) {
+      for (int64_t vocab : {1023, 1024, 1025, 2049, 3331}) {
+        const Numbers w = Numbers(type, vocab * 9).random(2);
+        Case(5, vocab, 9, type).dense(w).check();
+        Case(33, vocab, 9, type, 4).dense(w).check();
+      }
+      const Numbers w = Numbers(type, 1031 * 4).random(2);
+      Case(1029, 1031, 4, type).dense(w).check();
+      Case(1200, 1031, 4, type, 5).dense(w).check();
+    }
+  });
+}
+
+TEST(HeadLoss, EveryQuantizedFormat) {
+  for_each_isa([] {
+    for (ScalarType type : {f32, ScalarType::bf16}) {
+      for (int bits : kAllBits) {
+        for (int group : kAllGroups) {
+          const RandomQuantized w(1100, 128, bits, group, ScalarType::f16);
+          Case(6, 1100, 128, type, 4).quantized(w).check();
+        }
+      }
+    }
+  });
+}
+
+TEST(HeadLoss, ThreadsChangeNothing) {
+  const Numbers w = Numbers(ScalarType::bf16, 2100 * 70).random(2);
+  for_each_isa([&] {
+    const Case some = Case(50, 2100, 70, ScalarType::bf16, 7).dense(w);
+    const int before = num_threads();
+    set_num_threads(1);
+    const Result one = some.run(head_loss);
+    for (int threads : {2, 3}) {
+      set_num_threads(threads);
+      const Result many = some.run(head_loss);
+      EXPECT_EQ(many.mean, one.mean);
+      expect_close(many.d_h, one.d_h, 0, 0);
+    }
+    set_num_threads(before);
+  });
+}
+
+// The gradient of a word that is all but certain is not lost in the rounding of its probability.
+TEST(HeadLoss, GradientOfANearlyCertainWord) {
+  for_each_isa([] {
+    Numbers w(ScalarType::bf16, 2), h(ScalarType::bf16, 1), d_h(ScalarType::bf16, 1);
+    w.set(0, 8.0f);
+    w.set(1, -1.0f);
+    h.set(0, 1.0f);
+    const int32_t target = 0;
+    float loss = 0;
+    const LinearWeight weight{.out = 2, .in = 1, .data = w.data(), .type = w.type()};
+    head_loss(weight, {h.data(), 1, h.type()}, &target, &loss, d_h.data());
+    const double other = std::exp(-9.0) / (1 + std::exp(-9.0));
+    EXPECT_NEAR(loss, other, 1e-6);
+    EXPECT_NEAR(d_h.get(0), -9 * other, 9 * other * 0x1p-7);
+  });
+}
+
+// With one hidden state of 1 the weights are the logits.
+TEST(HeadLoss, ExtremeLogitsHaveTheirLimits) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for_each_isa([&] {
+    for (int64_t vocab : {5, 5000}) {
+      for (int64_t at : {int64_t{0}, vocab - 1}) {
+        const auto target = static_cast<int32_t>(at);
+        Numbers logits(f32, vocab), h(f32, 1);
+        h.set(0, 1.0f);
+        auto loss_of = [&](float others, float one) {
+          for (int64_t i = 0; i < vocab; ++i) logits.set(i, i == at ? one : others);
+          const LinearWeight w{.out = vocab, .in = 1, .data = logits.data(), .type = f32};
+          float loss = 0;
+          const float mean = head_loss(w, {h.data(), 1, f32}, &target, &loss, nullptr);
+          EXPECT_EQ(std::isnan(mean), std::isnan(loss));
+          return loss;
+        };
+        EXPECT_EQ(loss_of(-inf, 3.0f), 0.0f);  // certain
+        EXPECT_EQ(loss_of(-1e30f, 1e30f), 0.0f);
+        EXPECT_EQ(loss_of(0.0f, -inf), inf);  // impossible
+        for (float same : {3e38f, -3e38f, -500.0f}) {
+          EXPECT_NEAR(loss_of(same, same), std::log(static_cast<double>(vocab)), 1e-5);
+        }
+        for (auto [others, one] : {std::pair{0.0f, nan},
+                                   {nan, 0.0f},
+                                   {-inf, nan},
+                                   {-inf, -inf},
+                                   {0.0f, inf},
+                                   {inf, inf}}) {
+          EXPECT_TRUE(std::isnan(loss_of(others, one))) << others << " " << one;
+        }
+      }
+    }
+  });
+}
+
+TEST(HeadLoss, MaskedTokensHaveNoLossAndNoGradient) {
+  const Numbers w = Numbers(f32, 40 * 6).random(2);
+  const Result r = Case(4, 40, 6, f32, 1).dense(w).run(head_loss);
+  EXPECT_EQ(r.mean, 0.0f);
+  for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(r.losses.get(i), 0.0f);
+  for (int64_t i = 0; i < 24; ++i) EXPECT_EQ(r.d_h.get(i), 0.0f);
+}
+
+TEST(HeadLoss, RefusesAWordBeyondTheVocabulary) {
+  const Numbers w = Numbers(f32, 4).random(2);
+  Numbers h = Numbers(f32, 1).random(3);
+  const int32_t target = 4;
+  float loss = 0;
+  const LinearWeight weight{.out = 4, .in = 1, .data = w.data(), .type = f32};
+  EXPECT_THROW(head_loss(weight, {h.data(), 1, f32}, &target, &loss, nullptr), Error);
+}
+
+}  // namespace
+}  // namespace graft::kernels
