@@ -76,6 +76,14 @@ void Adapters::set(const std::vector<mx::array>& values) {
   for (size_t i = 0; i < arrays_.size(); ++i) *arrays_[i] = values[i];
 }
 
+std::vector<mx::array*> Adapters::of_layer(int layer) const {
+  std::vector<mx::array*> places;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    if (layer_of(names_[i]) == layer) places.push_back(arrays_[i]);
+  }
+  return places;
+}
+
 size_t Adapters::parameters() const {
   size_t count = 0;
   for (const mx::array* array : arrays_) count += array->size();

@@ -33,6 +33,8 @@ class Adapters {
   std::vector<mx::array> values() const;
   /// Puts other values in place, in the order of names().
   void set(const std::vector<mx::array>& values);
+  /// The places of one layer's arrays in the model, in the order of names().
+  std::vector<mx::array*> of_layer(int layer) const;
 
   /// The adapted layers, and the lowest layer that holds one.
   const std::vector<nn::Linear*>& linears() const { return linears_; }

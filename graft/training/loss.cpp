@@ -6,10 +6,16 @@
 #include <cmath>
 
 #include "graft/base/error.h"
+#include "graft/training/recomputed_layer.h"
 
 namespace graft::training {
 
-ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, bool training) {
+namespace {
+
+using Layer = std::function<models::Hidden(int, const models::Hidden&, const models::Context&)>;
+
+ops::HeadLoss loss_of(const models::Model& model, const data::Batch& batch, bool training,
+                      const Layer& layer) {
   std::vector<Sequence> sequences;
   for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
     int64_t begin = batch.offsets[i], end = batch.offsets[i + 1];
@@ -21,8 +27,25 @@ ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, b
   mx::array ids(batch.inputs.begin(), {tokens}, mx::int32);
   mx::array targets(batch.targets.begin(), {tokens}, mx::int32);
   models::Hidden hidden = model.embed(ids);
-  for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
+  for (int i = 0; i < model.num_layers(); ++i) hidden = layer(i, hidden, context);
   return ops::head_loss(model.norm(hidden), model.head(), targets, training);
+}
+
+}  // namespace
+
+ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch) {
+  return loss_of(model, batch, false, [&](int i, const auto& hidden, const auto& context) {
+    return model.layer(i, hidden, context);
+  });
+}
+
+ops::HeadLoss training_loss(const models::Model& model, const lora::Adapters& adapters,
+                            const data::Batch& batch, bool recompute) {
+  const int first = adapters.first_layer();
+  return loss_of(model, batch, true, [&](int i, const auto& hidden, const auto& context) {
+    if (!recompute || i < first) return model.layer(i, hidden, context);
+    return recomputed_layer(model, i, hidden, context, adapters.of_layer(i), i > first);
+  });
 }
 
 double Evaluation::perplexity() const { return std::exp(loss); }
@@ -33,7 +56,7 @@ Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& 
   double sum = 0;
   int64_t tokens = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
-    mx::array mean = batch_loss(model, batches[i], false).mean;
+    mx::array mean = batch_loss(model, batches[i]).mean;
     auto loss = static_cast<double>(mean.item<float>());
     if (!std::isfinite(loss)) {
       fail(

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "graft/data/batch.h"
+#include "graft/lora/adapters.h"
 #include "graft/models/model.h"
 #include "graft/ops/head_loss.h"
 
@@ -11,9 +12,13 @@ namespace graft::training {
 
 namespace mx = mlx::core;
 
-/// The next-token loss of a batch: its mean over the batch's tokens, and each token's. With
-/// `training`, dropout applies and the loss can be differentiated.
-ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch, bool training);
+/// The next-token loss of a batch: its mean over the batch's tokens, and each token's.
+ops::HeadLoss batch_loss(const models::Model& model, const data::Batch& batch);
+
+/// The same with dropout, to be differentiated by the adapters' values. With `recompute`, the
+/// gradient keeps the layers' inputs alone (recomputed_layer.h).
+ops::HeadLoss training_loss(const models::Model& model, const lora::Adapters& adapters,
+                            const data::Batch& batch, bool recompute);
 
 /// Loss of a data set, as the mean over all its tokens.
 struct Evaluation {

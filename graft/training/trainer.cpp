@@ -55,7 +55,7 @@ Trainer::Step Trainer::step(int iteration) {
 
   auto loss_of = [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
     adapters_.set(parameters);
-    ops::HeadLoss loss = batch_loss(model_, batch, true);
+    ops::HeadLoss loss = training_loss(model_, adapters_, batch, options_.grad_checkpoint);
     return {loss.mean, loss.losses};
   };
   auto [loss, gradients] = mx::value_and_grad(loss_of, arguments)(values);

@@ -22,6 +22,8 @@ struct TrainOptions {
   fs::path adapter_file = "adapters.npz";
   std::string base_fingerprint;  // goes into the adapter file
   uint64_t seed = 0;
+  bool grad_checkpoint =
+      false;  // layers are computed anew for the gradient: less memory, more time
 };
 
 /// Interrupted at the start: before the first step, so that nothing was saved.

@@ -206,5 +206,19 @@ TEST(BatchLoss, IsTheMeanOverTokensHoweverExamplesAreGrouped) {
   EXPECT_NEAR(one, all, 1e-5 * one);
 }
 
+TEST_F(TrainerTest, LayersComputedAnewTrainToTheSameBytes) {
+  for (float dropout : {0.0f, 0.4f}) {
+    dropout_ = dropout;
+    options_.grad_checkpoint = false;
+    Record kept, anew;
+    run(kept);
+    const std::string expected = read_bytes(options_.adapter_file);
+    options_.grad_checkpoint = true;
+    run(anew);
+    EXPECT_EQ(anew.losses, kept.losses);
+    EXPECT_TRUE(read_bytes(options_.adapter_file) == expected);
+  }
+}
+
 }  // namespace
 }  // namespace graft::training

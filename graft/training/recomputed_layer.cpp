@@ -1,0 +1,75 @@
+#include "graft/training/recomputed_layer.h"
+
+#include <mlx/ops.h>
+#include <mlx/random.h>
+#include <mlx/transforms.h>
+
+namespace graft::training {
+namespace {
+
+using Arrays = std::vector<mx::array>;
+
+// Other values in the places of a model's parameters, for the life of the object.
+class Replaced {
+ public:
+  Replaced(const std::vector<mx::array*>& places, const mx::array* values) : places_(places) {
+    for (mx::array* place : places_) {
+      saved_.push_back(*place);
+      *place = *values++;
+    }
+  }
+  ~Replaced() {
+    for (size_t i = 0; i < places_.size(); ++i) *places_[i] = saved_[i];
+  }
+  Replaced(const Replaced&) = delete;
+  Replaced& operator=(const Replaced&) = delete;
+
+ private:
+  const std::vector<mx::array*>& places_;
+  Arrays saved_;
+};
+
+Arrays arrays_of(const models::Hidden& hidden) {
+  if (!hidden.delta) return {hidden.stream};
+  return {hidden.stream, *hidden.delta};
+}
+
+models::Hidden hidden_of(const mx::array* arrays, bool has_delta) {
+  if (!has_delta) return {arrays[0], {}};
+  return {arrays[0], arrays[1]};
+}
+
+}  // namespace
+
+models::Hidden recomputed_layer(const models::Model& model, int index, const models::Hidden& hidden,
+                                const models::Context& context,
+                                const std::vector<mx::array*>& parameters, bool wants_hidden) {
+  using mx::random::KeySequence;
+  // Inputs: those of `hidden`, if its gradient is wanted, then the parameters.
+  auto layer = [&model, index, hidden, context, parameters, wants_hidden,
+                keys = KeySequence::default_()](const Arrays& inputs) {
+    KeySequence::default_() = keys;
+    const mx::array* next = inputs.data();
+    models::Hidden in = hidden;
+    if (wants_hidden) {
+      in = hidden_of(next, hidden.delta.has_value());
+      next += arrays_of(hidden).size();
+    }
+    Replaced replaced(parameters, next);
+    return arrays_of(model.layer(index, in, context));
+  };
+  auto gradient = [layer](const Arrays& inputs, const Arrays& cotangents, const Arrays&) {
+    const KeySequence keys = KeySequence::default_();
+    // Nothing is computed anew before the layers above are done with.
+    Arrays gradients = mx::vjp(layer, mx::depends(inputs, cotangents), cotangents).second;
+    KeySequence::default_() = keys;
+    return gradients;
+  };
+  Arrays inputs;
+  if (wants_hidden) inputs = arrays_of(hidden);
+  for (const mx::array* parameter : parameters) inputs.push_back(*parameter);
+  const Arrays outputs = mx::custom_vjp(layer, gradient)(inputs);
+  return hidden_of(outputs.data(), outputs.size() > 1);
+}
+
+}  // namespace graft::training
