@@ -29,9 +29,9 @@ int written() {
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write, not the end
   graft::keep_freed_memory();
-  // What MLX frees it keeps in a cache that only an exact size hits, and the sizes follow the
-  // lengths of the batches: a large one holds memory without saving time.
-  mlx::core::set_cache_limit(size_t{64} << 20);
+  // What MLX frees it would keep in a cache that only an exact size hits, and the sizes follow the
+  // lengths of the batches: it holds memory without saving time. The C library keeps it instead.
+  mlx::core::set_cache_limit(0);
 
   CLI::App app("LoRA and QLoRA fine-tuning of large language models.", "graft");
   app.set_version_flag("--version", "graft " GRAFT_VERSION);

@@ -29,8 +29,16 @@ constexpr int64_t kUnitVectors = 4;
 constexpr int64_t kUnitVectors = 2;
 #endif
 
+/// The columns of a tile. Within a panel they lie together, those of one depth after those of the
+/// last: a tile reads its share of the panel from end to end.
+constexpr int64_t kTile = kUnitVectors * static_cast<int64_t>(hn::MaxLanes(FloatTag()));
+static_assert(kPanel % kTile == 0);
+
 /// Words of depth by which the panel is fetched into the first-level cache ahead of its use.
 constexpr int64_t kAhead = 6;
+
+/// Rows of a weight that are packed for one tile before the next.
+constexpr int64_t kFetchDepth = 16 * kPack;
 
 /// The number type of an operand that is dequantized before it becomes words.
 using Number = std::conditional_t<kPack == 1, float, bf16_t>;
@@ -41,7 +49,7 @@ struct Segment {
   const Word* left;
   int64_t row_step;
   int64_t depth;
-  const Word* right;  // [depth, kPanel]
+  const Word* right;  // [kPanel / kTile, depth, kTile]
 };
 
 // All that is multiplied for one panel while it lies in cache.
@@ -81,10 +89,19 @@ HWY_INLINE void write_numbers(const LinearWeight& w, int64_t row, int64_t begin,
   });
 }
 
+// Calls body(column, columns, out) for the columns of each tile of a panel of `words` of depth.
+template <class Body>
+HWY_INLINE void for_tiles(int64_t columns, int64_t words, Word* out, Body&& body) {
+  for (int64_t c = 0; c < columns; c += kTile) {
+    body(c, std::min(kTile, columns - c), out + c * words);
+  }
+}
+
 // As `pack`, by way of `numbers`.
 template <int kBits>
 inline void pack_numbers(const LinearWeight& w, bool transposed, int64_t begin, int64_t depth,
-                         int64_t column, int64_t columns, Number* numbers, Word* out) {
+                         int64_t column, int64_t columns, int64_t words, Number* numbers,
+                         Word* out) {
   const auto dequantize = [&](int64_t row, int64_t first, int64_t end, Number* to) HWY_ATTR {
     dequantize_columns<kBits>(w.matrix, row, first, end, to);
   };
@@ -96,39 +113,50 @@ inline void pack_numbers(const LinearWeight& w, bool transposed, int64_t begin, 
         write_numbers(w, column + i, begin + at, begin + at + part, numbers + i * kStep,
                       dequantize);
       }
-      load_right_transposed(rows_of(numbers, kNumberType, 0, kStep, part), 0, columns, kPanel,
-                            out + at / kPack * kPanel);
+      for_tiles(columns, words, out, [&](int64_t c, int64_t count, Word* to) HWY_ATTR {
+        load_right_transposed(rows_of(numbers, kNumberType, c * kStep, kStep, part), 0, count,
+                              kTile, to + at / kPack * kTile);
+      });
     } else {
       const int64_t part = std::min(kPackDepth, depth - at);
       for (int64_t i = 0; i < part; ++i) {
         write_numbers(w, begin + at + i, column, column + columns, numbers + i * kPanel,
                       dequantize);
       }
-      load_right(rows_of(numbers, kNumberType, 0, kPanel, columns), 0, part, kPanel,
-                 out + at / kPack * kPanel);
+      for_tiles(columns, words, out, [&](int64_t c, int64_t count, Word* to) HWY_ATTR {
+        load_right(rows_of(numbers, kNumberType, c, kPanel, count), 0, part, kTile,
+                   to + at / kPack * kTile);
+      });
     }
   }
 }
 
 // Numbers [begin, begin + depth) of a term's depth, columns [column, column + columns), into
-// [depth in words, kPanel] words, with zeros in the columns beyond, up to a whole vector.
+// `words` words of depth of a panel, with zeros in the columns beyond, up to a whole vector.
 inline void pack(const ProductTerm& term, int64_t begin, int64_t depth, int64_t column,
-                 int64_t columns, float* scratch, Word* out) {
+                 int64_t columns, int64_t words, float* scratch, Word* out) {
   const LinearWeight& w = term.weight;
   if (!w.quantized && (kPack == 1 || w.type == kNumberType)) {
     if (term.transposed) {
-      load_right_transposed(rows_of(w.data, w.type, column * w.in + begin, w.in, depth), 0, columns,
-                            kPanel, out);
-    } else {
-      load_right(rows_of(w.data, w.type, begin * w.in + column, w.in, columns), 0, depth, kPanel,
-                 out);
+      return for_tiles(columns, words, out, [&](int64_t c, int64_t count, Word* to) HWY_ATTR {
+        load_right_transposed(rows_of(w.data, w.type, (column + c) * w.in + begin, w.in, depth), 0,
+                              count, kTile, to);
+      });
+    }
+    // Few rows at a time: those that one tile has fetched, the next finds in the cache.
+    for (int64_t at = 0; at < depth; at += kFetchDepth) {
+      const int64_t part = std::min(kFetchDepth, depth - at);
+      for_tiles(columns, words, out, [&](int64_t c, int64_t count, Word* to) HWY_ATTR {
+        load_right(rows_of(w.data, w.type, (begin + at) * w.in + column + c, w.in, count), 0, part,
+                   kTile, to + at / kPack * kTile);
+      });
     }
     return;
   }
   Number* const numbers = reinterpret_cast<Number*>(scratch);
   with_bits(w.quantized ? w.matrix.bits : 8, [&](auto bits) HWY_ATTR {
-    pack_numbers<decltype(bits)::value>(w, term.transposed, begin, depth, column, columns, numbers,
-                                        out);
+    pack_numbers<decltype(bits)::value>(w, term.transposed, begin, depth, column, columns, words,
+                                        numbers, out);
   });
 }
 
@@ -205,14 +233,14 @@ HWY_NOINLINE void tile(const PanelWork& work, int64_t row, int64_t vector) {
   for (int s = 0; s < work.count; ++s) {
     const Segment& segment = work.segments[s];
     const Word* left = segment.left + row * segment.row_step;
-    const Word* right = segment.right + vector * lanes;
+    const Word* right = segment.right + vector * lanes * segment.depth;
     const int64_t step = segment.row_step;
     for (int64_t k = 0; k < segment.depth; ++k) {
       WordVec b[kVectors];
       HWY_UNROLL(4)
       for (int v = 0; v < kVectors; ++v) {
         b[v] = load_words(right + v * lanes);
-        hwy::Prefetch(right + v * lanes + kAhead * kPanel);
+        hwy::Prefetch(right + v * lanes + kAhead * kTile);
       }
       HWY_UNROLL(6)
       for (int r = 0; r < kRows; ++r) {
@@ -221,7 +249,7 @@ HWY_NOINLINE void tile(const PanelWork& work, int64_t row, int64_t vector) {
         for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(a, b[v], sum[r][v]);
       }
       ++left;
-      right += kPanel;
+      right += kTile;
     }
   }
   if (work.finish) {
@@ -308,7 +336,7 @@ inline void panel_rows(const PanelCall& call, const PanelScratch& s, PanelWork& 
       const int64_t part = std::min(depth - begin, (kPanelDepth - used) * kPack);
       const int64_t words = round_up((part + kPack - 1) / kPack, kDepthStep);
       Word* const to = panel + used * kPanel;
-      pack(term, begin, part, work.column, columns, s.rows, to);
+      pack(term, begin, part, work.column, columns, words, s.rows, to);
       work.segments[work.count++] = {static_cast<const Word*>(call.lefts[t]) + begin / kPack,
                                      call.left_steps[t], words, to};
       used += words;
