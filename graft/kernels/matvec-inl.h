@@ -84,6 +84,9 @@ template <int kBits>
 struct DirectGroup {
   hn::Vec<FloatTag> scale, bias;
 
+  // An implicit one would not have the instruction set that the vectors want.
+  HWY_INLINE DirectGroup() {}
+
   HWY_INLINE void set(float s, float b) {
     scale = hn::Set(FloatTag(), s);
     bias = hn::Set(FloatTag(), b);

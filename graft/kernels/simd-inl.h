@@ -178,7 +178,7 @@ HWY_INLINE hn::Vec<D> widen_f16(D d, Bits16<D> half) {
 }
 
 template <class D>
-HWY_INLINE Bits16<D> narrow_f16(D d, hn::Vec<D> v) {
+HWY_INLINE Bits16<D> narrow_f16(D, hn::Vec<D> v) {
   const hn::Rebind<hwy::float16_t, D> d16;
   const hn::Rebind<uint16_t, D> du16;
   return hn::BitCast(du16, hn::DemoteTo(d16, v));
