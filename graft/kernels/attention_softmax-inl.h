@@ -27,11 +27,10 @@ constexpr float kLowest = -3.402823466e38f;
 /// The larger of x and a number; NaN for NaN, which Highway's Max does not promise.
 HWY_INLINE FloatVec at_least(float low, FloatVec x) {
   const FloatTag d;
-#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
-  return hn::IfThenElse(hn::Lt(x, hn::Set(d, low)), hn::Set(d, low), x);
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(hn::Set(d, low), x);  // maxps returns its second operand if one is NaN
 #else
-  // x86 returns the second operand then, NEON the NaN.
-  return hn::Max(hn::Set(d, low), x);
+  return hn::IfThenElse(hn::Lt(x, hn::Set(d, low)), hn::Set(d, low), x);
 #endif
 }
 
