@@ -68,10 +68,15 @@ bool processor_has_amx_bf16() {
 #endif
 }
 
+// What the compiler assumes is there even where Highway misses more: for NEON, its version 1.0.3
+// asks for the AES instructions as well, which no kernel uses and the Raspberry Pi 4 lacks.
+int64_t supported_targets() {
+  return (hwy::SupportedTargets() | HWY_ENABLED_BASELINE) & HWY_TARGETS;
+}
+
 std::vector<Isa> find_supported() {
   std::vector<Isa> result;
-  for (int64_t targets = hwy::SupportedTargets() & HWY_TARGETS; targets != 0;
-       targets &= targets - 1) {
+  for (int64_t targets = supported_targets(); targets != 0; targets &= targets - 1) {
     int64_t target = targets & -targets;
     if (target == HWY_AVX3 && processor_has_avx512_bf16()) {
       if (processor_has_amx_bf16()) result.push_back({"amx", target, true, true});
