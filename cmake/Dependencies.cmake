@@ -1,5 +1,25 @@
-# Every library that graft links, found in one place. MLX comes from its Python wheel: the folder
-# that holds its CMake package is asked from the interpreter of .venv, unless CMAKE_PREFIX_PATH has it.
+# Every library that graft links, found in one place.
+set(GRAFT_LIBRARY_SOURCES "" CACHE PATH
+    "A folder with the sources of fmt, Highway and GoogleTest: built along, instead of found installed")
+if(GRAFT_LIBRARY_SOURCES)
+  include(LibrarySources)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+if(NOT TARGET fmt::fmt)
+  find_package(fmt REQUIRED)
+endif()
+find_package(PkgConfig REQUIRED)
+if(GRAFT_CPU_KERNELS AND NOT TARGET PkgConfig::HWY)
+  pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
+endif()
+if(GRAFT_KERNELS_ONLY)
+  return()
+endif()
+
+# MLX comes from its Python wheel: the folder that holds its CMake package is asked from the
+# interpreter of .venv, unless CMAKE_PREFIX_PATH has it.
 set(GRAFT_MLX_VERSION 0.32.4)
 
 find_program(GRAFT_MLX_PYTHON NAMES python3 python PATHS "${PROJECT_SOURCE_DIR}/.venv/bin"
@@ -19,16 +39,8 @@ if(NOT graft_mlx_found VERSION_EQUAL GRAFT_MLX_VERSION)
                       "${graft_mlx_found}: run scripts/setup.sh, which installs the right one")
 endif()
 
-find_package(Threads REQUIRED)
-find_package(nlohmann_json 3.11 REQUIRED)
-find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(CURL REQUIRED)
 find_package(LibArchive REQUIRED)
-find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET GLOBAL libzip)
 find_package(utf8proc REQUIRED)
-
-if(GRAFT_CPU_KERNELS)
-  pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
-endif()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what graft needs, and does only what is missing.
 #
-#   scripts/setup.sh [packages|venv|model|program|build|interop|lint]...
+#   scripts/setup.sh [packages|venv|model|program|build|interop|lint|arm]...
 #
 #   packages  system packages, by apt (Debian 12, Ubuntu 24.04 and later) or Homebrew
 #   venv      .venv with MLX, whose library and headers graft is built on
@@ -10,6 +10,8 @@
 #   build     build/graft, its tests and benchmarks
 #   interop   .venv-interop: the Python packages that the tests compare graft with
 #   lint      clang-tidy, for scripts/lint.sh
+#   arm       what scripts/test.sh --arm builds and runs: a cross compiler for 64-bit ARM, QEMU, and the
+#             sources of the libraries that the kernels and their tests link (Debian and Ubuntu alone)
 #
 # Without arguments: packages, venv, model and program. PYTHON names another interpreter than python3.
 # The macOS branch was written from Homebrew's documentation and not run.
@@ -19,7 +21,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 apt_packages="
   cmake ninja-build g++ pkg-config python3 python3-venv ca-certificates binutils
   libhwy-dev libcli11-dev nlohmann-json3-dev libfmt-dev libutf8proc-dev libzip-dev
-  libarchive-dev libcurl4-openssl-dev libgtest-dev libgmock-dev libbenchmark-dev"
+  libarchive-dev libcurl4-openssl-dev libgtest-dev libbenchmark-dev"
+arm_packages="
+  cmake ninja-build pkg-config nlohmann-json3-dev dpkg-dev g++-aarch64-linux-gnu qemu-user"
 brew_packages="
   cmake ninja pkgconf python@3.12 cli11 nlohmann-json fmt utf8proc libzip libarchive curl
   googletest google-benchmark"
@@ -164,16 +168,67 @@ built() {
   say "build: $2"
 }
 
+# Makes the folder $1 with an apt.conf, by which apt finds sources in the repositories of this system and
+# keeps its lists in the folder: those of the system stay as they are.
+make_source_apt() {
+  local file
+  rm -rf "$1"
+  mkdir -p "$1"/{repositories,lists/partial,cache/archives/partial}
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
+    if [[ -f $file ]]; then
+      sed -E 's/^[[:space:]]*deb[[:space:]]/deb-src /; s/^Types:.*/Types: deb-src/' "$file" \
+        >"$1/repositories/${file##*/}"
+    fi
+  done
+  # The user _apt need not be able to see the folder; what is to run after an update of the system's lists
+  # has nothing to do with these.
+  cat >"$1/apt.conf" <<APT
+Dir::Etc::SourceList "/dev/null";
+Dir::Etc::SourceParts "$1/repositories";
+Dir::State::Lists "$1/lists";
+Dir::Cache "$1/cache";
+APT::Sandbox::User "root";
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+APT
+}
+
+# The libraries come as sources, which every repository has, and are built with the tests: it takes
+# seconds. Packages of another processor's libraries would have dpkg accept that processor, and lie on
+# other servers for Ubuntu.
+arm() {
+  local name apt=$PWD/build-arm/apt sources=build-arm/sources libraries="fmtlib googletest highway"
+  if [[ $system != Linux ]] || ! command -v apt-get >/dev/null; then
+    die "arm: needs Debian or Ubuntu, from which the cross compiler, QEMU and the sources are taken"
+  fi
+  apt_packages=$arm_packages packages
+  mkdir -p "$sources"
+  ls "$sources" >"$log"
+  find_missing "$libraries" "$log"
+  if [[ -n $missing ]]; then
+    say "arm: downloading the sources of $missing"
+    make_source_apt "$apt"
+    run "arm (apt-get update)" apt-get -c "$apt/apt.conf" update
+    for name in $missing; do
+      mkdir "$apt/$name"
+      run arm env -C "$apt/$name" apt-get -c "$apt/apt.conf" source "$name"
+      mv "$apt/$name"/*/ "$sources/$name"
+    done
+    rm -rf "$apt"
+  fi
+  say "arm: $sources holds $libraries"
+}
+
 program() { built graft_cli build/graft; }
 build() { built all "build/graft, its tests and benchmarks"; }
 
 sections=${*:-packages venv model program}
 for section in $sections; do
   case $section in
-    packages | model | program | build) "$section" ;;
+    packages | model | program | build | arm) "$section" ;;
     lint) apt_packages=clang-tidy brew_packages=llvm packages ;;
     venv) environment .venv scripts/requirements.txt venv ;;
     interop) environment .venv-interop scripts/requirements-interop.txt interop ;;
-    *) die "no section '$section': packages, venv, model, program, build, interop or lint" ;;
+    *) die "no section '$section': packages, venv, model, program, build, interop, lint or arm" ;;
   esac
 done

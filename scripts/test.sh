@@ -1,9 +1,20 @@
 #!/usr/bin/env bash
 # Sets up all that is needed on a fresh machine, builds, and runs every test.
+#
+#   scripts/test.sh [--arm]
+#
+#   --arm   only the tests of the kernels and of what they use, built for 64-bit ARM and run by QEMU, so that
+#           NEON is tested on any processor. Needs Debian or Ubuntu; scripts/setup.sh arm is part of it
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-scripts/setup.sh packages venv model build interop || exit 1
+case $* in
+  '') sections="packages venv model build interop" ;;
+  --arm) sections=arm ;;
+  *) printf 'usage: scripts/test.sh [--arm]\n' >&2 && exit 2 ;;
+esac
+# shellcheck disable=SC2086
+scripts/setup.sh $sections || exit 1
 
 passed=0
 failed=0
@@ -47,6 +58,18 @@ layers_of_preset() {
   ctest --preset "$preset" -j2 -R "^($(IFS='|' && echo "${layers[*]}"))\\."
 }
 
+# Says how the stages went; fails if one of them did.
+summary() {
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  [[ $failed == 0 ]]
+}
+
+if [[ $sections == arm ]]; then
+  stage 'kernels on 64-bit ARM' layers_of_preset arm base kernels
+  summary
+  exit
+fi
+
 stage 'formatting' formatted
 stage 'unit tests' ctest --preset release -j2
 stage 'unit tests on AVX2' env GRAFT_CPU_ISA=avx2 \
@@ -71,5 +94,4 @@ stage 'sanitizers' layers_of_preset asan base io convert data lora tokenizer fuz
   kernels ops models training generation
 stage 'portable' layers_of_preset portable ops models training cli
 
-printf '\n%d passed, %d failed\n' "$passed" "$failed"
-[[ $failed == 0 ]]
+summary
