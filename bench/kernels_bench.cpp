@@ -1,78 +1,40 @@
-// Times the row-wise CPU kernels, each after its result was compared with its scalar twin. Bytes
-// per second count what must be read and written at least once; copy and fill are the yardsticks.
-// Sizes are those of a 135M-parameter model (D 576, F 1536, V 49152) and a step of 512 tokens.
-//   GRAFT_CPU_ISA=avx2 build-dev/bench/kernels_bench --benchmark_repetitions=5
+// Times the kernels whose time is the memory's, each after its result was compared with its scalar
+// twin's. GB/s count what must be read and written at least once, of_peak their share of what can
+// be read from memory (above 1 where a cache holds it); copy and fill are yardsticks for what is
+// written. Sizes are those of SmolLM2-135M (D 576, F 1536, V 49152) and a step of 512 tokens.
+//   GRAFT_CPU_ISA=avx2 build/bench/kernels_bench --benchmark_repetitions=5
 
 #include <benchmark/benchmark.h>
 
 #include <cmath>
 #include <cstring>
-#include <functional>
-#include <random>
 #include <vector>
 
-#include "graft/base/threads.h"
+#include "bench/array.h"
+#include "bench/timing.h"
+#include "bench/weights.h"
 #include "graft/kernels/adam.h"
 #include "graft/kernels/convert.h"
-#include "graft/kernels/isa.h"
 #include "graft/kernels/online_softmax.h"
 #include "graft/kernels/parallel.h"
 #include "graft/kernels/scalar/adam.h"
 #include "graft/kernels/scalar/matvec.h"
 #include "graft/kernels/scalar/quantized.h"
 #include "graft/kernels/scalar/rms_norm.h"
+#include "graft/kernels/scalar/rope.h"
 #include "graft/kernels/scalar/swiglu.h"
 
 namespace {
 
+using namespace graft::bench;
 using namespace graft::kernels;
 
 constexpr ScalarType f32 = ScalarType::f32, bf16 = ScalarType::bf16;
 constexpr int64_t kTokens = 512, kHidden = 576, kForward = 1536, kVocab = 49152;
 
-// Numbers of a storage type, uniform in [-1, 1).
-class Array {
- public:
-  Array(ScalarType type, int64_t count)
-      : type_(type), count_(count), bytes_(static_cast<size_t>(count) * size_of(type)) {
-    std::mt19937 engine(static_cast<unsigned>(count));
-    for (int64_t i = 0; i < count; ++i) {
-      store_scalar(type, data(), i, static_cast<float>(engine()) * 0x1p-31f - 1.0f);
-    }
-  }
-  void* data() { return bytes_.data(); }
-  float* floats() { return reinterpret_cast<float*>(bytes_.data()); }
-  int64_t bytes() const { return static_cast<int64_t>(bytes_.size()); }
-  float get(int64_t i) const { return load_scalar(type_, bytes_.data(), i); }
-
-  // Whether the first `count` numbers agree, to the storage type's precision.
-  bool agrees(const Array& other, int64_t count) const {
-    const double tolerance = type_ == f32 ? 1e-4 : 1e-2;
-    for (int64_t i = 0; i < std::min(count, count_); ++i) {
-      const double difference = std::abs(double{get(i)} - other.get(i));
-      if (!(difference <= tolerance * (1 + std::abs(double{other.get(i)})))) return false;
-    }
-    return true;
-  }
-
- private:
-  ScalarType type_;
-  int64_t count_;
-  std::vector<char> bytes_;
-};
-
-void time(benchmark::State& state, bool verified, int64_t bytes, const std::function<void()>& run) {
-  if (!verified) {
-    state.SkipWithError("the result differs from the scalar twin's");
-    return;
-  }
-  for (auto _ : state) run();
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * bytes);
-}
-
 void copy(benchmark::State& state) {
   Array in(f32, state.range(0)), out(f32, state.range(0));
-  time(state, true, 2 * in.bytes(), [&] {
+  time_bytes(state, true, 2 * in.bytes(), [&] {
     parallel_ranges(in.bytes(), 1 << 16, [&](int64_t begin, int64_t end) {
       std::memcpy(static_cast<char*>(out.data()) + begin, static_cast<char*>(in.data()) + begin,
                   static_cast<size_t>(end - begin));
@@ -82,7 +44,7 @@ void copy(benchmark::State& state) {
 
 void fill(benchmark::State& state) {
   Array out(f32, state.range(0));
-  time(state, true, out.bytes(), [&] {
+  time_bytes(state, true, out.bytes(), [&] {
     parallel_ranges(out.bytes(), 1 << 16, [&](int64_t begin, int64_t end) {
       std::memset(static_cast<char*>(out.data()) + begin, 1, static_cast<size_t>(end - begin));
     });
@@ -93,15 +55,15 @@ void read(benchmark::State& state) {
   Array in(f32, state.range(0));
   std::vector<float> x(4096, 1.0f), y(static_cast<size_t>(state.range(0)) / 4096);
   const DenseMatrix w{in.data(), f32, state.range(0) / 4096, 4096};
-  time(state, true, in.bytes(), [&] { matvec(w, 1, x.data(), f32, nullptr, y.data(), f32); });
+  time_bytes(state, true, in.bytes(), [&] { matvec(w, 1, x.data(), f32, nullptr, y.data(), f32); });
 }
 
 void convert_f32_to_bf16(benchmark::State& state) {
   const int64_t count = state.range(0);
   Array in(f32, count), out(bf16, count);
   convert(f32, in.data(), bf16, out.data(), count);
-  time(state, out.agrees(in, 1000), in.bytes() + out.bytes(),
-       [&] { convert(f32, in.data(), bf16, out.data(), count); });
+  time_bytes(state, out.agrees(in, 1000), in.bytes() + out.bytes(),
+             [&] { convert(f32, in.data(), bf16, out.data(), count); });
 }
 
 void norm(benchmark::State& state, ScalarType type) {
@@ -115,7 +77,7 @@ void norm(benchmark::State& state, ScalarType type) {
   };
   run();
   add_rms_norm_scalar(some, h.data(), delta.data(), weight.data(), sum2.data(), normed2.data());
-  time(state, normed.agrees(normed2, 2 * kHidden), 4 * h.bytes(), run);
+  time_bytes(state, normed.agrees(normed2, 2 * kHidden), 4 * h.bytes(), run);
 }
 
 void norm_backward(benchmark::State& state, ScalarType type) {
@@ -131,7 +93,7 @@ void norm_backward(benchmark::State& state, ScalarType type) {
   run();
   add_rms_norm_backward_scalar(some, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
                                d_h2.data());
-  time(state, d_h.agrees(d_h2, 2 * kHidden), 4 * sum.bytes(), run);
+  time_bytes(state, d_h.agrees(d_h2, 2 * kHidden), 4 * sum.bytes(), run);
 }
 
 void swiglu_forward(benchmark::State& state, ScalarType type) {
@@ -140,7 +102,7 @@ void swiglu_forward(benchmark::State& state, ScalarType type) {
   auto run = [&] { swiglu(count, type, gate.data(), up.data(), out.data()); };
   run();
   swiglu_scalar(1000, type, gate.data(), up.data(), out2.data());
-  time(state, out.agrees(out2, 1000), 3 * gate.bytes(), run);
+  time_bytes(state, out.agrees(out2, 1000), 3 * gate.bytes(), run);
 }
 
 void swiglu_back(benchmark::State& state, ScalarType type) {
@@ -153,7 +115,8 @@ void swiglu_back(benchmark::State& state, ScalarType type) {
   run();
   swiglu_backward_scalar(1000, type, gate.data(), up.data(), d_out.data(), d_gate2.data(),
                          d_up2.data());
-  time(state, d_gate.agrees(d_gate2, 1000) && d_up.agrees(d_up2, 1000), 5 * gate.bytes(), run);
+  time_bytes(state, d_gate.agrees(d_gate2, 1000) && d_up.agrees(d_up2, 1000), 5 * gate.bytes(),
+             run);
 }
 
 // A block of words of the vocabulary, as head_loss takes it.
@@ -177,29 +140,9 @@ void softmax_block(benchmark::State& state, ScalarType type) {
   double sum = 0;
   for (int64_t i = 0; i < kWords; ++i) sum += std::exp(double{logits.get(i)});
   const double loss = std::log(sum) - logits.get(17);
-  time(state, std::abs(rows[0].loss() - loss) < 1e-5, logits.bytes() + numerators.bytes(), run);
+  time_bytes(state, std::abs(rows[0].loss() - loss) < 1e-5, logits.bytes() + numerators.bytes(),
+             run);
 }
-
-// Quantized weights of a matrix, scales and biases in [-1, 1).
-struct Quantized {
-  Array words, scales, biases;
-  QuantizedMatrix matrix;
-
-  Quantized(int64_t rows, int64_t columns, int bits, int group)
-      : words(f32, rows * columns / 32 * bits),
-        scales(bf16, rows * columns / group),
-        biases(bf16, rows * columns / group) {
-    matrix = {static_cast<const uint32_t*>(words.data()),
-              scales.data(),
-              biases.data(),
-              bf16,
-              rows,
-              columns,
-              bits,
-              group};
-  }
-  int64_t bytes() const { return words.bytes() + scales.bytes() + biases.bytes(); }
-};
 
 void dequantize(benchmark::State& state, int bits, int group, ScalarType type) {
   constexpr int64_t kRows = 32768;
@@ -208,7 +151,7 @@ void dequantize(benchmark::State& state, int bits, int group, ScalarType type) {
   auto run = [&] { dequantize_block(q.matrix, 0, kRows, 0, kHidden, type, out.data(), kHidden); };
   run();
   dequantize_block_scalar(q.matrix, 0, 2, 0, kHidden, type, out2.data(), kHidden);
-  time(state, out.agrees(out2, 2 * kHidden), q.bytes() + out.bytes(), run);
+  time_bytes(state, out.agrees(out2, 2 * kHidden), q.bytes() + out.bytes(), run);
 }
 
 // The same panel over and over, as a matrix product wants it: in the cache.
@@ -219,7 +162,33 @@ void dequantize_panel(benchmark::State& state, int bits, int group) {
   auto run = [&] { dequantize_block(q.matrix, 0, kRows, 0, kHidden, bf16, out.data(), kHidden); };
   run();
   dequantize_block_scalar(q.matrix, 0, 2, 0, kHidden, bf16, out2.data(), kHidden);
-  time(state, out.agrees(out2, 2 * kHidden), out.bytes(), run);
+  time_bytes(state, out.agrees(out2, 2 * kHidden), out.bytes(), run);
+}
+
+// The rows of an embedding for a step's tokens.
+void embedding_rows(benchmark::State& state, int bits, int group) {
+  Quantized q(kVocab, kHidden, bits, group);
+  std::vector<int32_t> ids(static_cast<size_t>(kTokens));
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i * 7919 % kVocab);
+  Array out(bf16, kTokens * kHidden), out2(bf16, kTokens * kHidden);
+  auto run = [&] { dequantize_rows(q.matrix, ids.data(), kTokens, bf16, out.data()); };
+  run();
+  for (int64_t i = 0; i < kTokens; ++i) {
+    const int64_t row = ids[static_cast<size_t>(i)];
+    dequantize_block_scalar(q.matrix, row, row + 1, 0, kHidden, bf16,
+                            static_cast<bf16_t*>(out2.data()) + i * kHidden, kHidden);
+  }
+  time_bytes(state, out.agrees(out2), q.bytes() * kTokens / kVocab + out.bytes(), run);
+}
+
+void rope_heads(benchmark::State& state, ScalarType type) {
+  const RopeShape shape{kTokens, 9, 64, 64, type};
+  Array x(type, kTokens * kHidden), cos(f32, kTokens * 32), sin(f32, kTokens * 32);
+  Array out(x), out2(x);
+  auto run = [&] { rope(shape, x.data(), cos.floats(), sin.floats(), false, out.data()); };
+  run();
+  rope_scalar(shape, x.data(), cos.floats(), sin.floats(), false, out2.data());
+  time_bytes(state, out.agrees(out2), 2 * x.bytes() + 2 * cos.bytes(), run);
 }
 
 void dense_vector(benchmark::State& state, int64_t x_rows, ScalarType type) {
@@ -229,7 +198,7 @@ void dense_vector(benchmark::State& state, int64_t x_rows, ScalarType type) {
   auto run = [&] { matvec(w, x_rows, x.data(), bf16, nullptr, y.data(), f32); };
   run();
   matvec_scalar(some, 1, x.data(), bf16, nullptr, y2.data(), f32);
-  time(state, y.agrees(y2, 100), data.bytes(), run);
+  time_bytes(state, y.agrees(y2, 100), data.bytes(), run);
 }
 
 void quantized_vector(benchmark::State& state, int64_t x_rows, int bits, int group) {
@@ -240,7 +209,7 @@ void quantized_vector(benchmark::State& state, int64_t x_rows, int bits, int gro
   auto run = [&] { matvec(q.matrix, x_rows, x.data(), bf16, nullptr, y.data(), f32); };
   run();
   matvec_scalar(some, 1, x.data(), bf16, nullptr, y2.data(), f32);
-  time(state, y.agrees(y2, 100), q.bytes(), run);
+  time_bytes(state, y.agrees(y2, 100), q.bytes(), run);
 }
 
 void adam(benchmark::State& state) {
@@ -255,7 +224,8 @@ void adam(benchmark::State& state) {
   run();
   adam_update_scalar({.learning_rate = 1e-5f}, 1000, g.floats(), p2.floats(), m2.floats(),
                      v2.floats(), p2.floats(), m2.floats(), v2.floats());
-  time(state, p.agrees(p2, 1000) && m.agrees(m2, 1000) && v.agrees(v2, 1000), 7 * g.bytes(), run);
+  time_bytes(state, p.agrees(p2, 1000) && m.agrees(m2, 1000) && v.agrees(v2, 1000), 7 * g.bytes(),
+             run);
 }
 
 BENCHMARK(copy)->Arg(16 << 20)->UseRealTime();
@@ -283,6 +253,10 @@ BENCHMARK_CAPTURE(dequantize_panel, 4bit_group32, 4, 32)->UseRealTime();
 BENCHMARK_CAPTURE(dequantize_panel, 4bit_group64, 4, 64)->UseRealTime();
 BENCHMARK_CAPTURE(dequantize_panel, 8bit_group64, 8, 64)->UseRealTime();
 BENCHMARK_CAPTURE(dequantize_panel, 6bit_group64, 6, 64)->UseRealTime();
+BENCHMARK_CAPTURE(embedding_rows, 4bit_group64, 4, 64)->UseRealTime();
+BENCHMARK_CAPTURE(embedding_rows, 6bit_group64, 6, 64)->UseRealTime();
+BENCHMARK_CAPTURE(rope_heads, bf16, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(rope_heads, f32, f32)->UseRealTime();
 BENCHMARK_CAPTURE(dense_vector, 1_bf16, 1, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(dense_vector, 4_bf16, 4, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(dense_vector, 8_bf16, 8, bf16)->UseRealTime();
@@ -296,12 +270,3 @@ BENCHMARK_CAPTURE(quantized_vector, 1_6bit_group64, 1, 6, 64)->UseRealTime();
 BENCHMARK(adam)->Arg(1 << 20)->UseRealTime();
 
 }  // namespace
-
-int main(int argc, char** argv) {
-  benchmark::AddCustomContext("instruction set", std::string(isa_name()));
-  benchmark::AddCustomContext("threads", std::to_string(graft::num_threads()));
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}

@@ -16,27 +16,33 @@ inline float weight_scalar(const LinearWeight& w, int64_t row, int64_t column, S
   return load_scalar(type, rounded, 0);
 }
 
-/// panel_product as plain loops in double: what the vector code is tested against.
+/// One element of panel_product as plain loops in double.
+inline float panel_product_element_scalar(const PanelProduct& p, int64_t row, int64_t column) {
+  double sum = p.bias == nullptr ? 0.0 : double{load_scalar(p.out_type, p.bias, column)};
+  if (p.accumulate) sum += double{load_scalar(p.out_type, p.out, row * p.columns + column)};
+  for (const ProductTerm& term : p.terms) {
+    for (int64_t k = 0; k < term.depth(); ++k) {
+      const float right = term.transposed
+                              ? weight_scalar(term.weight, column, k, product_type(term.type))
+                              : weight_scalar(term.weight, k, column, product_type(term.type));
+      sum += double{load_scalar(term.type, term.left, row * term.depth() + k)} * right;
+    }
+  }
+  for (const LowRankTerm& term : p.low_rank) {
+    for (int64_t k = 0; k < term.rank; ++k) {
+      sum +=
+          double{term.scale} * term.left[row * term.rank + k] * term.right[k * p.columns + column];
+    }
+  }
+  return static_cast<float>(sum);
+}
+
+/// All of it: what the vector code is tested against.
 inline void panel_product_scalar(const PanelProduct& p) {
   for (int64_t row = 0; row < p.rows; ++row) {
     for (int64_t column = 0; column < p.columns; ++column) {
-      double sum = p.bias == nullptr ? 0.0 : double{load_scalar(p.out_type, p.bias, column)};
-      if (p.accumulate) sum += double{load_scalar(p.out_type, p.out, row * p.columns + column)};
-      for (const ProductTerm& term : p.terms) {
-        for (int64_t k = 0; k < term.depth(); ++k) {
-          const float right = term.transposed
-                                  ? weight_scalar(term.weight, column, k, product_type(term.type))
-                                  : weight_scalar(term.weight, k, column, product_type(term.type));
-          sum += double{load_scalar(term.type, term.left, row * term.depth() + k)} * right;
-        }
-      }
-      for (const LowRankTerm& term : p.low_rank) {
-        for (int64_t k = 0; k < term.rank; ++k) {
-          sum += double{term.scale} * term.left[row * term.rank + k] *
-                 term.right[k * p.columns + column];
-        }
-      }
-      store_scalar(p.out_type, p.out, row * p.columns + column, static_cast<float>(sum));
+      store_scalar(p.out_type, p.out, row * p.columns + column,
+                   panel_product_element_scalar(p, row, column));
     }
   }
 }
