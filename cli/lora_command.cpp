@@ -50,6 +50,7 @@ struct LoraCommand {
   int max_seq_length = 2048;
   uint64_t seed = 0;
   bool grad_checkpoint = false;
+  bool profile = false;
 };
 
 // What is said once, before the first step: millions with three digits, as the example has it.
@@ -171,6 +172,7 @@ int train(const LoraCommand& o, LoadedModel& loaded) {
   t.base_fingerprint = fingerprint;
   t.seed = o.seed;
   t.grad_checkpoint = o.grad_checkpoint;
+  t.profile = o.profile;
   auto reporter = training::make_reporter();
   training::Trainer trainer(*loaded.model, adapters, train_set, valid_set, t, *reporter);
   training::TrainEnd end = trainer.run([&] { return guard.interrupted(); });
@@ -282,6 +284,7 @@ void add_lora_command(CLI::App& app) {
   command->add_flag("--grad-checkpoint", o->grad_checkpoint,
                     "Compute each layer anew for its gradient: a third more time, far less memory "
                     "for long texts");
+  command->add_flag("--profile", o->profile, "Show at the end of the training where its time went");
   command->add_option("--val-batches", o->val_batches, "Batches of a validation; -1: all")
       ->check(count_or_all());
   command->add_option("--steps-per-report", o->steps_per_report, "Iterations between reports")

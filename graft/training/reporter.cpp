@@ -59,6 +59,10 @@ class ConsoleReporter final : public Reporter {
     last_ = Clock::now();
   }
 
+  void profiled(const std::vector<Phase>& phases) override {
+    print(fmt::format("\nWhere the time went:\n{}", profile_table(phases)));
+  }
+
  private:
   static void mix(double& average, double value) {
     average = average == 0 ? value : kSmoothing * average + (1 - kSmoothing) * value;

@@ -4,6 +4,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
+
+#include "graft/base/profile.h"
 
 namespace graft::training {
 
@@ -28,6 +31,8 @@ class Reporter {
   virtual void validating(size_t done, size_t batches) = 0;
   virtual void validated(int iteration, double loss, double seconds) = 0;
   virtual void saved(int iteration, const std::string& path) = 0;
+  /// At the end of a run that was profiled: phases that add up to its time.
+  virtual void profiled(const std::vector<Phase>& phases) = 0;
 };
 
 /// Writes to standard output; with a live line on standard error if that is a terminal.

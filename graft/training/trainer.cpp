@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "graft/base/error.h"
+#include "graft/base/profile.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/training/loss.h"
 
@@ -19,6 +20,30 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Kernels that run while this lives are not counted by name: they are part of another phase.
+class OutsideOfSteps {
+ public:
+  OutsideOfSteps() : before_(profiling()) { set_profiling(false); }
+  ~OutsideOfSteps() { set_profiling(before_); }
+  OutsideOfSteps(const OutsideOfSteps&) = delete;
+  OutsideOfSteps& operator=(const OutsideOfSteps&) = delete;
+
+ private:
+  bool before_;
+};
+
+// With what the kernels of the steps and the other phases leave of the time.
+std::vector<Phase> adding_up_to(double seconds, double step_seconds, std::vector<Phase> phases) {
+  double kernels = 0, others = 0;
+  for (const Phase& phase : phases) {
+    const bool other = phase.name == "validation" || phase.name == "saving";
+    (other ? others : kernels) += phase.seconds;
+  }
+  phases.push_back({"rest of the steps", 0, step_seconds - kernels, 0});
+  phases.push_back({"between the steps", 0, seconds - step_seconds - others, 0});
+  return phases;
 }
 
 mx::array all_finite(const std::vector<mx::array>& gradients,
@@ -112,6 +137,8 @@ void Trainer::diverged(int iteration, const data::Batch& batch, mx::array token_
 }
 
 bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) {
+  const PhaseTimer timer("validation");
+  const OutsideOfSteps outside;
   bool whole = true;
   Evaluation result = evaluate(model_, valid_batches_, [&](size_t done) {
     reporter_.validating(done, valid_batches_.size());
@@ -123,11 +150,24 @@ bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) 
 }
 
 void Trainer::save(int iteration) {
+  const PhaseTimer timer("saving");
   lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint);
   reporter_.saved(iteration, options_.adapter_file.string());
 }
 
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
+  if (!options_.profile) return run_all(interrupted);
+  take_profile();
+  set_profiling(true);
+  const Clock::time_point start = Clock::now();
+  const TrainEnd end = run_all(interrupted);
+  const double seconds = seconds_since(start);
+  set_profiling(false);
+  reporter_.profiled(adding_up_to(seconds, step_seconds_, take_profile()));
+  return end;
+}
+
+TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
   int saved_at = -1;
   double loss_sum = 0, train_seconds = 0;
   int64_t tokens = 0;
@@ -136,7 +176,9 @@ TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
     if (iteration == 1 && !validate(1, interrupted)) return TrainEnd::interrupted_at_start;
     Clock::time_point start = Clock::now();
     Step done = step(iteration);
-    train_seconds += seconds_since(start);
+    const double seconds = seconds_since(start);
+    train_seconds += seconds;
+    step_seconds_ += seconds;
     loss_sum += done.loss;
     tokens += done.tokens;
     ++steps;

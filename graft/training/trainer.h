@@ -22,6 +22,7 @@ struct TrainOptions {
   fs::path adapter_file = "adapters.npz";
   std::string base_fingerprint;  // goes into the adapter file
   uint64_t seed = 0;
+  bool profile = false;  // says at the end where the time went
   bool grad_checkpoint =
       false;  // layers are computed anew for the gradient: less memory, more time
 };
@@ -47,6 +48,7 @@ class Trainer {
     double loss;
     int64_t tokens;
   };
+  TrainEnd run_all(const std::function<bool()>& interrupted);
   Step step(int iteration);
   bool validate(int iteration, const std::function<bool()>& interrupted);
   void save(int iteration);
@@ -61,6 +63,7 @@ class Trainer {
   Reporter& reporter_;
   data::TrainBatches batches_;
   std::vector<ops::AdamState> state_;
+  double step_seconds_ = 0;
 };
 
 }  // namespace graft::training

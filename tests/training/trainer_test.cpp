@@ -4,11 +4,14 @@
 #include <mlx/ops.h>
 #include <mlx/random.h>
 
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "graft/lora/adapter_file.h"
 #include "graft/models/registry.h"
+#include "graft/ops/backend.h"
 #include "graft/training/loss.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
@@ -31,11 +34,13 @@ class Record final : public Reporter {
     validations.emplace_back(iteration, loss);
   }
   void saved(int iteration, const std::string&) override { saves.push_back(iteration); }
+  void profiled(const std::vector<Phase>& all) override { phases = all; }
 
   std::vector<double> losses;
   std::vector<TrainReport> reports;
   std::vector<std::pair<int, double>> validations;
   std::vector<int> saves;
+  std::vector<Phase> phases;
 };
 
 data::Dataset counting_set(int examples) {
@@ -204,6 +209,28 @@ TEST(BatchLoss, IsTheMeanOverTokensHoweverExamplesAreGrouped) {
   double all = evaluate(*model, data::evaluation_batches(set, 100, -1)).loss;
   EXPECT_NEAR(one, four, 1e-5 * one);
   EXPECT_NEAR(one, all, 1e-5 * one);
+}
+
+TEST_F(TrainerTest, AProfileAddsUpToTheTimeOfTheRun) {
+  options_.profile = true;
+  Record record;
+  const auto start = std::chrono::steady_clock::now();
+  run(record);
+  const std::chrono::duration<double> all = std::chrono::steady_clock::now() - start;
+  double sum = 0;
+  std::map<std::string, int64_t> calls;
+  for (const Phase& phase : record.phases) {
+    EXPECT_GE(phase.seconds, 0) << phase.name;
+    sum += phase.seconds;
+    calls[phase.name] = phase.calls;
+  }
+  EXPECT_GT(sum, 0);
+  EXPECT_LT(sum, all.count());
+  EXPECT_EQ(calls["validation"], 3);
+  EXPECT_EQ(calls["saving"], 3);
+  if (ops::use_cpu_kernels()) {
+    EXPECT_EQ(calls["HeadLoss"], options_.iters);  // those of the validations are not among them
+  }
 }
 
 TEST_F(TrainerTest, LayersComputedAnewTrainToTheSameBytes) {

@@ -8,6 +8,17 @@ namespace {
 
 using kernels::AttentionShape;
 
+// Of `products` products of queries with the keys that each sees.
+double operations_of(const AttentionShape& shape, const Sequences& sequences, int products) {
+  double scores = 0;
+  for (const Sequence& s : *sequences) {
+    const auto queries = static_cast<double>(s.query_end - s.query_begin);
+    const auto keys = static_cast<double>(s.key_end - s.key_begin);
+    scores += queries * (keys - (queries - 1) / 2);
+  }
+  return 2 * products * scores * static_cast<double>(shape.heads * shape.head_dim);
+}
+
 // Inputs: q, k, v, out, lse, d_out. Outputs: d_q, d_k, d_v.
 class AttentionBackward final : public CpuPrimitive {
  public:
@@ -19,6 +30,10 @@ class AttentionBackward final : public CpuPrimitive {
     attention_backward(shape_, *sequences_, in[0].data, in[1].data, in[2].data, in[3].data,
                        static_cast<const float*>(in[4].data), in[5].data, out[0].data, out[1].data,
                        out[2].data);
+  }
+
+  double operations(const std::vector<Input>&) const override {
+    return operations_of(shape_, sequences_, 5);
   }
 
  private:
@@ -36,6 +51,10 @@ class Attention final : public CpuPrimitive {
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     kernels::attention(shape_, *sequences_, in[0].data, in[1].data, in[2].data, out[0].data,
                        static_cast<float*>(out[1].data));
+  }
+
+  double operations(const std::vector<Input>&) const override {
+    return operations_of(shape_, sequences_, 2);
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,

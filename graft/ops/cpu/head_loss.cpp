@@ -2,6 +2,8 @@
 
 #include <mlx/ops.h>
 
+#include <algorithm>
+
 #include "graft/base/error.h"
 #include "graft/kernels/head_loss.h"
 #include "graft/ops/cpu/primitive.h"
@@ -13,15 +15,23 @@ namespace {
 // Inputs: h, targets, the weight's arrays. Outputs: mean, losses[, the gradient of mean by h].
 class HeadLossNode final : public CpuPrimitive {
  public:
-  HeadLossNode(const kernels::LinearWeight& weight, int64_t rows, kernels::ScalarType type)
-      : weight_(weight), rows_(rows), type_(type) {}
+  HeadLossNode(const kernels::LinearWeight& weight, int64_t rows, kernels::ScalarType type,
+               bool with_gradient)
+      : weight_(weight), rows_(rows), type_(type), with_gradient_(with_gradient) {}
   const char* name() const override { return "HeadLoss"; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     *static_cast<float*>(out[0].data) = kernels::head_loss(
         bind(weight_, in, 2), {const_cast<void*>(in[0].data), rows_, type_},
         static_cast<const int32_t*>(in[1].data), static_cast<float*>(out[1].data),
-        out.size() > 2 ? out[2].data : nullptr);
+        with_gradient_ ? out[2].data : nullptr);
+  }
+
+  double operations(const std::vector<Input>& in) const override {
+    const auto* targets = static_cast<const int32_t*>(in[1].data);
+    const auto count = std::count_if(targets, targets + rows_, [](int32_t t) { return t >= 0; });
+    const double product = 2.0 * static_cast<double>(count * weight_.in * weight_.out);
+    return with_gradient_ ? 2 * product : product;
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
@@ -39,13 +49,15 @@ class HeadLossNode final : public CpuPrimitive {
   kernels::LinearWeight weight_;
   int64_t rows_;
   kernels::ScalarType type_;
+  bool with_gradient_;
 };
 
 }  // namespace
 
 HeadLoss head_loss(const mx::array& h, const Weight& w, const mx::array& targets,
                    bool with_gradient) {
-  auto node = std::make_shared<HeadLossNode>(describe(w), h.shape(0), scalar_type(h.dtype()));
+  auto node = std::make_shared<HeadLossNode>(describe(w), h.shape(0), scalar_type(h.dtype()),
+                                             with_gradient);
   std::vector<mx::array> inputs = {h, targets};
   for (const mx::array& part : w.arrays()) inputs.push_back(part);
   std::vector<mx::Shape> shapes = {{}, {h.shape(0)}};

@@ -54,6 +54,14 @@ LoraShape lora_shape(const Part& part, int64_t rows, ScalarType type) {
   return {rows, part.weight.in, part.weight.out, part.rank, type};
 }
 
+// Multiplications and additions of `products` products with the weight, and `updates` with one of
+// the two matrices of its update.
+double operations_of(const Part& part, int64_t rows, int products, int updates) {
+  const auto n = static_cast<double>(rows), in = static_cast<double>(part.weight.in);
+  const auto out = static_cast<double>(part.weight.out);
+  return 2 * n * (products * in * out + updates * part.rank * (in + out));
+}
+
 // Gradients of the node below. Inputs: the d_y of the parts, then those of the node's own that are
 // needed, then its xa. Outputs: d_x if wanted, then for each part with an update d_a, d_b and, if
 // it has one, its own d_x.
@@ -107,6 +115,12 @@ class LinearBackward final : public CpuPrimitive {
                             .out_type = type_});
   }
 
+  double operations(const std::vector<Input>&) const override {
+    double sum = 0;
+    for (const Part& part : parts_) sum += operations_of(part, rows_, wants_x_ ? 1 : 0, 2);
+    return sum;
+  }
+
  private:
   // For d_xa [N, R] and a^T [R, in] of every part with an update.
   size_t scratch_floats() const {
@@ -147,6 +161,12 @@ class Linear final : public CpuPrimitive {
       kernels::linear(bind(part.weight, inputs, part.weight_at), x, bias, low_rank,
                       {outputs[i].data, rows_, type_});
     }
+  }
+
+  double operations(const std::vector<Input>&) const override {
+    double sum = 0;
+    for (const Part& part : parts_) sum += operations_of(part, rows_, 1, 1);
+    return sum;
   }
 
   // y = x w^T + s (x a) b, so for a cotangent g of y:

@@ -4,7 +4,10 @@
 #include <mlx/backend/cpu/encoder.h>
 #include <mlx/ops.h>
 
+#include <chrono>
+
 #include "graft/base/error.h"
+#include "graft/base/profile.h"
 
 namespace graft::ops::cpu {
 
@@ -26,7 +29,12 @@ void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx
   // The outputs share ownership of this primitive only until they are detached: the task keeps it.
   mx::cpu::get_command_encoder(stream()).dispatch(
       [self = outputs[0].primitive_ptr(), in = std::move(in), out = std::move(out)] {
-        static_cast<const CpuPrimitive&>(*self).run(in, out);
+        const auto& node = static_cast<const CpuPrimitive&>(*self);
+        if (!profiling()) return node.run(in, out);
+        const auto start = std::chrono::steady_clock::now();
+        node.run(in, out);
+        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+        add_to_profile(node.name(), seconds.count(), node.operations(in));
       });
 }
 

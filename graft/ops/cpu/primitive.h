@@ -32,6 +32,9 @@ class CpuPrimitive : public mx::Primitive {
 
   /// Computes the outputs. Called on the stream's thread; an exception reaches `mx::eval`.
   virtual void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const = 0;
+
+  /// The floating-point operations of a run, for a profile; 0 where they are not what takes time.
+  virtual double operations(const std::vector<Input>&) const { return 0; }
 };
 
 /// The outputs of a primitive applied to inputs, as lazy arrays.

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace graft {
+
+/// A phase of a run: how often it came, and what it took.
+struct Phase {
+  std::string name;
+  int64_t calls = 0;
+  double seconds = 0;
+  double operations = 0;  ///< of floating point; 0: not counted
+};
+
+/// Sums of time by phase, for the whole program. Off until it is switched on.
+void set_profiling(bool on);
+bool profiling();
+
+/// Adds a call to a phase; from any thread.
+void add_to_profile(const char* name, double seconds, double operations = 0);
+
+/// What was added since the last call, the longest phase first, and forgets it.
+std::vector<Phase> take_profile();
+
+/// Adds its own life to a phase, if profiling is on when it begins.
+class PhaseTimer {
+ public:
+  explicit PhaseTimer(const char* name) : name_(profiling() ? name : nullptr) {
+    if (name_ != nullptr) start_ = Clock::now();
+  }
+  ~PhaseTimer() {
+    if (name_ == nullptr) return;
+    add_to_profile(name_, std::chrono::duration<double>(Clock::now() - start_).count());
+  }
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const char* name_;
+  Clock::time_point start_;
+};
+
+/// A table of phases, with each one's share of the seconds of all, and its GFLOPS where counted.
+std::string profile_table(const std::vector<Phase>& phases);
+
+}  // namespace graft
