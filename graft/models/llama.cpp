@@ -8,6 +8,7 @@
 #include "graft/models/tensor_source.h"
 #include "graft/nn/rope.h"
 #include "graft/ops/attention.h"
+#include "graft/ops/embedding.h"
 #include "graft/ops/norm.h"
 #include "graft/ops/swiglu.h"
 

@@ -29,12 +29,4 @@ mx::array dequantized(const Weight& w, mx::Dtype dtype) {
   return mx::astype(dequantize_f32(w.weight, *w.scales, *w.biases, w.group_size, w.bits), dtype);
 }
 
-mx::array embedding(const mx::array& ids, const Weight& w, mx::Dtype dtype) {
-  mx::array rows = mx::take(w.weight, ids, 0);
-  if (!w.quantized()) return mx::astype(rows, dtype);
-  return mx::astype(dequantize_f32(rows, mx::take(*w.scales, ids, 0), mx::take(*w.biases, ids, 0),
-                                   w.group_size, w.bits),
-                    dtype);
-}
-
 }  // namespace graft::ops

@@ -28,7 +28,4 @@ struct Weight {
 /// The matrix as a dense [out, in] array. w = q*scale + bias is computed in f32 and rounded once.
 mx::array dequantized(const Weight& weight, mx::Dtype dtype);
 
-/// Rows of `weight` at int32 ids [N], as [N, in] of `dtype`.
-mx::array embedding(const mx::array& ids, const Weight& weight, mx::Dtype dtype);
-
 }  // namespace graft::ops

@@ -4,6 +4,7 @@
 
 #include "graft/ops/adam.h"
 #include "graft/ops/attention.h"
+#include "graft/ops/embedding.h"
 #include "graft/ops/head_loss.h"
 #include "graft/ops/linear.h"
 #include "graft/ops/norm.h"
@@ -183,6 +184,20 @@ TEST_P(Ops, AttentionWithinSequencesAndWithAPast) {
         },
         {random({c.queries, 96}), random({c.keys, 32}), random({c.keys, 32})}, dtype(),
         tolerance());
+  }
+}
+
+TEST_P(Ops, EmbeddingOfDenseAndQuantizedWeights) {
+  const mx::array ids({5, 0, 89, 5}, mx::int32);
+  for (const Weight& w : {Weight{random({90, 64}), {}, {}, 0, 0},
+                          quantized(random_array({90, 64}, mx::float32), 32, 4, mx::bfloat16)}) {
+    auto rows = [&](bool kernels) {
+      BackendOverride backend(kernels);
+      mx::array all = mx::astype(embedding(ids, w, dtype()), mx::float32);
+      all.eval();
+      return all;
+    };
+    EXPECT_EQ(testing::distance(rows(true), rows(false)), 0);
   }
 }
 

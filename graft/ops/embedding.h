@@ -1,0 +1,10 @@
+#pragma once
+
+#include "graft/ops/weight.h"
+
+namespace graft::ops {
+
+/// Rows of `weight` at int32 ids [N], as [N, in] of `dtype`.
+mx::array embedding(const mx::array& ids, const Weight& weight, mx::Dtype dtype);
+
+}  // namespace graft::ops
