@@ -39,7 +39,7 @@ HWY_EXPORT(panel_units_f32);
 namespace {
 
 constexpr double kGrain = 1 << 18;  // multiplications that are worth a thread
-constexpr int64_t kPieces = 4;      // of a thread, so that none waits long for another
+constexpr int64_t kPieces = 4;      // of a thread at most, so that none waits long for another
 
 bool has_bf16_products() { return isa_has_avx512_bf16() && bf16_panel_units() != nullptr; }
 
@@ -88,6 +88,25 @@ class Lefts {
   std::vector<int64_t> steps_;
 };
 
+// Where the parts of the units begin, and the end of the last. A panel that threads share is
+// unpacked by each of them: so parts are whole panels, but for those left over when every thread
+// has had as many as the others.
+std::vector<int64_t> cut_units(int64_t blocks, int64_t panels, int64_t threads) {
+  std::vector<int64_t> cuts = {0};
+  if (threads == 1) {
+    cuts.push_back(blocks * panels);
+    return cuts;
+  }
+  const int64_t whole = panels / threads * threads;
+  const int64_t pieces = std::min(whole, threads * kPieces);
+  for (int64_t i = 1; i <= pieces; ++i) cuts.push_back(whole * i / pieces * blocks);
+  const int64_t shares = std::min(threads, blocks);
+  for (int64_t panel = whole; panel < panels; ++panel) {
+    for (int64_t i = 1; i <= shares; ++i) cuts.push_back(panel * blocks + blocks * i / shares);
+  }
+  return cuts;
+}
+
 void check(const PanelProduct& product, ScalarType type) {
   for (const ProductTerm& term : product.terms) {
     if (term.columns() != product.columns || product_type(term.type) != type) {
@@ -117,9 +136,9 @@ void panel_product(const PanelProduct& product) {
   double depth = 1;
   for (const ProductTerm& term : product.terms) depth += static_cast<double>(term.depth());
   const double unit = depth * static_cast<double>(kUnitRows * kPanel);
-  // A panel that two threads share is unpacked twice: whole ones where there are many.
-  const bool whole = panels >= kPieces * 2 * num_threads();
-  const auto compute = [&](int64_t begin, int64_t end) {
+  const bool alone = unit * static_cast<double>(blocks * panels) < 2 * kGrain;
+  const std::vector<int64_t> cuts = cut_units(blocks, panels, alone ? 1 : num_threads());
+  run_parts(static_cast<int64_t>(cuts.size()) - 1, [&](int64_t part, int) {
     static thread_local AlignedBlock block;
     if (block == nullptr) {
       Carver size(nullptr);
@@ -127,10 +146,9 @@ void panel_product(const PanelProduct& product) {
       block = allocate_aligned(size.used());
     }
     Carver carver(block.get());
-    units(call, PanelScratch(carver), begin, end);
-  };
-  parallel_ranges(blocks * panels, static_cast<int64_t>(kGrain / unit) + 1, compute,
-                  whole ? blocks : 1, whole ? kPieces : 1);
+    const auto at = static_cast<size_t>(part);
+    units(call, PanelScratch(carver), cuts[at], cuts[at + 1]);
+  });
 }
 
 }  // namespace graft::kernels
