@@ -73,7 +73,7 @@ class Case {
     const bool rounded = product_type(h_.type()) == ScalarType::bf16;
     const double scale = largest_weight() / static_cast<double>(rows_);
     expect_close(actual.d_h, expected.d_h, rounded ? 0x1p-8 : 5e-5,
-                 scale * (rounded ? 0x1p-10 : 1e-6));
+                 scale * (rounded ? 0x1p-8 : 1e-6));
     const Result no_gradient = run(head_loss, false);
     EXPECT_EQ(no_gradient.mean, actual.mean);
     expect_close(no_gradient.losses, actual.losses, 0, 0);
