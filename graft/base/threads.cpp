@@ -1,9 +1,15 @@
 #include "graft/base/threads.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <fstream>
-#include <thread>
+#include <string_view>
+#include <utility>
+
+#include "graft/base/error.h"
 
 #ifdef __linux__
 #include <sched.h>
@@ -12,24 +18,39 @@
 namespace graft {
 namespace {
 
-int positive_from_environment(const char* name) {
+struct Choice {
+  int threads;
+  ThreadsFrom from;
+};
+
+// "" counts as not set.
+std::string_view environment(const char* name) {
   const char* text = std::getenv(name);
-  return text == nullptr ? 0 : std::atoi(text);
+  return text == nullptr ? "" : text;
 }
 
-int available_processors() {
+// The number that a text begins with, and whether it is the whole of it; 0 if there is none.
+std::pair<int, bool> leading_number(std::string_view text) {
+  int number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return {0, false};
+  return {number, end == text.data() + text.size()};
+}
+
+int online_processors() { return std::max(1, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN))); }
+
+int allowed_processors() {
 #ifdef __linux__
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
-  unsigned count = std::thread::hardware_concurrency();
-  return count == 0 ? 1 : static_cast<int>(count);
+  return online_processors();
 }
 
-#ifdef __linux__
 // The processors' worth of time that the container's control group grants, or 0 for no limit:
 // "quota period" in microseconds (cgroup v2), or the two in files of their own (v1).
-int granted_processors() {
+double granted_processors() {
+#ifdef __linux__
   double quota = 0, period = 0;
   if (std::ifstream file("/sys/fs/cgroup/cpu.max"); file) {
     file >> quota >> period;  // "max": no number, no limit
@@ -37,30 +58,49 @@ int granted_processors() {
     std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;  // -1: no limit
     std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
   }
-  return quota > 0 && period > 0 ? std::max(1, static_cast<int>(quota / period)) : 0;
-}
+  if (quota > 0 && period > 0) return quota / period;
 #endif
+  return 0;
+}
 
-int choose() {
-  for (const char* name : {"GRAFT_THREADS", "OMP_NUM_THREADS"}) {
-    if (int count = positive_from_environment(name); count > 0) return count;
+Choice choose() {
+  if (std::string_view text = environment("GRAFT_THREADS"); !text.empty()) {
+    auto [count, whole] = leading_number(text);
+    if (!whole || count < 1 || count > kMaxThreads) {
+      fail("GRAFT_THREADS \"{}\" is not a whole number from 1 to {}", text, kMaxThreads);
+    }
+    return {count, ThreadsFrom::graft_threads};
   }
-  int count = available_processors();
-#ifdef __linux__
-  if (int granted = granted_processors(); granted > 0) count = std::min(count, granted);
-#endif
-  return count;
+  // Other programs' variable: a list (of nested levels) begins with ours, and what is no number is
+  // not for us to refuse.
+  if (int count = leading_number(environment("OMP_NUM_THREADS")).first; count > 0) {
+    return {std::min(count, kMaxThreads), ThreadsFrom::omp_num_threads};
+  }
+  const Processors found = find_processors();
+  const int granted = std::max(1, static_cast<int>(found.quota));
+  if (found.quota > 0 && granted < found.allowed) return {granted, ThreadsFrom::quota};
+  return {found.allowed, ThreadsFrom::processors};
 }
 
-int& chosen() {
-  static int count = choose();
-  return count;
+int given = 0;  // to set_num_threads; 0: nothing
+
+Choice chosen() {
+  if (given > 0) return {given, ThreadsFrom::set_num_threads};
+  static const Choice choice = choose();
+  return choice;
 }
 
 }  // namespace
 
-int num_threads() { return chosen(); }
+int num_threads() { return chosen().threads; }
 
-void set_num_threads(int count) { chosen() = std::max(1, count); }
+void set_num_threads(int count) { given = std::max(1, count); }
+
+ThreadsFrom threads_from() { return chosen().from; }
+
+Processors find_processors() {
+  const int allowed = allowed_processors();
+  return {std::max(online_processors(), allowed), allowed, granted_processors()};
+}
 
 }  // namespace graft
