@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "graft/convert/quantize.h"
+
 namespace graft {
 namespace {
 
@@ -35,11 +37,7 @@ TensorJob plain_job(const PlainTensor& tensor) {
 TensorJob quantized_job(const PlainTensor& tensor, const LayerQuantization& setting) {
   std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
   return {.outputs = quantized_declarations(path, tensor.shape, tensor.dtype, setting),
-          .make =
-              [tensor, setting] {
-                mx::array weight = mx::astype(tensor.load(), tensor.dtype);
-                return mx::quantize(weight, setting.group_size, setting.bits);
-              },
+          .make = [tensor, setting] { return quantize_rows(tensor.load(), tensor.dtype, setting); },
           .release = tensor.release,
           .parameters = elements_of(tensor.shape)};
 }

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <vector>
+
+#include "graft/io/quantization_config.h"
+
+namespace graft {
+
+namespace mx = mlx::core;
+
+/// The packed weight, scales and biases that mx::quantize makes of `weight` [out, in] cast to
+/// `dtype`, to the bit. MLX quantizes on one core: here num_threads() parts of the rows are
+/// quantized at once, each on a stream of this thread's own; one part on a GPU, and where there is
+/// too little to do.
+std::vector<mx::array> quantize_rows(const mx::array& weight, mx::Dtype dtype,
+                                     const LayerQuantization& setting);
+
+}  // namespace graft
