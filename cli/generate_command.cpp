@@ -48,11 +48,11 @@ void run(const GenerateCommand& o) {
   fmt::print("\n");
   std::fflush(stdout);
   fmt::print(stderr, "==========\n");
-  fmt::print(stderr, "Prompt: {} tokens, {:.3f} tokens-per-sec\n", result.prompt_tokens,
+  fmt::print(stderr, "Prompt: {} tokens, {:.1f} tokens/s\n", result.prompt_tokens,
              rate(result.prompt_tokens, result.prompt_seconds));
-  fmt::print(stderr, "Generation: {} tokens, {:.3f} tokens-per-sec\n", result.steps,
+  fmt::print(stderr, "Generation: {} tokens, {:.1f} tokens/s\n", result.steps,
              rate(result.steps, result.seconds));
-  fmt::print(stderr, "Peak memory: {:.3f} GB\n", static_cast<double>(peak_memory()) / 1e9);
+  fmt::print(stderr, "Peak memory: {:.2f} GB\n", static_cast<double>(peak_memory()) / 1e9);
 }
 
 }  // namespace

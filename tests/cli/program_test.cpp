@@ -191,9 +191,9 @@ TEST_F(Program, GenerateStreamsToAPipeAndReportsOnStandardError) {
            "0.9", "--top-k", "50", "--min-p", "0.01", "--repetition-penalty", "1.1", "--seed", "3"},
           {.input = "the number"});
   ASSERT_EQ(result.code, 0) << result.err;
-  expect_line(result.err, "Prompt: 8 tokens, [0-9.]+ tokens-per-sec");
-  expect_line(result.err, "Generation: [1-5] tokens, [0-9.]+ tokens-per-sec");
-  expect_line(result.err, "Peak memory: [0-9.]+ GB");
+  expect_line(result.err, R"(Prompt: 8 tokens, \d+\.\d tokens/s)");
+  expect_line(result.err, R"(Generation: [1-5] tokens, \d+\.\d tokens/s)");
+  expect_line(result.err, R"(Peak memory: \d+\.\d\d GB)");
   expect_refused(run({"generate", "--model", "model", "--prompt", ""}), 1, "prompt is empty");
   expect_refused(run({"generate", "--model", "model"}), 2, "--prompt");
 }
