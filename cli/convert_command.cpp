@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/convert/convert.h"
 
@@ -55,6 +56,7 @@ void add_convert_command(CLI::App& app) {
                   "checkpoint's own)");
   sub->add_flag("-d,--dequantize", options.dequantize, "Turn quantized layers into plain ones");
   sub->add_flag("--force", options.force, "Replace --mlx-path even if it is not a model folder");
+  add_threads_option(*sub, "Threads that quantize");
   sub->add_option("--upload-name", command->upload_name, "Not supported yet");
   sub->callback([command] { run(*command); });
 }

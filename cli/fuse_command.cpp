@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/loaded_model.h"
+#include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/data/dataset.h"
 #include "graft/lora/adapter_file.h"
@@ -134,6 +135,7 @@ void add_fuse_command(CLI::App& app) {
                    "1: end every example of --data with the tokenizer's EOS token")
       ->check(CLI::Range(0, 1));
   command->add_flag("--force", o->force, "Replace --save-path even if it is not a model folder");
+  add_threads_option(*command, "Threads that measure the losses");
   command->add_option("--hf-path,--hf-repo", o->hf_path, "Not supported yet: it is for uploading");
   command->add_option("--upload-name", o->upload_name, "Not supported yet");
   command->callback([o] { run(*o); });

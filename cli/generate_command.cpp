@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/loaded_model.h"
 #include "cli/number_checks.h"
+#include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/memory.h"
 #include "graft/generation/generate.h"
@@ -87,6 +88,7 @@ void add_generate_command(CLI::App& app) {
   command->add_option("--stop", o->stop, "End before this text; can be given several times")
       ->allow_extra_args(false)
       ->take_all();
+  add_threads_option(*command, "Threads of the CPU kernels");
   command->callback([o] { run(*o); });
 }
 

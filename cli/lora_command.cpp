@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/loaded_model.h"
 #include "cli/number_checks.h"
+#include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/log.h"
 #include "graft/base/terminal.h"
@@ -300,6 +301,7 @@ void add_lora_command(CLI::App& app) {
   command->add_option("--temp", o->temp, "Temperature of --prompt; 0: the likeliest token")
       ->check(not_negative());
   command->add_option("--seed", o->seed, "Of all that is random");
+  add_threads_option(*command, "Threads of the CPU kernels");
   command->callback([o] {
     if (int code = run(*o); code != 0) throw CLI::RuntimeError(code);
   });

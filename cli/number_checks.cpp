@@ -28,6 +28,15 @@ CLI::Validator not_negative() {
                 [](double x) { return x >= 0 && std::isfinite(x); });
 }
 
+CLI::Validator count_up_to(int most) {
+  auto check = [most](const std::string& text) -> std::string {
+    int value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value >= 1 && value <= most) return {};
+    return fmt::format("{} is not a whole number from 1 to {}", text, most);
+  };
+  return CLI::Validator(check, fmt::format("1..{}", most));
+}
+
 CLI::Validator count_or_all() {
   return number("POSITIVE or -1", "a number of at least 1, or -1 for all",
                 [](double x) { return x >= 1 || x == -1; });

@@ -11,6 +11,9 @@ CLI::Validator positive();
 /// At least 0, and finite.
 CLI::Validator not_negative();
 
+/// A whole number from 1 to `most`.
+CLI::Validator count_up_to(int most);
+
 /// At least 1, or -1 for all.
 CLI::Validator count_or_all();
 

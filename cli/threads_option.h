@@ -1,0 +1,12 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace graft::cli {
+
+/// Adds --threads, the number of threads, whose help says what this command uses them for. It is
+/// set once the command line is read, which is before the command does anything.
+void add_threads_option(CLI::App& command, const std::string& use);
+
+}  // namespace graft::cli
