@@ -9,6 +9,7 @@ void add_convert_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_fuse_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
+void add_info_command(CLI::App& app);
 void add_lora_command(CLI::App& app);
 
 }  // namespace graft::cli

@@ -34,7 +34,8 @@ TEST_F(ThreadsOption, WhatIsNoCountIsAUsageError) {
       {"lora", "--model", "model", "--test"},
       {"generate", "--model", "model", "-p", "the"},
       {"fuse", "--model", "model"},
-      {"convert", "--hf-path", "model"}};
+      {"convert", "--hf-path", "model"},
+      {"info"}};
   for (std::vector<std::string> arguments : commands) {
     arguments.insert(arguments.end(), {"--threads", ""});
     for (const char* value : {"0", "-1", "two", "1.5", "3x", "1025", "99999999999"}) {

@@ -1,0 +1,208 @@
+#include "cli/facts.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <mlx/backend/metal/metal.h>
+#include <mlx/device.h>
+#include <mlx/version.h>
+
+#include <cstdlib>
+
+#include "cli/machine.h"
+#include "graft/base/config_reader.h"
+#include "graft/base/threads.h"
+#include "graft/ops/backend.h"
+
+#ifdef GRAFT_CPU_KERNELS
+#include "graft/kernels/isa.h"
+#include "graft/kernels/panel_product.h"
+#endif
+
+namespace graft::cli {
+namespace {
+
+#ifdef GRAFT_CPU_KERNELS
+constexpr bool kBuiltIn = true;
+#else
+constexpr bool kBuiltIn = false;
+#endif
+
+std::string gigabytes(size_t bytes) {
+  return fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
+}
+
+std::string environment(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? "" : text;
+}
+
+template <class T>
+ordered_json or_null(const std::optional<T>& value) {
+  return value ? ordered_json(*value) : ordered_json();
+}
+
+Fact processor() {
+  const Processors found = find_processors();
+  const std::string name = processor_name();
+  std::optional<double> quota;
+  if (found.quota > 0) quota = found.quota;
+  std::string cores = fmt::format("{} of {} may be used", found.allowed, found.online);
+  if (quota) cores += fmt::format("; the container is granted the time of {:.4g}", *quota);
+  return {"cpu",
+          {{"model", name},
+           {"cores", found.online},
+           {"usable_cores", found.allowed},
+           {"quota_cores", or_null(quota)}},
+          {{"Processor", name}, {"Cores", cores}}};
+}
+
+Fact threads() {
+  struct Source {
+    const char *key, *text;
+  };
+  const Source source = [] {
+    switch (threads_from()) {
+      case ThreadsFrom::set_num_threads:
+        return Source{"--threads", "as --threads says"};
+      case ThreadsFrom::graft_threads:
+        return Source{"GRAFT_THREADS", "as GRAFT_THREADS says"};
+      case ThreadsFrom::omp_num_threads:
+        return Source{"OMP_NUM_THREADS", "as OMP_NUM_THREADS says"};
+      case ThreadsFrom::quota:
+        return Source{"quota", "what the container is granted"};
+      case ThreadsFrom::processors:
+        break;
+    }
+    return Source{"cores", "one a core that may be used"};
+  }();
+  return {"threads",
+          {{"count", num_threads()}, {"from", source.key}},
+          {{"Threads", fmt::format("{}, {}", num_threads(), source.text)}}};
+}
+
+Fact memory() {
+  const MachineMemory found = machine_memory();
+  std::string text = gigabytes(found.total);
+  if (found.available) text += fmt::format(", {} available", gigabytes(*found.available));
+  if (found.limit) text += fmt::format("; the container may take {}", gigabytes(*found.limit));
+  return {"memory",
+          {{"bytes", found.total},
+           {"available_bytes", or_null(found.available)},
+           {"limit_bytes", or_null(found.limit)}},
+          {{"Memory", text}}};
+}
+
+Fact kernels_in_use() {
+  const std::string variable = environment("GRAFT_KERNELS");
+  std::string path = "mlx_cpu", text = "MLX's operations, on the CPU";
+  if (ops::use_cpu_kernels()) {
+    path = "graft_cpu";
+    text = "graft's own, on the CPU";
+  } else if (mlx::core::default_device() == mlx::core::Device::gpu) {
+    const bool metal = mlx::core::metal::is_available();
+    path = metal ? "mlx_metal" : "mlx_cuda";
+    text = metal ? "MLX's operations, on Metal" : "MLX's operations, on CUDA";
+  } else if (!kBuiltIn) {
+    text += ": this build is without graft's own";
+  }
+  if (!variable.empty()) {
+    text += fmt::format(" (GRAFT_KERNELS={}{})", variable,
+                        variable == "mlx" ? "" : ", which means nothing: mlx alone does");
+  }
+  return {"kernels",
+          {{"path", path},
+           {"built_in", kBuiltIn},
+           {"graft_kernels", variable.empty() ? ordered_json() : ordered_json(variable)}},
+          {{"Kernels", text}}};
+}
+
+// What MLX's operations run with, only MLX knows.
+Fact instruction_set() {
+#ifdef GRAFT_CPU_KERNELS
+  if (ops::use_cpu_kernels()) {
+    const std::string name(kernels::isa_name());
+    const std::vector<std::string> all = kernels::supported_isas();
+    const bool forced = !environment("GRAFT_CPU_ISA").empty();
+    const bool bf16 = kernels::isa_has_avx512_bf16(), amx = kernels::isa_has_amx_bf16();
+    std::string text =
+        fmt::format("{}, {} of {}", name, forced ? "as GRAFT_CPU_ISA says, out" : "the best",
+                    fmt::join(all, ", "));
+    if (bf16) text += fmt::format("; with AVX-512 bf16{}", amx ? " and AMX tiles" : "");
+    return {"instruction_set",
+            {{"name", name},
+             {"forced", forced},
+             {"available", all},
+             {"avx512_bf16", bf16},
+             {"amx_bf16", amx}},
+            {{"Instruction set", text}}};
+  }
+#endif
+  return {"instruction_set", nullptr, {}};
+}
+
+// Of a weight with the activations that come to it.
+Fact products() {
+#ifdef GRAFT_CPU_KERNELS
+  if (ops::use_cpu_kernels()) {
+    using kernels::ScalarType;
+    const bool bf16 = kernels::product_type(ScalarType::bf16) == ScalarType::bf16;
+    const char* type = bf16 ? "bf16" : "f32";
+    return {"products",
+            {{"bf16", type}, {"quantized", type}},
+            {{"Products", bf16 ? "bf16 and quantized weights are multiplied as bf16, summed in f32"
+                               : "bf16 and quantized weights are widened to f32"}}};
+  }
+#endif
+  return {"products", nullptr, {}};
+}
+
+// From tokenizer.json, which load() has found right.
+std::string tokenizer_kind(const fs::path& folder) {
+  const json file = read_json_object(folder / "tokenizer.json");
+  const bool bytes = file.at("pre_tokenizer").dump().find("ByteLevel") != std::string::npos;
+  return (bytes ? "byte-level " : "") + file.at("model").value("type", "BPE");
+}
+
+}  // namespace
+
+std::vector<Fact> machine_facts() {
+  const char* mlx = mlx::core::version();
+  return {{"graft_version", GRAFT_VERSION, {{"graft", GRAFT_VERSION}}},
+          {"mlx_version", mlx, {{"MLX", mlx}}},
+          processor(),
+          threads(),
+          memory(),
+          kernels_in_use(),
+          instruction_set(),
+          products()};
+}
+
+Fact model_fact(const LoadedModel& loaded) {
+  const models::Model& model = *loaded.model;
+  const std::string path = loaded.folder.path().string();
+  const ConfigReader config(loaded.folder.config(), path + "/config.json");
+  const std::string family = config.text("model_type");
+  std::optional<int64_t> context;
+  if (config.has("max_position_embeddings")) context = config.integer("max_position_embeddings");
+  const std::string kind = tokenizer_kind(loaded.folder.path());
+  const size_t tokens = loaded.tokenizer.vocab_size();
+  return {"model",
+          {{"path", path},
+           {"family", family},
+           {"parameters", model.parameters()},
+           {"bytes", model.bytes()},
+           {"precision", loaded.precision()},
+           {"layers", model.num_layers()},
+           {"vocabulary", model.vocab_size()},
+           {"context_length", or_null(context)},
+           {"tokenizer", {{"kind", kind}, {"tokens", tokens}}}},
+          {{"Model", fmt::format("{}: {}, {:.3f}M parameters, {}, {:.1f} MB", path, family,
+                                 static_cast<double>(model.parameters()) / 1e6, loaded.precision(),
+                                 static_cast<double>(model.bytes()) / 1e6)},
+           {"Layers", fmt::format("{}", model.num_layers())},
+           {"Vocabulary", fmt::format("{} words", model.vocab_size())},
+           {"Context", context ? fmt::format("{} tokens", *context) : "the config does not say"},
+           {"Tokenizer", fmt::format("{}, {} tokens", kind, tokens)}}};
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,63 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/facts.h"
+#include "cli/loaded_model.h"
+#include "cli/threads_option.h"
+
+namespace graft::cli {
+namespace {
+
+struct InfoCommand {
+  std::optional<std::string> model;
+  bool json = false;
+};
+
+void print_json(const std::vector<Fact>& facts) {
+  ordered_json all;
+  for (const Fact& fact : facts) all[fact.key] = fact.value;
+  // A variable or a path may hold bytes that are no UTF-8.
+  fmt::print("{}\n", all.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+}
+
+void print_screen(const std::vector<Fact>& facts) {
+  size_t width = 0;
+  for (const Fact& fact : facts) {
+    for (const Fact::Line& line : fact.lines) width = std::max(width, line.label.size());
+  }
+  for (const Fact& fact : facts) {
+    for (const Fact::Line& line : fact.lines) {
+      fmt::print("{:<{}} {}\n", line.label + ":", width + 1, line.text);
+    }
+  }
+}
+
+void run(const InfoCommand& o) {
+  std::vector<Fact> facts = machine_facts();
+  if (o.model) facts.push_back(model_fact(load(*o.model)));
+  if (o.json) {
+    print_json(facts);
+  } else {
+    print_screen(facts);
+  }
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& app) {
+  auto o = std::make_shared<InfoCommand>();
+  CLI::App* command = app.add_subcommand(
+      "info", "Say what graft runs on: processor, threads, memory, kernels; what a model is");
+  command->option_defaults()->always_capture_default()->take_last();
+  command->add_option("--model", o->model, "Folder of a model to describe, converted or not");
+  command->add_flag("--json", o->json, "Print JSON, for scripts");
+  add_threads_option(*command, "Threads that the others would be given");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace graft::cli

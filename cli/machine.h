@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+// What the operating system tells of the machine.
+namespace graft::cli {
+
+/// The processor's name in commerce, as /proc/cpuinfo or sysctl gives it; its architecture
+/// ("aarch64") where they give none.
+std::string processor_name();
+
+/// In bytes.
+struct MachineMemory {
+  size_t total;
+  std::optional<size_t> available;  // without swapping; where the system says it
+  std::optional<size_t> limit;      // of the container, if it has one below the total
+};
+
+MachineMemory machine_memory();
+
+}  // namespace graft::cli
