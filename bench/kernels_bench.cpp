@@ -17,15 +17,16 @@
 #include "graft/kernels/convert.h"
 #include "graft/kernels/online_softmax.h"
 #include "graft/kernels/parallel.h"
+#include "graft/kernels/scalar/activation.h"
 #include "graft/kernels/scalar/adam.h"
 #include "graft/kernels/scalar/matvec.h"
 #include "graft/kernels/scalar/quantized.h"
 #include "graft/kernels/scalar/rms_norm.h"
 #include "graft/kernels/scalar/rope.h"
-#include "graft/kernels/scalar/swiglu.h"
 
 namespace {
 
+using graft::Activation;
 using namespace graft::bench;
 using namespace graft::kernels;
 
@@ -96,27 +97,49 @@ void norm_backward(benchmark::State& state, ScalarType type) {
   time_bytes(state, d_h.agrees(d_h2, 2 * kHidden), 4 * sum.bytes(), run);
 }
 
-void swiglu_forward(benchmark::State& state, ScalarType type) {
+void gated(benchmark::State& state, Activation kind, ScalarType type) {
   const int64_t count = kTokens * kForward;
   Array gate(type, count), up(type, count), out(type, count), out2(type, count);
-  auto run = [&] { swiglu(count, type, gate.data(), up.data(), out.data()); };
+  auto run = [&] { activation(kind, count, type, gate.data(), up.data(), out.data()); };
   run();
-  swiglu_scalar(1000, type, gate.data(), up.data(), out2.data());
+  activation_scalar(kind, 1000, type, gate.data(), up.data(), out2.data());
   time_bytes(state, out.agrees(out2, 1000), 3 * gate.bytes(), run);
 }
 
-void swiglu_back(benchmark::State& state, ScalarType type) {
+void gated_backward(benchmark::State& state, Activation kind, ScalarType type) {
   const int64_t count = kTokens * kForward;
   Array gate(type, count), up(type, count), d_out(type, count), d_gate(type, count);
   Array d_up(type, count), d_gate2(type, count), d_up2(type, count);
   auto run = [&] {
-    swiglu_backward(count, type, gate.data(), up.data(), d_out.data(), d_gate.data(), d_up.data());
+    activation_backward(kind, count, type, gate.data(), up.data(), d_out.data(), d_gate.data(),
+                        d_up.data());
   };
   run();
-  swiglu_backward_scalar(1000, type, gate.data(), up.data(), d_out.data(), d_gate2.data(),
-                         d_up2.data());
+  activation_backward_scalar(kind, 1000, type, gate.data(), up.data(), d_out.data(), d_gate2.data(),
+                             d_up2.data());
   time_bytes(state, d_gate.agrees(d_gate2, 1000) && d_up.agrees(d_up2, 1000), 5 * gate.bytes(),
              run);
+}
+
+void ungated(benchmark::State& state, Activation kind, ScalarType type) {
+  const int64_t count = kTokens * kForward;
+  Array x(type, count), out(type, count), out2(type, count);
+  auto run = [&] { activation(kind, count, type, x.data(), nullptr, out.data()); };
+  run();
+  activation_scalar(kind, 1000, type, x.data(), nullptr, out2.data());
+  time_bytes(state, out.agrees(out2, 1000), 2 * x.bytes(), run);
+}
+
+void ungated_backward(benchmark::State& state, Activation kind, ScalarType type) {
+  const int64_t count = kTokens * kForward;
+  Array x(type, count), d_out(type, count), d_x(type, count), d_x2(type, count);
+  auto run = [&] {
+    activation_backward(kind, count, type, x.data(), nullptr, d_out.data(), d_x.data(), nullptr);
+  };
+  run();
+  activation_backward_scalar(kind, 1000, type, x.data(), nullptr, d_out.data(), d_x2.data(),
+                             nullptr);
+  time_bytes(state, d_x.agrees(d_x2, 1000), 3 * x.bytes(), run);
 }
 
 // A block of words of the vocabulary, as head_loss takes it.
@@ -236,10 +259,22 @@ BENCHMARK_CAPTURE(norm, bf16, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(norm, f32, f32)->UseRealTime();
 BENCHMARK_CAPTURE(norm_backward, bf16, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(norm_backward, f32, f32)->UseRealTime();
-BENCHMARK_CAPTURE(swiglu_forward, bf16, bf16)->UseRealTime();
-BENCHMARK_CAPTURE(swiglu_forward, f32, f32)->UseRealTime();
-BENCHMARK_CAPTURE(swiglu_back, bf16, bf16)->UseRealTime();
-BENCHMARK_CAPTURE(swiglu_back, f32, f32)->UseRealTime();
+BENCHMARK_CAPTURE(gated, silu_bf16, Activation::silu, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(gated, silu_f32, Activation::silu, f32)->UseRealTime();
+BENCHMARK_CAPTURE(gated, gelu_tanh_bf16, Activation::gelu_tanh, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(gated, gelu_tanh_f32, Activation::gelu_tanh, f32)->UseRealTime();
+BENCHMARK_CAPTURE(gated, gelu_bf16, Activation::gelu, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(gated, gelu_f32, Activation::gelu, f32)->UseRealTime();
+BENCHMARK_CAPTURE(gated_backward, silu_bf16, Activation::silu, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(gated_backward, silu_f32, Activation::silu, f32)->UseRealTime();
+BENCHMARK_CAPTURE(gated_backward, gelu_tanh_bf16, Activation::gelu_tanh, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(gated_backward, gelu_tanh_f32, Activation::gelu_tanh, f32)->UseRealTime();
+BENCHMARK_CAPTURE(gated_backward, gelu_bf16, Activation::gelu, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(gated_backward, gelu_f32, Activation::gelu, f32)->UseRealTime();
+BENCHMARK_CAPTURE(ungated, gelu_tanh_bf16, Activation::gelu_tanh, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(ungated, gelu_bf16, Activation::gelu, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(ungated_backward, gelu_tanh_bf16, Activation::gelu_tanh, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(ungated_backward, gelu_bf16, Activation::gelu, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(softmax_block, bf16, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(softmax_block, f32, f32)->UseRealTime();
 BENCHMARK_CAPTURE(dequantize, 4bit_group32_bf16, 4, 32, bf16)->UseRealTime();

@@ -7,10 +7,10 @@
 #include "graft/base/error.h"
 #include "graft/models/tensor_source.h"
 #include "graft/nn/rope.h"
+#include "graft/ops/activation.h"
 #include "graft/ops/attention.h"
 #include "graft/ops/embedding.h"
 #include "graft/ops/norm.h"
-#include "graft/ops/swiglu.h"
 
 namespace graft::models {
 namespace {
@@ -181,7 +181,7 @@ class Llama final : public Model {
 
   mx::array mlp(const Layer& l, const mx::array& x, const Context& context) const {
     auto gate_up = nn::project(x, {&l.gate_proj, &l.up_proj}, context.training);
-    mx::array activated = ops::swiglu(gate_up[0], gate_up[1]);
+    mx::array activated = ops::gated_activation(Activation::silu, gate_up[0], gate_up[1]);
     return nn::project(activated, {&l.down_proj}, context.training)[0];
   }
 

@@ -119,7 +119,7 @@ for flags in -m -rm; do
   fi
 done
 ${hide[@]+"${hide[@]}"} bash "$folder/use.sh" >>"$folder/log" 2>&1 || fail_with_log "see above"
-grep -qF "$(cut -d' ' -f2 "$folder/version"): swiglu is right" "$folder/said" ||
+grep -qF "$(cut -d' ' -f2 "$folder/version"): SwiGLU is right" "$folder/said" ||
   fail "the consumer said: $(cat "$folder/said")"
 
 # What was configured, compiled and linked stands in CMake's cache and in ninja's files, headers too; what

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "graft/ops/activation.h"
 #include "graft/ops/adam.h"
 #include "graft/ops/attention.h"
 #include "graft/ops/embedding.h"
@@ -9,7 +10,6 @@
 #include "graft/ops/linear.h"
 #include "graft/ops/norm.h"
 #include "graft/ops/rope.h"
-#include "graft/ops/swiglu.h"
 #include "tests/ops/gradient_parity.h"
 
 #ifdef GRAFT_CPU_KERNELS
@@ -141,12 +141,20 @@ TEST_P(Ops, NormAlone) {
       {random({5, 40})}, dtype(), tolerance());
 }
 
-TEST_P(Ops, Swiglu) {
-  expect_parity(
-      [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
-        return {swiglu(in[0], in[1])};
-      },
-      {random({7, 50}, 3.0f), random({7, 50})}, dtype(), tolerance());
+TEST_P(Ops, ActivationsWithAndWithoutAGate) {
+  for (Activation kind : {Activation::silu, Activation::gelu_tanh, Activation::gelu}) {
+    SCOPED_TRACE(static_cast<int>(kind));
+    expect_parity(
+        [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+          return {gated_activation(kind, in[0], in[1])};
+        },
+        {random({7, 50}, 3.0f), random({7, 50})}, dtype(), tolerance());
+    expect_parity(
+        [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+          return {activation(kind, in[0])};
+        },
+        {random({7, 50}, 3.0f)}, dtype(), tolerance());
+  }
 }
 
 TEST_P(Ops, RopeWholeAndPartial) {
