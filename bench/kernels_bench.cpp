@@ -19,6 +19,7 @@
 #include "graft/kernels/parallel.h"
 #include "graft/kernels/scalar/activation.h"
 #include "graft/kernels/scalar/adam.h"
+#include "graft/kernels/scalar/layer_norm.h"
 #include "graft/kernels/scalar/matvec.h"
 #include "graft/kernels/scalar/quantized.h"
 #include "graft/kernels/scalar/rms_norm.h"
@@ -94,6 +95,38 @@ void norm_backward(benchmark::State& state, ScalarType type) {
   run();
   add_rms_norm_backward_scalar(some, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
                                d_h2.data());
+  time_bytes(state, d_h.agrees(d_h2, 2 * kHidden), 4 * sum.bytes(), run);
+}
+
+void layer_norm(benchmark::State& state, ScalarType type) {
+  const int64_t count = kTokens * kHidden;
+  const LayerNormShape shape{kTokens, kHidden, 1e-5f, type, type},
+      some{2, kHidden, 1e-5f, type, type};
+  Array h(type, count), delta(type, count), weight(type, kHidden), bias(type, kHidden);
+  Array sum(type, count), normed(type, count), sum2(type, count), normed2(type, count);
+  auto run = [&] {
+    add_layer_norm(shape, h.data(), delta.data(), weight.data(), bias.data(), sum.data(),
+                   normed.data());
+  };
+  run();
+  add_layer_norm_scalar(some, h.data(), delta.data(), weight.data(), bias.data(), sum2.data(),
+                        normed2.data());
+  time_bytes(state, normed.agrees(normed2, 2 * kHidden), 4 * h.bytes(), run);
+}
+
+void layer_norm_backward(benchmark::State& state, ScalarType type) {
+  const int64_t count = kTokens * kHidden;
+  const LayerNormShape shape{kTokens, kHidden, 1e-5f, type, type},
+      some{2, kHidden, 1e-5f, type, type};
+  Array sum(type, count), weight(type, kHidden), d_normed(type, count), d_sum(type, count);
+  Array d_h(type, count), d_h2(type, count);
+  auto run = [&] {
+    add_layer_norm_backward(shape, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
+                            d_h.data());
+  };
+  run();
+  add_layer_norm_backward_scalar(some, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
+                                 d_h2.data());
   time_bytes(state, d_h.agrees(d_h2, 2 * kHidden), 4 * sum.bytes(), run);
 }
 
@@ -259,6 +292,10 @@ BENCHMARK_CAPTURE(norm, bf16, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(norm, f32, f32)->UseRealTime();
 BENCHMARK_CAPTURE(norm_backward, bf16, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(norm_backward, f32, f32)->UseRealTime();
+BENCHMARK_CAPTURE(layer_norm, bf16, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(layer_norm, f32, f32)->UseRealTime();
+BENCHMARK_CAPTURE(layer_norm_backward, bf16, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(layer_norm_backward, f32, f32)->UseRealTime();
 BENCHMARK_CAPTURE(gated, silu_bf16, Activation::silu, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(gated, silu_f32, Activation::silu, f32)->UseRealTime();
 BENCHMARK_CAPTURE(gated, gelu_tanh_bf16, Activation::gelu_tanh, bf16)->UseRealTime();

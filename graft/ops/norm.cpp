@@ -7,6 +7,16 @@
 #include "graft/ops/cpu/norm.h"
 
 namespace graft::ops {
+namespace {
+
+mx::array portable_layer_norm(const mx::array& h, const mx::array& weight,
+                              const std::optional<mx::array>& bias, float eps) {
+  std::optional<mx::array> typed_bias;
+  if (bias) typed_bias = mx::astype(*bias, h.dtype());
+  return mx::fast::layer_norm(h, mx::astype(weight, h.dtype()), typed_bias, eps);
+}
+
+}  // namespace
 
 mx::array rms_norm(const mx::array& h, const mx::array& weight, float eps) {
 #ifdef GRAFT_CPU_KERNELS
@@ -22,6 +32,23 @@ AddNorm add_rms_norm(const mx::array& h, const mx::array& delta, const mx::array
 #endif
   mx::array sum = mx::add(h, delta);
   return {sum, mx::fast::rms_norm(sum, mx::astype(weight, h.dtype()), eps)};
+}
+
+mx::array layer_norm(const mx::array& h, const mx::array& weight,
+                     const std::optional<mx::array>& bias, float eps) {
+#ifdef GRAFT_CPU_KERNELS
+  if (use_cpu_kernels()) return cpu::add_layer_norm(h, std::nullopt, weight, bias, eps).normed;
+#endif
+  return portable_layer_norm(h, weight, bias, eps);
+}
+
+AddNorm add_layer_norm(const mx::array& h, const mx::array& delta, const mx::array& weight,
+                       const std::optional<mx::array>& bias, float eps) {
+#ifdef GRAFT_CPU_KERNELS
+  if (use_cpu_kernels()) return cpu::add_layer_norm(h, delta, weight, bias, eps);
+#endif
+  mx::array sum = mx::add(h, delta);
+  return {sum, portable_layer_norm(sum, weight, bias, eps)};
 }
 
 }  // namespace graft::ops

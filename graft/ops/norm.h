@@ -20,4 +20,14 @@ struct AddNorm {
 AddNorm add_rms_norm(const mx::array& h, const mx::array& delta, const mx::array& weight,
                      float eps);
 
+/// LayerNorm (Ba, Kiros and Hinton 2016, arXiv:1607.06450) of h [N, D] with weight and, if there is
+/// one, bias [D]: (h - mean(h)) / sqrt(var(h) + eps) * weight + bias, computed in f32, in h's
+/// dtype.
+mx::array layer_norm(const mx::array& h, const mx::array& weight,
+                     const std::optional<mx::array>& bias, float eps);
+
+/// The residual sum h + delta and its LayerNorm.
+AddNorm add_layer_norm(const mx::array& h, const mx::array& delta, const mx::array& weight,
+                       const std::optional<mx::array>& bias, float eps);
+
 }  // namespace graft::ops

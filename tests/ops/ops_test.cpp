@@ -11,6 +11,7 @@
 #include "graft/ops/norm.h"
 #include "graft/ops/rope.h"
 #include "tests/ops/gradient_parity.h"
+#include "tests/support/expect_error.h"
 
 #ifdef GRAFT_CPU_KERNELS
 
@@ -141,6 +142,25 @@ TEST_P(Ops, NormAlone) {
       {random({5, 40})}, dtype(), tolerance());
 }
 
+TEST_P(Ops, LayerNormOfASumAndAlone) {
+  mx::array weight = random({72});
+  const std::optional<mx::array> biases[] = {std::nullopt, random({72})};
+  for (const std::optional<mx::array>& bias : biases) {
+    SCOPED_TRACE(bias.has_value());
+    expect_parity(
+        [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+          AddNorm r = add_layer_norm(in[0], in[1], weight, bias, 1e-3f);
+          return {r.sum, r.normed};
+        },
+        {random({13, 72}), random({13, 72})}, dtype(), tolerance());
+    expect_parity(
+        [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+          return {layer_norm(in[0], weight, bias, 1e-5f)};
+        },
+        {random({5, 72})}, dtype(), tolerance());
+  }
+}
+
 TEST_P(Ops, ActivationsWithAndWithoutAGate) {
   for (Activation kind : {Activation::silu, Activation::gelu_tanh, Activation::gelu}) {
     SCOPED_TRACE(static_cast<int>(kind));
@@ -260,6 +280,19 @@ TEST(Adam, IsThatOfThePortableForm) {
   EXPECT_LT(testing::distance(found.parameter, expected.parameter), 1e-6);
   EXPECT_LT(testing::distance(found.m, expected.m), 1e-6);
   EXPECT_LT(testing::distance(found.v, expected.v), 1e-6);
+}
+
+// Weights of a norm are not trained: to ask for their gradient is an error, not a wrong gradient.
+TEST(LayerNorm, TheGradientOfWeightAndBiasIsRefused) {
+  BackendOverride backend(true);
+  const mx::array h = mx::ones({2, 8}), weight = mx::ones({8});
+  for (int trained : {0, 1}) {
+    auto function = [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+      return {trained == 0 ? layer_norm(h, in[0], weight, 1e-5f)
+                           : layer_norm(h, weight, in[0], 1e-5f)};
+    };
+    testing::expect_error([&] { mx::vjp(function, {mx::ones({8})}, {h}); }, "frozen");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, Ops, ::testing::Values(mx::float32, mx::bfloat16, mx::float16),

@@ -1,0 +1,181 @@
+#include "graft/kernels/layer_norm.h"
+
+#include <cmath>
+
+#include "graft/kernels/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "graft/kernels/layer_norm.cpp"
+#include "graft/kernels/targets.h"
+//
+#include "graft/kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace graft::kernels {
+namespace HWY_NAMESPACE {
+
+// The mean of a row is `center` + `rest`: center is its f32, which for numbers far from 0 is off by
+// more than their spread may bear; the distances from it are exact, and their mean is the rest.
+struct Moments {
+  float center, rest;
+  float scale;  // 1 / sqrt(variance + eps)
+};
+
+// Two passes over the row and a correction (Chan, Golub and LeVeque, Algorithms for Computing the
+// Sample Variance, 1983): with e = s - center,  variance = mean(e^2) - mean(e)^2, which rounding
+// may take below 0 where all numbers are the same.
+Moments moments_of(int64_t width, float eps, float center, float distances, float squares) {
+  const float n = static_cast<float>(width);
+  const float rest = distances / n;
+  const float variance = squares / n - rest * rest;
+  return {center, rest, 1.0f / std::sqrt((variance < 0 ? 0 : variance) + eps)};
+}
+
+template <class T, class W>
+void add_layer_norm_row(int64_t width, float eps, const T* h, const T* delta, const W* weight,
+                        const W* bias, T* sum, T* normed) {
+  const FloatTag d;
+  auto total = hn::Zero(d);
+  const T* summed = h;
+  if (delta != nullptr) {
+    for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+      const auto s = rounded_to<T>(d, hn::Add(load(d, h + i, lanes), load(d, delta + i, lanes)));
+      store(d, s, sum + i, lanes);
+      total = hn::Add(total, s);
+    });
+    summed = sum;
+  } else {
+    for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+      total = hn::Add(total, load(d, h + i, lanes));
+    });
+  }
+  const float mean = sum_of(d, total) / static_cast<float>(width);
+  const auto center = hn::Set(d, mean);
+  auto distances = hn::Zero(d), squares = hn::Zero(d);
+  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto e = keep(d, hn::Sub(load(d, summed + i, lanes), center), hn::Zero(d), lanes);
+    distances = hn::Add(distances, e);
+    squares = hn::MulAdd(e, e, squares);
+  });
+  const Moments m = moments_of(width, eps, mean, sum_of(d, distances), sum_of(d, squares));
+  const auto rest = hn::Set(d, m.rest);
+  const auto scale = hn::Set(d, m.scale);
+  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto e = hn::Sub(hn::Sub(load(d, summed + i, lanes), center), rest);
+    const auto added = bias == nullptr ? hn::Zero(d) : load(d, bias + i, lanes);
+    store(d, hn::MulAdd(hn::Mul(e, scale), load(d, weight + i, lanes), added), normed + i, lanes);
+  });
+}
+
+void add_layer_norm_rows(const LayerNormShape& shape, const void* h, const void* delta,
+                         const void* weight, const void* bias, void* sum, void* normed,
+                         int64_t begin, int64_t end) {
+  with_type(shape.type, [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    with_type(shape.weight_type, [&](auto weight_tag) HWY_ATTR {
+      using W = decltype(weight_tag);
+      for (int64_t row = begin; row < end; ++row) {
+        const int64_t at = row * shape.width;
+        add_layer_norm_row(shape.width, shape.eps, static_cast<const T*>(h) + at,
+                           delta == nullptr ? nullptr : static_cast<const T*>(delta) + at,
+                           static_cast<const W*>(weight), static_cast<const W*>(bias),
+                           delta == nullptr ? nullptr : static_cast<T*>(sum) + at,
+                           static_cast<T*>(normed) + at);
+      }
+    });
+  });
+}
+
+// With s the sum, w the weight, g the gradient of y = normed, n the width, r = (var + eps)^(-1/2)
+// and x_i = s_i - mean:  y_i = x_i r w_i + b_i,  dx_i/ds_j = [i = j] - 1 / n,  dr/ds_j = -r^3 x_j /
+// n:
+//   ds_j = r (w_j g_j - mean(w g)) - r^3 x_j mean(w g x),
+// to which the gradient that comes from the sum's other uses is added.
+template <class T, class W>
+void add_layer_norm_backward_row(int64_t width, float eps, const T* sum, const W* weight,
+                                 const T* d_normed, const T* d_sum, T* d_h) {
+  const FloatTag d;
+  auto total = hn::Zero(d);
+  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+    total = hn::Add(total, load(d, sum + i, lanes));
+  });
+  const float n = static_cast<float>(width);
+  const float mean = sum_of(d, total) / n;
+  const auto center = hn::Set(d, mean);
+  auto distances = hn::Zero(d), squares = hn::Zero(d);
+  auto gradients = hn::Zero(d), products = hn::Zero(d);
+  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto e = keep(d, hn::Sub(load(d, sum + i, lanes), center), hn::Zero(d), lanes);
+    const auto wg = hn::Mul(load(d, weight + i, lanes), load(d, d_normed + i, lanes));
+    distances = hn::Add(distances, e);
+    squares = hn::MulAdd(e, e, squares);
+    gradients = hn::Add(gradients, wg);
+    products = hn::MulAdd(e, wg, products);
+  });
+  const Moments m = moments_of(width, eps, mean, sum_of(d, distances), sum_of(d, squares));
+  const float gradient = sum_of(d, gradients) / n;
+  const float product = sum_of(d, products) / n - m.rest * gradient;
+  const auto rest = hn::Set(d, m.rest);
+  const auto scale = hn::Set(d, m.scale);
+  const auto mean_wg = hn::Set(d, gradient);
+  const auto back = hn::Set(d, m.scale * m.scale * m.scale * product);
+  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto x = hn::Sub(hn::Sub(load(d, sum + i, lanes), center), rest);
+    const auto wg = hn::Mul(load(d, weight + i, lanes), load(d, d_normed + i, lanes));
+    auto ds = hn::NegMulAdd(x, back, hn::Mul(hn::Sub(wg, mean_wg), scale));
+    if (d_sum != nullptr) ds = hn::Add(ds, load(d, d_sum + i, lanes));
+    store(d, ds, d_h + i, lanes);
+  });
+}
+
+void add_layer_norm_backward_rows(const LayerNormShape& shape, const void* sum, const void* weight,
+                                  const void* d_normed, const void* d_sum, void* d_h, int64_t begin,
+                                  int64_t end) {
+  with_type(shape.type, [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    with_type(shape.weight_type, [&](auto weight_tag) HWY_ATTR {
+      using W = decltype(weight_tag);
+      for (int64_t row = begin; row < end; ++row) {
+        const int64_t at = row * shape.width;
+        add_layer_norm_backward_row(shape.width, shape.eps, static_cast<const T*>(sum) + at,
+                                    static_cast<const W*>(weight),
+                                    static_cast<const T*>(d_normed) + at,
+                                    d_sum == nullptr ? nullptr : static_cast<const T*>(d_sum) + at,
+                                    static_cast<T*>(d_h) + at);
+      }
+    });
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace graft::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace graft::kernels {
+
+HWY_EXPORT(add_layer_norm_rows);
+HWY_EXPORT(add_layer_norm_backward_rows);
+
+namespace {
+constexpr int64_t kGrain = 1 << 14;  // elements that are worth a thread
+}
+
+void add_layer_norm(const LayerNormShape& shape, const void* h, const void* delta,
+                    const void* weight, const void* bias, void* sum, void* normed) {
+  auto rows = GRAFT_DISPATCH(add_layer_norm_rows);
+  parallel_ranges(shape.rows, kGrain / (shape.width + 1) + 1, [&](int64_t begin, int64_t end) {
+    rows(shape, h, delta, weight, bias, sum, normed, begin, end);
+  });
+}
+
+void add_layer_norm_backward(const LayerNormShape& shape, const void* sum, const void* weight,
+                             const void* d_normed, const void* d_sum, void* d_h) {
+  auto rows = GRAFT_DISPATCH(add_layer_norm_backward_rows);
+  parallel_ranges(shape.rows, kGrain / (shape.width + 1) + 1, [&](int64_t begin, int64_t end) {
+    rows(shape, sum, weight, d_normed, d_sum, d_h, begin, end);
+  });
+}
+
+}  // namespace graft::kernels
+#endif
