@@ -6,14 +6,19 @@
     .venv-fixtures/bin/python bench/compare_peft.py --model build-fixtures/smollm2-bf16 --data data/wikisql \\
         --graft build/graft --graft-model mlx_model
 
-Both fine-tune in bf16 with batch 4, LoRA of rank 8 and scale 20 on q_proj and v_proj of the last 16 layers, Adam at
-1e-5, EOS appended; PyTorch's Adam corrects its bias and graft's, as the Python example's, does not, so that their training
-losses differ from the first steps on. Throughput is next-token targets (padding is none) per second, over windows of 10 iterations; the
-first window of each run is warm-up and left out. A run whose validation loss before training is not PyTorch's ends the
-comparison. Without --graft, only PyTorch runs.
+Both fine-tune with batch 4, LoRA of rank 8 and scale 20 on q_proj and v_proj of the last 16 layers, Adam at 1e-5, EOS
+appended; PyTorch's Adam corrects its bias and graft's, as the Python example's, does not, so that their training losses
+differ from the first steps on. Throughput is next-token targets (padding is none) per second, over windows of 10
+iterations; the first window of each run is warm-up and left out. A run whose loss on the first 20 validation examples
+before training is not PyTorch's ends the comparison. Without --graft, only PyTorch runs.
+
+--dtype is that of PyTorch's weights and activations; --graft-model has to be converted to the same (graft convert
+--dequantize --dtype float32). With --tokens N every example has N tokens, cut from the data set's texts one after the
+other, and no EOS: nothing is padded. --avx2 holds both programs to AVX2.
 """
 
 import argparse
+import json
 import os
 import re
 import statistics
@@ -22,8 +27,18 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+# Read when the libraries are loaded, and by graft: PyTorch's own kernels, oneDNN, MKL.
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "GRAFT_CPU_ISA": "avx2",
+}
+if "--avx2" in sys.argv and any(os.environ.get(name) != value for name, value in AVX2.items()):
+    os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | AVX2)
 
 import peft
 import torch
@@ -34,6 +49,8 @@ from sql_lora import BATCH_SIZE, LEARNING_RATE, evaluate, load_model, loss_of, r
 
 WINDOW = 10  # iterations a report
 LOSS_TOLERANCE = 0.03
+VALIDATED = 20  # examples of valid.jsonl: enough to see that both run the same model, soon done by the slower one
+MOST_TOKENS = 2048  # of an example, as graft cuts them if not told otherwise
 
 
 @dataclass
@@ -51,6 +68,25 @@ def peak_resident_bytes(process: str) -> int:
         return 0
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     return int(found[1]) * 1024 if found else 0
+
+
+def fixed_examples(examples: list[list[int]], tokens: int, tokenizer) -> list[list[int]]:
+    """Examples of so many tokens each, cut from all of them in a row, whose texts the tokenizer turns into the same."""
+    row = [token for example in examples for token in example[:-1]]  # without EOS
+    result, begin = [], 0
+    while begin + tokens <= len(row):
+        ids = row[begin : begin + tokens]
+        same = tokenizer.encode(tokenizer.decode(ids)) == ids  # not where a word is cut in two
+        if same:
+            result.append(ids)
+        begin += tokens if same else 1
+    if len(result) < BATCH_SIZE:
+        raise SystemExit(f"the texts make {len(result)} examples of {tokens} tokens: a batch has {BATCH_SIZE}")
+    return result
+
+
+def write_texts(file: Path, examples: list[list[int]], tokenizer) -> None:
+    file.write_text("".join(json.dumps({"text": tokenizer.decode(ids)}) + "\n" for ids in examples), encoding="utf-8")
 
 
 def train_peft(model, optimizer, batches, iterations: int) -> Run:
@@ -73,14 +109,15 @@ def train_peft(model, optimizer, batches, iterations: int) -> Run:
     return run
 
 
-def train_graft(args, iterations: int, validation_loss: float) -> Run:
+def train_graft(args, data: Path, iterations: int, validation_loss: float) -> Run:
     run = Run()
     with tempfile.TemporaryDirectory() as folder:
-        command = [args.graft, "lora", "--train", "--model", args.graft_model, "--data", args.data]
+        command = [args.graft, "lora", "--train", "--model", args.graft_model, "--data", data]
         command += ["--iters", iterations, "--steps-per-report", WINDOW, "--steps-per-eval", iterations + 1]
         command += ["--batch-size", BATCH_SIZE, "--learning-rate", LEARNING_RATE, "--val-batches", -1]
-        command += ["--add-eos-token", 1, "--adapter-file", Path(folder) / "adapters.npz"]
-        environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
+        command += ["--add-eos-token", int(args.tokens is None), "--max-seq-length", args.tokens or MOST_TOKENS]
+        command += ["--adapter-file", Path(folder) / "adapters.npz"]
+        environment = os.environ | {"GRAFT_THREADS": str(args.threads)}
         process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment)
 
         def watch_memory():
@@ -131,14 +168,20 @@ def machine() -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="Hugging Face checkpoint folder in bf16")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--model", type=Path, required=True, help="Hugging Face checkpoint folder")
     parser.add_argument("--data", type=Path, required=True, help="folder with train.jsonl and valid.jsonl")
     parser.add_argument("--iters", type=int, default=50, help="measured iterations a run, a multiple of 10")
     parser.add_argument("--rounds", type=int, default=2, help="how often the two run in turn")
     parser.add_argument("--compile", action="store_true", help="run PyTorch through torch.compile")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dtype", choices=["bfloat16", "float32", "float16"], default="bfloat16")
+    parser.add_argument("--tokens", type=int, metavar="N", help="examples of N tokens each, cut from the texts")
+    parser.add_argument("--avx2", action="store_true", help="hold both programs to AVX2")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write settings, all runs and medians to this file")
     parser.add_argument("--graft", type=Path, help="graft's program")
     parser.add_argument("--graft-model", type=Path, help="the same model, converted by graft (bf16 or quantized)")
     args = parser.parse_args()
@@ -146,43 +189,83 @@ def arguments() -> argparse.Namespace:
         parser.error(f"--iters must be a multiple of {WINDOW}")
     if (args.graft is None) != (args.graft_model is None):
         parser.error("--graft and --graft-model go together")
+    if args.tokens is not None and args.tokens < 2:
+        parser.error("--tokens must be at least 2: a token to begin with and a target")
     return args
 
 
-def main() -> None:
-    args = arguments()
+def read_data(args, folder: Path) -> tuple[list[list[int]], list[list[int]]]:
+    """Examples to train on and to validate with; writes the same into `folder` for graft."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(args.model)
+    result = []
+    for name, most in (("train.jsonl", None), ("valid.jsonl", VALIDATED)):
+        examples = read_tokens(args.data / name, args.model)
+        if args.tokens is None:
+            lines = (args.data / name).read_text(encoding="utf-8").splitlines()
+            (folder / name).write_text("\n".join([line for line in lines if line.strip()][:most]), encoding="utf-8")
+        else:
+            examples = fixed_examples(examples, args.tokens, tokenizer)
+            write_texts(folder / name, examples[:most], tokenizer)
+        result.append(examples[:most])
+    return tuple(result)
+
+
+def medians(runs: list[Run]) -> dict:
+    windows = [speed for run in runs for speed in run.tokens_per_second[1:]]
+    return {"tokens_per_second": statistics.median(windows), "peak_bytes": max(run.peak_bytes for run in runs)}
+
+
+def compare(args, folder: Path) -> dict:
+    """Runs both and prints what comes; the settings, all runs and their medians."""
     torch.set_num_threads(args.threads)
-    print(f"machine: {machine()}; {args.threads} threads")
     mode = "compiled" if args.compile else "eager"
-    print(f"torch {torch.__version__} ({mode}), transformers {transformers.__version__}, peft {peft.__version__}")
+    versions = {module.__name__: module.__version__ for module in (torch, transformers, peft)}
+    isa = torch.backends.cpu.get_cpu_capability()
+    print(f"machine: {machine()}; {args.threads} threads")
+    print(", ".join(f"{name} {version}" for name, version in versions.items()), f"({mode}, {args.dtype}, {isa})")
     print(f"PyTorch's libraries alone: {peak_resident_bytes('self') / 1e9:.2f} GB resident, part of its peak below")
 
-    train = read_tokens(args.data / "train.jsonl", args.model)
-    valid = read_tokens(args.data / "valid.jsonl", args.model)
-    model = load_model(args.model, args.seed)
+    train, valid = read_data(args, folder)
+    model = load_model(args.model, args.seed, getattr(torch, args.dtype))
     validation_loss = evaluate(model, valid)
     print(f"validation loss before training: {validation_loss:.4f} over {sum(map(len, valid)) - len(valid)} targets")
 
     if args.compile:
-        model.compile(dynamic=True)
+        model.compile(dynamic=args.tokens is None)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=LEARNING_RATE)
     batches = training_batches(train, args.seed)
     iterations = args.iters + WINDOW
-    peft_runs, graft_runs = [], []
+    runs = {"PyTorch": []} | ({"graft": []} if args.graft else {})
     for _ in range(args.rounds):
-        peft_runs.append(train_peft(model, optimizer, batches, iterations))
-        print_run("PyTorch", peft_runs[-1])
+        runs["PyTorch"].append(train_peft(model, optimizer, batches, iterations))
+        print_run("PyTorch", runs["PyTorch"][-1])
         if args.graft:
-            graft_runs.append(train_graft(args, iterations, validation_loss))
-            print_run("graft", graft_runs[-1])
+            runs["graft"].append(train_graft(args, folder, iterations, validation_loss))
+            print_run("graft", runs["graft"][-1])
+    result = {
+        "machine": machine(),
+        "versions": versions,
+        "instruction set of PyTorch": isa,
+        "settings": {name: str(v) if isinstance(v, Path) else v for name, v in vars(args).items()},
+        "validation_loss": validation_loss,
+        "runs": {name: [asdict(run) for run in of_one] for name, of_one in runs.items()},
+        "medians": {name: medians(of_one) for name, of_one in runs.items()},
+    }
     if args.graft:
-        medians = [
-            statistics.median(speed for run in runs for speed in run.tokens_per_second[1:])
-            for runs in (peft_runs, graft_runs)
-        ]
-        peaks = [max(run.peak_bytes for run in runs) / 1e9 for runs in (peft_runs, graft_runs)]
-        print(f"tokens/s: PyTorch {medians[0]:.1f}, graft {medians[1]:.1f}: {medians[1] / medians[0]:.2f} times")
-        print(f"peak resident: PyTorch {peaks[0]:.2f} GB, graft {peaks[1]:.2f} GB")
+        pytorch, graft = result["medians"]["PyTorch"], result["medians"]["graft"]
+        speeds = [each["tokens_per_second"] for each in (pytorch, graft)]
+        result["ratio"] = speeds[1] / speeds[0]
+        print(f"tokens/s: PyTorch {speeds[0]:.1f}, graft {speeds[1]:.1f}: {result['ratio']:.2f} times")
+        print(f"peak resident: PyTorch {pytorch['peak_bytes'] / 1e9:.2f} GB, graft {graft['peak_bytes'] / 1e9:.2f} GB")
+    return result
+
+
+def main() -> None:
+    args = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        result = compare(args, Path(folder))
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":
