@@ -90,7 +90,7 @@ class Lefts {
 
 // Where the parts of the units begin, and the end of the last. A panel that threads share is
 // unpacked by each of them: so parts are whole panels, but for those left over when every thread
-// has had as many as the others.
+// has had as many as the others, whose rows they share out.
 std::vector<int64_t> cut_units(int64_t blocks, int64_t panels, int64_t threads) {
   std::vector<int64_t> cuts = {0};
   if (threads == 1) {
@@ -100,9 +100,9 @@ std::vector<int64_t> cut_units(int64_t blocks, int64_t panels, int64_t threads) 
   const int64_t whole = panels / threads * threads;
   const int64_t pieces = std::min(whole, threads * kPieces);
   for (int64_t i = 1; i <= pieces; ++i) cuts.push_back(whole * i / pieces * blocks);
-  const int64_t shares = std::min(threads, blocks);
-  for (int64_t panel = whole; panel < panels; ++panel) {
-    for (int64_t i = 1; i <= shares; ++i) cuts.push_back(panel * blocks + blocks * i / shares);
+  const int64_t left = (panels - whole) * blocks;
+  for (int64_t i = 1; left > 0 && i <= threads; ++i) {
+    cuts.push_back(whole * blocks + left * i / threads);
   }
   return cuts;
 }
