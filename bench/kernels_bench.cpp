@@ -70,8 +70,7 @@ void convert_f32_to_bf16(benchmark::State& state) {
 
 void norm(benchmark::State& state, ScalarType type) {
   const int64_t count = kTokens * kHidden;
-  const RmsNormShape shape{kTokens, kHidden, 1e-5f, type, type},
-      some{2, kHidden, 1e-5f, type, type};
+  const NormShape shape{kTokens, kHidden, 1e-5f, type, type}, some{2, kHidden, 1e-5f, type, type};
   Array h(type, count), delta(type, count), weight(type, kHidden), sum(type, count);
   Array normed(type, count), sum2(type, count), normed2(type, count);
   auto run = [&] {
@@ -82,26 +81,9 @@ void norm(benchmark::State& state, ScalarType type) {
   time_bytes(state, normed.agrees(normed2, 2 * kHidden), 4 * h.bytes(), run);
 }
 
-void norm_backward(benchmark::State& state, ScalarType type) {
-  const int64_t count = kTokens * kHidden;
-  const RmsNormShape shape{kTokens, kHidden, 1e-5f, type, type},
-      some{2, kHidden, 1e-5f, type, type};
-  Array sum(type, count), weight(type, kHidden), d_normed(type, count), d_sum(type, count);
-  Array d_h(type, count), d_h2(type, count);
-  auto run = [&] {
-    add_rms_norm_backward(shape, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
-                          d_h.data());
-  };
-  run();
-  add_rms_norm_backward_scalar(some, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
-                               d_h2.data());
-  time_bytes(state, d_h.agrees(d_h2, 2 * kHidden), 4 * sum.bytes(), run);
-}
-
 void layer_norm(benchmark::State& state, ScalarType type) {
   const int64_t count = kTokens * kHidden;
-  const LayerNormShape shape{kTokens, kHidden, 1e-5f, type, type},
-      some{2, kHidden, 1e-5f, type, type};
+  const NormShape shape{kTokens, kHidden, 1e-5f, type, type}, some{2, kHidden, 1e-5f, type, type};
   Array h(type, count), delta(type, count), weight(type, kHidden), bias(type, kHidden);
   Array sum(type, count), normed(type, count), sum2(type, count), normed2(type, count);
   auto run = [&] {
@@ -114,20 +96,29 @@ void layer_norm(benchmark::State& state, ScalarType type) {
   time_bytes(state, normed.agrees(normed2, 2 * kHidden), 4 * h.bytes(), run);
 }
 
-void layer_norm_backward(benchmark::State& state, ScalarType type) {
+using NormBackward = void (*)(const NormShape& shape, const void* sum, const void* weight,
+                              const void* d_normed, const void* d_sum, void* d_h);
+
+void time_norm_backward(benchmark::State& state, ScalarType type, NormBackward backward,
+                        NormBackward backward_scalar) {
   const int64_t count = kTokens * kHidden;
-  const LayerNormShape shape{kTokens, kHidden, 1e-5f, type, type},
-      some{2, kHidden, 1e-5f, type, type};
+  const NormShape shape{kTokens, kHidden, 1e-5f, type, type}, some{2, kHidden, 1e-5f, type, type};
   Array sum(type, count), weight(type, kHidden), d_normed(type, count), d_sum(type, count);
   Array d_h(type, count), d_h2(type, count);
   auto run = [&] {
-    add_layer_norm_backward(shape, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
-                            d_h.data());
+    backward(shape, sum.data(), weight.data(), d_normed.data(), d_sum.data(), d_h.data());
   };
   run();
-  add_layer_norm_backward_scalar(some, sum.data(), weight.data(), d_normed.data(), d_sum.data(),
-                                 d_h2.data());
+  backward_scalar(some, sum.data(), weight.data(), d_normed.data(), d_sum.data(), d_h2.data());
   time_bytes(state, d_h.agrees(d_h2, 2 * kHidden), 4 * sum.bytes(), run);
+}
+
+void norm_backward(benchmark::State& state, ScalarType type) {
+  time_norm_backward(state, type, add_rms_norm_backward, add_rms_norm_backward_scalar);
+}
+
+void layer_norm_backward(benchmark::State& state, ScalarType type) {
+  time_norm_backward(state, type, add_layer_norm_backward, add_layer_norm_backward_scalar);
 }
 
 void gated(benchmark::State& state, Activation kind, ScalarType type) {

@@ -2,12 +2,11 @@
 
 #include <cmath>
 
-#include "graft/kernels/parallel.h"
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "graft/kernels/layer_norm.cpp"
 #include "graft/kernels/targets.h"
 //
+#include "graft/kernels/norm_rows-inl.h"
 #include "graft/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -31,6 +30,16 @@ Moments moments_of(int64_t width, float eps, float center, float distances, floa
   return {center, rest, 1.0f / std::sqrt((variance < 0 ? 0 : variance) + eps)};
 }
 
+template <class T>
+HWY_INLINE FloatVec total_of(const T* row, int64_t width) {
+  const FloatTag d;
+  auto total = hn::Zero(d);
+  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+    total = hn::Add(total, load(d, row + i, lanes));
+  });
+  return total;
+}
+
 template <class T, class W>
 void add_layer_norm_row(int64_t width, float eps, const T* h, const T* delta, const W* weight,
                         const W* bias, T* sum, T* normed) {
@@ -45,9 +54,7 @@ void add_layer_norm_row(int64_t width, float eps, const T* h, const T* delta, co
     });
     summed = sum;
   } else {
-    for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-      total = hn::Add(total, load(d, h + i, lanes));
-    });
+    total = total_of(h, width);
   }
   const float mean = sum_of(d, total) / static_cast<float>(width);
   const auto center = hn::Set(d, mean);
@@ -67,22 +74,16 @@ void add_layer_norm_row(int64_t width, float eps, const T* h, const T* delta, co
   });
 }
 
-void add_layer_norm_rows(const LayerNormShape& shape, const void* h, const void* delta,
+void add_layer_norm_rows(const NormShape& shape, const void* h, const void* delta,
                          const void* weight, const void* bias, void* sum, void* normed,
                          int64_t begin, int64_t end) {
-  with_type(shape.type, [&](auto tag) HWY_ATTR {
+  const int64_t width = shape.width;
+  for_norm_rows(shape, begin, end, [&](auto tag, auto weight_tag, int64_t row) HWY_ATTR {
     using T = decltype(tag);
-    with_type(shape.weight_type, [&](auto weight_tag) HWY_ATTR {
-      using W = decltype(weight_tag);
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t at = row * shape.width;
-        add_layer_norm_row(shape.width, shape.eps, static_cast<const T*>(h) + at,
-                           delta == nullptr ? nullptr : static_cast<const T*>(delta) + at,
-                           static_cast<const W*>(weight), static_cast<const W*>(bias),
-                           delta == nullptr ? nullptr : static_cast<T*>(sum) + at,
-                           static_cast<T*>(normed) + at);
-      }
-    });
+    using W = decltype(weight_tag);
+    add_layer_norm_row(width, shape.eps, row_of<T>(h, row, width), row_of<T>(delta, row, width),
+                       static_cast<const W*>(weight), static_cast<const W*>(bias),
+                       row_of<T>(sum, row, width), row_of<T>(normed, row, width));
   });
 }
 
@@ -95,12 +96,8 @@ template <class T, class W>
 void add_layer_norm_backward_row(int64_t width, float eps, const T* sum, const W* weight,
                                  const T* d_normed, const T* d_sum, T* d_h) {
   const FloatTag d;
-  auto total = hn::Zero(d);
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    total = hn::Add(total, load(d, sum + i, lanes));
-  });
   const float n = static_cast<float>(width);
-  const float mean = sum_of(d, total) / n;
+  const float mean = sum_of(d, total_of(sum, width)) / n;
   const auto center = hn::Set(d, mean);
   auto distances = hn::Zero(d), squares = hn::Zero(d);
   auto gradients = hn::Zero(d), products = hn::Zero(d);
@@ -128,22 +125,16 @@ void add_layer_norm_backward_row(int64_t width, float eps, const T* sum, const W
   });
 }
 
-void add_layer_norm_backward_rows(const LayerNormShape& shape, const void* sum, const void* weight,
+void add_layer_norm_backward_rows(const NormShape& shape, const void* sum, const void* weight,
                                   const void* d_normed, const void* d_sum, void* d_h, int64_t begin,
                                   int64_t end) {
-  with_type(shape.type, [&](auto tag) HWY_ATTR {
+  const int64_t width = shape.width;
+  for_norm_rows(shape, begin, end, [&](auto tag, auto weight_tag, int64_t row) HWY_ATTR {
     using T = decltype(tag);
-    with_type(shape.weight_type, [&](auto weight_tag) HWY_ATTR {
-      using W = decltype(weight_tag);
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t at = row * shape.width;
-        add_layer_norm_backward_row(shape.width, shape.eps, static_cast<const T*>(sum) + at,
-                                    static_cast<const W*>(weight),
-                                    static_cast<const T*>(d_normed) + at,
-                                    d_sum == nullptr ? nullptr : static_cast<const T*>(d_sum) + at,
-                                    static_cast<T*>(d_h) + at);
-      }
-    });
+    using W = decltype(weight_tag);
+    add_layer_norm_backward_row(width, shape.eps, row_of<T>(sum, row, width),
+                                static_cast<const W*>(weight), row_of<T>(d_normed, row, width),
+                                row_of<T>(d_sum, row, width), row_of<T>(d_h, row, width));
   });
 }
 
@@ -157,22 +148,18 @@ namespace graft::kernels {
 HWY_EXPORT(add_layer_norm_rows);
 HWY_EXPORT(add_layer_norm_backward_rows);
 
-namespace {
-constexpr int64_t kGrain = 1 << 14;  // elements that are worth a thread
-}
-
-void add_layer_norm(const LayerNormShape& shape, const void* h, const void* delta,
-                    const void* weight, const void* bias, void* sum, void* normed) {
+void add_layer_norm(const NormShape& shape, const void* h, const void* delta, const void* weight,
+                    const void* bias, void* sum, void* normed) {
   auto rows = GRAFT_DISPATCH(add_layer_norm_rows);
-  parallel_ranges(shape.rows, kGrain / (shape.width + 1) + 1, [&](int64_t begin, int64_t end) {
+  parallel_norm_rows(shape, [&](int64_t begin, int64_t end) {
     rows(shape, h, delta, weight, bias, sum, normed, begin, end);
   });
 }
 
-void add_layer_norm_backward(const LayerNormShape& shape, const void* sum, const void* weight,
+void add_layer_norm_backward(const NormShape& shape, const void* sum, const void* weight,
                              const void* d_normed, const void* d_sum, void* d_h) {
   auto rows = GRAFT_DISPATCH(add_layer_norm_backward_rows);
-  parallel_ranges(shape.rows, kGrain / (shape.width + 1) + 1, [&](int64_t begin, int64_t end) {
+  parallel_norm_rows(shape, [&](int64_t begin, int64_t end) {
     rows(shape, sum, weight, d_normed, d_sum, d_h, begin, end);
   });
 }

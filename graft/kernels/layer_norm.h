@@ -1,19 +1,8 @@
 #pragma once
 
-#include <cstdint>
-
-#include "graft/kernels/scalar_type.h"
+#include "graft/kernels/norm_rows.h"
 
 namespace graft::kernels {
-
-/// Rows of hidden states [rows, width] and how they are normalized.
-struct LayerNormShape {
-  int64_t rows;
-  int64_t width;
-  float eps;                                 ///< added to the variance
-  ScalarType type = ScalarType::f32;         ///< of the hidden states and their gradients
-  ScalarType weight_type = ScalarType::f32;  ///< of the weight and the bias
-};
 
 /// The residual addition and the layer norm after it:
 ///   sum = h + delta, rounded to the storage type;
@@ -23,14 +12,14 @@ struct LayerNormShape {
 /// and bias are [width]. `sum` may be h or delta; `normed` may be h or delta, but not sum nor,
 /// without delta, anything but h.
 /// Ba, Kiros and Hinton, Layer Normalization, arXiv:1607.06450.
-void add_layer_norm(const LayerNormShape& shape, const void* h, const void* delta,
-                    const void* weight, const void* bias, void* sum, void* normed);
+void add_layer_norm(const NormShape& shape, const void* h, const void* delta, const void* weight,
+                    const void* bias, void* sum, void* normed);
 
 /// The gradient of add_layer_norm with regard to h, which is also that of delta, for a weight and a
 /// bias that are not trained. `sum` is the forward's (h if there was no delta), `d_normed` the
 /// gradient of normed, `d_sum` that of sum (null: zero). `d_h` may be d_normed or d_sum. All
 /// [rows, width].
-void add_layer_norm_backward(const LayerNormShape& shape, const void* sum, const void* weight,
+void add_layer_norm_backward(const NormShape& shape, const void* sum, const void* weight,
                              const void* d_normed, const void* d_sum, void* d_h);
 
 }  // namespace graft::kernels

@@ -2,12 +2,11 @@
 
 #include <cmath>
 
-#include "graft/kernels/parallel.h"
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "graft/kernels/rms_norm.cpp"
 #include "graft/kernels/targets.h"
 //
+#include "graft/kernels/norm_rows-inl.h"
 #include "graft/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -41,21 +40,15 @@ void add_rms_norm_row(int64_t width, float eps, const T* h, const T* delta, cons
   });
 }
 
-void add_rms_norm_rows(const RmsNormShape& shape, const void* h, const void* delta,
-                       const void* weight, void* sum, void* normed, int64_t begin, int64_t end) {
-  with_type(shape.type, [&](auto tag) HWY_ATTR {
+void add_rms_norm_rows(const NormShape& shape, const void* h, const void* delta, const void* weight,
+                       void* sum, void* normed, int64_t begin, int64_t end) {
+  const int64_t width = shape.width;
+  for_norm_rows(shape, begin, end, [&](auto tag, auto weight_tag, int64_t row) HWY_ATTR {
     using T = decltype(tag);
-    with_type(shape.weight_type, [&](auto weight_tag) HWY_ATTR {
-      using W = decltype(weight_tag);
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t at = row * shape.width;
-        add_rms_norm_row(shape.width, shape.eps, static_cast<const T*>(h) + at,
-                         delta == nullptr ? nullptr : static_cast<const T*>(delta) + at,
-                         static_cast<const W*>(weight),
-                         delta == nullptr ? nullptr : static_cast<T*>(sum) + at,
-                         static_cast<T*>(normed) + at);
-      }
-    });
+    using W = decltype(weight_tag);
+    add_rms_norm_row(width, shape.eps, row_of<T>(h, row, width), row_of<T>(delta, row, width),
+                     static_cast<const W*>(weight), row_of<T>(sum, row, width),
+                     row_of<T>(normed, row, width));
   });
 }
 
@@ -88,22 +81,16 @@ void add_rms_norm_backward_row(int64_t width, float eps, const T* sum, const W* 
   });
 }
 
-void add_rms_norm_backward_rows(const RmsNormShape& shape, const void* sum, const void* weight,
+void add_rms_norm_backward_rows(const NormShape& shape, const void* sum, const void* weight,
                                 const void* d_normed, const void* d_sum, void* d_h, int64_t begin,
                                 int64_t end) {
-  with_type(shape.type, [&](auto tag) HWY_ATTR {
+  const int64_t width = shape.width;
+  for_norm_rows(shape, begin, end, [&](auto tag, auto weight_tag, int64_t row) HWY_ATTR {
     using T = decltype(tag);
-    with_type(shape.weight_type, [&](auto weight_tag) HWY_ATTR {
-      using W = decltype(weight_tag);
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t at = row * shape.width;
-        add_rms_norm_backward_row(shape.width, shape.eps, static_cast<const T*>(sum) + at,
-                                  static_cast<const W*>(weight),
-                                  static_cast<const T*>(d_normed) + at,
-                                  d_sum == nullptr ? nullptr : static_cast<const T*>(d_sum) + at,
-                                  static_cast<T*>(d_h) + at);
-      }
-    });
+    using W = decltype(weight_tag);
+    add_rms_norm_backward_row(width, shape.eps, row_of<T>(sum, row, width),
+                              static_cast<const W*>(weight), row_of<T>(d_normed, row, width),
+                              row_of<T>(d_sum, row, width), row_of<T>(d_h, row, width));
   });
 }
 
@@ -117,22 +104,18 @@ namespace graft::kernels {
 HWY_EXPORT(add_rms_norm_rows);
 HWY_EXPORT(add_rms_norm_backward_rows);
 
-namespace {
-constexpr int64_t kGrain = 1 << 14;  // elements that are worth a thread
-}
-
-void add_rms_norm(const RmsNormShape& shape, const void* h, const void* delta, const void* weight,
+void add_rms_norm(const NormShape& shape, const void* h, const void* delta, const void* weight,
                   void* sum, void* normed) {
   auto rows = GRAFT_DISPATCH(add_rms_norm_rows);
-  parallel_ranges(shape.rows, kGrain / (shape.width + 1) + 1, [&](int64_t begin, int64_t end) {
+  parallel_norm_rows(shape, [&](int64_t begin, int64_t end) {
     rows(shape, h, delta, weight, sum, normed, begin, end);
   });
 }
 
-void add_rms_norm_backward(const RmsNormShape& shape, const void* sum, const void* weight,
+void add_rms_norm_backward(const NormShape& shape, const void* sum, const void* weight,
                            const void* d_normed, const void* d_sum, void* d_h) {
   auto rows = GRAFT_DISPATCH(add_rms_norm_backward_rows);
-  parallel_ranges(shape.rows, kGrain / (shape.width + 1) + 1, [&](int64_t begin, int64_t end) {
+  parallel_norm_rows(shape, [&](int64_t begin, int64_t end) {
     rows(shape, sum, weight, d_normed, d_sum, d_h, begin, end);
   });
 }

@@ -6,13 +6,14 @@
 
 #include "graft/kernels/scalar/layer_norm.h"
 #include "tests/kernels/each_isa.h"
+#include "tests/kernels/finite_differences.h"
 #include "tests/kernels/numbers.h"
 
 namespace graft::kernels {
 namespace {
 
 struct Case {
-  LayerNormShape shape;
+  NormShape shape;
   bool with_delta;
   bool with_bias;
   int64_t offset = 0;
@@ -101,7 +102,7 @@ TEST(LayerNorm, AMeanFarFromZeroCostsNoPrecision) {
 TEST(LayerNorm, ARowOfOneNumberIsTheBias) {
   for_each_isa([] {
     for (float number : {0.0f, 3.0f, 12345.678f, -98765.43f}) {
-      const LayerNormShape shape{1, 37, 1e-5f, ScalarType::f32, ScalarType::f32};
+      const NormShape shape{1, 37, 1e-5f, ScalarType::f32, ScalarType::f32};
       Numbers h = Numbers(ScalarType::f32, 37).random(1, number, number), normed(h);
       const Numbers weight = Numbers(h).random(2), bias = Numbers(h).random(3);
       add_layer_norm(shape, h.data(), nullptr, weight.data(), bias.data(), nullptr, normed.data());
@@ -115,7 +116,7 @@ TEST(LayerNorm, ExtremeRowsAgreeWithTheScalarCode) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for_each_isa([&] {
     for (ScalarType type : kAllTypes) {
-      const LayerNormShape shape{1, 37, 1e-6f, type, type};
+      const NormShape shape{1, 37, 1e-6f, type, type};
       const Numbers delta = Numbers(type, 37).random(6);
       const Numbers weight = Numbers(type, 37).random(7), bias = Numbers(type, 37).random(8);
       for (float extreme : {0.0f, -0.0f, inf, -inf, nan, 1e-40f, 1e-7f, 6e4f}) {
@@ -133,7 +134,7 @@ TEST(LayerNorm, ExtremeRowsAgreeWithTheScalarCode) {
 }
 
 TEST(LayerNorm, OutputsMayTakeThePlaceOfInputs) {
-  const LayerNormShape shape{2, 45, 1e-5f, ScalarType::bf16, ScalarType::bf16};
+  const NormShape shape{2, 45, 1e-5f, ScalarType::bf16, ScalarType::bf16};
   const Numbers weight = Numbers(ScalarType::bf16, 45).random(3);
   const Numbers bias = Numbers(ScalarType::bf16, 45).random(4);
   for_each_isa([&] {
@@ -161,7 +162,7 @@ TEST(LayerNorm, OutputsMayTakeThePlaceOfInputs) {
 TEST(LayerNorm, TheNormIsThatOfTheRoundedSum) {
   for_each_isa([&] {
     for (ScalarType type : kAllTypes) {
-      const LayerNormShape shape{3, 129, 1e-5f, type, type};
+      const NormShape shape{3, 129, 1e-5f, type, type};
       const Numbers h = Numbers(type, 387).random(1), delta = Numbers(type, 387).random(2);
       const Numbers weight = Numbers(type, 129).random(3), bias = Numbers(type, 129).random(4);
       Numbers sum(type, 387), normed(type, 387), again(type, 387);
@@ -175,7 +176,7 @@ TEST(LayerNorm, TheNormIsThatOfTheRoundedSum) {
 
 // The derivation, against finite differences of the forward pass.
 TEST(LayerNorm, TheBackwardIsTheDerivativeOfTheForward) {
-  const LayerNormShape shape{1, 13, 1e-3f, ScalarType::f32, ScalarType::f32};
+  const NormShape shape{1, 13, 1e-3f, ScalarType::f32, ScalarType::f32};
   const Numbers weight = Numbers(ScalarType::f32, 13).random(3);
   const Numbers bias = Numbers(ScalarType::f32, 13).random(2);
   const Numbers g = Numbers(ScalarType::f32, 13).random(4);
@@ -189,15 +190,7 @@ TEST(LayerNorm, TheBackwardIsTheDerivativeOfTheForward) {
     for (int64_t i = 0; i < 13; ++i) total += double{g.get(i)} * normed.get(i);
     return total;
   };
-  for (int64_t i = 0; i < 13; ++i) {
-    const float x = h.get(i), step = 0x1p-8f;
-    h.set(i, x + step);
-    const double up = loss();
-    h.set(i, x - step);
-    const double slope = (up - loss()) / (2 * double{step});
-    h.set(i, x);
-    EXPECT_NEAR(d_h.get(i), slope, 1e-3) << i;
-  }
+  expect_slopes(d_h, h, loss);
 }
 
 }  // namespace

@@ -6,13 +6,14 @@
 
 #include "graft/kernels/scalar/rms_norm.h"
 #include "tests/kernels/each_isa.h"
+#include "tests/kernels/finite_differences.h"
 #include "tests/kernels/numbers.h"
 
 namespace graft::kernels {
 namespace {
 
 struct Case {
-  RmsNormShape shape;
+  NormShape shape;
   bool with_delta;
   int64_t offset = 0;
 };
@@ -79,7 +80,7 @@ TEST(RmsNorm, ExtremeRowsAgreeWithTheScalarCode) {
     for (ScalarType type : kAllTypes) {
       for (float extreme : {0.0f, -0.0f, inf, -inf, nan, 1e-40f, 1e-7f, 6e4f}) {
         for (int64_t where : {0, 18, 36}) {
-          const RmsNormShape shape{1, 37, 1e-6f, type, type};
+          const NormShape shape{1, 37, 1e-6f, type, type};
           Numbers h = Numbers(type, 37).random(5);
           h.set(where, extreme);
           const Numbers delta = Numbers(type, 37).random(6);
@@ -88,7 +89,7 @@ TEST(RmsNorm, ExtremeRowsAgreeWithTheScalarCode) {
           check_forward({shape, false}, h, delta, weight);
         }
       }
-      const RmsNormShape shape{1, 37, 1e-6f, type, type};
+      const NormShape shape{1, 37, 1e-6f, type, type};
       Numbers zeros = Numbers(type, 37).random(0, 0.0f, 1e-30f);
       check_forward({shape, false}, zeros, zeros, Numbers(type, 37).random(7));
     }
@@ -96,7 +97,7 @@ TEST(RmsNorm, ExtremeRowsAgreeWithTheScalarCode) {
 }
 
 TEST(RmsNorm, OutputsMayTakeThePlaceOfInputs) {
-  const RmsNormShape shape{2, 45, 1e-5f, ScalarType::bf16, ScalarType::bf16};
+  const NormShape shape{2, 45, 1e-5f, ScalarType::bf16, ScalarType::bf16};
   const Numbers weight = Numbers(ScalarType::bf16, 45).random(3);
   for_each_isa([&] {
     Numbers h = Numbers(ScalarType::bf16, 90).random(1), delta = Numbers(h).random(2);
@@ -111,7 +112,7 @@ TEST(RmsNorm, OutputsMayTakeThePlaceOfInputs) {
 TEST(RmsNorm, TheNormIsThatOfTheRoundedSum) {
   for_each_isa([&] {
     for (ScalarType type : kAllTypes) {
-      const RmsNormShape shape{3, 129, 1e-5f, type, type};
+      const NormShape shape{3, 129, 1e-5f, type, type};
       const Numbers h = Numbers(type, 387).random(1), delta = Numbers(type, 387).random(2);
       const Numbers weight = Numbers(type, 129).random(3);
       Numbers sum(type, 387), normed(type, 387), again(type, 387);
@@ -124,7 +125,7 @@ TEST(RmsNorm, TheNormIsThatOfTheRoundedSum) {
 
 // The derivation, against finite differences of the forward pass.
 TEST(RmsNorm, TheBackwardIsTheDerivativeOfTheForward) {
-  const RmsNormShape shape{1, 13, 1e-3f, ScalarType::f32, ScalarType::f32};
+  const NormShape shape{1, 13, 1e-3f, ScalarType::f32, ScalarType::f32};
   const Numbers weight = Numbers(ScalarType::f32, 13).random(3);
   const Numbers g = Numbers(ScalarType::f32, 13).random(4);
   Numbers h = Numbers(ScalarType::f32, 13).random(1), d_h(ScalarType::f32, 13);
@@ -136,15 +137,7 @@ TEST(RmsNorm, TheBackwardIsTheDerivativeOfTheForward) {
     for (int64_t i = 0; i < 13; ++i) total += double{g.get(i)} * normed.get(i);
     return total;
   };
-  for (int64_t i = 0; i < 13; ++i) {
-    const float x = h.get(i), step = 0x1p-8f;
-    h.set(i, x + step);
-    const double up = loss();
-    h.set(i, x - step);
-    const double slope = (up - loss()) / (2 * double{step});
-    h.set(i, x);
-    EXPECT_NEAR(d_h.get(i), slope, 1e-3) << i;
-  }
+  expect_slopes(d_h, h, loss);
 }
 
 }  // namespace

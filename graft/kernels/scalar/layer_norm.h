@@ -12,7 +12,7 @@ struct LayerNormMoments {
   double mean, scale;
 };
 
-inline LayerNormMoments layer_norm_moments(const LayerNormShape& shape, const void* s, int64_t at) {
+inline LayerNormMoments layer_norm_moments(const NormShape& shape, const void* s, int64_t at) {
   const double n = static_cast<double>(shape.width);
   double mean = 0, squares = 0;
   for (int64_t i = 0; i < shape.width; ++i) mean += load_scalar(shape.type, s, at + i) / n;
@@ -25,7 +25,7 @@ inline LayerNormMoments layer_norm_moments(const LayerNormShape& shape, const vo
 
 /// add_layer_norm as plain loops, accumulated in double: what the vector code is tested against.
 /// Without delta, `normed` may not be h.
-inline void add_layer_norm_scalar(const LayerNormShape& shape, const void* h, const void* delta,
+inline void add_layer_norm_scalar(const NormShape& shape, const void* h, const void* delta,
                                   const void* weight, const void* bias, void* sum, void* normed) {
   for (int64_t row = 0; row < shape.rows; ++row) {
     const int64_t at = row * shape.width;
@@ -48,7 +48,7 @@ inline void add_layer_norm_scalar(const LayerNormShape& shape, const void* h, co
 }
 
 /// add_layer_norm_backward as plain loops, accumulated in double.
-inline void add_layer_norm_backward_scalar(const LayerNormShape& shape, const void* sum,
+inline void add_layer_norm_backward_scalar(const NormShape& shape, const void* sum,
                                            const void* weight, const void* d_normed,
                                            const void* d_sum, void* d_h) {
   const double n = static_cast<double>(shape.width);

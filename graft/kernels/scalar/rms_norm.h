@@ -9,7 +9,7 @@
 namespace graft::kernels {
 
 /// add_rms_norm as plain loops, accumulated in double: what the vector code is tested against.
-inline void add_rms_norm_scalar(const RmsNormShape& shape, const void* h, const void* delta,
+inline void add_rms_norm_scalar(const NormShape& shape, const void* h, const void* delta,
                                 const void* weight, void* sum, void* normed) {
   std::vector<float> s(static_cast<size_t>(shape.width));
   for (int64_t row = 0; row < shape.rows; ++row) {
@@ -33,7 +33,7 @@ inline void add_rms_norm_scalar(const RmsNormShape& shape, const void* h, const 
 }
 
 /// add_rms_norm_backward as plain loops, accumulated in double.
-inline void add_rms_norm_backward_scalar(const RmsNormShape& shape, const void* sum,
+inline void add_rms_norm_backward_scalar(const NormShape& shape, const void* sum,
                                          const void* weight, const void* d_normed,
                                          const void* d_sum, void* d_h) {
   const double n = static_cast<double>(shape.width);
