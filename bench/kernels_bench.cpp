@@ -175,6 +175,7 @@ void softmax_block(benchmark::State& state, ScalarType type) {
   auto run = [&] {
     online_softmax({.rows = kTokens,
                     .words = kWords,
+                    .first_word = 0,
                     .logits = logits.floats(),
                     .targets = targets.data(),
                     .numerators = numerators.data(),

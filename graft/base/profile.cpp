@@ -20,9 +20,11 @@ std::map<std::string, Phase>& sums() {
 
 }  // namespace
 
-void set_profiling(bool wanted) { on = wanted; }
-
 bool profiling() { return on; }
+
+ProfilingSwitch::ProfilingSwitch(bool wanted) : before_(on.exchange(wanted)) {}
+
+ProfilingSwitch::~ProfilingSwitch() { on = before_; }
 
 void add_to_profile(const char* name, double seconds, double operations) {
   std::lock_guard lock(mutex);

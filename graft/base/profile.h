@@ -15,9 +15,20 @@ struct Phase {
   double operations = 0;  ///< of floating point; 0: not counted
 };
 
-/// Sums of time by phase, for the whole program. Off until it is switched on.
-void set_profiling(bool on);
+/// Whether time is summed by phase, for the whole program.
 bool profiling();
+
+/// Switches profiling on or off for its own life. It is off before the first.
+class ProfilingSwitch {
+ public:
+  explicit ProfilingSwitch(bool on);
+  ~ProfilingSwitch();
+  ProfilingSwitch(const ProfilingSwitch&) = delete;
+  ProfilingSwitch& operator=(const ProfilingSwitch&) = delete;
+
+ private:
+  bool before_;
+};
 
 /// Adds a call to a phase; from any thread.
 void add_to_profile(const char* name, double seconds, double operations = 0);
@@ -25,15 +36,17 @@ void add_to_profile(const char* name, double seconds, double operations = 0);
 /// What was added since the last call, the longest phase first, and forgets it.
 std::vector<Phase> take_profile();
 
-/// Adds its own life to a phase, if profiling is on when it begins.
+/// Adds its own life, with so many operations, to a phase, if profiling is on when it begins.
 class PhaseTimer {
  public:
-  explicit PhaseTimer(const char* name) : name_(profiling() ? name : nullptr) {
+  explicit PhaseTimer(const char* name, double operations = 0)
+      : name_(profiling() ? name : nullptr), operations_(operations) {
     if (name_ != nullptr) start_ = Clock::now();
   }
   ~PhaseTimer() {
     if (name_ == nullptr) return;
-    add_to_profile(name_, std::chrono::duration<double>(Clock::now() - start_).count());
+    const std::chrono::duration<double> seconds = Clock::now() - start_;
+    add_to_profile(name_, seconds.count(), operations_);
   }
   PhaseTimer(const PhaseTimer&) = delete;
   PhaseTimer& operator=(const PhaseTimer&) = delete;
@@ -41,6 +54,7 @@ class PhaseTimer {
  private:
   using Clock = std::chrono::steady_clock;
   const char* name_;
+  double operations_;
   Clock::time_point start_;
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graft/base/error.h"
+#include "graft/kernels/embedding.h"
 #include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/online_softmax.h"
 #include "graft/kernels/panel_product.h"
@@ -18,17 +19,18 @@ namespace {
 constexpr int64_t kTokens = 1024;
 constexpr int64_t kWords = 1024;
 
-// Tokens that carry loss, their rows of h together.
+// Tokens that carry loss, their rows of h and their targets together.
 struct Chunk {
   const int64_t* tokens;
   int64_t count;
   const std::byte* rows;
+  std::vector<int32_t> targets;
 };
 
 class HeadLoss {
  public:
-  HeadLoss(const LinearWeight& w, const Rows& h, const int32_t* targets, void* d_h, int64_t most)
-      : w_(w), h_(h), targets_(targets), d_h_(d_h), type_(product_type(h.type)) {
+  HeadLoss(const LinearWeight& w, const Rows& h, void* d_h, int64_t most)
+      : w_(w), h_(h), d_h_(d_h), type_(product_type(h.type)) {
     static thread_local GrownBuffer logits, numerators, weighted;
     const auto block = static_cast<size_t>(most * std::min(kWords, w.out));
     logits_ = logits.get_as<float>(block);
@@ -50,14 +52,11 @@ class HeadLoss {
     const LinearWeight part = rows_of(w_, word, std::min(w_.out, word + kWords));
     const Rows rows{const_cast<std::byte*>(chunk.rows), chunk.count, h_.type};
     linear(part, rows, nullptr, {}, {logits_, chunk.count, ScalarType::f32});
-    std::vector<int32_t> targets;
-    for (int64_t i = 0; i < chunk.count; ++i) {
-      targets.push_back(targets_[chunk.tokens[i]] - static_cast<int32_t>(word));
-    }
     online_softmax({.rows = chunk.count,
                     .words = part.out,
+                    .first_word = word,
                     .logits = logits_,
-                    .targets = targets.data(),
+                    .targets = chunk.targets.data(),
                     .numerators = numerators_,
                     .type = type_,
                     .weighted = word == 0 ? nullptr : weighted_,
@@ -79,28 +78,22 @@ class HeadLoss {
   void write_gradient(const Chunk& chunk, const OnlineSoftmax* softmax, float scale) {
     const size_t row_bytes = static_cast<size_t>(w_.in) * size_of(h_.type);
     parallel_ranges(chunk.count, 16, [&](int64_t begin, int64_t end) {
-      std::vector<float> dequantized(static_cast<size_t>(w_.quantized ? w_.in : 0));
+      std::vector<float> target_row(static_cast<size_t>(w_.in));
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t token = chunk.tokens[i];
-        const int32_t target = targets_[token];
-        const void* target_row = rows_of(w_, target, target + 1).data;
-        if (w_.quantized) {
-          dequantize_rows(w_.matrix, &target, 1, ScalarType::f32, dequantized.data());
-          target_row = dequantized.data();
-        }
+        embedding(w_, &chunk.targets[static_cast<size_t>(i)], 1, ScalarType::f32,
+                  target_row.data());
         const double share = scale / softmax[i].sum;
         const float factors[2] = {static_cast<float>(share),
                                   static_cast<float>(scale * softmax[i].target_gradient())};
-        weighted_sum(w_.in, factors, weighted_ + i * w_.in,
-                     w_.quantized ? ScalarType::f32 : w_.type, target_row, h_.type,
-                     static_cast<std::byte*>(d_h_) + static_cast<size_t>(token) * row_bytes);
+        weighted_sum(
+            w_.in, factors, weighted_ + i * w_.in, target_row.data(), h_.type,
+            static_cast<std::byte*>(d_h_) + static_cast<size_t>(chunk.tokens[i]) * row_bytes);
       }
     });
   }
 
   const LinearWeight& w_;
   const Rows& h_;
-  const int32_t* targets_;
   void* d_h_;
   ScalarType type_;
   float* logits_;
@@ -132,10 +125,11 @@ float head_loss(const LinearWeight& w, const Rows& h, const int32_t* targets, fl
 
   static thread_local GrownBuffer gathered;
   const int64_t most = std::min(kTokens, count);
-  HeadLoss head(w, h, targets, d_h, most);
+  HeadLoss head(w, h, d_h, most);
   double total = 0;
   for (int64_t begin = 0; begin < count; begin += most) {
-    Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr};
+    Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr, {}};
+    for (int64_t i = 0; i < chunk.count; ++i) chunk.targets.push_back(targets[chunk.tokens[i]]);
     const auto* rows = static_cast<const std::byte*>(h.data);
     if (count == h.rows) {
       chunk.rows = rows + static_cast<size_t>(begin) * row_bytes;

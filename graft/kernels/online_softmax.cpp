@@ -56,7 +56,7 @@ void softmax_rows(const SoftmaxBlock& b, OnlineSoftmax* rows, int64_t begin, int
     for (int64_t r = begin; r < end; ++r) {
       OnlineSoftmax& row = rows[r];
       const float* x = b.logits + r * b.words;
-      const int64_t target = b.targets[r];
+      const int64_t target = b.targets[r] - b.first_word;
       const bool has_target = target >= 0 && target < b.words;
       if (has_target) row.target = x[target];
       if (const float largest = largest_of(x, b.words); largest > row.max) {
@@ -76,20 +76,16 @@ void softmax_rows(const SoftmaxBlock& b, OnlineSoftmax* rows, int64_t begin, int
   });
 }
 
-void weighted_sum_row(int64_t count, const float factors[2], const float* x, ScalarType y_type,
-                      const void* y, ScalarType out_type, void* out) {
+void weighted_sum_row(int64_t count, const float factors[2], const float* x, const float* y,
+                      ScalarType out_type, void* out) {
   const FloatTag d;
   const auto fx = hn::Set(d, factors[0]), fy = hn::Set(d, factors[1]);
-  with_type(y_type, [&](auto y_tag) HWY_ATTR {
-    using Y = decltype(y_tag);
-    const Y* ys = static_cast<const Y*>(y);
-    with_type(out_type, [&](auto out_tag) HWY_ATTR {
-      using T = decltype(out_tag);
-      T* outs = static_cast<T*>(out);
-      for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
-        const auto scaled = hn::Mul(fy, load(d, ys + i, lanes));
-        store(d, hn::MulAdd(fx, load(d, x + i, lanes), scaled), outs + i, lanes);
-      });
+  with_type(out_type, [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    T* outs = static_cast<T*>(out);
+    for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+      const auto scaled = hn::Mul(fy, load(d, y + i, lanes));
+      store(d, hn::MulAdd(fx, load(d, x + i, lanes), scaled), outs + i, lanes);
     });
   });
 }
@@ -116,9 +112,9 @@ void online_softmax(const SoftmaxBlock& block, OnlineSoftmax* rows) {
       [&](int64_t begin, int64_t end) { range(block, rows, begin, end); }, 1, 4);
 }
 
-void weighted_sum(int64_t count, const float factors[2], const float* x, ScalarType y_type,
-                  const void* y, ScalarType out_type, void* out) {
-  GRAFT_DISPATCH(weighted_sum_row)(count, factors, x, y_type, y, out_type, out);
+void weighted_sum(int64_t count, const float factors[2], const float* x, const float* y,
+                  ScalarType out_type, void* out) {
+  GRAFT_DISPATCH(weighted_sum_row)(count, factors, x, y, out_type, out);
 }
 
 }  // namespace graft::kernels

@@ -20,13 +20,13 @@ struct OnlineSoftmax {
   double target_gradient() const;
 };
 
-/// A block of logits [rows, words], each row with a target that is one of the words if it lies in
-/// [0, words).
+/// A block of logits [rows, words], of the vocabulary's words from `first_word` on.
 struct SoftmaxBlock {
   int64_t rows;
   int64_t words;
+  int64_t first_word;
   const float* logits;
-  const int32_t* targets;  ///< [rows], less the block's first word
+  const int32_t* targets;  ///< [rows], words of the vocabulary
   /// Receives e^(logit - max) [rows, words], the target's as 0; null: not wanted. May be `logits`
   /// if it is f32.
   void* numerators;
@@ -42,8 +42,8 @@ struct SoftmaxBlock {
 /// Milakov and Gimelshein, arXiv:1805.02867.
 void online_softmax(const SoftmaxBlock& block, OnlineSoftmax* rows);
 
-/// out = factors[0] x + factors[1] y, of `count` elements; x f32, y of y_type, out of out_type.
-void weighted_sum(int64_t count, const float factors[2], const float* x, ScalarType y_type,
-                  const void* y, ScalarType out_type, void* out);
+/// out = factors[0] x + factors[1] y, of `count` elements; out of out_type.
+void weighted_sum(int64_t count, const float factors[2], const float* x, const float* y,
+                  ScalarType out_type, void* out);
 
 }  // namespace graft::kernels

@@ -22,23 +22,13 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Kernels that run while this lives are not counted by name: they are part of another phase.
-class OutsideOfSteps {
- public:
-  OutsideOfSteps() : before_(profiling()) { set_profiling(false); }
-  ~OutsideOfSteps() { set_profiling(before_); }
-  OutsideOfSteps(const OutsideOfSteps&) = delete;
-  OutsideOfSteps& operator=(const OutsideOfSteps&) = delete;
-
- private:
-  bool before_;
-};
+constexpr const char *kValidation = "validation", *kSaving = "saving";  // phases of a profile
 
 // With what the kernels of the steps and the other phases leave of the time.
 std::vector<Phase> adding_up_to(double seconds, double step_seconds, std::vector<Phase> phases) {
   double kernels = 0, others = 0;
   for (const Phase& phase : phases) {
-    const bool other = phase.name == "validation" || phase.name == "saving";
+    const bool other = phase.name == kValidation || phase.name == kSaving;
     (other ? others : kernels) += phase.seconds;
   }
   phases.push_back({"rest of the steps", 0, step_seconds - kernels, 0});
@@ -137,8 +127,8 @@ void Trainer::diverged(int iteration, const data::Batch& batch, mx::array token_
 }
 
 bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) {
-  const PhaseTimer timer("validation");
-  const OutsideOfSteps outside;
+  const PhaseTimer timer(kValidation);
+  const ProfilingSwitch off(false);  // its kernels are not those of the steps
   bool whole = true;
   Evaluation result = evaluate(model_, valid_batches_, [&](size_t done) {
     reporter_.validating(done, valid_batches_.size());
@@ -150,7 +140,7 @@ bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) 
 }
 
 void Trainer::save(int iteration) {
-  const PhaseTimer timer("saving");
+  const PhaseTimer timer(kSaving);
   lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint);
   reporter_.saved(iteration, options_.adapter_file.string());
 }
@@ -158,11 +148,10 @@ void Trainer::save(int iteration) {
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
   if (!options_.profile) return run_all(interrupted);
   take_profile();
-  set_profiling(true);
+  const ProfilingSwitch on(true);
   const Clock::time_point start = Clock::now();
   const TrainEnd end = run_all(interrupted);
   const double seconds = seconds_since(start);
-  set_profiling(false);
   reporter_.profiled(adding_up_to(seconds, step_seconds_, take_profile()));
   return end;
 }

@@ -25,13 +25,19 @@ TEST(Profile, SumsByPhaseTheLongestFirstAndForgets) {
 TEST(Profile, ATimerCountsOnlyWhileProfilingIsOn) {
   take_profile();
   { const PhaseTimer timer("off"); }
-  set_profiling(true);
-  { const PhaseTimer timer("on"); }
-  set_profiling(false);
+  {
+    const ProfilingSwitch on(true);
+    { const PhaseTimer timer("on", 7); }
+    const ProfilingSwitch off(false);
+    { const PhaseTimer timer("off"); }
+  }
+  EXPECT_FALSE(profiling());
+  { const PhaseTimer timer("off"); }
   const std::vector<Phase> phases = take_profile();
   ASSERT_EQ(phases.size(), 1u);
   EXPECT_EQ(phases[0].name, "on");
   EXPECT_GT(phases[0].seconds, 0);
+  EXPECT_EQ(phases[0].operations, 7);
 }
 
 TEST(Profile, TheTableHasSharesAndSpeeds) {

@@ -4,8 +4,6 @@
 #include <mlx/backend/cpu/encoder.h>
 #include <mlx/ops.h>
 
-#include <chrono>
-
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
 
@@ -30,11 +28,8 @@ void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx
   mx::cpu::get_command_encoder(stream()).dispatch(
       [self = outputs[0].primitive_ptr(), in = std::move(in), out = std::move(out)] {
         const auto& node = static_cast<const CpuPrimitive&>(*self);
-        if (!profiling()) return node.run(in, out);
-        const auto start = std::chrono::steady_clock::now();
+        const PhaseTimer timer(node.name(), profiling() ? node.operations(in) : 0);
         node.run(in, out);
-        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-        add_to_profile(node.name(), seconds.count(), node.operations(in));
       });
 }
 
