@@ -30,6 +30,13 @@ void sigmoid_of(const float* in, float* out, int64_t count) {
   });
 }
 
+void tanh_of(const float* in, float* out, int64_t count) {
+  const FloatTag d;
+  for_vectors(hn::Lanes(d), 0, count, [=](int64_t i, auto lanes) HWY_ATTR {
+    store(d, tanh(d, load(d, in + i, lanes)), out + i, lanes);
+  });
+}
+
 float sum_and_max(const float* in, int64_t count, float* largest) {
   const FloatTag d;
   auto sum = hn::Zero(d);
@@ -52,6 +59,7 @@ namespace graft::kernels {
 
 HWY_EXPORT(exp_of);
 HWY_EXPORT(sigmoid_of);
+HWY_EXPORT(tanh_of);
 HWY_EXPORT(sum_and_max);
 
 namespace {
@@ -123,6 +131,46 @@ TEST(SimdSigmoid, IsWithinItsErrorAndHasItsLimits) {
       const double exact = 1 / (1 + std::exp(-double{x[i]}));
       ASSERT_LT(std::abs(y[i] - exact), 4e-7 * exact) << x[i];
     }
+  });
+}
+
+// Of every size of float, both signs, and each float near the bound beyond which it is 1.
+TEST(SimdTanh, IsWithinItsErrorAndNeverAboveOne) {
+  std::vector<float> x;
+  for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += 1013) {
+    float value = std::bit_cast<float>(static_cast<uint32_t>(bits));
+    if (!std::isnan(value)) x.push_back(value);
+  }
+  for (float value = 8.99f; value < 9.02f; value = std::nextafter(value, 10.0f)) x.push_back(value);
+  for_each_isa([&] {
+    std::vector<float> y(x.size());
+    GRAFT_DISPATCH(tanh_of)(x.data(), y.data(), static_cast<int64_t>(x.size()));
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double exact = std::tanh(double{x[i]});
+      ASSERT_LE(std::abs(y[i] - exact), 6e-7 * std::abs(exact)) << x[i];
+      ASSERT_LE(std::abs(y[i]), 1.0f) << x[i];
+    }
+  });
+}
+
+TEST(SimdTanh, HasTheLimitsOfTanh) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> x = {0.0f,   -0.0f,  INFINITY, -INFINITY, nan,
+                                1e-40f, -1e-6f, 9.5f,     -1e30f};
+  for_each_isa([&] {
+    std::vector<float> y(x.size());
+    GRAFT_DISPATCH(tanh_of)(x.data(), y.data(), static_cast<int64_t>(x.size()));
+    EXPECT_EQ(y[0], 0.0f);
+    EXPECT_FALSE(std::signbit(y[0]));
+    EXPECT_EQ(y[1], 0.0f);
+    EXPECT_TRUE(std::signbit(y[1]));
+    EXPECT_NEAR(y[2], 1.0f, 6e-7);
+    EXPECT_NEAR(y[3], -1.0f, 6e-7);
+    EXPECT_TRUE(std::isnan(y[4]));
+    EXPECT_EQ(y[5], 1e-40f);
+    EXPECT_EQ(y[6], -1e-6f);
+    EXPECT_NEAR(y[7], 1.0f, 6e-7);
+    EXPECT_NEAR(y[8], -1.0f, 6e-7);
   });
 }
 
