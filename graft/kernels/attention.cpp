@@ -46,7 +46,8 @@ void store_key_rows(const HeadRows& to, void* data, std::span<const KeyGradients
       for_vectors(hn::Lanes(d), 0, to.head_dim, [&](int64_t i, auto lanes) HWY_ATTR {
         auto sum = hn::Zero(d);
         for (const KeyGradients& part : parts) {
-          if (row < part.keys) sum = hn::Add(sum, hn::Load(d, part.*sums + row * width + i));
+          if (row < part.key_begin || row >= part.key_end) continue;
+          sum = hn::Add(sum, hn::Load(d, part.*sums + (row - part.key_begin) * width + i));
         }
         store(d, hn::Mul(sum, hn::Set(d, factor)), out + i, lanes);
       });
@@ -107,11 +108,12 @@ void for_each_item(int64_t count, double operations, Work&& work) {
   for (int64_t i = 0; i < count; ++i) work(i, 0);
 }
 
-// Multiplications of the forward's products; the keys count even if few queries see them.
+// Multiplications of the forward's products; a key counts even if few queries see it.
 double operations_of(const AttentionShape& shape, const AttentionItem& item) {
   const int64_t group = shape.heads / shape.kv_heads;
   const double scores = item.cost * static_cast<double>(group);
-  return 2 * (scores + static_cast<double>(item.keys())) * static_cast<double>(shape.head_dim);
+  const double keys = static_cast<double>(item.key_end() - item.key_begin());
+  return 2 * (scores + keys) * static_cast<double>(shape.head_dim);
 }
 
 // One (sequence, key head) of the backward: its items, and where each one's sums are.
@@ -120,13 +122,10 @@ struct KeyHead {
   std::vector<KeyGradients> sums;
 };
 
-// The keys that the items' queries see together, from the first key on.
-int64_t keys_seen(const AttentionItem& item) {
-  return item.queries() == 0 ? 0 : std::max<int64_t>(0, item.visible(item.query_end - 1));
-}
-
-KeyGradients take_sums(Carver& carver, int64_t keys, int64_t width) {
-  return {carver.take<float>(keys * width), carver.take<float>(keys * width), keys};
+KeyGradients take_sums(Carver& carver, const AttentionItem& item, int64_t width) {
+  const int64_t begin = item.key_begin(), end = item.key_end();
+  return {carver.take<float>((end - begin) * width), carver.take<float>((end - begin) * width),
+          begin, end};
 }
 
 }  // namespace
@@ -182,19 +181,21 @@ void attention_backward(const AttentionShape& shape, std::span<const Sequence> s
 
   // A head of one item has its sums in the thread's scratch and is finished at once; the others'
   // parts have their own, which are added at the end.
-  int64_t keys = 0;
   double operations = 0;
+  size_t sums_bytes = 0;
   Carver parts_size(nullptr);
   std::vector<std::pair<size_t, size_t>> order;  // (head, item)
   for (size_t h = 0; h < heads.size(); ++h) {
     for (size_t i = 0; i < heads[h].items.size(); ++i) {
-      const int64_t seen = keys_seen(heads[h].items[i]);
-      operations += 2.5 * operations_of(shape, heads[h].items[i]);
+      const AttentionItem& item = heads[h].items[i];
+      operations += 2.5 * operations_of(shape, item);
       order.push_back({h, i});
       if (heads[h].items.size() == 1) {
-        keys = std::max(keys, seen);
+        Carver size(nullptr);
+        take_sums(size, item, width);
+        sums_bytes = std::max(sums_bytes, size.used());
       } else {
-        take_sums(parts_size, seen, width);
+        take_sums(parts_size, item, width);
       }
     }
   }
@@ -203,7 +204,7 @@ void attention_backward(const AttentionShape& shape, std::span<const Sequence> s
   for (KeyHead& head : heads) {
     if (head.items.size() == 1) continue;
     for (const AttentionItem& item : head.items) {
-      head.sums.push_back(take_sums(parts_carver, keys_seen(item), width));
+      head.sums.push_back(take_sums(parts_carver, item, width));
     }
   }
   std::stable_sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
@@ -212,7 +213,7 @@ void attention_backward(const AttentionShape& shape, std::span<const Sequence> s
 
   Carver size(nullptr);
   BackwardScratch<float>(size, rows, width);
-  take_sums(size, keys, width);
+  size.take<std::byte>(static_cast<int64_t>(sums_bytes));
   const size_t threads = static_cast<size_t>(num_threads());
   std::byte* scratch = reused_scratch(size.used() * threads);
   const BackwardItem backward = choose_backward(shape);
@@ -226,7 +227,7 @@ void attention_backward(const AttentionShape& shape, std::span<const Sequence> s
       return;
     }
     Carver carver(block);
-    const KeyGradients sums = take_sums(carver, keys_seen(item), width);
+    const KeyGradients sums = take_sums(carver, item, width);
     backward(call, item, sums, block + carver.used());
     store(call, item, std::span(&sums, 1), 0, item.keys());
   });

@@ -17,20 +17,29 @@ struct AttentionShape {
   ScalarType type = ScalarType::f32;
   int64_t query_rows = 0;  ///< N, rows of q, out, lse and their gradients
   int64_t key_rows = 0;    ///< M, rows of k, v and their gradients
+  int64_t window = 0;      ///< keys that a query sees at most, its own the last; 0: no bound
+  float soft_cap = 0;      ///< what no score's size exceeds; 0: no cap
 };
 
-/// Causal attention within each sequence: out = softmax(scale q k^T) v, of q [N, H*C] and
-/// k, v [M, K*C] into out [N, H*C]. `lse` [N, H], if not null, receives the natural logarithm of
-/// each row's sum of e^(scale q.k), which the backward needs. A query that sees no key has a zero
-/// output and lse -inf; rows of no sequence become zero.
+/// Causal attention within each sequence: out = softmax(s) v with the scores s = scale q k^T, of
+/// q [N, H*C] and k, v [M, K*C] into out [N, H*C]. `lse` [N, H], if not null, receives the natural
+/// logarithm of each row's sum of e^s, which the backward needs. A query that sees no key has a
+/// zero output and lse -inf; rows of no sequence become zero.
+///
+/// With a window, the query whose own key is the sequence's key p sees the keys j <= p with
+/// j > p - window alone: transformers' sliding_window_overlay over its causal mask
+/// (masking_utils.py), as Mistral and Gemma 2 have it. With a soft cap, scores are
+/// soft_cap tanh(scale q k^T / soft_cap), Gemma 2's attn_logit_softcapping.
 ///
 /// Works tile by tile with a running maximum, so that memory does not grow with the square of
-/// the length. With bf16 storage on processors with AVX-512 dot products of bf16, softmax's
-/// numerators (and, in the backward, the gradients of the scores) are rounded to bf16 between the
-/// products; elsewhere all is f32 in between.
+/// the length; keys that no query of a tile sees are skipped. With bf16 storage on processors with
+/// AVX-512 dot products of bf16, softmax's numerators (and, in the backward, the gradients of the
+/// scores) are rounded to bf16 between the products; elsewhere all is f32 in between.
 ///
-/// Throws Error if the shape or a sequence is out of range, or two sequences share a query row.
-/// Dao, FlashAttention-2, arXiv:2307.08691.
+/// Throws Error if the shape (a negative window, a soft cap below 0 or not finite) or a sequence is
+/// out of range, or two sequences share a query row.
+/// Dao, FlashAttention-2, arXiv:2307.08691; Beltagy et al., Longformer, arXiv:2004.05150 (windows);
+/// Gemma Team, Gemma 2, arXiv:2408.00118 (soft caps).
 void attention(const AttentionShape& shape, std::span<const Sequence> sequences, const void* q,
                const void* k, const void* v, void* out, float* lse);
 

@@ -48,6 +48,7 @@ inline void load_queries(const BackwardCall& call, const AttentionItem& item, in
 }
 
 /// One tile of queries against one of keys [first_key, first_key + count).
+template <bool kCapped>
 inline void backward_tile(const BackwardCall& call, const AttentionItem& item, int64_t rows,
                           int64_t width, int64_t first_key, int64_t count,
                           const BackwardScratch<Word>& s, const KeyGradients& sums) {
@@ -59,32 +60,46 @@ inline void backward_tile(const BackwardCall& call, const AttentionItem& item, i
   std::fill_n(ones, kRowBlock, 1.0f);
   for (int64_t r = 0; r < rows; r += kRowBlock) {
     const int64_t n = std::min(kRowBlock, rows - r);
-    int64_t limits[kRowBlock];
-    const int64_t most = key_limits(item, group, r, n, first_key, count, limits);
-    if (most == 0) continue;
-    const int64_t columns = round_up(most, lanes);
-    product(n, columns / lanes, depth, {s.queries + r * width, width, 1}, {s.keys, kKeyTile},
-            {s.scores, kKeyTile}, nullptr);
-    product(n, columns / lanes, depth, {s.d_out + r * width, width, 1}, {s.values, kKeyTile},
-            {s.d_weights, kKeyTile}, nullptr);
-    d_softmax(round_up(n, 2 * kDepthStep), left_columns(count), limits, shape.scale * kLog2e,
-              s.scores, s.d_weights, s.lse2 + r, s.delta + r, r, s.weights, s.d_scores,
-              s.d_scores_left);
-    product(n, vectors, words(most), {s.d_scores_left, kKeyTile / kPack, 1}, {s.keys_right, width},
-            {s.d_q + r * width, width}, ones);
+    SeenKeys seen;
+    seen_keys(item, group, r, n, first_key, count, seen);
+    if (seen.begin[0] >= seen.all_end) continue;
+    const int64_t begin = round_down(seen.begin[0], left_step());
+    const int64_t end = round_up(seen.all_end, lanes);
+    product(n, (end - begin) / lanes, depth, {s.queries + r * width, width, 1},
+            {s.keys + begin, kKeyTile}, {s.scores + begin, kKeyTile}, nullptr);
+    product(n, (end - begin) / lanes, depth, {s.d_out + r * width, width, 1},
+            {s.values + begin, kKeyTile}, {s.d_weights + begin, kKeyTile}, nullptr);
+    if constexpr (kCapped) cap_scores(n, begin, end, shape.scale / shape.soft_cap, s.scores);
+    // add_over_rows reads a block's rows in every block of columns of which they see one.
+    const int64_t from = round_down(round_down(seen.begin[0], kRowBlock), left_step());
+    const int64_t to = round_up(std::min(round_up(seen.all_end, kRowBlock), count), left_step());
+    d_softmax<kCapped>(round_up(n, 2 * kDepthStep), from, to, seen, score_unit(shape) * kLog2e,
+                       s.scores, s.d_weights, s.lse2 + r, s.delta + r, r, s.weights, s.d_scores,
+                       s.d_scores_left);
+    const int64_t skipped = begin / kPack;
+    product(n, vectors, words(seen.all_end) - skipped,
+            {s.d_scores_left + skipped, kKeyTile / kPack, 1},
+            {s.keys_right + skipped * width, width}, {s.d_q + r * width, width}, ones);
   }
+  // Key j is seen by the query whose own key it is and the following window - 1.
   const auto first_row = [&](int64_t j) {
     return group * std::max<int64_t>(first_key + j - item.past() - item.query_begin, 0);
   };
-  add_over_rows(rows, count, vectors, s.weights, kKeyTile, s.d_out_over, width,
-                sums.d_v + first_key * width, s.transposed, first_row);
-  add_over_rows(rows, count, vectors, s.d_scores, kKeyTile, s.queries_over, width,
-                sums.d_k + first_key * width, s.transposed, first_row);
+  const auto end_row = [&](int64_t j) {
+    return group * (first_key + j + item.window - item.past() - item.query_begin);
+  };
+  const int64_t at = (first_key - sums.key_begin) * width;
+  add_over_rows(rows, count, vectors, s.weights, kKeyTile, s.d_out_over, width, sums.d_v + at,
+                s.transposed, first_row, end_row);
+  add_over_rows(rows, count, vectors, s.d_scores, kKeyTile, s.queries_over, width, sums.d_k + at,
+                s.transposed, first_row, end_row);
 }
 
 // With P = softmax(scale Q K^T) recomputed from lse, O = P V and delta = rowsum(dO * O), which is
 // rowsum(P * dP):
 //   dV = P^T dO,  dP = dO V^T,  dS = P * (dP - delta),  dQ = scale dS K,  dK = scale dS^T Q.
+// With a soft cap P is softmax(soft_cap T), T = tanh(scale Q K^T / soft_cap), and
+//   dS = P * (dP - delta) * (1 - T^2).
 inline void backward_item(const BackwardCall& call, const AttentionItem& whole,
                           const KeyGradients& sums, std::byte* block) {
   const AttentionShape& shape = call.shape;
@@ -94,22 +109,25 @@ inline void backward_item(const BackwardCall& call, const AttentionItem& whole,
   Carver carver(block);
   const BackwardScratch<Word> s(carver, step * group, width);
   [[maybe_unused]] const Products products;
-  std::fill_n(sums.d_k, sums.keys * width, 0.0f);
-  std::fill_n(sums.d_v, sums.keys * width, 0.0f);
+  std::fill_n(sums.d_k, sums.keys() * width, 0.0f);
+  std::fill_n(sums.d_v, sums.keys() * width, 0.0f);
   for (int64_t query = whole.query_begin; query < whole.query_end; query += step) {
     AttentionItem item = whole;
     item.query_begin = query;
     item.query_end = std::min(query + step, whole.query_end);
     const int64_t rows = item.queries() * group;
     load_queries(call, item, rows, width, s);
-    const int64_t visible = item.visible(item.query_end - 1);
-    for (int64_t key = 0; key < visible; key += kKeyTile) {
-      const int64_t count = std::min(kKeyTile, visible - key);
+    for (int64_t key = item.key_begin(); key < item.key_end(); key = tile_end(item, key)) {
+      const int64_t count = tile_end(item, key) - key;
       const HeadRows k = key_rows(shape, item, call.k), v = key_rows(shape, item, call.v);
       load_right_transposed(k, key, count, kKeyTile, s.keys);
       load_right_transposed(v, key, count, kKeyTile, s.values);
       load_right(k, key, count, width, s.keys_right);
-      backward_tile(call, item, rows, width, key, count, s, sums);
+      if (shape.soft_cap > 0) {
+        backward_tile<true>(call, item, rows, width, key, count, s, sums);
+      } else {
+        backward_tile<false>(call, item, rows, width, key, count, s, sums);
+      }
     }
     std::fill_n(s.delta, rows, shape.scale);
     store_rows(query_rows(shape, item, call.d_q), call.d_q, rows, width, s.d_q, s.delta);

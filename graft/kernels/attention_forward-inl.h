@@ -51,29 +51,46 @@ inline HeadRows lse_rows(const AttentionShape& shape, const AttentionItem& item,
   return query_rows(one, item, lse);
 }
 
-/// How many of the `count` keys from `first_key` on each of `rows` rows sees; returns the most. The
-/// block's other rows see none.
-inline int64_t key_limits(const AttentionItem& item, int64_t group, int64_t first_row, int64_t rows,
-                          int64_t first_key, int64_t count, int64_t* limits) {
-  int64_t visible = item.visible(item.query_begin + first_row / group) - first_key;
-  int64_t head = first_row % group;
+/// Which of the `count` keys from `first_key` on each of `rows` rows sees. The block's other rows
+/// see none. If seen.begin[0] is not below seen.all_end, nor do these.
+inline void seen_keys(const AttentionItem& item, int64_t group, int64_t first_row, int64_t rows,
+                      int64_t first_key, int64_t count, SeenKeys& seen) {
+  const int64_t first_visible = item.visible(item.query_begin + first_row / group) - first_key;
+  int64_t visible = first_visible, head = first_row % group;
   for (int64_t r = 0; r < rows; ++r) {
-    limits[r] = std::clamp<int64_t>(visible, 0, count);
+    seen.end[r] = std::clamp<int64_t>(visible, 0, count);
     if (++head == group) {
       head = 0;
       ++visible;
     }
   }
-  std::fill(limits + rows, limits + kRowBlock, 0);
-  return limits[rows - 1];
+  std::fill(seen.end + rows, seen.end + kRowBlock, 0);
+  seen.all_end = seen.end[rows - 1];
+  std::fill_n(seen.begin, kRowBlock, 0);
+  seen.later = visible - (head == 0 ? 1 : 0) > item.window;  // of the last row
+  if (!seen.later) return;
+  visible = first_visible;
+  head = first_row % group;
+  for (int64_t r = 0; r < rows; ++r) {
+    seen.begin[r] = std::clamp<int64_t>(visible - item.window, 0, count);
+    if (++head == group) {
+      head = 0;
+      ++visible;
+    }
+  }
+}
+
+/// Where the tile of keys ends that begins at `key`: at a multiple of kKeyTile, so that a row's
+/// result does not depend on the item that it is in.
+inline int64_t tile_end(const AttentionItem& item, int64_t key) {
+  return std::min(round_down(key, kKeyTile) + kKeyTile, item.key_end());
 }
 
 constexpr int64_t words(int64_t depth) { return (depth + kPack - 1) / kPack; }
 
-/// The columns of left operands that are written, for `count` numbers along the depth.
-HWY_INLINE int64_t left_columns(int64_t count) {
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(FloatTag()));
-  return round_up(count, std::max(lanes, kPack * kDepthStep));
+/// The numbers along the depth of left operands that are written, and multiplied, together.
+HWY_INLINE int64_t left_step() {
+  return std::max(static_cast<int64_t>(hn::Lanes(FloatTag())), kPack * kDepthStep);
 }
 
 /// Rows of an f32 result, [rows, width], times factors[r] into storage.
@@ -99,6 +116,7 @@ inline void finish_rows(const ForwardCall& call, const AttentionItem& item, int6
   const FloatTag d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const HeadRows to = lse_rows(call.shape, item, call.lse);
+  const float unit = score_unit(call.shape);
   RowCursor cursor(to, 0);
   for (int64_t r = 0; r < rows; r += lanes) {
     HWY_ALIGN float sum[kMaxLanes] = {}, lse[kMaxLanes], high[kMaxLanes] = {};
@@ -109,7 +127,7 @@ inline void finish_rows(const ForwardCall& call, const AttentionItem& item, int6
     }
     const auto total = hn::Load(d, sum);
     const auto none = hn::Eq(total, hn::Zero(d));
-    const auto log = hn::MulAdd(hn::Load(d, high), hn::Set(d, call.shape.scale), hn::Log(d, total));
+    const auto log = hn::MulAdd(hn::Load(d, high), hn::Set(d, unit), hn::Log(d, total));
     hn::Store(hn::IfThenElse(none, hn::Set(d, -std::numeric_limits<float>::infinity()), log), d,
               lse);
     hn::Store(hn::IfThenElse(none, hn::Zero(d), hn::Div(hn::Set(d, 1.0f), total)), d, sum);
@@ -136,23 +154,32 @@ inline void forward_item(const ForwardCall& call, const AttentionItem& item, std
   std::fill_n(s.out, rows * width, 0.0f);
   std::fill_n(s.sums, rows * kMaxLanes, 0.0f);
   std::fill_n(s.largest, rows, kLowest);
-  const int64_t visible = item.visible(item.query_end - 1);
-  for (int64_t key = 0; key < visible; key += kKeyTile) {
-    const int64_t count = std::min(kKeyTile, visible - key);
+  for (int64_t key = item.key_begin(); key < item.key_end(); key = tile_end(item, key)) {
+    const int64_t count = tile_end(item, key) - key;
     load_right_transposed(k, key, count, kKeyTile, s.keys);
     load_right(v, key, count, width, s.values);
     for (int64_t r = 0; r < rows; r += kRowBlock) {
       const int64_t n = std::min(kRowBlock, rows - r);
-      int64_t limits[kRowBlock];
+      SeenKeys seen;
       float keep[kRowBlock];
-      const int64_t most = key_limits(item, group, r, n, key, count, limits);
-      if (most == 0) continue;
-      product(n, round_up(most, lanes) / lanes, words(shape.head_dim),
-              {s.queries + r * width, width, 1}, {s.keys, kKeyTile}, {s.scores, kKeyTile}, nullptr);
-      softmax_step(n, left_columns(most), limits, shape.scale * kLog2e, s.scores, s.largest + r,
-                   s.sums + r * kMaxLanes, keep, s.weights);
-      product(n, vectors, words(most), {s.weights, kKeyTile / kPack, 1}, {s.values, width},
-              {s.out + r * width, width}, keep);
+      seen_keys(item, group, r, n, key, count, seen);
+      if (seen.begin[0] >= seen.all_end) continue;
+      const int64_t begin = round_down(seen.begin[0], left_step());
+      const int64_t end = round_up(seen.all_end, lanes);
+      product(n, (end - begin) / lanes, words(shape.head_dim), {s.queries + r * width, width, 1},
+              {s.keys + begin, kKeyTile}, {s.scores + begin, kKeyTile}, nullptr);
+      if (shape.soft_cap > 0) cap_scores(n, begin, end, shape.scale / shape.soft_cap, s.scores);
+      const int64_t columns = round_up(seen.all_end, left_step());
+      if (seen.later) {
+        softmax_step<true>(n, begin, columns, seen, score_unit(shape) * kLog2e, s.scores,
+                           s.largest + r, s.sums + r * kMaxLanes, keep, s.weights);
+      } else {
+        softmax_step<false>(n, begin, columns, seen, score_unit(shape) * kLog2e, s.scores,
+                            s.largest + r, s.sums + r * kMaxLanes, keep, s.weights);
+      }
+      const int64_t skipped = begin / kPack;
+      product(n, vectors, words(seen.all_end) - skipped, {s.weights + skipped, kKeyTile / kPack, 1},
+              {s.values + skipped * width, width}, {s.out + r * width, width}, keep);
     }
   }
   finish_rows(call, item, rows, s.largest, s.sums);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -28,15 +29,31 @@ struct AttentionItem {
   Sequence sequence;
   int64_t kv_head;
   int64_t query_begin, query_end;
+  int64_t window;   ///< keys that a query sees at most
   double cost = 0;  ///< scores of a head
 
   int64_t queries() const { return query_end - query_begin; }
   int64_t keys() const { return sequence.keys(); }
   /// How many keys come before the first query's own; negative if the first queries see none.
   int64_t past() const { return keys() - sequence.queries(); }
-  /// How many keys query `query` sees; none if it is not above 0.
+  /// Where the keys end that query `query` sees; it sees none if that is not above 0.
   int64_t visible(int64_t query) const { return past() + query + 1; }
+  /// The keys that its queries need together, [key_begin, key_end), and fewer than kMaxRowBlock
+  /// before them, so that vectors and blocks are whole.
+  int64_t key_begin() const {
+    const int64_t first = std::max<int64_t>(visible(query_begin) - window, 0);
+    return round_down(first, kMaxRowBlock);
+  }
+  int64_t key_end() const {
+    return queries() == 0 ? key_begin() : std::max<int64_t>(visible(query_end - 1), 0);
+  }
 };
+
+/// What softmax's numbers are multiplied by to be scores: those are q.k or, with a soft cap,
+/// tanh(scale q.k / soft_cap).
+inline float score_unit(const AttentionShape& shape) {
+  return shape.soft_cap > 0 ? shape.soft_cap : shape.scale;
+}
 
 struct ForwardCall {
   AttentionShape shape;
@@ -53,11 +70,13 @@ struct BackwardCall {
   void *d_q, *d_k, *d_v;
 };
 
-/// Sums of the gradients of one key head's rows, [keys, row_stride] each, from key 0 of the
-/// sequence on; those of the keys are not yet multiplied by the scale.
+/// Sums of the gradients of one key head's rows [key_begin, key_end) of the sequence,
+/// [keys, operand_width] each; those of the keys are not yet multiplied by the scale.
 struct KeyGradients {
   float *d_k, *d_v;
-  int64_t keys;
+  int64_t key_begin, key_end;
+
+  int64_t keys() const { return key_end - key_begin; }
 };
 
 /// Computes one item. `scratch` is of the size that forward_scratch_bytes gives.
@@ -90,7 +109,7 @@ struct ForwardScratch {
   Word* weights;   ///< [kMaxRowBlock, kKeyTile], left
   float* scores;   ///< [kMaxRowBlock, kKeyTile]
   float* out;      ///< [rows, width], sums of weight * value
-  float* largest;  ///< [rows], the largest q.k so far
+  float* largest;  ///< [rows], of q.k (or tanh) so far
   float* sums;     ///< [rows, kMaxLanes], of weights
 
   ForwardScratch(Carver& carver, int64_t item_rows, int64_t width)

@@ -36,12 +36,33 @@ void check_disjoint(std::span<const Sequence> sequences, Side side) {
   }
 }
 
+// What a query of the sequence sees at most.
+int64_t window_of(const AttentionShape& shape, const Sequence& sequence) {
+  return shape.window == 0 ? sequence.keys() : std::min(shape.window, sequence.keys());
+}
+
+// The keys that `queries` queries see, the first `past` + 1 of them, the next one more, and so on.
+double keys_of(int64_t past, int64_t queries) {
+  const double hidden = static_cast<double>(std::clamp<int64_t>(-past, 0, queries));
+  const double seeing = static_cast<double>(queries) - hidden;
+  return seeing * static_cast<double>(std::max<int64_t>(past, 0)) + seeing * (seeing + 1) / 2;
+}
+
 // The scores of one head that the first `queries` queries need.
 double cost_of(const AttentionItem& item, int64_t queries) {
-  const double hidden = static_cast<double>(std::clamp<int64_t>(-item.past(), 0, queries));
-  const double seeing = static_cast<double>(queries) - hidden;
-  const double past = static_cast<double>(std::max<int64_t>(item.past(), 0));
-  return seeing * past + seeing * (seeing + 1) / 2;
+  return keys_of(item.past(), queries) - keys_of(item.past() - item.window, queries);
+}
+
+// Into how many parts the backward may cut a sequence, each of which has its own sums of d_k and
+// d_v of the keys that its queries see.
+int64_t most_parts(const AttentionShape& shape, const AttentionItem& whole) {
+  constexpr int64_t kMostBytes = int64_t{64} << 20;
+  const int64_t rows = kMostBytes / (8 * operand_width(shape.head_dim));
+  // The keys that two neighbours share are fewer than a window, and those that fill up a block.
+  const int64_t shared = whole.window + kMaxRowBlock;
+  const int64_t parts =
+      std::max(rows / std::max<int64_t>(1, whole.keys()), (rows - whole.keys()) / shared);
+  return std::clamp<int64_t>(parts, 1, std::max<int64_t>(1, whole.queries()));
 }
 
 }  // namespace
@@ -57,6 +78,10 @@ void check_attention(const AttentionShape& shape, std::span<const Sequence> sequ
   }
   if (!(shape.scale > 0) || !std::isfinite(shape.scale)) {
     fail("attention: scale must be above 0 and finite, found {}", shape.scale);
+  }
+  if (shape.window < 0) fail("attention: window must be 0 or above, found {}", shape.window);
+  if (!(shape.soft_cap >= 0) || !std::isfinite(shape.soft_cap)) {
+    fail("attention: soft_cap must be 0 or above and finite, found {}", shape.soft_cap);
   }
   for (const Sequence& s : sequences) {
     if (s.query_begin < 0 || s.query_begin > s.query_end || s.query_end > shape.query_rows ||
@@ -86,7 +111,7 @@ std::vector<AttentionItem> forward_items(const AttentionShape& shape,
   for (const Sequence& s : sequences) {
     const int64_t queries = s.queries();
     for (int64_t query = 0; query < queries; query += step) {
-      AttentionItem item{s, 0, query, std::min(queries, query + step)};
+      AttentionItem item{s, 0, query, std::min(queries, query + step), window_of(shape, s)};
       item.cost = cost_of(item, item.query_end) - cost_of(item, item.query_begin);
       for (item.kv_head = 0; item.kv_head < shape.kv_heads; ++item.kv_head) items.push_back(item);
     }
@@ -99,12 +124,10 @@ std::vector<AttentionItem> forward_items(const AttentionShape& shape,
 std::vector<std::vector<AttentionItem>> backward_items(const AttentionShape& shape,
                                                        std::span<const Sequence> sequences,
                                                        int threads) {
-  // Each part of a sequence has its own sums of d_k and d_v.
-  constexpr int64_t kMostBytes = int64_t{64} << 20;
   std::vector<AttentionItem> wholes;
   double total = 0;
   for (const Sequence& s : sequences) {
-    AttentionItem item{s, 0, 0, s.queries()};
+    AttentionItem item{s, 0, 0, s.queries(), window_of(shape, s)};
     item.cost = cost_of(item, item.query_end);
     total += item.cost * static_cast<double>(shape.kv_heads);
     for (item.kv_head = 0; item.kv_head < shape.kv_heads; ++item.kv_head) wholes.push_back(item);
@@ -114,9 +137,8 @@ std::vector<std::vector<AttentionItem>> backward_items(const AttentionShape& sha
     const double share = total / (2.0 * threads);
     int64_t parts = 1;
     if (threads > 1 && whole.cost > share) {
-      const int64_t bytes = 8 * operand_width(shape.head_dim) * whole.keys();
       parts = static_cast<int64_t>(std::ceil(whole.cost / share));
-      parts = std::min({parts, std::max<int64_t>(1, kMostBytes / bytes), whole.queries()});
+      parts = std::min(parts, most_parts(shape, whole));
     }
     std::vector<AttentionItem> items;
     int64_t begin = 0;

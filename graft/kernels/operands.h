@@ -13,6 +13,8 @@ constexpr int64_t round_up(int64_t x, int64_t multiple) {
   return (x + multiple - 1) / multiple * multiple;
 }
 
+constexpr int64_t round_down(int64_t x, int64_t multiple) { return x / multiple * multiple; }
+
 /// Rows of head_dim numbers within [rows, heads * head_dim]: `group` neighbouring heads of one row,
 /// then the same of the next.
 struct HeadRows {

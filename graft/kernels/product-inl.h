@@ -128,18 +128,22 @@ HWY_INLINE void load_over_rows(const HeadRows& rows, int64_t first, int64_t coun
 }
 
 /// sums [count, width] += x^T y over the rows, with x [rows, x_step] from store_pair and
-/// y [rows, width] from load_over_rows. For column j of x, all rows before first_row(j) are zero
-/// and need not have been written, but for the other row of a pair.
-template <class FirstRow>
+/// y [rows, width] from load_over_rows. For column j of x, all rows before first_row(j), and those
+/// from end_row(j) on, are zero and need not have been written, but for the other row of a pair.
+/// Both grow with j.
+template <class FirstRow, class EndRow>
 HWY_INLINE void add_over_rows(int64_t rows, int64_t count, int64_t vectors, const Word* x,
                               int64_t x_step, const Word* y, int64_t width, float* sums,
-                              float* /*transposed*/, const FirstRow& first_row) {
+                              float* /*transposed*/, const FirstRow& first_row,
+                              const EndRow& end_row) {
   constexpr float kKeep[kRowBlock] = {1, 1, 1, 1, 1, 1};
   for (int64_t j = 0; j < count; j += kRowBlock) {
-    const int64_t first = first_row(j) / kPack, depth = (rows + kPack - 1) / kPack - first;
-    if (depth <= 0) break;
-    product(std::min(kRowBlock, count - j), vectors, depth, {x + first * x_step + j, 1, x_step},
-            {y + first * width, width}, {sums + j * width, width}, kKeep);
+    const int64_t n = std::min(kRowBlock, count - j);
+    const int64_t first = first_row(j) / kPack;
+    const int64_t depth = round_up(std::min(rows, end_row(j + n - 1)), kPack) / kPack - first;
+    if (depth <= 0) continue;
+    product(n, vectors, depth, {x + first * x_step + j, 1, x_step}, {y + first * width, width},
+            {sums + j * width, width}, kKeep);
   }
 }
 

@@ -157,19 +157,20 @@ inline void load_over_rows(const HeadRows& rows, int64_t first, int64_t count, i
 }
 
 /// sums [count, width] += x^T y over the rows, with x [rows, x_step] from store_pair and y from
-/// load_over_rows. For column j of x, all rows before first_row(j) are zero and need not have been
-/// written, but for those of the same block.
+/// load_over_rows. For column j of x, all rows before first_row(j), and those from end_row(j) on,
+/// are zero and need not have been written, but for those of the same block. Both grow with j.
 /// Computes y^T x, whose operands are as tiles want them, into `transposed` [width, count].
-template <class FirstRow>
+template <class FirstRow, class EndRow>
 HWY_INLINE void add_over_rows(int64_t rows, int64_t count, int64_t vectors, const Word* x,
                               int64_t x_step, const Word* y, int64_t width, float* sums,
-                              float* transposed, const FirstRow& first_row) {
+                              float* transposed, const FirstRow& first_row, const EndRow& end_row) {
   const FloatTag d;
   const int64_t y_step = round_up(rows, 2 * kTile) / 2;
   for (int64_t j = 0; j < count; j += 2 * kTile) {
-    const int64_t first = first_row(j) / (2 * kTile) * kTile, depth = y_step - first;
-    if (depth <= 0) break;
     const int64_t n = std::min(2 * kTile, count - j);
+    const int64_t first = first_row(j) / (2 * kTile) * kTile;
+    const int64_t depth = round_up(std::min(rows, end_row(j + n - 1)), 2 * kTile) / 2 - first;
+    if (depth <= 0) continue;
     for (int64_t i = 0; i < vectors * kTile; i += 2 * kTile) {
       product(std::min(2 * kTile, vectors * kTile - i), (n + kTile - 1) / kTile, depth,
               {y + i * y_step + first, y_step, 1}, {x + first * x_step + j, x_step},

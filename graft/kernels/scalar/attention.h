@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "graft/kernels/attention.h"
@@ -10,16 +11,26 @@
 
 namespace graft::kernels {
 
-/// The softmax of one query's scores, in double, over the keys that it sees.
-inline std::vector<double> attention_weights_scalar(const AttentionShape& shape,
-                                                    const Sequence& sequence, int64_t query,
-                                                    int64_t head, const void* q, const void* k,
-                                                    double* lse) {
+/// One query's softmax in double, over the keys up to its own.
+struct AttentionRowScalar {
+  std::vector<double> weights;  ///< 0 for keys before the window
+  std::vector<double> slopes;   ///< of the scores by scale q.k: 1 without a soft cap
+  double lse;
+};
+
+inline AttentionRowScalar attention_row_scalar(const AttentionShape& shape,
+                                               const Sequence& sequence, int64_t query,
+                                               int64_t head, const void* q, const void* k) {
   const int64_t c = shape.head_dim, kv = head / (shape.heads / shape.kv_heads);
-  const int64_t visible = sequence.keys() - sequence.queries() + query + 1;
-  std::vector<double> weights(static_cast<size_t>(std::max<int64_t>(visible, 0)));
+  const int64_t position = sequence.keys() - sequence.queries() + query;
+  const size_t visible = static_cast<size_t>(std::max<int64_t>(position + 1, 0));
+  std::vector<double> weights(visible), slopes(visible, 1.0);
   double largest = -std::numeric_limits<double>::infinity(), sum = 0;
-  for (size_t j = 0; j < weights.size(); ++j) {
+  for (size_t j = 0; j < visible; ++j) {
+    if (shape.window > 0 && static_cast<int64_t>(j) <= position - shape.window) {
+      weights[j] = -std::numeric_limits<double>::infinity();
+      continue;
+    }
     const int64_t q_at = ((sequence.query_begin + query) * shape.heads + head) * c;
     const int64_t k_at = ((sequence.key_begin + static_cast<int64_t>(j)) * shape.kv_heads + kv) * c;
     double score = 0;
@@ -27,12 +38,16 @@ inline std::vector<double> attention_weights_scalar(const AttentionShape& shape,
       score += double{load_scalar(shape.type, q, q_at + i)} * load_scalar(shape.type, k, k_at + i);
     }
     weights[j] = score * shape.scale;
+    if (shape.soft_cap > 0) {
+      const double capped = std::tanh(weights[j] / shape.soft_cap);
+      weights[j] = shape.soft_cap * capped;
+      slopes[j] = 1 - capped * capped;
+    }
     largest = std::max(largest, weights[j]);
   }
   for (double& weight : weights) sum += weight = std::exp(weight - largest);
   for (double& weight : weights) weight /= sum;
-  *lse = largest + std::log(sum);
-  return weights;
+  return {std::move(weights), std::move(slopes), largest + std::log(sum)};
 }
 
 /// attention by its definition, in double: what the tiled code is tested against. Rows of no
@@ -43,8 +58,7 @@ inline void attention_scalar(const AttentionShape& shape, std::span<const Sequen
   for (const Sequence& s : sequences) {
     for (int64_t query = 0; query < s.queries(); ++query) {
       for (int64_t head = 0; head < shape.heads; ++head) {
-        double row_lse = 0;
-        const auto weights = attention_weights_scalar(shape, s, query, head, q, k, &row_lse);
+        const auto [weights, slopes, row_lse] = attention_row_scalar(shape, s, query, head, q, k);
         const int64_t row = (s.query_begin + query) * shape.heads + head;
         for (int64_t i = 0; i < c; ++i) {
           double sum = 0;
@@ -64,7 +78,8 @@ inline void attention_scalar(const AttentionShape& shape, std::span<const Sequen
 /// The gradients of attention by their definition, in double; `out` and `lse` are not needed. The
 /// gradients are complete: rows of no sequence become zero.
 ///   With P = softmax(scale Q K^T), O = P V:  dV = P^T dO,  dP = dO V^T,
-///   dS = P * (dP - rowsum(P * dP)),  dQ = scale dS K,  dK = scale dS^T Q.
+///   dS = P * (dP - rowsum(P * dP)),  dQ = scale dS K,  dK = scale dS^T Q;
+/// with a soft cap dS times its slope, 1 - tanh^2.
 inline void attention_backward_scalar(const AttentionShape& shape,
                                       std::span<const Sequence> sequences, const void* q,
                                       const void* k, const void* v, const void* d_out, void* d_q,
@@ -78,8 +93,7 @@ inline void attention_backward_scalar(const AttentionShape& shape,
   for (const Sequence& s : sequences) {
     for (int64_t query = 0; query < s.queries(); ++query) {
       for (int64_t head = 0; head < shape.heads; ++head) {
-        double row_lse = 0;
-        const auto p = attention_weights_scalar(shape, s, query, head, q, k, &row_lse);
+        const auto [p, slopes, row_lse] = attention_row_scalar(shape, s, query, head, q, k);
         const int64_t q_at = ((s.query_begin + query) * shape.heads + head) * c;
         const auto k_at = [&](size_t j) {
           return ((s.key_begin + static_cast<int64_t>(j)) * shape.kv_heads + head / group) * c;
@@ -95,7 +109,7 @@ inline void attention_backward_scalar(const AttentionShape& shape,
           delta += p[j] * dp[j];
         }
         for (size_t j = 0; j < p.size(); ++j) {
-          const double ds = shape.scale * p[j] * (dp[j] - delta);
+          const double ds = shape.scale * slopes[j] * p[j] * (dp[j] - delta);
           for (int64_t i = 0; i < c; ++i) {
             dq[static_cast<size_t>(q_at + i)] += ds * load_scalar(shape.type, k, k_at(j) + i);
             dk[static_cast<size_t>(k_at(j) + i)] += ds * load_scalar(shape.type, q, q_at + i);
