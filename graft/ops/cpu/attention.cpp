@@ -1,5 +1,7 @@
 #include "graft/ops/cpu/attention.h"
 
+#include <algorithm>
+
 #include "graft/kernels/attention.h"
 #include "graft/ops/cpu/primitive.h"
 
@@ -15,6 +17,11 @@ double operations_of(const AttentionShape& shape, const Sequences& sequences, in
     const auto queries = static_cast<double>(s.query_end - s.query_begin);
     const auto keys = static_cast<double>(s.key_end - s.key_begin);
     scores += queries * (keys - (queries - 1) / 2);
+    if (shape.window == 0) continue;
+    // The last query would see so many keys before the window, each one before it one fewer.
+    const double hidden = std::max(0.0, keys - static_cast<double>(shape.window));
+    const double reaching = std::min(queries, hidden);
+    scores -= reaching * (hidden - (reaching - 1) / 2);
   }
   return 2 * products * scores * static_cast<double>(shape.heads * shape.head_dim);
 }
@@ -92,6 +99,8 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
   shape.type = scalar_type(q.dtype());
   shape.query_rows = q.shape(0);
   shape.key_rows = k.shape(0);
+  shape.window = o.window;
+  shape.soft_cap = o.soft_cap;
   return apply(std::make_shared<Attention>(shape, sequences), {q.shape(), {q.shape(0), o.heads}},
                {q.dtype(), mx::float32}, {q, k, v})[0];
 }
