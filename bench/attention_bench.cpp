@@ -1,7 +1,8 @@
 // Times attention after its result was compared with its scalar twin's. GFLOPS count the products
 // of the scores that are seen, forward 4 and backward 10 operations a score and head dimension;
 // of_peak is their share of what the processor's vectors can do in the type of the products (tiles
-// of AMX can do more). Heads are those of SmolLM2-135M (9 on 3 key heads of 64).
+// of AMX can do more). Heads are those of SmolLM2-135M (9 on 3 key heads of 64). A window or
+// soft_cap of 0 is none.
 //   GRAFT_CPU_ISA=avx2 build/bench/attention_bench --benchmark_repetitions=5
 
 #include <benchmark/benchmark.h>
@@ -25,7 +26,8 @@ constexpr ScalarType f32 = ScalarType::f32, bf16 = ScalarType::bf16;
 
 // `count` sequences of `length` queries after `past` keys, and room for all results.
 struct Batch {
-  Batch(int64_t count, int64_t length, int64_t past, ScalarType type)
+  Batch(int64_t count, int64_t length, int64_t past, int64_t window, float soft_cap,
+        ScalarType type)
       : shape{9, 3, 64, 0.125f, type, count * length, count * (length + past)},
         q(type, shape.query_rows * 576),
         k(type, shape.key_rows * 192),
@@ -36,10 +38,14 @@ struct Batch {
         d_k(type, shape.key_rows * 192),
         d_v(type, shape.key_rows * 192),
         lse(f32, shape.query_rows * 9) {
+    shape.window = window;
+    shape.soft_cap = soft_cap;
     for (int64_t i = 0; i < count; ++i) {
       sequences.push_back(
           {i * length, (i + 1) * length, i * (length + past), (i + 1) * (length + past)});
-      for (int64_t j = 0; j < length; ++j) scores += static_cast<double>(9 * (past + j + 1));
+      for (int64_t j = past + 1; j <= past + length; ++j) {
+        scores += static_cast<double>(9 * (window == 0 ? j : std::min(j, window)));
+      }
     }
   }
 
@@ -79,26 +85,37 @@ struct Batch {
   Array q, k, v, out, d_out, d_q, d_k, d_v, lse;
 };
 
+Batch batch_of(const benchmark::State& state, ScalarType type) {
+  const auto soft_cap = static_cast<float>(state.range(4));
+  return {state.range(0), state.range(1), state.range(2), state.range(3), soft_cap, type};
+}
+
 void attention_forward(benchmark::State& state, ScalarType type) {
-  Batch batch(state.range(0), state.range(1), state.range(2), type);
+  Batch batch = batch_of(state, type);
   time_products(state, batch.verified(false), 4 * 64 * batch.scores, product_peak(type),
                 [&] { batch.forward(); });
 }
 
 void attention_back(benchmark::State& state, ScalarType type) {
-  Batch batch(state.range(0), state.range(1), state.range(2), type);
+  Batch batch = batch_of(state, type);
   time_products(state, batch.verified(true), 10 * 64 * batch.scores, product_peak(type),
                 [&] { batch.backward(); });
 }
 
+void batches(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"sequences", "length", "past", "window", "soft_cap"});
+  b->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+
 void lengths(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"sequences", "length", "past"})->UseRealTime()->Unit(benchmark::kMillisecond);
-  b->Args({4, 90, 0})->Args({4, 512, 0})->Args({1, 2048, 0});
+  batches(b);
+  b->Args({4, 90, 0, 0, 0})->Args({4, 512, 0, 0, 0})->Args({1, 2048, 0, 0, 0});
+  b->Args({1, 2048, 0, 256, 0})->Args({1, 2048, 0, 0, 50})->Args({1, 2048, 0, 256, 50});
 }
 
 void decode(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"sequences", "length", "past"})->UseRealTime()->Unit(benchmark::kMillisecond);
-  b->Args({1, 1, 256})->Args({1, 1, 4096});
+  batches(b);
+  b->Args({1, 1, 256, 0, 0})->Args({1, 1, 4096, 0, 0})->Args({1, 1, 4096, 1024, 0});
 }
 
 BENCHMARK_CAPTURE(attention_forward, bf16, bf16)->Apply(lengths);
