@@ -4,15 +4,19 @@
 #include <bit>
 #include <vector>
 
+#include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/matvec_operands.h"
+#include "graft/kernels/operands.h"
 #include "graft/kernels/parallel.h"
-#include "hwy/aligned_allocator.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "graft/kernels/matvec.cpp"
 #include "graft/kernels/targets.h"
 //
 #include "graft/kernels/matvec-inl.h"
+#if HWY_TARGET != HWY_SCALAR
+#include "graft/kernels/matvec_integer-inl.h"
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
@@ -56,22 +60,8 @@ void dense_range(const DenseMatrix& w, const MatvecX& x, const MatvecY& y, int64
   });
 }
 
-template <int kBits>
-HWY_INLINE void direct_range(const QuantizedMatrix& w, const MatvecX& x, const MatvecY& y,
-                             int64_t begin, int64_t end) {
-  with_rows(x.rows, [&](auto rows) HWY_ATTR {
-    constexpr int kX = decltype(rows)::value;
-    for_weight_rows<kWeightRows<kX>>(
-        y, begin, end, [&](int64_t row, auto count, float* at) HWY_ATTR {
-          quantized_dots<kBits, kX, decltype(count)::value>(w, row, x, at);
-        });
-  });
-}
-
-void quantized_range(const QuantizedMatrix& w, const MatvecX& x, const MatvecY& y, int64_t begin,
-                     int64_t end) {
-  if (w.bits == 4) return direct_range<4>(w, x, y, begin, end);
-  if (w.bits == 8) return direct_range<8>(w, x, y, begin, end);
+void dequantized_range(const QuantizedMatrix& w, const MatvecX& x, const MatvecY& y, int64_t begin,
+                       int64_t end) {
   std::vector<float> numbers(static_cast<size_t>(w.columns));
   with_rows(x.rows, [&](auto rows) HWY_ATTR {
     constexpr int kX = decltype(rows)::value;
@@ -84,6 +74,61 @@ void quantized_range(const QuantizedMatrix& w, const MatvecX& x, const MatvecY& 
   });
 }
 
+#if HWY_TARGET == HWY_SCALAR
+IntegerSizes integer_sizes(const QuantizedMatrix&) { return {}; }
+void write_integers(const QuantizedMatrix&, const void*, ScalarType, int16_t*, const IntegerX&,
+                    int64_t) {}
+void integer_range(const QuantizedMatrix&, const IntegerX&, const MatvecY&, int64_t, int64_t) {}
+#else
+// Calls body(std::integral_constant<int, bits>) for 4 or 8 bits.
+template <class Body>
+HWY_INLINE void with_integer_bits(int bits, Body&& body) {
+  if (bits == 4) return body(std::integral_constant<int, 4>());
+  return body(std::integral_constant<int, 8>());
+}
+
+IntegerSizes integer_sizes(const QuantizedMatrix& w) {
+  IntegerSizes sizes{};
+  if (w.bits != 4 && w.bits != 8) return sizes;
+  with_integer_bits(w.bits, [&](auto bits) HWY_ATTR {
+    sizes.columns = round_up(w.columns, block_columns<decltype(bits)::value>());
+    sizes.group_step =
+        round_up(w.columns / w.group_size, static_cast<int64_t>(hn::Lanes(FloatTag())));
+  });
+  return sizes;
+}
+
+void write_integers(const QuantizedMatrix& w, const void* x, ScalarType x_type, int16_t* rounded,
+                    const IntegerX& to, int64_t row) {
+  with_type(x_type, [&](auto tag) HWY_ATTR {
+    const auto* numbers = static_cast<const decltype(tag)*>(x);
+    with_integer_bits(w.bits, [&](auto bits) HWY_ATTR {
+      to_integers<decltype(bits)::value>(numbers, w.columns, w.group_size, rounded, to, row);
+    });
+  });
+}
+
+void integer_range(const QuantizedMatrix& w, const IntegerX& x, const MatvecY& y, int64_t begin,
+                   int64_t end) {
+  with_integer_bits(w.bits, [&](auto bits) HWY_ATTR {
+    constexpr int kBits = decltype(bits)::value;
+    const LaneFactors<kBits> factors(w.group_size);
+    with_rows(x.rows, [&](auto rows) HWY_ATTR {
+      constexpr int kX = decltype(rows)::value;
+      alignas(64) float gathered[kX * kDots];
+      const int64_t row_bytes = w.columns * kBits / 8;
+      prefetch(reinterpret_cast<const char*>(w.weight) + begin * row_bytes,
+               static_cast<size_t>(std::min(kTileRows<kX>, end - begin) * row_bytes));
+      for (int64_t first = begin; first < end; first += kTileRows<kX>) {
+        const int64_t count = std::min(kTileRows<kX>, end - first);
+        integer_dots<kBits, kX>(w, first, count, x, factors, gathered);
+        write_dots(y, first, count, gathered);
+      }
+    });
+  });
+}
+#endif
+
 }  // namespace HWY_NAMESPACE
 }  // namespace graft::kernels
 HWY_AFTER_NAMESPACE();
@@ -92,7 +137,10 @@ HWY_AFTER_NAMESPACE();
 namespace graft::kernels {
 
 HWY_EXPORT(dense_range);
-HWY_EXPORT(quantized_range);
+HWY_EXPORT(dequantized_range);
+HWY_EXPORT(integer_sizes);
+HWY_EXPORT(write_integers);
+HWY_EXPORT(integer_range);
 
 namespace {
 
@@ -100,41 +148,75 @@ constexpr int64_t kMostRows = 8;     // of x in one pass over the weights
 constexpr int64_t kGrain = 1 << 16;  // weights that are worth a thread
 constexpr int64_t kUnit = 4;         // rows of weights that are multiplied at once
 
-// The even columns first, then the odd.
-void split_even_odd(float* row, int64_t columns, std::vector<float>& scratch) {
-  scratch.assign(row, row + columns);
-  for (int64_t i = 0; i < columns / 2; ++i) {
-    row[i] = scratch[static_cast<size_t>(2 * i)];
-    row[columns / 2 + i] = scratch[static_cast<size_t>(2 * i + 1)];
+int64_t with_rows_of_zeros(int64_t rows) {
+  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(rows)));
+}
+
+// Calls few(x, y) for every kMostRows rows of x, `y` being where their products go.
+template <class Few>
+void for_few_rows(const void* x, ScalarType x_type, int64_t columns, const MatvecY& y, Few&& few) {
+  for (int64_t first = 0; first < y.rows; first += kMostRows) {
+    MatvecY some = y;
+    some.rows = std::min(kMostRows, y.rows - first);
+    some.data =
+        static_cast<char*>(y.data) + static_cast<size_t>(first * y.columns) * size_of(y.type);
+    few(static_cast<const char*>(x) + static_cast<size_t>(first * columns) * size_of(x_type), some);
   }
 }
 
-// Runs `range`, a kernel for a range of weight rows, for every kMostRows rows of x.
-template <class Matrix, class Range>
-void multiply(const Matrix& w, Range range, bool even_odd, const void* x, ScalarType x_type,
-              const MatvecY& y) {
-  const int64_t most = std::min(y.rows, kMostRows);
-  const int64_t rows = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(most)));
-  auto values = hwy::AllocateAligned<float>(static_cast<size_t>(rows * w.columns));
-  std::vector<float> scratch;
-  for (int64_t first = 0; first < y.rows; first += kMostRows) {
-    const int64_t count = std::min(kMostRows, y.rows - first);
-    const size_t x_at = static_cast<size_t>(first * w.columns) * size_of(x_type);
-    convert(x_type, static_cast<const char*>(x) + x_at, ScalarType::f32, values.get(),
-            count * w.columns);
-    std::fill(values.get() + count * w.columns, values.get() + rows * w.columns, 0.0f);
-    for (int64_t i = 0; even_odd && i < count; ++i) {
-      split_even_odd(values.get() + i * w.columns, w.columns, scratch);
+// Shares the rows of weights among the threads.
+template <class Matrix, class X>
+void share(const Matrix& w, const X& x, const MatvecY& y,
+           void (*range)(const Matrix&, const X&, const MatvecY&, int64_t, int64_t)) {
+  parallel_ranges(
+      w.rows, kGrain / (w.columns + 1) + 1,
+      [&](int64_t begin, int64_t end) { range(w, x, y, begin, end); }, kUnit);
+}
+
+template <class Matrix>
+void multiply(const Matrix& w, const void* x, ScalarType x_type, const MatvecY& y,
+              void (*range)(const Matrix&, const MatvecX&, const MatvecY&, int64_t, int64_t)) {
+  static thread_local GrownBuffer buffer;
+  for_few_rows(x, x_type, w.columns, y, [&](const void* some, const MatvecY& some_y) {
+    const int64_t rows = with_rows_of_zeros(some_y.rows), count = some_y.rows * w.columns;
+    float* values = buffer.get_as<float>(static_cast<size_t>(rows * w.columns));
+    convert(x_type, some, ScalarType::f32, values, count);
+    std::fill(values + count, values + rows * w.columns, 0.0f);
+    share(w, MatvecX{rows, w.columns, values}, some_y, range);
+  });
+}
+
+void multiply_integers(const QuantizedMatrix& w, const IntegerSizes& sizes, const void* x,
+                       ScalarType x_type, const MatvecY& y) {
+  static thread_local GrownBuffer buffer;
+  for_few_rows(x, x_type, w.columns, y, [&](const void* some, const MatvecY& some_y) {
+    IntegerX integers{};
+    integers.rows = with_rows_of_zeros(some_y.rows);
+    integers.columns = sizes.columns;
+    integers.group_step = sizes.group_step;
+    int16_t* rounded = nullptr;
+    auto carve = [&](std::byte* block) {
+      Carver carver(block);
+      rounded = carver.take<int16_t>(2 * sizes.columns);
+      integers.words = carver.take<int16_t>(2 * integers.rows * sizes.columns);
+      integers.scales = carver.take<float>(integers.rows * sizes.group_step);
+      integers.sums = carver.take<float>(integers.rows * sizes.group_step);
+      return carver.used();
+    };
+    carve(static_cast<std::byte*>(buffer.get(carve(nullptr))));
+    const size_t row_bytes = static_cast<size_t>(w.columns) * size_of(x_type);
+    for (int64_t m = 0; m < some_y.rows; ++m) {
+      GRAFT_DISPATCH(write_integers)
+      (w, static_cast<const char*>(some) + static_cast<size_t>(m) * row_bytes, x_type, rounded,
+       integers, m);
     }
-    const MatvecX some_x{rows, w.columns, values.get()};
-    MatvecY some_y = y;
-    some_y.rows = count;
-    const size_t y_at = static_cast<size_t>(first * y.columns) * size_of(y.type);
-    some_y.data = static_cast<char*>(y.data) + y_at;
-    parallel_ranges(
-        w.rows, kGrain / (w.columns + 1) + 1,
-        [&](int64_t begin, int64_t end) { range(w, some_x, some_y, begin, end); }, kUnit);
-  }
+    for (int64_t m = some_y.rows; m < integers.rows; ++m) {
+      std::fill_n(integers.words + m * 2 * sizes.columns, 2 * sizes.columns, int16_t{0});
+      std::fill_n(integers.scales + m * sizes.group_step, sizes.group_step, 0.0f);
+      std::fill_n(integers.sums + m * sizes.group_step, sizes.group_step, 0.0f);
+    }
+    share(w, integers, some_y, GRAFT_DISPATCH(integer_range));
+  });
 }
 
 }  // namespace
@@ -142,15 +224,16 @@ void multiply(const Matrix& w, Range range, bool even_odd, const void* x, Scalar
 void matvec(const DenseMatrix& w, int64_t x_rows, const void* x, ScalarType x_type,
             const void* bias, void* y, ScalarType y_type) {
   if (x_rows <= 0 || w.rows <= 0) return;
-  multiply(w, GRAFT_DISPATCH(dense_range), false, x, x_type,
-           {x_rows, w.rows, y, y_type, bias, x_type});
+  multiply(w, x, x_type, {x_rows, w.rows, y, y_type, bias, x_type}, GRAFT_DISPATCH(dense_range));
 }
 
 void matvec(const QuantizedMatrix& w, int64_t x_rows, const void* x, ScalarType x_type,
             const void* bias, void* y, ScalarType y_type) {
   if (x_rows <= 0 || w.rows <= 0) return;
-  multiply(w, GRAFT_DISPATCH(quantized_range), w.bits == 4, x, x_type,
-           {x_rows, w.rows, y, y_type, bias, x_type});
+  const MatvecY to{x_rows, w.rows, y, y_type, bias, x_type};
+  const IntegerSizes sizes = GRAFT_DISPATCH(integer_sizes)(w);
+  if (sizes.columns > 0) return multiply_integers(w, sizes, x, x_type, to);
+  multiply(w, x, x_type, to, GRAFT_DISPATCH(dequantized_range));
 }
 
 }  // namespace graft::kernels

@@ -22,7 +22,7 @@ struct DenseMatrix {
 void matvec(const DenseMatrix& w, int64_t x_rows, const void* x, ScalarType x_type,
             const void* bias, void* y, ScalarType y_type);
 
-/// The same with the numbers of a quantized matrix in f32, not rounded to any storage type.
+/// The same with the numbers of a quantized matrix, not rounded to any storage type.
 void matvec(const QuantizedMatrix& w, int64_t x_rows, const void* x, ScalarType x_type,
             const void* bias, void* y, ScalarType y_type);
 

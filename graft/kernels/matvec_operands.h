@@ -10,9 +10,31 @@ namespace graft::kernels {
 struct MatvecX {
   int64_t rows;  ///< 1, 2, 4 or 8: rows of zeros were added
   int64_t columns;
-  const float* values;  ///< [rows, columns]; for 4 bits the even columns of a row, then the odd
+  const float* values;  ///< [rows, columns]
 
   const float* row(int64_t i) const { return values + i * columns; }
+};
+
+/// What the largest number of a group becomes, and the units of a rest in an integer's.
+constexpr float kLargestInteger = 32767.0f;
+constexpr float kRests = 65534.0f;
+
+/// The same in pairs of 16-bit integers, with one scale for the columns of a group of the weights:
+/// x = (integer + rest / kRests) * scale, to f32's precision of the largest number of the group.
+struct IntegerX {
+  int64_t rows;     ///< 1, 2, 4 or 8: rows of zeros were added
+  int64_t columns;  ///< with zeros up to whole blocks
+  int16_t* words;   ///< [rows, blocks, 2, ...]: a block's integers, then their rests; in each first
+                    ///< what the weights in a word's lowest bits are multiplied by
+  int64_t group_step;  ///< groups, with zeros up to whole vectors
+  float* scales;       ///< [rows, group_step]
+  float* sums;         ///< [rows, group_step], of x in a group
+};
+
+/// How large an IntegerX is; all 0: x is to stay in f32.
+struct IntegerSizes {
+  int64_t columns = 0;
+  int64_t group_step = 0;
 };
 
 /// Where the dot products go.

@@ -198,6 +198,32 @@ template <int kBits, class Out>
 using Group = ScaledGroup<kBits, Out>;
 #endif
 
+/// Calls keep(i, scales, biases) with the vectors of groups [first + i, ...) in f32, for whole
+/// vectors from 0 until all of [first, first + count) are there; beyond them the lanes are zero.
+template <class Keep>
+HWY_INLINE void for_group_numbers(const QuantizedMatrix& m, int64_t first, int64_t count,
+                                  Keep&& keep) {
+  const FloatTag d;
+  const int64_t step = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t after = m.rows * (m.columns / m.group_size) - first;  // groups from `first` on
+  with_type(m.scale_type, [&](auto tag) HWY_ATTR {
+    using S = decltype(tag);
+    const S* scales = static_cast<const S*>(m.scales) + first;
+    const S* biases = static_cast<const S*>(m.biases) + first;
+    // Part of a vector is slow to load: where others follow, they are loaded too.
+    int64_t i = 0;
+    for (; i < count && i + step <= after; i += step) {
+      const auto wanted = hn::FirstN(d, static_cast<size_t>(count - i));
+      keep(i, hn::IfThenElseZero(wanted, load(d, scales + i)),
+           hn::IfThenElseZero(wanted, load(d, biases + i)));
+    }
+    if (i < count) {
+      const Part part{static_cast<size_t>(count - i)};
+      keep(i, load(d, scales + i, part), load(d, biases + i, part));
+    }
+  });
+}
+
 /// Scales and biases in f32 of consecutive groups.
 struct GroupNumbers {
   static constexpr int64_t kMost = 64;
@@ -210,18 +236,11 @@ struct GroupNumbers {
     const FloatTag d;
     const hn::RebindToUnsigned<FloatTag> du;
     auto largest = hn::Zero(du);
-    with_type(m.scale_type, [&](auto tag) HWY_ATTR {
-      using S = decltype(tag);
-      const S* all_scales = static_cast<const S*>(m.scales) + first;
-      const S* all_biases = static_cast<const S*>(m.biases) + first;
-      for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
-        const auto s = HWY_NAMESPACE::load(d, all_scales + i, lanes);
-        const auto b = HWY_NAMESPACE::load(d, all_biases + i, lanes);
-        largest = hn::Max(largest, hn::BitCast(du, hn::Abs(s)));
-        largest = hn::Max(largest, hn::BitCast(du, hn::Abs(b)));
-        hn::Store(s, d, scales + i);
-        hn::Store(b, d, biases + i);
-      });
+    for_group_numbers(m, first, count, [&](int64_t i, FloatVec s, FloatVec b) HWY_ATTR {
+      largest = hn::Max(largest, hn::BitCast(du, hn::Abs(s)));
+      largest = hn::Max(largest, hn::BitCast(du, hn::Abs(b)));
+      hn::Store(s, d, scales + i);
+      hn::Store(b, d, biases + i);
     });
     finite = hn::AllTrue(du, hn::Lt(largest, hn::Set(du, 0x7f800000u)));
   }

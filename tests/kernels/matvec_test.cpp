@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "graft/kernels/scalar/matvec.h"
 #include "tests/kernels/each_isa.h"
 #include "tests/kernels/random_quantized.h"
@@ -82,6 +85,59 @@ TEST(QuantizedMatvec, ManyRowsAreSharedByThreads) {
       check(four.matrix, {x_rows, 1001, 576, ScalarType::bf16, ScalarType::bf16, true});
     }
     check(six.matrix, {1, 301, 576, ScalarType::bf16, ScalarType::f32, false});
+  });
+}
+
+// x is rounded for each group alone: large numbers that meet no weight take nothing from small
+// ones.
+TEST(QuantizedMatvec, AGroupOfLargeNumbersDoesNotCoarsenTheOthers) {
+  for (int bits : {4, 8}) {
+    RandomQuantized q(5, 4 * 64, bits, 64, ScalarType::f32);
+    Numbers x = Numbers(ScalarType::f32, 4 * 64).random(1, -1e-6f, 1e-6f);
+    for (int64_t i = 64; i < 128; ++i) x.set(i, 1e6f);
+    for (int64_t row = 0; row < 5; ++row) {
+      q.scales.set(row * 4 + 1, 0);
+      q.biases.set(row * 4 + 1, 0);
+    }
+    Numbers y(ScalarType::f32, 5), expected(ScalarType::f32, 5);
+    for_each_isa([&] {
+      matvec(q.matrix, 1, x.data(), ScalarType::f32, nullptr, y.data(), ScalarType::f32);
+      matvec_scalar(q.matrix, 1, x.data(), ScalarType::f32, nullptr, expected.data(),
+                    ScalarType::f32);
+      expect_close(y, expected, 1e-6, 1e-9);
+    });
+  }
+}
+
+TEST(QuantizedMatvec, WhatIsNotFiniteIsSeenAndWhatIsTinyCountsAsNothing) {
+  const RandomQuantized q(3, 128, 4, 32, ScalarType::f32);
+  const float infinity = std::numeric_limits<float>::infinity();
+  for_each_isa([&] {
+    for (float x : {infinity, -infinity, std::nanf("")}) {
+      Numbers bad = Numbers(ScalarType::f32, 128).random(1);
+      bad.set(77, x);
+      Numbers y(ScalarType::f32, 3);
+      matvec(q.matrix, 1, bad.data(), ScalarType::f32, nullptr, y.data(), ScalarType::f32);
+      for (int64_t i = 0; i < 3; ++i) EXPECT_FALSE(std::isfinite(y.get(i))) << x;
+    }
+    Numbers tiny(ScalarType::f32, 128), y(ScalarType::f32, 3);
+    for (int64_t i = 0; i < 128; ++i) tiny.set(i, 1e-38f);
+    matvec(q.matrix, 1, tiny.data(), ScalarType::f32, nullptr, y.data(), ScalarType::f32);
+    for (int64_t i = 0; i < 3; ++i) EXPECT_NEAR(y.get(i), 0, 1e-30);
+  });
+}
+
+// Rows that fill no tile, columns that fill no block.
+TEST(QuantizedMatvec, EveryNumberOfRowsAndOfGroups) {
+  for_each_isa([] {
+    for (int bits : {4, 8}) {
+      for (int64_t rows : {1, 15, 16, 17, 31, 33, 63, 65, 130}) {
+        const RandomQuantized q(rows, 32 * (rows % 19 + 1), bits, 32, ScalarType::bf16);
+        check(q.matrix,
+              {1, rows, q.matrix.columns, ScalarType::bf16, ScalarType::f32, rows % 2 == 0});
+        check(q.matrix, {3, rows, q.matrix.columns, ScalarType::f32, ScalarType::f32, true});
+      }
+    }
   });
 }
 
