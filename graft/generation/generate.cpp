@@ -8,6 +8,7 @@
 
 #include "graft/base/error.h"
 #include "graft/generation/stop_filter.h"
+#include "graft/ops/backend.h"
 #include "graft/ops/linear.h"
 #include "graft/tokenizer/stream_decoder.h"
 
@@ -32,7 +33,7 @@ mx::array advance(const models::Model& model, std::span<const int32_t> ids, nn::
   for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
   cache.advance(n);
   auto last = [&](const mx::array& rows) {
-    return mx::slice(rows, {n - 1, 0}, {n, rows.shape(1)});
+    return n == 1 ? rows : mx::slice(rows, {n - 1, 0}, {n, rows.shape(1)});
   };
   models::Hidden end{last(hidden.stream), {}};
   if (hidden.delta) end.delta = last(*hidden.delta);
@@ -42,6 +43,7 @@ mx::array advance(const models::Model& model, std::span<const int32_t> ids, nn::
 // Logits [V] of the token after `ids`.
 std::vector<float> next_logits(const models::Model& model, std::span<const int32_t> ids,
                                nn::KvCache& cache) {
+  const ops::RunAtOnce at_once;
   mx::array hidden(0.0f);
   for (size_t begin = 0; begin < ids.size(); begin += kPromptChunk) {
     hidden = advance(model, ids.subspan(begin, std::min(kPromptChunk, ids.size() - begin)), cache);

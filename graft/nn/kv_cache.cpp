@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "graft/ops/rows.h"
+
 namespace graft::nn {
 namespace {
 
@@ -17,10 +19,10 @@ void write_rows(std::optional<mx::array>& cache, const mx::array& rows, int at) 
     mx::array fresh = mx::zeros({larger - capacity, width}, rows.dtype());
     cache = cache ? mx::concatenate({*cache, fresh}, 0) : fresh;
   }
-  // Given up by us, the buffer is MLX's to write into.
+  // Given up by us, the buffer can be written into.
   mx::array old = std::move(*cache);
   cache.reset();
-  cache = mx::slice_update(old, rows, mx::Shape{at, 0}, mx::Shape{at + n, width});
+  cache = ops::write_rows(std::move(old), rows, at);
 }
 
 }  // namespace

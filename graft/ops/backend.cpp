@@ -13,6 +13,7 @@ namespace graft::ops {
 namespace {
 
 int forced = -1;  // -1: not forced
+thread_local bool at_once = false;
 
 bool default_choice() {
 #ifdef GRAFT_CPU_KERNELS
@@ -38,6 +39,12 @@ mlx::core::Dtype quantized_activation_dtype() {
 #endif
   return mlx::core::bfloat16;
 }
+
+RunAtOnce::RunAtOnce() : saved_(at_once) { at_once = true; }
+
+RunAtOnce::~RunAtOnce() { at_once = saved_; }
+
+bool runs_at_once() { return at_once && use_cpu_kernels(); }
 
 BackendOverride::BackendOverride(bool cpu_kernels) : saved_(forced) {
 #ifdef GRAFT_CPU_KERNELS

@@ -13,6 +13,22 @@ bool use_cpu_kernels();
 /// cannot multiply bfloat16.
 mlx::core::Dtype quantized_activation_dtype();
 
+/// While one lives, operations of its thread run on the CPU kernels as soon as they are called, and
+/// give arrays that are evaluated: no graph is built, handed to another thread and waited for,
+/// which for the small operations of decoding takes longer than they do. Not for what is
+/// differentiated; where there are no CPU kernels it changes nothing.
+class RunAtOnce {
+ public:
+  RunAtOnce();
+  ~RunAtOnce();
+  RunAtOnce(const RunAtOnce&) = delete;
+  RunAtOnce& operator=(const RunAtOnce&) = delete;
+
+ private:
+  bool saved_;
+};
+bool runs_at_once();
+
 /// Overrides the choice for the life of the object: how tests hold the two forms against each
 /// other.
 class BackendOverride {

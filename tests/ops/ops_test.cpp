@@ -3,17 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <optional>
 
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
 #include "graft/ops/activation.h"
 #include "graft/ops/adam.h"
 #include "graft/ops/attention.h"
+#include "graft/ops/backend.h"
 #include "graft/ops/embedding.h"
 #include "graft/ops/head_loss.h"
 #include "graft/ops/linear.h"
 #include "graft/ops/norm.h"
 #include "graft/ops/rope.h"
+#include "graft/ops/rows.h"
 #include "tests/ops/gradient_parity.h"
 #include "tests/support/expect_error.h"
 
@@ -290,6 +293,64 @@ TEST_P(Ops, AttentionCountsTheScoresThatAreSeen) {
     double operations = 0;
     for (const Phase& phase : take_profile()) operations += phase.operations;
     EXPECT_EQ(operations, 4 * 96 * scores) << "window " << window;
+  }
+}
+
+// The same bits, with and without a graph; also where the graph has nodes of MLX's own.
+TEST_P(Ops, RunAtOnceGivesTheSameAsAGraph) {
+  const mx::array x = random({3, 64}), weight = random({64});
+  const Weight dense{random({90, 64}), {}, {}, 0, 0};
+  auto compute = [&] {
+    mx::array turned = mx::transpose(mx::transpose(rms_norm(x, weight, 1e-5f)));
+    std::vector<mx::array> y = linear(turned, {{dense, {}, {}}, {dense, {}, {}}});
+    return gated_activation(Activation::silu, y[0], mx::slice(y[1], {0, 0}, {3, 90}));
+  };
+  BackendOverride backend(true);
+  mx::array lazy = compute();
+  EXPECT_NE(lazy.status(), mx::array::Status::available);
+  {
+    const RunAtOnce at_once;
+    mx::array at = compute();
+    EXPECT_EQ(at.status(), mx::array::Status::available);
+    EXPECT_EQ(testing::distance(mx::astype(lazy, mx::float32), mx::astype(at, mx::float32)), 0);
+  }
+  EXPECT_NE(compute().status(), mx::array::Status::available);
+  BackendOverride portable(false);
+  const RunAtOnce nothing;
+  EXPECT_NE(compute().status(), mx::array::Status::available);
+}
+
+TEST_P(Ops, RunAtOnceLeavesGradientsAsTheyAre) {
+  const mx::array x = random({3, 64}), weight = random({64});
+  auto gradient = [&] {
+    auto loss = [&](const mx::array& in) {
+      return mx::sum(mx::astype(rms_norm(in, weight, 1e-5f), mx::float32));
+    };
+    mx::array g = mx::astype(mx::grad(loss)(x), mx::float32);
+    g.eval();
+    return g;
+  };
+  BackendOverride backend(true);
+  const mx::array lazy = gradient();
+  const RunAtOnce at_once;
+  EXPECT_EQ(testing::distance(gradient(), lazy), 0);
+}
+
+TEST_P(Ops, WriteRowsReplacesRows) {
+  const mx::array rows = random({2, 5});
+  for (bool at_once : {false, true}) {
+    BackendOverride backend(true);
+    std::optional<RunAtOnce> running;
+    if (at_once) running.emplace();
+    mx::array whole = mx::zeros({6, 5}, dtype());
+    whole = write_rows(whole, rows, 3);
+    mx::array expected =
+        mx::concatenate({mx::zeros({3, 5}, dtype()), rows, mx::zeros({1, 5}, dtype())}, 0);
+    EXPECT_EQ(testing::distance(mx::astype(whole, mx::float32), mx::astype(expected, mx::float32)),
+              0);
+    testing::expect_error([&] { write_rows(whole, rows, 5); },
+                          "2 rows of width 5 are written at 5 of 6");
+    testing::expect_error([&] { write_rows(whole, rows, -1); }, "written at -1");
   }
 }
 

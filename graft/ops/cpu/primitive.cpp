@@ -4,19 +4,54 @@
 #include <mlx/backend/cpu/encoder.h>
 #include <mlx/ops.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
+#include "graft/ops/backend.h"
 
 namespace graft::ops::cpu {
+namespace {
+
+// Whether an array is known to be contiguous: a leaf (a weight, a batch) that is, or what one of
+// our own nodes will write. Of the rest MLX finds it out when the graph runs.
+bool is_contiguous(const mx::array& a) {
+  if (a.status() == mx::array::Status::available) return a.flags().row_contiguous;
+  return a.has_primitive() && dynamic_cast<const CpuPrimitive*>(&a.primitive()) != nullptr;
+}
+
+std::vector<Input> describe(const std::vector<mx::array>& inputs) {
+  std::vector<Input> in;
+  in.reserve(inputs.size());
+  for (const mx::array& a : inputs) in.push_back({a.data<char>()});
+  return in;
+}
+
+std::vector<mx::array> run_at_once(const CpuPrimitive& primitive, std::vector<mx::Shape> shapes,
+                                   const std::vector<mx::Dtype>& dtypes,
+                                   std::vector<mx::array> inputs) {
+  for (mx::array& input : inputs) make_ready(input);
+  std::vector<mx::array> outputs;
+  std::vector<Output> out;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const size_t bytes = std::accumulate(
+        shapes[i].begin(), shapes[i].end(), size_t{mx::size_of(dtypes[i])},
+        [](size_t product, auto size) { return product * static_cast<size_t>(size); });
+    outputs.push_back(mx::array(mx::allocator::malloc(bytes), std::move(shapes[i]), dtypes[i]));
+    out.push_back({outputs.back().data<char>()});
+  }
+  primitive.run_timed(describe(inputs), out);
+  return outputs;
+}
+
+}  // namespace
 
 CpuPrimitive::CpuPrimitive() : Primitive(mx::default_stream(mx::Device::cpu)) {}
 
 void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) {
-  std::vector<Input> in;
-  in.reserve(inputs.size());
   for (const mx::array& a : inputs) {
     if (!a.flags().row_contiguous) fail("internal: {} is given an array with gaps", name());
-    in.push_back({a.data<char>()});
   }
   std::vector<Output> out;
   out.reserve(outputs.size());
@@ -26,11 +61,15 @@ void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx
   }
   // The outputs share ownership of this primitive only until they are detached: the task keeps it.
   mx::cpu::get_command_encoder(stream()).dispatch(
-      [self = outputs[0].primitive_ptr(), in = std::move(in), out = std::move(out)] {
-        const auto& node = static_cast<const CpuPrimitive&>(*self);
-        const PhaseTimer timer(node.name(), profiling() ? node.operations(in) : 0);
-        node.run(in, out);
+      [self = outputs[0].primitive_ptr(), in = describe(inputs), out = std::move(out)] {
+        static_cast<const CpuPrimitive&>(*self).run_timed(in, out);
       });
+}
+
+void CpuPrimitive::run_timed(const std::vector<Input>& inputs,
+                             const std::vector<Output>& outputs) const {
+  const PhaseTimer timer(name(), profiling() ? operations(inputs) : 0);
+  run(inputs, outputs);
 }
 
 void CpuPrimitive::eval_gpu(const std::vector<mx::array>&, std::vector<mx::array>&) {
@@ -39,13 +78,22 @@ void CpuPrimitive::eval_gpu(const std::vector<mx::array>&, std::vector<mx::array
 
 std::vector<mx::array> apply(std::shared_ptr<CpuPrimitive> primitive, std::vector<mx::Shape> shapes,
                              const std::vector<mx::Dtype>& dtypes, std::vector<mx::array> inputs) {
+  const bool traced = std::any_of(inputs.begin(), inputs.end(),
+                                  [](const mx::array& input) { return input.is_tracer(); });
+  if (runs_at_once() && !traced) {
+    return run_at_once(*primitive, std::move(shapes), dtypes, std::move(inputs));
+  }
   for (mx::array& input : inputs) {
-    // A leaf (a weight, a batch) is known to be contiguous or not; the rest is made so in the
-    // graph, which costs nothing where it already is.
-    bool known = input.status() == mx::array::Status::available && input.flags().row_contiguous;
-    if (!known) input = mx::contiguous(input);
+    if (!is_contiguous(input)) input = mx::contiguous(input);
   }
   return mx::array::make_arrays(std::move(shapes), dtypes, std::move(primitive), inputs);
+}
+
+void make_ready(mx::array& a) {
+  if (a.status() != mx::array::Status::available) a.eval();
+  if (a.flags().row_contiguous) return;
+  a = mx::contiguous(a);
+  a.eval();
 }
 
 kernels::ScalarType scalar_type(mx::Dtype dtype) {

@@ -30,6 +30,9 @@ class CpuPrimitive : public mx::Primitive {
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) final;
   void eval_gpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) final;
 
+  /// `run`, timed where a profile is made.
+  void run_timed(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const;
+
   /// Computes the outputs. Called on the stream's thread; an exception reaches `mx::eval`.
   virtual void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const = 0;
 
@@ -37,9 +40,13 @@ class CpuPrimitive : public mx::Primitive {
   virtual double operations(const std::vector<Input>&) const { return 0; }
 };
 
-/// The outputs of a primitive applied to inputs, as lazy arrays.
+/// The outputs of a primitive applied to inputs, as lazy arrays; evaluated where operations run at
+/// once.
 std::vector<mx::array> apply(std::shared_ptr<CpuPrimitive> primitive, std::vector<mx::Shape> shapes,
                              const std::vector<mx::Dtype>& dtypes, std::vector<mx::array> inputs);
+
+/// Evaluates an array, as one without gaps.
+void make_ready(mx::array& a);
 
 /// Throws Error for a type that kernels do not compute with.
 kernels::ScalarType scalar_type(mx::Dtype dtype);

@@ -1,0 +1,34 @@
+#include "graft/ops/rows.h"
+
+#include <mlx/ops.h>
+
+#include <cstring>
+
+#include "graft/base/error.h"
+#include "graft/ops/backend.h"
+#include "graft/ops/cpu/primitive.h"
+
+namespace graft::ops {
+
+mx::array write_rows(mx::array whole, const mx::array& rows, int at) {
+  int n = rows.shape(0), width = rows.shape(1);
+  if (at < 0 || at > whole.shape(0) - n || whole.shape(1) != width ||
+      whole.dtype() != rows.dtype()) {
+    fail("internal: {} rows of width {} are written at {} of {} rows of width {}", n, width, at,
+         whole.shape(0), whole.shape(1));
+  }
+#ifdef GRAFT_CPU_KERNELS
+  if (runs_at_once()) {
+    mx::array from = rows;
+    cpu::make_ready(from);
+    cpu::make_ready(whole);
+    size_t row_bytes = static_cast<size_t>(width) * rows.itemsize();
+    std::memcpy(whole.data<char>() + static_cast<size_t>(at) * row_bytes, from.data<char>(),
+                static_cast<size_t>(n) * row_bytes);
+    return whole;
+  }
+#endif
+  return mx::slice_update(whole, rows, mx::Shape{at, 0}, mx::Shape{at + n, width});
+}
+
+}  // namespace graft::ops
