@@ -19,6 +19,8 @@
 #include "graft/kernels/product-inl.h"
 //
 #include "graft/kernels/attention_backward-inl.h"
+//
+#include "graft/kernels/attention_decode-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
@@ -26,6 +28,10 @@ namespace HWY_NAMESPACE {
 
 void forward_item_f32(const ForwardCall& call, const AttentionItem& item, std::byte* scratch) {
   f32_words::forward_item(call, item, scratch);
+}
+
+void forward_item_decode(const ForwardCall& call, const AttentionItem& item, std::byte* scratch) {
+  decode_item(call, item, scratch);
 }
 
 void backward_item_f32(const BackwardCall& call, const AttentionItem& item,
@@ -71,6 +77,7 @@ HWY_AFTER_NAMESPACE();
 namespace graft::kernels {
 
 HWY_EXPORT(forward_item_f32);
+HWY_EXPORT(forward_item_decode);
 HWY_EXPORT(backward_item_f32);
 HWY_EXPORT(store_key_gradients);
 
@@ -141,6 +148,7 @@ void attention(const AttentionShape& shape, std::span<const Sequence> sequences,
   const ForwardCall call{shape, q, k, v, out, lse};
   const auto items = forward_items(shape, sequences, num_threads());
   const ForwardItem forward = choose_forward(shape);
+  const ForwardItem decode = GRAFT_DISPATCH(forward_item_decode);
   int64_t queries = 1;
   double operations = 0;
   for (const AttentionItem& item : items) {
@@ -153,8 +161,9 @@ void attention(const AttentionShape& shape, std::span<const Sequence> sequences,
   const size_t threads = static_cast<size_t>(num_threads());
   std::byte* scratch = reused_scratch(size.used() * threads);
   for_each_item(static_cast<int64_t>(items.size()), operations, [&](int64_t i, int thread) {
-    forward(call, items[static_cast<size_t>(i)],
-            scratch + static_cast<size_t>(thread) * size.used());
+    const AttentionItem& item = items[static_cast<size_t>(i)];
+    (item.sequence.queries() == 1 ? decode : forward)(
+        call, item, scratch + static_cast<size_t>(thread) * size.used());
   });
 }
 

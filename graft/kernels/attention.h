@@ -34,7 +34,8 @@ struct AttentionShape {
 /// Works tile by tile with a running maximum, so that memory does not grow with the square of
 /// the length; keys that no query of a tile sees are skipped. With bf16 storage on processors with
 /// AVX-512 dot products of bf16, softmax's numerators (and, in the backward, the gradients of the
-/// scores) are rounded to bf16 between the products; elsewhere all is f32 in between.
+/// scores) are rounded to bf16 between the products; elsewhere, and forward for a sequence of one
+/// query, all is f32 in between.
 ///
 /// Throws Error if the shape (a negative window, a soft cap below 0 or not finite) or a sequence is
 /// out of range, or two sequences share a query row.

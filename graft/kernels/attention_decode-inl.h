@@ -1,0 +1,205 @@
+// Attention of a sequence's only query, as in decoding: each key is read once, as it is stored.
+// Included once an instruction set, after graft/kernels/targets.h.
+
+#if defined(GRAFT_KERNELS_ATTENTION_DECODE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GRAFT_KERNELS_ATTENTION_DECODE_INL_H_
+#undef GRAFT_KERNELS_ATTENTION_DECODE_INL_H_
+#else
+#define GRAFT_KERNELS_ATTENTION_DECODE_INL_H_
+#endif
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "graft/kernels/attention_items.h"
+#include "graft/kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace graft::kernels {
+namespace HWY_NAMESPACE {
+
+/// The query of one item, and the keys that it sees.
+template <class T>
+struct DecodeOperands {
+  const T *q, *k, *v;  ///< of the item's first head; k and v of its first key
+  T* out;
+  float* lse;  ///< or null
+  int64_t keys;
+  int64_t key_step;  ///< elements from a key to the next
+};
+
+template <class T>
+DecodeOperands<T> decode_operands(const ForwardCall& call, const AttentionItem& item) {
+  const AttentionShape& s = call.shape;
+  const int64_t row = item.sequence.query_begin + item.query_begin;
+  const int64_t head = row * s.heads + item.kv_head * (s.heads / s.kv_heads);
+  const int64_t end = std::max<int64_t>(item.visible(item.query_begin), 0);
+  const int64_t begin = std::max<int64_t>(end - item.window, 0);
+  const int64_t at = ((item.sequence.key_begin + begin) * s.kv_heads + item.kv_head) * s.head_dim;
+  return {static_cast<const T*>(call.q) + head * s.head_dim,
+          static_cast<const T*>(call.k) + at,
+          static_cast<const T*>(call.v) + at,
+          static_cast<T*>(call.out) + head * s.head_dim,
+          call.lse == nullptr ? nullptr : call.lse + head,
+          end - begin,
+          s.kv_heads * s.head_dim};
+}
+
+/// Scores become weights e^(score - largest) for `count` keys; `largest` and `sum` are those of all
+/// tiles so far. Gives what earlier weights are to be multiplied by.
+HWY_INLINE float decode_softmax(const AttentionShape& shape, int64_t count, float* scores,
+                                float& largest, float& sum) {
+  const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const float lowest = -std::numeric_limits<float>::infinity();
+  const int64_t end = round_up(count, lanes);
+  std::fill(scores + count, scores + end, lowest);
+  auto high = hn::Set(d, lowest);
+  for (int64_t j = 0; j < end; j += lanes) {
+    auto score = hn::Mul(hn::Load(d, scores + j), hn::Set(d, shape.scale));
+    if (shape.soft_cap > 0) {
+      score = hn::Mul(tanh(d, hn::Mul(score, hn::Set(d, 1 / shape.soft_cap))),
+                      hn::Set(d, shape.soft_cap));
+      const auto seen = hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(count - j, 0)));
+      score = hn::IfThenElse(seen, score, hn::Set(d, lowest));
+    }
+    hn::Store(score, d, scores + j);
+    high = hn::Max(high, score);
+  }
+  const float before = largest;
+  largest = std::max(largest, max_of(d, high));
+  auto total = hn::Zero(d);
+  for (int64_t j = 0; j < end; j += lanes) {
+    const auto weight = exp(d, hn::Sub(hn::Load(d, scores + j), hn::Set(d, largest)));
+    hn::Store(weight, d, scores + j);
+    total = hn::Add(total, weight);
+  }
+  const float factor = before == largest ? 1.0f : std::exp(before - largest);
+  sum = sum * factor + sum_of(d, total);
+  return factor;
+}
+
+/// Weights [heads, kKeyTile] of `count` keys, and what the heads' sums so far are multiplied by.
+struct DecodeTile {
+  int64_t count;
+  const float* weights;
+  const float* factors;
+};
+
+/// out [kHeads, width] = out * factor + weights times `values`, in kVectors vectors of columns.
+template <int kHeads, int kVectors, class T, class Lanes>
+HWY_INLINE void add_values(const DecodeTile& tile, const T* values, int64_t step, int64_t width,
+                           float* out, Lanes lanes) {
+  const FloatTag d;
+  FloatVec sums[kHeads][kVectors];
+  for (int h = 0; h < kHeads; ++h) {
+    for (int i = 0; i < kVectors; ++i) {
+      const float* from = out + h * width + i * static_cast<int64_t>(hn::Lanes(d));
+      sums[h][i] = hn::Mul(hn::Load(d, from), hn::Set(d, tile.factors[h]));
+    }
+  }
+  for (int64_t j = 0; j < tile.count; ++j) {
+    FloatVec numbers[kVectors];
+    for (int i = 0; i < kVectors; ++i) {
+      numbers[i] = load(d, values + j * step + i * static_cast<int64_t>(hn::Lanes(d)), lanes);
+    }
+    for (int h = 0; h < kHeads; ++h) {
+      const auto weight = hn::Set(d, tile.weights[h * kKeyTile + j]);
+      for (int i = 0; i < kVectors; ++i) sums[h][i] = hn::MulAdd(numbers[i], weight, sums[h][i]);
+    }
+  }
+  for (int h = 0; h < kHeads; ++h) {
+    for (int i = 0; i < kVectors; ++i) {
+      hn::Store(sums[h][i], d, out + h * width + i * static_cast<int64_t>(hn::Lanes(d)));
+    }
+  }
+}
+
+/// The heads [0, kHeads) of `x`. `scratch` has room for kHeads rows of `width` twice and as many of
+/// kKeyTile.
+template <int kHeads, class T>
+HWY_INLINE void decode_heads(const AttentionShape& shape, const DecodeOperands<T>& x, int64_t width,
+                             float* scratch) {
+  const FloatTag d;
+  const int64_t dim = shape.head_dim;
+  float* queries = scratch;               // [kHeads, width], zeros after head_dim
+  float* out = queries + kHeads * width;  // [kHeads, width]
+  float* weights = out + kHeads * width;  // [kHeads, kKeyTile]
+  std::fill(queries, weights, 0.0f);
+  float largest[kHeads], sum[kHeads] = {};
+  for (int h = 0; h < kHeads; ++h) {
+    largest[h] = -std::numeric_limits<float>::infinity();
+    for_vectors(hn::Lanes(d), 0, dim, [&](int64_t i, auto lanes) HWY_ATTR {
+      hn::Store(load(d, x.q + h * dim + i, lanes), d, queries + h * width + i);
+    });
+  }
+  for (int64_t first = 0; first < x.keys; first += kKeyTile) {
+    const int64_t count = std::min(kKeyTile, x.keys - first);
+    for (int64_t j = 0; j < count; ++j) {
+      const T* key = x.k + (first + j) * x.key_step;
+      FloatVec sums[kHeads];
+      for (int h = 0; h < kHeads; ++h) sums[h] = hn::Zero(d);
+      for_vectors(hn::Lanes(d), 0, dim, [&](int64_t i, auto lanes) HWY_ATTR {
+        const auto numbers = load(d, key + i, lanes);
+        for (int h = 0; h < kHeads; ++h) {
+          sums[h] = hn::MulAdd(numbers, hn::Load(d, queries + h * width + i), sums[h]);
+        }
+      });
+      for (int h = 0; h < kHeads; ++h) weights[h * kKeyTile + j] = sum_of(d, sums[h]);
+    }
+    float factors[kHeads];
+    for (int h = 0; h < kHeads; ++h) {
+      factors[h] = decode_softmax(shape, count, weights + h * kKeyTile, largest[h], sum[h]);
+    }
+    const DecodeTile tile{count, weights, factors};
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+    const T* values = x.v + first * x.key_step;
+    int64_t i = 0;
+    for (; i + 2 * lanes <= dim; i += 2 * lanes) {
+      add_values<kHeads, 2>(tile, values + i, x.key_step, width, out + i, Whole());
+    }
+    for_vectors(hn::Lanes(d), i, dim, [&](int64_t at, auto part) HWY_ATTR {
+      add_values<kHeads, 1>(tile, values + at, x.key_step, width, out + at, part);
+    });
+  }
+  for (int h = 0; h < kHeads; ++h) {
+    const float inverse = x.keys == 0 ? 0.0f : 1 / sum[h];
+    for_vectors(hn::Lanes(d), 0, dim, [&](int64_t i, auto lanes) HWY_ATTR {
+      store(d, hn::Mul(hn::Load(d, out + h * width + i), hn::Set(d, inverse)), x.out + h * dim + i,
+            lanes);
+    });
+    if (x.lse != nullptr) x.lse[h] = largest[h] + std::log(sum[h]);
+  }
+}
+
+/// An item of one query, in f32 between what is stored.
+inline void decode_item(const ForwardCall& call, const AttentionItem& item, std::byte* scratch) {
+  constexpr int64_t kMostHeads = 4;  // whose sums fit in registers
+  const AttentionShape& shape = call.shape;
+  const int64_t group = shape.heads / shape.kv_heads, width = operand_width(shape.head_dim);
+  with_type(shape.type, [&](auto tag) HWY_ATTR {
+    auto x = decode_operands<decltype(tag)>(call, item);
+    auto* room = reinterpret_cast<float*>(scratch);
+    for (int64_t left = group; left > 0; left -= kMostHeads) {
+      if (left >= 4) {
+        decode_heads<4>(shape, x, width, room);
+      } else if (left == 3) {
+        decode_heads<3>(shape, x, width, room);
+      } else if (left == 2) {
+        decode_heads<2>(shape, x, width, room);
+      } else {
+        decode_heads<1>(shape, x, width, room);
+      }
+      x.q += kMostHeads * shape.head_dim;
+      x.out += kMostHeads * shape.head_dim;
+      if (x.lse != nullptr) x.lse += kMostHeads;
+    }
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace graft::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif
