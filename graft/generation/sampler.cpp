@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
+
+#include "graft/base/error.h"
 
 namespace graft::generation {
 namespace {
@@ -10,7 +13,6 @@ namespace {
 struct Candidate {
   float logit;
   int32_t id;
-  double probability;
 };
 
 // Likelier first; equal ones in order of their ids, so that a seed gives one result everywhere.
@@ -18,11 +20,49 @@ bool likelier(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-void keep_top_p(std::vector<Candidate>& candidates, float share) {
+// Candidates from the likeliest on, sorted only as far as they are looked at: of a vocabulary it is
+// mostly a few.
+class Ranking {
+ public:
+  explicit Ranking(std::vector<Candidate> candidates) : candidates_(std::move(candidates)) {}
+
+  size_t size() const { return candidates_.size(); }
+  std::span<const Candidate> all() const { return candidates_; }  // in any order
+
+  const Candidate& operator[](size_t rank) {
+    if (rank >= sorted_) sort_to(std::min(size(), std::max({rank + 1, 8 * sorted_, kFirst})));
+    return candidates_[rank];
+  }
+
+  // Leaves `count`, which is no more than there are.
+  void truncate(size_t count) {
+    sort_to(count);
+    candidates_.resize(count);
+  }
+
+ private:
+  static constexpr size_t kFirst = 64;
+
+  void sort_to(size_t count) {
+    if (count <= sorted_) return;
+    const auto at = [&](size_t i) { return candidates_.begin() + static_cast<std::ptrdiff_t>(i); };
+    if (count < size()) std::nth_element(at(sorted_), at(count), candidates_.end(), likelier);
+    std::sort(at(sorted_), at(count), likelier);
+    sorted_ = count;
+  }
+
+  std::vector<Candidate> candidates_;
+  size_t sorted_ = 0;
+};
+
+// The likeliest that together have `share` of the weights e^(logit - most), one at least.
+size_t count_top_p(Ranking& ranking, float most, double share) {
   double sum = 0;
   size_t kept = 0;
-  while (kept < candidates.size() && sum < share) sum += candidates[kept++].probability;
-  candidates.resize(std::max<size_t>(kept, 1));
+  while (kept < ranking.size() && sum < share) {
+    sum += std::exp(double{ranking[kept++].logit} - most);
+  }
+  return std::max<size_t>(kept, 1);
 }
 
 }  // namespace
@@ -39,39 +79,38 @@ void Sampler::penalize(std::span<float> logits, std::span<const int32_t> history
 
 int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history) {
   if (options_.repetition_penalty != 1) penalize(logits, history);
-  if (options_.temperature <= 0) {
-    return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-  }
+  const auto likeliest = std::max_element(logits.begin(), logits.end());
+  const float most = *likeliest;
+  if (!std::isfinite(most)) fail("the model's logits are not finite: the likeliest is {}", most);
+  if (options_.temperature <= 0) return static_cast<int32_t>(likeliest - logits.begin());
   // Filters look at the model's own probabilities; the temperature applies to what they leave.
-  float most = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (float logit : logits) sum += std::exp(static_cast<double>(logit - most));
+  const double lowest = most + std::log(double{options_.min_p});  // of min_p 0: all are above
   std::vector<Candidate> candidates;
-  candidates.reserve(logits.size());
   for (size_t i = 0; i < logits.size(); ++i) {
-    double probability = std::exp(static_cast<double>(logits[i] - most)) / sum;
-    if (probability * sum < options_.min_p) continue;  // the likeliest has probability 1 / sum
-    candidates.push_back({logits[i], static_cast<int32_t>(i), probability});
+    if (logits[i] >= lowest) candidates.push_back({logits[i], static_cast<int32_t>(i)});
   }
-  auto count = candidates.size();
-  if (options_.top_k > 0) count = std::min(count, static_cast<size_t>(options_.top_k));
-  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(count),
-                    candidates.end(), likelier);
-  candidates.resize(count);
-  if (options_.top_p < 1) keep_top_p(candidates, options_.top_p);
+  Ranking ranking(std::move(candidates));
+  if (options_.top_k > 0) {
+    ranking.truncate(std::min(ranking.size(), static_cast<size_t>(options_.top_k)));
+  }
+  if (options_.top_p < 1) {
+    double sum = 0;
+    for (float logit : logits) sum += std::exp(logit - most);
+    ranking.truncate(count_top_p(ranking, most, options_.top_p * sum));
+  }
 
+  const auto weight = [&](const Candidate& c) {
+    return std::exp((c.logit - most) / options_.temperature);
+  };
   double total = 0;
-  for (Candidate& c : candidates) {
-    c.probability = std::exp(static_cast<double>(c.logit - most) / options_.temperature);
-    total += c.probability;
-  }
+  for (const Candidate& c : ranking.all()) total += weight(c);
   // 53 random bits to a number in [0, 1): the standard's distributions differ between libraries.
   double target = static_cast<double>(random_() >> 11) * 0x1p-53 * total;
-  for (const Candidate& c : candidates) {
-    target -= c.probability;
-    if (target < 0) return c.id;
+  for (size_t rank = 0; rank + 1 < ranking.size(); ++rank) {
+    target -= weight(ranking[rank]);
+    if (target < 0) return ranking[rank].id;
   }
-  return candidates.back().id;
+  return ranking[ranking.size() - 1].id;
 }
 
 }  // namespace graft::generation

@@ -22,7 +22,8 @@ class Sampler {
  public:
   explicit Sampler(SamplerOptions options) : options_(options), random_(options.seed) {}
 
-  /// `logits` [V] may be changed; `history` is the text so far, prompt included.
+  /// `logits` [V] may be changed; `history` is the text so far, prompt included. Throws Error if
+  /// the largest logit is no finite number.
   int32_t pick(std::span<float> logits, std::span<const int32_t> history);
 
  private:

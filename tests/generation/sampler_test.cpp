@@ -2,8 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <random>
+
+#include "tests/support/expect_error.h"
 
 namespace graft::generation {
 namespace {
@@ -75,6 +80,61 @@ TEST(Sampler, RepetitionPenaltyReachesBackTwentyTokens) {
   history[0] = 0;
   std::vector<float> logits = {4, 3, 0};
   EXPECT_EQ(sampler.pick(logits, history), 0);
+}
+
+// Of many words, of which the draw reaches far beyond the likeliest: by their definition.
+TEST(Sampler, DrawsFromALargeVocabularyAreThoseOfASortedOne) {
+  std::mt19937 engine(3);
+  std::vector<float> logits(5000);
+  for (float& logit : logits) logit = static_cast<float>(engine() % 1000) * 0.002f;  // many equal
+  std::vector<int32_t> sorted(logits.size());
+  std::iota(sorted.begin(), sorted.end(), 0);
+  std::stable_sort(sorted.begin(), sorted.end(), [&](int32_t a, int32_t b) {
+    return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)];
+  });
+  for (const SamplerOptions& options :
+       {SamplerOptions{.temperature = 1, .seed = 5},
+        SamplerOptions{.temperature = 2, .top_p = 0.7f, .seed = 5},
+        SamplerOptions{.temperature = 1, .top_k = 700, .seed = 5},
+        SamplerOptions{.temperature = 1, .min_p = 0.4f, .seed = 5}}) {
+    double sum = 0, before = 0;
+    for (float logit : logits) sum += std::exp(double{logit});
+    const double most = std::exp(double{logits[static_cast<size_t>(sorted[0])]});
+    std::vector<int32_t> allowed;
+    for (int32_t id : sorted) {
+      const double share = std::exp(double{logits[static_cast<size_t>(id)]});
+      if (before >= options.top_p * sum || share < options.min_p * most) break;
+      if (options.top_k > 0 && std::ssize(allowed) == options.top_k) break;
+      before += share;
+      allowed.push_back(id);
+    }
+    std::vector<double> weights;
+    for (int32_t id : allowed) {
+      weights.push_back(std::exp(logits[static_cast<size_t>(id)] / double{options.temperature}));
+    }
+    const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+    std::mt19937_64 random(options.seed);
+    Sampler sampler(options);
+    for (int i = 0; i < 200; ++i) {
+      double target = static_cast<double>(random() >> 11) * 0x1p-53 * total;
+      size_t at = 0;
+      while (at + 1 < weights.size() && target >= weights[at]) target -= weights[at++];
+      std::vector<float> copy = logits;
+      ASSERT_EQ(sampler.pick(copy, {}), allowed[at]) << "draw " << i;
+    }
+  }
+}
+
+TEST(Sampler, RefusesLogitsThatAreNotFinite) {
+  for (float temperature : {0.0f, 1.0f}) {
+    Sampler sampler({.temperature = temperature});
+    for (float bad : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+      std::vector<float> logits(3, bad);
+      testing::expect_error([&] { sampler.pick(logits, {}); }, "logits are not finite");
+    }
+    std::vector<float> one_word = {-HUGE_VALF, 2, -HUGE_VALF};
+    EXPECT_EQ(sampler.pick(one_word, {}), 1);
+  }
 }
 
 TEST(Sampler, SeedFixesTheDraws) {
