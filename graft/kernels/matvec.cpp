@@ -145,7 +145,7 @@ HWY_EXPORT(integer_range);
 namespace {
 
 constexpr int64_t kMostRows = 8;     // of x in one pass over the weights
-constexpr int64_t kGrain = 1 << 16;  // weights that are worth a thread
+constexpr int64_t kGrain = 1 << 15;  // weights that are worth a thread
 constexpr int64_t kUnit = 4;         // rows of weights that are multiplied at once
 
 int64_t with_rows_of_zeros(int64_t rows) {
