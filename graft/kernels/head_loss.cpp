@@ -50,8 +50,8 @@ class HeadLoss {
  private:
   void take_block(const Chunk& chunk, int64_t word, OnlineSoftmax* softmax) {
     const LinearWeight part = rows_of(w_, word, std::min(w_.out, word + kWords));
-    const Rows rows{const_cast<std::byte*>(chunk.rows), chunk.count, h_.type};
-    linear(part, rows, nullptr, {}, {logits_, chunk.count, ScalarType::f32});
+    const LinearProduct logits{part, nullptr, {}, logits_};
+    linear({&logits, 1}, {chunk.rows, chunk.count, h_.type}, ScalarType::f32);
     online_softmax({.rows = chunk.count,
                     .words = part.out,
                     .first_word = word,

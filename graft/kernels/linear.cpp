@@ -1,5 +1,7 @@
 #include "graft/kernels/linear.h"
 
+#include <vector>
+
 #include "graft/kernels/lora.h"
 #include "graft/kernels/matvec.h"
 
@@ -8,27 +10,55 @@ namespace {
 
 constexpr int64_t kMatvecRows = 4;
 
-void few_rows(const LinearWeight& w, const Rows& x, const void* bias,
-              std::span<const LowRankTerm> low_rank, const Rows& y) {
-  if (w.quantized) {
-    matvec(w.matrix, x.rows, x.data, x.type, bias, y.data, y.type);
-  } else {
-    matvec(DenseMatrix{w.data, w.type, w.out, w.in}, x.rows, x.data, x.type, bias, y.data, y.type);
+MatvecProduct<DenseMatrix> dense(const LinearProduct& p) {
+  return {{p.w.data, p.w.type, p.w.out, p.w.in}, p.bias, p.y};
+}
+
+MatvecProduct<QuantizedMatrix> quantized(const LinearProduct& p) {
+  return {p.w.matrix, p.bias, p.y};
+}
+
+bool alike(const LinearWeight& a, const LinearWeight& b) {
+  if (a.quantized != b.quantized) return false;
+  return !a.quantized ||
+         (a.matrix.bits == b.matrix.bits && a.matrix.group_size == b.matrix.group_size);
+}
+
+template <class Matrix>
+void multiply(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type,
+              MatvecProduct<Matrix> (*described)(const LinearProduct&)) {
+  std::vector<MatvecProduct<Matrix>> all;
+  for (const LinearProduct& p : products) all.push_back(described(p));
+  matvec(all, x.rows, x.data, x.type, y_type);
+}
+
+void few_rows(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type) {
+  for (size_t begin = 0, end = 0; begin < products.size(); begin = end) {
+    while (end < products.size() && alike(products[begin].w, products[end].w)) ++end;
+    const auto together = products.subspan(begin, end - begin);
+    if (products[begin].w.quantized) {
+      multiply(together, x, y_type, quantized);
+    } else {
+      multiply(together, x, y_type, dense);
+    }
   }
-  for (const LowRankTerm& term : low_rank) {
-    lora_up_add({x.rows, w.in, w.out, term.rank, y.type}, term.left, term.right, term.scale,
-                y.data);
+  for (const LinearProduct& p : products) {
+    for (const LowRankTerm& term : p.low_rank) {
+      lora_up_add({x.rows, p.w.in, p.w.out, term.rank, y_type}, term.left, term.right, term.scale,
+                  p.y);
+    }
   }
 }
 
 }  // namespace
 
-void linear(const LinearWeight& w, const Rows& x, const void* bias,
-            std::span<const LowRankTerm> low_rank, const Rows& y) {
+void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type) {
   if (x.rows == 0) return;
-  if (x.rows <= kMatvecRows) return few_rows(w, x, bias, low_rank, y);
-  const ProductTerm term{x.data, x.type, w, true};
-  panel_product({x.rows, w.out, {&term, 1}, low_rank, bias, y.data, y.type});
+  if (x.rows <= kMatvecRows) return few_rows(products, x, y_type);
+  for (const LinearProduct& p : products) {
+    const ProductTerm term{x.data, x.type, p.w, true};
+    panel_product({x.rows, p.w.out, {&term, 1}, p.low_rank, p.bias, p.y, y_type});
+  }
 }
 
 }  // namespace graft::kernels

@@ -11,14 +11,22 @@ namespace graft::kernels {
 
 /// Rows [N, width] of activations, row-major with no gaps.
 struct Rows {
-  void* data;
+  const void* data;
   int64_t rows;
   ScalarType type;
 };
 
-/// y[N, out] = x[N, in] w^T, with `bias` [out] (of y's type) added if it is not null, and the terms
-/// of low rank [out columns]. A few rows are multiplied straight from the weight as it is stored.
-void linear(const LinearWeight& w, const Rows& x, const void* bias,
-            std::span<const LowRankTerm> low_rank, const Rows& y);
+/// y [N, out] = x [N, in] w^T, with `bias` [out] added if it is not null, and the terms of low rank
+/// [out columns]. A bias is of x's type, which is y's then.
+struct LinearProduct {
+  LinearWeight w;
+  const void* bias;
+  std::span<const LowRankTerm> low_rank;
+  void* y;
+};
+
+/// Products of the same x, all y of y_type. A few rows are multiplied straight from the weights as
+/// they are stored, all products together.
+void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type);
 
 }  // namespace graft::kernels

@@ -4,6 +4,7 @@
 #include <bit>
 #include <vector>
 
+#include "graft/base/error.h"
 #include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/matvec_operands.h"
 #include "graft/kernels/operands.h"
@@ -152,46 +153,75 @@ int64_t with_rows_of_zeros(int64_t rows) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(rows)));
 }
 
-// Calls few(x, y) for every kMostRows rows of x, `y` being where their products go.
+struct X {
+  const void* data;
+  int64_t rows;
+  ScalarType type;
+};
+
+// Calls few(some, first) for every kMostRows rows of x, from row `first` on.
 template <class Few>
-void for_few_rows(const void* x, ScalarType x_type, int64_t columns, const MatvecY& y, Few&& few) {
-  for (int64_t first = 0; first < y.rows; first += kMostRows) {
-    MatvecY some = y;
-    some.rows = std::min(kMostRows, y.rows - first);
-    some.data =
-        static_cast<char*>(y.data) + static_cast<size_t>(first * y.columns) * size_of(y.type);
-    few(static_cast<const char*>(x) + static_cast<size_t>(first * columns) * size_of(x_type), some);
+void for_few_rows(const X& x, int64_t columns, Few&& few) {
+  for (int64_t first = 0; first < x.rows; first += kMostRows) {
+    const size_t at = static_cast<size_t>(first * columns) * size_of(x.type);
+    few(X{static_cast<const char*>(x.data) + at, std::min(kMostRows, x.rows - first), x.type},
+        first);
   }
 }
 
-// Shares the rows of weights among the threads.
-template <class Matrix, class X>
-void share(const Matrix& w, const X& x, const MatvecY& y,
-           void (*range)(const Matrix&, const X&, const MatvecY&, int64_t, int64_t)) {
+// Where the products of some rows of x with a matrix go.
+struct Destination {
+  int64_t first, rows;
+  ScalarType type, bias_type;
+
+  template <class Matrix>
+  MatvecY of(const MatvecProduct<Matrix>& product) const {
+    const int64_t columns = product.w.rows;
+    const size_t at = static_cast<size_t>(first * columns) * size_of(type);
+    return {rows, columns, static_cast<char*>(product.y) + at, type, product.bias, bias_type};
+  }
+};
+
+// Shares the rows of all weights, one matrix after the other, among the threads.
+template <class Matrix, class Values>
+void share(std::span<const MatvecProduct<Matrix>> products, const Values& x, const Destination& to,
+           void (*range)(const Matrix&, const Values&, const MatvecY&, int64_t, int64_t)) {
+  int64_t rows = 0;
+  for (const auto& product : products) rows += product.w.rows;
   parallel_ranges(
-      w.rows, kGrain / (w.columns + 1) + 1,
-      [&](int64_t begin, int64_t end) { range(w, x, y, begin, end); }, kUnit);
+      rows, kGrain / (products[0].w.columns + 1) + 1,
+      [&](int64_t begin, int64_t end) {
+        for (const auto& product : products) {
+          const int64_t from = std::max<int64_t>(begin, 0), until = std::min(end, product.w.rows);
+          if (from < until) range(product.w, x, to.of(product), from, until);
+          begin -= product.w.rows;
+          end -= product.w.rows;
+        }
+      },
+      kUnit);
 }
 
 template <class Matrix>
-void multiply(const Matrix& w, const void* x, ScalarType x_type, const MatvecY& y,
+void multiply(std::span<const MatvecProduct<Matrix>> products, const X& x, ScalarType y_type,
               void (*range)(const Matrix&, const MatvecX&, const MatvecY&, int64_t, int64_t)) {
   static thread_local GrownBuffer buffer;
-  for_few_rows(x, x_type, w.columns, y, [&](const void* some, const MatvecY& some_y) {
-    const int64_t rows = with_rows_of_zeros(some_y.rows), count = some_y.rows * w.columns;
-    float* values = buffer.get_as<float>(static_cast<size_t>(rows * w.columns));
-    convert(x_type, some, ScalarType::f32, values, count);
-    std::fill(values + count, values + rows * w.columns, 0.0f);
-    share(w, MatvecX{rows, w.columns, values}, some_y, range);
+  const int64_t columns = products[0].w.columns;
+  for_few_rows(x, columns, [&](const X& some, int64_t first) {
+    const int64_t rows = with_rows_of_zeros(some.rows), count = some.rows * columns;
+    float* values = buffer.get_as<float>(static_cast<size_t>(rows * columns));
+    convert(x.type, some.data, ScalarType::f32, values, count);
+    std::fill(values + count, values + rows * columns, 0.0f);
+    share(products, MatvecX{rows, columns, values}, {first, some.rows, y_type, x.type}, range);
   });
 }
 
-void multiply_integers(const QuantizedMatrix& w, const IntegerSizes& sizes, const void* x,
-                       ScalarType x_type, const MatvecY& y) {
+void multiply_integers(std::span<const MatvecProduct<QuantizedMatrix>> products,
+                       const IntegerSizes& sizes, const X& x, ScalarType y_type) {
   static thread_local GrownBuffer buffer;
-  for_few_rows(x, x_type, w.columns, y, [&](const void* some, const MatvecY& some_y) {
+  const QuantizedMatrix& w = products[0].w;
+  for_few_rows(x, w.columns, [&](const X& some, int64_t first) {
     IntegerX integers{};
-    integers.rows = with_rows_of_zeros(some_y.rows);
+    integers.rows = with_rows_of_zeros(some.rows);
     integers.columns = sizes.columns;
     integers.group_step = sizes.group_step;
     int16_t* rounded = nullptr;
@@ -204,36 +234,54 @@ void multiply_integers(const QuantizedMatrix& w, const IntegerSizes& sizes, cons
       return carver.used();
     };
     carve(static_cast<std::byte*>(buffer.get(carve(nullptr))));
-    const size_t row_bytes = static_cast<size_t>(w.columns) * size_of(x_type);
-    for (int64_t m = 0; m < some_y.rows; ++m) {
-      GRAFT_DISPATCH(write_integers)
-      (w, static_cast<const char*>(some) + static_cast<size_t>(m) * row_bytes, x_type, rounded,
-       integers, m);
+    const auto write = GRAFT_DISPATCH(write_integers);
+    const size_t row_bytes = static_cast<size_t>(w.columns) * size_of(x.type);
+    for (int64_t m = 0; m < some.rows; ++m) {
+      const void* row = static_cast<const char*>(some.data) + static_cast<size_t>(m) * row_bytes;
+      write(w, row, x.type, rounded, integers, m);
     }
-    for (int64_t m = some_y.rows; m < integers.rows; ++m) {
+    for (int64_t m = some.rows; m < integers.rows; ++m) {
       std::fill_n(integers.words + m * 2 * sizes.columns, 2 * sizes.columns, int16_t{0});
       std::fill_n(integers.scales + m * sizes.group_step, sizes.group_step, 0.0f);
       std::fill_n(integers.sums + m * sizes.group_step, sizes.group_step, 0.0f);
     }
-    share(w, integers, some_y, GRAFT_DISPATCH(integer_range));
+    share(products, integers, {first, some.rows, y_type, x.type}, GRAFT_DISPATCH(integer_range));
   });
+}
+
+template <class Matrix>
+void check(std::span<const MatvecProduct<Matrix>> products) {
+  for (const auto& product : products) {
+    if (product.w.columns != products[0].w.columns) {
+      fail("internal: matvec of weights of {} and {} columns", products[0].w.columns,
+           product.w.columns);
+    }
+  }
 }
 
 }  // namespace
 
-void matvec(const DenseMatrix& w, int64_t x_rows, const void* x, ScalarType x_type,
-            const void* bias, void* y, ScalarType y_type) {
-  if (x_rows <= 0 || w.rows <= 0) return;
-  multiply(w, x, x_type, {x_rows, w.rows, y, y_type, bias, x_type}, GRAFT_DISPATCH(dense_range));
+void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows, const void* x,
+            ScalarType x_type, ScalarType y_type) {
+  if (products.empty()) return;
+  check(products);
+  multiply(products, {x, x_rows, x_type}, y_type, GRAFT_DISPATCH(dense_range));
 }
 
-void matvec(const QuantizedMatrix& w, int64_t x_rows, const void* x, ScalarType x_type,
-            const void* bias, void* y, ScalarType y_type) {
-  if (x_rows <= 0 || w.rows <= 0) return;
-  const MatvecY to{x_rows, w.rows, y, y_type, bias, x_type};
+void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_rows, const void* x,
+            ScalarType x_type, ScalarType y_type) {
+  if (products.empty()) return;
+  check(products);
+  const QuantizedMatrix& w = products[0].w;
+  for (const auto& product : products) {
+    if (product.w.bits != w.bits || product.w.group_size != w.group_size) {
+      fail("internal: matvec of weights of {} and {} bits, in groups of {} and {}", w.bits,
+           product.w.bits, w.group_size, product.w.group_size);
+    }
+  }
   const IntegerSizes sizes = GRAFT_DISPATCH(integer_sizes)(w);
-  if (sizes.columns > 0) return multiply_integers(w, sizes, x, x_type, to);
-  multiply(w, x, x_type, to, GRAFT_DISPATCH(dequantized_range));
+  if (sizes.columns > 0) return multiply_integers(products, sizes, {x, x_rows, x_type}, y_type);
+  multiply(products, {x, x_rows, x_type}, y_type, GRAFT_DISPATCH(dequantized_range));
 }
 
 }  // namespace graft::kernels

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "graft/kernels/quantized.h"
 #include "graft/kernels/scalar_type.h"
@@ -15,15 +16,32 @@ struct DenseMatrix {
   int64_t columns;
 };
 
-/// y = x W^T + bias for few rows of x, as in decoding: the weights are read once for every eight
-/// rows, and their reading is what takes the time. x [x_rows, columns] and bias [rows] (or null) of
-/// x_type, y [x_rows, rows] of y_type. Accumulates in f32; the order of a sum depends on the
-/// instruction set, not on x_rows or the threads.
-void matvec(const DenseMatrix& w, int64_t x_rows, const void* x, ScalarType x_type,
-            const void* bias, void* y, ScalarType y_type);
+/// y = x w^T + bias.
+template <class Matrix>
+struct MatvecProduct {
+  Matrix w;
+  const void* bias;  ///< [w.rows] of x's type, or null
+  void* y;           ///< [x_rows, w.rows]
+};
 
-/// The same with the numbers of a quantized matrix, not rounded to any storage type.
-void matvec(const QuantizedMatrix& w, int64_t x_rows, const void* x, ScalarType x_type,
-            const void* bias, void* y, ScalarType y_type);
+/// Products of few rows of x with weights of the same columns, as in decoding: the weights are read
+/// once for every eight rows, and their reading is what takes the time. x [x_rows, columns] of
+/// x_type, all y of y_type. Accumulates in f32; the order of a sum depends on the instruction set,
+/// not on x_rows, the threads or the other products.
+void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows, const void* x,
+            ScalarType x_type, ScalarType y_type);
+
+/// The same with the numbers of quantized matrices, not rounded to any storage type; all of the
+/// same bits and groups.
+void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_rows, const void* x,
+            ScalarType x_type, ScalarType y_type);
+
+/// One product.
+template <class Matrix>
+void matvec(const Matrix& w, int64_t x_rows, const void* x, ScalarType x_type, const void* bias,
+            void* y, ScalarType y_type) {
+  const MatvecProduct<Matrix> product{w, bias, y};
+  matvec(std::span(&product, 1), x_rows, x, x_type, y_type);
+}
 
 }  // namespace graft::kernels

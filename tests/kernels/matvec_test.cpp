@@ -4,10 +4,13 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
+#include <vector>
 
 #include "graft/kernels/scalar/matvec.h"
 #include "tests/kernels/each_isa.h"
 #include "tests/kernels/random_quantized.h"
+#include "tests/support/expect_error.h"
 
 namespace graft::kernels {
 namespace {
@@ -21,9 +24,9 @@ struct Case {
 
 template <class Matrix>
 void check(const Matrix& w, const Case& c) {
-  SCOPED_TRACE(testing::Message() << c.x_rows << " times " << c.rows << "x" << c.columns << " x "
-                                  << static_cast<int>(c.x_type) << " y "
-                                  << static_cast<int>(c.y_type));
+  SCOPED_TRACE(::testing::Message()
+               << c.x_rows << " times " << c.rows << "x" << c.columns << " x "
+               << static_cast<int>(c.x_type) << " y " << static_cast<int>(c.y_type));
   const Numbers x = Numbers(c.x_type, c.x_rows * c.columns, c.offset).random(1);
   const Numbers bias = Numbers(c.x_type, c.rows, c.offset).random(2);
   const void* b = c.with_bias ? bias.data() : nullptr;
@@ -139,6 +142,43 @@ TEST(QuantizedMatvec, EveryNumberOfRowsAndOfGroups) {
       }
     }
   });
+}
+
+// Several products of one x: each as it is alone, wherever the threads' shares are cut.
+TEST(Matvec, ProductsTogetherAreThoseAlone) {
+  const RandomQuantized a(37, 256, 4, 64, ScalarType::bf16, 1);
+  const RandomQuantized b(500, 256, 4, 64, ScalarType::f16, 2);
+  const RandomQuantized c(1, 256, 4, 64, ScalarType::f32, 3);
+  const Numbers data = Numbers(ScalarType::bf16, 900 * 256).random(3);
+  const DenseMatrix d{data.data(), ScalarType::bf16, 300, 256};
+  const DenseMatrix e{data.data(), ScalarType::f16, 600, 256};
+  const Numbers x = Numbers(ScalarType::bf16, 11 * 256).random(4);
+  const Numbers bias = Numbers(ScalarType::bf16, 600).random(5);
+  for_each_isa([&] {
+    auto compare = [&](auto... weights) {
+      using Matrix = std::common_type_t<decltype(weights)...>;
+      std::vector<MatvecProduct<Matrix>> products;
+      std::vector<Numbers> together, alone;
+      for (const Matrix& w : {weights...}) {
+        together.emplace_back(ScalarType::f32, 11 * w.rows);
+        alone.emplace_back(ScalarType::f32, 11 * w.rows);
+        const void* with_bias = products.size() == 1 ? bias.data() : nullptr;
+        products.push_back({w, with_bias, nullptr});
+        matvec(w, 11, x.data(), ScalarType::bf16, with_bias, alone.back().data(), ScalarType::f32);
+      }
+      for (size_t i = 0; i < products.size(); ++i) products[i].y = together[i].data();
+      matvec(std::span<const MatvecProduct<Matrix>>(products), 11, x.data(), ScalarType::bf16,
+             ScalarType::f32);
+      for (size_t i = 0; i < products.size(); ++i) expect_close(together[i], alone[i], 0, 0);
+    };
+    compare(a.matrix, b.matrix, c.matrix);
+    compare(d, e);
+  });
+  const RandomQuantized other(3, 128, 8, 32, ScalarType::f32);
+  const MatvecProduct<QuantizedMatrix> unlike[] = {{a.matrix, nullptr, nullptr},
+                                                   {other.matrix, nullptr, nullptr}};
+  testing::expect_error([&] { matvec(unlike, 1, x.data(), ScalarType::bf16, ScalarType::f32); },
+                        "256 and 128 columns");
 }
 
 // What a token's logits are must not depend on what else is in the batch.

@@ -16,7 +16,6 @@ namespace {
 
 using kernels::LinearWeight;
 using kernels::LoraShape;
-using kernels::Rows;
 using kernels::ScalarType;
 
 // A projection, with its arrays named by their places among the node's inputs; -1: there is none.
@@ -146,21 +145,22 @@ class Linear final : public CpuPrimitive {
 
   void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const override {
     size_t xa_at = parts_.size();
-    Rows x{const_cast<void*>(inputs[0].data), rows_, type_};
+    std::vector<kernels::LowRankTerm> updates(parts_.size());
+    std::vector<kernels::LinearProduct> products;
     for (size_t i = 0; i < parts_.size(); ++i) {
       const Part& part = parts_[i];
-      const void* bias =
-          part.bias_at < 0 ? nullptr : inputs[static_cast<size_t>(part.bias_at)].data;
-      std::vector<kernels::LowRankTerm> low_rank;
       if (part.has_lora()) {
         auto* xa = static_cast<float*>(outputs[xa_at++].data);
         lora_down(lora_shape(part, rows_, type_), inputs[static_cast<size_t>(part.x_at)].data,
                   floats(inputs, part.a_at), xa);
-        low_rank.push_back({xa, floats(inputs, part.b_at), part.rank, part.scale});
+        updates[i] = {xa, floats(inputs, part.b_at), part.rank, part.scale};
       }
-      kernels::linear(bind(part.weight, inputs, part.weight_at), x, bias, low_rank,
-                      {outputs[i].data, rows_, type_});
+      products.push_back(
+          {bind(part.weight, inputs, part.weight_at),
+           part.bias_at < 0 ? nullptr : inputs[static_cast<size_t>(part.bias_at)].data,
+           std::span(&updates[i], part.has_lora() ? 1 : 0), outputs[i].data});
     }
+    kernels::linear(products, {inputs[0].data, rows_, type_}, type_);
   }
 
   double operations(const std::vector<Input>&) const override {
