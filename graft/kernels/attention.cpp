@@ -109,7 +109,7 @@ void zero_rows(void* data, size_t row_bytes,
 // multiplications. Which thread takes what has no influence on results.
 template <class Work>
 void for_each_item(int64_t count, double operations, Work&& work) {
-  constexpr double kGrain = 1 << 18;  // multiplications that are worth a thread
+  constexpr double kGrain = 1 << 16;  // multiplications that are worth a thread
   const double useful = std::min(static_cast<double>(count), operations / kGrain);
   if (useful >= 2) return run_parts(count, work);
   for (int64_t i = 0; i < count; ++i) work(i, 0);
