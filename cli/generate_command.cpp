@@ -13,6 +13,7 @@
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/memory.h"
+#include "graft/base/profile.h"
 #include "graft/generation/generate.h"
 #include "graft/lora/adapter_file.h"
 
@@ -26,6 +27,7 @@ struct GenerateCommand {
   int max_tokens = 100;
   generation::SamplerOptions sampler;
   std::vector<std::string> stop;
+  bool profile = false;
 };
 
 std::string prompt_text(const std::string& prompt) {
@@ -39,7 +41,7 @@ void run(const GenerateCommand& o) {
   LoadedModel loaded = load(o.model);
   // An adapter only when it is named.
   auto adapters = use_adapter(loaded, o.adapter_file.value_or("none"));
-  generation::GenerateOptions options{o.max_tokens, o.sampler, loaded.eos_ids(), o.stop};
+  generation::GenerateOptions options{o.max_tokens, o.sampler, loaded.eos_ids(), o.stop, o.profile};
   auto result = generation::generate(*loaded.model, loaded.tokenizer,
                                      loaded.tokenizer.encode(prompt_text(o.prompt)), options,
                                      [](std::string_view text) {
@@ -54,6 +56,8 @@ void run(const GenerateCommand& o) {
   fmt::print(stderr, "Generation: {} tokens, {:.1f} tokens/s\n", result.steps,
              rate(result.steps, result.seconds));
   fmt::print(stderr, "Peak memory: {:.2f} GB\n", static_cast<double>(peak_memory()) / 1e9);
+  if (!o.profile) return;
+  fmt::print(stderr, "\nWhere the time after the prompt went:\n{}", profile_table(result.phases));
 }
 
 }  // namespace
@@ -88,6 +92,7 @@ void add_generate_command(CLI::App& app) {
   command->add_option("--stop", o->stop, "End before this text; can be given several times")
       ->allow_extra_args(false)
       ->take_all();
+  command->add_flag("--profile", o->profile, "Show at the end where the time went");
   add_threads_option(*command, "Threads of the CPU kernels");
   command->callback([o] { run(*o); });
 }

@@ -57,6 +57,18 @@ std::vector<float> next_logits(const models::Model& model, std::span<const int32
   return {values, values + logits.size()};
 }
 
+int32_t pick(Sampler& sampler, std::span<float> logits, std::span<const int32_t> history) {
+  const PhaseTimer timer("sampling");
+  return sampler.pick(logits, history);
+}
+
+std::vector<Phase> adding_up_to(double seconds, std::vector<Phase> phases) {
+  double timed = 0;
+  for (const Phase& phase : phases) timed += phase.seconds;
+  phases.push_back({"rest", 0, seconds - timed, 0});
+  return phases;
+}
+
 }  // namespace
 
 GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
@@ -79,9 +91,11 @@ GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
   Clock::time_point start = Clock::now();
   std::vector<float> logits = next_logits(model, prompt, cache);
   result.prompt_seconds = seconds_since(start);
+  const ProfilingSwitch profile(options.profile);
+  if (options.profile) take_profile();
   start = Clock::now();
   while (result.steps < options.max_tokens) {
-    int32_t id = sampler.pick(logits, history);
+    int32_t id = pick(sampler, logits, history);
     ++result.steps;
     if (options.eos_ids.count(id) > 0) break;
     result.tokens.push_back(id);
@@ -95,6 +109,7 @@ GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
     write(filter.finish());
   }
   result.seconds = seconds_since(start);
+  if (options.profile) result.phases = adding_up_to(result.seconds, take_profile());
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graft/base/profile.h"
 #include "graft/generation/sampler.h"
 #include "graft/models/model.h"
 #include "graft/tokenizer/tokenizer.h"
@@ -18,14 +19,16 @@ struct GenerateOptions {
   SamplerOptions sampler;
   std::set<int32_t> eos_ids;      // generation ends at any of them
   std::vector<std::string> stop;  // and before any of these texts
+  bool profile = false;           // keeps where the time after the prompt went
 };
 
 struct GenerateResult {
   std::vector<int32_t> tokens;  // without the EOS
   int prompt_tokens = 0;
   double prompt_seconds = 0;
-  double seconds = 0;  // of all tokens after the prompt's
-  int steps = 0;       // tokens sampled, an EOS included
+  double seconds = 0;         // of all tokens after the prompt's
+  int steps = 0;              // tokens sampled, an EOS included
+  std::vector<Phase> phases;  // that add up to `seconds`, if it was profiled
 };
 
 /// Continues a prompt, with a KV cache that grows in place. `write` gets the text as it comes, in

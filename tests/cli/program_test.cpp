@@ -198,6 +198,19 @@ TEST_F(Program, GenerateStreamsToAPipeAndReportsOnStandardError) {
   expect_refused(run({"generate", "--model", "model"}), 2, "--prompt");
 }
 
+TEST_F(Program, GenerateProfilesTheTokensAfterThePrompt) {
+  ProgramResult result =
+      run({"generate", "--model", "model", "--prompt", "the number", "-m", "4", "--profile"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_line(result.err, "Where the time after the prompt went:");
+  expect_line(result.err, R"(sampling +\d+ .*%)");
+  expect_line(result.err, R"(rest +\d+ .*%)");
+  expect_line(result.err, R"(total .*100\.0%)");
+  EXPECT_EQ(run({"generate", "--model", "model", "--prompt", "the number", "-m", "4"})
+                .err.find("Where the time"),
+            std::string::npos);
+}
+
 TEST_F(Program, GenerateEndsBeforeAStopText) {
   auto text = [&](const std::vector<std::string>& more) {
     std::vector<std::string> all = {"generate", "--model", "model", "-p", "the", "-m", "12"};
