@@ -15,9 +15,8 @@
 #include "graft/kernels/targets.h"
 //
 #include "graft/kernels/matvec-inl.h"
-#if HWY_TARGET != HWY_SCALAR
+//
 #include "graft/kernels/matvec_integer-inl.h"
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {

@@ -14,6 +14,7 @@
 
 #include "graft/kernels/matvec-inl.h"
 
+#if HWY_TARGET != HWY_SCALAR  // whose vectors of one lane hold no two words
 HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
@@ -221,5 +222,6 @@ HWY_INLINE void integer_dots(const QuantizedMatrix& w, int64_t w_row, int64_t ro
 }  // namespace HWY_NAMESPACE
 }  // namespace graft::kernels
 HWY_AFTER_NAMESPACE();
+#endif
 
 #endif
