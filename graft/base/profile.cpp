@@ -47,6 +47,11 @@ std::vector<Phase> take_profile() {
   return phases;
 }
 
+void add_rest(std::vector<Phase>& phases, const char* name, double seconds) {
+  for (const Phase& phase : phases) seconds -= phase.seconds;
+  phases.push_back({name, 0, seconds, 0});
+}
+
 std::string profile_table(const std::vector<Phase>& phases) {
   size_t width = 5;
   double total = 0;

@@ -36,6 +36,9 @@ void add_to_profile(const char* name, double seconds, double operations = 0);
 /// What was added since the last call, the longest phase first, and forgets it.
 std::vector<Phase> take_profile();
 
+/// Adds to `phases` one of the time that they leave of `seconds`.
+void add_rest(std::vector<Phase>& phases, const char* name, double seconds);
+
 /// Adds its own life, with so many operations, to a phase, if profiling is on when it begins.
 class PhaseTimer {
  public:

@@ -62,13 +62,6 @@ int32_t pick(Sampler& sampler, std::span<float> logits, std::span<const int32_t>
   return sampler.pick(logits, history);
 }
 
-std::vector<Phase> adding_up_to(double seconds, std::vector<Phase> phases) {
-  double timed = 0;
-  for (const Phase& phase : phases) timed += phase.seconds;
-  phases.push_back({"rest", 0, seconds - timed, 0});
-  return phases;
-}
-
 }  // namespace
 
 GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
@@ -109,7 +102,10 @@ GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
     write(filter.finish());
   }
   result.seconds = seconds_since(start);
-  if (options.profile) result.phases = adding_up_to(result.seconds, take_profile());
+  if (options.profile) {
+    result.phases = take_profile();
+    add_rest(result.phases, "rest", result.seconds);
+  }
   return result;
 }
 

@@ -1,5 +1,5 @@
 // Attention of a sequence's only query, as in decoding: each key is read once, as it is stored.
-// Included once an instruction set, after graft/kernels/targets.h.
+// Included once an instruction set, after attention_forward-inl.h with words_f32-inl.h.
 
 #if defined(GRAFT_KERNELS_ATTENTION_DECODE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRAFT_KERNELS_ATTENTION_DECODE_INL_H_
@@ -31,19 +31,18 @@ struct DecodeOperands {
 
 template <class T>
 DecodeOperands<T> decode_operands(const ForwardCall& call, const AttentionItem& item) {
-  const AttentionShape& s = call.shape;
-  const int64_t row = item.sequence.query_begin + item.query_begin;
-  const int64_t head = row * s.heads + item.kv_head * (s.heads / s.kv_heads);
+  const HeadRows q = f32_words::query_rows(call.shape, item, call.q);
+  const HeadRows k = f32_words::key_rows(call.shape, item, call.k);
+  const HeadRows lse = f32_words::lse_rows(call.shape, item, call.lse);
   const int64_t end = std::max<int64_t>(item.visible(item.query_begin), 0);
   const int64_t begin = std::max<int64_t>(end - item.window, 0);
-  const int64_t at = ((item.sequence.key_begin + begin) * s.kv_heads + item.kv_head) * s.head_dim;
-  return {static_cast<const T*>(call.q) + head * s.head_dim,
-          static_cast<const T*>(call.k) + at,
-          static_cast<const T*>(call.v) + at,
-          static_cast<T*>(call.out) + head * s.head_dim,
-          call.lse == nullptr ? nullptr : call.lse + head,
+  return {static_cast<const T*>(call.q) + q.at(0),
+          static_cast<const T*>(call.k) + k.at(begin),
+          static_cast<const T*>(call.v) + k.at(begin),
+          static_cast<T*>(call.out) + q.at(0),
+          call.lse == nullptr ? nullptr : call.lse + lse.at(0),
           end - begin,
-          s.kv_heads * s.head_dim};
+          k.row_step};
 }
 
 /// Scores become weights e^(score - largest) for `count` keys; `largest` and `sum` are those of all

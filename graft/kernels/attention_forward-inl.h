@@ -55,28 +55,28 @@ inline HeadRows lse_rows(const AttentionShape& shape, const AttentionItem& item,
 /// see none. If seen.begin[0] is not below seen.all_end, nor do these.
 inline void seen_keys(const AttentionItem& item, int64_t group, int64_t first_row, int64_t rows,
                       int64_t first_key, int64_t count, SeenKeys& seen) {
-  const int64_t first_visible = item.visible(item.query_begin + first_row / group) - first_key;
-  int64_t visible = first_visible, head = first_row % group;
-  for (int64_t r = 0; r < rows; ++r) {
-    seen.end[r] = std::clamp<int64_t>(visible, 0, count);
-    if (++head == group) {
-      head = 0;
-      ++visible;
+  // Of a row, counted from `first_key`.
+  const auto visible = [&](int64_t row) {
+    return item.visible(item.query_begin + row / group) - first_key;
+  };
+  const auto write = [&](int64_t at, int64_t* ends) {
+    int64_t head = first_row % group;
+    for (int64_t r = 0; r < rows; ++r) {
+      ends[r] = std::clamp<int64_t>(at, 0, count);
+      if (++head == group) {
+        head = 0;
+        ++at;
+      }
     }
-  }
-  std::fill(seen.end + rows, seen.end + kRowBlock, 0);
+    std::fill(ends + rows, ends + kRowBlock, 0);
+  };
+  write(visible(first_row), seen.end);
   seen.all_end = seen.end[rows - 1];
-  std::fill_n(seen.begin, kRowBlock, 0);
-  seen.later = visible - (head == 0 ? 1 : 0) > item.window;  // of the last row
-  if (!seen.later) return;
-  visible = first_visible;
-  head = first_row % group;
-  for (int64_t r = 0; r < rows; ++r) {
-    seen.begin[r] = std::clamp<int64_t>(visible - item.window, 0, count);
-    if (++head == group) {
-      head = 0;
-      ++visible;
-    }
+  seen.later = visible(first_row + rows - 1) > item.window;
+  if (seen.later) {
+    write(visible(first_row) - item.window, seen.begin);
+  } else {
+    std::fill_n(seen.begin, kRowBlock, 0);
   }
 }
 
@@ -170,13 +170,9 @@ inline void forward_item(const ForwardCall& call, const AttentionItem& item, std
               {s.keys + begin, kKeyTile}, {s.scores + begin, kKeyTile}, nullptr);
       if (shape.soft_cap > 0) cap_scores(n, begin, end, shape.scale / shape.soft_cap, s.scores);
       const int64_t columns = round_up(seen.all_end, left_step());
-      if (seen.later) {
-        softmax_step<true>(n, begin, columns, seen, score_unit(shape) * kLog2e, s.scores,
-                           s.largest + r, s.sums + r * kMaxLanes, keep, s.weights);
-      } else {
-        softmax_step<false>(n, begin, columns, seen, score_unit(shape) * kLog2e, s.scores,
-                            s.largest + r, s.sums + r * kMaxLanes, keep, s.weights);
-      }
+      const auto step = seen.later ? softmax_step<true> : softmax_step<false>;
+      step(n, begin, columns, seen, score_unit(shape) * kLog2e, s.scores, s.largest + r,
+           s.sums + r * kMaxLanes, keep, s.weights);
       const int64_t skipped = begin / kPack;
       product(n, vectors, words(seen.all_end) - skipped, {s.weights + skipped, kKeyTile / kPack, 1},
               {s.values + skipped * width, width}, {s.out + r * width, width}, keep);

@@ -26,13 +26,12 @@ constexpr const char *kValidation = "validation", *kSaving = "saving";  // phase
 
 // With what the kernels of the steps and the other phases leave of the time.
 std::vector<Phase> adding_up_to(double seconds, double step_seconds, std::vector<Phase> phases) {
-  double kernels = 0, others = 0;
+  double others = 0;
   for (const Phase& phase : phases) {
-    const bool other = phase.name == kValidation || phase.name == kSaving;
-    (other ? others : kernels) += phase.seconds;
+    if (phase.name == kValidation || phase.name == kSaving) others += phase.seconds;
   }
-  phases.push_back({"rest of the steps", 0, step_seconds - kernels, 0});
-  phases.push_back({"between the steps", 0, seconds - step_seconds - others, 0});
+  add_rest(phases, "rest of the steps", step_seconds + others);
+  add_rest(phases, "between the steps", seconds);
   return phases;
 }
 

@@ -40,6 +40,16 @@ TEST(Profile, ATimerCountsOnlyWhileProfilingIsOn) {
   EXPECT_EQ(phases[0].operations, 7);
 }
 
+TEST(Profile, ARestIsWhatThePhasesLeave) {
+  std::vector<Phase> phases = {{"a", 1, 2, 0}, {"b", 1, 0.5, 0}};
+  add_rest(phases, "steps", 3);
+  add_rest(phases, "all", 7);
+  ASSERT_EQ(phases.size(), 4u);
+  EXPECT_EQ(phases[2].name, "steps");
+  EXPECT_EQ(phases[2].seconds, 0.5);
+  EXPECT_EQ(phases[3].seconds, 4);
+}
+
 TEST(Profile, TheTableHasSharesAndSpeeds) {
   EXPECT_EQ(profile_table({{"products", 10, 3, 6e9}, {"rest", 0, 1, 0}}),
             "Phase        Calls    Seconds   Share   GFLOPS\n"

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <limits>
 #include <vector>
 
 #include "graft/kernels/attention.h"
@@ -122,6 +124,43 @@ inline void check(const Case& c) {
     expect_near("d_q", actual.d_q, expected.d_q, 2 * tolerance);
     expect_near("d_k", actual.d_k, expected.d_k, 2 * tolerance);
     expect_near("d_v", actual.d_v, expected.d_v, tolerance);
+  });
+}
+
+/// One head of 16 for 20 queries, of which query 7 has a NaN: its output is NaN, no other's.
+inline void check_nan_of_a_row(const AttentionShape& shape) {
+  const Case c = make_case(shape, {20});
+  Inputs in(c);
+  in.q.set(7 * 16 + 3, std::numeric_limits<float>::quiet_NaN());
+  for_each_isa([&] {
+    const Results actual = run(c, in);
+    for (int64_t i = 0; i < actual.out.count(); ++i) {
+      ASSERT_EQ(std::isnan(actual.out.get(i)), i / 16 == 7) << i;
+    }
+  });
+}
+
+/// One sequence of `length` queries, of which those from each of `begins` on are also computed
+/// alone, after keys of the others: the same bytes.
+inline void check_chunks(const AttentionShape& shape, int64_t length,
+                         std::initializer_list<int64_t> begins) {
+  const Case whole = make_case(shape, {length});
+  const int64_t width = shape.heads * shape.head_dim;
+  const Inputs in(whole);
+  for_each_isa([&] {
+    const Results expected = run(whole, in);
+    for (int64_t begin : begins) {
+      Case chunk = whole;
+      chunk.sequences = {{0, length - begin, 0, length}};
+      chunk.shape.query_rows = length - begin;
+      const size_t bytes = static_cast<size_t>(width * begin) * size_of(shape.type);
+      Numbers out(shape.type, chunk.shape.query_rows * width);
+      attention(chunk.shape, chunk.sequences, static_cast<const char*>(in.q.data()) + bytes,
+                in.k.data(), in.v.data(), out.data(), nullptr);
+      for (int64_t i = 0; i < out.count(); ++i) {
+        ASSERT_EQ(out.get(i), expected.out.get(width * begin + i)) << "at " << i;
+      }
+    }
   });
 }
 

@@ -141,17 +141,7 @@ TEST(Attention, LargeScoresDoNotOverflow) {
 }
 
 TEST(Attention, NaNOfARowReachesItsOutput) {
-  for (ScalarType type : kAllTypes) {
-    const Case c = make_case({1, 1, 16, 0, type}, {20});
-    Inputs in(c);
-    in.q.set(7 * 16 + 3, std::numeric_limits<float>::quiet_NaN());
-    for_each_isa([&] {
-      const Results actual = run(c, in);
-      for (int64_t i = 0; i < actual.out.count(); ++i) {
-        ASSERT_EQ(std::isnan(actual.out.get(i)), i / 16 == 7) << i;
-      }
-    });
-  }
+  for (ScalarType type : kAllTypes) check_nan_of_a_row({1, 1, 16, 0, type});
 }
 
 TEST(Attention, GradientsAreThoseOfFiniteDifferences) {
@@ -185,25 +175,7 @@ TEST(Attention, TwoRunsGiveTheSameBytes) {
 
 // A row's output does not depend on which tile of queries it is in.
 TEST(Attention, ChunkedPrefillGivesTheBytesOfTheWhole) {
-  for (ScalarType type : kAllTypes) {
-    const Case whole = make_case({3, 1, 64, 0, type}, {150});
-    const Inputs in(whole);
-    for_each_isa([&] {
-      const Results expected = run(whole, in);
-      for (int64_t begin : {1, 64, 148}) {
-        Case chunk = whole;
-        chunk.sequences = {{0, 150 - begin, 0, 150}};
-        chunk.shape.query_rows = 150 - begin;
-        const size_t bytes = static_cast<size_t>(3 * 64 * begin) * size_of(type);
-        Numbers out(type, chunk.shape.query_rows * 3 * 64);
-        attention(chunk.shape, chunk.sequences, static_cast<const char*>(in.q.data()) + bytes,
-                  in.k.data(), in.v.data(), out.data(), nullptr);
-        for (int64_t i = 0; i < out.count(); ++i) {
-          ASSERT_EQ(out.get(i), expected.out.get(3 * 64 * begin + i)) << "at " << i;
-        }
-      }
-    });
-  }
+  for (ScalarType type : kAllTypes) check_chunks({3, 1, 64, 0, type}, 150, {1, 64, 148});
 }
 
 TEST(Attention, RefusesWhatCannotBe) {

@@ -133,17 +133,7 @@ TEST(AttentionSoftCap, HugeScoresAreTheCap) {
 }
 
 TEST(AttentionSoftCap, NaNOfARowReachesItsOutput) {
-  for (ScalarType type : kAllTypes) {
-    const Case c = make_case(windowed({1, 1, 16, 0, type}, 3, 2.0f), {20});
-    Inputs in(c);
-    in.q.set(7 * 16 + 3, std::numeric_limits<float>::quiet_NaN());
-    for_each_isa([&] {
-      const Results actual = run(c, in);
-      for (int64_t i = 0; i < actual.out.count(); ++i) {
-        ASSERT_EQ(std::isnan(actual.out.get(i)), i / 16 == 7) << i;
-      }
-    });
-  }
+  for (ScalarType type : kAllTypes) check_nan_of_a_row(windowed({1, 1, 16, 0, type}, 3, 2.0f));
 }
 
 // NaN keys would make NaN of what is multiplied by them. Heads enough that tiles of queries, of
@@ -221,23 +211,7 @@ TEST(AttentionWindow, ThreadsDoNotChangeTheValues) {
 
 TEST(AttentionWindow, ChunkedPrefillGivesTheBytesOfTheWhole) {
   for (ScalarType type : kAllTypes) {
-    const Case whole = make_case(windowed({3, 1, 64, 0, type}, 70), {250});
-    const Inputs in(whole);
-    for_each_isa([&] {
-      const Results expected = run(whole, in);
-      for (int64_t begin : {1, 64, 130, 248}) {
-        Case chunk = whole;
-        chunk.sequences = {{0, 250 - begin, 0, 250}};
-        chunk.shape.query_rows = 250 - begin;
-        const size_t bytes = static_cast<size_t>(3 * 64 * begin) * size_of(type);
-        Numbers out(type, chunk.shape.query_rows * 3 * 64);
-        attention(chunk.shape, chunk.sequences, static_cast<const char*>(in.q.data()) + bytes,
-                  in.k.data(), in.v.data(), out.data(), nullptr);
-        for (int64_t i = 0; i < out.count(); ++i) {
-          ASSERT_EQ(out.get(i), expected.out.get(3 * 64 * begin + i)) << "at " << i;
-        }
-      }
-    });
+    check_chunks(windowed({3, 1, 64, 0, type}, 70), 250, {1, 64, 130, 248});
   }
 }
 

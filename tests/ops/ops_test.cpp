@@ -25,6 +25,11 @@
 namespace graft::ops {
 namespace {
 
+struct AttentionCase {
+  std::vector<Sequence> sequences;
+  int queries, keys;
+};
+
 class Ops : public ::testing::TestWithParam<mx::Dtype> {
  protected:
   Ops() { mx::random::seed(1); }
@@ -32,6 +37,19 @@ class Ops : public ::testing::TestWithParam<mx::Dtype> {
   double tolerance() const { return tolerance_of(dtype()); }
   mx::array random(const mx::Shape& shape, float scale = 1.0f) const {
     return random_array(shape, dtype(), scale);
+  }
+
+  // Of 6 heads of 16 on 2 key heads.
+  void expect_attention(const AttentionCase& c, const AttentionOptions& options) const {
+    SCOPED_TRACE(::testing::Message() << c.keys << " keys, window " << options.window
+                                      << ", soft cap " << options.soft_cap);
+    auto sequences = std::make_shared<const std::vector<Sequence>>(c.sequences);
+    expect_parity(
+        [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+          return {attention(in[0], in[1], in[2], sequences, options)};
+        },
+        {random({c.queries, 96}), random({c.keys, 32}), random({c.keys, 32})}, dtype(),
+        tolerance());
   }
 };
 
@@ -198,53 +216,24 @@ TEST_P(Ops, RopeWholeAndPartial) {
 }
 
 TEST_P(Ops, AttentionWithinSequencesAndWithAPast) {
-  struct Case {
-    std::vector<Sequence> sequences;
-    int queries, keys;
-  };
-  std::vector<Case> cases = {
-      {{{0, 1, 0, 1}}, 1, 1},
-      {{{0, 37, 0, 37}, {37, 38, 37, 38}, {38, 70, 38, 70}}, 70, 70},
-      {{{0, 130, 0, 130}}, 130, 130},
-      {{{0, 1, 0, 90}}, 1, 90},
-      {{{0, 9, 0, 40}}, 9, 40},
-  };
-  AttentionOptions options{6, 2, 16, 0.25f};
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.keys);
-    auto sequences = std::make_shared<const std::vector<Sequence>>(c.sequences);
-    expect_parity(
-        [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
-          return {attention(in[0], in[1], in[2], sequences, options)};
-        },
-        {random({c.queries, 96}), random({c.keys, 32}), random({c.keys, 32})}, dtype(),
-        tolerance());
+  for (const AttentionCase& c :
+       std::vector<AttentionCase>{{{{0, 1, 0, 1}}, 1, 1},
+                                  {{{0, 37, 0, 37}, {37, 38, 37, 38}, {38, 70, 38, 70}}, 70, 70},
+                                  {{{0, 130, 0, 130}}, 130, 130},
+                                  {{{0, 1, 0, 90}}, 1, 90},
+                                  {{{0, 9, 0, 40}}, 9, 40}}) {
+    expect_attention(c, {6, 2, 16, 0.25f});
   }
 }
 
 TEST_P(Ops, AttentionWithAWindowAndASoftCap) {
-  struct Case {
-    std::vector<Sequence> sequences;
-    int queries, keys;
-  };
-  std::vector<Case> cases = {
-      {{{0, 37, 0, 37}, {37, 38, 37, 38}, {38, 70, 38, 70}}, 70, 70},
-      {{{0, 1, 0, 90}}, 1, 90},
-      {{{0, 9, 0, 40}}, 9, 40},
-  };
   for (int window : {0, 1, 7, 32, 200}) {
     for (float soft_cap : {0.0f, 1.5f}) {
-      AttentionOptions options{6, 2, 16, 0.25f, window, soft_cap};
-      for (const Case& c : cases) {
-        SCOPED_TRACE(::testing::Message()
-                     << c.keys << " keys, window " << window << ", soft cap " << soft_cap);
-        auto sequences = std::make_shared<const std::vector<Sequence>>(c.sequences);
-        expect_parity(
-            [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
-              return {attention(in[0], in[1], in[2], sequences, options)};
-            },
-            {random({c.queries, 96}), random({c.keys, 32}), random({c.keys, 32})}, dtype(),
-            tolerance());
+      for (const AttentionCase& c : std::vector<AttentionCase>{
+               {{{0, 37, 0, 37}, {37, 38, 37, 38}, {38, 70, 38, 70}}, 70, 70},
+               {{{0, 1, 0, 90}}, 1, 90},
+               {{{0, 9, 0, 40}}, 9, 40}}) {
+        expect_attention(c, {6, 2, 16, 0.25f, window, soft_cap});
       }
     }
   }

@@ -5,7 +5,6 @@
 #include <mlx/ops.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
@@ -28,22 +27,30 @@ std::vector<Input> describe(const std::vector<mx::array>& inputs) {
   return in;
 }
 
+std::vector<Output> allocate(std::vector<mx::array>& outputs) {
+  std::vector<Output> out;
+  out.reserve(outputs.size());
+  for (mx::array& a : outputs) {
+    a.set_data(mx::allocator::malloc(a.nbytes()));
+    out.push_back({a.data<char>()});
+  }
+  return out;
+}
+
 std::vector<mx::array> run_at_once(const CpuPrimitive& primitive, std::vector<mx::Shape> shapes,
                                    const std::vector<mx::Dtype>& dtypes,
                                    std::vector<mx::array> inputs) {
   for (mx::array& input : inputs) make_ready(input);
   std::vector<mx::array> outputs;
-  std::vector<Output> out;
   for (size_t i = 0; i < shapes.size(); ++i) {
-    const size_t bytes = std::accumulate(
-        shapes[i].begin(), shapes[i].end(), size_t{mx::size_of(dtypes[i])},
-        [](size_t product, auto size) { return product * static_cast<size_t>(size); });
-    outputs.push_back(mx::array(mx::allocator::malloc(bytes), std::move(shapes[i]), dtypes[i]));
-    out.push_back({outputs.back().data<char>()});
+    outputs.push_back(mx::array(std::move(shapes[i]), dtypes[i], nullptr, {}));
   }
-  primitive.run_timed(describe(inputs), out);
+  primitive.run_timed(describe(inputs), allocate(outputs));
+  for (mx::array& output : outputs) output.set_status(mx::array::Status::available);
   return outputs;
 }
+
+bool is_tracer(const mx::array& a) { return a.is_tracer(); }
 
 }  // namespace
 
@@ -53,15 +60,9 @@ void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx
   for (const mx::array& a : inputs) {
     if (!a.flags().row_contiguous) fail("internal: {} is given an array with gaps", name());
   }
-  std::vector<Output> out;
-  out.reserve(outputs.size());
-  for (mx::array& a : outputs) {
-    a.set_data(mx::allocator::malloc(a.nbytes()));
-    out.push_back({a.data<char>()});
-  }
   // The outputs share ownership of this primitive only until they are detached: the task keeps it.
   mx::cpu::get_command_encoder(stream()).dispatch(
-      [self = outputs[0].primitive_ptr(), in = describe(inputs), out = std::move(out)] {
+      [self = outputs[0].primitive_ptr(), in = describe(inputs), out = allocate(outputs)] {
         static_cast<const CpuPrimitive&>(*self).run_timed(in, out);
       });
 }
@@ -78,9 +79,7 @@ void CpuPrimitive::eval_gpu(const std::vector<mx::array>&, std::vector<mx::array
 
 std::vector<mx::array> apply(std::shared_ptr<CpuPrimitive> primitive, std::vector<mx::Shape> shapes,
                              const std::vector<mx::Dtype>& dtypes, std::vector<mx::array> inputs) {
-  const bool traced = std::any_of(inputs.begin(), inputs.end(),
-                                  [](const mx::array& input) { return input.is_tracer(); });
-  if (runs_at_once() && !traced) {
+  if (runs_at_once() && std::none_of(inputs.begin(), inputs.end(), is_tracer)) {
     return run_at_once(*primitive, std::move(shapes), dtypes, std::move(inputs));
   }
   for (mx::array& input : inputs) {
