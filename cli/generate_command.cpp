@@ -77,13 +77,13 @@ void add_generate_command(CLI::App& app) {
   command
       ->add_option("--top-p", o->sampler.top_p,
                    "Sample from the likeliest tokens that make up this share")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0, 1));
   command->add_option("--top-k", o->sampler.top_k, "Sample from this many tokens; 0: all")
       ->check(not_negative());
   command
       ->add_option("--min-p", o->sampler.min_p,
                    "Drop tokens less likely than this share of the likeliest")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0, 1));
   command
       ->add_option("--repetition-penalty", o->sampler.repetition_penalty,
                    "Divides the logits of the last 20 tokens; 1: none")

@@ -267,7 +267,7 @@ void add_lora_command(CLI::App& app) {
   command
       ->add_option("--lora-dropout", o->lora_dropout,
                    "Share of the adapters' input set to zero while training [0]")
-      ->check(CLI::Range(0.0, 0.99));
+      ->check(number_between(0, 0.99));
   command
       ->add_option("--lora-keys", o->lora_keys,
                    "Linear layers to adapt, such as q_proj or self_attn.q_proj; 'all': every one "

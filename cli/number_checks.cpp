@@ -4,12 +4,15 @@
 
 #include <cmath>
 #include <functional>
+#include <string>
+#include <utility>
 
 namespace graft::cli {
 namespace {
 
-CLI::Validator number(const char* name, const char* wanted, std::function<bool(double)> holds) {
-  auto check = [wanted, holds = std::move(holds)](const std::string& text) -> std::string {
+CLI::Validator number(std::string name, std::string wanted, std::function<bool(double)> holds) {
+  auto check = [wanted = std::move(wanted),
+                holds = std::move(holds)](const std::string& text) -> std::string {
     double value = 0;
     if (CLI::detail::lexical_cast(text, value) && holds(value)) return {};
     return fmt::format("{} is not {}", text, wanted);
@@ -40,6 +43,12 @@ CLI::Validator count_up_to(int most) {
 CLI::Validator count_or_all() {
   return number("POSITIVE or -1", "a number of at least 1, or -1 for all",
                 [](double x) { return x >= 1 || x == -1; });
+}
+
+CLI::Validator number_between(double least, double most) {
+  return number(fmt::format("{}..{}", least, most),
+                fmt::format("a number from {} to {}", least, most),
+                [=](double x) { return x >= least && x <= most; });
 }
 
 CLI::Validator finite() {

@@ -17,6 +17,9 @@ CLI::Validator count_up_to(int most);
 /// At least 1, or -1 for all.
 CLI::Validator count_or_all();
 
+/// From `least` to `most`; unlike CLI::Range not NaN.
+CLI::Validator number_between(double least, double most);
+
 /// Neither infinite nor NaN.
 CLI::Validator finite();
 

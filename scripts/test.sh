@@ -46,8 +46,8 @@ benches() {
   done
 }
 
-# With the preset $1, builds the tests of the other arguments' layers and runs them, but for one: whole texts through
-# all of SmolLM2 take minutes where the kernels are slow, and nothing in it has no test of its own.
+# With the preset $1, builds the tests of the other arguments' layers and runs them. Left out is one that sends whole
+# texts through all of SmolLM2: minutes where the kernels are slow, for code that the others run too.
 layers_of_preset() {
   local preset=$1 log=build-$1.log layers=("${@:2}")
   if ! { cmake --preset "$preset" && cmake --build --preset "$preset" --target "${layers[@]/%/_tests}"; } \

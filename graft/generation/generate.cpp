@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "graft/base/error.h"
 #include "graft/generation/stop_filter.h"
@@ -84,8 +85,11 @@ GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
   Clock::time_point start = Clock::now();
   std::vector<float> logits = next_logits(model, prompt, cache);
   result.prompt_seconds = seconds_since(start);
-  const ProfilingSwitch profile(options.profile);
-  if (options.profile) take_profile();
+  std::optional<ProfilingSwitch> profile;
+  if (options.profile) {
+    profile.emplace(true);
+    take_profile();
+  }
   start = Clock::now();
   while (result.steps < options.max_tokens) {
     int32_t id = pick(sampler, logits, history);

@@ -19,7 +19,7 @@ struct GenerateOptions {
   SamplerOptions sampler;
   std::set<int32_t> eos_ids;      // generation ends at any of them
   std::vector<std::string> stop;  // and before any of these texts
-  bool profile = false;           // keeps where the time after the prompt went
+  bool profile = false;           // of the time after the prompt; drops one that was being made
 };
 
 struct GenerateResult {

@@ -67,6 +67,12 @@ size_t count_top_p(Ranking& ranking, float most, double share) {
 
 }  // namespace
 
+Sampler::Sampler(SamplerOptions options) : options_(options), random_(options.seed) {
+  for (float share : {options.top_p, options.min_p}) {
+    if (!(share >= 0 && share <= 1)) fail("top_p and min_p are shares of 0 to 1, found {}", share);
+  }
+}
+
 // Keskar et al. 2019 (arXiv:1909.05858): a positive logit is divided, a negative one multiplied.
 void Sampler::penalize(std::span<float> logits, std::span<const int32_t> history) const {
   size_t reach = std::min(history.size(), static_cast<size_t>(options_.repetition_context));
@@ -81,7 +87,12 @@ int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history)
   if (options_.repetition_penalty != 1) penalize(logits, history);
   const auto likeliest = std::max_element(logits.begin(), logits.end());
   const float most = *likeliest;
-  if (!std::isfinite(most)) fail("the model's logits are not finite: the likeliest is {}", most);
+  const bool numbers =
+      std::none_of(logits.begin(), logits.end(), [](float logit) { return std::isnan(logit); });
+  if (!numbers || !std::isfinite(most)) {
+    fail("the model's logits are not finite: the likeliest is {}{}", most,
+         numbers ? "" : ", and some are no numbers");
+  }
   if (options_.temperature <= 0) return static_cast<int32_t>(likeliest - logits.begin());
   // Filters look at the model's own probabilities; the temperature applies to what they leave.
   const double lowest = most + std::log(double{options_.min_p});  // of min_p 0: all are above

@@ -20,10 +20,11 @@ struct SamplerOptions {
 /// Picks the next token from logits.
 class Sampler {
  public:
-  explicit Sampler(SamplerOptions options) : options_(options), random_(options.seed) {}
+  /// Throws Error unless top_p and min_p are in [0, 1].
+  explicit Sampler(SamplerOptions options);
 
   /// `logits` [V] may be changed; `history` is the text so far, prompt included. Throws Error if
-  /// the largest logit is no finite number.
+  /// a logit is NaN or the largest is not finite.
   int32_t pick(std::span<float> logits, std::span<const int32_t> history);
 
  private:

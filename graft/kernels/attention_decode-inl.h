@@ -128,7 +128,7 @@ HWY_INLINE void decode_heads(const AttentionShape& shape, const DecodeOperands<T
   std::fill(queries, weights, 0.0f);
   float largest[kHeads], sum[kHeads] = {};
   for (int h = 0; h < kHeads; ++h) {
-    largest[h] = -std::numeric_limits<float>::infinity();
+    largest[h] = f32_words::kLowest;
     for_vectors(hn::Lanes(d), 0, dim, [&](int64_t i, auto lanes) HWY_ATTR {
       hn::Store(load(d, x.q + h * dim + i, lanes), d, queries + h * width + i);
     });
@@ -163,7 +163,7 @@ HWY_INLINE void decode_heads(const AttentionShape& shape, const DecodeOperands<T
     });
   }
   for (int h = 0; h < kHeads; ++h) {
-    const float inverse = x.keys == 0 ? 0.0f : 1 / sum[h];
+    const float inverse = sum[h] == 0 ? 0.0f : 1 / sum[h];
     for_vectors(hn::Lanes(d), 0, dim, [&](int64_t i, auto lanes) HWY_ATTR {
       store(d, hn::Mul(hn::Load(d, out + h * width + i), hn::Set(d, inverse)), x.out + h * dim + i,
             lanes);

@@ -79,7 +79,7 @@ struct KeyGradients {
   int64_t keys() const { return key_end - key_begin; }
 };
 
-/// Computes one item. `scratch` is of the size that forward_scratch_bytes gives.
+/// Computes one item. `scratch` has room for its ForwardScratch; what decodes needs less.
 using ForwardItem = void (*)(const ForwardCall& call, const AttentionItem& item,
                              std::byte* scratch);
 

@@ -146,7 +146,7 @@ namespace {
 
 constexpr int64_t kMostRows = 8;     // of x in one pass over the weights
 constexpr int64_t kGrain = 1 << 15;  // weights that are worth a thread
-constexpr int64_t kUnit = 4;         // rows of weights that are multiplied at once
+constexpr int64_t kUnit = 4;         // rows of weights that are not cut apart for threads
 
 int64_t with_rows_of_zeros(int64_t rows) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(rows)));

@@ -32,7 +32,9 @@ void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows
             ScalarType x_type, ScalarType y_type);
 
 /// The same with the numbers of quantized matrices, not rounded to any storage type; all of the
-/// same bits and groups.
+/// same bits and groups. With 4 or 8 bits x is rounded for each group to f32's precision of its
+/// largest number, and to zeros if that is below 2^-100; sums of a group before its scale must fit
+/// in f32, for which the largest may be 3e35.
 void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_rows, const void* x,
             ScalarType x_type, ScalarType y_type);
 

@@ -56,7 +56,7 @@ HWY_INLINE void to_integers(const X* x, int64_t columns, int64_t group_size, int
     }
     const float most = max_of(d, largest);
     const bool finite = sum_of(d, sum) == 0;
-    // Below, its reciprocal would overflow; and no sum in f32 would notice such numbers.
+    // Well below, the factor would overflow; and next to no sum in f32 would notice such numbers.
     const bool matters = finite && most >= 0x1p-100f;
     const auto factor = hn::Set(d, matters ? kLargestInteger / most : 0.0f);
     sum = hn::Zero(d);

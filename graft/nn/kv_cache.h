@@ -20,7 +20,8 @@ class KvCache {
   int length() const { return length_; }
 
   /// Writes the n new rows of a layer after `length()` and gives the layer's keys and values, of
-  /// which the first length() + n rows mean something.
+  /// which the first length() + n rows mean something. They are valid until the layer's next
+  /// append, which may write into their data.
   std::pair<mx::array, mx::array> append(int layer, const mx::array& k, const mx::array& v);
 
   /// After all layers have appended n rows.

@@ -30,6 +30,13 @@ TEST_F(Program, ValuesOutOfRangeAreUsageErrors) {
                  "0 is not a number of at least 1");
   expect_refused(run({"lora", "--train", "--learning-rate", "nan"}), 2, "--learning-rate");
   expect_refused(run({"lora", "--train", "--lora-scale", "inf"}), 2, "--lora-scale");
+  expect_refused(run({"lora", "--train", "--lora-dropout", "nan"}), 2, "--lora-dropout");
+  for (const char* share : {"--top-p", "--min-p"}) {
+    for (const char* bad : {"nan", "-0.1", "1.1"}) {
+      expect_refused(run({"generate", "--prompt", "a", share, bad}), 2,
+                     std::string(bad) + " is not a number from 0 to 1");
+    }
+  }
   expect_refused(run({"lora", "--train", "--val-batches", "0"}), 2, "or -1 for all");
   expect_refused(run({"lora", "--test", "--test-batches", "-2"}), 2, "or -1 for all");
   expect_refused(run({"convert", "--hf-path", "model", "--q-bits", "8"}), 2, "--quantize");

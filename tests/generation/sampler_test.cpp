@@ -132,9 +132,24 @@ TEST(Sampler, RefusesLogitsThatAreNotFinite) {
       std::vector<float> logits(3, bad);
       testing::expect_error([&] { sampler.pick(logits, {}); }, "logits are not finite");
     }
+    for (size_t at = 0; at < 3; ++at) {
+      std::vector<float> logits = {1, 3, 2};
+      logits[at] = std::nanf("");
+      testing::expect_error([&] { sampler.pick(logits, {}); }, "some are no numbers");
+    }
     std::vector<float> one_word = {-HUGE_VALF, 2, -HUGE_VALF};
     EXPECT_EQ(sampler.pick(one_word, {}), 1);
   }
+}
+
+TEST(Sampler, RefusesWhatIsNoShare) {
+  for (float bad : {-0.1f, 1.1f, std::nanf(""), HUGE_VALF}) {
+    testing::expect_error([&] { Sampler({.temperature = 1, .min_p = bad}); }, "shares of 0 to 1");
+    testing::expect_error([&] { Sampler({.temperature = 1, .top_p = bad}); }, "shares of 0 to 1");
+  }
+  Sampler all({.temperature = 1, .min_p = 1});
+  std::vector<float> logits = {1, 3, 2};
+  EXPECT_EQ(all.pick(logits, {}), 1);
 }
 
 TEST(Sampler, SeedFixesTheDraws) {

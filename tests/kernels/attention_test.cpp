@@ -140,6 +140,25 @@ TEST(Attention, LargeScoresDoNotOverflow) {
   });
 }
 
+// The scores of the first tiles of keys are all -inf: one query and many find the others.
+TEST(Attention, ScoresBelowAllNumbersWeighNothing) {
+  for (int64_t queries : {1, 2}) {
+    Case c = make_case({1, 1, 16, 1.0f, ScalarType::f32}, {queries}, 300);
+    Inputs in(c);
+    for (int64_t i = 0; i < in.q.count(); ++i) in.q.set(i, 1e20f);
+    for (int64_t i = 0; i < in.k.count(); ++i) in.k.set(i, i < 290 * 16 ? -1e20f : 0.0f);
+    for_each_isa([&] {
+      const Results actual = run(c, in);
+      for (int64_t i = 0; i < 16; ++i) {
+        double mean = 0;
+        for (int64_t j = 290; j < 301; ++j) mean += double{in.v.get(j * 16 + i)} / 11;
+        ASSERT_NEAR(actual.out.get(i), mean, 1e-5) << queries << " queries, at " << i;
+      }
+      ASSERT_NEAR(actual.lse.get(0), std::log(11.0), 1e-5);
+    });
+  }
+}
+
 TEST(Attention, NaNOfARowReachesItsOutput) {
   for (ScalarType type : kAllTypes) check_nan_of_a_row({1, 1, 16, 0, type});
 }

@@ -33,7 +33,8 @@ class CpuPrimitive : public mx::Primitive {
   /// `run`, timed where a profile is made.
   void run_timed(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const;
 
-  /// Computes the outputs. Called on the stream's thread; an exception reaches `mx::eval`.
+  /// Computes the outputs. Called on the stream's thread, where an exception reaches `mx::eval`, or
+  /// from `apply`, where operations run at once.
   virtual void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const = 0;
 
   /// The floating-point operations of a run, for a profile; 0 where they are not what takes time.
