@@ -4,6 +4,17 @@
 
 namespace graft {
 
+LayerQuantization stored_quantization(const ModelFolder& model,
+                                      const std::optional<QuantizationConfig>& quantization,
+                                      const std::string& path) {
+  auto setting = quantization ? quantization->lookup(path) : std::nullopt;
+  if (!setting) {
+    fail("{}: {} is quantized, but config.json has no quantization settings for it",
+         model.path().string(), path);
+  }
+  return *setting;
+}
+
 mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& path,
                                 const LayerQuantization& setting) {
   const TensorInfo& weight = model.info(path + ".weight");

@@ -111,7 +111,8 @@ class Fuser {
 
   void add_quantized(const std::string& path) {
     if (done_.count(path + ".weight") > 0) return;
-    const LayerQuantization setting = setting_of(path);
+    const LayerQuantization setting = stored_quantization(source_, quantization_, path);
+    quantized_layer_shape(source_, path, setting);  // the model may not use it: a tied head's copy
     ops::Weight weight{source_.load(path + ".weight"), source_.load(path + ".scales"),
                        source_.load(path + ".biases"), setting.bits, setting.group_size};
     uint64_t parameters = count(weight.in(), weight.out());
@@ -124,17 +125,6 @@ class Fuser {
       rewrite(path, parameters, [weight] { return weight; });
       settings_[path] = setting;
     }
-  }
-
-  // Of a layer that the model may not use (a stored head that is tied), and nobody has checked.
-  LayerQuantization setting_of(const std::string& path) const {
-    auto setting = quantization_ ? quantization_->lookup(path) : std::nullopt;
-    if (!setting) {
-      fail("{}: {} is quantized, but config.json has no quantization settings for it",
-           source_.path().string(), path);
-    }
-    quantized_layer_shape(source_, path, *setting);
-    return *setting;
   }
 
   // The source's config with the quantization of every layer as it now is.

@@ -1,5 +1,7 @@
 #include "graft/models/registry.h"
 
+#include <mlx/ops.h>
+
 #include <map>
 
 #include "graft/base/config_reader.h"
@@ -18,6 +20,15 @@ const std::map<std::string, Maker>& makers() {
   return all;
 }
 
+// Biases are stored as the checkpoint's floats are, and used in the dtype of the activations.
+void convert_biases(Model& model) {
+  for (nn::Linear* layer : model.linears()) {
+    if (!layer->bias || layer->bias->dtype() == model.dtype()) continue;
+    layer->bias = mx::astype(*layer->bias, model.dtype());
+    layer->bias->eval();
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Model> load_model(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
@@ -29,7 +40,9 @@ std::unique_ptr<Model> load_model(const ModelFolder& folder, std::optional<mx::D
     for (const auto& [name, unused] : makers()) known += (known.empty() ? "" : ", ") + name;
     fail("{}: model_type '{}' is not supported; supported: {}", what, type, known);
   }
-  return maker->second(folder, dtype);
+  std::unique_ptr<Model> model = maker->second(folder, dtype);
+  convert_biases(*model);
+  return model;
 }
 
 }  // namespace graft::models

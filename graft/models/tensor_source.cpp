@@ -62,18 +62,14 @@ ops::Weight TensorSource::matrix(const std::string& path, int out, int in) {
     return {dense, {}, {}, 0, 0};
   }
 
-  auto settings = quantization_ ? quantization_->lookup(path) : std::nullopt;
-  if (!settings) {
-    fail("{}: {} is quantized, but config.json has no quantization settings for it",
-         folder_.path().string(), path);
-  }
-  mx::Shape stands_for = quantized_layer_shape(folder_, path, *settings);
+  const LayerQuantization setting = stored_quantization(folder_, quantization_, path);
+  mx::Shape stands_for = quantized_layer_shape(folder_, path, setting);
   if (stands_for != mx::Shape{out, in}) {
     fail("{}: tensor {} stands for {}, but the config asks for {}", folder_.path().string(), weight,
          shape_text(stands_for), shape_text({out, in}));
   }
   return {take(weight, folder_.info(weight).shape), take(scales, folder_.info(scales).shape),
-          take(biases, folder_.info(biases).shape), settings->bits, settings->group_size};
+          take(biases, folder_.info(biases).shape), setting.bits, setting.group_size};
 }
 
 nn::Linear TensorSource::linear(const std::string& path, int out, int in, bool has_bias) {

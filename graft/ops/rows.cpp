@@ -19,13 +19,15 @@ mx::array write_rows(mx::array whole, const mx::array& rows, int at) {
   }
 #ifdef GRAFT_CPU_KERNELS
   if (runs_at_once()) {
-    mx::array from = rows;
-    cpu::make_ready(from);
     cpu::make_ready(whole);
-    size_t row_bytes = static_cast<size_t>(width) * rows.itemsize();
-    std::memcpy(whole.data<char>() + static_cast<size_t>(at) * row_bytes, from.data<char>(),
-                static_cast<size_t>(n) * row_bytes);
-    return whole;
+    if (whole.is_donatable()) {
+      mx::array from = rows;
+      cpu::make_ready(from);
+      size_t row_bytes = static_cast<size_t>(width) * rows.itemsize();
+      std::memcpy(whole.data<char>() + static_cast<size_t>(at) * row_bytes, from.data<char>(),
+                  static_cast<size_t>(n) * row_bytes);
+      return whole;
+    }
   }
 #endif
   return mx::slice_update(whole, rows, mx::Shape{at, 0}, mx::Shape{at + n, width});

@@ -4,10 +4,12 @@
 #include "graft/models/llama.h"
 
 #include <gtest/gtest.h>
+#include <mlx/io.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
 #include <numeric>
+#include <unordered_map>
 
 #include "graft/base/files.h"
 #include "graft/lora/adapter_file.h"
@@ -145,6 +147,28 @@ TEST(Llama, BothSpellingsOfAConfigMeanTheSameRotations) {
           << name;
     }
   }
+}
+
+TEST(Llama, BiasesOfAnotherDtypeTakeThatOfTheActivations) {
+  TempFolder copy;
+  fs::copy(kFixtures / "bias", copy.path(), fs::copy_options::recursive);
+  ModelFolder original = ModelFolder::open(kFixtures / "bias");
+  std::unordered_map<std::string, mx::array> tensors;
+  for (const std::string& name : original.names()) {
+    mx::array tensor = original.load(name);
+    tensors.insert({name, name.ends_with(".bias") ? mx::astype(tensor, mx::float16) : tensor});
+  }
+  mx::save_safetensors((copy.path() / "model.safetensors").string(), tensors);
+
+  auto model = load_model(ModelFolder::open(copy.path()));
+  EXPECT_EQ(model->dtype(), mx::float32);
+  int biases = 0;
+  for (const nn::Linear* layer : model->linears()) {
+    if (!layer->bias) continue;
+    ++biases;
+    EXPECT_EQ(layer->bias->dtype(), mx::float32) << layer->path;
+  }
+  EXPECT_GT(biases, 0);
 }
 
 // A copy of the base fixture with another config.

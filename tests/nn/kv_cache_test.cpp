@@ -5,6 +5,7 @@
 #include <mlx/random.h>
 #include <mlx/transforms.h>
 
+#include "graft/ops/backend.h"
 #include "tests/support/arrays.h"
 
 namespace graft::nn {
@@ -16,9 +17,14 @@ constexpr int kLayers = 2, kWidth = 6;
 
 mx::array first_rows(const mx::array& a, int n) { return mx::slice(a, {0, 0}, {n, a.shape(1)}); }
 
-// The keys (even) and values (odd) of each layer, all rows that were ever appended.
-class KvCacheRows : public ::testing::Test {
+// The keys (even) and values (odd) of each layer, all rows that were ever appended; in a graph, and
+// with operations that run at once.
+class KvCacheRows : public ::testing::TestWithParam<bool> {
  protected:
+  KvCacheRows() {
+    if (GetParam()) at_once_.emplace();
+  }
+
   // Appends n rows to every layer and expects all that was appended so far.
   void append(int n, mx::Dtype dtype = mx::float32) {
     for (int layer = 0; layer < kLayers; ++layer) {
@@ -42,11 +48,12 @@ class KvCacheRows : public ::testing::Test {
 
   int capacity() const { return cache_.arrays().at(0).shape(0); }
 
+  std::optional<ops::RunAtOnce> at_once_;
   KvCache cache_{kLayers};
   std::optional<mx::array> appended_[2 * kLayers];
 };
 
-TEST_F(KvCacheRows, StayWhenTheCapacityDoubles) {
+TEST_P(KvCacheRows, StayWhenTheCapacityDoubles) {
   append(250);
   int first = capacity();
   while (cache_.length() <= first) append(3);
@@ -55,7 +62,7 @@ TEST_F(KvCacheRows, StayWhenTheCapacityDoubles) {
   EXPECT_EQ(capacity(), 4 * first);
 }
 
-TEST_F(KvCacheRows, FillTheCapacityToItsLastRow) {
+TEST_P(KvCacheRows, FillTheCapacityToItsLastRow) {
   append(1);
   int first = capacity();
   append(first - 1);
@@ -64,14 +71,14 @@ TEST_F(KvCacheRows, FillTheCapacityToItsLastRow) {
   EXPECT_EQ(capacity(), 2 * first);
 }
 
-TEST_F(KvCacheRows, OfALongPromptFitAtOnce) {
+TEST_P(KvCacheRows, OfALongPromptFitAtOnce) {
   append(5000);
   EXPECT_EQ(cache_.length(), 5000);
   append(1);
   append(12'000);
 }
 
-TEST_F(KvCacheRows, KeepTheirDtype) {
+TEST_P(KvCacheRows, KeepTheirDtype) {
   for (mx::Dtype dtype : {mx::bfloat16, mx::float16}) {
     cache_ = KvCache(kLayers);
     for (auto& all : appended_) all.reset();
@@ -82,7 +89,7 @@ TEST_F(KvCacheRows, KeepTheirDtype) {
 }
 
 // Writing in place must not reach what a caller still holds.
-TEST_F(KvCacheRows, AreNotChangedUnderTheirReader) {
+TEST_P(KvCacheRows, AreNotChangedUnderTheirReader) {
   mx::array ones = mx::ones({4, kWidth}), twos = mx::full({4, kWidth}, 2.0f);
   mx::array held = cache_.append(0, ones, ones).first;
   held.eval();
@@ -91,6 +98,9 @@ TEST_F(KvCacheRows, AreNotChangedUnderTheirReader) {
   EXPECT_TRUE(same_bits(first_rows(held, 4), ones));
   EXPECT_TRUE(same_bits(first_rows(later, 4), twos));
 }
+
+INSTANTIATE_TEST_SUITE_P(Both, KvCacheRows, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "AtOnce" : "InAGraph"; });
 
 }  // namespace
 }  // namespace graft::nn
