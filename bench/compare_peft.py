@@ -6,11 +6,11 @@
     .venv-fixtures/bin/python bench/compare_peft.py --model build-fixtures/smollm2-bf16 --data data/wikisql \\
         --graft build/graft --graft-model mlx_model
 
-Both fine-tune with batch 4, LoRA of rank 8 and scale 20 on q_proj and v_proj of the last 16 layers, Adam at 1e-5, EOS
-appended; PyTorch's Adam corrects its bias and graft's, as the Python example's, does not, so that their training losses
+Both fine-tune with batch 4 (--batch-size), LoRA of rank 8 and scale 20 on q_proj and v_proj of the last 16 layers
+(--lora-layers), Adam at 1e-5, EOS appended; PyTorch's Adam corrects its bias and graft's, as the Python example's, does not, so that their training losses
 differ from the first steps on. Throughput is next-token targets (padding is none) per second, over windows of 10
 iterations (--window); the first window of each run is warm-up and left out. A run whose loss on the first 20 validation
-examples before training is not PyTorch's ends the comparison. Without --graft, only PyTorch runs.
+examples (2000 tokens with --tokens) before training is not PyTorch's ends the comparison. Without --graft, only PyTorch runs.
 
 --dtype is that of PyTorch's weights and activations; --graft-model has to be converted to the same (graft convert
 --dequantize --dtype float32). With --tokens N every example has N tokens, cut from the data set's texts one after the
@@ -218,7 +218,8 @@ def read_data(args, folder: Path) -> tuple[list[list[int]], list[list[int]]]:
         else:
             texts = [json.loads(line)["text"] for line in lines]
             examples = fixed_examples(texts, args.tokens, args.batch_size, tokenizer)
-            examples = examples[: most and max(1, VALIDATED_TOKENS // args.tokens)]
+            if most is not None:
+                examples = examples[: max(1, VALIDATED_TOKENS // args.tokens)]
             write_texts(folder / name, examples, tokenizer)
         result.append(examples)
     return tuple(result)
@@ -242,8 +243,12 @@ def compare(args, folder: Path) -> dict:
 
     train, valid = read_data(args, folder)
     dtype = getattr(torch, args.dtype)
-    nf4 = transformers.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
-    model = load_model(args.model, args.seed, dtype, nf4 if args.nf4 else None, args.lora_layers)
+    quantization = None
+    if args.nf4:
+        quantization = transformers.BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+        )
+    model = load_model(args.model, args.seed, dtype, quantization, args.lora_layers)
     validation_loss = evaluate(model, valid)
     print(f"validation loss before training: {validation_loss:.4f} over {sum(map(len, valid)) - len(valid)} targets")
 
