@@ -22,6 +22,8 @@ namespace graft::kernels {
 namespace HWY_NAMESPACE {
 namespace GRAFT_WORDS {
 
+static_assert(kDepthStep == 1, "operands are packed to their own depth");
+
 /// The vectors of a row of the result that fit the registers beside kUnitRows rows.
 #if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
 constexpr int64_t kUnitVectors = 4;
@@ -37,6 +39,10 @@ static_assert(kPanel % kTile == 0);
 /// Words of depth by which the panel is fetched into the first-level cache ahead of its use.
 constexpr int64_t kAhead = 6;
 
+/// Vectors of a cache line of 64 bytes, or 1 where they are longer.
+constexpr int64_t kLineVectors =
+    std::max<int64_t>(1, 16 / static_cast<int64_t>(hn::MaxLanes(FloatTag())));
+
 /// Rows of a weight that are packed for one tile before the next.
 constexpr int64_t kFetchDepth = 16 * kPack;
 
@@ -44,10 +50,15 @@ constexpr int64_t kFetchDepth = 16 * kPack;
 using Number = std::conditional_t<kPack == 1, float, bf16_t>;
 constexpr ScalarType kNumberType = kPack == 1 ? ScalarType::f32 : ScalarType::bf16;
 
-/// One operand pair of a panel: left rows `row_step` words apart, and the panel's rows.
+/// Words of a left row that are packed at a time: 6 KB of rows.
+constexpr int64_t kLeftDepth = 256;
+
+/// Words of depth [begin, begin + depth) of a term, in packed left rows (PanelCall) and in the
+/// panel.
 struct Segment {
   const Word* left;
-  int64_t row_step;
+  int64_t words;  // of a left row
+  int64_t begin;
   int64_t depth;
   const Word* right;  // [kPanel / kTile, depth, kTile]
 };
@@ -68,10 +79,60 @@ struct PanelWork {
 
 // ---- packing
 
+inline int64_t words_of(int64_t depth) { return (depth + kPack - 1) / kPack; }
+
 inline HeadRows rows_of(const void* data, ScalarType type, int64_t begin, int64_t step,
                         int64_t width) {
   return {
       .data = data, .type = type, .begin = begin, .row_step = step, .group = 1, .head_dim = width};
+}
+
+// `count` rows [count, row_step] as out [words, count].
+inline void interleave_rows(const Word* rows, int64_t row_step, int64_t count, int64_t words,
+                            Word* out) {
+  int64_t k = 0;
+#if HWY_TARGET != HWY_SCALAR
+  if (count == kUnitRows) {
+    const hn::CappedTag<Word, 4> d;
+    const hn::Repartition<uint64_t, decltype(d)> pairs;
+    for (; k + 4 <= words; k += 4) {
+      const auto row = [&](int64_t r) HWY_ATTR { return hn::LoadU(d, rows + r * row_step + k); };
+      const auto low = [&](int64_t r) HWY_ATTR {
+        return hn::BitCast(pairs, hn::InterleaveLower(d, row(r), row(r + 1)));
+      };
+      const auto high = [&](int64_t r) HWY_ATTR {
+        return hn::BitCast(pairs, hn::InterleaveUpper(d, row(r), row(r + 1)));
+      };
+      auto* to = reinterpret_cast<uint64_t*>(out + k * kUnitRows);
+      hn::StoreInterleaved3(low(0), low(2), low(4), pairs, to);
+      hn::StoreInterleaved3(high(0), high(2), high(4), pairs, to + kUnitRows);
+    }
+  }
+#endif
+  for (; k < words; ++k) {
+    for (int64_t r = 0; r < count; ++r) out[k * count + r] = rows[r * row_step + k];
+  }
+}
+
+// The left rows of blocks [begin, end) of the call, of all terms.
+inline void pack_left_rows(const PanelCall& call, int64_t begin, int64_t end) {
+  alignas(64) Word rows[kUnitRows * kLeftDepth];
+  for (size_t t = 0; t < call.product.terms.size(); ++t) {
+    const ProductTerm& term = call.product.terms[t];
+    const int64_t depth = term.depth(), words = words_of(depth);
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t row = block * kUnitRows;
+      const int64_t count = std::min(kUnitRows, call.rows - row);
+      Word* const out = static_cast<Word*>(call.lefts[t]) + row * words;
+      for (int64_t at = 0; at < words; at += kLeftDepth) {
+        const int64_t part = std::min(kLeftDepth, words - at), step = round_up(part, kMaxLanes);
+        load_left(rows_of(term.left, term.type, (call.first_row + row) * depth + at * kPack, depth,
+                          std::min(kLeftDepth * kPack, depth - at * kPack)),
+                  0, count, step, rows);
+        interleave_rows(rows, step, count, part, out + at * count);
+      }
+    }
+  }
 }
 
 // Writes columns [begin, end) of a row of a weight as numbers of the product.
@@ -232,23 +293,24 @@ HWY_NOINLINE void tile(const PanelWork& work, int64_t row, int64_t vector) {
   }
   for (int s = 0; s < work.count; ++s) {
     const Segment& segment = work.segments[s];
-    const Word* left = segment.left + row * segment.row_step;
+    const Word* left =
+        segment.left + (row - work.call->first_row) * segment.words + segment.begin * kRows;
     const Word* right = segment.right + vector * lanes * segment.depth;
-    const int64_t step = segment.row_step;
+    HWY_UNROLL(4)
     for (int64_t k = 0; k < segment.depth; ++k) {
       WordVec b[kVectors];
       HWY_UNROLL(4)
       for (int v = 0; v < kVectors; ++v) {
         b[v] = load_words(right + v * lanes);
-        hwy::Prefetch(right + v * lanes + kAhead * kTile);
+        if (v % kLineVectors == 0) hwy::Prefetch(right + v * lanes + kAhead * kTile);
       }
       HWY_UNROLL(6)
       for (int r = 0; r < kRows; ++r) {
-        const WordVec a = broadcast_word(left + r * step);
+        const WordVec a = broadcast_word(left + r);
         HWY_UNROLL(4)
         for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(a, b[v], sum[r][v]);
       }
-      ++left;
+      left += kRows;
       right += kTile;
     }
   }
@@ -276,40 +338,40 @@ HWY_NOINLINE void tile(const PanelWork& work, int64_t row, int64_t vector) {
   store_tile<kRows, kVectors>(work, row, vector, sum);
 }
 
-template <int kVectors>
-HWY_INLINE void tile_rows(const PanelWork& work, int64_t row, int64_t end, int64_t vector) {
-  for (; row + kUnitRows <= end; row += kUnitRows) tile<kUnitRows, kVectors>(work, row, vector);
-  switch (end - row) {
-    case 1:
-      return tile<1, kVectors>(work, row, vector);
-    case 2:
-      return tile<2, kVectors>(work, row, vector);
-    case 3:
-      return tile<3, kVectors>(work, row, vector);
-    case 4:
-      return tile<4, kVectors>(work, row, vector);
-    case 5:
-      return tile<5, kVectors>(work, row, vector);
+// The panel's `vectors` vectors of rows [row, row + kRows).
+template <int kRows>
+HWY_INLINE void tiles(const PanelWork& work, int64_t row, int64_t vectors) {
+  int64_t v = 0;
+  for (; v + kUnitVectors <= vectors; v += kUnitVectors) tile<kRows, kUnitVectors>(work, row, v);
+  if constexpr (kUnitVectors > 2) {
+    if (vectors - v == 3) return tile<kRows, 3>(work, row, v);
+    if (vectors - v == 2) return tile<kRows, 2>(work, row, v);
   }
+  if (vectors - v == 1) tile<kRows, 1>(work, row, v);
 }
 
-// Rows [row, end) of the panel's `vectors` vectors.
+// Rows [row, end) of the panel's `vectors` vectors, a block of rows at a time: its left rows are
+// in the first-level cache for the panel's second and further tiles.
 HWY_INLINE void multiply(const PanelWork& work, int64_t row, int64_t end, int64_t vectors) {
-  int64_t v = 0;
-  for (; v + kUnitVectors <= vectors; v += kUnitVectors) {
-    tile_rows<kUnitVectors>(work, row, end, v);
+  for (; row + kUnitRows <= end; row += kUnitRows) tiles<kUnitRows>(work, row, vectors);
+  switch (end - row) {
+    case 1:
+      return tiles<1>(work, row, vectors);
+    case 2:
+      return tiles<2>(work, row, vectors);
+    case 3:
+      return tiles<3>(work, row, vectors);
+    case 4:
+      return tiles<4>(work, row, vectors);
+    case 5:
+      return tiles<5>(work, row, vectors);
   }
-  if constexpr (kUnitVectors > 2) {
-    if (vectors - v == 3) return tile_rows<3>(work, row, end, v);
-    if (vectors - v == 2) return tile_rows<2>(work, row, end, v);
-  }
-  if (vectors - v == 1) tile_rows<1>(work, row, end, v);
 }
 
 // ---- the units
 
-// Rows [row, end) of one panel. Where all operands do not fit the panel at once, the sums of the
-// rows are kept from one filling to the next.
+// Rows [row, end) of one panel, kCallRows at most. Where all operands do not fit the panel at once,
+// the sums of the rows are kept from one filling to the next.
 inline void panel_rows(const PanelCall& call, const PanelScratch& s, PanelWork& work, int64_t row,
                        int64_t end, int64_t columns, int64_t vectors) {
   const PanelProduct& p = call.product;
@@ -329,16 +391,16 @@ inline void panel_rows(const PanelCall& call, const PanelScratch& s, PanelWork& 
     const ProductTerm& term = p.terms[t];
     const int64_t depth = term.depth();
     for (int64_t begin = 0; begin < depth;) {
-      const int64_t needed = (depth - begin + kPack - 1) / kPack;
+      const int64_t needed = words_of(depth - begin);
       if (work.count == PanelWork::kMost || (used > 0 && used + needed > kPanelDepth)) {
         flush();
       }
       const int64_t part = std::min(depth - begin, (kPanelDepth - used) * kPack);
-      const int64_t words = round_up((part + kPack - 1) / kPack, kDepthStep);
+      const int64_t words = words_of(part);
       Word* const to = panel + used * kPanel;
       pack(term, begin, part, work.column, columns, words, s.rows, to);
-      work.segments[work.count++] = {static_cast<const Word*>(call.lefts[t]) + begin / kPack,
-                                     call.left_steps[t], words, to};
+      work.segments[work.count++] = {static_cast<const Word*>(call.lefts[t]), words_of(depth),
+                                     begin / kPack, words, to};
       used += words;
       begin += part;
     }
@@ -347,23 +409,14 @@ inline void panel_rows(const PanelCall& call, const PanelScratch& s, PanelWork& 
   multiply(work, row, end, vectors);
 }
 
-inline bool is_one_filling(const PanelProduct& p) {
-  int64_t words = 0;
-  for (const ProductTerm& term : p.terms) {
-    words += round_up((term.depth() + kPack - 1) / kPack, kDepthStep);
-  }
-  return words <= kPanelDepth && p.terms.size() <= PanelWork::kMost;
-}
-
 inline void panel_units(const PanelCall& call, const PanelScratch& s, int64_t begin, int64_t end) {
   const FloatTag d;
   const PanelProduct& p = call.product;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const int64_t blocks = (p.rows + kUnitRows - 1) / kUnitRows;
-  const int64_t most = is_one_filling(p) ? blocks : kSumRows / kUnitRows;
+  const int64_t blocks = (call.rows + kUnitRows - 1) / kUnitRows;
   while (begin < end) {
     const int64_t panel = begin / blocks, first = begin % blocks;
-    const int64_t last = std::min({blocks, first + (end - begin), first + most});
+    const int64_t last = std::min(blocks, first + (end - begin));
     const int64_t columns = std::min(kPanel, p.columns - panel * kPanel);
     PanelWork work;
     work.call = &call;
@@ -380,7 +433,8 @@ inline void panel_units(const PanelCall& call, const PanelScratch& s, int64_t be
       });
       work.bias = s.bias;
     }
-    panel_rows(call, s, work, first * kUnitRows, std::min(p.rows, last * kUnitRows), columns,
+    panel_rows(call, s, work, call.first_row + first * kUnitRows,
+               call.first_row + std::min(call.rows, last * kUnitRows), columns,
                (columns + lanes - 1) / lanes);
     begin += last - first;
   }

@@ -21,9 +21,13 @@
 namespace graft::kernels {
 
 #if (HWY_TARGETS & HWY_AVX3) != 0
-PanelUnits bf16_panel_units() { return &N_AVX3::bf16_words::panel_units; }
+const PanelKernels* bf16_panel_kernels() {
+  static constexpr PanelKernels kKernels = {&N_AVX3::bf16_words::pack_left_rows,
+                                            &N_AVX3::bf16_words::panel_units};
+  return &kKernels;
+}
 #else
-PanelUnits bf16_panel_units() { return nullptr; }
+const PanelKernels* bf16_panel_kernels() { return nullptr; }
 #endif
 
 }  // namespace graft::kernels

@@ -20,9 +20,9 @@ constexpr int64_t kUnitRows = 6;
 /// The deepest panel, in words: 512 KB, which stays in a second-level cache.
 constexpr int64_t kPanelDepth = 2048;
 
-/// Rows whose sums are kept from one panel to the next below it, where the depth is more than one
-/// panel's: 192 KB.
-constexpr int64_t kSumRows = 128 * kUnitRows;
+/// Rows whose left operands are packed, and for which a panel is filled, at a time. Their sums are
+/// kept from one panel to the next below it, where the depth is more than one panel's: 192 KB.
+constexpr int64_t kCallRows = 128 * kUnitRows;
 
 /// Words of depth that are dequantized at a time before they are packed: 32 KB.
 constexpr int64_t kPackDepth = 128;
@@ -36,25 +36,31 @@ struct PanelScratch {
 
   explicit PanelScratch(Carver& carver)
       : panel(carver.take<uint32_t>((kPanelDepth + kMaxLanes) * kPanel)),
-        sums(carver.take<float>(kSumRows * kPanel)),
+        sums(carver.take<float>(kCallRows * kPanel)),
         rows(carver.take<float>(kPackDepth * kPanel)),
         bias(carver.take<float>(kPanel)) {}
 };
 
-/// A call with its left operands as words: lefts[i] is that of terms[i], its rows left_steps[i]
-/// words apart.
+/// The rows [first_row, first_row + rows) of a product, kCallRows at most, with their left operands
+/// as words: lefts[i] is that of terms[i], a block of kUnitRows rows (in the end fewer) after the
+/// other, each [words of depth, rows of the block], so that a tile reads its block from end to end.
 struct PanelCall {
   PanelProduct product;
-  const void* const* lefts;
-  const int64_t* left_steps;
+  int64_t first_row;
+  int64_t rows;
+  void* const* lefts;
 };
 
-/// Computes units [begin, end). Unit panel * ceil(rows / kUnitRows) + block is rows
-/// [block * kUnitRows, ...) of a panel's columns.
-using PanelUnits = void (*)(const PanelCall& call, const PanelScratch& scratch, int64_t begin,
-                            int64_t end);
+/// The code of one instruction set and type of words.
+struct PanelKernels {
+  /// Fills `lefts` with the blocks [begin, end).
+  void (*pack_left_rows)(const PanelCall& call, int64_t begin, int64_t end);
+  /// Computes units [begin, end). Unit panel * ceil(rows / kUnitRows) + block is the block's rows
+  /// of a panel's columns.
+  void (*units)(const PanelCall& call, const PanelScratch& scratch, int64_t begin, int64_t end);
+};
 
 /// With dot products of bf16; null where graft is not compiled for them.
-PanelUnits bf16_panel_units();
+const PanelKernels* bf16_panel_kernels();
 
 }  // namespace graft::kernels
