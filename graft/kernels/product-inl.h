@@ -56,6 +56,7 @@ HWY_NOINLINE void product_block(int64_t depth, Left a, Right b, Result c, const 
     HWY_UNROLL(4)
     for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
   }
+  HWY_UNROLL(4)
   for (int64_t k = 0; k < depth; ++k) {
     WordVec right[kVectors];
     HWY_UNROLL(4)
