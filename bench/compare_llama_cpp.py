@@ -92,7 +92,8 @@ def llama_cpp(args):
 
 
 def graft(args, prompt: str, tokens: int) -> dict:
-    command = [args.graft, "generate", "--model", args.graft_model, "--prompt", "-", "--max-tokens", tokens]
+    command = [args.graft, "generate", "--model", args.graft_model, "--ignore-chat-template", "--prompt", "-"]
+    command += ["--max-tokens", tokens]
     environment = os.environ | {"GRAFT_THREADS": str(args.threads)}
     done = subprocess.run(list(map(str, command)), input=prompt, capture_output=True, text=True, env=environment)
     found = re.search(

@@ -12,10 +12,12 @@
 #include "cli/number_checks.h"
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
+#include "graft/base/log.h"
 #include "graft/base/memory.h"
 #include "graft/base/profile.h"
 #include "graft/generation/generate.h"
 #include "graft/lora/adapter_file.h"
+#include "graft/tokenizer/chat_template.h"
 
 namespace graft::cli {
 namespace {
@@ -24,6 +26,8 @@ struct GenerateCommand {
   std::string model = "mlx_model";
   std::optional<std::string> adapter_file;
   std::string prompt;
+  std::optional<std::string> system;
+  bool ignore_chat_template = false;
   int max_tokens = 100;
   generation::SamplerOptions sampler;
   std::vector<std::string> stop;
@@ -35,6 +39,23 @@ std::string prompt_text(const std::string& prompt) {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
+// The ids of the prompt: as a user's message in the model's chat template, where it has one.
+std::vector<int32_t> prompt_ids(const GenerateCommand& o, const LoadedModel& loaded) {
+  const std::string prompt = prompt_text(o.prompt);
+  std::optional<ChatTemplate> chat;
+  if (!o.ignore_chat_template) chat = ChatTemplate::load(loaded.folder.path());
+  if (!chat) {
+    if (o.system) fail("{}: --system needs a chat template, and this model has none", o.model);
+    return loaded.tokenizer.encode(prompt);
+  }
+  note("Using the model's chat template (--ignore-chat-template: the prompt as it is)");
+  std::vector<ChatMessage> messages;
+  if (o.system) messages.push_back({"system", *o.system});
+  messages.push_back({"user", prompt});
+  // The template writes the special tokens itself.
+  return loaded.tokenizer.encode(chat->apply(messages, true), {.add_special_tokens = false});
+}
+
 double rate(int count, double seconds) { return seconds > 0 ? count / seconds : 0; }
 
 void run(const GenerateCommand& o) {
@@ -42,9 +63,8 @@ void run(const GenerateCommand& o) {
   // An adapter only when it is named.
   auto adapters = use_adapter(loaded, o.adapter_file.value_or("none"));
   generation::GenerateOptions options{o.max_tokens, o.sampler, loaded.eos_ids(), o.stop, o.profile};
-  auto result = generation::generate(*loaded.model, loaded.tokenizer,
-                                     loaded.tokenizer.encode(prompt_text(o.prompt)), options,
-                                     [](std::string_view text) {
+  auto result = generation::generate(*loaded.model, loaded.tokenizer, prompt_ids(o, loaded),
+                                     options, [](std::string_view text) {
                                        std::fwrite(text.data(), 1, text.size(), stdout);
                                        std::fflush(stdout);
                                      });
@@ -68,8 +88,14 @@ void add_generate_command(CLI::App& app) {
   command->option_defaults()->always_capture_default()->take_last();
   command->add_option("--model", o->model, "Folder of the model, converted or not");
   command->add_option("--adapter-file", o->adapter_file, "Adapter to use; none unless it is named");
-  command->add_option("-p,--prompt", o->prompt, "The text to continue, as it is; -: standard input")
+  command
+      ->add_option("-p,--prompt", o->prompt,
+                   "The text to continue; of a model with a chat template, what the user says to "
+                   "it. -: standard input")
       ->required();
+  auto* raw = command->add_flag("--ignore-chat-template", o->ignore_chat_template,
+                                "Continue the prompt as it is");
+  command->add_option("--system", o->system, "The system message of the chat")->excludes(raw);
   command->add_option("-m,--max-tokens", o->max_tokens, "Tokens to generate at most")
       ->check(positive());
   command->add_option("--temp", o->sampler.temperature, "Temperature; 0: the likeliest token")

@@ -13,12 +13,14 @@ import sys
 # What each layer may include, itself aside. The program, the tests and the benchmarks may include all.
 BELOW = {
     "base": [],
+    "unicode": ["base"],
     "kernels": ["base"],
     "io": ["base"],
     "ops": ["kernels", "base"],
     "nn": ["ops", "kernels", "base"],
-    "tokenizer": ["io", "base"],
-    "data": ["tokenizer", "base"],
+    "jinja": ["unicode", "base"],
+    "tokenizer": ["jinja", "unicode", "io", "base"],
+    "data": ["tokenizer", "unicode", "base"],
     "models": ["nn", "ops", "kernels", "io", "base"],
     "lora": ["models", "nn", "ops", "kernels", "io", "base"],
     "convert": ["models", "nn", "ops", "kernels", "tokenizer", "io", "base"],

@@ -46,7 +46,7 @@ graft() {
 
 # Has the model $2 answer the question, greedily; what it says of its speed is left out.
 answer() {
-  graft "$1" generate --model "$2" "${@:3}" --prompt "$question" --max-tokens 40 2>"$out/error.txt" || {
+  graft "$1" generate --model "$2" "${@:3}" --ignore-chat-template --prompt "$question" --max-tokens 40 2>"$out/error.txt" || {
     cat "$out/error.txt" >&2
     exit 1
   }

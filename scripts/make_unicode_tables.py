@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes graft/tokenizer/unicode_tables.cpp: the classes of characters that tokenizers split on.
+"""Writes graft/unicode/tables.cpp: the classes of characters that tokenizers split on.
 
 Letters, numbers, white space and word characters are those of Unicode 16.0, the version that Hugging
 Face tokenizers 0.23 matches its patterns with. Its normalizer is older (Unicode 9.0): a character that
@@ -16,7 +16,7 @@ from tokenizers import normalizers
 
 LETTER, NUMBER, SPACE, WORD, NOT_NORMALIZED = 1, 2, 4, 8, 16
 UNICODE_VERSION = "16.0.0"
-OUTPUT = pathlib.Path(__file__).parent.parent / "graft" / "tokenizer" / "unicode_tables.cpp"
+OUTPUT = pathlib.Path(__file__).parent.parent / "graft" / "unicode" / "tables.cpp"
 
 # White_Space of PropList.txt; it has not changed since Unicode 6.3.
 WHITE_SPACE = {0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
@@ -85,7 +85,7 @@ def main():
             ranges.append([c, c, classes])
     lines = [
         "// Written by scripts/make_unicode_tables.py; do not edit.",
-        '#include "graft/tokenizer/unicode_tables.h"',
+        '#include "graft/unicode/tables.h"',
         "",
         "namespace graft::unicode {",
         "",

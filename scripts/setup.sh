@@ -114,14 +114,15 @@ for line in open(sys.argv[1], encoding="utf-8"):
 PYTHON
 }
 
-# Makes or completes the virtual environment $1 from the requirements file $2.
+# Makes or completes the virtual environment $1 from the requirements file $2, with the options of pip that
+# follow $3.
 environment() {
   if ! holds "$1" "$2"; then
     say "$3: installing $2 into $1"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
       die "$3: $python is not Python 3.10 or later: name one with PYTHON=..."
     [[ -x $1/bin/python ]] || run "$3" "$python" -m venv "$1"
-    run "$3" "$1/bin/python" -m pip install --disable-pip-version-check -r "$2"
+    run "$3" "$1/bin/python" -m pip install --disable-pip-version-check "${@:4}" -r "$2"
     holds "$1" "$2" || die "$3: $1 still lacks what $2 names: remove $1 and start again"
   fi
   say "$3: $1 holds $2"
@@ -228,7 +229,10 @@ for section in $sections; do
     packages | model | program | build | arm) "$section" ;;
     lint) apt_packages=clang-tidy brew_packages=llvm packages ;;
     venv) environment .venv scripts/requirements.txt venv ;;
-    interop) environment .venv-interop scripts/requirements-interop.txt interop ;;
+    interop)
+      environment .venv-interop scripts/requirements-interop.txt interop
+      environment .venv-interop scripts/requirements-templates.txt interop --no-deps
+      ;;
     *) die "no section '$section': packages, venv, model, program, build, interop, lint or arm" ;;
   esac
 done

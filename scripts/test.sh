@@ -86,12 +86,14 @@ stage 'conversion against mlx-lm' "$python" tests/interop/convert_parity.py buil
 stage 'models and adapters against mlx-lm' "$python" tests/interop/model_parity.py \
   build/graft build/tests/logits_driver --model "$gguf"
 stage 'SmolLM2 for its tokenizer' build/graft convert --hf-path "$gguf" --mlx-path build/smollm2
+stage 'chat templates against transformers' "$python" tests/interop/chat_template_parity.py \
+  build/tests/chat_template_driver
 stage 'tokenizers against Hugging Face' "$python" tests/interop/tokenizer_parity.py \
   build/tests/tokenize_driver build/smollm2 tests/fixtures/tokenizer/{flags,gpt2,llama3,qwen2,smollm} \
   --texts data/train.jsonl
 
 # Everything but the program under the sanitizers; the whole job with MLX's own operations.
-stage 'sanitizers' layers_of_preset asan base io convert data lora tokenizer fuzz \
+stage 'sanitizers' layers_of_preset asan base unicode io convert data lora jinja tokenizer fuzz \
   kernels ops models training generation
 stage 'portable' layers_of_preset portable ops models training cli
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "graft/tokenizer/unicode.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "graft/tokenizer/unicode.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {

@@ -8,8 +8,8 @@
 #include "graft/base/log.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/split.h"
-#include "graft/tokenizer/unicode.h"
 #include "graft/tokenizer/vocabulary.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {

@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "graft/base/error.h"
-#include "graft/tokenizer/unicode.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 

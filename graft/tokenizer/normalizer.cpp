@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "graft/base/error.h"
-#include "graft/tokenizer/unicode.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {

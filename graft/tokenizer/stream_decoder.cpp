@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "graft/tokenizer/unicode.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 

@@ -13,7 +13,7 @@
 #include "graft/tokenizer/byte_level.h"
 #include "graft/tokenizer/tokenizer_config.h"
 #include "graft/tokenizer/tokenizer_spec.h"
-#include "graft/tokenizer/unicode.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {
@@ -89,12 +89,13 @@ struct Tokenizer::Impl {
   }
 
   // The tokens of a text, in state.ids.
-  void encode(std::string_view text, EncodeState& state) const {
+  void encode(std::string_view text, EncodeOptions options, EncodeState& state) const {
     if (unicode::valid_prefix(text) != text.size()) {
       state.replaced = unicode::replace_invalid(text);
       text = state.replaced;
     }
-    state.ids = prefix;
+    state.ids.clear();
+    if (options.add_special_tokens) state.ids = prefix;
     state.pieces.clear();
     matcher.split(text, state.pieces);
     for (const AddedTokenMatcher::Piece& piece : state.pieces) {
@@ -104,7 +105,9 @@ struct Tokenizer::Impl {
         encode_plain(text.substr(piece.begin, piece.end - piece.begin), state);
       }
     }
-    state.ids.insert(state.ids.end(), suffix.begin(), suffix.end());
+    if (options.add_special_tokens) {
+      state.ids.insert(state.ids.end(), suffix.begin(), suffix.end());
+    }
   }
 
   // Text without the added tokens that are looked for before normalization.
@@ -195,14 +198,18 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
     spec.added.add(std::move(token), vocabulary, files.config_name);
   }
   auto impl = std::make_shared<Impl>(std::move(spec));
-  if (config.bos_token) impl->bos = impl->token_id(*config.bos_token);
-  if (config.eos_token) impl->eos = impl->token_id(*config.eos_token);
+  auto id_of = [&](const char* name) {
+    auto found = config.special_tokens.find(name);
+    return found == config.special_tokens.end() ? std::nullopt : impl->token_id(found->second);
+  };
+  impl->bos = id_of("bos_token");
+  impl->eos = id_of("eos_token");
   return Tokenizer(std::move(impl));
 }
 
-std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
+std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
   std::unique_ptr<EncodeState> state = impl_->states.take();
-  impl_->encode(text, *state);
+  impl_->encode(text, options, *state);
   std::vector<int32_t> ids(state->ids.begin(), state->ids.end());
   impl_->states.give_back(std::move(state));
   return ids;
@@ -218,7 +225,7 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_batch(
     try {
       std::unique_ptr<EncodeState> state = impl_->states.take();
       for (size_t i = next++; i < texts.size(); i = next++) {
-        impl_->encode(texts[i], *state);
+        impl_->encode(texts[i], {}, *state);
         ids[i].assign(state->ids.begin(), state->ids.end());
       }
       impl_->states.give_back(std::move(state));

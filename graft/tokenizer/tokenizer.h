@@ -13,6 +13,12 @@
 
 namespace graft {
 
+struct EncodeOptions {
+  /// Puts around the text what the post-processor adds (beginning of text). The text of a chat
+  /// template has these tokens already.
+  bool add_special_tokens = true;
+};
+
 struct DecodeOptions {
   /// Leaves out special tokens (end of text, roles of a chat).
   bool skip_special_tokens = false;
@@ -38,9 +44,8 @@ class Tokenizer {
   /// The same from memory.
   static Tokenizer parse(const TokenizerFiles& files);
 
-  /// The ids of a text, with those that the post-processor puts around it (beginning of text). What
-  /// is not valid UTF-8 counts as U+FFFD, as Python's errors="replace".
-  std::vector<int32_t> encode(std::string_view text) const;
+  /// The ids of a text. What is not valid UTF-8 counts as U+FFFD, as Python's errors="replace".
+  std::vector<int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
 
   /// The ids of each text, encoded on all cores.
   std::vector<std::vector<int32_t>> encode_batch(const std::vector<std::string>& texts) const;

@@ -78,10 +78,13 @@ class NamedTokens {
 
   std::vector<AddedToken> take() { return std::move(tokens_); }
 
-  std::optional<std::string> content(const std::string& name) const {
-    auto found = by_name_.find(name);
-    if (found == by_name_.end()) return std::nullopt;
-    return found->second;
+  std::map<std::string, std::string> contents() const {
+    std::map<std::string, std::string> contents;
+    for (const char* name : kNamed) {
+      auto found = by_name_.find(name);
+      if (found != by_name_.end()) contents.insert(*found);
+    }
+    return contents;
   }
 
  private:
@@ -112,8 +115,7 @@ TokenizerConfig read_tokenizer_config(std::string_view config, const std::string
     named.read(JsonField(map_json, special_map_name));
   }
   named.read(root);
-  result.bos_token = named.content("bos_token");
-  result.eos_token = named.content("eos_token");
+  result.special_tokens = named.contents();
   result.named = named.take();
   return result;
 }

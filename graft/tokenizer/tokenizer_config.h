@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +12,9 @@ namespace graft {
 /// What tokenizer_config.json and special_tokens_map.json say about tokens, merged as transformers
 /// does: the map counts where the config has no `added_tokens_decoder`.
 struct TokenizerConfig {
-  std::optional<std::string> bos_token, eos_token;
+  /// "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token" and "mask_token",
+  /// as far as they are named.
+  std::map<std::string, std::string> special_tokens;
   /// Tokens with flags and ids of their own (`added_tokens_decoder`), by id.
   std::vector<AddedToken> added;
   /// The special tokens that are named (eos_token, additional_special_tokens, ...): added unless

@@ -9,7 +9,7 @@
 #include "graft/tokenizer/json_field.h"
 #include "graft/tokenizer/json_reader.h"
 #include "graft/tokenizer/pipeline_reader.h"
-#include "graft/tokenizer/unicode.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {

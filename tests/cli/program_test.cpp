@@ -205,6 +205,30 @@ TEST_F(Program, GenerateStreamsToAPipeAndReportsOnStandardError) {
   expect_refused(run({"generate", "--model", "model"}), 2, "--prompt");
 }
 
+TEST_F(Program, GenerateAppliesTheChatTemplate) {
+  const auto text = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"generate", "--model", "model", "-m", "6", "--prompt"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  const std::string raw = text({"the number"}).out;
+  expect_refused(text({"the number", "--system", "be brief"}), 1, "--system needs a chat template");
+  write_bytes(
+      folder_ / "model" / "chat_template.jinja",
+      "{% for m in messages %}{{ m.content }}{% if m.role == 'user' and add_generation_prompt "
+      "%} number{% endif %}{% endfor %}");
+  const ProgramResult chat = text({"the"});
+  EXPECT_EQ(chat.out, raw);
+  EXPECT_NE(chat.err.find("Using the model's chat template"), std::string::npos) << chat.err;
+  EXPECT_EQ(text({"e", "--system", "th"}).out, raw);
+  const ProgramResult ignored = text({"the number", "--ignore-chat-template"});
+  EXPECT_EQ(ignored.out, raw);
+  EXPECT_EQ(ignored.err.find("chat template"), std::string::npos) << ignored.err;
+  expect_refused(text({"a", "--system", "b", "--ignore-chat-template"}), 2, "--system");
+  write_bytes(folder_ / "model" / "chat_template.jinja", "{% if %}");
+  expect_refused(text({"the"}), 1, "chat_template.jinja: line 1, column 7");
+}
+
 TEST_F(Program, GenerateProfilesTheTokensAfterThePrompt) {
   ProgramResult result =
       run({"generate", "--model", "model", "--prompt", "the number", "-m", "4", "--profile"});

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "graft/tokenizer/unicode_tables.h"
+#include "graft/unicode/tables.h"
 
 namespace graft::unicode {
 

@@ -1,5 +1,5 @@
 // Written by scripts/make_unicode_tables.py; do not edit.
-#include "graft/tokenizer/unicode_tables.h"
+#include "graft/unicode/tables.h"
 
 namespace graft::unicode {
 

@@ -1,4 +1,4 @@
-#include "graft/tokenizer/unicode.h"
+#include "graft/unicode/unicode.h"
 
 #include <gtest/gtest.h>
 

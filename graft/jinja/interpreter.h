@@ -1,0 +1,145 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "graft/jinja/error.h"
+#include "graft/jinja/statements.h"
+
+namespace graft::jinja {
+
+/// What a template, which comes from a stranger, may use.
+struct Limits {
+  int64_t steps = 5'000'000;          ///< nodes evaluated, items and bytes produced
+  int64_t bytes = int64_t{64} << 20;  ///< of output, and of any value
+  int64_t stack = int64_t{2} << 20;   ///< bytes of the calls in one another
+  int depth = 100;                    ///< calls and loops in one another
+};
+
+/// Names and their values; a name that is not here is looked for in the parent.
+struct Scope {
+  explicit Scope(std::shared_ptr<Scope> outer) : parent(std::move(outer)) {}
+  const Value* find(std::string_view name) const;
+  void set(std::string_view name, Value value);
+
+  std::shared_ptr<Scope> parent;
+  std::vector<std::pair<std::string, Value>> values;
+};
+
+/// The state of one rendering.
+class Interpreter {
+ public:
+  Interpreter(std::shared_ptr<Scope> globals, const Limits& limits);
+
+  Value lookup(std::string_view name) const;
+  void set(std::string_view name, Value value) { scope_->set(name, std::move(value)); }
+  const std::shared_ptr<Scope>& scope() const { return scope_; }
+
+  void write(std::string_view text);
+
+  /// Counts work that was done. Throws where it goes beyond a limit.
+  void step(int64_t count = 1);
+  /// A value of so many bytes or items was made.
+  void produced(size_t size);
+
+  /// x.name and x[key], as Jinja looks them up. What is not there is undefined.
+  Value attribute(const Value& x, std::string_view name);
+  Value subscript(const Value& x, const Value& key);
+  Value call(const Value& callee, const Arguments& arguments);
+
+  /// A new object that can come to hold itself, through a scope or an attribute: it is released at
+  /// the end of the rendering.
+  template <class T, class... Args>
+  std::shared_ptr<T> make_object(Args&&... args) {
+    auto object = make_buried<T>(std::forward<Args>(args)...);
+    objects_.push_back(object);
+    step(4);
+    return object;
+  }
+
+  /// Runs `body` with a scope of its own on top of `parent`, or of the current one.
+  template <class Body>
+  auto in_scope(std::shared_ptr<Scope> parent, Body&& body) {
+    const Restore<std::shared_ptr<Scope>> scope(scope_, std::make_shared<Scope>(std::move(parent)));
+    const Restore<int> depth(depth_, depth_ + 1);
+    if (depth_ > limits_.depth) refuse("calls nest deeper than {} levels", limits_.depth);
+    return body();
+  }
+
+  /// What `body` writes.
+  template <class Body>
+  std::string captured(Body&& body) {
+    const Restore<std::string> output(output_, "");
+    body();
+    return std::move(output_);
+  }
+
+  ~Interpreter();
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
+
+  std::string take_output() { return std::move(output_); }
+
+ private:
+  template <class T>
+  class Restore {
+   public:
+    Restore(T& place, T value) : place_(place), before_(std::exchange(place, std::move(value))) {}
+    ~Restore() { place_ = std::move(before_); }
+    Restore(const Restore&) = delete;
+    Restore& operator=(const Restore&) = delete;
+
+   private:
+    T& place_;
+    T before_;
+  };
+
+  Limits limits_;
+  const char* stack_begin_;
+  std::shared_ptr<Scope> scope_;
+  std::vector<std::weak_ptr<Object>> objects_;
+  std::string output_;
+  int64_t steps_ = 0;
+  int depth_ = 0;
+};
+
+/// The arguments of a call as named parameters: by position, then by name. Throws where there are
+/// too many, or one twice, or of another name.
+class Parameters {
+ public:
+  Parameters(std::string_view function, const Arguments& arguments,
+             std::vector<std::string_view> names);
+  /// The argument, or null if it was not given.
+  const Value* find(std::string_view name) const;
+  /// Throws if it was not given.
+  const Value& at(std::string_view name) const;
+  Value value_or(std::string_view name, Value otherwise) const;
+  bool truth_or(std::string_view name, bool otherwise) const;
+  int64_t integer_or(std::string_view name, int64_t otherwise) const;
+  /// Throws if it is no string.
+  const std::string& string(std::string_view name) const;
+  std::string string_or(std::string_view name, std::string_view otherwise) const;
+
+ private:
+  std::string function_;
+  std::vector<std::pair<std::string_view, const Value*>> values_;
+};
+
+/// Throws if x is undefined; returns it.
+const Value& defined(const Value& x);
+
+/// A string, or an error that names `what`.
+const std::string& string_of(const Value& x, std::string_view what);
+
+/// Items that can be taken once, as what a Python generator yields; it counts as true.
+Value generator(List items);
+
+/// A function of the program's own.
+Value function(std::string name,
+               std::function<Value(Interpreter& interpreter, const Arguments& arguments)> body);
+
+}  // namespace graft::jinja

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "graft/jinja/error.h"
+#include "graft/jinja/interpreter.h"
+
+namespace graft::jinja {
+
+/// A Jinja template as transformers runs it: the white space control, functions and filters of its
+/// chat templates (transformers/utils/chat_template_utils.py), Python's meaning of operators and
+/// methods, nothing that changes data or reads files.
+class Template {
+ public:
+  /// Throws TemplateError with the line and the column. The source must be valid UTF-8.
+  explicit Template(std::string_view source);
+
+  /// The text, with the members of `variables` as names. Throws TemplateError with the line where
+  /// it cannot go on, where the template calls raise_exception, and beyond `limits`.
+  std::string render(const nlohmann::ordered_json& variables, const Limits& limits = {}) const;
+
+ private:
+  std::shared_ptr<const Body> body_;
+};
+
+}  // namespace graft::jinja
