@@ -20,7 +20,7 @@ BELOW = {
     "nn": ["ops", "kernels", "base"],
     "jinja": ["unicode", "base"],
     "tokenizer": ["jinja", "unicode", "io", "base"],
-    "data": ["tokenizer", "unicode", "base"],
+    "data": ["tokenizer", "base"],
     "models": ["nn", "ops", "kernels", "io", "base"],
     "lora": ["models", "nn", "ops", "kernels", "io", "base"],
     "convert": ["models", "nn", "ops", "kernels", "tokenizer", "io", "base"],
