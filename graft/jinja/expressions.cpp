@@ -117,8 +117,10 @@ Value Filter::evaluate(Interpreter& interpreter) const {
 }
 
 Value Filter::apply(Interpreter& interpreter, const Value& x) const {
-  interpreter.step();
-  return function(interpreter, x, arguments.evaluate(interpreter));
+  interpreter.charge(x);
+  Value result = function(interpreter, x, arguments.evaluate(interpreter));
+  interpreter.charge(result);
+  return result;
 }
 
 Value Test::evaluate(Interpreter& interpreter) const {

@@ -1,6 +1,7 @@
 #include "graft/jinja/format.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 
@@ -8,6 +9,7 @@
 #include "graft/jinja/operations.h"
 #include "graft/jinja/print.h"
 #include "graft/jinja/text.h"
+#include "graft/jinja/value_limits.h"
 #include "graft/unicode/unicode.h"
 
 namespace graft::jinja {
@@ -52,6 +54,7 @@ double number_of(const Conversion& c, const Value& value) {
 
 std::string integer_text(const Conversion& c, const Value& value) {
   const double number = number_of(c, value);
+  if (!(std::abs(number) < 9.3e18)) refuse("%{} needs a number of 64 bits", c.kind);
   const int64_t x = value.integer().value_or(static_cast<int64_t>(std::clamp(number, -9e18, 9e18)));
   const std::string sign = x >= 0 && c.has('+') ? "+" : x >= 0 && c.has(' ') ? " " : "";
   switch (c.kind) {
@@ -119,7 +122,7 @@ std::string converted(const Conversion& c, const Value& value) {
     case 'c':
       return character_text(value);
     default:
-      refuse("unsupported format character '{}'", c.kind);
+      refuse("unsupported format character {:#04x}", static_cast<unsigned char>(c.kind));
   }
 }
 
@@ -172,6 +175,7 @@ std::string format_text(const std::string& format, const Value& arguments) {
   Source source(arguments);
   std::string out;
   for (size_t i = 0; i < format.size();) {
+    check_size(out.size());
     if (format[i] != '%') {
       out += format[i++];
       continue;

@@ -86,9 +86,23 @@ void Interpreter::step(int64_t count) {
 }
 
 void Interpreter::produced(size_t size) {
-  if (static_cast<int64_t>(size) > limits_.bytes) {
+  if (size > static_cast<size_t>(limits_.bytes)) {
     refuse("the template makes more than {} bytes", limits_.bytes);
   }
+}
+
+void Interpreter::charge(const Value& x) {
+  if (const std::string* text = x.string()) {
+    produced(text->size());
+    step(static_cast<int64_t>(text->size() / 16));
+  } else if (const auto size = length(x)) {
+    step(*size);
+  }
+}
+
+List Interpreter::items(const Value& x) {
+  if (const auto size = length(x)) step(*size);
+  return items_of(x);
 }
 
 Value Interpreter::attribute(const Value& x, std::string_view name) {
@@ -125,7 +139,9 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
   if (object == nullptr || !object->is_callable()) {
     refuse("'{}' object is not callable", type_name(callee));
   }
-  return object->call(*this, arguments);
+  Value result = object->call(*this, arguments);
+  charge(result);
+  return result;
 }
 
 Parameters::Parameters(std::string_view function, const Arguments& arguments,

@@ -22,11 +22,13 @@ struct Limits {
 
 /// Names and their values; a name that is not here is looked for in the parent.
 struct Scope {
-  explicit Scope(std::shared_ptr<Scope> outer) : parent(std::move(outer)) {}
+  explicit Scope(std::shared_ptr<Scope> outer)
+      : parent(std::move(outer)), level(parent == nullptr ? 0 : parent->level + 1) {}
   const Value* find(std::string_view name) const;
   void set(std::string_view name, Value value);
 
   std::shared_ptr<Scope> parent;
+  int level;  ///< how many there are above it; look-ups and the destructor go through them all
   std::vector<std::pair<std::string, Value>> values;
 };
 
@@ -45,6 +47,10 @@ class Interpreter {
   void step(int64_t count = 1);
   /// A value of so many bytes or items was made.
   void produced(size_t size);
+  /// Counts the work of a function that reads or has made x.
+  void charge(const Value& x);
+  /// What a loop over x takes, as items_of, with its work counted before it is done.
+  List items(const Value& x);
 
   /// x.name and x[key], as Jinja looks them up. What is not there is undefined.
   Value attribute(const Value& x, std::string_view name);
@@ -66,6 +72,8 @@ class Interpreter {
   auto in_scope(std::shared_ptr<Scope> parent, Body&& body) {
     const Restore<std::shared_ptr<Scope>> scope(scope_, std::make_shared<Scope>(std::move(parent)));
     const Restore<int> depth(depth_, depth_ + 1);
+    constexpr int kMostScopes = 1000;  // a loop that is called after its end nests in itself
+    if (scope_->level > kMostScopes) refuse("scopes nest deeper than {} levels", kMostScopes);
     if (depth_ > limits_.depth) refuse("calls nest deeper than {} levels", limits_.depth);
     return body();
   }

@@ -15,11 +15,7 @@ namespace graft::jinja::filters {
 namespace {
 
 // The items of x; a generator's are then used up.
-List taken(Interpreter& interpreter, const Value& x) {
-  List items = items_of(x);
-  interpreter.step(static_cast<int64_t>(items.size()));
-  return items;
-}
+List taken(Interpreter& interpreter, const Value& x) { return interpreter.items(x); }
 
 // What `attribute=` names in an item: "a.b" or an index.
 Value part_of(Interpreter& interpreter, const Value& item, const Value& path,
@@ -207,7 +203,11 @@ Value mapped(Interpreter& interpreter, const Value& x, const Arguments& argument
   const FilterFunction filter = find_filter(name);
   if (filter == nullptr) refuse("no filter named '{}'", name);
   const Arguments rest = rest_of(arguments, 1);
-  for (const Value& item : taken(interpreter, x)) out.push_back(filter(interpreter, item, rest));
+  for (const Value& item : taken(interpreter, x)) {
+    interpreter.charge(item);
+    out.push_back(filter(interpreter, item, rest));
+    interpreter.charge(out.back());
+  }
   return generator(std::move(out));
 }
 
@@ -287,7 +287,7 @@ Value batch(Interpreter& interpreter, const Value& x, const Arguments& arguments
   }
   const Value fill = p.value_or("fill_with", Value());
   if (!row.empty()) {
-    interpreter.produced(static_cast<size_t>(count));
+    if (!fill.is_none()) interpreter.step(count);
     while (!fill.is_none() && static_cast<int64_t>(row.size()) < count) row.push_back(fill);
     rows.push_back(std::move(row));
   }

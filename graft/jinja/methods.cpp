@@ -96,7 +96,8 @@ std::string titled(const std::string& text) {
 
 std::string padded(Interpreter& interpreter, const std::string& text, std::string_view method,
                    const Parameters& p) {
-  const int64_t width = p.integer_or("width", 0);
+  const int64_t width = std::max<int64_t>(p.integer_or("width", 0), 0);
+  interpreter.produced(static_cast<size_t>(width));
   const std::string fill = p.string_or("fillchar", " ");
   if (characters(fill) != 1) refuse("{}: the fill character must be one character", method);
   const int64_t missing = width - characters(text);
@@ -185,10 +186,7 @@ Value call_string(Interpreter& interpreter, const std::string& text, std::string
   }
   if (name == "replace") {
     const Parameters p = parameters({"old", "new", "count"});
-    const std::string &from = p.string("old"), &to = p.string("new");
-    const auto most = static_cast<int64_t>(text.size() / std::max<size_t>(from.size(), 1) + 1);
-    interpreter.produced(text.size() + static_cast<size_t>(most) * to.size());
-    return replaced(text, from, to, p.integer_or("count", -1));
+    return replaced(text, p.string("old"), p.string("new"), p.integer_or("count", -1));
   }
   if (name == "find" || name == "rfind" || name == "index" || name == "rindex") {
     const Parameters p = parameters({"sub", "start", "end"});
@@ -214,7 +212,7 @@ Value call_string(Interpreter& interpreter, const std::string& text, std::string
     const Parameters p = parameters({"iterable"});
     std::string out;
     bool first = true;
-    for (const Value& item : items_of(p.at("iterable"))) {
+    for (const Value& item : interpreter.items(p.at("iterable"))) {
       if (!std::exchange(first, false)) out += text;
       out += string_of(item, "an item to join");
       interpreter.produced(out.size());
@@ -226,8 +224,8 @@ Value call_string(Interpreter& interpreter, const std::string& text, std::string
     return padded(interpreter, text, name, parameters({"width", "fillchar"}));
   }
   if (name == "zfill") {
-    const int64_t width = parameters({"width"}).integer_or("width", 0);
-    interpreter.produced(static_cast<size_t>(std::max<int64_t>(width, 0)));
+    const int64_t width = std::max<int64_t>(parameters({"width"}).integer_or("width", 0), 0);
+    interpreter.produced(static_cast<size_t>(width));
     const int64_t missing = std::max<int64_t>(width - characters(text), 0);
     const size_t sign = !text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0;
     return text.substr(0, sign) + std::string(static_cast<size_t>(missing), '0') +

@@ -72,7 +72,9 @@ Value rounded(Interpreter&, const Value& x, const Arguments& arguments) {
   if (x.integer() && precision >= 0) return *x.integer();
   if (precision < 0) {
     const double result = std::nearbyint(*number * scale) / scale;
-    return x.integer() ? Value(static_cast<int64_t>(result)) : Value(result);
+    if (!x.integer()) return result;
+    if (!(std::abs(result) < 9.2e18)) refuse("round: the integer does not fit 64 bits");
+    return static_cast<int64_t>(result);
   }
   return std::stod(fmt::format("{:.{}f}", *number, precision));
 }

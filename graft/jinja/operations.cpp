@@ -87,6 +87,7 @@ Value of_reals(BinaryOperator op, double x, double y) {
 Value repeated(Interpreter& interpreter, const Value& x, int64_t times) {
   times = std::max<int64_t>(times, 0);
   const size_t size = x.string() != nullptr ? x.string()->size() : x.list()->size();
+  if (size == 0) times = 0;
   if (size > 0 && times > (int64_t{1} << 40) / static_cast<int64_t>(size)) {
     refuse("a value repeated {} times is too large", times);
   }

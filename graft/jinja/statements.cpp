@@ -122,7 +122,7 @@ Value Loop::call(Interpreter& interpreter, const Arguments& arguments) {
   }
   return interpreter.captured([&] {
     interpreter.in_scope(scope_, [&] {
-      return run_loop(interpreter, node_, items_of(arguments.positional[0]), depth_ + 1);
+      return run_loop(interpreter, node_, interpreter.items(arguments.positional[0]), depth_ + 1);
     });
   });
 }
@@ -222,7 +222,7 @@ Flow Body::run(Interpreter& interpreter) const {
 
 void Target::assign(Interpreter& interpreter, const Value& value) const {
   if (is_tuple) {
-    const List values = items_of(defined(value));
+    const List values = interpreter.items(defined(value));
     if (values.size() != items.size()) {
       refuse("cannot unpack {} values into {} names", values.size(), items.size());
     }
@@ -260,7 +260,7 @@ Flow If::run(Interpreter& interpreter) const {
 }
 
 Flow For::run(Interpreter& interpreter) const {
-  return run_loop(interpreter, *this, items_of(items->evaluate(interpreter)), 0);
+  return run_loop(interpreter, *this, interpreter.items(items->evaluate(interpreter)), 0);
 }
 
 Flow Set::run(Interpreter& interpreter) const {

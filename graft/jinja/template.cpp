@@ -4,6 +4,7 @@
 
 #include "graft/jinja/parser.h"
 #include "graft/jinja/print.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft::jinja {
 namespace {
@@ -68,7 +69,7 @@ Value value_of(const nlohmann::ordered_json& json, int depth = 0) {
     case nlohmann::ordered_json::value_t::number_float:
       return json.get<double>();
     case nlohmann::ordered_json::value_t::string:
-      return json.get_ref<const std::string&>();
+      return unicode::replace_invalid(json.get_ref<const std::string&>());
     case nlohmann::ordered_json::value_t::array: {
       List items;
       for (const auto& item : json) items.push_back(value_of(item, depth + 1));
@@ -76,7 +77,8 @@ Value value_of(const nlohmann::ordered_json& json, int depth = 0) {
     }
     case nlohmann::ordered_json::value_t::object: {
       Dict dict;
-      for (const auto& [key, value] : json.items()) dict.set(key, value_of(value, depth + 1));
+      for (const auto& [key, value] : json.items())
+        dict.set(unicode::replace_invalid(key), value_of(value, depth + 1));
       return dict;
     }
     default:

@@ -43,7 +43,10 @@ bool remainder_is(const Value& x, int64_t by, int64_t rest) {
   const auto integer = defined(x).integer();
   if (integer) {
     if (by == 0) refuse("division by zero");
-    return ((*integer % by) + by) % by == rest;
+    if (by == -1) return rest == 0;  // the quotient may not fit
+    int64_t remainder = *integer % by;
+    if (remainder != 0 && (remainder < 0) != (by < 0)) remainder += by;
+    return remainder == rest;
   }
   const auto number = x.number();
   if (!number) refuse("'{}' object has no remainder", type_name(x));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "graft/jinja/value_limits.h"
 #include "graft/unicode/unicode.h"
 
 namespace graft::jinja {
@@ -175,6 +176,7 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
   const auto may = [&] { return most < 0 || count < most; };
   if (from.empty()) {  // before every character, and at the end
     for (size_t i = 0; i < text.size();) {
+      check_size(out.size());
       if (may()) out += to, ++count;
       const auto c = unicode::decode(text.data() + i);
       out += text.substr(i, c.size);
@@ -183,6 +185,7 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
     return may() ? out + std::string(to) : out;
   }
   while (may()) {
+    check_size(out.size());
     const size_t at = text.find(from);
     if (at == text.npos) break;
     out += text.substr(0, at);

@@ -44,12 +44,10 @@ Value trim(Interpreter&, const Value& x, const Arguments& arguments) {
   return stripped(to_string(x), spaces ? nullptr : &p.string("chars"), true, true);
 }
 
-Value replace(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
+Value replace(Interpreter&, const Value& x, const Arguments& arguments) {
   const Parameters p("replace", arguments, {"old", "new", "count"});
   const std::string text = to_string(x), from = to_string(p.at("old"));
   const std::string to = to_string(p.at("new"));
-  const size_t most = text.size() / std::max<size_t>(from.size(), 1) + 1;
-  interpreter.produced(text.size() + most * to.size());
   const Value* count = p.find("count");
   const bool all = count == nullptr || count->is_none();
   return replaced(text, from, to, all ? -1 : p.integer_or("count", -1));
@@ -107,7 +105,9 @@ Value title(Interpreter&, const Value& x, const Arguments& arguments) {
 Value truncate(Interpreter&, const Value& x, const Arguments& arguments) {
   const Parameters p("truncate", arguments, {"length", "killwords", "end", "leeway"});
   const std::string text = to_string(x), end = p.string_or("end", "...");
-  const int64_t most = p.integer_or("length", 255), leeway = p.integer_or("leeway", 5);
+  constexpr int64_t kLongest = int64_t{1} << 40;
+  const int64_t most = std::clamp<int64_t>(p.integer_or("length", 255), -1, kLongest);
+  const int64_t leeway = std::clamp<int64_t>(p.integer_or("leeway", 5), -kLongest, kLongest);
   const int64_t kept = most - characters(end);
   if (kept < 0) refuse("truncate: 'length' is shorter than 'end'");
   if (characters(text) <= most + leeway) return text;

@@ -80,6 +80,13 @@ TEST(JinjaTemplate, LimitsHoldWhatATemplateUses) {
       "{{ '%999999999d' % 1 }}",
       "{{ 10 ** 100 }}",
       "{% set s = 'x' * 60000000 %}" + std::string(loop) + "{{ s[i] }}{{ s | length }}{% endfor %}",
+      "{% set ns = namespace() %}{% for x in [ns] recursive %}{% set x.l = loop %}{% endfor %}" +
+          std::string(loop) + "{% set _ = ns.l([ns]) %}{% endfor %}",
+      "{{ 'x'.center(4611686018427387905, '\xF0\x9F\x98\x80') }}",
+      "{% set s = 'x' * 1000000 %}" + std::string(loop) + "{% set _ = s | upper %}{% endfor %}",
+      "{% set f = '%(a)s' * 400 %}{{ f | format(a='x' * 1000000) | length }}",
+      "{% for c in 'x' * 8000000 %}{% break %}{% endfor %}",
+      "{{ [1] | batch(30000000, 0) | list | length }}",
       std::string(loop) +
           "{% for b in range(99999) %}{% macro f() %}{% endmacro %}{% endfor %}{% endfor %}",
   };
@@ -113,6 +120,27 @@ TEST(JinjaTemplate, ValuesMayHoldEachOther) {
                    "{% macro f() %}{{ ns.me.a }}{% endmacro %}{% set ns.f = f %}"
                    "{% for x in [1] %}{% set ns.loop = loop %}{% endfor %}{{ ns.f() }}"),
             "1");
+}
+
+TEST(JinjaTemplate, NumbersAtTheEndsOfTheirRange) {
+  EXPECT_EQ(render("{{ (-9223372036854775807 - 1) is divisibleby(-1) }}"), "True");
+  EXPECT_EQ(render("{{ 9223372036854775806 is divisibleby(9223372036854775807) }}"), "False");
+  EXPECT_EQ(render("{{ '' * 9223372036854775807 }}{{ [] * 1000000000000 }}"), "[]");
+  EXPECT_EQ(render("{{ 'x'.zfill(-9223372036854775807 - 1) }}"), "x");
+  EXPECT_EQ(render("{{ 'x y z' | truncate(9223372036854775807) }}"), "x y z");
+  EXPECT_THROW(render("{{ 9223372036854775807 | round(-1) }}"), TemplateError);
+  EXPECT_THROW(render("{{ '%d' % ('nan' | float) }}"), TemplateError);
+  EXPECT_THROW(render("{{ '%\u00E9' % 1 }}"), TemplateError);
+}
+
+TEST(JinjaTemplate, ReplacementsCountAsFarAsTheyAreMade) {
+  EXPECT_EQ(render("{% set t = '{tools}' ~ 'a' * 20000 %}"
+                   "{{ t | replace('{tools}', 'x' * 50000) | length }}"),
+            "70000");
+}
+
+TEST(JinjaTemplate, BrokenUtf8OfVariablesIsReplaced) {
+  EXPECT_EQ(render("{{ x | upper }}", {{"x", "a\xF0"}}), "A\xEF\xBF\xBD");
 }
 
 TEST(JinjaTemplate, StrftimeNowWritesTheDate) {
