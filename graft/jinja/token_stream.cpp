@@ -1,6 +1,8 @@
 #include "graft/jinja/token_stream.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 
 namespace graft::jinja {
 
@@ -53,7 +55,12 @@ bool TokenStream::names_since(size_t begin, std::string_view name) const {
 
 void TokenStream::Nesting::deepen() {
   constexpr int kMost = 1000;
-  if (++tokens_.nesting_ > kMost) tokens_.refuse_here("nested deeper than {} levels", kMost);
+  constexpr int64_t kMostStack = int64_t{2}
+                                 << 20;  // bytes; how many a level takes is the compiler's
+  const char* here = static_cast<const char*>(__builtin_frame_address(0));
+  if (++tokens_.nesting_ > kMost || std::abs(tokens_.stack_begin_ - here) > kMostStack) {
+    tokens_.refuse_here("nested too deep");
+  }
 }
 
 }  // namespace graft::jinja

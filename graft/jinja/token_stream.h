@@ -15,7 +15,9 @@ namespace graft::jinja {
 /// The tokens of a template, one after the other.
 class TokenStream {
  public:
-  explicit TokenStream(std::string_view source) : tokens_(tokenize(source)) {}
+  explicit TokenStream(std::string_view source)
+      : tokens_(tokenize(source)),
+        stack_begin_(static_cast<const char*>(__builtin_frame_address(0))) {}
 
   const Token& current() const { return tokens_[at_]; }
   const Token& ahead() const { return tokens_[at_ + 1 < tokens_.size() ? at_ + 1 : at_]; }
@@ -70,6 +72,7 @@ class TokenStream {
 
  private:
   std::vector<Token> tokens_;
+  const char* stack_begin_;
   size_t at_ = 0;
   int nesting_ = 0;
 };
