@@ -201,8 +201,11 @@ class MacroObject : public Object {
   std::shared_ptr<Scope> scope_;
 };
 
-Value filtered(Interpreter& interpreter, const std::vector<FilterPtr>& filters, std::string text) {
-  Value x(std::move(text));
+// What the body of a block writes, through the block's filters.
+Value filtered_text(Interpreter& interpreter, const std::vector<FilterPtr>& filters,
+                    const Body& body) {
+  Value x(interpreter.captured(
+      [&] { interpreter.in_scope(interpreter.scope(), [&] { return body.run(interpreter); }); }));
   for (const FilterPtr& filter : filters) x = filter->apply(interpreter, x);
   return x;
 }
@@ -269,16 +272,12 @@ Flow Set::run(Interpreter& interpreter) const {
 }
 
 Flow SetBlock::run(Interpreter& interpreter) const {
-  std::string text = interpreter.captured(
-      [&] { interpreter.in_scope(interpreter.scope(), [&] { return body.run(interpreter); }); });
-  target.assign(interpreter, filtered(interpreter, filters, std::move(text)));
+  target.assign(interpreter, filtered_text(interpreter, filters, body));
   return Flow::next;
 }
 
 Flow FilterBlock::run(Interpreter& interpreter) const {
-  std::string text = interpreter.captured(
-      [&] { interpreter.in_scope(interpreter.scope(), [&] { return body.run(interpreter); }); });
-  interpreter.write(to_string(filtered(interpreter, filters, std::move(text))));
+  interpreter.write(to_string(filtered_text(interpreter, filters, body)));
   return Flow::next;
 }
 

@@ -28,7 +28,7 @@ std::vector<std::string> split_lines(std::string_view text, bool keep_ends);
 std::string replaced(std::string_view text, std::string_view from, std::string_view to,
                      int64_t most);
 
-/// Whether the text is not empty and every character is one that `accepts`.
+/// As str.isspace, str.isalpha and str.isdecimal of one character.
 bool is_space(uint32_t code_point);
 bool is_letter(uint32_t code_point);
 bool is_digit(uint32_t code_point);

@@ -94,11 +94,6 @@ const Dict* Value::dict() const {
   return x == nullptr ? nullptr : x->get();
 }
 
-std::shared_ptr<Object> Value::shared_object() const {
-  const auto* x = std::get_if<std::shared_ptr<Object>>(&data_);
-  return x == nullptr ? nullptr : *x;
-}
-
 Object* Value::object() const {
   const auto* x = std::get_if<std::shared_ptr<Object>>(&data_);
   return x == nullptr ? nullptr : x->get();

@@ -121,7 +121,6 @@ class Value {
   const std::string* string() const;
   const Dict* dict() const;
   Object* object() const;
-  std::shared_ptr<Object> shared_object() const;
   /// The items of a list or a tuple, or null.
   const List* list() const;
   bool is_tuple() const { return std::holds_alternative<Tuple>(data_); }

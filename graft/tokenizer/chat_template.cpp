@@ -66,8 +66,7 @@ ChatTemplate::ChatTemplate(std::string_view source,
 std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool open) const {
   ordered_json list = ordered_json::array();
   for (const ChatMessage& message : messages) {
-    list.push_back(
-        {{"role", message.role}, {"content", unicode::replace_invalid(message.content)}});
+    list.push_back({{"role", message.role}, {"content", message.content}});
   }
   return apply({{"messages", std::move(list)}, {"add_generation_prompt", open}});
 }
