@@ -89,11 +89,12 @@ stage 'SmolLM2 for its tokenizer' build/graft convert --hf-path "$gguf" --mlx-pa
 stage 'chat templates against transformers' "$python" tests/interop/chat_template_parity.py \
   build/tests/chat_template_driver
 stage 'tokenizers against Hugging Face' "$python" tests/interop/tokenizer_parity.py \
-  build/tests/tokenize_driver build/smollm2 tests/fixtures/tokenizer/{flags,gpt2,llama3,qwen2,smollm} \
+  build/tests/tokenize_driver build/smollm2 \
+  tests/fixtures/tokenizer/{flags,gpt2,llama2,llama3,metaspace,qwen2,smollm,steps} \
   --texts data/train.jsonl
 
 # Everything but the program under the sanitizers; the whole job with MLX's own operations.
-stage 'sanitizers' layers_of_preset asan base unicode io convert data lora jinja tokenizer fuzz \
+stage 'sanitizers' layers_of_preset asan base unicode io convert data lora jinja regex tokenizer fuzz \
   kernels ops models training generation
 stage 'portable' layers_of_preset portable ops models training cli
 

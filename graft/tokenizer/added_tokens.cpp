@@ -7,8 +7,8 @@
 namespace graft {
 namespace {
 
-uint8_t classes_at(std::string_view text, size_t at) {
-  return unicode::classes_of(unicode::decode(text.data() + at).value);
+unicode::Properties properties_at(std::string_view text, size_t at) {
+  return unicode::properties_of(unicode::decode(text.data() + at).value);
 }
 
 // Where the character that ends at `end` begins.
@@ -20,21 +20,21 @@ size_t before(std::string_view text, size_t end) {
 }
 
 bool is_within_word(std::string_view text, size_t begin, size_t end) {
-  if (begin > 0 && (classes_at(text, before(text, begin)) & unicode::kWord) != 0) return true;
-  return end < text.size() && (classes_at(text, end) & unicode::kWord) != 0;
+  if (begin > 0 && properties_at(text, before(text, begin)).is_word()) return true;
+  return end < text.size() && properties_at(text, end).is_word();
 }
 
 size_t skip_spaces_back(std::string_view text, size_t begin, size_t limit) {
   while (begin > limit) {
     size_t start = before(text, begin);
-    if ((classes_at(text, start) & unicode::kSpace) == 0) break;
+    if (!properties_at(text, start).in(unicode::kSpaces)) break;
     begin = start;
   }
   return begin;
 }
 
 size_t skip_spaces(std::string_view text, size_t end) {
-  while (end < text.size() && (classes_at(text, end) & unicode::kSpace) != 0) {
+  while (end < text.size() && properties_at(text, end).in(unicode::kSpaces)) {
     end += unicode::decode(text.data() + end).size;
   }
   return end;

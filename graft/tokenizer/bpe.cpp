@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 // Up to this many tokens, looking over all pairs for the lowest beats a queue.
 constexpr size_t kShortWord = 48;
 constexpr uint32_t kNoRank = UINT32_MAX;
+constexpr std::string_view kMetaspace = "\u2581";
 
 // Removes values[at] of `count` values.
 template <class T>
@@ -25,12 +27,40 @@ Bpe::Bpe(BpeModel model)
     : model_(std::move(model)),
       whole_(std::make_unique<std::atomic<uint8_t>[]>(model_.vocabulary.id_limit())) {
   for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-    char c = static_cast<char>(byte);
-    byte_ids_[byte] = model_.vocabulary.find_bytes(std::string_view(&c, 1));
+    std::string spelling(1, static_cast<char>(byte));
+    if (is_literal()) spelling = fmt::format("<0x{:02X}>", byte);
+    byte_ids_[byte] = model_.vocabulary.find_bytes(spelling);
   }
+  cuts_at_metaspaces_ = may_cut_at_metaspaces();
+}
+
+bool Bpe::may_cut_at_metaspaces() const {
+  const Vocabulary& vocabulary = model_.vocabulary;
+  // An unknown token before the cut must not fuse with one behind it, nor the whole be looked up.
+  if (!is_literal() || model_.ignore_merges || vocabulary.find_bytes(kMetaspace) < 0) return false;
+  return !model_.merges.any_of([&](int32_t left, int32_t right) {
+    return vocabulary.bytes(right).starts_with(kMetaspace) &&
+           !vocabulary.bytes(left).ends_with(kMetaspace);
+  });
 }
 
 void Bpe::encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
+  if (cuts_at_metaspaces_) {
+    // The first metaspace of each run of them begins a part.
+    size_t next = 0;
+    for (size_t begin = 0; begin < word.size(); begin = next) {
+      next = begin;
+      while (word.substr(next).starts_with(kMetaspace)) next += kMetaspace.size();
+      next = std::min(word.find(kMetaspace, next), word.size());
+      encode_part(word.substr(begin, next - begin), workspace, ids);
+    }
+  } else {
+    encode_part(word, workspace, ids);
+  }
+}
+
+void Bpe::encode_part(std::string_view word, Workspace& workspace,
+                      std::vector<int32_t>& ids) const {
   uint64_t hash = model_.vocabulary.hash(word);
   int32_t token = model_.vocabulary.find_bytes(word, hash);
   if (token >= 0) {
@@ -73,11 +103,44 @@ void Bpe::split_bytes(std::string_view word, std::vector<int32_t>& tokens) const
   }
 }
 
+void Bpe::split_characters(std::string_view word, std::vector<int32_t>& tokens) const {
+  tokens.clear();
+  // As in the reference, an unknown token waits for the next that is not one; byte tokens overtake.
+  bool waiting = false;
+  for (size_t i = 0; i < word.size();) {
+    std::string_view character = word.substr(i, unicode::decode(word.data() + i).size);
+    i += character.size();
+    int32_t token = model_.vocabulary.find_bytes(character);
+    if (token >= 0) {
+      if (std::exchange(waiting, false)) tokens.push_back(*model_.unknown_id);
+      tokens.push_back(token);
+    } else if (!append_fallback(character, tokens) && model_.unknown_id) {
+      if (waiting && !model_.fuse_unknown) tokens.push_back(*model_.unknown_id);
+      waiting = true;
+    }
+  }
+  if (waiting) tokens.push_back(*model_.unknown_id);
+}
+
+bool Bpe::append_fallback(std::string_view character, std::vector<int32_t>& tokens) const {
+  if (!model_.byte_fallback) return false;
+  auto id_of = [this](char byte) { return byte_ids_[static_cast<unsigned char>(byte)]; };
+  if (!std::all_of(character.begin(), character.end(), [&](char b) { return id_of(b) >= 0; })) {
+    return false;
+  }
+  for (char byte : character) tokens.push_back(id_of(byte));
+  return true;
+}
+
 void Bpe::merge(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
   if (word.size() > size_t{INT32_MAX}) {
     fail("a word of {} bytes is too long to encode: the most is {}", word.size(), INT32_MAX);
   }
-  split_bytes(word, workspace.tokens);
+  if (is_literal()) {
+    split_characters(word, workspace.tokens);
+  } else {
+    split_bytes(word, workspace.tokens);
+  }
   if (workspace.tokens.size() <= kShortWord) {
     merge_short(workspace.tokens, ids);
   } else {

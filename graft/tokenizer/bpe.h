@@ -18,16 +18,23 @@ namespace graft {
 struct BpeModel {
   Vocabulary vocabulary;
   MergeTable merges;
-  /// Stands for a byte that has no token; without it such bytes are dropped.
+  /// Stands for a character (a byte, where bytes are spelled) that has no token; without it such
+  /// characters are dropped.
   std::optional<int32_t> unknown_id;
-  /// One unknown token for a run of such bytes.
+  /// One unknown token for a run of such characters.
   bool fuse_unknown = false;
+  /// A character without a token becomes the tokens <0xXX> of its bytes, if all of them exist.
+  bool byte_fallback = false;
   /// A word that is a token is that token, whatever the merges make of it.
   bool ignore_merges = false;
 };
 
-/// Byte-level byte-pair encoding of single words, exactly as Hugging Face tokenizers' BPE: the pair
-/// of the lowest rank merges first, the leftmost of equals. Time is n log n in the word's length.
+/// Byte-pair encoding of single words, exactly as Hugging Face tokenizers' BPE: the pair of the
+/// lowest rank merges first, the leftmost of equals. Time is n log n in the word's length.
+///
+/// A SentencePiece-like model gets a whole text as one word. Where none of its merges joins a token
+/// that begins with U+2581 to what stands before, the word is cut there, which gives the same
+/// tokens and lets the cache work.
 class Bpe {
  public:
   /// What one thread needs while it encodes: buffers, and the words that it met lately.
@@ -46,7 +53,12 @@ class Bpe {
 
  private:
   void merge(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
+  bool is_literal() const { return model_.vocabulary.spelling() == Spelling::literal; }
+  void encode_part(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
+  bool may_cut_at_metaspaces() const;
   void split_bytes(std::string_view word, std::vector<int32_t>& tokens) const;
+  void split_characters(std::string_view word, std::vector<int32_t>& tokens) const;
+  bool append_fallback(std::string_view character, std::vector<int32_t>& tokens) const;
   void merge_short(std::vector<int32_t>& tokens, std::vector<int32_t>& ids) const;
   void merge_long(Workspace& workspace, std::vector<int32_t>& ids) const;
 
@@ -54,7 +66,8 @@ class Bpe {
   enum Whole : uint8_t { kUnknown, kYes, kNo };
 
   BpeModel model_;
-  std::array<int32_t, 256> byte_ids_;  // -1: no token
+  std::array<int32_t, 256> byte_ids_;  // of a byte or its <0xXX>; -1: no token
+  bool cuts_at_metaspaces_;
   std::unique_ptr<std::atomic<uint8_t>[]> whole_;
 };
 

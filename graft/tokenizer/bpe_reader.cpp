@@ -11,30 +11,14 @@ namespace {
 
 constexpr size_t kMostMerges = size_t{1} << 23;
 
-// A value that is read later, and how many entries it has.
-struct Later {
-  std::string_view text;
-  size_t entries = 0;
-};
-
-Later put_off(JsonReader& reader, char bracket, const Later& earlier, const std::string& where) {
-  if (!earlier.text.empty()) fail("{}: is there twice", where);
-  if (reader.peek() != bracket) {
-    fail("{}: expected an {}", where, bracket == '{' ? "object" : "array");
+void check_put_off(const PutOff& value, char bracket, size_t most, std::string_view entries) {
+  if (value.text.empty()) fail("{}: is missing", value.where);
+  if (value.text.front() != bracket) {
+    fail("{}: expected an {}", value.where, bracket == '{' ? "object" : "array");
   }
-  Later later;
-  auto count = [&] {
-    ++later.entries;
-    reader.skip();
-  };
-  const char* begin = reader.at();
-  if (bracket == '{') {
-    reader.object([&](std::string_view) { count(); });
-  } else {
-    reader.array(count);
+  if (value.entries > most) {
+    fail("{}: {} {}; the most is {}", value.where, value.entries, entries, most);
   }
-  later.text = {begin, static_cast<size_t>(reader.at() - begin)};
-  return later;
 }
 
 void read_vocabulary(JsonReader& reader, const std::string& where, Vocabulary& vocabulary) {
@@ -114,19 +98,15 @@ class MergeReader {
 
 void refuse_affix(const JsonField& field, std::string_view key) {
   std::optional<JsonField> affix = field.find(key);
-  if (affix && !affix->string().empty()) affix->reject("null: byte-level BPE has no such affix");
+  if (affix && !affix->string().empty()) affix->reject("null: such affixes are not supported");
 }
 
 void read_options(const JsonField& field, BpeModel& model) {
-  std::string type = field.find("type") ? field.at("type").string() : "BPE";
-  if (type != "BPE") {
-    fail("{}: {} is not supported; supported: BPE", field.at("type").where(), in_quotes(type));
-  }
-  if (field.boolean_or("byte_fallback", false)) {
-    fail(
-        "{}: byte_fallback is not supported: it belongs to SentencePiece-like BPE, and this is "
-        "byte-level BPE",
-        field.at("byte_fallback").where());
+  bool literal = model.vocabulary.spelling() == Spelling::literal;
+  model.byte_fallback = field.boolean_or("byte_fallback", false);
+  if (model.byte_fallback && !literal) {
+    field.at("byte_fallback")
+        .reject("false: with a byte-level pre-tokenizer every byte has a token");
   }
   if (auto dropout = field.find("dropout"); dropout && dropout->value() != 0) {
     dropout->reject("null or 0: with dropout the tokens of a text are random");
@@ -143,38 +123,20 @@ void read_options(const JsonField& field, BpeModel& model) {
 
 }  // namespace
 
-BpeModel read_bpe_model(JsonReader& reader, const std::string& name) {
+BpeModel read_bpe_model(const ModelFields& fields, Spelling spelling) {
+  const PutOff& vocabulary = fields.vocabulary;
+  const PutOff& merges = fields.merges;
+  check_put_off(vocabulary, '{', static_cast<size_t>(kMostTokens), "tokens");
+  check_put_off(merges, '[', kMostMerges, "merges");
   BpeModel model;
-  nlohmann::json options = nlohmann::json::object();
-  // The merges name tokens, so they wait until the vocabulary is known.
-  Later vocabulary, merges;
-  const std::string vocabulary_name = name + ": model.vocab", merges_name = name + ": model.merges";
-  reader.object([&](std::string_view key) {
-    if (key == "vocab") {
-      vocabulary = put_off(reader, '{', vocabulary, vocabulary_name);
-    } else if (key == "merges") {
-      merges = put_off(reader, '[', merges, merges_name);
-    } else {
-      std::string owned(key);
-      options[owned] = parse_json(reader.skip(), fmt::format("{}: model.{}", name, in_quotes(key)));
-    }
-  });
-  if (vocabulary.text.empty()) fail("{}: has no \"model.vocab\"", name);
-  if (merges.text.empty()) fail("{}: has no \"model.merges\"", name);
-  if (vocabulary.entries > static_cast<size_t>(kMostTokens)) {
-    fail("{}: {} tokens; the most is {}", vocabulary_name, vocabulary.entries, kMostTokens);
-  }
-  if (merges.entries > kMostMerges) {
-    fail("{}: {} merges; the most is {}", merges_name, merges.entries, kMostMerges);
-  }
-
+  model.vocabulary = Vocabulary(spelling);
   model.vocabulary.reserve(vocabulary.entries, vocabulary.text.size() / 2);
-  JsonReader vocabulary_reader(vocabulary.text, vocabulary_name);
-  read_vocabulary(vocabulary_reader, vocabulary_name, model.vocabulary);
+  JsonReader vocabulary_reader(vocabulary.text, vocabulary.where);
+  read_vocabulary(vocabulary_reader, vocabulary.where, model.vocabulary);
   model.merges = MergeTable(merges.entries);
-  JsonReader merges_reader(merges.text, merges_name);
-  MergeReader(model.vocabulary, merges_name, model.merges).read(merges_reader);
-  read_options(JsonField(options, name, "model"), model);
+  JsonReader merges_reader(merges.text, merges.where);
+  MergeReader(model.vocabulary, merges.where, model.merges).read(merges_reader);
+  read_options(JsonField(fields.options, fields.name, "model"), model);
   return model;
 }
 

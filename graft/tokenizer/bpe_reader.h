@@ -1,14 +1,12 @@
 #pragma once
 
-#include <string>
-
 #include "graft/tokenizer/bpe.h"
-#include "graft/tokenizer/json_reader.h"
+#include "graft/tokenizer/model_fields.h"
 
 namespace graft {
 
-/// Takes the `model` of a tokenizer.json: its next value. Vocabulary and merges are read without a
-/// tree. Throws Error, which names `name` and the field, if it is no byte-level BPE.
-BpeModel read_bpe_model(JsonReader& reader, const std::string& name);
+/// The model of a tokenizer.json that says BPE. Vocabulary and merges are read without a tree.
+/// Throws Error, which names the file and the field, if something is broken or not supported.
+BpeModel read_bpe_model(const ModelFields& fields, Spelling spelling);
 
 }  // namespace graft

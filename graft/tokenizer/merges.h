@@ -34,6 +34,15 @@ class MergeTable {
     return slot.key == kEmpty ? nullptr : &slot.merge;
   }
 
+  /// Whether `holds(left, right)` is true for a pair that merges.
+  template <class Predicate>
+  bool any_of(Predicate&& holds) const {
+    for (const Slot& slot : slots_) {
+      if (slot.key != kEmpty && holds(left_of(slot.key), right_of(slot.key))) return true;
+    }
+    return false;
+  }
+
  private:
   static constexpr uint64_t kEmpty = UINT64_MAX;
   struct Slot {
@@ -44,6 +53,9 @@ class MergeTable {
   static uint64_t key_of(int32_t left, int32_t right) {
     return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
   }
+
+  static int32_t left_of(uint64_t key) { return static_cast<int32_t>(key >> 32); }
+  static int32_t right_of(uint64_t key) { return static_cast<int32_t>(key); }
 
   // The slot of a pair, or the empty one where it belongs.
   size_t find(int32_t left, int32_t right) const {
@@ -59,7 +71,7 @@ class MergeTable {
     slots_.assign(2 * old.size(), {});
     for (const Slot& slot : old) {
       if (slot.key == kEmpty) continue;
-      slots_[find(static_cast<int32_t>(slot.key >> 32), static_cast<int32_t>(slot.key))] = slot;
+      slots_[find(left_of(slot.key), right_of(slot.key))] = slot;
     }
   }
 

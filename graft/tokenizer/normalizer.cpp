@@ -1,111 +1,78 @@
 #include "graft/tokenizer/normalizer.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
-#include <cstdint>
 
-#include "graft/base/error.h"
 #include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {
 
-// No code point decomposes into more (U+FDFA has 18).
-constexpr int kMostParts = 32;
-
-utf8proc_propval_t combining_class(utf8proc_int32_t c) {
-  return utf8proc_get_property(c)->combining_class;
+bool is_space_at(std::string_view text, size_t at) {
+  return unicode::properties_of(unicode::decode(text.data() + at).value).in(unicode::kSpaces);
 }
 
-// utf8proc normalizes whole strings too, but sorts marks in quadratic time.
-class Segment {
- public:
-  Segment(NormalForm form, std::string& output) : output_(output) {
-    bool compatible = form == NormalForm::nfkc || form == NormalForm::nfkd;
-    composed_ = form == NormalForm::nfc || form == NormalForm::nfkc;
-    int options = UTF8PROC_STABLE | (compatible ? UTF8PROC_COMPAT : 0);
-    compose_options_ = static_cast<utf8proc_option_t>(options | UTF8PROC_COMPOSE);
-    decompose_options_ = static_cast<utf8proc_option_t>(options | UTF8PROC_DECOMPOSE);
+std::string_view strip(const Normalizer::Strip& sides, std::string_view text) {
+  while (sides.left && !text.empty() && is_space_at(text, 0)) {
+    text.remove_prefix(unicode::decode(text.data()).size);
   }
-
-  void add(uint32_t code_point) {
-    utf8proc_int32_t parts[kMostParts];
-    utf8proc_ssize_t count = utf8proc_decompose_char(
-        static_cast<utf8proc_int32_t>(code_point), parts, kMostParts, decompose_options_, nullptr);
-    if (count < 0 || count > kMostParts) {
-      fail("cannot normalize U+{:04X}: {}", code_point,
-           utf8proc_errmsg(std::min<utf8proc_ssize_t>(count, -1)));
-    }
-    for (utf8proc_ssize_t i = 0; i < count; ++i) {
-      if (combining_class(parts[i]) == 0) sort_marks();
-      points_.push_back(parts[i]);
-      if (combining_class(parts[i]) == 0) marks_ = points_.size();
-    }
+  while (sides.right && !text.empty()) {
+    size_t last = text.size() - 1;
+    while ((static_cast<unsigned char>(text[last]) & 0xC0) == 0x80) --last;
+    if (!is_space_at(text, last)) break;
+    text = text.substr(0, last);
   }
+  return text;
+}
 
-  void flush() {
-    sort_marks();
-    utf8proc_ssize_t count = static_cast<utf8proc_ssize_t>(points_.size());
-    if (composed_ && count > 0) {
-      count = utf8proc_normalize_utf32(points_.data(), count, compose_options_);
-    }
-    for (utf8proc_ssize_t i = 0; i < count; ++i) {
-      unicode::append_utf8(output_, static_cast<uint32_t>(points_[static_cast<size_t>(i)]));
-    }
-    points_.clear();
-    marks_ = 0;
+std::string lower(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    unicode::CodePoint c = unicode::decode(text.data() + i);
+    unicode::append_lower(result, c.value);
+    i += c.size;
   }
+  return result;
+}
 
- private:
-  // Canonical ordering of the marks since the last starter.
-  void sort_marks() {
-    std::stable_sort(points_.begin() + static_cast<std::ptrdiff_t>(marks_), points_.end(),
-                     [](utf8proc_int32_t a, utf8proc_int32_t b) {
-                       return combining_class(a) < combining_class(b);
-                     });
-    marks_ = points_.size();
+struct Apply {
+  const std::string& text;
+
+  std::string operator()(NormalForm form) const { return normalize(form, text); }
+  std::string operator()(const Normalizer::Prepend& prepend) const {
+    return text.empty() ? text : prepend.text + text;
   }
-
-  std::string& output_;
-  utf8proc_option_t decompose_options_, compose_options_;
-  bool composed_;
-  std::vector<utf8proc_int32_t> points_;
-  size_t marks_ = 0;  // where the marks since the last starter begin
+  std::string operator()(const Replacement& replacement) const { return replacement.apply(text); }
+  std::string operator()(const Normalizer::Strip& sides) const {
+    return std::string(strip(sides, text));
+  }
+  std::string operator()(Normalizer::Lowercase) const { return lower(text); }
 };
+
+// The least byte that a step may change something at. Below U+0300 nothing composes, below U+0080
+// nothing decomposes.
+unsigned char least_changed(const Normalizer::Step& step) {
+  const NormalForm* form = std::get_if<NormalForm>(&step);
+  if (form == nullptr) return 0;
+  return *form == NormalForm::nfc ? 0xCC : 0x80;
+}
 
 }  // namespace
 
-std::string normalize(NormalForm form, std::string_view text) {
-  std::string output;
-  output.reserve(text.size());
-  Segment segment(form, output);
-  for (size_t i = 0; i < text.size();) {
-    unicode::CodePoint c = unicode::decode(text.data() + i);
-    if ((unicode::classes_of(c.value) & unicode::kNotNormalized) != 0) {
-      segment.flush();
-      output += text.substr(i, c.size);
-    } else {
-      segment.add(c.value);
-    }
-    i += c.size;
+Normalizer::Normalizer(std::vector<Step> steps) : steps_(std::move(steps)) {
+  for (const Step& step : steps_) {
+    unchanged_below_ = std::min(unchanged_below_, least_changed(step));
   }
-  segment.flush();
-  return output;
 }
 
 bool Normalizer::leaves(std::string_view text) const {
-  // Below U+0300 nothing composes; below U+0080 nothing decomposes either.
-  bool composed = std::all_of(forms_.begin(), forms_.end(),
-                              [](NormalForm form) { return form == NormalForm::nfc; });
-  const unsigned char limit = composed ? 0xCC : 0x80;
   return std::all_of(text.begin(), text.end(),
-                     [&](char c) { return static_cast<unsigned char>(c) < limit; });
+                     [this](char c) { return static_cast<unsigned char>(c) < unchanged_below_; });
 }
 
 std::string Normalizer::apply(std::string_view text) const {
   std::string result(text);
-  for (NormalForm form : forms_) result = normalize(form, result);
+  for (const Step& step : steps_) result = std::visit(Apply{result}, step);
   return result;
 }
 

@@ -2,32 +2,40 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
+
+#include "graft/tokenizer/normal_form.h"
+#include "graft/tokenizer/replacement.h"
 
 namespace graft {
 
-/// The Unicode normalization forms (UAX #15).
-enum class NormalForm { nfc, nfd, nfkc, nfkd };
-
-/// Text in a normal form, as Hugging Face tokenizers make it: characters newer than their tables
-/// (unicode::kNotNormalized) stay as they are. Time is n log n at worst. The text must be valid
-/// UTF-8.
-std::string normalize(NormalForm form, std::string_view text);
-
-/// Normal forms applied one after the other.
+/// Changes text before it is cut into words: steps, one after the other.
 class Normalizer {
  public:
-  Normalizer() = default;
-  explicit Normalizer(std::vector<NormalForm> forms) : forms_(std::move(forms)) {}
+  /// Text before every text that is not empty.
+  struct Prepend {
+    std::string text;
+  };
+  /// Removes white space at the ends.
+  struct Strip {
+    bool left, right;
+  };
+  /// Lower case, character by character.
+  struct Lowercase {};
+  using Step = std::variant<NormalForm, Prepend, Replacement, Strip, Lowercase>;
 
-  bool empty() const { return forms_.empty(); }
+  Normalizer() = default;
+  explicit Normalizer(std::vector<Step> steps);
 
   /// True if the text is surely in its final form, found without normalizing it.
   bool leaves(std::string_view text) const;
+  /// The text must be valid UTF-8.
   std::string apply(std::string_view text) const;
 
  private:
-  std::vector<NormalForm> forms_;
+  std::vector<Step> steps_;
+  unsigned char unchanged_below_ = 0xFF;  // a text of smaller bytes stays as it is
 };
 
 }  // namespace graft

@@ -3,22 +3,27 @@
 #include <cstdint>
 #include <vector>
 
+#include "graft/tokenizer/decoder.h"
 #include "graft/tokenizer/json_field.h"
 #include "graft/tokenizer/normalizer.h"
 #include "graft/tokenizer/pre_tokenizer.h"
+#include "graft/tokenizer/vocabulary.h"
 
+// The parts of a tokenizer.json around its model. Each reader throws Error that names the field,
+// what it holds and what is supported.
 namespace graft {
 
-/// The parts of a tokenizer.json around its model. Each throws Error that names the field, what it
-/// holds and what is supported.
 Normalizer read_normalizer(const JsonField& field);
-PreTokenizer read_pre_tokenizer(const JsonField& field);
+
+/// `spelling` is set to byte_level if the words' bytes are spelled (ByteLevel), else to literal.
+PreTokenizer read_pre_tokenizer(const JsonField& field, Spelling& spelling);
 
 /// The ids that the post-processor puts before and after every text.
 void read_post_processor(const JsonField& field, std::vector<int32_t>& prefix,
                          std::vector<int32_t>& suffix);
 
-/// Throws unless the decoder is the byte-level one.
-void check_decoder(const JsonField& field);
+/// The decoder of a vocabulary. The pieces of byte-level tokens are bytes already: its decoder has
+/// nothing left to do.
+Decoder read_decoder(const JsonField& field, Spelling spelling);
 
 }  // namespace graft

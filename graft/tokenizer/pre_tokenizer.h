@@ -1,36 +1,53 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
-#include "graft/tokenizer/split.h"
+#include "graft/base/span.h"
+#include "graft/tokenizer/splitter.h"
 
 namespace graft {
 
-/// Cuts text into the words that BPE merges within.
+/// Cuts text into the words that a model encodes one by one. Steps, one after the other; each works
+/// on every word that the steps before it made.
 class PreTokenizer {
  public:
-  /// One step; it works on each word that the steps before it made.
-  struct Step {
-    bool add_prefix_space = false;     ///< a space before a word that does not begin with one
-    std::optional<SplitRule> split{};  ///< then this cut
+  /// A space before a word that does not begin with one.
+  struct PrefixSpace {};
+
+  /// Spells spaces as `replacement` (U+2581 in all known files), with one before the first word.
+  struct Metaspace {
+    enum class Prepend {
+      always,  ///< before every word that does not begin with one
+      first,   ///< only before the word that begins the whole text
+      never
+    };
+    std::string replacement;
+    Prepend prepend = Prepend::always;
   };
+
+  using Step = std::variant<PrefixSpace, Metaspace, Splitter>;
 
   /// The words of a text, and what it takes to find them. Re-used from call to call.
   struct Words {
-    std::string_view text;     ///< the text, or `spaced`
-    std::vector<size_t> ends;  ///< where each word ends in `text`; no word is empty
-    std::string spaced;
-    std::vector<size_t> earlier;
+    std::string_view text;    ///< the text, or `changed`
+    std::vector<Span> spans;  ///< the words in `text`, in order; none is empty
+    std::string changed;
+    std::vector<Span> earlier, matches;
+
+    std::string_view word(const Span& span) const {
+      return text.substr(span.begin, span.end - span.begin);
+    }
   };
 
   PreTokenizer() = default;
   explicit PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
-  /// The text must be valid UTF-8 and live as long as the words.
-  void split(std::string_view text, Words& words) const;
+  /// The text must be valid UTF-8 and live as long as the words. `is_start` says that nothing, no
+  /// added token either, stands before it.
+  void split(std::string_view text, bool is_start, Words& words) const;
 
  private:
   std::vector<Step> steps_;

@@ -8,18 +8,19 @@
 namespace graft {
 namespace {
 
-using unicode::kLetter;
-using unicode::kNumber;
-using unicode::kSpace;
+using unicode::CategorySet;
+using unicode::kLetters;
+using unicode::kNumbers;
+using unicode::kSpaces;
 
-constexpr uint8_t kNotOther = kLetter | kNumber | kSpace;
+constexpr CategorySet kNotOther = kLetters | kNumbers | kSpaces;
 constexpr uint32_t kLongS = 0x17F;  // folds to s, so that (?i:'s) matches it
 
 // Reads characters of one stretch of valid UTF-8.
 class Scanner {
  public:
   Scanner(const char* begin, const char* end)
-      : at_(begin), end_(end), table_(unicode::class_table()) {}
+      : at_(begin), end_(end), table_(unicode::property_table()) {}
 
   bool done() const { return at_ == end_; }
   const char* at() const { return at_; }
@@ -28,26 +29,27 @@ class Scanner {
   struct Char {
     uint32_t value = 0;
     uint32_t size = 0;  // 0 at the end
-    uint8_t classes = 0;
+    unicode::Properties properties{};
 
-    bool has(uint8_t mask) const { return (classes & mask) != 0; }
-    bool is_other() const { return size > 0 && !has(kNotOther); }
+    bool in(CategorySet set) const { return size > 0 && properties.in(set); }
+    bool is_word() const { return size > 0 && properties.is_word(); }
+    bool is_other() const { return size > 0 && !properties.in(kNotOther); }
     bool is_line_end() const { return size > 0 && (value == '\n' || value == '\r'); }
   };
 
   Char peek(const char* at) const {
     if (at == end_) return {};
     unicode::CodePoint c = unicode::decode(at);
-    uint8_t classes =
-        c.value < unicode::kDirectLimit ? table_[c.value] : unicode::classes_of(c.value);
-    return {c.value, c.size, classes};
+    return {c.value, c.size,
+            c.value < unicode::kDirectLimit ? unicode::Properties{table_[c.value]}
+                                            : unicode::properties_of(c.value)};
   }
 
-  // The end of the run of characters that have a class of `mask`.
-  const char* skip(const char* at, uint8_t mask) const { return skip_while<true>(at, mask); }
+  // The end of the run of characters that are in a set.
+  const char* skip(const char* at, CategorySet set) const { return skip_while<true>(at, set); }
 
-  // The end of the run of characters that have no class of `mask`.
-  const char* skip_not(const char* at, uint8_t mask) const { return skip_while<false>(at, mask); }
+  // The end of the run of characters that are not in a set.
+  const char* skip_not(const char* at, CategorySet set) const { return skip_while<false>(at, set); }
 
   const char* skip_line_ends(const char* at) const {
     while (at != end_ && (*at == '\n' || *at == '\r')) ++at;
@@ -59,7 +61,7 @@ class Scanner {
   const char* spaces(const char* at) const {
     const char* last = at;
     const char* next = at;
-    for (Char c = peek(next); c.has(kSpace); c = peek(next)) {
+    for (Char c = peek(next); c.in(kSpaces); c = peek(next)) {
       last = next;
       next += c.size;
     }
@@ -69,7 +71,7 @@ class Scanner {
   // The end of the last line end in the run of spaces at `at`, or null if it has none.
   const char* last_line_end(const char* at) const {
     const char* found = nullptr;
-    for (Char c = peek(at); c.has(kSpace); c = peek(at)) {
+    for (Char c = peek(at); c.in(kSpaces); c = peek(at)) {
       at += c.size;
       if (c.is_line_end()) found = at;
     }
@@ -89,12 +91,13 @@ class Scanner {
 
  private:
   template <bool kWanted>
-  const char* skip_while(const char* at, uint8_t mask) const {
+  const char* skip_while(const char* at, CategorySet set) const {
+    auto wanted = [&](unicode::Properties p) { return p.in(set) == kWanted; };
     for (;;) {
-      while (at != end_ && is_ascii(*at) && ((table_[byte(*at)] & mask) != 0) == kWanted) ++at;
+      while (at != end_ && is_ascii(*at) && wanted({table_[byte(*at)]})) ++at;
       if (at == end_ || is_ascii(*at)) return at;
       Char c = peek(at);
-      if (c.has(mask) != kWanted) return at;
+      if (!wanted(c.properties)) return at;
       at += c.size;
     }
   }
@@ -120,8 +123,8 @@ const char* next_gpt2(const Scanner& in) {
   }
   const char* start = *at == ' ' ? at + 1 : at;
   Scanner::Char c = in.peek(start);
-  if (c.has(kLetter)) return in.skip(start, kLetter);
-  if (c.has(kNumber)) return in.skip(start, kNumber);
+  if (c.in(kLetters)) return in.skip(start, kLetters);
+  if (c.in(kNumbers)) return in.skip(start, kNumbers);
   if (c.is_other()) return in.skip_not(start, kNotOther);
   return in.spaces(at);
 }
@@ -132,14 +135,14 @@ const char* next_llama3(const Scanner& in, int digits) {
     if (const char* end = in.contraction(at, true)) return end;
   }
   Scanner::Char c = in.peek(at);
-  if (c.has(kLetter)) return in.skip(at, kLetter);
-  if (c.has(kNumber)) {
+  if (c.in(kLetters)) return in.skip(at, kLetters);
+  if (c.in(kNumbers)) {
     const char* end = at;
-    for (; digits > 0 && c.has(kNumber); c = in.peek(end), --digits) end += c.size;
+    for (; digits > 0 && c.in(kNumbers); c = in.peek(end), --digits) end += c.size;
     return end;
   }
   Scanner::Char second = in.peek(at + c.size);
-  if (!c.is_line_end() && second.has(kLetter)) return in.skip(at + c.size, kLetter);
+  if (!c.is_line_end() && second.in(kLetters)) return in.skip(at + c.size, kLetters);
   const char* other = c.value == ' ' ? at + 1 : at;
   if (c.is_other() || (c.value == ' ' && second.is_other())) {
     return in.skip_line_ends(in.skip_not(other, kNotOther));
@@ -148,24 +151,34 @@ const char* next_llama3(const Scanner& in, int digits) {
   return in.spaces(at);
 }
 
-const char* next_each_digit(const Scanner& in) {
-  const char* at = in.at();
-  Scanner::Char c = in.peek(at);
-  return c.has(kNumber) ? at + c.size : in.skip_not(at, kNumber);
-}
-
-const char* next_digit_run(const Scanner& in) {
-  const char* at = in.at();
-  return in.peek(at).has(kNumber) ? in.skip(at, kNumber) : in.skip_not(at, kNumber);
-}
-
 template <class Next>
-void split_with(Next next, std::string_view text, size_t begin, size_t end,
-                std::vector<size_t>& ends) {
-  Scanner in(text.data() + begin, text.data() + end);
-  while (!in.done()) {
+void split_with(Next next, std::string_view text, Span stretch, std::vector<Span>& words) {
+  Scanner in(text.data() + stretch.begin, text.data() + stretch.end);
+  for (size_t begin = stretch.begin; !in.done();) {
     in.move_to(next(in));
-    ends.push_back(static_cast<size_t>(in.at() - text.data()));
+    size_t end = static_cast<size_t>(in.at() - text.data());
+    words.push_back({begin, end});
+    begin = end;
+  }
+}
+
+void split_at_spaces(std::string_view text, Span stretch, std::vector<Span>& words) {
+  Scanner in(text.data() + stretch.begin, text.data() + stretch.end);
+  while (!in.done()) {
+    const char* begin = in.at();
+    Scanner::Char c = in.peek(begin);
+    if (c.in(kSpaces)) {
+      in.move_to(begin + c.size);
+      continue;
+    }
+    const char* end = begin;
+    for (bool word = c.is_word(); c.size > 0 && !c.in(kSpaces) && c.is_word() == word;) {
+      end += c.size;
+      c = in.peek(end);
+    }
+    in.move_to(end);
+    words.push_back(
+        {static_cast<size_t>(begin - text.data()), static_cast<size_t>(end - text.data())});
   }
 }
 
@@ -193,29 +206,23 @@ std::optional<SplitRule> split_rule_of_pattern(std::string_view pattern) {
 }
 
 std::string_view pattern_of(SplitRule rule) {
-  if (rule == SplitRule::each_digit) return R"(\p{N})";
-  if (rule == SplitRule::digit_runs) return R"(\p{N}+)";
+  if (rule == SplitRule::words) return R"(\w+|[^\w\s]+)";
   for (const auto& [known, its_rule] : kPatterns) {
     if (its_rule == rule) return known;
   }
   return {};
 }
 
-void split_words(SplitRule rule, std::string_view text, size_t begin, size_t end,
-                 std::vector<size_t>& ends) {
+void split_words(SplitRule rule, std::string_view text, Span stretch, std::vector<Span>& words) {
   switch (rule) {
     case SplitRule::gpt2:
-      return split_with(next_gpt2, text, begin, end, ends);
+      return split_with(next_gpt2, text, stretch, words);
     case SplitRule::llama3:
-      return split_with([](const Scanner& in) { return next_llama3(in, 3); }, text, begin, end,
-                        ends);
+      return split_with([](const Scanner& in) { return next_llama3(in, 3); }, text, stretch, words);
     case SplitRule::qwen2:
-      return split_with([](const Scanner& in) { return next_llama3(in, 1); }, text, begin, end,
-                        ends);
-    case SplitRule::each_digit:
-      return split_with(next_each_digit, text, begin, end, ends);
-    case SplitRule::digit_runs:
-      return split_with(next_digit_run, text, begin, end, ends);
+      return split_with([](const Scanner& in) { return next_llama3(in, 1); }, text, stretch, words);
+    case SplitRule::words:
+      return split_at_spaces(text, stretch, words);
   }
 }
 

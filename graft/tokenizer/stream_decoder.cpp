@@ -7,9 +7,10 @@
 namespace graft {
 
 std::string StreamDecoder::push(int32_t id) {
+  if (!tokenizer_.has(id)) return {};
   if (options_.skip_special_tokens && tokenizer_.is_special(id)) return {};
   std::string bytes = std::exchange(pending_, {});
-  bytes += tokenizer_.piece(id);
+  state_.push(tokenizer_.piece(id), bytes);
   // Hold back a character that is valid so far: at most 3 bytes at the end.
   size_t keep = 0;
   for (size_t at = bytes.size(); at > 0 && bytes.size() - at < 3;) {
@@ -27,7 +28,9 @@ std::string StreamDecoder::push(int32_t id) {
 }
 
 std::string StreamDecoder::finish() {
-  return unicode::replace_invalid(std::exchange(pending_, {}));
+  std::string bytes = std::exchange(pending_, {});
+  state_.finish(bytes);
+  return unicode::replace_invalid(bytes);
 }
 
 }  // namespace graft

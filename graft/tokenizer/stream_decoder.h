@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "graft/tokenizer/decoder.h"
 #include "graft/tokenizer/tokenizer.h"
 
 namespace graft {
@@ -13,17 +14,19 @@ namespace graft {
 class StreamDecoder {
  public:
   explicit StreamDecoder(Tokenizer tokenizer, DecodeOptions options = {})
-      : tokenizer_(std::move(tokenizer)), options_(options) {}
+      : tokenizer_(std::move(tokenizer)), options_(options), state_(tokenizer_.decoder()) {}
 
   /// The text that is complete with this token; perhaps none.
   std::string push(int32_t id);
 
-  /// The rest: U+FFFD if the text ended within a character. The decoder may then begin anew.
+  /// The rest, such as U+FFFD if the text ended within a character. The decoder may then begin
+  /// anew.
   std::string finish();
 
  private:
   Tokenizer tokenizer_;
   DecodeOptions options_;
+  DecodeState state_;
   std::string pending_;  // at most 3 bytes: the beginning of a character
 };
 

@@ -23,7 +23,7 @@ constexpr size_t kBytesWorthAThread = 1 << 15;
 
 // What one call of encode needs; kept between calls, for its word cache most of all.
 struct EncodeState {
-  Bpe::Workspace workspace;
+  Model::Workspace workspace;
   PreTokenizer::Words words;
   std::vector<AddedTokenMatcher::Piece> pieces, normalized_pieces;
   std::string replaced, normalized;
@@ -43,7 +43,7 @@ class StatePool {
 
   // A state that a huge text has swollen is not kept.
   void give_back(std::unique_ptr<EncodeState> state) {
-    if (state->ids.capacity() + state->words.ends.capacity() > kMostKept) return;
+    if (state->ids.capacity() + state->words.spans.capacity() > kMostKept) return;
     std::lock_guard lock(mutex_);
     free_.push_back(std::move(state));
   }
@@ -71,21 +71,29 @@ AddedTokenMatcher matcher_of(const std::vector<AddedToken>& tokens, bool normali
 
 struct Tokenizer::Impl {
   explicit Impl(TokenizerSpec spec)
-      : bpe(std::move(spec.model)),
+      : model(std::move(spec.model)),
+        decoder(std::move(spec.decoder)),
         normalizer(std::move(spec.normalizer)),
         pre_tokenizer(std::move(spec.pre_tokenizer)),
         matcher(matcher_of(spec.added.tokens(), false, normalizer)),
         normalized_matcher(matcher_of(spec.added.tokens(), true, normalizer)),
         prefix(std::move(spec.prefix)),
         suffix(std::move(spec.suffix)) {
-    size = bpe.model().vocabulary.id_limit();
+    size = vocabulary().id_limit();
     for (const AddedToken& token : spec.added.tokens()) {
       size = std::max(size, static_cast<size_t>(token.id) + 1);
       added_ids[token.content] = token.id;
-      // As the byte-level decoder sees it: characters of its alphabet are bytes here too.
-      added_bytes[token.id] = bytes_of_spelling(token.content).value_or(token.content);
+      added_pieces[token.id] = piece_of(token.content);
       if (token.special) special.insert({token.id, true});
     }
+  }
+
+  const Vocabulary& vocabulary() const { return model.vocabulary(); }
+
+  // As the byte-level decoder sees it: characters of its alphabet are bytes here too.
+  std::string piece_of(const std::string& content) const {
+    if (vocabulary().spelling() == Spelling::literal) return content;
+    return bytes_of_spelling(content).value_or(content);
   }
 
   // The tokens of a text, in state.ids.
@@ -102,7 +110,8 @@ struct Tokenizer::Impl {
       if (piece.id >= 0) {
         state.ids.push_back(piece.id);
       } else {
-        encode_plain(text.substr(piece.begin, piece.end - piece.begin), state);
+        std::string_view plain = text.substr(piece.begin, piece.end - piece.begin);
+        encode_plain(plain, piece.begin == 0, state);
       }
     }
     if (options.add_special_tokens) {
@@ -111,52 +120,50 @@ struct Tokenizer::Impl {
   }
 
   // Text without the added tokens that are looked for before normalization.
-  void encode_plain(std::string_view text, EncodeState& state) const {
+  void encode_plain(std::string_view text, bool is_start, EncodeState& state) const {
     if (!normalizer.leaves(text)) {
       state.normalized = normalizer.apply(text);
       text = state.normalized;
     }
-    if (normalized_matcher.empty()) return encode_words(text, state);
+    if (normalized_matcher.empty()) return encode_words(text, is_start, state);
     state.normalized_pieces.clear();
     normalized_matcher.split(text, state.normalized_pieces);
     for (const AddedTokenMatcher::Piece& piece : state.normalized_pieces) {
       if (piece.id >= 0) {
         state.ids.push_back(piece.id);
       } else {
-        encode_words(text.substr(piece.begin, piece.end - piece.begin), state);
+        std::string_view plain = text.substr(piece.begin, piece.end - piece.begin);
+        encode_words(plain, is_start && piece.begin == 0, state);
       }
     }
   }
 
-  void encode_words(std::string_view text, EncodeState& state) const {
-    pre_tokenizer.split(text, state.words);
-    size_t begin = 0;
-    for (size_t end : state.words.ends) {
-      bpe.encode(state.words.text.substr(begin, end - begin), state.workspace, state.ids);
-      begin = end;
-    }
+  void encode_words(std::string_view text, bool is_start, EncodeState& state) const {
+    pre_tokenizer.split(text, is_start, state.words);
+    model.encode(state.words, state.workspace, state.ids);
   }
 
   std::string_view piece(int32_t id) const {
-    if (bpe.model().vocabulary.has(id)) return bpe.model().vocabulary.bytes(id);
-    auto found = added_bytes.find(id);
-    return found == added_bytes.end() ? std::string_view() : std::string_view(found->second);
+    if (vocabulary().has(id)) return vocabulary().bytes(id);
+    auto found = added_pieces.find(id);
+    return found == added_pieces.end() ? std::string_view() : std::string_view(found->second);
   }
 
   std::optional<int32_t> token_id(std::string_view spelling) const {
     if (auto found = added_ids.find(std::string(spelling)); found != added_ids.end()) {
       return found->second;
     }
-    return bpe.model().vocabulary.find_spelling(spelling);
+    return vocabulary().find_spelling(spelling);
   }
 
-  Bpe bpe;
+  Model model;
+  Decoder decoder;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
   AddedTokenMatcher matcher, normalized_matcher;
   std::vector<int32_t> prefix, suffix;
   std::unordered_map<std::string, int32_t> added_ids;
-  std::unordered_map<int32_t, std::string> added_bytes;
+  std::unordered_map<int32_t, std::string> added_pieces;
   std::unordered_map<int32_t, bool> special;
   std::optional<int32_t> bos, eos;
   size_t size = 0;
@@ -189,7 +196,7 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   TokenizerConfig config =
       read_tokenizer_config(files.tokenizer_config_json, files.config_name,
                             files.special_tokens_map_json, files.special_tokens_map_name);
-  const Vocabulary& vocabulary = spec.model.vocabulary;
+  const Vocabulary& vocabulary = spec.model.vocabulary();
   for (AddedToken& token : config.added) {
     spec.added.add(std::move(token), vocabulary, files.config_name + ": added_tokens_decoder");
   }
@@ -248,13 +255,21 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_batch(
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, DecodeOptions options) const {
-  std::string bytes;
+  std::string text;
+  DecodeState state(impl_->decoder);
   for (int32_t id : ids) {
-    if (options.skip_special_tokens && is_special(id)) continue;
-    bytes += piece(id);
+    if (!has(id) || (options.skip_special_tokens && is_special(id))) continue;
+    state.push(piece(id), text);
   }
-  return unicode::valid_prefix(bytes) == bytes.size() ? bytes : unicode::replace_invalid(bytes);
+  state.finish(text);
+  return unicode::valid_prefix(text) == text.size() ? text : unicode::replace_invalid(text);
 }
+
+bool Tokenizer::has(int32_t id) const {
+  return impl_->vocabulary().has(id) || impl_->added_pieces.count(id) > 0;
+}
+
+const Decoder& Tokenizer::decoder() const { return impl_->decoder; }
 
 std::string_view Tokenizer::piece(int32_t id) const { return impl_->piece(id); }
 

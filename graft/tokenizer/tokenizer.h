@@ -13,6 +13,8 @@
 
 namespace graft {
 
+class Decoder;
+
 struct EncodeOptions {
   /// Puts around the text what the post-processor adds (beginning of text). The text of a chat
   /// template has these tokens already.
@@ -32,8 +34,9 @@ struct TokenizerFiles {
   std::string special_tokens_map_name = "special_tokens_map.json";
 };
 
-/// A byte-level BPE tokenizer (GPT-2, Llama 3, Qwen2, SmolLM2), with the ids of Hugging Face's.
-/// A copy shares the tables; const methods may run in several threads.
+/// A BPE tokenizer, byte-level (GPT-2, Llama 3, Qwen2, SmolLM2) or SentencePiece-like (Llama 2,
+/// Mistral, Gemma), with the ids of Hugging Face's. A copy shares the tables; const methods may run
+/// in several threads.
 class Tokenizer {
  public:
   /// Reads tokenizer.json of a model folder, and tokenizer_config.json and special_tokens_map.json
@@ -54,13 +57,20 @@ class Tokenizer {
   /// out.
   std::string decode(std::span<const int32_t> ids, DecodeOptions options = {}) const;
 
-  /// The bytes that a token stands for, perhaps only a part of a character; none if it is no token.
+  /// Whether an id is a token's.
+  bool has(int32_t id) const;
+
+  /// What the decoder makes text of: for byte-level tokenizers the bytes that a token stands for,
+  /// perhaps only a part of a character, for others its spelling. Nothing if it is no token.
   std::string_view piece(int32_t id) const;
 
   /// The id of a token as the files spell it ("<|im_end|>", "Ġthe").
   std::optional<int32_t> token_id(std::string_view spelling) const;
 
   bool is_special(int32_t id) const;
+
+  /// Lives as long as the tokenizer or a copy.
+  const Decoder& decoder() const;
 
   std::optional<int32_t> eos_id() const;
   std::optional<int32_t> bos_id() const;

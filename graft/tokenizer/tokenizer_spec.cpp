@@ -1,13 +1,14 @@
 #include "graft/tokenizer/tokenizer_spec.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "graft/base/error.h"
 #include "graft/io/json.h"
-#include "graft/tokenizer/bpe_reader.h"
 #include "graft/tokenizer/json_field.h"
 #include "graft/tokenizer/json_reader.h"
+#include "graft/tokenizer/model_fields.h"
 #include "graft/tokenizer/pipeline_reader.h"
 #include "graft/unicode/unicode.h"
 
@@ -39,7 +40,7 @@ void read_added_tokens(const JsonField& field, TokenizerSpec& spec) {
     if (spec.added.find(token.content) != nullptr) {
       fail("{}: {} is there twice", element.at("content").where(), in_quotes(token.content));
     }
-    spec.added.add(std::move(token), spec.model.vocabulary, element.where());
+    spec.added.add(std::move(token), spec.model.vocabulary(), element.where());
   }
 }
 
@@ -47,7 +48,7 @@ void check_special_ids(const std::vector<int32_t>& ids, const TokenizerSpec& spe
                        const JsonField& field) {
   for (int32_t id : ids) {
     const std::vector<AddedToken>& added = spec.added.tokens();
-    bool known = spec.model.vocabulary.has(id) ||
+    bool known = spec.model.vocabulary().has(id) ||
                  std::any_of(added.begin(), added.end(),
                              [id](const AddedToken& token) { return token.id == id; });
     if (!known) fail("{}: adds token {}, which the vocabulary does not have", field.where(), id);
@@ -98,35 +99,43 @@ int32_t AddedTokenList::add(AddedToken token, const Vocabulary& vocabulary,
 TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name) {
   size_t valid = unicode::valid_prefix(text);
   if (valid != text.size()) fail("{}: byte {}: not valid UTF-8", name, valid);
-  TokenizerSpec spec;
-  bool has_model = false;
+  std::optional<ModelFields> model;
   nlohmann::json rest = nlohmann::json::object();
   JsonReader reader(text, name);
   reader.object([&](std::string_view key) {
     if (key == "model") {
-      if (std::exchange(has_model, true)) fail("{}: \"model\" is there twice", name);
-      spec.model = read_bpe_model(reader, name);
+      if (model) fail("{}: \"model\" is there twice", name);
+      model = take_model_fields(reader, name);
     } else {
       std::string owned(key);
       rest[owned] = parse_json(reader.skip(), fmt::format("{}: {}", name, in_quotes(key)));
     }
   });
   reader.finish();
-  if (!has_model) fail("{}: has no \"model\"", name);
+  if (!model) fail("{}: has no \"model\"", name);
 
   JsonField root(rest, name);
   if (auto version = root.find("version"); version && version->string() != "1.0") {
     version->reject("version \"1.0\"");
   }
+  // Whether bytes are spelled, which the pre-tokenizer says, decides how the vocabulary is read.
+  Spelling spelling = Spelling::literal;
+  PreTokenizer pre_tokenizer;
+  if (auto field = root.find("pre_tokenizer")) pre_tokenizer = read_pre_tokenizer(*field, spelling);
+  TokenizerSpec spec{.model = read_model(*model, spelling)};
+  spec.pre_tokenizer = std::move(pre_tokenizer);
   if (auto field = root.find("added_tokens")) read_added_tokens(*field, spec);
   if (auto field = root.find("normalizer")) spec.normalizer = read_normalizer(*field);
-  spec.pre_tokenizer = read_pre_tokenizer(root.at("pre_tokenizer"));
   if (auto field = root.find("post_processor")) {
     read_post_processor(*field, spec.prefix, spec.suffix);
     check_special_ids(spec.prefix, spec, *field);
     check_special_ids(spec.suffix, spec, *field);
   }
-  if (auto field = root.find("decoder")) check_decoder(*field);
+  if (auto field = root.find("decoder")) {
+    spec.decoder = read_decoder(*field, spelling);
+  } else if (spelling == Spelling::literal) {
+    spec.decoder = Decoder({Decoder::JoinWithSpaces{}});
+  }
   return spec;
 }
 

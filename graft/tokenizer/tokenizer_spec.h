@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "graft/tokenizer/added_tokens.h"
-#include "graft/tokenizer/bpe.h"
+#include "graft/tokenizer/decoder.h"
+#include "graft/tokenizer/model.h"
 #include "graft/tokenizer/normalizer.h"
 #include "graft/tokenizer/pre_tokenizer.h"
 
@@ -31,11 +33,12 @@ class AddedTokenList {
 
 /// What a tokenizer.json says.
 struct TokenizerSpec {
-  BpeModel model;
-  AddedTokenList added;
-  Normalizer normalizer;
-  PreTokenizer pre_tokenizer;
-  std::vector<int32_t> prefix, suffix;  ///< put around every text by the post-processor
+  Model model;
+  AddedTokenList added{};
+  Normalizer normalizer{};
+  PreTokenizer pre_tokenizer{};
+  Decoder decoder{};
+  std::vector<int32_t> prefix{}, suffix{};  ///< put around every text by the post-processor
 };
 
 /// Reads the text of a tokenizer.json. Throws Error, which names `name` and the field, if it is

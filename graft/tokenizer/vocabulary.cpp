@@ -15,7 +15,14 @@ uint64_t hash_seed() {
   return seed;
 }
 
-Vocabulary::Vocabulary() : seed_(hash_seed()), slots_(table_size(0)) {}
+Vocabulary::Vocabulary(Spelling spelling)
+    : spelling_(spelling), seed_(hash_seed()), slots_(table_size(0)) {}
+
+bool Vocabulary::bytes_of(std::string_view spelling, std::string& bytes) const {
+  if (spelling_ == Spelling::byte_level) return bytes_of_spelling(spelling, bytes);
+  bytes = spelling;
+  return true;
+}
 
 void Vocabulary::reserve(size_t tokens, size_t bytes) {
   spans_.reserve(tokens);
@@ -44,7 +51,7 @@ bool Vocabulary::add(std::string_view spelling, int32_t id) {
   size_t index = static_cast<size_t>(id);
   if (has(id)) return false;
   std::string bytes;
-  bool literal = !bytes_of_spelling(spelling, bytes);
+  bool literal = !bytes_of(spelling, bytes);
   if (literal) {
     if (!literal_.emplace(spelling, id).second) return false;
     bytes = spelling;
@@ -64,7 +71,7 @@ bool Vocabulary::add(std::string_view spelling, int32_t id) {
 std::optional<int32_t> Vocabulary::find_spelling(std::string_view spelling) const {
   std::string bytes;
   int32_t id = -1;
-  if (bytes_of_spelling(spelling, bytes)) {
+  if (bytes_of(spelling, bytes)) {
     id = find_bytes(bytes);
   } else if (auto found = literal_.find(std::string(spelling)); found != literal_.end()) {
     id = found->second;

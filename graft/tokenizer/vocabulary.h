@@ -13,12 +13,20 @@ namespace graft {
 /// Largest number of ids that a tokenizer may have; the largest in use are near 2^18.
 inline constexpr int64_t kMostTokens = int64_t{1} << 22;
 
-/// The tokens of a byte-level BPE model: ids, and the bytes that they stand for. A token that its
-/// file spells with characters outside the byte alphabet (see byte_level.h) stands for the bytes of
-/// its spelling, and no text is ever cut into it.
+/// How a file spells the text that a token stands for.
+enum class Spelling {
+  literal,     ///< as it is, U+2581 for a space where the pipeline puts it (SentencePiece)
+  byte_level,  ///< one character for each byte, see byte_level.h (GPT-2)
+};
+
+/// The tokens of a BPE model: ids, and the bytes that they stand for. Where bytes are spelled, a
+/// token with characters outside their alphabet stands for the bytes of its spelling, and no text
+/// is ever cut into it.
 class Vocabulary {
  public:
-  Vocabulary();
+  explicit Vocabulary(Spelling spelling = Spelling::byte_level);
+
+  Spelling spelling() const { return spelling_; }
 
   /// Room for this many tokens and bytes of text without growing.
   void reserve(size_t tokens, size_t bytes);
@@ -62,6 +70,10 @@ class Vocabulary {
   void rehash(size_t size);
   void place(uint64_t hash, int32_t id);
 
+  // Sets `bytes` to what a spelling stands for; false if no text is cut into such a token.
+  bool bytes_of(std::string_view spelling, std::string& bytes) const;
+
+  Spelling spelling_;
   uint64_t seed_;
   std::string arena_;
   std::vector<Span> spans_;  // by id

@@ -5,26 +5,28 @@
 
 namespace graft::unicode {
 
-/// The Unicode version of the table.
+/// The Unicode version of the tables.
 extern const char* const kVersion;
 
-/// Bits of `ClassRange::classes`.
-enum Class : uint8_t {
-  kLetter = 1,          ///< \p{L}
-  kNumber = 2,          ///< \p{N}
-  kSpace = 4,           ///< \s
-  kWord = 8,            ///< \w
-  kNotNormalized = 16,  ///< newer than the normalizer: left as it is, composes with nothing
+/// The code points from `first` to the next range's have this byte: a Category and Flags.
+struct PropertyRange {
+  uint32_t first;
+  uint8_t bits;
 };
 
-/// Code points `first` to `last` (both included) with the same classes.
-struct ClassRange {
+/// Ascending; the first begins at 0.
+extern const PropertyRange kPropertyRanges[];
+extern const size_t kPropertyRangeCount;
+
+/// Every `step`th code point from `first` to `last` (included) has the lower case `delta` further.
+struct LowerRange {
   uint32_t first, last;
-  uint8_t classes;
+  uint8_t step;
+  int32_t delta;
 };
 
-/// Ascending, disjoint; a code point in no range has no class.
-extern const ClassRange kClassRanges[];
-extern const size_t kClassRangeCount;
+/// Ascending, disjoint.
+extern const LowerRange kLowerRanges[];
+extern const size_t kLowerRangeCount;
 
 }  // namespace graft::unicode

@@ -4,18 +4,17 @@
 #include <cstring>
 #include <vector>
 
+#include "graft/unicode/tables.h"
+
 namespace graft::unicode {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 std::vector<uint8_t> expand_ranges() {
-  std::vector<uint8_t> table(kDirectLimit, 0);
-  for (size_t i = 0; i < kClassRangeCount; ++i) {
-    const ClassRange& range = kClassRanges[i];
-    for (uint32_t c = range.first; c <= std::min(range.last, kDirectLimit - 1); ++c) {
-      table[c] = range.classes;
-    }
+  std::vector<uint8_t> table(kDirectLimit);
+  for (size_t i = 0; i < kPropertyRangeCount && kPropertyRanges[i].first < kDirectLimit; ++i) {
+    std::fill(table.begin() + kPropertyRanges[i].first, table.end(), kPropertyRanges[i].bits);
   }
   return table;
 }
@@ -54,18 +53,35 @@ size_t sequence_length(const unsigned char* s, size_t n, size_t& good) {
 
 }  // namespace
 
-const uint8_t* class_table() {
+const uint8_t* property_table() {
   static const std::vector<uint8_t> table = expand_ranges();
   return table.data();
 }
 
-uint8_t classes_of(uint32_t code_point) {
-  if (code_point < kDirectLimit) return class_table()[code_point];
-  const ClassRange* end = kClassRanges + kClassRangeCount;
-  const ClassRange* range =
-      std::lower_bound(kClassRanges, end, code_point,
-                       [](const ClassRange& r, uint32_t value) { return r.last < value; });
-  return range != end && range->first <= code_point ? range->classes : 0;
+Properties properties_of(uint32_t code_point) {
+  if (code_point < kDirectLimit) return {property_table()[code_point]};
+  if (code_point > 0x10FFFF) return {kNotNormalized};
+  const PropertyRange* behind =
+      std::upper_bound(kPropertyRanges, kPropertyRanges + kPropertyRangeCount, code_point,
+                       [](uint32_t value, const PropertyRange& r) { return value < r.first; });
+  return {behind[-1].bits};
+}
+
+void append_lower(std::string& text, uint32_t code_point) {
+  if (code_point == 0x130) {  // the only one with two characters: i and a dot above
+    text += "i\u0307";
+    return;
+  }
+  const LowerRange* behind =
+      std::upper_bound(kLowerRanges, kLowerRanges + kLowerRangeCount, code_point,
+                       [](uint32_t value, const LowerRange& r) { return value < r.first; });
+  if (behind != kLowerRanges) {
+    const LowerRange& range = behind[-1];
+    if (code_point <= range.last && (code_point - range.first) % range.step == 0) {
+      code_point = static_cast<uint32_t>(static_cast<int32_t>(code_point) + range.delta);
+    }
+  }
+  append_utf8(text, code_point);
 }
 
 void append_utf8(std::string& text, uint32_t c) {

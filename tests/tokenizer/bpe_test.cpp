@@ -111,6 +111,57 @@ TEST(Bpe, BytesWithoutATokenAreDroppedOrUnknown) {
   EXPECT_EQ(encode(2, true), (std::vector<int32_t>{0, 2, 0}));
 }
 
+TEST(Bpe, CharactersFallBackToBytesOrAreUnknown) {
+  auto encode = [](std::string_view word, bool fallback, std::optional<int32_t> unknown,
+                   bool fuse) {
+    BpeModel model;
+    model.vocabulary = Vocabulary(Spelling::literal);
+    int32_t id = 0;
+    for (const char* token : {"?", "\u00E9", "a", "<0xC3>", "<0xA8>", "\u00E9a", "\u0120"}) {
+      model.vocabulary.add(token, id++);
+    }
+    model.merges.set(1, 2, {0, 5});
+    model.byte_fallback = fallback;
+    model.unknown_id = unknown;
+    model.fuse_unknown = fuse;
+    Bpe bpe(std::move(model));
+    Bpe::Workspace workspace;
+    std::vector<int32_t> ids;
+    bpe.encode(word, workspace, ids);
+    return ids;
+  };
+  using Ids = std::vector<int32_t>;
+  EXPECT_EQ(encode("\u00E9a\u00E8", true, 0, true), (Ids{5, 3, 4}));
+  EXPECT_EQ(encode("\u00E9a\u00E8", false, 0, true), (Ids{5, 0}));
+  EXPECT_EQ(encode("a\u0120", true, 0, true), (Ids{2, 6}));  // no byte's spelling here
+  EXPECT_EQ(encode("xya", true, 0, true), (Ids{0, 2}));
+  EXPECT_EQ(encode("xya", true, 0, false), (Ids{0, 0, 2}));
+  EXPECT_EQ(encode("xya", true, std::nullopt, false), (Ids{2}));
+  // As in the reference: bytes overtake an unknown character that waits.
+  EXPECT_EQ(encode("x\u00E8a", true, 0, true), (Ids{3, 4, 0, 2}));
+  EXPECT_EQ(encode("x\u00E8y", true, 0, true), (Ids{3, 4, 0}));
+}
+
+TEST(Bpe, IsCutAtMetaspacesOnlyWhereNoMergeJoinsThem) {
+  for (bool joins : {false, true}) {
+    BpeModel model;
+    model.vocabulary = Vocabulary(Spelling::literal);
+    int32_t id = 0;
+    for (const char* token : {"a", "\u2581", "a\u2581", "\u2581a", "\u2581\u2581"}) {
+      model.vocabulary.add(token, id++);
+    }
+    model.merges.set(1, 0, {1, 3});
+    model.merges.set(1, 1, {2, 4});
+    if (joins) model.merges.set(0, 1, {0, 2});
+    Bpe bpe(std::move(model));
+    Bpe::Workspace workspace;
+    std::vector<int32_t> ids;
+    bpe.encode("a\u2581a\u2581\u2581a\u2581", workspace, ids);
+    EXPECT_EQ(ids,
+              joins ? (std::vector<int32_t>{2, 2, 1, 2}) : (std::vector<int32_t>{0, 3, 1, 3, 1}));
+  }
+}
+
 TEST(Bpe, AWordOutsideTheMergesIsATokenOnlyIfMergesAreIgnored) {
   for (bool ignore : {false, true}) {
     BpeModel model;

@@ -7,6 +7,8 @@
 namespace graft {
 namespace {
 
+using Steps = std::vector<Normalizer::Step>;
+
 TEST(Normalizer, FormsAreThoseOfTheReference) {
   nlohmann::json fixture = testing::tokenizer_fixture_json("normal_forms.json");
   const std::pair<const char*, NormalForm> forms[] = {{"NFC", NormalForm::nfc},
@@ -23,17 +25,36 @@ TEST(Normalizer, FormsAreThoseOfTheReference) {
 }
 
 TEST(Normalizer, TakesFormsInTurn) {
-  Normalizer both({NormalForm::nfd, NormalForm::nfkc});
+  Normalizer both(Steps{NormalForm::nfd, NormalForm::nfkc});
   EXPECT_EQ(both.apply("e\u0301\u2460\uFB01"), "\u00E91fi");
   EXPECT_EQ(Normalizer().apply("e\u0301"), "e\u0301");
 }
 
 TEST(Normalizer, KnowsTextThatStays) {
-  Normalizer nfc({NormalForm::nfc}), nfd({NormalForm::nfd});
+  Normalizer nfc(Steps{NormalForm::nfc}), nfd(Steps{NormalForm::nfd});
   EXPECT_TRUE(nfc.leaves("caf\u00E9"));
   EXPECT_FALSE(nfd.leaves("caf\u00E9"));
   EXPECT_FALSE(nfc.leaves("cafe\u0301"));
   EXPECT_TRUE(Normalizer().leaves("plain"));
+}
+
+TEST(Normalizer, StepsThatAreNoForms) {
+  using Strip = Normalizer::Strip;
+  auto apply = [](Normalizer::Step step, std::string_view text) {
+    Normalizer normalizer(Steps{std::move(step)});
+    EXPECT_FALSE(normalizer.leaves("a"));
+    return normalizer.apply(text);
+  };
+  EXPECT_EQ(apply(Normalizer::Prepend{"\u2581"}, "a b"), "\u2581a b");
+  EXPECT_EQ(apply(Normalizer::Prepend{"\u2581"}, ""), "");
+  EXPECT_EQ(apply(Strip{true, false}, "\u2003 \n a \u00A0"), "a \u00A0");
+  EXPECT_EQ(apply(Strip{false, true}, "\u2003a \u200B\u3000\u0085"), "\u2003a \u200B");
+  EXPECT_EQ(apply(Strip{true, true}, " \t\u2028 "), "");
+  EXPECT_EQ(apply(Normalizer::Lowercase{}, "\u00C0\u0130\u03A3\u1E9E!"),
+            "\u00E0i\u0307\u03C3\u00DF!");
+  EXPECT_EQ(apply(Replacement("aa", "b"), "aaaaa aa"), "bba b");
+  EXPECT_EQ(apply(Replacement("", "b"), "aa"), "aa");
+  EXPECT_EQ(apply(Replacement(Regex(R"(\d+)", "test"), "$0"), "a12b\u0663"), "a$0b$0");
 }
 
 TEST(Normalizer, ALongRunOfMarksTakesNoQuadraticTime) {

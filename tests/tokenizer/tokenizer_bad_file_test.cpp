@@ -44,8 +44,8 @@ const json kText = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
 TEST(TokenizerBadFile, TheFixtureItselfIsGood) { EXPECT_NO_THROW(parse(good().dump())); }
 
 TEST(TokenizerBadFile, WhatIsNotSupportedIsNamed) {
-  refused([](json& d) { d["model"]["type"] = "Unigram"; },
-          R"(model.type: "Unigram" is not supported; supported: BPE)");
+  refused([](json& d) { d["model"]["type"] = "WordPiece"; },
+          R"(model.type: "WordPiece" is not supported; supported: BPE)");
   refused([](json& d) { d["model"]["byte_fallback"] = true; }, "model.byte_fallback");
   refused([](json& d) { d["model"]["dropout"] = 0.1; }, "model.dropout");
   refused([](json& d) { d["model"]["end_of_word_suffix"] = "</w>"; }, "model.end_of_word_suffix");
@@ -53,31 +53,18 @@ TEST(TokenizerBadFile, WhatIsNotSupportedIsNamed) {
           "model.continuing_subword_prefix");
   refused(
       [](json& d) {
-        d["normalizer"] = {{"type", "Lowercase"}};
+        d["normalizer"] = {{"type", "StripAccents"}};
       },
-      R"(normalizer: type "Lowercase" is not supported; supported: NFC)");
+      R"(normalizer: type "StripAccents" is not supported; supported: NFC)");
   refused(
       [](json& d) {
-        d["pre_tokenizer"] = {{"type", "Metaspace"}};
+        d["pre_tokenizer"] = {{"type", "UnicodeScripts"}};
       },
-      R"(pre_tokenizer: type "Metaspace" is not supported; supported: ByteLevel)");
-  refused([](json& d) { d["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "\\w+"; },
-          R"(pre_tokenizer.pretokenizers[0].pattern.Regex: the pattern "\\w+" is not supported)");
-  refused(
-      [](json& d) {
-        d["pre_tokenizer"]["pretokenizers"][0]["pattern"] = {{"String", " "}};
-      },
-      "pretokenizers[0].pattern: expected a regular expression");
-  refused([](json& d) { d["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Removed"; },
-          "behavior \"Removed\"");
-  refused(
-      [](json& d) {
-        d["pre_tokenizer"] = {{"type", "Digits"}, {"individual_digits", true}};
-      },
-      "pre_tokenizer: has no ByteLevel");
+      R"(pre_tokenizer: type "UnicodeScripts" is not supported; supported: ByteLevel)");
+  refused([](json& d) { d["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Sometimes"; },
+          "pre_tokenizer.pretokenizers[0].behavior: expected Removed, Isolated");
   refused([](json& d) { d["pre_tokenizer"]["pretokenizers"].push_back(byte_level()); },
           "nothing may follow ByteLevel");
-  refused([](json& d) { d["pre_tokenizer"] = nullptr; }, "has no \"pre_tokenizer\"");
   refused(
       [](json& d) {
         d["post_processor"] = {{"type", "BertProcessing"}};
@@ -85,6 +72,21 @@ TEST(TokenizerBadFile, WhatIsNotSupportedIsNamed) {
       R"(post_processor: type "BertProcessing" is not supported)");
   refused([](json& d) { d["decoder"] = {{"type", "WordPiece"}}; }, R"(decoder: type "WordPiece")");
   refused([](json& d) { d["version"] = "2.0"; }, "version: expected version \"1.0\"");
+}
+
+TEST(TokenizerBadFile, PatternsAreChecked) {
+  auto with_pattern = [](json pattern) {
+    return [pattern](json& d) { d["pre_tokenizer"]["pretokenizers"][0]["pattern"] = pattern; };
+  };
+  refused(with_pattern({{"Regex", "(a"}}),
+          "pre_tokenizer.pretokenizers[0].pattern.Regex: the regular expression \"(a\" has a ( "
+          "without its ) (at byte 0)");
+  refused(with_pattern({{"Regex", "(a)\\1"}}), "has \\1 (at byte 3), which is not supported");
+  refused(with_pattern({{"Words", " "}}), "pretokenizers[0].pattern: expected a pattern");
+  refused(with_pattern("x"), "pretokenizers[0].pattern");
+  refused([](json& d) { d["normalizer"] = {{"type", "Replace"}, {"content", ""}}; }, "normalizer");
+  json regex = {{"type", "Replace"}, {"pattern", {{"Regex", "["}}}, {"content", ""}};
+  refused([&](json& d) { d["normalizer"] = regex; }, "normalizer.pattern.Regex: ");
 }
 
 TEST(TokenizerBadFile, VocabularyIsChecked) {
@@ -95,7 +97,7 @@ TEST(TokenizerBadFile, VocabularyIsChecked) {
   refused([](json& d) { d["model"]["vocab"]["new"] = "7"; }, "expected a whole number");
   refused([](json& d) { d["model"]["vocab"]["new"] = 1e300; }, "expected a whole number");
   refused([](json& d) { d["model"]["vocab"] = json::array(); }, "model.vocab: expected an object");
-  refused([](json& d) { d["model"].erase("vocab"); }, "has no \"model.vocab\"");
+  refused([](json& d) { d["model"].erase("vocab"); }, "model.vocab: is missing");
   refused([](json& d) { d["model"]["unk_token"] = "nowhere"; }, "model.unk_token");
   refused([](json& d) { d.erase("model"); }, "has no \"model\"");
   refused([](json& d) { d["model"] = 3; }, "expected '{'");
@@ -122,8 +124,9 @@ TEST(TokenizerBadFile, MergesAreChecked) {
       },
       "model.merges[5]: \"!~\" is not in the vocabulary");
   refused([](json& d) { d["model"]["merges"][5] = 1; }, "model.merges: byte ");
-  refused([](json& d) { d["model"]["merges"] = "a b"; }, "model.merges: expected an array");
-  refused([](json& d) { d["model"].erase("merges"); }, "has no \"model.merges\"");
+  refused([](json& d) { d["model"]["merges"] = "a b"; },
+          "model.merges: expected an object or array");
+  refused([](json& d) { d["model"].erase("merges"); }, "model.merges: is missing");
 }
 
 TEST(TokenizerBadFile, AddedTokensAreChecked) {

@@ -7,30 +7,61 @@
 namespace graft::unicode {
 namespace {
 
-size_t count_of(uint8_t mask) {
-  size_t count = 0;
-  for (uint32_t c = 0; c < 0x110000; ++c) count += (classes_of(c) & mask) != 0;
-  return count;
+template <class Condition>
+size_t count(Condition condition) {
+  size_t found = 0;
+  for (uint32_t c = 0; c < 0x110000; ++c) found += condition(properties_of(c));
+  return found;
 }
 
-// The counts that Hugging Face tokenizers 0.23 gives for \p{L}, \p{N}, \s and \w.
-TEST(Unicode, ClassesAreThoseOfTheReference) {
-  EXPECT_EQ(count_of(kLetter), 141028u);
-  EXPECT_EQ(count_of(kNumber), 1911u);
-  EXPECT_EQ(count_of(kSpace), 25u);
-  EXPECT_EQ(count_of(kWord), 144667u);
+// The counts that Hugging Face tokenizers 0.23 gives for \p{L}, \p{M}, \p{N}, \p{P}, \p{S}, \s, for
+// \w of its pre-tokenizer Whitespace, and for its pre-tokenizer Punctuation.
+TEST(Unicode, PropertiesAreThoseOfTheReference) {
+  EXPECT_EQ(count([](Properties p) { return p.in(kLetters); }), 141028u);
+  EXPECT_EQ(count([](Properties p) { return p.in(kMarks); }), 2501u);
+  EXPECT_EQ(count([](Properties p) { return p.in(kNumbers); }), 1911u);
+  EXPECT_EQ(count([](Properties p) { return p.in(kPunctuation); }), 855u);
+  EXPECT_EQ(count([](Properties p) { return p.in(kSymbols); }), 8514u);
+  EXPECT_EQ(count([](Properties p) { return p.in(kSpaces); }), 25u);
+  EXPECT_EQ(count([](Properties p) { return p.is_word(); }), 144667u);
+  EXPECT_EQ(count([](Properties p) { return p.has(kOldPunctuation); }), 726u);
 }
 
-TEST(Unicode, ClassesOfSomeCharacters) {
-  EXPECT_EQ(classes_of('a'), kLetter | kWord);
-  EXPECT_EQ(classes_of('7'), kNumber | kWord);
-  EXPECT_EQ(classes_of(0xB2), kNumber);  // superscript two
-  EXPECT_EQ(classes_of(0x85), kSpace);   // next line
-  EXPECT_EQ(classes_of(0x200B), 0);      // zero width space is no space
-  EXPECT_EQ(classes_of(0x301), kWord);   // combining acute
-  EXPECT_EQ(classes_of(0x10FFFF), kNotNormalized);
-  EXPECT_EQ(classes_of(0xE0100), kWord);  // beyond the direct table
-  EXPECT_EQ(classes_of(0x110000), 0);
+TEST(Unicode, PropertiesOfSomeCharacters) {
+  EXPECT_EQ(properties_of('a').bits, static_cast<uint8_t>(Category::Ll));
+  EXPECT_EQ(properties_of('7').category(), Category::Nd);
+  EXPECT_EQ(properties_of(0xB2).category(), Category::No);             // superscript two
+  EXPECT_EQ(properties_of(0x85).category(), Category::control_space);  // next line
+  EXPECT_FALSE(properties_of(0x200B).in(kSpaces));  // zero width space is no space
+  EXPECT_TRUE(properties_of(0x301).in(kMarks));     // combining acute
+  EXPECT_TRUE(properties_of(0x24B6).is_word());     // circled A
+  EXPECT_EQ(properties_of(0x10FFFF).bits, kNotNormalized);
+  EXPECT_EQ(properties_of(0xE0100).category(), Category::Mn);  // beyond the direct table
+  EXPECT_EQ(properties_of(0xF0000).category(), Category::Co);
+  EXPECT_EQ(properties_of(0x110000).bits, kNotNormalized);
+}
+
+TEST(Unicode, LowerCaseIsThatOfTheReference) {
+  auto lower = [](uint32_t code_point) {
+    std::string text;
+    append_lower(text, code_point);
+    return text;
+  };
+  EXPECT_EQ(lower('A'), "a");
+  EXPECT_EQ(lower('a'), "a");
+  EXPECT_EQ(lower(0x100), "\u0101");  // pairs: every other letter is a capital
+  EXPECT_EQ(lower(0x101), "\u0101");
+  EXPECT_EQ(lower(0x130), "i\u0307");
+  EXPECT_EQ(lower(0x1E9E), "\u00DF");
+  EXPECT_EQ(lower(0x1F600), "\U0001F600");
+  size_t changed = 0;
+  for (uint32_t c = 0; c < 0x110000; ++c) {
+    if (c >= 0xD800 && c < 0xE000) continue;
+    std::string same;
+    append_utf8(same, c);
+    changed += lower(c) != same;
+  }
+  EXPECT_EQ(changed, 1488u);
 }
 
 TEST(Unicode, EveryCodePointMakesTheRoundTrip) {

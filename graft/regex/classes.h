@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "graft/unicode/code_point_set.h"
+
+// The classes of characters that Oniguruma's syntax has a notation for, as Oniguruma 6.9.10 has
+// them.
+
+namespace graft::regex {
+
+/// What \d, \s, \w, \h or one of their negations (in capitals) matches.
+std::optional<unicode::CodePointSet> class_of_escape(char letter, bool in_brackets);
+
+/// What [:alpha:] and the like match inside of brackets.
+std::optional<unicode::CodePointSet> class_of_posix_bracket(std::string_view name);
+
+/// What \b takes for a part of a word.
+unicode::CodePointSet word_class();
+
+}  // namespace graft::regex

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "graft/tokenizer/bpe.h"
+#include "graft/tokenizer/model_fields.h"
+#include "graft/tokenizer/pre_tokenizer.h"
+
+namespace graft {
+
+/// What makes tokens of words.
+class Model {
+ public:
+  struct Workspace {
+    Bpe::Workspace bpe;
+  };
+
+  explicit Model(Bpe bpe) : kind_(std::move(bpe)) {}
+
+  /// Appends the tokens of all words. Safe in several threads, each with its workspace.
+  void encode(const PreTokenizer::Words& words, Workspace& workspace,
+              std::vector<int32_t>& ids) const;
+
+  /// The tokens and how they are spelled.
+  const Vocabulary& vocabulary() const;
+
+ private:
+  std::variant<Bpe> kind_;
+};
+
+/// The model of a tokenizer.json. Throws Error, which names the file and the field, if something is
+/// broken or not supported.
+Model read_model(const ModelFields& fields, Spelling spelling);
+
+}  // namespace graft

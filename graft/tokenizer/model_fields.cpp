@@ -1,0 +1,47 @@
+#include "graft/tokenizer/model_fields.h"
+
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+
+namespace graft {
+namespace {
+
+void put_off(JsonReader& reader, PutOff& value) {
+  if (!value.text.empty()) fail("{}: is there twice", value.where);
+  char bracket = reader.peek();
+  if (bracket != '{' && bracket != '[') fail("{}: expected an object or array", value.where);
+  auto count = [&] {
+    ++value.entries;
+    reader.skip();
+  };
+  const char* begin = reader.at();
+  if (bracket == '{') {
+    reader.object([&](std::string_view) { count(); });
+  } else {
+    reader.array(count);
+  }
+  value.text = {begin, static_cast<size_t>(reader.at() - begin)};
+}
+
+}  // namespace
+
+ModelFields take_model_fields(JsonReader& reader, const std::string& name) {
+  ModelFields fields;
+  fields.name = name;
+  fields.vocabulary.where = name + ": model.vocab";
+  fields.merges.where = name + ": model.merges";
+  reader.object([&](std::string_view key) {
+    if (key == "vocab") {
+      put_off(reader, fields.vocabulary);
+    } else if (key == "merges") {
+      put_off(reader, fields.merges);
+    } else {
+      std::string owned(key);
+      fields.options[owned] =
+          parse_json(reader.skip(), fmt::format("{}: model.{}", name, in_quotes(key)));
+    }
+  });
+  return fields;
+}
+
+}  // namespace graft

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "graft/tokenizer/json_reader.h"
+
+namespace graft {
+
+/// A large member of a tokenizer.json's `model` that is read without a tree once the rest is known.
+struct PutOff {
+  std::string_view text;  ///< its JSON; empty if the file has no such member
+  size_t entries = 0;
+  std::string where;  ///< what errors call it
+};
+
+/// The `model` of a tokenizer.json: vocabulary and merges, and the tree of all other members.
+struct ModelFields {
+  std::string name;  ///< of the file
+  PutOff vocabulary, merges;
+  nlohmann::json options = nlohmann::json::object();
+};
+
+/// Takes the reader's next value, the model. Throws Error, which names `name` and the field, if it
+/// is no object or has members twice.
+ModelFields take_model_fields(JsonReader& reader, const std::string& name);
+
+}  // namespace graft

@@ -1,0 +1,55 @@
+#include <string>
+
+#include "graft/tokenizer/component.h"
+#include "graft/tokenizer/pipeline_reader.h"
+
+namespace graft {
+namespace {
+
+std::vector<int32_t> ids_of_special(const JsonField& template_field, const std::string& token) {
+  std::vector<int32_t> ids;
+  JsonField special = template_field.at("special_tokens").at(token);
+  for (const JsonField& id : special.at("ids").elements()) {
+    ids.push_back(static_cast<int32_t>(id.integer(0, kMostTokens - 1)));
+  }
+  return ids;
+}
+
+void read_template(const JsonField& field, std::vector<int32_t>& prefix,
+                   std::vector<int32_t>& suffix) {
+  bool seen_text = false;
+  std::vector<int32_t> before;
+  for (const JsonField& piece : field.at("single").elements()) {
+    if (auto special = piece.find("SpecialToken")) {
+      std::vector<int32_t> ids = ids_of_special(field, special->at("id").string());
+      std::vector<int32_t>& side = seen_text ? suffix : before;
+      side.insert(side.end(), ids.begin(), ids.end());
+    } else {
+      if (piece.at("Sequence").at("id").string() != "A" || seen_text) {
+        piece.reject("the text, {\"Sequence\": {\"id\": \"A\"}}, once");
+      }
+      seen_text = true;
+    }
+  }
+  if (!seen_text) field.at("single").reject("a template with {\"Sequence\": {\"id\": \"A\"}}");
+  prefix.insert(prefix.begin(), before.begin(), before.end());
+  check_parts(field, prefix.size() + suffix.size());
+}
+
+}  // namespace
+
+void read_post_processor(const JsonField& field, std::vector<int32_t>& prefix,
+                         std::vector<int32_t>& suffix) {
+  std::string type = component_type(field);
+  if (type == "Sequence") {
+    for (const JsonField& part : field.at("processors").elements()) {
+      read_post_processor(part, prefix, suffix);
+    }
+  } else if (type == "TemplateProcessing") {
+    read_template(field, prefix, suffix);
+  } else if (type != "ByteLevel") {  // ByteLevel moves offsets only
+    refuse_component(field, type, "ByteLevel, TemplateProcessing, Sequence");
+  }
+}
+
+}  // namespace graft
