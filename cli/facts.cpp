@@ -156,13 +156,6 @@ Fact products() {
   return {"products", nullptr, {}};
 }
 
-// From tokenizer.json, which load() has found right.
-std::string tokenizer_kind(const fs::path& folder) {
-  const json file = read_json_object(folder / "tokenizer.json");
-  const bool bytes = file.at("pre_tokenizer").dump().find("ByteLevel") != std::string::npos;
-  return (bytes ? "byte-level " : "") + file.at("model").value("type", "BPE");
-}
-
 }  // namespace
 
 std::vector<Fact> machine_facts() {
@@ -184,7 +177,7 @@ Fact model_fact(const LoadedModel& loaded) {
   const std::string family = config.text("model_type");
   std::optional<int64_t> context;
   if (config.has("max_position_embeddings")) context = config.integer("max_position_embeddings");
-  const std::string kind = tokenizer_kind(loaded.folder.path());
+  const std::string kind = loaded.tokenizer.kind();
   const size_t tokens = loaded.tokenizer.vocab_size();
   return {"model",
           {{"path", path},

@@ -90,7 +90,7 @@ stage 'chat templates against transformers' "$python" tests/interop/chat_templat
   build/tests/chat_template_driver
 stage 'tokenizers against Hugging Face' "$python" tests/interop/tokenizer_parity.py \
   build/tests/tokenize_driver build/smollm2 \
-  tests/fixtures/tokenizer/{flags,gpt2,llama2,llama3,metaspace,qwen2,smollm,steps} \
+  tests/fixtures/tokenizer/{flags,gpt2,llama2,llama3,metaspace,qwen2,smollm,steps,unigram,unigram_bytes} \
   --texts data/train.jsonl
 
 # Everything but the program under the sanitizers; the whole job with MLX's own operations.

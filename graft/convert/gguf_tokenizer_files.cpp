@@ -25,6 +25,10 @@ class TokenizerMetadata {
     return {views->begin(), views->end()};
   }
 
+  std::vector<double> numbers(const std::string& key) const {
+    return file_.metadata().numbers(key).value_or(std::vector<double>());
+  }
+
   std::vector<int32_t> types(const std::string& key) const {
     std::vector<int32_t> result;
     auto values = file_.metadata().integers(key);
@@ -60,6 +64,7 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
   GgufTokenizer tokenizer{.model = metadata.text("tokenizer.ggml.model"),
                           .pre = metadata.text("tokenizer.ggml.pre"),
                           .tokens = metadata.texts("tokenizer.ggml.tokens"),
+                          .scores = metadata.numbers("tokenizer.ggml.scores"),
                           .merges = metadata.texts("tokenizer.ggml.merges"),
                           .token_types = metadata.types("tokenizer.ggml.token_type"),
                           .bos_token_id = metadata.id("tokenizer.ggml.bos_token_id"),
@@ -68,6 +73,7 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
                           .pad_token_id = metadata.id("tokenizer.ggml.padding_token_id"),
                           .add_bos_token = metadata.flag("tokenizer.ggml.add_bos_token"),
                           .add_eos_token = metadata.flag("tokenizer.ggml.add_eos_token"),
+                          .add_space_prefix = metadata.flag("tokenizer.ggml.add_space_prefix"),
                           .chat_template = metadata.text("tokenizer.chat_template"),
                           .context_length = metadata.id("llama.context_length")};
   TokenizerDocuments documents = convert_gguf_tokenizer(tokenizer, file.path().string());

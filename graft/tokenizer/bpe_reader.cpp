@@ -11,16 +11,6 @@ namespace {
 
 constexpr size_t kMostMerges = size_t{1} << 23;
 
-void check_put_off(const PutOff& value, char bracket, size_t most, std::string_view entries) {
-  if (value.text.empty()) fail("{}: is missing", value.where);
-  if (value.text.front() != bracket) {
-    fail("{}: expected an {}", value.where, bracket == '{' ? "object" : "array");
-  }
-  if (value.entries > most) {
-    fail("{}: {} {}; the most is {}", value.where, value.entries, entries, most);
-  }
-}
-
 void read_vocabulary(JsonReader& reader, const std::string& where, Vocabulary& vocabulary) {
   reader.object([&](std::string_view spelling) {
     int64_t id = reader.integer();

@@ -1,13 +1,16 @@
 #include "graft/tokenizer/gguf_tokenizer.h"
 
-#include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "graft/base/error.h"
 #include "graft/base/log.h"
 #include "graft/io/json.h"
+#include "graft/tokenizer/sentencepiece_tokenizer.h"
 #include "graft/tokenizer/split.h"
+#include "graft/tokenizer/tokenizer_documents.h"
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/unicode/unicode.h"
 
@@ -57,49 +60,12 @@ const PreTokenizerKind& kind_of(const GgufTokenizer& gguf, const std::string& na
   fail("{}: tokenizer.ggml.pre {} is not supported; supported: {}", name, in_quotes(wanted), known);
 }
 
-Json byte_level(bool use_regex) {
-  return {{"type", "ByteLevel"},
-          {"add_prefix_space", false},
-          {"trim_offsets", true},
-          {"use_regex", use_regex}};
-}
-
 Json pre_tokenizer_json(const PreTokenizerKind& kind) {
-  Json steps = Json::array();
+  std::vector<Json> steps;
   if (kind.each_digit) steps.push_back({{"type", "Digits"}, {"individual_digits", true}});
-  if (kind.rule != SplitRule::gpt2) {
-    steps.push_back({{"type", "Split"},
-                     {"pattern", {{"Regex", pattern_of(kind.rule)}}},
-                     {"behavior", "Isolated"},
-                     {"invert", false}});
-  }
-  steps.push_back(byte_level(kind.rule == SplitRule::gpt2));
-  if (steps.size() == 1) return steps[0];
-  return {{"type", "Sequence"}, {"pretokenizers", std::move(steps)}};
-}
-
-// BOS and EOS around every text. Null if there are none.
-Json post_processor_json(const std::string* bos, int64_t bos_id, const std::string* eos,
-                         int64_t eos_id) {
-  if (bos == nullptr && eos == nullptr) return nullptr;
-  Json special = Json::object();
-  auto token = [&](const std::string& content, int64_t id, int type_id) -> Json {
-    special[content] = {{"id", content}, {"ids", {id}}, {"tokens", {content}}};
-    return {{"SpecialToken", {{"id", content}, {"type_id", type_id}}}};
-  };
-  auto sequence = [&](const char* id, int type_id) {
-    Json parts = Json::array();
-    if (bos != nullptr) parts.push_back(token(*bos, bos_id, type_id));
-    parts.push_back({{"Sequence", {{"id", id}, {"type_id", type_id}}}});
-    if (eos != nullptr) parts.push_back(token(*eos, eos_id, type_id));
-    return parts;
-  };
-  Json single = sequence("A", 0), pair = single;
-  for (Json& part : sequence("B", 1)) pair.push_back(std::move(part));
-  return {{"type", "TemplateProcessing"},
-          {"single", std::move(single)},
-          {"pair", std::move(pair)},
-          {"special_tokens", std::move(special)}};
+  if (kind.rule != SplitRule::gpt2) steps.push_back(split_json(pattern_of(kind.rule)));
+  steps.push_back(byte_level_json(kind.rule == SplitRule::gpt2));
+  return sequence_json("pretokenizers", std::move(steps));
 }
 
 class Converter {
@@ -108,35 +74,64 @@ class Converter {
 
   TokenizerDocuments convert() {
     check();
-    const PreTokenizerKind& kind = kind_of(gguf_, name_);
-    const std::string* bos = special("bos_token_id", gguf_.bos_token_id);
-    const std::string* eos = special("eos_token_id", gguf_.eos_token_id);
-    bool add_bos = is_added("bos", gguf_.add_bos_token, kind.ignore_merges, bos);
-    bool add_eos = is_added("eos", gguf_.add_eos_token, false, eos);
-    Json added = added_tokens();
-
-    TokenizerDocuments documents;
-    documents.tokenizer_json = {
-        {"version", "1.0"},
-        {"truncation", nullptr},
-        {"padding", nullptr},
-        {"added_tokens", added},
-        {"normalizer", kind.rule == SplitRule::qwen2 ? Json{{"type", "NFC"}} : Json(nullptr)},
-        {"pre_tokenizer", pre_tokenizer_json(kind)},
-        {"post_processor",
-         post_processor_json(add_bos ? bos : nullptr, gguf_.bos_token_id.value_or(0),
-                             add_eos ? eos : nullptr, gguf_.eos_token_id.value_or(0))},
-        {"decoder", byte_level(true)},
-        {"model", model_json(kind)}};
-    documents.tokenizer_config_json = config_json(added, bos, eos, add_bos, add_eos);
-    return documents;
+    TokenizerParts parts =
+        gguf_.model == "llama" ? sentencepiece_tokenizer() : byte_level_tokenizer();
+    parts.chat_template = gguf_.chat_template;
+    parts.context_length = gguf_.context_length;
+    return make_tokenizer_documents(std::move(parts));
   }
 
  private:
+  TokenizerParts byte_level_tokenizer() const {
+    if (gguf_.merges.empty()) fail("{}: tokenizer.ggml.merges is missing or empty", name_);
+    const PreTokenizerKind& kind = kind_of(gguf_, name_);
+    TokenizerParts parts;
+    parts.bos = named("bos_token_id", gguf_.bos_token_id);
+    parts.eos = named("eos_token_id", gguf_.eos_token_id);
+    parts.unk = named("unknown_token_id", gguf_.unk_token_id);
+    parts.pad = named("padding_token_id", gguf_.pad_token_id);
+    parts.add_bos = is_added("bos", gguf_.add_bos_token, kind.ignore_merges, gguf_.bos_token_id);
+    parts.add_eos = is_added("eos", gguf_.add_eos_token, false, gguf_.eos_token_id);
+    parts.added = added_tokens();
+    if (kind.rule == SplitRule::qwen2) parts.normalizer = {{"type", "NFC"}};
+    parts.pre_tokenizer = pre_tokenizer_json(kind);
+    parts.decoder = byte_level_json(true);
+    parts.model = bpe_model_json(vocabulary_json(), merges_json());
+    parts.model["ignore_merges"] = kind.ignore_merges;
+    return parts;
+  }
+
+  TokenizerParts sentencepiece_tokenizer() const {
+    SentencePieceModel model{.kind = SentencePieceModel::Kind::bpe,
+                             .byte_fallback = true,
+                             .unk_id = piece_id("unknown_token_id", gguf_.unk_token_id),
+                             .bos_id = piece_id("bos_token_id", gguf_.bos_token_id),
+                             .eos_id = piece_id("eos_token_id", gguf_.eos_token_id),
+                             .pad_id = piece_id("padding_token_id", gguf_.pad_token_id),
+                             .add_dummy_prefix = gguf_.add_space_prefix.value_or(true),
+                             .remove_extra_whitespaces = false};
+    if (gguf_.merges.empty()) check_scores();
+    for (size_t id = 0; id < gguf_.tokens.size(); ++id) {
+      if (gguf_.tokens[id].empty()) fail("{}: tokenizer.ggml.tokens[{}] is empty", name_, id);
+      double score = gguf_.merges.empty() ? gguf_.scores[id] : 0;
+      model.pieces.push_back({gguf_.tokens[id], static_cast<float>(score),
+                              static_cast<SentencePieceModel::Type>(type_of(id))});
+    }
+    SentencePieceHints hints{
+        .space_prefix = SentencePieceHints::SpacePrefix::text_start,
+        .add_bos_token = is_added("bos", gguf_.add_bos_token, true, gguf_.bos_token_id),
+        .add_eos_token = is_added("eos", gguf_.add_eos_token, false, gguf_.eos_token_id)};
+    Json merges = gguf_.merges.empty() ? sentencepiece_merges(model, hints.merge_order, name_)
+                                       : merges_json();
+    return sentencepiece_parts(model, std::move(merges), hints, name_);
+  }
+
   void check() const {
-    if (gguf_.model != "gpt2") {
-      fail("{}: tokenizer.ggml.model {} is not supported; supported: gpt2 (byte-level BPE)", name_,
-           in_quotes(gguf_.model));
+    if (gguf_.model != "gpt2" && gguf_.model != "llama") {
+      fail(
+          "{}: tokenizer.ggml.model {} is not supported; supported: gpt2 (byte-level BPE), llama "
+          "(SentencePiece BPE)",
+          name_, in_quotes(gguf_.model));
     }
     if (gguf_.tokens.empty()) fail("{}: tokenizer.ggml.tokens is missing or empty", name_);
     if (gguf_.tokens.size() > static_cast<size_t>(kMostTokens)) {
@@ -147,11 +142,22 @@ class Converter {
       fail("{}: tokenizer.ggml.token_type has {} entries, but there are {} tokens", name_,
            gguf_.token_types.size(), gguf_.tokens.size());
     }
-    if (gguf_.merges.empty()) fail("{}: tokenizer.ggml.merges is missing or empty", name_);
     check_utf8(gguf_.tokens, "tokens");
     check_utf8(gguf_.merges, "merges");
     if (unicode::valid_prefix(gguf_.chat_template) != gguf_.chat_template.size()) {
       fail("{}: tokenizer.chat_template is not valid UTF-8", name_);
+    }
+  }
+
+  void check_scores() const {
+    if (gguf_.scores.size() != gguf_.tokens.size()) {
+      fail("{}: tokenizer.ggml.scores has {} entries, but there are {} tokens", name_,
+           gguf_.scores.size(), gguf_.tokens.size());
+    }
+    for (size_t id = 0; id < gguf_.scores.size(); ++id) {
+      if (!std::isfinite(static_cast<float>(gguf_.scores[id]))) {
+        fail("{}: tokenizer.ggml.scores[{}] is {}", name_, id, gguf_.scores[id]);
+      }
     }
   }
 
@@ -167,22 +173,29 @@ class Converter {
     return gguf_.token_types.empty() ? kNormal : gguf_.token_types[id];
   }
 
-  const std::string* special(std::string_view key, std::optional<int64_t> id) const {
-    if (!id) return nullptr;
+  std::optional<int32_t> piece_id(std::string_view key, std::optional<int64_t> id) const {
+    if (!id) return std::nullopt;
     if (*id < 0 || *id >= static_cast<int64_t>(gguf_.tokens.size())) {
       fail("{}: tokenizer.ggml.{} is {}, but there are {} tokens", name_, key, *id,
            gguf_.tokens.size());
     }
-    return &gguf_.tokens[static_cast<size_t>(*id)];
+    return static_cast<int32_t>(*id);
+  }
+
+  std::optional<TokenizerParts::Named> named(std::string_view key,
+                                             std::optional<int64_t> wanted) const {
+    std::optional<int32_t> id = piece_id(key, wanted);
+    if (!id) return std::nullopt;
+    return TokenizerParts::Named{gguf_.tokens[static_cast<size_t>(*id)], *id};
   }
 
   bool is_added(std::string_view kind, std::optional<bool> wanted, bool otherwise,
-                const std::string* token) const {
-    if (wanted.value_or(false) && token == nullptr) {
+                std::optional<int64_t> id) const {
+    if (wanted.value_or(false) && !id) {
       fail("{}: tokenizer.ggml.add_{}_token is true, but there is no {}_token_id", name_, kind,
            kind);
     }
-    return wanted.value_or(otherwise) && token != nullptr;
+    return wanted.value_or(otherwise) && id;
   }
 
   // A token of the model's own may end a text too: found in text, then, as any special token.
@@ -191,24 +204,19 @@ class Converter {
            gguf_.pad_token_id == id;
   }
 
-  Json added_tokens() const {
-    Json added = Json::array();
+  std::vector<AddedToken> added_tokens() const {
+    std::vector<AddedToken> added;
     for (size_t id = 0; id < gguf_.tokens.size(); ++id) {
       int32_t type = type_of(id);
       bool special = type == kControl || type == kUnknown || is_named(static_cast<int64_t>(id));
       if ((!special && type != kUserDefined) || gguf_.tokens[id].empty()) continue;
-      added.push_back({{"id", id},
-                       {"content", gguf_.tokens[id]},
-                       {"single_word", false},
-                       {"lstrip", false},
-                       {"rstrip", false},
-                       {"normalized", false},
-                       {"special", special}});
+      added.push_back(
+          {.id = static_cast<int32_t>(id), .content = gguf_.tokens[id], .special = special});
     }
     return added;
   }
 
-  Json model_json(const PreTokenizerKind& kind) const {
+  Json vocabulary_json() const {
     Json::object_t vocabulary;
     vocabulary.reserve(gguf_.tokens.size());
     std::unordered_map<std::string_view, size_t> seen;
@@ -223,44 +231,13 @@ class Converter {
       // push_back, not operator[]: an ordered object looks a key up by walking.
       vocabulary.push_back({gguf_.tokens[id], id});
     }
-    Json merges = Json::array();
-    for (const std::string& merge : gguf_.merges) merges.push_back(merge);
-    return {{"type", "BPE"},
-            {"dropout", nullptr},
-            {"unk_token", nullptr},
-            {"continuing_subword_prefix", nullptr},
-            {"end_of_word_suffix", nullptr},
-            {"fuse_unk", false},
-            {"byte_fallback", false},
-            {"ignore_merges", kind.ignore_merges},
-            {"vocab", Json(std::move(vocabulary))},
-            {"merges", std::move(merges)}};
+    return vocabulary;
   }
 
-  Json config_json(const Json& added, const std::string* bos, const std::string* eos, bool add_bos,
-                   bool add_eos) const {
-    Json::object_t decoder;
-    for (Json token : added) {
-      std::string id = std::to_string(token["id"].get<int64_t>());
-      token.erase("id");
-      decoder.push_back({std::move(id), std::move(token)});
-    }
-    auto text_or_null = [](const std::string* text) {
-      return text == nullptr ? Json(nullptr) : Json(*text);
-    };
-    Json config = {{"add_bos_token", add_bos},
-                   {"add_eos_token", add_eos},
-                   {"add_prefix_space", false},
-                   {"added_tokens_decoder", Json(std::move(decoder))},
-                   {"bos_token", text_or_null(bos)},
-                   {"clean_up_tokenization_spaces", false},
-                   {"eos_token", text_or_null(eos)},
-                   {"pad_token", text_or_null(special("padding_token_id", gguf_.pad_token_id))},
-                   {"tokenizer_class", "PreTrainedTokenizerFast"},
-                   {"unk_token", text_or_null(special("unknown_token_id", gguf_.unk_token_id))}};
-    if (!gguf_.chat_template.empty()) config["chat_template"] = gguf_.chat_template;
-    if (gguf_.context_length) config["model_max_length"] = *gguf_.context_length;
-    return config;
+  Json merges_json() const {
+    Json merges = Json::array();
+    for (const std::string& merge : gguf_.merges) merges.push_back(merge);
+    return merges;
   }
 
   const GgufTokenizer& gguf_;

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "graft/tokenizer/tokenizer_documents.h"
 
 namespace graft {
 
@@ -13,6 +14,7 @@ struct GgufTokenizer {
   std::string model{};                      ///< tokenizer.ggml.model
   std::string pre{};                        ///< tokenizer.ggml.pre
   std::vector<std::string> tokens{};        ///< tokenizer.ggml.tokens
+  std::vector<double> scores{};             ///< tokenizer.ggml.scores
   std::vector<std::string> merges{};        ///< tokenizer.ggml.merges
   std::vector<int32_t> token_types{};       ///< tokenizer.ggml.token_type
   std::optional<int64_t> bos_token_id{};    ///< tokenizer.ggml.bos_token_id
@@ -21,19 +23,16 @@ struct GgufTokenizer {
   std::optional<int64_t> pad_token_id{};    ///< tokenizer.ggml.padding_token_id
   std::optional<bool> add_bos_token{};      ///< tokenizer.ggml.add_bos_token
   std::optional<bool> add_eos_token{};      ///< tokenizer.ggml.add_eos_token
+  std::optional<bool> add_space_prefix{};   ///< tokenizer.ggml.add_space_prefix
   std::string chat_template{};              ///< tokenizer.chat_template
   std::optional<int64_t> context_length{};  ///< <architecture>.context_length
 };
 
-/// The files of a Hugging Face tokenizer, as documents.
-struct TokenizerDocuments {
-  nlohmann::ordered_json tokenizer_json, tokenizer_config_json;
-};
-
 /// Makes the files that `tokenizers` and `transformers` load from GGUF metadata of a byte-level BPE
-/// tokenizer (model "gpt2"). Control tokens become special added tokens, user-defined ones added
-/// tokens; padding to a round size ("unused") is left out. Throws Error, which begins with `name`
-/// and the key, if the metadata is broken or the model or pre-tokenizer is not supported.
+/// tokenizer (model "gpt2") or a SentencePiece BPE tokenizer ("llama"), whose merges, if it has
+/// none, are those of its scores. Control tokens become special added tokens, user-defined ones
+/// added tokens; padding to a round size ("unused") is left out. Throws Error, which begins with
+/// `name` and the key, if the metadata is broken or the model or pre-tokenizer is not supported.
 TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::string& name);
 
 }  // namespace graft

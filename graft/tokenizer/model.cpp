@@ -7,20 +7,26 @@
 #include "graft/io/json.h"
 #include "graft/tokenizer/bpe_reader.h"
 #include "graft/tokenizer/json_field.h"
+#include "graft/tokenizer/unigram_reader.h"
 
 namespace graft {
 namespace {
 
-void encode_words(const Bpe& bpe, const PreTokenizer::Words& words, Model::Workspace& workspace,
-                  std::vector<int32_t>& ids) {
-  for (const Span& span : words.spans) bpe.encode(words.word(span), workspace.bpe, ids);
+Bpe::Workspace& part_of(const Bpe&, Model::Workspace& workspace) { return workspace.bpe; }
+Unigram::Workspace& part_of(const Unigram&, Model::Workspace& workspace) {
+  return workspace.unigram;
 }
 
 }  // namespace
 
 void Model::encode(const PreTokenizer::Words& words, Workspace& workspace,
                    std::vector<int32_t>& ids) const {
-  std::visit([&](const auto& kind) { encode_words(kind, words, workspace, ids); }, kind_);
+  std::visit(
+      [&](const auto& kind) {
+        auto& part = part_of(kind, workspace);
+        for (const Span& span : words.spans) kind.encode(words.word(span), part, ids);
+      },
+      kind_);
 }
 
 const Vocabulary& Model::vocabulary() const {
@@ -32,7 +38,9 @@ Model read_model(const ModelFields& fields, Spelling spelling) {
   JsonField options(fields.options, fields.name, "model");
   std::string type = options.find("type") ? options.at("type").string() : "BPE";
   if (type == "BPE") return Model(Bpe(read_bpe_model(fields, spelling)));
-  fail("{}: {} is not supported; supported: BPE", options.at("type").where(), in_quotes(type));
+  if (type == "Unigram") return Model(Unigram(read_unigram_model(fields, spelling)));
+  fail("{}: {} is not supported; supported: BPE, Unigram", options.at("type").where(),
+       in_quotes(type));
 }
 
 }  // namespace graft

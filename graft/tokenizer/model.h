@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
 #include "graft/tokenizer/bpe.h"
 #include "graft/tokenizer/model_fields.h"
 #include "graft/tokenizer/pre_tokenizer.h"
+#include "graft/tokenizer/unigram.h"
 
 namespace graft {
 
@@ -15,19 +17,24 @@ class Model {
  public:
   struct Workspace {
     Bpe::Workspace bpe;
+    Unigram::Workspace unigram;
   };
 
   explicit Model(Bpe bpe) : kind_(std::move(bpe)) {}
+  explicit Model(Unigram unigram) : kind_(std::move(unigram)) {}
 
   /// Appends the tokens of all words. Safe in several threads, each with its workspace.
   void encode(const PreTokenizer::Words& words, Workspace& workspace,
               std::vector<int32_t>& ids) const;
 
+  /// What tokenizer.json calls it.
+  std::string type() const { return std::holds_alternative<Bpe>(kind_) ? "BPE" : "Unigram"; }
+
   /// The tokens and how they are spelled.
   const Vocabulary& vocabulary() const;
 
  private:
-  std::variant<Bpe> kind_;
+  std::variant<Bpe, Unigram> kind_;
 };
 
 /// The model of a tokenizer.json. Throws Error, which names the file and the field, if something is

@@ -44,4 +44,14 @@ ModelFields take_model_fields(JsonReader& reader, const std::string& name) {
   return fields;
 }
 
+void check_put_off(const PutOff& value, char bracket, size_t most, std::string_view entries) {
+  if (value.text.empty()) fail("{}: is missing", value.where);
+  if (value.text.front() != bracket) {
+    fail("{}: expected an {}", value.where, bracket == '{' ? "object" : "array");
+  }
+  if (value.entries > most) {
+    fail("{}: {} {}; the most is {}", value.where, value.entries, entries, most);
+  }
+}
+
 }  // namespace graft

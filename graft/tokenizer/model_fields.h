@@ -26,4 +26,7 @@ struct ModelFields {
 /// is no object or has members twice.
 ModelFields take_model_fields(JsonReader& reader, const std::string& name);
 
+/// Throws Error unless a member is there, begins with this bracket and has at most so many entries.
+void check_put_off(const PutOff& value, char bracket, size_t most, std::string_view entries);
+
 }  // namespace graft

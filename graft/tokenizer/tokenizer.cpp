@@ -11,6 +11,7 @@
 #include "graft/base/error.h"
 #include "graft/base/threads.h"
 #include "graft/tokenizer/byte_level.h"
+#include "graft/tokenizer/llama_class.h"
 #include "graft/tokenizer/tokenizer_config.h"
 #include "graft/tokenizer/tokenizer_spec.h"
 #include "graft/unicode/unicode.h"
@@ -170,32 +171,15 @@ struct Tokenizer::Impl {
   mutable StatePool states;
 };
 
-Tokenizer Tokenizer::load(const fs::path& folder) {
-  auto read_if_there = [](const fs::path& path) {
-    if (!fs::exists(path)) return std::string();
-    std::string text = read_text(path);
-    if (text.empty()) fail("{}: the file is empty", path.string());
-    return text;
-  };
-  fs::path path = folder / "tokenizer.json";
-  if (!fs::exists(path)) {
-    fail("{}: no tokenizer.json; a model folder holds one beside its config.json", folder.string());
-  }
-  fs::path config = folder / "tokenizer_config.json";
-  fs::path map = folder / "special_tokens_map.json";
-  return parse({.tokenizer_json = read_text(path),
-                .tokenizer_config_json = read_if_there(config),
-                .special_tokens_map_json = read_if_there(map),
-                .name = path.string(),
-                .config_name = config.string(),
-                .special_tokens_map_name = map.string()});
-}
+Tokenizer Tokenizer::load(const fs::path& folder) { return parse(read_tokenizer_files(folder)); }
 
 Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
-  TokenizerSpec spec = read_tokenizer_json(files.tokenizer_json, files.name);
   TokenizerConfig config =
       read_tokenizer_config(files.tokenizer_config_json, files.config_name,
                             files.special_tokens_map_json, files.special_tokens_map_name);
+  TokenizerSpec spec = read_tokenizer_json(
+      files.tokenizer_json, files.name,
+      is_llama_class(config.tokenizer_class, files.model_type) ? &config : nullptr);
   const Vocabulary& vocabulary = spec.model.vocabulary();
   for (AddedToken& token : config.added) {
     spec.added.add(std::move(token), vocabulary, files.config_name + ": added_tokens_decoder");
@@ -211,6 +195,13 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   };
   impl->bos = id_of("bos_token");
   impl->eos = id_of("eos_token");
+  // As transformers: where the config says something of these, the file's post-processor is void.
+  if (config.add_bos_token || config.add_eos_token) {
+    impl->prefix.clear();
+    impl->suffix.clear();
+    if (config.add_bos_token.value_or(false) && impl->bos) impl->prefix = {*impl->bos};
+    if (config.add_eos_token.value_or(false) && impl->eos) impl->suffix = {*impl->eos};
+  }
   return Tokenizer(std::move(impl));
 }
 
@@ -278,6 +269,11 @@ std::optional<int32_t> Tokenizer::token_id(std::string_view spelling) const {
 }
 
 bool Tokenizer::is_special(int32_t id) const { return impl_->special.count(id) > 0; }
+
+std::string Tokenizer::kind() const {
+  return (impl_->vocabulary().spelling() == Spelling::byte_level ? "byte-level " : "") +
+         impl_->model.type();
+}
 
 std::optional<int32_t> Tokenizer::eos_id() const { return impl_->eos; }
 std::optional<int32_t> Tokenizer::bos_id() const { return impl_->bos; }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/tokenizer/tokenizer_files.h"
 
 namespace graft {
 
@@ -26,22 +27,14 @@ struct DecodeOptions {
   bool skip_special_tokens = false;
 };
 
-/// The JSON documents of a tokenizer; all but the first may be empty.
-struct TokenizerFiles {
-  std::string tokenizer_json{}, tokenizer_config_json{}, special_tokens_map_json{};
-  std::string name = "tokenizer.json";  ///< what errors call the first
-  std::string config_name = "tokenizer_config.json";
-  std::string special_tokens_map_name = "special_tokens_map.json";
-};
-
-/// A BPE tokenizer, byte-level (GPT-2, Llama 3, Qwen2, SmolLM2) or SentencePiece-like (Llama 2,
-/// Mistral, Gemma), with the ids of Hugging Face's. A copy shares the tables; const methods may run
-/// in several threads.
+/// A tokenizer with the ids of Hugging Face's AutoTokenizer: BPE, byte-level (GPT-2, Llama 3,
+/// Qwen2, SmolLM2) or SentencePiece-like (Llama 2, Mistral, Gemma), or Unigram. A copy shares the
+/// tables; const methods may run in several threads.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json of a model folder, and tokenizer_config.json and special_tokens_map.json
-  /// if they are there. Throws Error, which names the file and the field, if something is broken or
-  /// not supported.
+  /// Reads the tokenizer of a model folder (read_tokenizer_files), and tokenizer_config.json and
+  /// special_tokens_map.json if they are there. Throws Error, which names the file and the field,
+  /// if something is broken or not supported.
   static Tokenizer load(const fs::path& folder);
 
   /// The same from memory.
@@ -71,6 +64,9 @@ class Tokenizer {
 
   /// Lives as long as the tokenizer or a copy.
   const Decoder& decoder() const;
+
+  /// What kind it is, in words: "byte-level BPE".
+  std::string kind() const;
 
   std::optional<int32_t> eos_id() const;
   std::optional<int32_t> bos_id() const;

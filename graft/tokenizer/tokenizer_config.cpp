@@ -117,6 +117,15 @@ TokenizerConfig read_tokenizer_config(std::string_view config, const std::string
   named.read(root);
   result.special_tokens = named.contents();
   result.named = named.take();
+  if (auto name = root.find("tokenizer_class")) result.tokenizer_class = name->string();
+  auto flag = [&](const char* key) -> std::optional<bool> {
+    auto field = root.find(key);
+    return field ? std::optional(field->boolean()) : std::nullopt;
+  };
+  result.add_bos_token = flag("add_bos_token");
+  result.add_eos_token = flag("add_eos_token");
+  result.add_prefix_space = flag("add_prefix_space");
+  result.legacy = flag("legacy");
   return result;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ struct TokenizerConfig {
   /// The special tokens that are named (eos_token, additional_special_tokens, ...): added unless
   /// they are there.
   std::vector<AddedToken> named;
+  std::string tokenizer_class;
+  /// What the classes of transformers look at; none if the config does not say.
+  std::optional<bool> add_bos_token, add_eos_token, add_prefix_space, legacy;
 };
 
 /// A text may be empty: the file is missing. The names are what errors call the files.

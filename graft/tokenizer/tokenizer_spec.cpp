@@ -8,6 +8,7 @@
 #include "graft/io/json.h"
 #include "graft/tokenizer/json_field.h"
 #include "graft/tokenizer/json_reader.h"
+#include "graft/tokenizer/llama_class.h"
 #include "graft/tokenizer/model_fields.h"
 #include "graft/tokenizer/pipeline_reader.h"
 #include "graft/unicode/unicode.h"
@@ -96,7 +97,8 @@ int32_t AddedTokenList::add(AddedToken token, const Vocabulary& vocabulary,
   return id;
 }
 
-TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name) {
+TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name,
+                                  const TokenizerConfig* llama) {
   size_t valid = unicode::valid_prefix(text);
   if (valid != text.size()) fail("{}: byte {}: not valid UTF-8", name, valid);
   std::optional<ModelFields> model;
@@ -114,6 +116,7 @@ TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name
   reader.finish();
   if (!model) fail("{}: has no \"model\"", name);
 
+  if (llama != nullptr) rebuild_as_llama(*llama, rest, model->options);
   JsonField root(rest, name);
   if (auto version = root.find("version"); version && version->string() != "1.0") {
     version->reject("version \"1.0\"");

@@ -11,6 +11,7 @@
 #include "graft/tokenizer/model.h"
 #include "graft/tokenizer/normalizer.h"
 #include "graft/tokenizer/pre_tokenizer.h"
+#include "graft/tokenizer/tokenizer_config.h"
 
 namespace graft {
 
@@ -42,7 +43,9 @@ struct TokenizerSpec {
 };
 
 /// Reads the text of a tokenizer.json. Throws Error, which names `name` and the field, if it is
-/// broken or asks for something that is not supported.
-TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name);
+/// broken or asks for something that is not supported. With `llama` the pipeline is that of
+/// transformers' LlamaTokenizer (rebuild_as_llama).
+TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name,
+                                  const TokenizerConfig* llama);
 
 }  // namespace graft

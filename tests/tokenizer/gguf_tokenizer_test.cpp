@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <string>
 
@@ -115,6 +116,63 @@ TEST(GgufTokenizer, LeavesOutPadding) {
   expect_fixture_ids(gguf, "qwen2");
 }
 
+// SentencePiece's, as Llama 2's: ▁▁ has a low id and a bad score.
+GgufTokenizer llama_metadata() {
+  return {.model = "llama",
+          .tokens = {"<unk>", "<s>", "</s>", "<0x0A>", "▁▁", "▁a", "bc", "▁ab", "▁", "a", "b", "c",
+                     "<mask>"},
+          .scores = {0, 0, 0, 0, -9, -1, -2, -3, -4, -5, -6, -7, 0},
+          .token_types = {2, 3, 3, 6, 1, 1, 1, 1, 1, 1, 1, 1, 4},
+          .bos_token_id = 1,
+          .eos_token_id = 2,
+          .unk_token_id = 0};
+}
+
+TEST(GgufTokenizer, ReadsSentencePiecesKind) {
+  TokenizerDocuments documents = convert_gguf_tokenizer(llama_metadata(), "x.gguf");
+  EXPECT_EQ(documents.tokenizer_json["model"]["merges"].dump(),
+            R"([["▁","a"],["b","c"],["▁a","b"],["▁","▁"]])");
+  EXPECT_EQ(documents.tokenizer_json["model"]["byte_fallback"], true);
+  EXPECT_EQ(documents.tokenizer_json["pre_tokenizer"]["prepend_scheme"], "first");
+  EXPECT_EQ(documents.tokenizer_json["added_tokens"].size(), 4u);
+  EXPECT_EQ(documents.tokenizer_config_json["unk_token"], "<unk>");
+  EXPECT_EQ(documents.tokenizer_config_json["eos_token"], "</s>");
+  Tokenizer tokenizer = tokenizer_of(documents);
+  EXPECT_EQ(tokenizer.encode("abc"), (std::vector<int32_t>{1, 5, 6}));
+  EXPECT_EQ(tokenizer.encode("\n  a</s>b"), (std::vector<int32_t>{1, 8, 3, 8, 5, 2, 10}));
+}
+
+TEST(GgufTokenizer, SentencePiecesKindFollowsTheFlags) {
+  GgufTokenizer gguf = llama_metadata();
+  gguf.add_bos_token = false;
+  gguf.add_eos_token = true;
+  gguf.add_space_prefix = false;
+  gguf.chat_template = "{{ messages }}";
+  TokenizerDocuments documents = convert_gguf_tokenizer(gguf, "x.gguf");
+  EXPECT_EQ(tokenizer_of(documents).encode("abc"), (std::vector<int32_t>{9, 6, 2}));
+  EXPECT_EQ(documents.tokenizer_config_json["chat_template"], "{{ messages }}");
+  gguf.merges = {"a b", "▁ a"};
+  gguf.tokens[4] = "ab";
+  gguf.scores.clear();
+  EXPECT_EQ(convert_gguf_tokenizer(gguf, "x.gguf").tokenizer_json["model"]["merges"].dump(),
+            R"(["a b","▁ a"])");
+}
+
+TEST(GgufTokenizer, BadMetadataOfSentencePiecesKindIsRefusedByKey) {
+  auto refused = [](const std::function<void(GgufTokenizer&)>& change, std::string_view part) {
+    GgufTokenizer gguf = llama_metadata();
+    change(gguf);
+    testing::expect_error([&] { convert_gguf_tokenizer(gguf, "x.gguf"); }, {"x.gguf: ", part});
+  };
+  refused([](auto& g) { g.scores.pop_back(); }, "tokenizer.ggml.scores has 12 entries");
+  refused([](auto& g) { g.scores[7] = NAN; }, "tokenizer.ggml.scores[7] is nan");
+  refused([](auto& g) { g.scores[7] = 1e300; }, "tokenizer.ggml.scores[7] is 1e+300");
+  refused([](auto& g) { g.tokens[8] = ""; }, "tokenizer.ggml.tokens[8] is empty");
+  refused([](auto& g) { g.tokens[8] = "▁a"; }, R"(tokens 5 and 8 are both "\u2581a")");
+  refused([](auto& g) { g.eos_token_id = 13; }, "eos_token_id is 13, but there are 13 tokens");
+  refused([](auto& g) { g.token_types.pop_back(); }, "tokenizer.ggml.token_type has 12 entries");
+}
+
 TEST(GgufTokenizer, BadMetadataIsRefusedByKey) {
   auto refused = [](const std::function<void(GgufTokenizer&)>& change, std::string_view part) {
     GgufTokenizer gguf = metadata_of("smollm", "smollm");
@@ -123,7 +181,7 @@ TEST(GgufTokenizer, BadMetadataIsRefusedByKey) {
     EXPECT_EQ(message.rfind("x.gguf: ", 0), 0u) << message;
     EXPECT_NE(message.find(part), std::string::npos) << message;
   };
-  refused([](auto& g) { g.model = "llama"; }, R"(tokenizer.ggml.model "llama" is not supported)");
+  refused([](auto& g) { g.model = "bert"; }, R"(tokenizer.ggml.model "bert" is not supported)");
   refused([](auto& g) { g.pre = "unheard-of"; },
           R"(tokenizer.ggml.pre "unheard-of" is not supported; supported: smollm)");
   refused([](auto& g) { g.tokens.clear(); }, "tokenizer.ggml.tokens is missing");

@@ -45,7 +45,7 @@ TEST(TokenizerBadFile, TheFixtureItselfIsGood) { EXPECT_NO_THROW(parse(good().du
 
 TEST(TokenizerBadFile, WhatIsNotSupportedIsNamed) {
   refused([](json& d) { d["model"]["type"] = "WordPiece"; },
-          R"(model.type: "WordPiece" is not supported; supported: BPE)");
+          R"(model.type: "WordPiece" is not supported; supported: BPE, Unigram)");
   refused([](json& d) { d["model"]["byte_fallback"] = true; }, "model.byte_fallback");
   refused([](json& d) { d["model"]["dropout"] = 0.1; }, "model.dropout");
   refused([](json& d) { d["model"]["end_of_word_suffix"] = "</w>"; }, "model.end_of_word_suffix");

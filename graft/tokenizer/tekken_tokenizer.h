@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "graft/tokenizer/tokenizer_documents.h"
+
+namespace graft {
+
+/// Makes the files that `tokenizers` and `transformers` load from the text of Mistral's
+/// tekken.json. Special tokens come first, then the vocabulary up to `default_vocab_size`; nothing
+/// is added to texts. Throws Error, which begins with `name`, if the file is broken.
+TokenizerDocuments tekken_tokenizer(std::string_view text, const std::string& name);
+
+}  // namespace graft

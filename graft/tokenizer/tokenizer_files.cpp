@@ -1,0 +1,136 @@
+#include "graft/tokenizer/tokenizer_files.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+#include "graft/tokenizer/json_field.h"
+#include "graft/tokenizer/llama_class.h"
+#include "graft/tokenizer/sentencepiece_model.h"
+#include "graft/tokenizer/sentencepiece_tokenizer.h"
+#include "graft/tokenizer/tekken_tokenizer.h"
+#include "graft/tokenizer/tiktoken_tokenizer.h"
+#include "graft/tokenizer/tokenizer_config.h"
+
+namespace graft {
+namespace {
+
+std::string read_if_there(const fs::path& path) {
+  if (!fs::exists(path)) return {};
+  std::string text = read_text(path);
+  if (text.empty()) fail("{}: the file is empty", path.string());
+  return text;
+}
+
+std::string model_type_of(const fs::path& config) {
+  if (!fs::exists(config)) return {};
+  json document = parse_json(read_text(config), config.string());
+  auto field = JsonField(document, config.string()).find("model_type");
+  return field ? field->string() : std::string();
+}
+
+std::optional<fs::path> first_tiktoken_file(const fs::path& folder) {
+  std::optional<fs::path> first;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".tiktoken") continue;
+    if (!first || entry.path() < *first) first = entry.path();
+  }
+  return first;
+}
+
+SentencePieceHints sentencepiece_hints(const TokenizerFiles& files, const TokenizerConfig& config) {
+  using SpacePrefix = SentencePieceHints::SpacePrefix;
+  SentencePieceHints hints;
+  // Alone, the file means what SentencePiece makes of it. In a model's folder it means what
+  // transformers makes of it, and that depends on the class.
+  if (files.tokenizer_config_json.empty() && files.model_type.empty()) return hints;
+  hints.merge_order = SentencePieceHints::MergeOrder::by_id;
+  hints.add_bos_token = config.add_bos_token;
+  hints.add_eos_token = config.add_eos_token;
+  if (is_llama_class(config.tokenizer_class, files.model_type)) {
+    hints.space_prefix =
+        config.legacy.value_or(false) ? SpacePrefix::each_part : SpacePrefix::text_start;
+    hints.add_prefix_space = config.add_prefix_space.value_or(true);
+  } else {
+    hints.space_prefix = SpacePrefix::text_start;
+    hints.add_prefix_space = false;
+  }
+  return hints;
+}
+
+TiktokenHints tiktoken_hints(const TokenizerFiles& files, const TokenizerConfig& config) {
+  auto named = [&](const char* name) -> std::optional<std::string> {
+    auto found = config.special_tokens.find(name);
+    if (found == config.special_tokens.end()) return std::nullopt;
+    return found->second;
+  };
+  return {.tokenizer_class = config.tokenizer_class,
+          .model_type = files.model_type,
+          .added = config.added,
+          .bos_token = named("bos_token"),
+          .eos_token = named("eos_token"),
+          .pad_token = named("pad_token"),
+          .unk_token = named("unk_token"),
+          .add_bos_token = config.add_bos_token,
+          .add_eos_token = config.add_eos_token};
+}
+
+// The documents in the place of the files; what tokenizer_config.json says counts more.
+void take(TokenizerDocuments documents, const fs::path& path, TokenizerFiles& files) {
+  files.tokenizer_json = documents.tokenizer_json.dump();
+  files.name = path.string();
+  if (!files.tokenizer_config_json.empty()) {
+    json own = parse_json(files.tokenizer_config_json, files.config_name);
+    for (const auto& [key, value] : own.items()) documents.tokenizer_config_json[key] = value;
+  }
+  files.tokenizer_config_json = documents.tokenizer_config_json.dump();
+}
+
+}  // namespace
+
+TokenizerFiles read_tokenizer_files(const fs::path& folder) {
+  fs::path config_path = folder / "tokenizer_config.json";
+  fs::path map_path = folder / "special_tokens_map.json";
+  TokenizerFiles files{.tokenizer_config_json = read_if_there(config_path),
+                       .special_tokens_map_json = read_if_there(map_path),
+                       .model_type = model_type_of(folder / "config.json"),
+                       .name = (folder / "tokenizer.json").string(),
+                       .config_name = config_path.string(),
+                       .special_tokens_map_name = map_path.string()};
+  if (fs::exists(folder / "tokenizer.json")) {
+    files.tokenizer_json = read_text(folder / "tokenizer.json");
+    return files;
+  }
+  TokenizerConfig config =
+      read_tokenizer_config(files.tokenizer_config_json, files.config_name,
+                            files.special_tokens_map_json, files.special_tokens_map_name);
+  auto take_tiktoken = [&](std::string_view bytes, const fs::path& path) {
+    take(tiktoken_tokenizer(bytes, tiktoken_hints(files, config), path.string()), path, files);
+  };
+  fs::path model = folder / "tokenizer.model", tekken = folder / "tekken.json";
+  if (fs::exists(model)) {
+    std::string bytes = read_text(model);
+    if (looks_like_tiktoken(bytes)) {
+      take_tiktoken(bytes, model);
+    } else if (looks_like_sentencepiece(bytes)) {
+      take(sentencepiece_tokenizer(bytes, model.string(), sentencepiece_hints(files, config)),
+           model, files);
+    } else {
+      fail("{}: is neither a SentencePiece model nor a tiktoken file", model.string());
+    }
+  } else if (std::optional<fs::path> tiktoken = first_tiktoken_file(folder)) {
+    take_tiktoken(read_text(*tiktoken), *tiktoken);
+  } else if (fs::exists(tekken)) {
+    take(tekken_tokenizer(read_text(tekken), tekken.string()), tekken, files);
+  } else {
+    fail(
+        "{}: no tokenizer.json (nor tokenizer.model, *.tiktoken or tekken.json); a model folder "
+        "holds one beside its config.json",
+        folder.string());
+  }
+  return files;
+}
+
+}  // namespace graft

@@ -1,0 +1,112 @@
+#include "graft/tokenizer/trie.h"
+
+#include <algorithm>
+
+namespace graft {
+
+class Trie::Builder {
+ public:
+  explicit Builder(std::vector<Node>& nodes) : nodes_(nodes) {
+    add_block();
+    take(kRoot, kRoot);
+    nodes_[kRoot].parent = kNone;
+  }
+
+  void build(const std::vector<Entry>& entries) {
+    std::vector<Range> open = {{0, entries.size(), 0, kRoot}};
+    std::vector<Range> children;
+    while (!open.empty()) {
+      Range range = open.back();
+      open.pop_back();
+      children.clear();
+      if (range.begin < range.end && entries[range.begin].key.size() == range.depth) {
+        if (range.depth > 0) nodes_[range.node].value = entries[range.begin].value;
+        ++range.begin;
+      }
+      bytes_.clear();
+      for (size_t i = range.begin; i < range.end; ++i) {
+        auto byte = static_cast<unsigned char>(entries[i].key[range.depth]);
+        if (bytes_.empty() || bytes_.back() != byte) {
+          bytes_.push_back(byte);
+          children.push_back({i, i, range.depth + 1, 0});
+        }
+        children.back().end = i + 1;
+      }
+      if (bytes_.empty()) continue;
+      uint32_t base = find_base();
+      nodes_[range.node].base = base;
+      for (size_t i = 0; i < bytes_.size(); ++i) {
+        children[i].node = base ^ bytes_[i];
+        take(children[i].node, range.node);
+      }
+      open.insert(open.end(), children.begin(), children.end());
+    }
+  }
+
+ private:
+  // Keys with the same first `depth` bytes, which lead to `node`.
+  struct Range {
+    size_t begin, end, depth;
+    uint32_t node;
+  };
+
+  static constexpr size_t kBlock = 256;
+  static constexpr int kTries = 64;
+
+  // A base with room for all of bytes_. After some tries a new block has it for sure.
+  uint32_t find_base() {
+    uint32_t place = first_free_;
+    for (int i = 0; i < kTries && place != kNone; ++i) {
+      uint32_t base = place ^ bytes_.front();
+      if (std::all_of(bytes_.begin(), bytes_.end(),
+                      [&](unsigned char c) { return is_free(base ^ c); })) {
+        return base;
+      }
+      place = after(place);
+      if (place == first_free_) break;
+    }
+    auto base = static_cast<uint32_t>(nodes_.size());
+    add_block();
+    return base;
+  }
+
+  bool is_free(uint32_t place) const { return nodes_[place].parent == kNone && place != kRoot; }
+
+  uint32_t after(uint32_t place) const { return static_cast<uint32_t>(nodes_[place].value); }
+
+  void add_block() {
+    auto begin = static_cast<uint32_t>(nodes_.size());
+    nodes_.resize(nodes_.size() + kBlock);
+    for (uint32_t place = begin; place < begin + kBlock; ++place) link(place);
+  }
+
+  // Puts a free place last.
+  void link(uint32_t place) {
+    if (first_free_ == kNone) first_free_ = nodes_[place].base = place;
+    uint32_t last = nodes_[first_free_].base;
+    nodes_[place].base = last;
+    nodes_[place].value = static_cast<int32_t>(first_free_);
+    nodes_[last].value = static_cast<int32_t>(place);
+    nodes_[first_free_].base = place;
+  }
+
+  void take(uint32_t place, uint32_t parent) {
+    uint32_t next = after(place), previous = nodes_[place].base;
+    nodes_[previous].value = static_cast<int32_t>(next);
+    nodes_[next].base = previous;
+    if (first_free_ == place) first_free_ = next == place ? kNone : next;
+    nodes_[place] = {0, parent, -1};
+  }
+
+  std::vector<Node>& nodes_;
+  std::vector<unsigned char> bytes_;
+  uint32_t first_free_ = kNone;
+};
+
+Trie::Trie(std::vector<Entry> entries) {
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  Builder(nodes_).build(entries);
+}
+
+}  // namespace graft

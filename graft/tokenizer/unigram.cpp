@@ -1,0 +1,103 @@
+#include "graft/tokenizer/unigram.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/unicode/unicode.h"
+
+namespace graft {
+namespace {
+
+constexpr double kUnknownPenalty = 10.0;
+
+std::vector<Trie::Entry> entries_of(const Vocabulary& vocabulary) {
+  std::vector<Trie::Entry> entries;
+  entries.reserve(vocabulary.count());
+  for (int32_t id = 0; id < static_cast<int32_t>(vocabulary.id_limit()); ++id) {
+    if (vocabulary.has(id)) entries.push_back({vocabulary.bytes(id), id});
+  }
+  return entries;
+}
+
+}  // namespace
+
+Unigram::Unigram(UnigramModel model)
+    : model_(std::move(model)), trie_(entries_of(model_.vocabulary)) {
+  double least = 0;
+  if (!model_.scores.empty()) {
+    least = *std::min_element(model_.scores.begin(), model_.scores.end());
+  }
+  unknown_score_ = least - kUnknownPenalty;
+  for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
+    auto token = model_.vocabulary.find_spelling(fmt::format("<0x{:02X}>", byte));
+    byte_ids_[byte] = token.value_or(-1);
+  }
+}
+
+void Unigram::encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
+  uint64_t hash = model_.vocabulary.hash(word);
+  std::span<const int32_t> cached = workspace.cache.find(word, hash);
+  if (!cached.empty()) {
+    ids.insert(ids.end(), cached.begin(), cached.end());
+    return;
+  }
+  find_best(word, workspace.places);
+  // From the end to the beginning; neighbouring unknown pieces are one, and are looked up as such.
+  std::vector<int32_t>& tokens = workspace.tokens;
+  tokens.clear();
+  for (size_t end = word.size(); end > 0;) {
+    const Workspace::Place& place = workspace.places[end];
+    size_t start = place.start;
+    if (place.id != model_.unknown_id) {
+      tokens.push_back(place.id);
+    } else {
+      while (start > 0 && workspace.places[start].id == model_.unknown_id) {
+        start = workspace.places[start].start;
+      }
+      append_unknown(word.substr(start, end - start), tokens);
+    }
+    end = start;
+  }
+  size_t begin = ids.size();
+  ids.insert(ids.end(), tokens.rbegin(), tokens.rend());
+  workspace.cache.keep(word, hash, std::span(ids).subspan(begin));
+}
+
+void Unigram::find_best(std::string_view word, std::vector<Workspace::Place>& places) const {
+  places.assign(word.size() + 1, {0, 0, -1});
+  for (size_t start = 0; start < word.size();) {
+    const double score = places[start].score;
+    const size_t character = unicode::sequence_size(word[start]);
+    bool has_character = false;
+    auto offer = [&](size_t size, double gain, int32_t id) {
+      Workspace::Place& place = places[start + size];
+      double candidate = score + gain;
+      if (place.id < 0 || candidate > place.score) place = {candidate, start, id};
+    };
+    trie_.for_each_prefix(word.substr(start), [&](size_t size, int32_t id) {
+      offer(size, model_.scores[static_cast<size_t>(id)], id);
+      has_character = has_character || size == character;
+    });
+    if (!has_character) offer(character, unknown_score_, model_.unknown_id);
+    start += character;
+  }
+}
+
+// Last first, as all of `tokens`.
+void Unigram::append_unknown(std::string_view text, std::vector<int32_t>& tokens) const {
+  int32_t known = model_.vocabulary.find_bytes(text);
+  if (known >= 0) {
+    tokens.push_back(known);
+    return;
+  }
+  auto id_of = [this](char byte) { return byte_ids_[static_cast<unsigned char>(byte)]; };
+  if (model_.byte_fallback &&
+      std::all_of(text.begin(), text.end(), [&](char byte) { return id_of(byte) >= 0; })) {
+    for (size_t i = text.size(); i-- > 0;) tokens.push_back(id_of(text[i]));
+    return;
+  }
+  tokens.push_back(model_.unknown_id);
+}
+
+}  // namespace graft
