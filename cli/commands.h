@@ -11,5 +11,6 @@ void add_fuse_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 void add_lora_command(CLI::App& app);
+void add_tokenize_command(CLI::App& app);
 
 }  // namespace graft::cli

@@ -92,6 +92,8 @@ stage 'tokenizers against Hugging Face' "$python" tests/interop/tokenizer_parity
   build/tests/tokenize_driver build/smollm2 \
   tests/fixtures/tokenizer/{flags,gpt2,llama2,llama3,metaspace,qwen2,smollm,steps,unigram,unigram_bytes} \
   --texts data/train.jsonl
+stage 'tokenizers of well-known models' "$python" tests/interop/real_tokenizers.py \
+  build/tests/tokenize_driver build/tokenizers
 
 # Everything but the program under the sanitizers; the whole job with MLX's own operations.
 stage 'sanitizers' layers_of_preset asan base unicode io convert data lora jinja regex tokenizer fuzz \

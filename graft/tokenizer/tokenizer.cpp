@@ -213,8 +213,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions opti
   return ids;
 }
 
-std::vector<std::vector<int32_t>> Tokenizer::encode_batch(
-    const std::vector<std::string>& texts) const {
+std::vector<std::vector<int32_t>> Tokenizer::encode_batch(const std::vector<std::string>& texts,
+                                                          EncodeOptions options) const {
   std::vector<std::vector<int32_t>> ids(texts.size());
   std::atomic<size_t> next = 0;
   std::mutex mutex;
@@ -223,7 +223,7 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_batch(
     try {
       std::unique_ptr<EncodeState> state = impl_->states.take();
       for (size_t i = next++; i < texts.size(); i = next++) {
-        impl_->encode(texts[i], {}, *state);
+        impl_->encode(texts[i], options, *state);
         ids[i].assign(state->ids.begin(), state->ids.end());
       }
       impl_->states.give_back(std::move(state));

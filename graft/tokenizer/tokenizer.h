@@ -44,7 +44,8 @@ class Tokenizer {
   std::vector<int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
 
   /// The ids of each text, encoded on all cores.
-  std::vector<std::vector<int32_t>> encode_batch(const std::vector<std::string>& texts) const;
+  std::vector<std::vector<int32_t>> encode_batch(const std::vector<std::string>& texts,
+                                                 EncodeOptions options = {}) const;
 
   /// The text of ids: valid UTF-8, with U+FFFD for what is none. Ids that are no token are left
   /// out.

@@ -77,12 +77,14 @@ TiktokenHints tiktoken_hints(const TokenizerFiles& files, const TokenizerConfig&
           .add_eos_token = config.add_eos_token};
 }
 
-// The documents in the place of the files; what tokenizer_config.json says counts more.
+// The documents in the place of the files; what tokenizer_config.json says counts more, but for the
+// class: its pipeline is in the documents already.
 void take(TokenizerDocuments documents, const fs::path& path, TokenizerFiles& files) {
   files.tokenizer_json = documents.tokenizer_json.dump();
   files.name = path.string();
   if (!files.tokenizer_config_json.empty()) {
     json own = parse_json(files.tokenizer_config_json, files.config_name);
+    own.erase("tokenizer_class");
     for (const auto& [key, value] : own.items()) documents.tokenizer_config_json[key] = value;
   }
   files.tokenizer_config_json = documents.tokenizer_config_json.dump();

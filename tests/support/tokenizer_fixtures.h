@@ -19,6 +19,7 @@ inline nlohmann::json tokenizer_fixture_json(const std::string& name) {
 
 /// The kinds of tokenizers that have a folder there.
 inline const std::vector<std::string> kTokenizerKinds = {
-    "gpt2", "llama3", "qwen2", "smollm", "flags", "llama2", "metaspace", "steps", "unigram", "unigram_bytes"};
+    "gpt2",   "llama3",    "qwen2", "smollm",  "flags",
+    "llama2", "metaspace", "steps", "unigram", "unigram_bytes"};
 
 }  // namespace graft::testing

@@ -1,0 +1,269 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/threads_option.h"
+#include "graft/base/error.h"
+#include "graft/base/files.h"
+#include "graft/base/log.h"
+#include "graft/io/json.h"
+#include "graft/tokenizer/chat_template.h"
+#include "graft/tokenizer/stream_decoder.h"
+#include "graft/tokenizer/tokenizer.h"
+#include "graft/unicode/unicode.h"
+
+namespace graft::cli {
+namespace {
+
+struct TokenizeCommand {
+  std::string model = "mlx_model";
+  std::string file = "-";
+  bool decode = false, chat = false, ids = false, count = false;
+};
+
+std::string read_input(const std::string& file) {
+  if (file != "-") return read_text(file);
+  if (isatty(STDIN_FILENO) != 0) note("Reading text from the terminal; Ctrl-D ends it");
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
+// Without their ends, LF or CR LF; what stands behind the last end is a line if it is not empty.
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    lines.emplace_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+// Whether lines are examples of a data set: the first one tells.
+bool is_jsonl(const std::vector<std::string>& lines) {
+  if (lines.empty() || !lines.front().starts_with('{')) return false;
+  json first = json::parse(lines.front(), nullptr, false);
+  return first.is_object() && (first.contains("text") || first.contains("messages"));
+}
+
+std::vector<ChatMessage> messages_of(const json& row, const std::string& where) {
+  auto text = [&](const json& value, const char* key) {
+    auto found = value.find(key);
+    if (found == value.end() || !found->is_string()) fail("{}: has no text \"{}\"", where, key);
+    return found->get<std::string>();
+  };
+  if (!row.contains("messages")) return {{"user", text(row, "text")}};
+  const json& messages = row["messages"];
+  if (!messages.is_array()) fail("{}: \"messages\" is no array", where);
+  std::vector<ChatMessage> result;
+  for (const json& message : messages) {
+    if (!message.is_object()) fail("{}: a message is no object", where);
+    result.push_back({text(message, "role"), text(message, "content")});
+  }
+  return result;
+}
+
+// The texts of an input: those of a data set's lines, or the lines, or all as one.
+class Input {
+ public:
+  Input(const TokenizeCommand& o, std::string text)
+      : name_(o.file == "-" ? "standard input" : o.file), text_(std::move(text)) {
+    lines_ = lines_of(text_);
+    is_jsonl_ = is_jsonl(lines_);
+    by_line_ = o.ids;
+    if (!o.chat) return;
+    chat_ = ChatTemplate::load(o.model);
+    if (!chat_) fail("{}: --chat needs a chat template, and this model has none", o.model);
+  }
+
+  std::vector<std::string> texts() const {
+    if (!is_jsonl_ && !by_line_) return {with_template({{"user", text_}}, text_)};
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < lines_.size(); ++i) {
+      if (!is_jsonl_) {
+        texts.push_back(with_template({{"user", lines_[i]}}, lines_[i]));
+      } else if (!lines_[i].empty()) {
+        texts.push_back(text_of_row(i));
+      }
+    }
+    return texts;
+  }
+
+  /// Whether texts are rendered chats, which have their special tokens.
+  bool is_chat() const { return chat_.has_value(); }
+
+ private:
+  std::string text_of_row(size_t line) const {
+    std::string where = fmt::format("{}: line {}", name_, line + 1);
+    json row = parse_json(lines_[line], where);
+    if (!row.is_object()) fail("{}: is no object", where);
+    if (chat_) return with_template(messages_of(row, where), "");
+    auto text = row.find("text");
+    if (text == row.end() || !text->is_string()) {
+      fail("{}: has no \"text\"{}", where, row.contains("messages") ? "; try --chat" : "");
+    }
+    return text->get<std::string>();
+  }
+
+  // A prompt alone is followed by the beginning of the answer.
+  std::string with_template(const std::vector<ChatMessage>& messages,
+                            const std::string& plain) const {
+    if (!chat_) return plain;
+    return chat_->apply(messages, messages.back().role == "user");
+  }
+
+  std::string name_, text_;
+  std::vector<std::string> lines_;
+  bool is_jsonl_ = false, by_line_ = false;
+  std::optional<ChatTemplate> chat_;
+};
+
+// Printable on one line: spaces as a dot in the middle, what is no character as its bytes.
+std::string visible(std::string_view piece) {
+  std::string result;
+  while (!piece.empty()) {
+    size_t valid = unicode::valid_prefix(piece);
+    for (size_t i = 0; i < valid;) {
+      unicode::CodePoint c = unicode::decode(piece.data() + i);
+      unicode::Properties p = unicode::properties_of(c.value);
+      bool marks_or_nothing =
+          p.in(unicode::set_of({unicode::Category::Cc, unicode::Category::control_space,
+                                unicode::Category::Cf, unicode::Category::Co, unicode::Category::Cn,
+                                unicode::Category::Zl, unicode::Category::Zp}));
+      if (c.value == ' ') {
+        result += "\u00B7";
+      } else if (c.value == '\n') {
+        result += "\\n";
+      } else if (c.value == '\r') {
+        result += "\\r";
+      } else if (c.value == '\t') {
+        result += "\\t";
+      } else if (marks_or_nothing) {
+        result += fmt::format("\\u{{{:x}}}", c.value);
+      } else {
+        result += piece.substr(i, c.size);
+      }
+      i += c.size;
+    }
+    piece.remove_prefix(valid);
+    if (piece.empty()) break;
+    result += fmt::format("\\x{:02x}", static_cast<unsigned char>(piece.front()));
+    piece.remove_prefix(1);
+  }
+  return result;
+}
+
+bool stdout_has_colour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
+}
+
+// A line a token: where its text begins in the text of all tokens (bytes), its id, its piece.
+void print_tokens(const Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
+  constexpr const char *kEven = "\x1b[36m", *kOdd = "\x1b[33m", *kSpecial = "\x1b[35;1m";
+  const bool colour = stdout_has_colour();
+  DecodeState state(tokenizer.decoder());
+  std::string text;
+  fmt::print("{:>8} {:>8}  piece\n", "offset", "id");
+  for (size_t i = 0; i < ids.size(); ++i) {
+    size_t offset = text.size();
+    state.push(tokenizer.piece(ids[i]), text);
+    const char* paint = tokenizer.is_special(ids[i]) ? kSpecial : i % 2 == 0 ? kEven : kOdd;
+    fmt::print("{:>8} {:>8}  {}{}{}\n", offset, ids[i], colour ? paint : "",
+               visible(tokenizer.piece(ids[i])), colour ? "\x1b[0m" : "");
+  }
+}
+
+void print_counts(const std::vector<std::vector<int32_t>>& all) {
+  size_t tokens = 0, longest = 0;
+  for (const auto& ids : all) {
+    tokens += ids.size();
+    longest = std::max(longest, ids.size());
+  }
+  if (all.size() == 1) {
+    fmt::print("{} tokens\n", tokens);
+  } else {
+    fmt::print("{} tokens in {} texts, {} in the longest\n", tokens, all.size(), longest);
+  }
+}
+
+// Numbers between spaces, commas and brackets.
+std::vector<int32_t> parse_ids(std::string_view line, const Tokenizer& tokenizer,
+                               const std::string& where) {
+  std::vector<int32_t> ids;
+  for (size_t i = line.find_first_not_of(" \t,[]"); i != std::string_view::npos;
+       i = line.find_first_not_of(" \t,[]", i)) {
+    size_t end = std::min(line.find_first_of(" \t,[]", i), line.size());
+    std::string_view word = line.substr(i, end - i);
+    int32_t id = 0;
+    auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc() || stop != word.data() + word.size() || !tokenizer.has(id)) {
+      fail("{}: {} is no id of a token", where, in_quotes(word));
+    }
+    ids.push_back(id);
+    i = end;
+  }
+  return ids;
+}
+
+void run_decode(const TokenizeCommand& o, const Tokenizer& tokenizer) {
+  std::vector<std::string> lines = lines_of(read_input(o.file));
+  for (size_t i = 0; i < lines.size(); ++i) {
+    std::string where =
+        fmt::format("{}: line {}", o.file == "-" ? "standard input" : o.file, i + 1);
+    fmt::print("{}\n", tokenizer.decode(parse_ids(lines[i], tokenizer, where)));
+  }
+}
+
+void run(const TokenizeCommand& o) {
+  Tokenizer tokenizer = Tokenizer::load(o.model);
+  if (o.decode) return run_decode(o, tokenizer);
+  Input input(o, read_input(o.file));
+  std::vector<std::vector<int32_t>> all =
+      tokenizer.encode_batch(input.texts(), {.add_special_tokens = !input.is_chat()});
+  if (o.count) return print_counts(all);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (o.ids) {
+      fmt::print("{}\n", fmt::join(all[i], " "));
+      continue;
+    }
+    if (i > 0) fmt::print("\n");
+    print_tokens(tokenizer, all[i]);
+  }
+}
+
+}  // namespace
+
+void add_tokenize_command(CLI::App& app) {
+  auto o = std::make_shared<TokenizeCommand>();
+  CLI::App* command = app.add_subcommand("tokenize", "Show the tokens that a model sees in a text");
+  command->option_defaults()->always_capture_default()->take_last();
+  command->add_option("--model", o->model, "Folder of a model; its tokenizer's files are enough");
+  command->add_option("file", o->file,
+                      "A text, or a data set with a \"text\" (or, with --chat, \"messages\") in "
+                      "each line; -: standard input");
+  CLI::Option* chat = command->add_flag(
+      "--chat", o->chat, "Put the text into the model's chat template, as a user's message");
+  CLI::Option* ids = command->add_flag(
+      "--ids", o->ids, "Print ids only: a line for each line of the data set, or of the text");
+  CLI::Option* count = command->add_flag("--count", o->count, "Print how many tokens there are");
+  count->excludes(ids);
+  CLI::Option* decode = command->add_flag("--decode", o->decode,
+                                          "Take ids, a line for each text, and print the texts");
+  decode->excludes(chat)->excludes(ids)->excludes(count);
+  add_threads_option(*command, "Threads to use");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace graft::cli
