@@ -1,9 +1,12 @@
 #include "graft/tokenizer/bpe_reader.h"
 
+#include <array>
+#include <span>
 #include <utility>
 
 #include "graft/base/error.h"
 #include "graft/io/json.h"
+#include "graft/tokenizer/byte_level.h"
 #include "graft/tokenizer/json_field.h"
 
 namespace graft {
@@ -24,6 +27,8 @@ void read_vocabulary(JsonReader& reader, const std::string& where, Vocabulary& v
   });
 }
 
+// Merges wait until some are together, and are then looked up side by side: one after the other,
+// each lookup would wait for memory, and a file has hundreds of thousands.
 class MergeReader {
  public:
   MergeReader(const Vocabulary& vocabulary, const std::string& where, MergeTable& merges)
@@ -38,9 +43,22 @@ class MergeReader {
       }
       ++rank_;
     });
+    look_up();
   }
 
  private:
+  // One side of a merge.
+  struct Side {
+    std::string bytes;
+    uint64_t hash;
+    bool is_literal;  // a token that no text is cut into; `bytes` is its spelling
+    int32_t id;
+  };
+  struct Waiting {
+    Side left, right;
+    uint32_t rank;
+  };
+
   void read_pair(JsonReader& reader) {
     size_t parts = 0;
     reader.array([&] {
@@ -61,18 +79,85 @@ class MergeReader {
   }
 
   void add(std::string_view left, std::string_view right) {
-    joined_.assign(left);
-    joined_ += right;
-    Merge merge{rank_, find(joined_)};
-    merges_.set(find(left), find(right), merge);
+    Waiting& merge = waiting_[count_++];
+    set(merge.left, left);
+    set(merge.right, right);
+    merge.rank = rank_;
+    if (count_ == waiting_.size()) look_up();
   }
 
-  int32_t find(std::string_view spelling) {
-    std::optional<int32_t> id = vocabulary_.find_spelling(spelling);
-    if (!id) {
-      fail("{}[{}]: {} is not in the vocabulary", where_, rank_, in_quotes(spelling));
+  void set(Side& side, std::string_view spelling) {
+    side.is_literal = !vocabulary_.bytes_of(spelling, side.bytes);
+    if (side.is_literal) side.bytes = spelling;
+    side.hash = vocabulary_.hash(side.bytes);
+    vocabulary_.prefetch_slot(side.hash);
+  }
+
+  void look_up() {
+    std::span<Waiting> waiting(waiting_.data(), std::exchange(count_, 0));
+    for (const Waiting& merge : waiting) {
+      vocabulary_.prefetch_span(merge.left.hash);
+      vocabulary_.prefetch_span(merge.right.hash);
     }
+    for (const Waiting& merge : waiting) {
+      vocabulary_.prefetch_bytes(merge.left.hash);
+      vocabulary_.prefetch_bytes(merge.right.hash);
+    }
+    for (Waiting& merge : waiting) {
+      find(merge.left, merge.rank);
+      find(merge.right, merge.rank);
+      merges_.prefetch(merge.left.id, merge.right.id);
+    }
+    for (const Waiting& merge : waiting) {
+      result_ = result_of(merge);
+      merges_.set(merge.left.id, merge.right.id, {merge.rank, result_});
+    }
+  }
+
+  void find(Side& side, uint32_t rank) {
+    if (side.is_literal) {
+      side.id = find_spelling(side.bytes, rank);
+      return;
+    }
+    side.id = vocabulary_.find_bytes(side.bytes, side.hash);
+    if (side.id < 0) not_there(spelling_of(side), rank);
+  }
+
+  // In most files merges come in the order of their results, each with one merge or with several.
+  int32_t result_of(const Waiting& merge) {
+    const Side& left = merge.left;
+    const Side& right = merge.right;
+    if (left.is_literal || right.is_literal) {
+      return find_spelling(spelling_of(left) + spelling_of(right), merge.rank);
+    }
+    for (int32_t guess : {result_, result_ + 1}) {
+      std::string_view bytes = vocabulary_.bytes(guess);
+      if (bytes.size() == left.bytes.size() + right.bytes.size() && bytes.starts_with(left.bytes) &&
+          bytes.ends_with(right.bytes) &&
+          (!vocabulary_.has_uncuttable() || vocabulary_.find_bytes(bytes) == guess)) {
+        return guess;
+      }
+    }
+    joined_.assign(left.bytes);
+    joined_ += right.bytes;
+    int32_t id = vocabulary_.find_bytes(joined_);
+    if (id < 0) not_there(spelling_of(left) + spelling_of(right), merge.rank);
+    return id;
+  }
+
+  std::string spelling_of(const Side& side) const {
+    bool spelled = !side.is_literal && vocabulary_.spelling() == Spelling::byte_level;
+    return spelled ? spelling_of_bytes(side.bytes) : side.bytes;
+  }
+
+  int32_t find_spelling(const std::string& spelling, uint32_t rank) const {
+    std::optional<int32_t> id = vocabulary_.find_spelling(spelling);
+    if (!id) not_there(spelling, rank);
     return *id;
+  }
+
+  [[noreturn]] void not_there(std::string_view spelling, uint32_t rank) const {
+    fail("{}[{}]: {} is not in the vocabulary", where_, rank, in_quotes(spelling));
   }
 
   [[noreturn]] void bad_merge() {
@@ -83,7 +168,10 @@ class MergeReader {
   const std::string& where_;
   MergeTable& merges_;
   std::string buffer_, joined_, sides_[2];
+  std::array<Waiting, 32> waiting_;
+  size_t count_ = 0;  // of them
   uint32_t rank_ = 0;
+  int32_t result_ = -1;  // the last one
 };
 
 void refuse_affix(const JsonField& field, std::string_view key) {

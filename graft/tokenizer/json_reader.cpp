@@ -16,23 +16,7 @@ void JsonReader::reject(std::string_view expected) {
   fail("{}: byte {}: expected {}, found {}", name_, at_, expected, found);
 }
 
-void JsonReader::skip_space() {
-  while (at_ < text_.size()) {
-    char c = text_[at_];
-    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') break;
-    ++at_;
-  }
-}
-
-char JsonReader::peek() {
-  skip_space();
-  return at_ < text_.size() ? text_[at_] : '\0';
-}
-
-void JsonReader::expect(char c) {
-  if (peek() != c || at_ == text_.size()) reject(fmt::format("'{}'", c));
-  ++at_;
-}
+void JsonReader::reject_character(char expected) { reject(fmt::format("'{}'", expected)); }
 
 void JsonReader::open(char bracket) {
   if (depth_ == kMaxDepth) {
@@ -40,16 +24,6 @@ void JsonReader::open(char bracket) {
   }
   expect(bracket);
   ++depth_;
-}
-
-bool JsonReader::close(char bracket, bool first) {
-  if (peek() == bracket) {
-    if (at_ == text_.size()) reject("a value");
-    ++at_;
-    return true;
-  }
-  if (!first) expect(',');
-  return false;
 }
 
 uint32_t JsonReader::hex4() {

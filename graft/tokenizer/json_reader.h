@@ -43,7 +43,10 @@ class JsonReader {
   int64_t integer();
 
   /// The first character of the next value.
-  char peek();
+  char peek() {
+    skip_space();
+    return at_ < text_.size() ? text_[at_] : '\0';
+  }
 
   /// Where the reader stands in the text.
   const char* at() const { return text_.data() + at_; }
@@ -57,10 +60,28 @@ class JsonReader {
   [[noreturn]] void reject(std::string_view expected);
 
  private:
-  void skip_space();
+  void skip_space() {
+    while (at_ < text_.size()) {
+      char c = text_[at_];
+      if (c != ' ' && c != '\n' && c != '\r' && c != '\t') break;
+      ++at_;
+    }
+  }
   void open(char bracket);
-  bool close(char bracket, bool first);
-  void expect(char c);
+  bool close(char bracket, bool first) {
+    if (peek() == bracket) {
+      if (at_ == text_.size()) reject("a value");
+      ++at_;
+      return true;
+    }
+    if (!first) expect(',');
+    return false;
+  }
+  void expect(char c) {
+    if (peek() != c || at_ == text_.size()) reject_character(c);
+    ++at_;
+  }
+  [[noreturn]] void reject_character(char expected);
   void skip_literal();
   uint32_t hex4();
 

@@ -28,6 +28,11 @@ class MergeTable {
     slot = {key_of(left, right), merge};
   }
 
+  /// Begins to load what set() or get() of a pair will look at.
+  void prefetch(int32_t left, int32_t right) const {
+    __builtin_prefetch(&slots_[mix(key_of(left, right) ^ seed_) & (slots_.size() - 1)]);
+  }
+
   /// The merge of a pair, or null.
   const Merge* get(int32_t left, int32_t right) const {
     const Slot& slot = slots_[find(left, right)];

@@ -43,6 +43,22 @@ class Vocabulary {
   int32_t find_bytes(std::string_view bytes) const { return find_bytes(bytes, hash(bytes)); }
   uint64_t hash(std::string_view bytes) const;
 
+  /// Sets `bytes` to what a spelling stands for; false if no text is cut into such a token.
+  bool bytes_of(std::string_view spelling, std::string& bytes) const;
+
+  /// Begin to load what find_bytes() with this hash will look at: first the one, and when that has
+  /// had time to come, the next. Many lookups at once then do not wait for memory one by one.
+  void prefetch_slot(uint64_t hash) const { __builtin_prefetch(&slot_of(hash)); }
+  void prefetch_span(uint64_t hash) const {
+    if (int32_t id = slot_of(hash).id; id >= 0)
+      __builtin_prefetch(&spans_[static_cast<size_t>(id)]);
+  }
+  void prefetch_bytes(uint64_t hash) const {
+    if (int32_t id = slot_of(hash).id; id >= 0) {
+      __builtin_prefetch(arena_.data() + spans_[static_cast<size_t>(id)].begin);
+    }
+  }
+
   /// The bytes of a token; nothing if no token has this id.
   std::string_view bytes(int32_t id) const;
 
@@ -50,6 +66,9 @@ class Vocabulary {
     return id >= 0 && static_cast<size_t>(id) < spans_.size() &&
            spans_[static_cast<size_t>(id)].size != kAbsent;
   }
+
+  /// Whether there are tokens that no text is cut into.
+  bool has_uncuttable() const { return !literal_.empty(); }
 
   /// How many tokens there are.
   size_t count() const { return count_; }
@@ -70,8 +89,7 @@ class Vocabulary {
   void rehash(size_t size);
   void place(uint64_t hash, int32_t id);
 
-  // Sets `bytes` to what a spelling stands for; false if no text is cut into such a token.
-  bool bytes_of(std::string_view spelling, std::string& bytes) const;
+  const Slot& slot_of(uint64_t hash) const { return slots_[hash & (slots_.size() - 1)]; }
 
   Spelling spelling_;
   uint64_t seed_;
