@@ -47,6 +47,11 @@ struct Apply {
     return std::string(strip(sides, text));
   }
   std::string operator()(Normalizer::Lowercase) const { return lower(text); }
+  std::string operator()(const Precompiled& map) const {
+    std::string result;
+    map.apply(text, result);
+    return result;
+  }
 };
 
 // The least byte that a step may change something at. Below U+0300 nothing composes, below U+0080

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graft/tokenizer/normal_form.h"
+#include "graft/tokenizer/precompiled.h"
 #include "graft/tokenizer/replacement.h"
 
 namespace graft {
@@ -23,7 +24,7 @@ class Normalizer {
   };
   /// Lower case, character by character.
   struct Lowercase {};
-  using Step = std::variant<NormalForm, Prepend, Replacement, Strip, Lowercase>;
+  using Step = std::variant<NormalForm, Prepend, Replacement, Strip, Lowercase, Precompiled>;
 
   Normalizer() = default;
   explicit Normalizer(std::vector<Step> steps);

@@ -1,5 +1,7 @@
+#include <optional>
 #include <utility>
 
+#include "graft/tokenizer/base64.h"
 #include "graft/tokenizer/component.h"
 #include "graft/tokenizer/pipeline_reader.h"
 
@@ -29,9 +31,15 @@ void add_steps(const JsonField& field, Steps& steps) {
         Normalizer::Strip{field.at("strip_left").boolean(), field.at("strip_right").boolean()});
   } else if (type == "Lowercase") {
     steps.push_back(Normalizer::Lowercase{});
+  } else if (type == "Precompiled") {
+    JsonField map = field.at("precompiled_charsmap");
+    std::optional<std::string> bytes = base64_decode(map.string());
+    if (!bytes) map.reject("base64");
+    steps.push_back(Precompiled(*bytes, map.where()));
   } else {
-    refuse_component(field, type,
-                     "NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip, Lowercase, Sequence");
+    refuse_component(
+        field, type,
+        "NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip, Lowercase, Precompiled, Sequence");
   }
 }
 

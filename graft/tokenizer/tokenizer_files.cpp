@@ -117,6 +117,10 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
     if (looks_like_tiktoken(bytes)) {
       take_tiktoken(bytes, model);
     } else if (looks_like_sentencepiece(bytes)) {
+      // sentencepiece and Hugging Face's Precompiled read it differently.
+      if (!parse_sentencepiece_model(bytes, model.string()).precompiled_charsmap.empty()) {
+        fail("{}: its map of characters (precompiled_charsmap) is not supported", model.string());
+      }
       take(sentencepiece_tokenizer(bytes, model.string(), sentencepiece_hints(files, config)),
            model, files);
     } else {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "graft/tokenizer/tokenizer.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/tokenizer_fixtures.h"
 
 namespace graft {
@@ -55,6 +57,23 @@ TEST(Normalizer, StepsThatAreNoForms) {
   EXPECT_EQ(apply(Replacement("aa", "b"), "aaaaa aa"), "bba b");
   EXPECT_EQ(apply(Replacement("", "b"), "aa"), "aa");
   EXPECT_EQ(apply(Replacement(Regex(R"(\d+)", "test"), "$0"), "a12b\u0663"), "a$0b$0");
+}
+
+// The map of precompiled.json, put into a tokenizer.json.
+TEST(Normalizer, PrecompiledIsReadFromTheFile) {
+  nlohmann::json cases = testing::tokenizer_fixture_json("precompiled.json");
+  nlohmann::json document = {
+      {"normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", cases["charsmap"]}}},
+      {"model",
+       {{"vocab", {{"a", 0}, {"1", 1}, {"/", 2}, {"2", 3}}}, {"merges", nlohmann::json::array()}}}};
+  auto encode = [&](std::string_view text) {
+    return Tokenizer::parse({.tokenizer_json = document.dump()}).encode(text);
+  };
+  EXPECT_EQ(encode("A\u00BD"), (std::vector<int32_t>{0, 1, 2, 3}));
+  document["normalizer"]["precompiled_charsmap"] = "no base64!";
+  testing::expect_error([&] { encode("a"); }, "normalizer.precompiled_charsmap: expected base64");
+  document["normalizer"]["precompiled_charsmap"] = "AAAA";
+  testing::expect_error([&] { encode("a"); }, "normalizer.precompiled_charsmap");
 }
 
 TEST(Normalizer, ALongRunOfMarksTakesNoQuadraticTime) {

@@ -53,6 +53,16 @@ TEST(TokenizerFiles, AModelFileOfNoKindIsRefused) {
                "tokenizer.model: is neither a SentencePiece model nor a tiktoken file");
 }
 
+TEST(TokenizerFiles, ASentencePieceModelWithAMapOfCharactersIsRefused) {
+  testing::TempFolder folder;
+  testing::SentencePieceBuilder model;
+  model.usual_specials().piece("a", -1);
+  model.normalizer.bytes(2, "map");
+  write_bytes(folder / "tokenizer.model", model.build());
+  expect_error([&] { read_tokenizer_files(folder.path()); },
+               "tokenizer.model: its map of characters (precompiled_charsmap) is not supported");
+}
+
 TEST(TokenizerFiles, ASentencePieceModelFollowsTheConfig) {
   testing::TempFolder folder;
   write_bytes(folder / "tokenizer.model", sentencepiece_model());

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace graft {
+
+/// SentencePiece's map of characters, applied exactly as Hugging Face tokenizers' normalizer
+/// Precompiled does it, to grapheme clusters (UAX #29, Unicode 17.0): one of less than 6 bytes is
+/// replaced as a whole by what the shortest mapped prefix of it stands for, even if that is but its
+/// first character; in others, and where no prefix is mapped, this is done character by character.
+/// What is not mapped stays.
+class Precompiled {
+ public:
+  /// `charsmap` is `precompiled_charsmap` of a SentencePiece model, which tokenizer.json has in
+  /// base64: the size of a trie in bytes as a little-endian uint32, the trie (a double array of
+  /// Darts-clone), and the replacements, each ended by a zero byte. Throws Error, which begins with
+  /// `where`, if it is broken.
+  Precompiled(std::string_view charsmap, const std::string& where);
+
+  /// Appends the normalized text, which is valid UTF-8 if `text` is, as it must be. Time is linear
+  /// in what is read and written. Safe in several threads.
+  void apply(std::string_view text, std::string& out) const;
+
+ private:
+  void read_trie(std::string_view bytes);
+  void check(const std::string& where) const;
+  std::optional<size_t> find(std::string_view part) const;
+  bool replace(std::string_view part, std::string& out) const;
+  size_t plain_size(std::string_view text) const;
+
+  std::vector<uint32_t> trie_;
+  std::string replacements_;
+  std::array<bool, 256> plain_{};  // an ASCII character that stays, and ends what is before it
+};
+
+}  // namespace graft
