@@ -19,6 +19,7 @@ struct PutOff {
 struct ModelFields {
   std::string name;  ///< of the file
   PutOff vocabulary, merges;
+  bool exact_scores = true;  ///< or as the reference reads numbers (json_score)
   nlohmann::json options = nlohmann::json::object();
 };
 

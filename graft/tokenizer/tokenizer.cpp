@@ -171,15 +171,26 @@ struct Tokenizer::Impl {
   mutable StatePool states;
 };
 
+namespace {
+
+// The library itself reads a tokenizer.json where the config names no class that reads it anew.
+ClassRules rules(const TokenizerFiles& files, const TokenizerConfig& config) {
+  const std::string& name = config.tokenizer_class;
+  bool by_library =
+      name.empty() || name == "PreTrainedTokenizerFast" || name == "TokenizersBackend";
+  return {.llama = is_llama_class(name, files.model_type) ? &config : nullptr,
+          .exact_scores = files.is_converted || !by_library};
+}
+
+}  // namespace
+
 Tokenizer Tokenizer::load(const fs::path& folder) { return parse(read_tokenizer_files(folder)); }
 
 Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   TokenizerConfig config =
       read_tokenizer_config(files.tokenizer_config_json, files.config_name,
                             files.special_tokens_map_json, files.special_tokens_map_name);
-  TokenizerSpec spec = read_tokenizer_json(
-      files.tokenizer_json, files.name,
-      is_llama_class(config.tokenizer_class, files.model_type) ? &config : nullptr);
+  TokenizerSpec spec = read_tokenizer_json(files.tokenizer_json, files.name, rules(files, config));
   const Vocabulary& vocabulary = spec.model.vocabulary();
   for (AddedToken& token : config.added) {
     spec.added.add(std::move(token), vocabulary, files.config_name + ": added_tokens_decoder");

@@ -82,6 +82,7 @@ TiktokenHints tiktoken_hints(const TokenizerFiles& files, const TokenizerConfig&
 void take(TokenizerDocuments documents, const fs::path& path, TokenizerFiles& files) {
   files.tokenizer_json = documents.tokenizer_json.dump();
   files.name = path.string();
+  files.is_converted = true;
   if (!files.tokenizer_config_json.empty()) {
     json own = parse_json(files.tokenizer_config_json, files.config_name);
     own.erase("tokenizer_class");

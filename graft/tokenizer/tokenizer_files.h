@@ -9,6 +9,7 @@ namespace graft {
 /// The JSON documents of a tokenizer; all but the first may be empty.
 struct TokenizerFiles {
   std::string tokenizer_json{}, tokenizer_config_json{}, special_tokens_map_json{};
+  bool is_converted = false;            ///< the first was made of another file
   std::string model_type{};             ///< what config.json calls the model, if it is there
   std::string name = "tokenizer.json";  ///< what errors call the first
   std::string config_name = "tokenizer_config.json";

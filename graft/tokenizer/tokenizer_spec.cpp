@@ -98,7 +98,7 @@ int32_t AddedTokenList::add(AddedToken token, const Vocabulary& vocabulary,
 }
 
 TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name,
-                                  const TokenizerConfig* llama) {
+                                  const ClassRules& classes) {
   size_t valid = unicode::valid_prefix(text);
   if (valid != text.size()) fail("{}: byte {}: not valid UTF-8", name, valid);
   std::optional<ModelFields> model;
@@ -116,7 +116,8 @@ TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name
   reader.finish();
   if (!model) fail("{}: has no \"model\"", name);
 
-  if (llama != nullptr) rebuild_as_llama(*llama, rest, model->options);
+  if (classes.llama != nullptr) rebuild_as_llama(*classes.llama, rest, model->options);
+  model->exact_scores = classes.exact_scores;
   JsonField root(rest, name);
   if (auto version = root.find("version"); version && version->string() != "1.0") {
     version->reject("version \"1.0\"");

@@ -42,10 +42,16 @@ struct TokenizerSpec {
   std::vector<int32_t> prefix{}, suffix{};  ///< put around every text by the post-processor
 };
 
+/// What depends on the class that transformers loads a tokenizer.json with.
+struct ClassRules {
+  const TokenizerConfig* llama = nullptr;  ///< the pipeline is LlamaTokenizer's (rebuild_as_llama)
+  bool exact_scores = true;                ///< or those that `tokenizers` reads (json_score)
+};
+
 /// Reads the text of a tokenizer.json. Throws Error, which names `name` and the field, if it is
-/// broken or asks for something that is not supported. With `llama` the pipeline is that of
-/// transformers' LlamaTokenizer (rebuild_as_llama).
+/// broken or asks for something that is not supported. `classes` say what
+/// transformers makes of it.
 TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name,
-                                  const TokenizerConfig* llama);
+                                  const ClassRules& classes);
 
 }  // namespace graft

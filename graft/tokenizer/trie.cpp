@@ -103,9 +103,35 @@ class Trie::Builder {
   uint32_t first_free_ = kNone;
 };
 
+namespace {
+
+// The first bytes of a key as a number that sorts as they do; most keys differ in these.
+uint64_t sort_prefix(std::string_view key) {
+  uint64_t prefix = 0;
+  for (size_t i = 0; i < sizeof prefix; ++i) {
+    prefix = prefix << 8 | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0);
+  }
+  return prefix;
+}
+
+void sort_by_key(std::vector<Trie::Entry>& entries) {
+  struct Keyed {
+    uint64_t prefix;
+    Trie::Entry entry;
+  };
+  std::vector<Keyed> keyed;
+  keyed.reserve(entries.size());
+  for (const Trie::Entry& entry : entries) keyed.push_back({sort_prefix(entry.key), entry});
+  std::sort(keyed.begin(), keyed.end(), [](const Keyed& a, const Keyed& b) {
+    return a.prefix != b.prefix ? a.prefix < b.prefix : a.entry.key < b.entry.key;
+  });
+  for (size_t i = 0; i < entries.size(); ++i) entries[i] = keyed[i].entry;
+}
+
+}  // namespace
+
 Trie::Trie(std::vector<Entry> entries) {
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  sort_by_key(entries);
   Builder(nodes_).build(entries);
 }
 

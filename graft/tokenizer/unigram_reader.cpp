@@ -6,21 +6,22 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/json_field.h"
+#include "graft/tokenizer/json_score.h"
 
 namespace graft {
 namespace {
 
-double read_score(JsonReader& reader, const std::string& where) {
+double read_score(JsonReader& reader, bool exact, const std::string& where) {
   std::string_view text = reader.skip();
   double score = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), score);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(score)) {
     fail("{}: expected a score, found {}", where, text);
   }
-  return score;
+  return exact ? score : json_score(text).value_or(score);
 }
 
-void read_piece(JsonReader& reader, const std::string& where, UnigramModel& model) {
+void read_piece(JsonReader& reader, bool exact, const std::string& where, UnigramModel& model) {
   auto id = static_cast<int32_t>(model.scores.size());
   std::string buffer;
   int part = 0;
@@ -31,7 +32,7 @@ void read_piece(JsonReader& reader, const std::string& where, UnigramModel& mode
         fail("{}[{}]: {} is there twice", where, id, in_quotes(piece));
       }
     } else if (part == 1) {
-      model.scores.push_back(read_score(reader, fmt::format("{}[{}]", where, id)));
+      model.scores.push_back(read_score(reader, exact, fmt::format("{}[{}]", where, id)));
     } else {
       reader.skip();
     }
@@ -52,7 +53,7 @@ UnigramModel read_unigram_model(const ModelFields& fields, Spelling spelling) {
   UnigramModel model;
   model.vocabulary.reserve(pieces.entries, pieces.text.size() / 2);
   JsonReader reader(pieces.text, pieces.where);
-  reader.array([&] { read_piece(reader, pieces.where, model); });
+  reader.array([&] { read_piece(reader, fields.exact_scores, pieces.where, model); });
   auto count = static_cast<int64_t>(model.scores.size());
   if (count == 0) fail("{}: is empty", pieces.where);
   model.unknown_id = static_cast<int32_t>(options.at("unk_id").integer(0, count - 1));

@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 
+#include "graft/tokenizer/json_score.h"
 #include "graft/tokenizer/tokenizer.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/tokenizer_fixtures.h"
@@ -64,6 +65,32 @@ TEST(Unigram, TimeIsLinearInTheLengthOfARun) {
   Unigram model = unigram({{"<unk>", 0}, {"a", -1}, {"aaaa", -2}, {"aaaaaaaaaaaaaaaa", -3}}, false);
   EXPECT_EQ(encode(model, std::string(1 << 20, 'a')).size(), size_t{1} << 16);
   EXPECT_EQ(encode(model, std::string(1 << 20, '?')).size(), 1u);
+}
+
+// As models.Unigram of tokenizers 0.23.3 writes them after it has read them: some are exact, some
+// not.
+TEST(Unigram, ScoresAreThoseThatTheReferenceReads) {
+  EXPECT_EQ(json_score("-9.75"), -9.75);
+  EXPECT_EQ(json_score("0"), 0.0);
+  EXPECT_EQ(json_score("-0.43561181362301915"), -0.4356118136230191);
+  EXPECT_EQ(json_score("-12.563669634938593"), -12.563669634938591);
+  EXPECT_EQ(json_score("1e3"), 1000.0);
+  EXPECT_EQ(json_score("25E-1"), 2.5);
+  EXPECT_EQ(json_score("1e400"), std::nullopt);
+}
+
+TEST(Unigram, TheConfigsClassDecidesHowScoresAreRead) {
+  // Two segmentations, whose sums are equal if the numbers are read exactly.
+  const std::string document =
+      R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0],
+          ["a", -10.452395620415645], ["aa", -20.90479124083129]]}})";
+  auto encode = [&](const TokenizerFiles& files) { return Tokenizer::parse(files).encode("aa"); };
+  const std::vector<int32_t> one = {2}, two = {1, 1};
+  EXPECT_EQ(encode({.tokenizer_json = document}), two);
+  EXPECT_EQ(encode({.tokenizer_json = document, .is_converted = true}), one);
+  EXPECT_EQ(encode({.tokenizer_json = document,
+                    .tokenizer_config_json = R"({"tokenizer_class": "T5Tokenizer"})"}),
+            one);
 }
 
 TEST(Unigram, BadModelsAreRefused) {
