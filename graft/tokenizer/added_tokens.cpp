@@ -11,22 +11,14 @@ unicode::Properties properties_at(std::string_view text, size_t at) {
   return unicode::properties_of(unicode::decode(text.data() + at).value);
 }
 
-// Where the character that ends at `end` begins.
-size_t before(std::string_view text, size_t end) {
-  do {
-    --end;
-  } while ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80);
-  return end;
-}
-
 bool is_within_word(std::string_view text, size_t begin, size_t end) {
-  if (begin > 0 && properties_at(text, before(text, begin)).is_word()) return true;
+  if (begin > 0 && properties_at(text, unicode::start_of_last(text, begin)).is_word()) return true;
   return end < text.size() && properties_at(text, end).is_word();
 }
 
 size_t skip_spaces_back(std::string_view text, size_t begin, size_t limit) {
   while (begin > limit) {
-    size_t start = before(text, begin);
+    size_t start = unicode::start_of_last(text, begin);
     if (!properties_at(text, start).in(unicode::kSpaces)) break;
     begin = start;
   }

@@ -27,10 +27,10 @@ Bpe::Bpe(BpeModel model)
     : model_(std::move(model)),
       whole_(std::make_unique<std::atomic<uint8_t>[]>(model_.vocabulary.id_limit())) {
   for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-    std::string spelling(1, static_cast<char>(byte));
-    if (is_literal()) spelling = fmt::format("<0x{:02X}>", byte);
-    byte_ids_[byte] = model_.vocabulary.find_bytes(spelling);
+    char c = static_cast<char>(byte);
+    byte_ids_[byte] = model_.vocabulary.find_bytes(std::string_view(&c, 1));
   }
+  if (model_.byte_fallback) fallback_.emplace(model_.vocabulary);
   cuts_at_metaspaces_ = may_cut_at_metaspaces();
 }
 
@@ -114,22 +114,12 @@ void Bpe::split_characters(std::string_view word, std::vector<int32_t>& tokens) 
     if (token >= 0) {
       if (std::exchange(waiting, false)) tokens.push_back(*model_.unknown_id);
       tokens.push_back(token);
-    } else if (!append_fallback(character, tokens) && model_.unknown_id) {
+    } else if (!(fallback_ && fallback_->append(character, tokens)) && model_.unknown_id) {
       if (waiting && !model_.fuse_unknown) tokens.push_back(*model_.unknown_id);
       waiting = true;
     }
   }
   if (waiting) tokens.push_back(*model_.unknown_id);
-}
-
-bool Bpe::append_fallback(std::string_view character, std::vector<int32_t>& tokens) const {
-  if (!model_.byte_fallback) return false;
-  auto id_of = [this](char byte) { return byte_ids_[static_cast<unsigned char>(byte)]; };
-  if (!std::all_of(character.begin(), character.end(), [&](char b) { return id_of(b) >= 0; })) {
-    return false;
-  }
-  for (char byte : character) tokens.push_back(id_of(byte));
-  return true;
 }
 
 void Bpe::merge(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graft/tokenizer/byte_fallback.h"
 #include "graft/tokenizer/merges.h"
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/tokenizer/word_cache.h"
@@ -58,7 +59,6 @@ class Bpe {
   bool may_cut_at_metaspaces() const;
   void split_bytes(std::string_view word, std::vector<int32_t>& tokens) const;
   void split_characters(std::string_view word, std::vector<int32_t>& tokens) const;
-  bool append_fallback(std::string_view character, std::vector<int32_t>& tokens) const;
   void merge_short(std::vector<int32_t>& tokens, std::vector<int32_t>& ids) const;
   void merge_long(Workspace& workspace, std::vector<int32_t>& ids) const;
 
@@ -66,7 +66,8 @@ class Bpe {
   enum Whole : uint8_t { kUnknown, kYes, kNo };
 
   BpeModel model_;
-  std::array<int32_t, 256> byte_ids_;  // of a byte or its <0xXX>; -1: no token
+  std::array<int32_t, 256> byte_ids_;  // -1: no token
+  std::optional<ByteFallback> fallback_;
   bool cuts_at_metaspaces_;
   std::unique_ptr<std::atomic<uint8_t>[]> whole_;
 };

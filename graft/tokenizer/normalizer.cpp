@@ -16,8 +16,7 @@ std::string_view strip(const Normalizer::Strip& sides, std::string_view text) {
     text.remove_prefix(unicode::decode(text.data()).size);
   }
   while (sides.right && !text.empty()) {
-    size_t last = text.size() - 1;
-    while ((static_cast<unsigned char>(text[last]) & 0xC0) == 0x80) --last;
+    size_t last = unicode::start_of_last(text, text.size());
     if (!is_space_at(text, last)) break;
     text = text.substr(0, last);
   }

@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "graft/base/error.h"
+#include "graft/unicode/named_sets.h"
 #include "graft/unicode/unicode.h"
 
 namespace graft {
 namespace {
+
+using unicode::CodePointRange;
 
 // What UAX #29 asks of a character: Grapheme_Cluster_Break, Extended_Pictographic and
 // Indic_Conjunct_Break in one. Regional indicators are `other`: whether two of them join shows in
@@ -27,10 +30,6 @@ enum class Break : uint8_t {
   trailing,       // T
   open_syllable,  // LV
   syllable,       // LVT
-};
-
-struct CodePointRange {
-  uint32_t first, last;
 };
 
 // Where the reference's property is not the one that the general category suggests (default_break):

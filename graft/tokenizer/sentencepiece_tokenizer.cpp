@@ -206,9 +206,8 @@ TokenizerParts sentencepiece_parts(const SentencePieceModel& model, Json merges,
   return parts;
 }
 
-TokenizerDocuments sentencepiece_tokenizer(std::string_view bytes, const std::string& name,
+TokenizerDocuments sentencepiece_tokenizer(const SentencePieceModel& model, const std::string& name,
                                            const SentencePieceHints& hints) {
-  SentencePieceModel model = parse_sentencepiece_model(bytes, name);
   Json merges;
   if (model.kind == Model::Kind::bpe) merges = sentencepiece_merges(model, hints.merge_order, name);
   return make_tokenizer_documents(sentencepiece_parts(model, std::move(merges), hints, name));

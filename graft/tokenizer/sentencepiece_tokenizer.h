@@ -35,7 +35,7 @@ struct SentencePieceHints {
 /// Unigram. Control and unknown pieces become special added tokens, user-defined ones added tokens.
 /// Throws Error, which begins with `name`, if the model is broken or asks for something that is not
 /// supported.
-TokenizerDocuments sentencepiece_tokenizer(std::string_view bytes, const std::string& name,
+TokenizerDocuments sentencepiece_tokenizer(const SentencePieceModel& model, const std::string& name,
                                            const SentencePieceHints& hints = {});
 
 /// What the documents of a model that was read, or made of something else, are made of. `merges`

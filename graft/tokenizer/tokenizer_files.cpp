@@ -119,10 +119,11 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
       take_tiktoken(bytes, model);
     } else if (looks_like_sentencepiece(bytes)) {
       // sentencepiece and Hugging Face's Precompiled read it differently.
-      if (!parse_sentencepiece_model(bytes, model.string()).precompiled_charsmap.empty()) {
+      SentencePieceModel parsed = parse_sentencepiece_model(bytes, model.string());
+      if (!parsed.precompiled_charsmap.empty()) {
         fail("{}: its map of characters (precompiled_charsmap) is not supported", model.string());
       }
-      take(sentencepiece_tokenizer(bytes, model.string(), sentencepiece_hints(files, config)),
+      take(sentencepiece_tokenizer(parsed, model.string(), sentencepiece_hints(files, config)),
            model, files);
     } else {
       fail("{}: is neither a SentencePiece model nor a tiktoken file", model.string());

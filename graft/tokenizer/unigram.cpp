@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "graft/base/error.h"
 #include "graft/unicode/unicode.h"
 
 namespace graft {
@@ -29,10 +28,7 @@ Unigram::Unigram(UnigramModel model)
     least = *std::min_element(model_.scores.begin(), model_.scores.end());
   }
   unknown_score_ = least - kUnknownPenalty;
-  for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-    auto token = model_.vocabulary.find_spelling(fmt::format("<0x{:02X}>", byte));
-    byte_ids_[byte] = token.value_or(-1);
-  }
+  if (model_.byte_fallback) fallback_.emplace(model_.vocabulary);
 }
 
 void Unigram::encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
@@ -91,10 +87,9 @@ void Unigram::append_unknown(std::string_view text, std::vector<int32_t>& tokens
     tokens.push_back(known);
     return;
   }
-  auto id_of = [this](char byte) { return byte_ids_[static_cast<unsigned char>(byte)]; };
-  if (model_.byte_fallback &&
-      std::all_of(text.begin(), text.end(), [&](char byte) { return id_of(byte) >= 0; })) {
-    for (size_t i = text.size(); i-- > 0;) tokens.push_back(id_of(text[i]));
+  auto count = static_cast<std::ptrdiff_t>(tokens.size());
+  if (fallback_ && fallback_->append(text, tokens)) {
+    std::reverse(tokens.begin() + count, tokens.end());
     return;
   }
   tokens.push_back(model_.unknown_id);

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "graft/tokenizer/byte_fallback.h"
 #include "graft/tokenizer/trie.h"
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/tokenizer/word_cache.h"
@@ -53,7 +54,7 @@ class Unigram {
   UnigramModel model_;
   Trie trie_;
   double unknown_score_;
-  std::array<int32_t, 256> byte_ids_;  // of <0xXX>, -1 if there is none
+  std::optional<ByteFallback> fallback_;
 };
 
 }  // namespace graft

@@ -110,6 +110,14 @@ inline size_t sequence_size(char first) {
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
+/// Where the character that ends at `end` begins. There must be one, of valid UTF-8.
+inline size_t start_of_last(std::string_view text, size_t end) {
+  do {
+    --end;
+  } while ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80);
+  return end;
+}
+
 /// The code point that starts at `text`. The text must be valid UTF-8.
 inline CodePoint decode(const char* text) {
   const auto* s = reinterpret_cast<const unsigned char*>(text);

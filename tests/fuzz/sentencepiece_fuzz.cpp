@@ -11,8 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using Hints = graft::SentencePieceHints;
   for (auto prefix : {Hints::SpacePrefix::sentencepiece, Hints::SpacePrefix::text_start}) {
     try {
-      graft::TokenizerDocuments documents =
-          graft::sentencepiece_tokenizer(bytes, "input", {.space_prefix = prefix});
+      graft::TokenizerDocuments documents = graft::sentencepiece_tokenizer(
+          graft::parse_sentencepiece_model(bytes, "input"), "input", {.space_prefix = prefix});
       graft::Tokenizer::parse({.tokenizer_json = documents.tokenizer_json.dump(),
                                .tokenizer_config_json = documents.tokenizer_config_json.dump()})
           .encode("a  bc\n</s>\xC3\xA9");

@@ -36,7 +36,8 @@ SentencePieceBuilder unigram_builder() {
 
 TokenizerDocuments documents_of(const SentencePieceBuilder& builder,
                                 const SentencePieceHints& hints = {}) {
-  return sentencepiece_tokenizer(builder.build(), "x.model", hints);
+  return sentencepiece_tokenizer(parse_sentencepiece_model(builder.build(), "x.model"), "x.model",
+                                 hints);
 }
 
 ordered_json tokenizer_of(const SentencePieceBuilder& builder,
