@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -84,6 +85,10 @@ std::string read_text(const fs::path& path, size_t limit) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) fail("cannot open {}: {}", path.string(), reason());
   std::string text;
+  struct stat status {};
+  if (::fstat(descriptor, &status) == 0 && status.st_size > 0) {  // a pipe does not say
+    text.reserve(std::min(static_cast<size_t>(status.st_size), limit) + 1);
+  }
   char buffer[1 << 16];
   ssize_t got = 0;
   while ((got = ::read(descriptor, buffer, sizeof buffer)) > 0) {

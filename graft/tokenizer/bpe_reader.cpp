@@ -1,10 +1,13 @@
 #include "graft/tokenizer/bpe_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "graft/base/error.h"
+#include "graft/base/thread_pool.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/byte_level.h"
 #include "graft/tokenizer/json_field.h"
@@ -27,15 +30,22 @@ void read_vocabulary(JsonReader& reader, const std::string& where, Vocabulary& v
   });
 }
 
+// What a file says of a merge.
+struct FoundMerge {
+  int32_t left, right, result;
+};
+
 // Merges wait until some are together, and are then looked up side by side: one after the other,
 // each lookup would wait for memory, and a file has hundreds of thousands.
 class MergeReader {
  public:
-  MergeReader(const Vocabulary& vocabulary, const std::string& where, MergeTable& merges)
-      : vocabulary_(vocabulary), where_(where), merges_(merges) {}
+  MergeReader(const Vocabulary& vocabulary, const std::string& where)
+      : vocabulary_(vocabulary), where_(where) {}
 
-  void read(JsonReader& reader) {
-    reader.array([&] {
+  // The merges of a part of the file's, of which `rank` is the first.
+  std::vector<FoundMerge> read(JsonReader reader, uint32_t rank) {
+    rank_ = rank;
+    reader.elements([&] {
       if (reader.peek() == '[') {
         read_pair(reader);
       } else {
@@ -44,6 +54,7 @@ class MergeReader {
       ++rank_;
     });
     look_up();
+    return std::move(found_);
   }
 
  private:
@@ -60,13 +71,14 @@ class MergeReader {
   };
 
   void read_pair(JsonReader& reader) {
+    Waiting& merge = waiting_[count_];
     size_t parts = 0;
     reader.array([&] {
       if (parts == 2) bad_merge();
-      sides_[parts++] = reader.string(buffer_);
+      set(parts++ == 0 ? merge.left : merge.right, reader.string(buffer_));
     });
     if (parts != 2) bad_merge();
-    add(sides_[0], sides_[1]);
+    add();
   }
 
   void read_joined(JsonReader& reader) {
@@ -75,15 +87,14 @@ class MergeReader {
     if (space == std::string_view::npos || merge.find(' ', space + 1) != std::string_view::npos) {
       bad_merge();
     }
-    add(merge.substr(0, space), merge.substr(space + 1));
+    set(waiting_[count_].left, merge.substr(0, space));
+    set(waiting_[count_].right, merge.substr(space + 1));
+    add();
   }
 
-  void add(std::string_view left, std::string_view right) {
-    Waiting& merge = waiting_[count_++];
-    set(merge.left, left);
-    set(merge.right, right);
-    merge.rank = rank_;
-    if (count_ == waiting_.size()) look_up();
+  void add() {
+    waiting_[count_].rank = rank_;
+    if (++count_ == waiting_.size()) look_up();
   }
 
   void set(Side& side, std::string_view spelling) {
@@ -96,21 +107,14 @@ class MergeReader {
   void look_up() {
     std::span<Waiting> waiting(waiting_.data(), std::exchange(count_, 0));
     for (const Waiting& merge : waiting) {
-      vocabulary_.prefetch_span(merge.left.hash);
-      vocabulary_.prefetch_span(merge.right.hash);
-    }
-    for (const Waiting& merge : waiting) {
       vocabulary_.prefetch_bytes(merge.left.hash);
       vocabulary_.prefetch_bytes(merge.right.hash);
     }
     for (Waiting& merge : waiting) {
       find(merge.left, merge.rank);
       find(merge.right, merge.rank);
-      merges_.prefetch(merge.left.id, merge.right.id);
-    }
-    for (const Waiting& merge : waiting) {
       result_ = result_of(merge);
-      merges_.set(merge.left.id, merge.right.id, {merge.rank, result_});
+      found_.push_back({merge.left.id, merge.right.id, result_});
     }
   }
 
@@ -166,13 +170,34 @@ class MergeReader {
 
   const Vocabulary& vocabulary_;
   const std::string& where_;
-  MergeTable& merges_;
-  std::string buffer_, joined_, sides_[2];
-  std::array<Waiting, 32> waiting_;
-  size_t count_ = 0;  // of them
   uint32_t rank_ = 0;
+  std::vector<FoundMerge> found_;
+  std::string buffer_, joined_;
+  std::array<Waiting, 32> waiting_;
+  size_t count_ = 0;     // of them
   int32_t result_ = -1;  // the last one
 };
+
+MergeTable read_merges(const PutOff& merges, const Vocabulary& vocabulary) {
+  constexpr size_t kPart = JsonReader::Passed::kPartEntries;
+  constexpr size_t kAhead = 12;  // merges whose place in the table is on its way from memory
+  std::vector<std::vector<FoundMerge>> parts(merges.json.parts.size());
+  run_parts(static_cast<int64_t>(parts.size()), [&](int64_t part, int) {
+    size_t index = static_cast<size_t>(part);
+    parts[index] = MergeReader(vocabulary, merges.where)
+                       .read(merges.part_reader(index), static_cast<uint32_t>(index * kPart));
+  });
+  MergeTable table(merges.entries());
+  uint32_t rank = 0;
+  for (const std::vector<FoundMerge>& part : parts) {
+    for (size_t i = 0; i < part.size(); ++i) {
+      const FoundMerge& ahead = part[std::min(i + kAhead, part.size() - 1)];
+      table.prefetch(ahead.left, ahead.right);
+      table.set(part[i].left, part[i].right, {rank++, part[i].result});
+    }
+  }
+  return table;
+}
 
 void refuse_affix(const JsonField& field, std::string_view key) {
   std::optional<JsonField> affix = field.find(key);
@@ -208,12 +233,10 @@ BpeModel read_bpe_model(const ModelFields& fields, Spelling spelling) {
   check_put_off(merges, '[', kMostMerges, "merges");
   BpeModel model;
   model.vocabulary = Vocabulary(spelling);
-  model.vocabulary.reserve(vocabulary.entries, vocabulary.text.size() / 2);
-  JsonReader vocabulary_reader(vocabulary.text, vocabulary.where);
+  model.vocabulary.reserve(vocabulary.entries(), vocabulary.json.text.size() / 2);
+  JsonReader vocabulary_reader = vocabulary.reader();
   read_vocabulary(vocabulary_reader, vocabulary.where, model.vocabulary);
-  model.merges = MergeTable(merges.entries);
-  JsonReader merges_reader(merges.text, merges.where);
-  MergeReader(model.vocabulary, merges.where, model.merges).read(merges_reader);
+  model.merges = read_merges(merges, model.vocabulary);
   read_options(JsonField(fields.options, fields.name, "model"), model);
   return model;
 }

@@ -37,13 +37,20 @@ constexpr Tables kTables = make_tables();
 }  // namespace
 
 bool bytes_of_spelling(std::string_view spelling, std::string& bytes) {
-  bytes.clear();
+  bytes.resize(spelling.size());
+  char* out = bytes.data();
   for (size_t i = 0; i < spelling.size();) {
+    if (char c = spelling[i]; c >= '!' && c <= '~') {
+      *out++ = c;
+      ++i;
+      continue;
+    }
     unicode::CodePoint c = unicode::decode(spelling.data() + i);
     if (c.value >= kTables.byte_of_char.size() || kTables.byte_of_char[c.value] < 0) return false;
-    bytes += static_cast<char>(kTables.byte_of_char[c.value]);
+    *out++ = static_cast<char>(kTables.byte_of_char[c.value]);
     i += c.size;
   }
+  bytes.resize(static_cast<size_t>(out - bytes.data()));
   return true;
 }
 

@@ -13,14 +13,14 @@ void JsonReader::reject(std::string_view expected) {
     unsigned char c = static_cast<unsigned char>(text_[at_]);
     found = c > 0x20 && c < 0x7F ? fmt::format("'{}'", text_[at_]) : fmt::format("byte {:#04x}", c);
   }
-  fail("{}: byte {}: expected {}, found {}", name_, at_, expected, found);
+  fail("{}: byte {}: expected {}, found {}", name_, offset_ + at_, expected, found);
 }
 
 void JsonReader::reject_character(char expected) { reject(fmt::format("'{}'", expected)); }
 
 void JsonReader::open(char bracket) {
   if (depth_ == kMaxDepth) {
-    fail("{}: byte {}: values are nested deeper than {}", name_, at_, kMaxDepth);
+    fail("{}: byte {}: values are nested deeper than {}", name_, offset_ + at_, kMaxDepth);
   }
   expect(bracket);
   ++depth_;
@@ -36,12 +36,28 @@ uint32_t JsonReader::hex4() {
   return value;
 }
 
+// Moves to the next quote, backslash or control character, or near to it.
+void JsonReader::skip_plain() {
+  constexpr uint64_t kHigh = kEach << 7;
+  for (uint64_t word; text_.size() - at_ >= sizeof word; at_ += sizeof word) {
+    std::memcpy(&word, text_.data() + at_, sizeof word);
+    // A byte that is 0 (less than a space) sets its upper bit, and perhaps that of one behind it.
+    uint64_t quote = word ^ kEach * '"', backslash = word ^ kEach * '\\';
+    uint64_t found = ((quote - kEach) & ~quote) | ((backslash - kEach) & ~backslash) |
+                     ((word - kEach * ' ') & ~word);
+    if ((found &= kHigh) == 0) continue;
+    at_ += static_cast<size_t>(std::countr_zero(found)) / 8;
+    return;
+  }
+}
+
 std::string_view JsonReader::string(std::string& buffer) {
   if (peek() != '"') reject("a string");
   size_t start = ++at_;
   bool escaped = false;
   buffer.clear();
   for (;; ++at_) {
+    skip_plain();
     if (at_ == text_.size()) reject("a closing quote");
     char c = text_[at_];
     if (static_cast<unsigned char>(c) < 0x20) reject("an escaped control character");
@@ -138,6 +154,41 @@ std::string_view JsonReader::skip() {
     skip_literal();
   }
   return text_.substr(start, at_ - start);
+}
+
+JsonReader::Passed JsonReader::pass() {
+  char first = peek();
+  if (first != '{' && first != '[') reject("an object or array");
+  size_t start = at_, depth = 0, commas = 0, marks = 0;
+  std::vector<size_t> parts;
+  do {
+    skip_space();
+    if (at_ == text_.size()) reject("a closing bracket");
+    char c = text_[at_++];
+    switch (c) {
+      case '{':
+      case '[':
+        ++depth;
+        break;
+      case '}':
+      case ']':
+        --depth;
+        break;
+      case ',':
+        if (depth == 1 && ++commas % Passed::kPartEntries == 0) parts.push_back(at_ - start);
+        break;
+      case '"':
+        for (skip_plain(); at_ < text_.size() && text_[at_] != '"'; skip_plain()) {
+          at_ += text_[at_] == '\\' ? 2 : 1;
+        }
+        if (at_ >= text_.size()) reject("a closing quote");
+        ++at_;
+    }
+    ++marks;
+  } while (depth > 0);
+  size_t entries = marks > 2 ? commas + 1 : 0;
+  if (entries > 0) parts.insert(parts.begin(), 1);
+  return {text_.substr(start, at_ - start), offset_ + start, entries, std::move(parts)};
 }
 
 void JsonReader::finish() {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace graft {
 
@@ -14,8 +17,10 @@ class JsonReader {
  public:
   static constexpr int kMaxDepth = 64;
 
-  /// `name` is what errors call the text. The text must be valid UTF-8 and outlive the reader.
-  JsonReader(std::string_view text, std::string name) : text_(text), name_(std::move(name)) {}
+  /// `name` is what errors call the text, `offset` where it begins in its file. The text must be
+  /// valid UTF-8 and outlive the reader.
+  JsonReader(std::string_view text, std::string name, size_t offset = 0)
+      : text_(text), name_(std::move(name)), offset_(offset) {}
 
   /// Calls on_member(key) for each member; it must take the value. The key is valid in the call.
   template <class F>
@@ -38,6 +43,17 @@ class JsonReader {
     --depth_;
   }
 
+  /// Calls on_element() for each of the values that are left, with commas between them: part() of
+  /// an array.
+  template <class F>
+  void elements(F&& on_element) {
+    on_element();
+    while (peek() != '\0' || at_ < text_.size()) {
+      expect(',');
+      on_element();
+    }
+  }
+
   /// The next value, a string: a view of the text, or of `buffer` if it has escapes.
   std::string_view string(std::string& buffer);
   int64_t integer();
@@ -48,8 +64,25 @@ class JsonReader {
     return at_ < text_.size() ? text_[at_] : '\0';
   }
 
-  /// Where the reader stands in the text.
-  const char* at() const { return text_.data() + at_; }
+  /// An object or array that was passed over.
+  struct Passed {
+    static constexpr size_t kPartEntries = 4096;
+
+    std::string_view text;
+    size_t offset = 0;          ///< where it begins in the file
+    size_t entries = 0;         ///< that it seems to have
+    std::vector<size_t> parts;  ///< where in `text` every kPartEntries-th entry begins
+
+    /// The text of kPartEntries entries, or of the last ones, with the commas between them.
+    std::string_view part(size_t index) const {
+      size_t end = index + 1 < parts.size() ? parts[index + 1] : text.size();
+      return text.substr(parts[index], end - 1 - parts[index]);
+    }
+  };
+
+  /// Takes the next value, an object or array, looking at nothing but quotes and brackets: whoever
+  /// reads its text finds what is wrong within.
+  Passed pass();
 
   /// Takes the next value, whatever it is, and returns its text.
   std::string_view skip();
@@ -63,10 +96,26 @@ class JsonReader {
   void skip_space() {
     while (at_ < text_.size()) {
       char c = text_[at_];
-      if (c != ' ' && c != '\n' && c != '\r' && c != '\t') break;
-      ++at_;
+      if (c == '\n') {
+        ++at_;
+        skip_indent();
+      } else if (c == ' ' || c == '\r' || c == '\t') {
+        ++at_;
+      } else {
+        break;
+      }
     }
   }
+  // Most of a file may be indents.
+  void skip_indent() {
+    for (uint64_t word; text_.size() - at_ >= sizeof word; at_ += sizeof word) {
+      std::memcpy(&word, text_.data() + at_, sizeof word);
+      if ((word ^= kEach * ' ') == 0) continue;
+      at_ += static_cast<size_t>(std::countr_zero(word)) / 8;
+      return;
+    }
+  }
+  void skip_plain();
   void open(char bracket);
   bool close(char bracket, bool first) {
     if (peek() == bracket) {
@@ -85,8 +134,11 @@ class JsonReader {
   void skip_literal();
   uint32_t hex4();
 
+  static constexpr uint64_t kEach = 0x0101010101010101;
+
   std::string_view text_;
   std::string name_;
+  size_t offset_;
   size_t at_ = 0;
   int depth_ = 0;
 };

@@ -18,11 +18,12 @@ struct Merge {
 /// The merges of a BPE model by their pair of token ids.
 class MergeTable {
  public:
-  explicit MergeTable(size_t merges = 0) : seed_(hash_seed()), slots_(table_size(2 * merges)) {}
+  explicit MergeTable(size_t merges = 0)
+      : seed_(hash_seed()), slots_(table_size(merges + merges / 2)) {}
 
   /// Adds a merge, or replaces the one of the same pair.
   void set(int32_t left, int32_t right, Merge merge) {
-    if (2 * (count_ + 1) > slots_.size()) grow();
+    if (3 * (count_ + 1) > 2 * slots_.size()) grow();
     Slot& slot = slots_[find(left, right)];
     if (slot.key == kEmpty) ++count_;
     slot = {key_of(left, right), merge};
@@ -81,7 +82,7 @@ class MergeTable {
   }
 
   uint64_t seed_;
-  std::vector<Slot> slots_;  // open addressing, at most half full
+  std::vector<Slot> slots_;  // open addressing, at most two thirds full
   size_t count_ = 0;
 };
 

@@ -7,20 +7,10 @@ namespace graft {
 namespace {
 
 void put_off(JsonReader& reader, PutOff& value) {
-  if (!value.text.empty()) fail("{}: is there twice", value.where);
+  if (!value.json.text.empty()) fail("{}: is there twice", value.where);
   char bracket = reader.peek();
   if (bracket != '{' && bracket != '[') fail("{}: expected an object or array", value.where);
-  auto count = [&] {
-    ++value.entries;
-    reader.skip();
-  };
-  const char* begin = reader.at();
-  if (bracket == '{') {
-    reader.object([&](std::string_view) { count(); });
-  } else {
-    reader.array(count);
-  }
-  value.text = {begin, static_cast<size_t>(reader.at() - begin)};
+  value.json = reader.pass();
 }
 
 }  // namespace
@@ -45,12 +35,12 @@ ModelFields take_model_fields(JsonReader& reader, const std::string& name) {
 }
 
 void check_put_off(const PutOff& value, char bracket, size_t most, std::string_view entries) {
-  if (value.text.empty()) fail("{}: is missing", value.where);
-  if (value.text.front() != bracket) {
+  if (value.json.text.empty()) fail("{}: is missing", value.where);
+  if (value.json.text.front() != bracket) {
     fail("{}: expected an {}", value.where, bracket == '{' ? "object" : "array");
   }
-  if (value.entries > most) {
-    fail("{}: {} {}; the most is {}", value.where, value.entries, entries, most);
+  if (value.json.entries > most) {
+    fail("{}: {} {}; the most is {}", value.where, value.json.entries, entries, most);
   }
 }
 

@@ -10,9 +10,14 @@ namespace graft {
 
 /// A large member of a tokenizer.json's `model` that is read without a tree once the rest is known.
 struct PutOff {
-  std::string_view text;  ///< its JSON; empty if the file has no such member
-  size_t entries = 0;
-  std::string where;  ///< what errors call it
+  JsonReader::Passed json;  ///< its text is empty if the file has no such member
+  std::string where;        ///< what errors call it
+
+  size_t entries() const { return json.entries; }
+  JsonReader reader() const { return {json.text, where, json.offset}; }
+  JsonReader part_reader(size_t index) const {
+    return {json.part(index), where, json.offset + json.parts[index]};
+  }
 };
 
 /// The `model` of a tokenizer.json: vocabulary and merges, and the tree of all other members.

@@ -1,14 +1,12 @@
 #include "graft/tokenizer/tokenizer.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/base/thread_pool.h"
 #include "graft/base/threads.h"
 #include "graft/tokenizer/byte_level.h"
 #include "graft/tokenizer/llama_class.h"
@@ -18,9 +16,6 @@
 
 namespace graft {
 namespace {
-
-// Texts that together are shorter than this are encoded before a thread would have started.
-constexpr size_t kBytesWorthAThread = 1 << 15;
 
 // What one call of encode needs; kept between calls, for its word cache most of all.
 struct EncodeState {
@@ -227,32 +222,17 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions opti
 std::vector<std::vector<int32_t>> Tokenizer::encode_batch(const std::vector<std::string>& texts,
                                                           EncodeOptions options) const {
   std::vector<std::vector<int32_t>> ids(texts.size());
-  std::atomic<size_t> next = 0;
-  std::mutex mutex;
-  std::exception_ptr error;
-  auto work = [&] {
-    try {
-      std::unique_ptr<EncodeState> state = impl_->states.take();
-      for (size_t i = next++; i < texts.size(); i = next++) {
-        impl_->encode(texts[i], options, *state);
-        ids[i].assign(state->ids.begin(), state->ids.end());
-      }
-      impl_->states.give_back(std::move(state));
-    } catch (...) {
-      std::lock_guard lock(mutex);
-      if (!error) error = std::current_exception();
-      next = texts.size();
-    }
-  };
-  size_t bytes = 0;
-  for (const std::string& text : texts) bytes += text.size();
-  size_t threads =
-      std::min({static_cast<size_t>(num_threads()), texts.size(), 1 + bytes / kBytesWorthAThread});
-  std::vector<std::thread> others;
-  for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
-  if (error) std::rethrow_exception(error);
+  std::vector<std::unique_ptr<EncodeState>> states(static_cast<size_t>(num_threads()));
+  run_parts(static_cast<int64_t>(texts.size()), [&](int64_t part, int worker) {
+    std::unique_ptr<EncodeState>& state = states[static_cast<size_t>(worker)];
+    if (!state) state = impl_->states.take();
+    size_t text = static_cast<size_t>(part);
+    impl_->encode(texts[text], options, *state);
+    ids[text].assign(state->ids.begin(), state->ids.end());
+  });
+  for (std::unique_ptr<EncodeState>& state : states) {
+    if (state) impl_->states.give_back(std::move(state));
+  }
   return ids;
 }
 

@@ -51,8 +51,8 @@ UnigramModel read_unigram_model(const ModelFields& fields, Spelling spelling) {
   }
   check_put_off(pieces, '[', static_cast<size_t>(kMostTokens), "tokens");
   UnigramModel model;
-  model.vocabulary.reserve(pieces.entries, pieces.text.size() / 2);
-  JsonReader reader(pieces.text, pieces.where);
+  model.vocabulary.reserve(pieces.entries(), pieces.json.text.size() / 2);
+  JsonReader reader = pieces.reader();
   reader.array([&] { read_piece(reader, fields.exact_scores, pieces.where, model); });
   auto count = static_cast<int64_t>(model.scores.size());
   if (count == 0) fail("{}: is empty", pieces.where);

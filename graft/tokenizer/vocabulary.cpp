@@ -1,5 +1,6 @@
 #include "graft/tokenizer/vocabulary.h"
 
+#include <cstring>
 #include <random>
 
 #include "graft/tokenizer/byte_level.h"
@@ -32,18 +33,18 @@ void Vocabulary::reserve(size_t tokens, size_t bytes) {
 
 uint64_t Vocabulary::hash(std::string_view bytes) const { return hash_bytes(bytes, seed_); }
 
-void Vocabulary::place(uint64_t hash, int32_t id) {
+void Vocabulary::place(uint64_t hash, int32_t id, Span span) {
   size_t mask = slots_.size() - 1;
   size_t i = hash & mask;
   while (slots_[i].id >= 0) i = (i + 1) & mask;
-  slots_[i] = {static_cast<uint32_t>(hash >> 32), id};
+  slots_[i] = {static_cast<uint32_t>(hash >> 32), id, span.begin, span.size};
 }
 
 void Vocabulary::rehash(size_t size) {
   std::vector<Slot> old = std::move(slots_);
   slots_.assign(size, {});
   for (const Slot& slot : old) {
-    if (slot.id >= 0) place(hash(bytes(slot.id)), slot.id);
+    if (slot.id >= 0) place(hash(bytes(slot.id)), slot.id, {slot.begin, slot.size});
   }
 }
 
@@ -52,17 +53,18 @@ bool Vocabulary::add(std::string_view spelling, int32_t id) {
   if (has(id)) return false;
   std::string bytes;
   bool literal = !bytes_of(spelling, bytes);
+  if (literal) bytes = spelling;
+  Span span{static_cast<uint32_t>(arena_.size()), static_cast<uint32_t>(bytes.size())};
   if (literal) {
     if (!literal_.emplace(spelling, id).second) return false;
-    bytes = spelling;
   } else {
     uint64_t key = hash(bytes);
     if (find_bytes(bytes, key) >= 0) return false;
     if (2 * (count_ + 1) > slots_.size()) rehash(2 * slots_.size());
-    place(key, id);
+    place(key, id, span);
   }
   if (index >= spans_.size()) spans_.resize(index + 1);
-  spans_[index] = {static_cast<uint32_t>(arena_.size()), static_cast<uint32_t>(bytes.size())};
+  spans_[index] = span;
   arena_ += bytes;
   ++count_;
   return true;
@@ -84,7 +86,11 @@ int32_t Vocabulary::find_bytes(std::string_view wanted, uint64_t hash) const {
   size_t mask = slots_.size() - 1;
   uint32_t tag = static_cast<uint32_t>(hash >> 32);
   for (size_t i = hash & mask; slots_[i].id >= 0; i = (i + 1) & mask) {
-    if (slots_[i].tag == tag && bytes(slots_[i].id) == wanted) return slots_[i].id;
+    const Slot& slot = slots_[i];
+    if (slot.tag == tag && slot.size == wanted.size() &&
+        std::memcmp(arena_.data() + slot.begin, wanted.data(), slot.size) == 0) {
+      return slot.id;
+    }
   }
   return -1;
 }

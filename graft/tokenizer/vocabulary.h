@@ -49,14 +49,8 @@ class Vocabulary {
   /// Begin to load what find_bytes() with this hash will look at: first the one, and when that has
   /// had time to come, the next. Many lookups at once then do not wait for memory one by one.
   void prefetch_slot(uint64_t hash) const { __builtin_prefetch(&slot_of(hash)); }
-  void prefetch_span(uint64_t hash) const {
-    if (int32_t id = slot_of(hash).id; id >= 0)
-      __builtin_prefetch(&spans_[static_cast<size_t>(id)]);
-  }
   void prefetch_bytes(uint64_t hash) const {
-    if (int32_t id = slot_of(hash).id; id >= 0) {
-      __builtin_prefetch(arena_.data() + spans_[static_cast<size_t>(id)].begin);
-    }
+    __builtin_prefetch(arena_.data() + slot_of(hash).begin);
   }
 
   /// The bytes of a token; nothing if no token has this id.
@@ -83,11 +77,12 @@ class Vocabulary {
   struct Slot {
     uint32_t tag = 0;  // upper half of the hash
     int32_t id = -1;
+    uint32_t begin = 0, size = 0;  // as the id's span
   };
   static constexpr uint32_t kAbsent = UINT32_MAX;
 
   void rehash(size_t size);
-  void place(uint64_t hash, int32_t id);
+  void place(uint64_t hash, int32_t id, Span span);
 
   const Slot& slot_of(uint64_t hash) const { return slots_[hash & (slots_.size() - 1)]; }
 

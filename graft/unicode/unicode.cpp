@@ -14,7 +14,9 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 std::vector<uint8_t> expand_ranges() {
   std::vector<uint8_t> table(kDirectLimit);
   for (size_t i = 0; i < kPropertyRangeCount && kPropertyRanges[i].first < kDirectLimit; ++i) {
-    std::fill(table.begin() + kPropertyRanges[i].first, table.end(), kPropertyRanges[i].bits);
+    uint32_t end = i + 1 < kPropertyRangeCount ? kPropertyRanges[i + 1].first : kDirectLimit;
+    std::fill(table.begin() + kPropertyRanges[i].first, table.begin() + std::min(end, kDirectLimit),
+              kPropertyRanges[i].bits);
   }
   return table;
 }

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "graft/base/error.h"
 #include "tests/support/expect_error.h"
 
 namespace graft {
@@ -54,6 +55,78 @@ TEST(JsonReader, RefusesBrokenText) {
   }
   for (const char* bad : {"", "x", "1.5", "1e3", "-", "\"1\"", "99999999999999999999"}) {
     expect_error([&] { JsonReader(bad, "x.json").integer(); }, "expected a whole number");
+  }
+}
+
+TEST(JsonReader, UnescapesWhereverTheEscapeIs) {
+  for (size_t before = 0; before < 20; ++before) {
+    std::string text(before, 'a'), after(20 - before, '\xC3');
+    for (size_t i = 1; i < after.size(); i += 2) after[i] = '\xA9';
+    after.resize(after.size() / 2 * 2);
+    EXPECT_EQ(string_of('"' + text + "\\n" + after + '"'), text + "\n" + after);
+    EXPECT_EQ(string_of('"' + text + "\\\"\""), text + "\"");
+    testing::expect_error([&] { string_of('"' + text + "\x1F" + after + '"'); },
+                          "x.json: byte " + std::to_string(before + 1) + ": expected an escaped");
+  }
+}
+
+TEST(JsonReader, PassesOverAnArrayInParts) {
+  constexpr size_t kPart = JsonReader::Passed::kPartEntries;
+  for (size_t count : {size_t{0}, size_t{1}, kPart - 1, kPart, kPart + 1, 3 * kPart}) {
+    std::string text = "  [ ";
+    for (size_t i = 0; i < count; ++i) {
+      text += fmt::format("{}\n          [{}, \"]\\\",\"]", i == 0 ? "" : ",", i);
+    }
+    text += "\n ] ";
+    JsonReader reader(text, "x", 100);
+    JsonReader::Passed passed = reader.pass();
+    reader.finish();
+    EXPECT_EQ(passed.text, std::string_view(text).substr(2, text.size() - 3));
+    EXPECT_EQ(passed.offset, 102);
+    EXPECT_EQ(passed.entries, count);
+    EXPECT_EQ(passed.parts.size(), (count + kPart - 1) / kPart);
+    int64_t next = 0;
+    for (size_t part = 0; part < passed.parts.size(); ++part) {
+      JsonReader elements(passed.part(part), "x");
+      elements.elements([&] {
+        std::string buffer;
+        bool is_number = true;
+        elements.array([&] {
+          if (is_number) {
+            EXPECT_EQ(elements.integer(), next++);
+          } else {
+            EXPECT_EQ(elements.string(buffer), "]\",");
+          }
+          is_number = false;
+        });
+      });
+      elements.finish();
+    }
+    EXPECT_EQ(next, static_cast<int64_t>(count));
+  }
+}
+
+TEST(JsonReader, CountsWhatItPassesOver) {
+  auto entries = [](std::string_view text) { return JsonReader(text, "x").pass().entries; };
+  EXPECT_EQ(entries("{}"), 0);
+  EXPECT_EQ(entries("[  \n ]"), 0);
+  EXPECT_EQ(entries("[0]"), 1);
+  EXPECT_EQ(entries(R"({"a,": 1, "b": [2, {"c": "}", "d": ","}], "": null})"), 3);
+  for (const char* bad : {"", "1", "\"a\"", "[", "[1,", "{\"a", "[\"\\", "[\"\\\"]", "[[]"}) {
+    testing::expect_error([&] { JsonReader(bad, "x.json").pass(); }, "x.json: byte ");
+  }
+}
+
+TEST(JsonReader, ReadsElementsToTheEnd) {
+  auto sum = [](std::string_view text) {
+    JsonReader reader(text, "x.json", 1000);
+    int64_t total = 0;
+    reader.elements([&] { total += reader.integer(); });
+    return total;
+  };
+  EXPECT_EQ(sum("1, 2 ,3 "), 6);
+  for (const char* bad : {"", " ", "1,", ",1", "1 2", "1,,2", "1]", "1, ]"}) {
+    testing::expect_error([&] { sum(bad); }, "x.json: byte 100");
   }
 }
 
