@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "graft/jinja/comparison.h"
 #include "graft/jinja/interpreter.h"
 #include "graft/jinja/operations.h"
 #include "graft/jinja/print.h"
@@ -10,24 +9,24 @@
 namespace graft::jinja {
 namespace {
 
-bool holds(CompareOperator op, const Value& x, const Value& y) {
+bool holds(Interpreter& interpreter, CompareOperator op, const Value& x, const Value& y) {
   switch (op) {
     case CompareOperator::equal:
-      return equal(x, y);
+      return interpreter.equal(x, y);
     case CompareOperator::unequal:
-      return !equal(x, y);
+      return !interpreter.equal(x, y);
     case CompareOperator::less:
-      return compare(x, y) < 0;
+      return interpreter.compare(x, y) < 0;
     case CompareOperator::less_equal:
-      return compare(x, y) <= 0;
+      return interpreter.compare(x, y) <= 0;
     case CompareOperator::greater:
-      return compare(x, y) > 0;
+      return interpreter.compare(x, y) > 0;
     case CompareOperator::greater_equal:
-      return compare(x, y) >= 0;
+      return interpreter.compare(x, y) >= 0;
     case CompareOperator::in:
-      return contains(y, x);
+      return interpreter.contains(y, x);
     default:
-      return !contains(y, x);
+      return !interpreter.contains(y, x);
   }
 }
 
@@ -167,8 +166,7 @@ Value Comparison::evaluate(Interpreter& interpreter) const {
   Value left = first->evaluate(interpreter);
   for (const auto& [op, expression] : rest) {
     Value right = expression->evaluate(interpreter);
-    if (const auto size = length(right)) interpreter.step(*size / 16);
-    if (!holds(op, left, right)) return false;
+    if (!holds(interpreter, op, left, right)) return false;
     left = std::move(right);
   }
   return true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "graft/jinja/comparison.h"
 #include "graft/jinja/methods.h"
 #include "graft/jinja/operations.h"
 #include "graft/jinja/print.h"
@@ -100,6 +101,39 @@ void Interpreter::charge(const Value& x) {
   }
 }
 
+void Interpreter::charge_search(std::string_view text, std::string_view wanted) {
+  // Both are at most limits_.bytes long: their product fits.
+  step(1 + static_cast<int64_t>(text.size() * std::min(text.size(), wanted.size()) / 64));
+}
+
+bool Interpreter::equal(const Value& x, const Value& y) {
+  int64_t work = 0;
+  const bool result = jinja::equal(x, y, work);
+  step(work);
+  return result;
+}
+
+int Interpreter::compare(const Value& x, const Value& y) {
+  int64_t work = 0;
+  const int result = jinja::compare(x, y, work);
+  step(work);
+  return result;
+}
+
+bool Interpreter::contains(const Value& y, const Value& x) {
+  if (const std::string* text = y.string()) {
+    const std::string& wanted = string_of(x, "the left side of 'in'");
+    charge_search(*text, wanted);
+    return text->find(wanted) != std::string::npos;
+  }
+  if (const Dict* dict = y.dict()) {
+    charge(x);
+    return dict->find(x) != nullptr;
+  }
+  const List items = this->items(y);
+  return std::any_of(items.begin(), items.end(), [&](const Value& item) { return equal(item, x); });
+}
+
 List Interpreter::items(const Value& x) {
   if (const auto size = length(x)) step(*size);
   return items_of(x);
@@ -123,6 +157,7 @@ Value Interpreter::attribute(const Value& x, std::string_view name) {
 Value Interpreter::subscript(const Value& x, const Value& key) {
   defined(x);
   if (const Dict* dict = x.dict()) {
+    charge(key);
     if (const Value* value = dict->find(key)) return *value;
   } else if (const auto index = key.integer()) {
     if (x.string() != nullptr) step(static_cast<int64_t>(x.string()->size() / 16));

@@ -49,6 +49,12 @@ class Interpreter {
   void produced(size_t size);
   /// Counts the work of a function that reads or has made x.
   void charge(const Value& x);
+  /// Counts the work of looking for one text in another, or of cutting one's characters off it.
+  void charge_search(std::string_view text, std::string_view wanted);
+  /// As the functions of comparison.h and `x in y`, with their work counted.
+  bool equal(const Value& x, const Value& y);
+  int compare(const Value& x, const Value& y);
+  bool contains(const Value& y, const Value& x);
   /// What a loop over x takes, as items_of, with its work counted before it is done.
   List items(const Value& x);
 

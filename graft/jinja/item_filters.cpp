@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "graft/jinja/comparison.h"
 #include "graft/jinja/filters.h"
 #include "graft/jinja/interpreter.h"
 #include "graft/jinja/operations.h"
@@ -33,6 +32,12 @@ Value part_of(Interpreter& interpreter, const Value& item, const Value& path,
   return x;
 }
 
+Value lower_if_text(Interpreter& interpreter, const Value& x) {
+  if (x.string() == nullptr) return x;
+  interpreter.charge(x);
+  return lower(*x.string());
+}
+
 // What items are ordered or told apart by.
 class Key {
  public:
@@ -58,7 +63,7 @@ class Key {
 
  private:
   Value without_case(const Value& x) const {
-    return case_sensitive_ || x.string() == nullptr ? x : Value(lower(*x.string()));
+    return case_sensitive_ ? x : lower_if_text(interpreter_, x);
   }
 
   Interpreter& interpreter_;
@@ -71,8 +76,8 @@ void sort_by(Interpreter& interpreter, List& items, bool reverse,
   std::vector<std::pair<Value, Value>> keyed;
   for (const Value& item : items) keyed.emplace_back(key_of(item), item);
   std::stable_sort(keyed.begin(), keyed.end(), [&](const auto& a, const auto& b) {
-    interpreter.step();
-    return reverse ? compare(a.first, b.first) > 0 : compare(a.first, b.first) < 0;
+    return reverse ? interpreter.compare(a.first, b.first) > 0
+                   : interpreter.compare(a.first, b.first) < 0;
   });
   for (size_t i = 0; i < items.size(); ++i) items[i] = keyed[i].second;
 }
@@ -120,7 +125,7 @@ Value extreme(Interpreter& interpreter, const Value& x, const Arguments& argumen
       best = &item;
       continue;
     }
-    const int order = compare(key.of(item), key.of(*best));
+    const int order = interpreter.compare(key.of(item), key.of(*best));
     if (greatest ? order > 0 : order < 0) best = &item;
   }
   if (best == nullptr) return Undefined{"No aggregated item, sequence was empty."};
@@ -225,7 +230,7 @@ Value grouped(Interpreter& interpreter, const Value& x, const Arguments& argumen
   };
   for (Value& item : items) {
     Value name = key.of(item);
-    if (!group.empty() && !equal(name, current)) flush();
+    if (!group.empty() && !interpreter.equal(name, current)) flush();
     current = std::move(name);
     group.push_back(std::move(item));
   }
@@ -239,8 +244,8 @@ Value unique(Interpreter& interpreter, const Value& x, const Arguments& argument
   List seen, out;
   for (Value& item : taken(interpreter, x)) {
     Value name = key.of(item);
-    interpreter.step(static_cast<int64_t>(seen.size()));
-    if (std::any_of(seen.begin(), seen.end(), [&](const Value& y) { return equal(name, y); })) {
+    if (std::any_of(seen.begin(), seen.end(),
+                    [&](const Value& y) { return interpreter.equal(name, y); })) {
       continue;
     }
     seen.push_back(std::move(name));
@@ -271,7 +276,7 @@ Value dictsort(Interpreter& interpreter, const Value& x, const Arguments& argume
   const bool case_sensitive = p.truth_or("case_sensitive", false);
   sort_by(interpreter, items, p.truth_or("reverse", false), [&](const Value& item) {
     const Value& part = (*item.list())[by == "key" ? 0 : 1];
-    return case_sensitive || part.string() == nullptr ? part : Value(lower(*part.string()));
+    return case_sensitive ? part : lower_if_text(interpreter, part);
   });
   return items;
 }

@@ -88,7 +88,8 @@ class JsonWriter {
       for (const auto& member : dict->items()) members.push_back(&member);
       if (style_.sort_keys) {
         std::stable_sort(members.begin(), members.end(), [](const auto* a, const auto* b) {
-          return compare(a->first, b->first) < 0;
+          int64_t work = 0;  // a key in the text of the whole
+          return compare(a->first, b->first, work) < 0;
         });
       }
       write_all('{', '}', members.size(), depth, [&](size_t i) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "graft/jinja/comparison.h"
 #include "graft/jinja/interpreter.h"
 #include "graft/jinja/operations.h"
 #include "graft/jinja/print.h"
@@ -164,12 +163,15 @@ Value call_string(Interpreter& interpreter, const std::string& text, std::string
   interpreter.step(static_cast<int64_t>(text.size() / 16));
   if (name == "strip" || name == "lstrip" || name == "rstrip") {
     const Parameters p = parameters({"chars"});
-    return stripped(text, string_or_none(p, "chars"), name != "rstrip", name != "lstrip");
+    const std::string* chars = string_or_none(p, "chars");
+    if (chars != nullptr) interpreter.charge_search(text, *chars);
+    return stripped(text, chars, name != "rstrip", name != "lstrip");
   }
   if (name == "split" || name == "rsplit") {
     const Parameters p = parameters({"sep", "maxsplit"});
     const std::string* separator = string_or_none(p, "sep");
     if (separator != nullptr && separator->empty()) refuse("{}: empty separator", name);
+    if (separator != nullptr) interpreter.charge_search(text, *separator);
     const int64_t most = p.integer_or("maxsplit", -1);
     return values_of(name == "split" ? split(text, separator, most)
                                      : split_from_end(text, separator, most));
@@ -186,12 +188,14 @@ Value call_string(Interpreter& interpreter, const std::string& text, std::string
   }
   if (name == "replace") {
     const Parameters p = parameters({"old", "new", "count"});
+    interpreter.charge_search(text, p.string("old"));
     return replaced(text, p.string("old"), p.string("new"), p.integer_or("count", -1));
   }
   if (name == "find" || name == "rfind" || name == "index" || name == "rindex") {
     const Parameters p = parameters({"sub", "start", "end"});
     const Part part = part_of(text, p);
     const std::string& sub = p.string("sub");
+    interpreter.charge_search(part.text, sub);
     const size_t at = name[0] == 'r' ? part.text.rfind(sub) : part.text.find(sub);
     if (at == std::string::npos) {
       if (name.ends_with("index")) refuse("substring not found");
@@ -204,6 +208,7 @@ Value call_string(Interpreter& interpreter, const std::string& text, std::string
     const std::string& sub = p.string("sub");
     const std::string part = part_of(text, p).text;
     if (sub.empty()) return characters(part) + 1;
+    interpreter.charge_search(part, sub);
     int64_t count = 0;
     for (size_t at = part.find(sub); at != part.npos; at = part.find(sub, at + sub.size())) ++count;
     return count;
@@ -245,6 +250,7 @@ Value call_string(Interpreter& interpreter, const std::string& text, std::string
     const Parameters p = parameters({"sep"});
     const std::string& sep = p.string("sep");
     if (sep.empty()) refuse("{}: empty separator", name);
+    interpreter.charge_search(text, sep);
     const size_t at = name == "partition" ? text.find(sep) : text.rfind(sep);
     if (at == text.npos) {
       return name == "partition" ? Value::tuple({text, "", ""}) : Value::tuple({"", "", text});
@@ -293,7 +299,8 @@ Value call_dict(const Value& x, const Dict& dict, std::string_view name,
   return out;
 }
 
-Value call_list(const Value& x, std::string_view name, const Arguments& arguments) {
+Value call_list(Interpreter& interpreter, const Value& x, std::string_view name,
+                const Arguments& arguments) {
   const List& items = *x.list();
   if (name == "copy") {
     Parameters(name, arguments, {});
@@ -301,7 +308,7 @@ Value call_list(const Value& x, std::string_view name, const Arguments& argument
   }
   const Parameters p(name, arguments, {"value"});
   const Value& wanted = p.at("value");
-  const auto is_wanted = [&](const Value& item) { return equal(item, wanted); };
+  const auto is_wanted = [&](const Value& item) { return interpreter.equal(item, wanted); };
   if (name == "count") {
     return static_cast<int64_t>(std::count_if(items.begin(), items.end(), is_wanted));
   }
@@ -324,7 +331,7 @@ Value call_method(Interpreter& interpreter, const Value& x, std::string_view nam
     refuse("access to attribute '{}' of '{}' object is unsafe", name, type_name(x));
   }
   if (x.dict() != nullptr) return call_dict(x, *x.dict(), name, arguments);
-  return call_list(x, name, arguments);
+  return call_list(interpreter, x, name, arguments);
 }
 
 }  // namespace graft::jinja

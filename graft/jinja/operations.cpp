@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "graft/jinja/comparison.h"
 #include "graft/jinja/format.h"
 #include "graft/jinja/interpreter.h"
 #include "graft/unicode/unicode.h"
@@ -166,15 +165,6 @@ Value negative(const Value& x) {
   }
   if (const auto number = x.number()) return -*number;
   refuse("bad operand type for unary -: '{}'", type_name(x));
-}
-
-bool contains(const Value& y, const Value& x) {
-  if (const std::string* text = y.string()) {
-    return text->find(string_of(x, "the left side of 'in'")) != std::string::npos;
-  }
-  if (const Dict* dict = y.dict()) return dict->find(x) != nullptr;
-  const List items = items_of(y);
-  return std::any_of(items.begin(), items.end(), [&](const Value& item) { return equal(item, x); });
 }
 
 Value slice(const Value& x, const Value* begin, const Value* end, const Value* step) {

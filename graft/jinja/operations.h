@@ -14,9 +14,6 @@ Value apply(Interpreter& interpreter, BinaryOperator op, const Value& x, const V
 
 Value negative(const Value& x);
 
-/// x in y.
-bool contains(const Value& y, const Value& x);
-
 /// x[begin:end:step]; null is None.
 Value slice(const Value& x, const Value* begin, const Value* end, const Value* step);
 

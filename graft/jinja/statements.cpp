@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "graft/jinja/comparison.h"
 #include "graft/jinja/interpreter.h"
 #include "graft/jinja/print.h"
 
@@ -53,12 +52,13 @@ class Loop : public Object, public std::enable_shared_from_this<Loop> {
       });
     }
     if (name == "changed") {
-      return function("changed", [self = shared_from_this()](Interpreter&, const Arguments& x) {
-        Value value = Value::tuple(x.positional);
-        const bool same = self->changed_ && equal(*self->changed_, value);
-        self->changed_ = std::move(value);
-        return Value(!same);
-      });
+      return function(
+          "changed", [self = shared_from_this()](Interpreter& interpreter, const Arguments& x) {
+            Value value = Value::tuple(x.positional);
+            const bool same = self->changed_ && interpreter.equal(*self->changed_, value);
+            self->changed_ = std::move(value);
+            return Value(!same);
+          });
     }
     return {};
   }

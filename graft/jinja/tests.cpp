@@ -3,7 +3,6 @@
 #include <cmath>
 #include <map>
 
-#include "graft/jinja/comparison.h"
 #include "graft/jinja/filters.h"
 #include "graft/jinja/interpreter.h"
 #include "graft/jinja/operations.h"
@@ -18,25 +17,33 @@ const Value& other(const char* name, const Arguments& arguments) {
 }
 
 template <class Order>
-bool ordered(Interpreter&, const Value& x, const Arguments& arguments) {
-  return Order()(compare(x, other("a comparison", arguments)), 0);
+bool ordered(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
+  return Order()(interpreter.compare(x, other("a comparison", arguments)), 0);
 }
 
-bool is_equal(Interpreter&, const Value& x, const Arguments& arguments) {
-  return equal(x, other("eq", arguments));
+bool is_equal(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
+  return interpreter.equal(x, other("eq", arguments));
 }
 
-bool is_unequal(Interpreter&, const Value& x, const Arguments& arguments) {
-  return !equal(x, other("ne", arguments));
+bool is_unequal(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
+  return !interpreter.equal(x, other("ne", arguments));
 }
 
-bool is_same(Interpreter&, const Value& x, const Arguments& arguments) {
+bool is_same(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
   const Value& y = other("sameas", arguments);
-  return type_name(x) == type_name(y) && equal(x, y);
+  return type_name(x) == type_name(y) && interpreter.equal(x, y);
 }
 
-bool is_in(Interpreter&, const Value& x, const Arguments& arguments) {
-  return contains(Parameters("in", arguments, {"seq"}).at("seq"), x);
+bool is_in(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
+  return interpreter.contains(Parameters("in", arguments, {"seq"}).at("seq"), x);
+}
+
+// Whether x is all of one case, and has letters that the other would change.
+template <std::string (*kSame)(std::string_view), std::string (*kOther)(std::string_view)>
+bool is_of_case(Interpreter& interpreter, const Value& x, const Arguments&) {
+  const std::string text = to_string(x);
+  interpreter.charge(text);
+  return text == kSame(text) && text != kOther(text);
 }
 
 bool remainder_is(const Value& x, int64_t by, int64_t rest) {
@@ -81,14 +88,6 @@ bool is_callable(const Value& x) { return x.object() != nullptr && x.object()->i
 bool is_escaped(const Value&) { return false; }
 bool is_odd(const Value& x) { return remainder_is(x, 2, 1); }
 bool is_even(const Value& x) { return remainder_is(x, 2, 0); }
-bool is_lower(const Value& x) {
-  const std::string text = to_string(x);
-  return text == lower(text) && text != upper(text);
-}
-bool is_upper(const Value& x) {
-  const std::string text = to_string(x);
-  return text == upper(text) && text != lower(text);
-}
 bool is_filter(const Value& x) {
   return find_filter(string_of(x, "the name of a filter")) != nullptr;
 }
@@ -128,7 +127,7 @@ TestFunction find_test(std::string_view name) {
       {"iterable", of_one<is_iterable>},
       {"le", ordered<std::less_equal<int>>},
       {"lessthan", ordered<std::less<int>>},
-      {"lower", of_one<is_lower>},
+      {"lower", is_of_case<lower, upper>},
       {"lt", ordered<std::less<int>>},
       {"mapping", of_one<is_mapping>},
       {"ne", is_unequal},
@@ -141,7 +140,7 @@ TestFunction find_test(std::string_view name) {
       {"test", of_one<is_test>},
       {"true", of_one<is_true>},
       {"undefined", of_one<is_undefined>},
-      {"upper", of_one<is_upper>},
+      {"upper", is_of_case<upper, lower>},
   };
   const auto found = kTests.find(name);
   return found == kTests.end() ? nullptr : found->second;

@@ -37,17 +37,20 @@ Value center(Interpreter& interpreter, const Value& x, const Arguments& argument
   return interpreter.call(interpreter.attribute(to_string(x), "center"), width);
 }
 
-Value trim(Interpreter&, const Value& x, const Arguments& arguments) {
+Value trim(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
   const Parameters p("trim", arguments, {"chars"});
   const Value* chars = p.find("chars");
-  const bool spaces = chars == nullptr || chars->is_none();
-  return stripped(to_string(x), spaces ? nullptr : &p.string("chars"), true, true);
+  const std::string text = to_string(x);
+  if (chars == nullptr || chars->is_none()) return stripped(text, nullptr, true, true);
+  interpreter.charge_search(text, p.string("chars"));
+  return stripped(text, &p.string("chars"), true, true);
 }
 
-Value replace(Interpreter&, const Value& x, const Arguments& arguments) {
+Value replace(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
   const Parameters p("replace", arguments, {"old", "new", "count"});
   const std::string text = to_string(x), from = to_string(p.at("old"));
   const std::string to = to_string(p.at("new"));
+  interpreter.charge_search(text, from);
   const Value* count = p.find("count");
   const bool all = count == nullptr || count->is_none();
   return replaced(text, from, to, all ? -1 : p.integer_or("count", -1));

@@ -33,6 +33,11 @@ namespace {
 
 constexpr size_t kIndexed = 16;  // items from which on a dict has an index
 
+bool same_key(const Value& x, const Value& y) {
+  int64_t work = 0;  // the key itself was made, or read, by what was counted
+  return equal(x, y, work);
+}
+
 // Equal values have equal hashes.
 size_t hash_of(const Value& x) {
   if (const std::string* text = x.string()) return std::hash<std::string>()(*text);
@@ -45,7 +50,7 @@ size_t hash_of(const Value& x) {
 const Value* Dict::find_hashed(const Value& key) const {
   const auto [begin, end] = index_.equal_range(hash_of(key));
   for (auto entry = begin; entry != end; ++entry) {
-    if (equal(items_[entry->second].first, key)) return &items_[entry->second].second;
+    if (same_key(items_[entry->second].first, key)) return &items_[entry->second].second;
   }
   return nullptr;
 }
@@ -53,7 +58,7 @@ const Value* Dict::find_hashed(const Value& key) const {
 const Value* Dict::find(const Value& key) const {
   if (items_.size() >= kIndexed) return find_hashed(key);
   for (const auto& item : items_) {
-    if (equal(item.first, key)) return &item.second;
+    if (same_key(item.first, key)) return &item.second;
   }
   return nullptr;
 }

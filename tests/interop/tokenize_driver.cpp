@@ -1,8 +1,8 @@
 // Encodes the strings of a file with graft, for comparison with other software.
-//   tokenize_driver MODEL_FOLDER TEXTS IDS [batch|single|decode]
+//   tokenize_driver MODEL_FOLDER TEXTS IDS [ids|decode]
 // TEXTS: for each string a little-endian uint32 of its bytes, then the bytes. IDS: for each string
 // an int32 count, then the int32 ids. `decode` writes the decoded text of each string's ids
-// instead. The last line of standard output is the seconds that encoding took.
+// instead. Standard output has the seconds that loading and encoding took.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -42,19 +42,13 @@ void write_counted(graft::AtomicFile& file, const Values& values) {
 
 void run(int argc, char** argv) {
   using Clock = std::chrono::steady_clock;
-  if (argc < 4)
-    graft::fail_usage("usage: {} MODEL_FOLDER TEXTS IDS [batch|single|decode]", argv[0]);
-  std::string mode = argc > 4 ? argv[4] : "batch";
+  if (argc < 4) graft::fail_usage("usage: {} MODEL_FOLDER TEXTS IDS [ids|decode]", argv[0]);
+  std::string mode = argc > 4 ? argv[4] : "ids";
   std::vector<std::string> texts = read_strings(argv[2]);
   auto loading = Clock::now();
   graft::Tokenizer tokenizer = graft::Tokenizer::load(argv[1]);
   auto start = Clock::now();
-  std::vector<std::vector<int32_t>> ids;
-  if (mode == "single") {
-    for (const std::string& text : texts) ids.push_back(tokenizer.encode(text));
-  } else {
-    ids = tokenizer.encode_batch(texts);
-  }
+  std::vector<std::vector<int32_t>> ids = tokenizer.encode_batch(texts);
   auto end = Clock::now();
   graft::AtomicFile output(argv[3]);
   for (const std::vector<int32_t>& text_ids : ids) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares graft's token ids with those of Hugging Face tokenizers: zero differences are allowed.
 
-    tokenizer_parity.py DRIVER MODEL_FOLDER... [--texts FILE.jsonl ...] [--seed N] [--speed]
+    tokenizer_parity.py DRIVER MODEL_FOLDER... [--texts FILE.jsonl ...] [--seed N]
 
 DRIVER is the built tests/interop/tokenize_driver.cpp. Each folder holds a tokenizer.json. The texts are
 a seeded corpus of more than a megabyte (prose in many scripts, markup, code), 20,000 random strings of
@@ -17,7 +17,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import unicodedata
 
 from tokenizers import Tokenizer
@@ -101,11 +100,34 @@ def random_strings(rng):
     return texts
 
 
+def write_texts(path, texts):
+    """As the driver reads them."""
+    encoded = [text.encode() for text in texts]
+    pathlib.Path(path).write_bytes(b"".join(struct.pack("<I", len(text)) + text for text in encoded))
+
+
+def read_texts(path):
+    data, at, texts = pathlib.Path(path).read_bytes(), 0, []
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at)
+        texts.append(data[at + 4 : at + 4 + size].decode())
+        at += 4 + size
+    return texts
+
+
+def packed_ids(ids):
+    """As the driver writes the ids of a text."""
+    return struct.pack(f"<I{len(ids)}i", len(ids), *ids)
+
+
+def write_ids(path, ids):
+    pathlib.Path(path).write_bytes(b"".join(map(packed_ids, ids)))
+
+
 def run_driver(driver, folder, texts, mode):
     with tempfile.TemporaryDirectory() as scratch:
         source, target = pathlib.Path(scratch, "texts"), pathlib.Path(scratch, "ids")
-        encoded = [text.encode() for text in texts]
-        source.write_bytes(b"".join(struct.pack("<I", len(t)) + t for t in encoded))
+        write_texts(source, texts)
         result = subprocess.run(
             [driver, folder, source, target, mode], check=True, capture_output=True, text=True
         )
@@ -118,8 +140,7 @@ def run_driver(driver, folder, texts, mode):
             at += 4 + size
         if at != len(data):
             raise SystemExit("the driver wrote more than one answer a text")
-    seconds = dict(line.split() for line in result.stdout.splitlines())
-    return items, float(seconds["load"]), float(seconds["encode"])
+    return items
 
 
 def report(what, texts, expected, found):
@@ -129,16 +150,16 @@ def report(what, texts, expected, found):
     return len(different)
 
 
-def compare(driver, folder, texts, speed):
+def compare(driver, folder, texts):
     reference = Tokenizer.from_file(str(pathlib.Path(folder, "tokenizer.json")))
     reference.no_truncation()
     reference.no_padding()
     expected = [encoding.ids for encoding in reference.encode_batch(texts)]
-    found, load, seconds = run_driver(driver, folder, texts, "batch")
+    found = run_driver(driver, folder, texts, "ids")
     size = sum(len(text.encode()) for text in texts)
     tokens = sum(map(len, expected))
     differences = report("ids", texts, expected, found)
-    decoded, _, _ = run_driver(driver, folder, texts, "decode")
+    decoded = run_driver(driver, folder, texts, "decode")
     expected_text = reference.decode_batch(expected, skip_special_tokens=False)
     differences += report("text", texts, expected_text, decoded)
     print(f"{folder}: {len(texts)} texts, {size} bytes, {tokens} tokens: {differences} differences")
@@ -149,19 +170,10 @@ def compare(driver, folder, texts, speed):
     else:
         part = texts[:: max(1, len(texts) // 2000)]
         auto = AutoTokenizer.from_pretrained(folder)
-        found, _, _ = run_driver(driver, folder, part, "batch")
+        found = run_driver(driver, folder, part, "ids")
         count = report("AutoTokenizer's ids", part, [auto(text).input_ids for text in part], found)
         print(f"{folder}: AutoTokenizer ({type(auto).__name__}): {len(part)} texts: {count} differences")
         differences += count
-    if speed:
-        _, load, single = run_driver(driver, folder, texts, "single")
-        start = time.perf_counter()
-        for text in texts:
-            reference.encode(text)
-        theirs = time.perf_counter() - start
-        print(f"  load {1000 * load:.1f} ms; one thread: graft {size / single / 1e6:.1f} MB/s, "
-              f"tokenizers {size / theirs / 1e6:.1f} MB/s ({theirs / single:.1f}x); "
-              f"all threads: graft {size / seconds / 1e6:.1f} MB/s")
     return differences
 
 
@@ -171,7 +183,6 @@ def main():
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--texts", nargs="*", default=[])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--speed", action="store_true", help="time both, one text at a time")
     options = parser.parse_args()
     differences = 0
     for folder in options.folders:
@@ -184,7 +195,7 @@ def main():
             groups[path] = [json.loads(line)["text"] for line in lines]
         for name, texts in groups.items():
             print(f"{name}:")
-            differences += compare(options.driver, folder, texts, options.speed)
+            differences += compare(options.driver, folder, texts)
     if differences:
         sys.exit(f"{differences} differences")
     print("no differences")

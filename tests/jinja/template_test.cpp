@@ -95,6 +95,40 @@ TEST(JinjaTemplate, LimitsHoldWhatATemplateUses) {
   }
 }
 
+TEST(JinjaTemplate, SearchesAndComparisonsOfLongTextsCount) {
+  const std::string longs =
+      "{% set a = 'a' * 1000000 %}{% set b = 'a' * 500000 ~ 'b' %}{% set c = 'a' * 1000000 %}";
+  const std::string loop = "{% for i in range(100000) %}{% set _ = ";
+  const std::string all[] = {
+      "{{ a.find(b) }}",
+      "{{ a.rfind(b) }}",
+      "{{ a.count(b) }}",
+      "{{ a.replace(b, '') | length }}",
+      "{{ a | replace(b, '') | length }}",
+      "{{ a.split(b) | length }}",
+      "{{ a.partition(b) | length }}",
+      "{{ b in a }}",
+      "{{ a is in a[1:] }}",
+      "{{ a.strip(b) }}",
+      "{{ a | trim(b) }}",
+      "{{ ([a, c] * 3000) | sort | length }}",
+      "{{ ([a, c] * 3000) | max | length }}",
+      "{{ ([a, c] * 3000) | unique | list | length }}",
+      "{{ {a: 1, c ~ 'x': 2} | dictsort | length }}" + loop + "{a: 1} | dictsort %}{% endfor %}",
+      "{{ ([a] * 3000).count(c) }}",
+      loop + "a is lower %}{% endfor %}",
+      "{{ c in [a ~ 'x'] * 3000 }}",
+      loop + "a == c %}{% endfor %}",
+      loop + "a is eq(c) %}{% endfor %}",
+      loop + "[a] < [c] %}{% endfor %}",
+      "{% set d = {a: 1} %}" + loop + "d[c] %}{% endfor %}",
+      "{% set d = {a: 1} %}" + loop + "c in d %}{% endfor %}",
+  };
+  for (const std::string& source : all) {
+    expect_error([&] { render(longs + source); }, "steps");
+  }
+}
+
 TEST(JinjaTemplate, DeepNestingIsRefused) {
   const int depth = 100'000;
   for (const std::string& source :
