@@ -111,11 +111,10 @@ def hub_tokenizers(cache, scratch):
 def text_groups(options):
     lines = options.lines.read_text(encoding="utf-8").splitlines()
     prose = options.prose.read_text(encoding="utf-8", errors="replace").split("\n\n")
-    tokenizer_parity.CORPUS_BYTES = CORPUS_BYTES
     return {
         "lines": [json.loads(line)["text"] for line in lines],
         "prose": [text for text in prose if text],
-        "many scripts": tokenizer_parity.corpus(random.Random(0), []),
+        "many scripts": tokenizer_parity.corpus(random.Random(0), [], CORPUS_BYTES),
     }
 
 

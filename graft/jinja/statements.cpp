@@ -167,7 +167,7 @@ class MacroObject : public Object {
     Value caller = Undefined{"'caller' is undefined: the macro was not called by a call block"};
     for (const auto& [name, value] : arguments.named) {
       const auto known = std::find_if(parameters.begin(), parameters.end(),
-                                      [&](const auto& p) { return p.first == name; });
+                                      [&name = name](const auto& p) { return p.first == name; });
       if (known != parameters.end()) {
         const Value*& place = values[static_cast<size_t>(known - parameters.begin())];
         if (place != nullptr) {

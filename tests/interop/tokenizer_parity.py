@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares graft's token ids with those of Hugging Face tokenizers: zero differences are allowed.
 
-    tokenizer_parity.py DRIVER MODEL_FOLDER... [--texts FILE.jsonl ...] [--seed N]
+    tokenizer_parity.py DRIVER MODEL_FOLDER... [--texts FILE.jsonl ...] [--bytes N] [--random N] [--seed N]
 
 DRIVER is the built tests/interop/tokenize_driver.cpp. Each folder holds a tokenizer.json. The texts are
 a seeded corpus of more than a megabyte (prose in many scripts, markup, code), 20,000 random strings of
@@ -10,6 +10,7 @@ if transformers can be imported, the ids of AutoTokenizer on a part of the texts
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import random
@@ -59,7 +60,7 @@ SCRIPTS = {
 }
 
 
-def corpus(rng, specials):
+def corpus(rng, specials, most=CORPUS_BYTES):
     texts, size = [], 0
     samples = list(SCRIPTS.values())
     words = [word for sample in samples for word in sample.split(" ")]
@@ -68,7 +69,7 @@ def corpus(rng, specials):
         text = source.read_text(encoding="utf-8", errors="replace")[:8000]
         texts.append(text)
         size += len(text)
-    while size < CORPUS_BYTES:
+    while size < most:
         kind = rng.random()
         if kind < 0.3:
             text = rng.choice(joins).join(rng.choice(samples) for _ in range(rng.randrange(1, 12)))
@@ -87,14 +88,14 @@ def corpus(rng, specials):
     return texts
 
 
-def random_strings(rng):
+def random_strings(rng, count=RANDOM_STRINGS):
     assigned = [
         chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) not in ("Cn", "Cs", "Co")
     ]
     marks = [c for c in assigned if unicodedata.category(c)[0] == "M"]
     common = [chr(c) for c in range(0x20, 0x250)] + list("\n\r\t'  ")
     texts = []
-    for _ in range(RANDOM_STRINGS):
+    for _ in range(count):
         pools = rng.choices([assigned, marks, common], [3, 1, 3], k=rng.randrange(1, 24))
         texts.append("".join(rng.choice(pool) for pool in pools))
     return texts
@@ -143,6 +144,19 @@ def run_driver(driver, folder, texts, mode):
     return items
 
 
+def add_sizes(parser):
+    parser.add_argument("--bytes", type=int, default=CORPUS_BYTES, help="of corpus a tokenizer")
+    parser.add_argument("--random", type=int, default=RANDOM_STRINGS, help="random strings a tokenizer")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def hash_of(ids):
+    digest = hashlib.sha256()
+    for text_ids in ids:
+        digest.update(packed_ids(text_ids))
+    return digest.hexdigest()
+
+
 def report(what, texts, expected, found):
     different = [i for i, (e, f) in enumerate(zip(expected, found)) if e != f]
     for i in different[:5]:
@@ -162,7 +176,7 @@ def compare(driver, folder, texts):
     decoded = run_driver(driver, folder, texts, "decode")
     expected_text = reference.decode_batch(expected, skip_special_tokens=False)
     differences += report("text", texts, expected_text, decoded)
-    print(f"{folder}: {len(texts)} texts, {size} bytes, {tokens} tokens: {differences} differences")
+    print(f"{folder}: {len(texts)} texts, {size} bytes, {tokens} tokens, {hash_of(found)}, {differences} differences")
     try:
         from transformers import AutoTokenizer
     except ImportError:
@@ -182,14 +196,14 @@ def main():
     parser.add_argument("driver")
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--texts", nargs="*", default=[])
-    parser.add_argument("--seed", type=int, default=0)
+    add_sizes(parser)
     options = parser.parse_args()
     differences = 0
     for folder in options.folders:
         rng = random.Random(options.seed)
         tokenizer = json.loads(pathlib.Path(folder, "tokenizer.json").read_text(encoding="utf-8"))
         specials = [token["content"] for token in tokenizer["added_tokens"]][:40]
-        groups = {"corpus": corpus(rng, specials), "random strings": random_strings(rng)}
+        groups = {"corpus": corpus(rng, specials, options.bytes), "random strings": random_strings(rng, options.random)}
         for path in options.texts:
             lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
             groups[path] = [json.loads(line)["text"] for line in lines]
