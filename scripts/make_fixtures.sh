@@ -48,6 +48,7 @@ mkdir -p "$work"
 python=$venv/bin/python
 export HF_HUB_OFFLINE=1
 "$python" scripts/fixtures/tiny_llama.py tests/fixtures/llama
+"$python" scripts/fixtures/tiny_families.py tests/fixtures/families
 if [[ -z "$(find_gguf)" ]]; then
   fetch_gguf
 fi

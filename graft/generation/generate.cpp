@@ -52,7 +52,7 @@ std::vector<float> next_logits(const models::Model& model, std::span<const int32
     held.push_back(hidden);
     mx::eval(held);
   }
-  mx::array logits = mx::astype(ops::linear(hidden, {{model.head(), {}, {}}})[0], mx::float32);
+  mx::array logits = ops::logits(hidden, model.head());
   logits.eval();
   const float* values = logits.data<float>();
   return {values, values + logits.size()};

@@ -29,14 +29,14 @@ struct Chunk {
 
 class HeadLoss {
  public:
-  HeadLoss(const LinearWeight& w, const Rows& h, void* d_h, int64_t most)
-      : w_(w), h_(h), d_h_(d_h), type_(product_type(h.type)) {
+  HeadLoss(const Head& head, const Rows& h, void* d_h, int64_t most)
+      : head_(head), w_(head.weight), h_(h), d_h_(d_h), type_(product_type(h.type)) {
     static thread_local GrownBuffer logits, numerators, weighted;
-    const auto block = static_cast<size_t>(most * std::min(kWords, w.out));
+    const auto block = static_cast<size_t>(most * std::min(kWords, w_.out));
     logits_ = logits.get_as<float>(block);
     if (d_h == nullptr) return;
     numerators_ = type_ == ScalarType::f32 ? logits_ : numerators.get(block * size_of(type_));
-    weighted_ = weighted.get_as<float>(static_cast<size_t>(most * w.in));
+    weighted_ = weighted.get_as<float>(static_cast<size_t>(most * w_.in));
   }
 
   // Writes the rows of d_h, times `scale`, and gives the softmax of each.
@@ -56,6 +56,8 @@ class HeadLoss {
                     .words = part.out,
                     .first_word = word,
                     .logits = logits_,
+                    .bias = head_.bias == nullptr ? nullptr : head_.bias + word,
+                    .soft_cap = head_.soft_cap,
                     .targets = chunk.targets.data(),
                     .numerators = numerators_,
                     .type = type_,
@@ -83,8 +85,9 @@ class HeadLoss {
         embedding(w_, &chunk.targets[static_cast<size_t>(i)], 1, ScalarType::f32,
                   target_row.data());
         const double share = scale / softmax[i].sum;
-        const float factors[2] = {static_cast<float>(share),
-                                  static_cast<float>(scale * softmax[i].target_gradient())};
+        const float factors[2] = {
+            static_cast<float>(share),
+            static_cast<float>(scale * softmax[i].target_gradient(head_.soft_cap))};
         weighted_sum(
             w_.in, factors, weighted_ + i * w_.in, target_row.data(), h_.type,
             static_cast<std::byte*>(d_h_) + static_cast<size_t>(chunk.tokens[i]) * row_bytes);
@@ -92,6 +95,7 @@ class HeadLoss {
     });
   }
 
+  const Head& head_;
   const LinearWeight& w_;
   const Rows& h_;
   void* d_h_;
@@ -112,8 +116,8 @@ std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const
 
 }  // namespace
 
-float head_loss(const LinearWeight& w, const Rows& h, const int32_t* targets, float* losses,
-                void* d_h) {
+float head_loss(const Head& head, const Rows& h, const int32_t* targets, float* losses, void* d_h) {
+  const LinearWeight& w = head.weight;
   const std::vector<int64_t> tokens = tokens_with_loss(w, h.rows, targets);
   const auto count = static_cast<int64_t>(tokens.size());
   const size_t row_bytes = static_cast<size_t>(w.in) * size_of(h.type);
@@ -125,7 +129,7 @@ float head_loss(const LinearWeight& w, const Rows& h, const int32_t* targets, fl
 
   static thread_local GrownBuffer gathered;
   const int64_t most = std::min(kTokens, count);
-  HeadLoss head(w, h, d_h, most);
+  HeadLoss chunks(head, h, d_h, most);
   double total = 0;
   for (int64_t begin = 0; begin < count; begin += most) {
     Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr, {}};
@@ -141,7 +145,7 @@ float head_loss(const LinearWeight& w, const Rows& h, const int32_t* targets, fl
       }
       chunk.rows = copy;
     }
-    const auto softmax = head.run(chunk, 1.0f / static_cast<float>(count));
+    const auto softmax = chunks.run(chunk, 1.0f / static_cast<float>(count));
     for (int64_t i = 0; i < chunk.count; ++i) {
       const double loss = softmax[static_cast<size_t>(i)].loss();
       losses[chunk.tokens[i]] = static_cast<float>(loss);

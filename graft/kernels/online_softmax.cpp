@@ -25,18 +25,37 @@ float largest_of(const float* x, int64_t count) {
   return max_of(d, largest);
 }
 
-// The sum of e^(x - shift), each written to `out` if that is wanted.
+// The sum of e^(x - shift), each written to `out`, times 1 - (x / soft_cap)^2, if that is wanted.
 template <class T>
-float exponentials(const float* x, int64_t count, float shift, T* out) {
+float exponentials(const float* x, int64_t count, float shift, float soft_cap, T* out) {
   const FloatTag d;
   const auto shifts = hn::Set(d, shift);
+  const auto one = hn::Set(d, 1.0f), inverse = hn::Set(d, soft_cap > 0 ? 1 / soft_cap : 0.0f);
   auto total = hn::Zero(d);
   for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto e = exp(d, hn::Sub(load(d, x + i, lanes), shifts));
+    const auto logit = load(d, x + i, lanes);
+    const auto e = exp(d, hn::Sub(logit, shifts));
     total = hn::Add(total, keep(d, e, hn::Zero(d), lanes));
-    if (out != nullptr) store(d, e, out + i, lanes);
+    if (out == nullptr) return;
+    const auto t = hn::Mul(logit, inverse);
+    store(d, soft_cap > 0 ? hn::Mul(e, hn::NegMulAdd(t, t, one)) : e, out + i, lanes);
   });
   return sum_of(d, total);
+}
+
+void add_bias(float* x, int64_t count, const float* bias) {
+  const FloatTag d;
+  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+    store(d, hn::Add(load(d, x + i, lanes), load(d, bias + i, lanes)), x + i, lanes);
+  });
+}
+
+void cap_softly(float* x, int64_t count, float soft_cap) {
+  const FloatTag d;
+  const auto cap = hn::Set(d, soft_cap), inverse = hn::Set(d, 1 / soft_cap);
+  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
+    store(d, hn::Mul(cap, tanh(d, hn::Mul(load(d, x + i, lanes), inverse))), x + i, lanes);
+  });
 }
 
 void scale(float* x, int64_t count, float factor) {
@@ -55,7 +74,9 @@ void softmax_rows(const SoftmaxBlock& b, OnlineSoftmax* rows, int64_t begin, int
     using T = decltype(tag);
     for (int64_t r = begin; r < end; ++r) {
       OnlineSoftmax& row = rows[r];
-      const float* x = b.logits + r * b.words;
+      float* x = b.logits + r * b.words;
+      if (b.bias != nullptr) add_bias(x, b.words, b.bias);
+      if (b.soft_cap > 0) cap_softly(x, b.words, b.soft_cap);
       const int64_t target = b.targets[r] - b.first_word;
       const bool has_target = target >= 0 && target < b.words;
       if (has_target) row.target = x[target];
@@ -70,7 +91,7 @@ void softmax_rows(const SoftmaxBlock& b, OnlineSoftmax* rows, int64_t begin, int
       // Where all are -inf, e^(x - max) would be NaN, not 0.
       const float shift = row.max == kNothing ? 0.0f : row.max;
       T* out = b.numerators == nullptr ? nullptr : static_cast<T*>(b.numerators) + r * b.words;
-      row.sum += double{exponentials(x, b.words, shift, out)};
+      row.sum += double{exponentials(x, b.words, shift, b.soft_cap, out)};
       if (has_target && out != nullptr) out[target] = T{};
     }
   });
@@ -102,7 +123,10 @@ HWY_EXPORT(weighted_sum_row);
 
 double OnlineSoftmax::loss() const { return std::log(sum) + (double{max} - target); }
 
-double OnlineSoftmax::target_gradient() const { return std::exp(-loss()) - 1; }
+double OnlineSoftmax::target_gradient(float soft_cap) const {
+  const double share = soft_cap > 0 ? double{target} / soft_cap : 0;
+  return (std::exp(-loss()) - 1) * (1 - share * share);
+}
 
 void online_softmax(const SoftmaxBlock& block, OnlineSoftmax* rows) {
   constexpr int64_t kGrain = 1 << 13;  // logits that are worth a thread

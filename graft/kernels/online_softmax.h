@@ -16,8 +16,8 @@ struct OnlineSoftmax {
 
   /// -log(softmax(target)), when all blocks have come.
   double loss() const;
-  /// softmax(target) - 1.
-  double target_gradient() const;
+  /// softmax(target) - 1, times the slope of the soft cap.
+  double target_gradient(float soft_cap) const;
 };
 
 /// A block of logits [rows, words], of the vocabulary's words from `first_word` on.
@@ -25,10 +25,12 @@ struct SoftmaxBlock {
   int64_t rows;
   int64_t words;
   int64_t first_word;
-  const float* logits;
-  const int32_t* targets;  ///< [rows], words of the vocabulary
-  /// Receives e^(logit - max) [rows, words], the target's as 0; null: not wanted. May be `logits`
-  /// if it is f32.
+  float* logits;                ///< become the head's: bias and soft cap are put on them
+  const float* bias = nullptr;  ///< [words], or null
+  float soft_cap = 0;           ///< as kernels::Head
+  const int32_t* targets;       ///< [rows], words of the vocabulary
+  /// Receives e^(logit - max) [rows, words], the target's as 0, each times the slope of the soft
+  /// cap; null: not wanted. May be `logits` if it is f32.
   void* numerators;
   ScalarType type;  ///< of the numerators
   /// [rows, width], sums that were weighted with earlier blocks' numerators: a row is scaled when

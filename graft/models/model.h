@@ -10,6 +10,7 @@
 #include "graft/base/sequence.h"
 #include "graft/nn/kv_cache.h"
 #include "graft/nn/linear.h"
+#include "graft/ops/head.h"
 #include "graft/ops/rope.h"
 
 namespace graft::models {
@@ -19,9 +20,9 @@ namespace mx = mlx::core;
 /// What every layer needs to know of the tokens that run through it.
 struct Context {
   Sequences sequences;
-  ops::RopeTable rope;
-  nn::KvCache* cache = nullptr;  // while generating
-  bool training = false;         // dropout applies
+  std::vector<ops::RopeTable> ropes;  // as rope_tables()
+  nn::KvCache* cache = nullptr;       // while generating
+  bool training = false;              // dropout applies
 };
 
 /// The residual stream [N, D] between layers. What the last layer adds is kept apart, so that the
@@ -48,11 +49,11 @@ class Model {
   virtual Hidden layer(int index, const Hidden& hidden, const Context& context) const = 0;
   /// The final norm, [N, D].
   virtual mx::array norm(const Hidden& hidden) const = 0;
-  /// The matrix [V, D] that turns hidden states into logits.
-  virtual const ops::Weight& head() const = 0;
+  /// What turns the norm into logits.
+  virtual const ops::Head& head() const = 0;
 
-  /// The angles of the sequences' tokens.
-  virtual ops::RopeTable rope_table(const std::vector<Sequence>& sequences) const = 0;
+  /// The angles of the sequences' tokens, one table for each way that layers turn them.
+  virtual std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const = 0;
 
   /// Linear layers that can take an adapter, in order of layers.
   virtual std::vector<nn::Linear*> linears() = 0;

@@ -17,40 +17,116 @@ nlohmann::json parameters_of(const nlohmann::json& config) {
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     if (config.contains(key) && config[key].is_object()) parameters = config[key];
   }
-  for (const char* key : {"rope_theta", "partial_rotary_factor"}) {
+  for (const char* key :
+       {"rope_theta", "partial_rotary_factor", "original_max_position_embeddings"}) {
     if (!parameters.contains(key) && config.contains(key)) parameters[key] = config[key];
   }
   // Before transformers 4.43 the key was "type".
   if (!parameters.contains("rope_type") && parameters.contains("type")) {
     parameters["rope_type"] = parameters["type"];
   }
+  // Phi-3's first name of it.
+  if (parameters.value("rope_type", "") == "su") parameters["rope_type"] = "longrope";
   return parameters;
+}
+
+std::vector<double> factors(const nlohmann::json& parameters, const char* key, int count,
+                            const std::string& what) {
+  std::vector<double> values;
+  if (parameters.contains(key) && parameters[key].is_array()) {
+    for (const nlohmann::json& value : parameters[key]) {
+      if (!value.is_number() || !(value.get<double>() > 0)) break;
+      values.push_back(value.get<double>());
+    }
+  }
+  if (std::ssize(values) != count) {
+    fail("{}: RoPE's {} must be an array of {} positive numbers", what, key, count);
+  }
+  return values;
 }
 
 }  // namespace
 
-Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::string& what) {
+void Rope::read_yarn(const ConfigReader& read, const std::string& what) {
+  original_length_ = read.integer("original_max_position_embeddings");
+  beta_fast_ = read.number("beta_fast", 32.0);
+  beta_slow_ = read.number("beta_slow", 1.0);
+  truncate_ = read.boolean("truncate", true);
+  if (beta_fast_ <= 0 || beta_slow_ <= 0 || theta_ <= 1) {
+    fail("{}: YaRN with beta_fast {}, beta_slow {} and base {}", what, beta_fast_, beta_slow_,
+         theta_);
+  }
+  const auto mscale = [&](double weight) {
+    return factor_ <= 1 ? 1.0 : 0.1 * weight * std::log(factor_) + 1.0;
+  };
+  const double top = read.number("mscale", 0.0), bottom = read.number("mscale_all_dim", 0.0);
+  const double usual = top != 0 && bottom != 0 ? mscale(top) / mscale(bottom) : mscale(1);
+  attention_factor_ = read.number("attention_factor", usual);
+}
+
+// How much of a frequency is kept, the rest being stretched: all of the short waves, nothing of the
+// long ones.
+double Rope::yarn_share(int pair) const {
+  const auto correction = [&](double turns) {
+    return rotary_dim_ *
+           std::log(static_cast<double>(original_length_) / (turns * 2 * std::numbers::pi)) /
+           (2 * std::log(theta_));
+  };
+  double low = correction(beta_fast_), high = correction(beta_slow_);
+  if (truncate_) low = std::floor(low), high = std::ceil(high);
+  low = std::max(low, 0.0);
+  high = std::min(high, rotary_dim_ - 1.0);
+  if (low == high) high += 0.001;
+  return 1 - std::clamp((pair - low) / (high - low), 0.0, 1.0);
+}
+
+void Rope::read_longrope(const nlohmann::json& parameters, const ConfigReader& config,
+                         const std::string& what) {
+  const ConfigReader read(parameters, what + ": rope parameters");
+  original_length_ = read.integer("original_max_position_embeddings");
+  short_factor_ = factors(parameters, "short_factor", rotary_dim_ / 2, what);
+  long_factor_ = factors(parameters, "long_factor", rotary_dim_ / 2, what);
+  const double original = static_cast<double>(original_length_);
+  const double ratio = static_cast<double>(config.integer("max_position_embeddings")) / original;
+  const double factor = read.number("factor", ratio);
+  const double usual = factor <= 1 || original_length_ == 1
+                           ? 1.0
+                           : std::sqrt(1 + std::log(factor) / std::log(original));
+  attention_factor_ = read.number("attention_factor", usual);
+}
+
+Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::string& what,
+                       const RopeDefaults& defaults) {
   const nlohmann::json parameters = parameters_of(config);
   ConfigReader read(parameters, what + ": rope parameters");
   Rope rope;
   rope.type_ = read.text("rope_type", "default");
-  rope.theta_ = read.number("rope_theta", 10000.0);
-  rope.rotary_dim_ = static_cast<int>(head_dim * read.number("partial_rotary_factor", 1.0));
+  rope.theta_ = read.number("rope_theta", defaults.theta);
+  rope.rotary_dim_ = static_cast<int>(
+      head_dim * read.number("partial_rotary_factor", defaults.partial_rotary_factor));
   if (rope.theta_ <= 0 || rope.rotary_dim_ <= 0 || rope.rotary_dim_ > head_dim ||
       rope.rotary_dim_ % 2 != 0) {
     fail("{}: RoPE turns {} of {} elements of a head with base {}: not an even number of them",
          what, rope.rotary_dim_, head_dim, rope.theta_);
   }
   if (rope.type_ == "default") return rope;
-  if (rope.type_ != "linear" && rope.type_ != "dynamic" && rope.type_ != "llama3") {
-    fail("{}: rope_type '{}' is not supported; supported: default, linear, dynamic, llama3", what,
-         rope.type_);
+  if (rope.type_ == "longrope") {
+    rope.read_longrope(parameters, ConfigReader(config, what), what);
+    return rope;
+  }
+  if (rope.type_ != "linear" && rope.type_ != "dynamic" && rope.type_ != "llama3" &&
+      rope.type_ != "yarn") {
+    fail(
+        "{}: rope_type '{}' is not supported; supported: default, linear, dynamic, llama3, yarn, "
+        "longrope",
+        what, rope.type_);
   }
   rope.factor_ = read.number("factor");
   if (rope.factor_ <= 0) fail("{}: the RoPE factor is {}, not positive", what, rope.factor_);
   if (rope.type_ == "dynamic") {
     rope.original_length_ = ConfigReader(config, what).integer("max_position_embeddings");
   }
+  if (rope.type_ == "yarn") rope.read_yarn(read, what);
   if (rope.type_ == "llama3") {
     rope.low_freq_factor_ = read.number("low_freq_factor");
     rope.high_freq_factor_ = read.number("high_freq_factor");
@@ -73,6 +149,14 @@ std::vector<float> Rope::inverse_frequencies(int64_t length) const {
   for (int i = 0; i < rotary_dim_; i += 2) {
     double frequency = 1.0 / std::pow(theta, static_cast<double>(i) / rotary_dim_);
     if (type_ == "linear") frequency /= factor_;
+    if (type_ == "yarn") {
+      const double keep = yarn_share(i / 2);
+      frequency *= keep + (1 - keep) / factor_;
+    }
+    if (type_ == "longrope") {
+      frequency /=
+          (length > original_length_ ? long_factor_ : short_factor_)[static_cast<size_t>(i / 2)];
+    }
     if (type_ == "llama3") {
       // Long waves are stretched by the factor, short ones stay, those between are mixed.
       double turns = static_cast<double>(original_length_) * frequency / (2 * std::numbers::pi);
@@ -87,6 +171,7 @@ std::vector<float> Rope::inverse_frequencies(int64_t length) const {
 
 ops::RopeTable Rope::table(const std::vector<Sequence>& sequences) const {
   const int half = rotary_dim_ / 2;
+  const float scale = static_cast<float>(attention_factor_);
   std::vector<float> cos, sin;
   for (const Sequence& s : sequences) {
     std::vector<float> frequencies = inverse_frequencies(s.keys());
@@ -94,8 +179,8 @@ ops::RopeTable Rope::table(const std::vector<Sequence>& sequences) const {
       for (float frequency : frequencies) {
         // The angle is rounded to f32 before it is turned, as in transformers.
         float angle = static_cast<float>(position) * frequency;
-        cos.push_back(std::cos(angle));
-        sin.push_back(std::sin(angle));
+        cos.push_back(std::cos(angle) * scale);
+        sin.push_back(std::sin(angle) * scale);
       }
     }
   }

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "graft/base/config_reader.h"
 #include "graft/base/sequence.h"
 #include "graft/ops/rope.h"
 
@@ -11,19 +12,28 @@ namespace graft::nn {
 
 namespace mx = mlx::core;
 
-/// The rotary frequencies that a model's config asks for: rope types default, linear, dynamic (NTK)
-/// and llama3, as transformers' `modeling_rope_utils.py` defines them.
+/// What a family's config means where it says nothing.
+struct RopeDefaults {
+  double theta = 10000.0;
+  double partial_rotary_factor = 1.0;
+};
+
+/// The rotary frequencies that a model's config asks for: rope types default, linear, dynamic
+/// (NTK), llama3, yarn (arXiv:2309.00071) and longrope (arXiv:2402.13753), as transformers'
+/// `modeling_rope_utils.py` defines them.
 class Rope {
  public:
   /// Reads `rope_parameters`, or `rope_theta` and `rope_scaling`. Throws Error that names a rope
   /// type that is not supported.
-  static Rope from_config(const nlohmann::json& config, int head_dim, const std::string& what);
+  static Rope from_config(const nlohmann::json& config, int head_dim, const std::string& what,
+                          const RopeDefaults& defaults = {});
 
   /// Angles of the queries of each sequence. The positions of a sequence's n queries are the last n
   /// of its keys'.
   ops::RopeTable table(const std::vector<Sequence>& sequences) const;
 
-  /// Inverse frequencies [rotary_dim/2] for a text of `length` tokens: only dynamic depends on it.
+  /// Inverse frequencies [rotary_dim/2] for a text of `length` tokens: only dynamic and longrope
+  /// depend on it.
   std::vector<float> inverse_frequencies(int64_t length) const;
 
  private:
@@ -32,7 +42,17 @@ class Rope {
   double theta_ = 10000.0;
   double factor_ = 1.0;
   double low_freq_factor_ = 1.0, high_freq_factor_ = 4.0;
-  int64_t original_length_ = 0;  // of llama3, and where dynamic begins to stretch
+  // Where dynamic begins to stretch and longrope to use its long factors; of llama3 and yarn.
+  int64_t original_length_ = 0;
+  double beta_fast_ = 32.0, beta_slow_ = 1.0;       // of yarn
+  bool truncate_ = true;                            // of yarn
+  std::vector<double> short_factor_, long_factor_;  // of longrope
+  double attention_factor_ = 1.0;                   // on cos and sin: yarn, longrope
+
+  void read_yarn(const ConfigReader& read, const std::string& what);
+  void read_longrope(const nlohmann::json& parameters, const ConfigReader& config,
+                     const std::string& what);
+  double yarn_share(int pair) const;
 };
 
 }  // namespace graft::nn

@@ -2,7 +2,7 @@
 
 #include <mlx/array.h>
 
-#include "graft/ops/weight.h"
+#include "graft/ops/head.h"
 
 namespace graft::ops {
 
@@ -13,11 +13,11 @@ struct HeadLoss {
   mx::array losses;  // [N] f32: each token's, 0 where it carries none; not differentiable
 };
 
-/// Cross-entropy of the next-token logits h w^T, for h [N, D], w [V, D] and int32 targets [N],
-/// where a target of -1 carries no loss. Head and loss are one operation, chunked over tokens: the
+/// Cross-entropy of the next-token logits of h [N, D], against int32 targets [N], where a target of
+/// -1 carries no loss. Head and loss are one operation, chunked over tokens: the
 /// [N, V] logits never exist as a whole. Differentiable in h; where `with_gradient`, the gradient
 /// is taken along the way, so that the logits are computed once.
-HeadLoss head_loss(const mx::array& h, const Weight& w, const mx::array& targets,
+HeadLoss head_loss(const mx::array& h, const Head& head, const mx::array& targets,
                    bool with_gradient);
 
 }  // namespace graft::ops

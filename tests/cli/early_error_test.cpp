@@ -76,8 +76,8 @@ TEST_F(EarlyError, ErrorsOfAConfigNameItsFolder) {
     return run({"lora", "--model", "model", "--test"});
   };
   expect_refused(with(R"({"hidden_act": "gelu"})"), 1, "model/config.json: hidden_act 'gelu'");
-  expect_refused(with(R"({"rope_scaling": {"rope_type": "yarn", "factor": 2}})"), 1,
-                 "model/config.json: rope_type 'yarn' is not supported");
+  expect_refused(with(R"({"rope_scaling": {"rope_type": "spiral", "factor": 2}})"), 1,
+                 "model/config.json: rope_type 'spiral' is not supported");
   expect_refused(with(R"({"num_attention_heads": 65536, "head_dim": 65536})"), 1,
                  "model/config.json: 65536 heads of width 65536 are too many");
 }

@@ -37,9 +37,9 @@ class Recorder final : public models::Model {
     ends.push_back(model_.norm(hidden));
     return ends.back();
   }
-  const ops::Weight& head() const override { return model_.head(); }
-  ops::RopeTable rope_table(const std::vector<Sequence>& sequences) const override {
-    return model_.rope_table(sequences);
+  const ops::Head& head() const override { return model_.head(); }
+  std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override {
+    return model_.rope_tables(sequences);
   }
   std::vector<nn::Linear*> linears() override { return model_.linears(); }
   std::vector<std::string> default_lora_keys() const override { return {}; }
@@ -79,7 +79,7 @@ class CachedGeneration : public ::testing::TestWithParam<bool> {
     std::partial_sum(recorder.runs.begin(), recorder.runs.end(), last.begin());
     EXPECT_EQ(last.back(), std::ssize(text) - 1);  // nothing follows the last token
     for (int32_t& place : last) --place;
-    mx::array found = ops::linear(mx::concatenate(recorder.ends, 0), {{model_->head(), {}, {}}})[0];
+    mx::array found = ops::logits(mx::concatenate(recorder.ends, 0), model_->head());
     int n = static_cast<int>(text.size());
     mx::array whole = models::logits(*model_, mx::array(text.begin(), {n}, mx::int32),
                                      model_->context({{0, n, 0, n}}));

@@ -88,7 +88,7 @@ class Parity:
         options += ["--val-batches", 1, "--data", self.data, "--adapter-file", adapter]
         run(self.graft, "lora", "--model", model, "--train", *options)
 
-    def adapter_arrays(self, adapter, model):
+    def adapter_arrays(self, adapter, model, keys):
         """The adapter as MLX reads it, after a comparison with NumPy's reading and the example's layout."""
         arrays = mx.load(str(adapter))
         with np.load(adapter) as file:
@@ -101,7 +101,7 @@ class Parity:
         expected = {
             f"model.layers.{i}.self_attn.{key}.lora_{part}"
             for i in range(layers - LAYERS, layers)
-            for key in ["q_proj", "v_proj"]
+            for key in keys
             for part in "ab"
         }
         if set(arrays) != expected:
@@ -120,14 +120,14 @@ class Parity:
             setattr(attention, key, Adapted(getattr(attention, key), arrays[name], b))
         return logits_of(model)
 
-    def check(self, source, *flags):
+    def check(self, source, *flags, keys=("q_proj", "v_proj")):
         model, adapter = self.scratch / "model", self.scratch / "adapters.npz"
         print(f"{source.name} {' '.join(flags)}")
         run(self.graft, "convert", "--hf-path", source, "--mlx-path", model, *flags)
         plain = load_in_f32(model)
         compare("converted", self.graft_logits(model), logits_of(plain))
         self.train(model, adapter)
-        arrays = self.adapter_arrays(adapter, plain)
+        arrays = self.adapter_arrays(adapter, plain, keys)
         adapted = self.graft_logits(model, adapter)
         if np.abs(adapted - self.graft_logits(model)).max() < 0.01:
             raise SystemExit("the adapter changes nothing: a comparison would not show its scale")
@@ -160,8 +160,9 @@ class Parity:
         if found != shapes:
             raise SystemExit(f"other tensors than a checkpoint's: {sorted(found.items() ^ shapes.items())[:4]}")
         config = AutoConfig.from_pretrained(folder)
-        if config.architectures != ["LlamaForCausalLM"] or hasattr(config, "quantization"):
-            raise SystemExit("config.json is not that of a dense Llama")
+        source = json.loads((folder.parent / "model" / "config.json").read_text())
+        if config.architectures != source["architectures"] or hasattr(config, "quantization"):
+            raise SystemExit("config.json is not that of a dense model of this kind")
         AutoTokenizer.from_pretrained(folder)
 
 
@@ -187,6 +188,11 @@ def main():
             parity.check(scratch / source)
             parity.check(scratch / source, "-q", "--q-group-size", "32")
             parity.check(scratch / source, "-q", "--q-bits", "8")
+        for family in tiny_models.FAMILIES:
+            tiny_models.write_family(scratch / family, family)
+            keys = ("qkv_proj",) if family == "phi3" else ("q_proj", "v_proj")
+            parity.check(scratch / family, keys=keys)
+            parity.check(scratch / family, "-q", "--q-group-size", "32", keys=keys)
         for model in arguments.model:
             parity.check(model)
 

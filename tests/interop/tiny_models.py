@@ -1,5 +1,6 @@
 """Small llama models with random weights, as Hugging Face and as GGUF files hold them."""
 
+import copy
 import json
 import pathlib
 
@@ -7,7 +8,10 @@ import gguf
 import mlx.core as mx
 import numpy as np
 from gguf import GGMLQuantizationType as Type
+from mlx.utils import tree_flatten
+from mlx_lm.utils import _get_classes
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoConfig
 
 HIDDEN, INNER, HEADS, KV_HEADS, HEAD_DIM, VOCAB, LAYERS = 128, 192, 4, 2, 32, 320, 2
 
@@ -85,6 +89,57 @@ def write_checkpoint(folder, dtype, stored=None, head=True, shards=1, **config):
     }
     (folder / "config.json").write_text(json.dumps(settings | config))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, 3]}))
+    write_tokenizer(folder)
+
+
+# What makes each family's tiny model its own, beside FAMILY_BASE.
+FAMILY_BASE = {
+    "vocab_size": VOCAB, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": LAYERS,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512, "rms_norm_eps": 1e-4,
+    "layer_norm_eps": 1e-4, "norm_epsilon": 1e-4, "tie_word_embeddings": False, "bos_token_id": 1, "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+FAMILIES = {
+    "gemma": {"head_dim": 32, "tie_word_embeddings": True},
+    "gemma2": {"head_dim": 32, "tie_word_embeddings": True, "sliding_window": 64, "query_pre_attn_scalar": 40},
+    "gemma3_text": {"head_dim": 32, "tie_word_embeddings": True, "sliding_window": 64, "num_hidden_layers": 6,
+                    "query_pre_attn_scalar": 40},
+    "granite": {"embedding_multiplier": 3.0, "attention_multiplier": 0.2, "residual_multiplier": 0.6,
+                "logits_scaling": 1.7, "tie_word_embeddings": True},
+    "mistral": {"sliding_window": None, "head_dim": 32},
+    "olmo2": {},
+    "phi": {"num_key_value_heads": 4},
+    "phi3": {},
+    "qwen2": {"tie_word_embeddings": True},
+    "qwen3": {"head_dim": 32},
+    "smollm3": {"num_hidden_layers": 4},
+    "stablelm": {"use_qkv_bias": True},
+    # mlx-lm computes the exact GELU, whatever the config says.
+    "starcoder2": {"tie_word_embeddings": True, "sliding_window": None, "hidden_act": "gelu"},
+}
+
+
+def write_family(folder, family):
+    """A checkpoint of the family with the tensors that mlx-lm's model of it has."""
+    folder.mkdir(parents=True)
+    settings = AutoConfig.for_model(family, **copy.deepcopy(FAMILY_BASE | FAMILIES[family])).to_dict()
+    settings |= {"dtype": "float32", "architectures": [f"{family}-with-a-head"]}
+    # mlx-lm reads the older spelling alone.
+    rope = settings.get("rope_parameters") or {}
+    if "rope_theta" in rope:
+        settings |= {key: value for key, value in rope.items() if key != "rope_type"}
+    (folder / "config.json").write_text(json.dumps(settings))
+    model_class, arguments = _get_classes(settings)
+    rng = np.random.default_rng(3)
+    weights = {}
+    for name, value in tree_flatten(model_class(arguments.from_dict(settings)).parameters()):
+        noise = rng.standard_normal(value.shape)
+        if value.ndim == 1:
+            noise = 0.2 * noise + (0 if name.endswith("bias") else 1)
+        elif "embed_tokens" not in name:
+            noise *= 1.2 / np.sqrt(value.shape[-1])
+        weights[name] = mx.array(noise.astype(np.float32))
+    mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "pt"})
     write_tokenizer(folder)
 
 

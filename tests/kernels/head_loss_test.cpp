@@ -52,14 +52,23 @@ class Case {
     return *this;
   }
 
+  Case& bias(const Numbers& values) {
+    bias_ = static_cast<const float*>(values.data());
+    return *this;
+  }
+  Case& soft_cap(float cap) {
+    soft_cap_ = cap;
+    return *this;
+  }
+
   template <class Compute>
   Result run(Compute&& compute, bool with_gradient = true) const {
     Result r(h_.type(), rows_, weight_.in, offset_);
     r.losses.random(8);
     r.d_h.random(9);
     const Rows h{const_cast<void*>(h_.data()), rows_, h_.type()};
-    r.mean = compute(weight_, h, targets_.data(), static_cast<float*>(r.losses.data()),
-                     with_gradient ? r.d_h.data() : nullptr);
+    r.mean = compute(Head{weight_, bias_, soft_cap_}, h, targets_.data(),
+                     static_cast<float*>(r.losses.data()), with_gradient ? r.d_h.data() : nullptr);
     return r;
   }
 
@@ -90,6 +99,8 @@ class Case {
   }
 
   LinearWeight weight_;
+  const float* bias_ = nullptr;
+  float soft_cap_ = 0;
   Numbers h_;
   int64_t rows_, offset_;
   std::vector<int32_t> targets_;
@@ -146,6 +157,22 @@ TEST(HeadLoss, EveryQuantizedFormat) {
   });
 }
 
+TEST(HeadLoss, BiasAndSoftCap) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t vocab : {1, 7, 33, 1025, 2050}) {
+        const Numbers w = Numbers(type, vocab * 9).random(2);
+        const Numbers bias = Numbers(f32, vocab).random(4, -2, 2);
+        Case(6, vocab, 9, type, 4).dense(w).bias(bias).check();
+        for (float cap : {0.5f, 2.0f, 30.0f}) {
+          Case(6, vocab, 9, type).dense(w).soft_cap(cap).check();
+          Case(6, vocab, 9, type, 3).dense(w).bias(bias).soft_cap(cap).check();
+        }
+      }
+    }
+  });
+}
+
 TEST(HeadLoss, ThreadsChangeNothing) {
   const Numbers w = Numbers(ScalarType::bf16, 2100 * 70).random(2);
   for_each_isa([&] {
@@ -173,7 +200,7 @@ TEST(HeadLoss, GradientOfANearlyCertainWord) {
     const int32_t target = 0;
     float loss = 0;
     const LinearWeight weight{.out = 2, .in = 1, .data = w.data(), .type = w.type()};
-    head_loss(weight, {h.data(), 1, h.type()}, &target, &loss, d_h.data());
+    head_loss({weight}, {h.data(), 1, h.type()}, &target, &loss, d_h.data());
     const double other = std::exp(-9.0) / (1 + std::exp(-9.0));
     EXPECT_NEAR(loss, other, 1e-6);
     EXPECT_NEAR(d_h.get(0), -9 * other, 9 * other * 0x1p-7);
@@ -194,7 +221,7 @@ TEST(HeadLoss, ExtremeLogitsHaveTheirLimits) {
           for (int64_t i = 0; i < vocab; ++i) logits.set(i, i == at ? one : others);
           const LinearWeight w{.out = vocab, .in = 1, .data = logits.data(), .type = f32};
           float loss = 0;
-          const float mean = head_loss(w, {h.data(), 1, f32}, &target, &loss, nullptr);
+          const float mean = head_loss({w}, {h.data(), 1, f32}, &target, &loss, nullptr);
           EXPECT_EQ(std::isnan(mean), std::isnan(loss));
           return loss;
         };
@@ -231,7 +258,7 @@ TEST(HeadLoss, RefusesAWordBeyondTheVocabulary) {
   const int32_t target = 4;
   float loss = 0;
   const LinearWeight weight{.out = 4, .in = 1, .data = w.data(), .type = f32};
-  EXPECT_THROW(head_loss(weight, {h.data(), 1, f32}, &target, &loss, nullptr), Error);
+  EXPECT_THROW(head_loss({weight}, {h.data(), 1, f32}, &target, &loss, nullptr), Error);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "graft/ops/head_loss.h"
 #include "tests/support/distance.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/model_parity.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::models {
@@ -26,38 +27,13 @@ namespace {
 
 using testing::distance;
 using testing::expect_error;
+using testing::Expected;
 using testing::TempFolder;
 
 const fs::path kFixtures = fs::path(GRAFT_TEST_DATA) / "llama";
-constexpr double kTolerance = 1e-4;  // of the largest value
 
-struct Expected {
-  explicit Expected(const fs::path& path) : file(path), ids(file.load("input_ids")) {
-    mx::array offsets = file.load("offsets");
-    for (int i = 0; i + 1 < offsets.shape(0); ++i) {
-      int64_t begin = offsets.data<int32_t>()[i], end = offsets.data<int32_t>()[i + 1];
-      sequences.push_back({begin, end, begin, end});
-    }
-  }
-
-  // The next token of each sequence's; -1 after its last.
-  mx::array targets() const {
-    std::vector<int32_t> next(ids.size(), -1);
-    for (const Sequence& s : sequences) {
-      for (int64_t i = s.query_begin; i + 1 < s.query_end; ++i) {
-        next[static_cast<size_t>(i)] = ids.data<int32_t>()[i + 1];
-      }
-    }
-    return mx::array(next.begin(), {static_cast<int>(next.size())}, mx::int32);
-  }
-
-  SafetensorsFile file;
-  mx::array ids;
-  std::vector<Sequence> sequences;
-};
-
-// Adapters of the fixture on the model, and their gradients beside the expected ones.
-void check_adapted(Model& model, const Expected& expected) {
+// The adapters of the fixture.
+lora::AdapterFile adapters_of(const Expected& expected) {
   lora::AdapterFile file;
   file.path = expected.file.path();
   for (const std::string& name : expected.file.names()) {
@@ -67,30 +43,7 @@ void check_adapted(Model& model, const Expected& expected) {
   }
   file.settings = lora::LoraSettings{};
   file.settings->scale = expected.file.load("lora_scale").item<float>();
-  lora::Adapters adapters = lora::apply(model, file);
-  Context context = model.context(expected.sequences);
-  EXPECT_LT(distance(logits(model, expected.ids, context), expected.file.load("lora_logits")),
-            kTolerance);
-
-  std::vector<int> all(adapters.names().size());
-  std::iota(all.begin(), all.end(), 0);
-  std::vector<mx::array> values = adapters.values();
-  auto [loss, gradients] = mx::value_and_grad(
-      [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
-        adapters.set(parameters);
-        Hidden hidden = model.embed(expected.ids);
-        for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
-        return {ops::head_loss(model.norm(hidden), model.head(), expected.targets(), true).mean};
-      },
-      all)(values);
-  adapters.set(values);
-  mx::eval(gradients);
-  float wanted = expected.file.load("lora_loss").item<float>();
-  EXPECT_NEAR(loss[0].item<float>(), wanted, kTolerance * wanted);
-  for (size_t i = 0; i < all.size(); ++i) {
-    std::string name = "grad." + adapters.names()[i];
-    EXPECT_LT(distance(gradients[i], expected.file.load(name)), kTolerance) << name;
-  }
+  return file;
 }
 
 struct Variant {
@@ -127,8 +80,8 @@ TEST_P(LlamaParity, LogitsLossAndGradientsAreThoseOfTransformers) {
   auto model = load_model(folder, mx::float32);
   Expected expected(folder.path() / GetParam().expected);
   mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
-  EXPECT_LT(distance(found, expected.file.load("logits")), kTolerance);
-  check_adapted(*model, expected);
+  EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity);
+  testing::check_adapted(*model, expected, adapters_of(expected));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LlamaParity, ::testing::ValuesIn(variants()), [](const auto& test) {
@@ -188,19 +141,19 @@ class LlamaConfig : public ::testing::Test {
 TEST_F(LlamaConfig, ModelTypeThatIsNotKnownIsNamedWithTheList) {
   config_["model_type"] = "gpt_neox";
   write();
-  expect_error([&] { load(); }, {"gpt_neox", "supported: llama"});
+  expect_error([&] { load(); }, {"gpt_neox", "supported: gemma, ", "llama"});
 }
 
 TEST_F(LlamaConfig, RopeTypeThatIsNotKnownIsNamedWithTheList) {
-  config_["rope_parameters"]["rope_type"] = "yarn";
+  config_["rope_parameters"]["rope_type"] = "spiral";
   write();
-  expect_error([&] { load(); }, {"'yarn'", "default, linear, dynamic, llama3"});
+  expect_error([&] { load(); }, {"'spiral'", "default, linear, dynamic, llama3, yarn, longrope"});
 }
 
 TEST_F(LlamaConfig, ActivationThatIsNotSupportedIsNamed) {
-  config_["hidden_act"] = "gelu";
+  config_["hidden_act"] = "relu";
   write();
-  expect_error([&] { load(); }, {"hidden_act", "gelu"});
+  expect_error([&] { load(); }, {"hidden_act", "'relu'", "supported: silu, gelu"});
 }
 
 TEST_F(LlamaConfig, TensorOfAnotherShapeIsNamedWithBoth) {

@@ -366,21 +366,23 @@ TEST_P(Ops, HeadAndLossWithMaskedTokens) {
     for (const Weight& w :
          {Weight{random({90, 64}, 0.3f), {}, {}, 0, 0},
           quantized(random_array({90, 64}, mx::float32, 0.3f), 32, 4, mx::bfloat16)}) {
-      expect_parity(
-          [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
-            return {head_loss(in[0], w, targets, true).mean};
-          },
-          {random({rows, 64})}, dtype(), tolerance());
-      auto losses = [&](bool kernels) {
-        BackendOverride backend(kernels);
-        mx::random::seed(3);
-        mx::array l =
-            head_loss(random_array({rows, 64}, kernels ? dtype() : mx::float32), w, targets, false)
-                .losses;
-        l.eval();
-        return l;
-      };
-      EXPECT_LT(testing::distance(losses(true), losses(false)), 2 * tolerance());
+      for (const Head& head : {Head{w}, Head{w, random_array({90}, mx::float32), 1.5f}}) {
+        expect_parity(
+            [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+              return {head_loss(in[0], head, targets, true).mean};
+            },
+            {random({rows, 64})}, dtype(), tolerance());
+        auto losses = [&](bool kernels) {
+          BackendOverride backend(kernels);
+          mx::random::seed(3);
+          mx::array l = head_loss(random_array({rows, 64}, kernels ? dtype() : mx::float32), head,
+                                  targets, false)
+                            .losses;
+          l.eval();
+          return l;
+        };
+        EXPECT_LT(testing::distance(losses(true), losses(false)), 2 * tolerance());
+      }
     }
   }
 }
@@ -388,7 +390,7 @@ TEST_P(Ops, HeadAndLossWithMaskedTokens) {
 TEST(HeadLoss, NoTokenThatCarriesLossGivesZero) {
   BackendOverride backend(true);
   mx::array targets = mx::full({4}, -1, mx::int32);
-  HeadLoss loss = head_loss(mx::ones({4, 32}), {mx::ones({50, 32}), {}, {}, 0, 0}, targets, true);
+  HeadLoss loss = head_loss(mx::ones({4, 32}), {{mx::ones({50, 32}), {}, {}, 0, 0}}, targets, true);
   EXPECT_EQ(loss.mean.item<float>(), 0.0f);
 }
 

@@ -10,8 +10,9 @@
 namespace graft::kernels {
 
 /// head_loss as plain loops in double: what the vector code is tested against.
-inline float head_loss_scalar(const LinearWeight& w, const Rows& h, const int32_t* targets,
+inline float head_loss_scalar(const Head& head, const Rows& h, const int32_t* targets,
                               float* losses, void* d_h) {
+  const LinearWeight& w = head.weight;
   const auto count = std::count_if(targets, targets + h.rows, [](int32_t t) { return t >= 0; });
   const ScalarType type = product_type(h.type);
   std::vector<double> logits(static_cast<size_t>(w.out)), gradient(static_cast<size_t>(w.in));
@@ -21,11 +22,13 @@ inline float head_loss_scalar(const LinearWeight& w, const Rows& h, const int32_
     std::fill(gradient.begin(), gradient.end(), 0.0);
     if (targets[row] >= 0) {
       for (int64_t word = 0; word < w.out; ++word) {
-        double& logit = logits[static_cast<size_t>(word)] = 0;
+        double& logit = logits[static_cast<size_t>(word)] =
+            head.bias == nullptr ? 0.0 : double{head.bias[word]};
         for (int64_t k = 0; k < w.in; ++k) {
           logit +=
               double{load_scalar(h.type, h.data, row * w.in + k)} * weight_scalar(w, word, k, type);
         }
+        if (head.soft_cap > 0) logit = head.soft_cap * std::tanh(logit / head.soft_cap);
       }
       const double max = *std::max_element(logits.begin(), logits.end());
       double sum = 0;
@@ -34,8 +37,10 @@ inline float head_loss_scalar(const LinearWeight& w, const Rows& h, const int32_
       losses[row] = static_cast<float>(loss);
       total += loss;
       for (int64_t word = 0; word < w.out; ++word) {
-        const double p = std::exp(logits[static_cast<size_t>(word)] - max) / sum;
-        const double d_logit = (p - (word == targets[row] ? 1 : 0)) / static_cast<double>(count);
+        const double logit = logits[static_cast<size_t>(word)];
+        const double p = std::exp(logit - max) / sum;
+        double d_logit = (p - (word == targets[row] ? 1 : 0)) / static_cast<double>(count);
+        if (head.soft_cap > 0) d_logit *= 1 - std::pow(logit / head.soft_cap, 2);
         for (int64_t k = 0; k < w.in; ++k) {
           gradient[static_cast<size_t>(k)] += d_logit * weight_scalar(w, word, k, type);
         }

@@ -12,17 +12,25 @@
 namespace graft::ops::cpu {
 namespace {
 
-// Inputs: h, targets, the weight's arrays. Outputs: mean, losses[, the gradient of mean by h].
+// Inputs: h, targets[, bias], the weight's arrays. Outputs: mean, losses[, the gradient of mean by
+// h].
 class HeadLossNode final : public CpuPrimitive {
  public:
-  HeadLossNode(const kernels::LinearWeight& weight, int64_t rows, kernels::ScalarType type,
-               bool with_gradient)
-      : weight_(weight), rows_(rows), type_(type), with_gradient_(with_gradient) {}
+  HeadLossNode(const Head& head, const mx::array& h, bool with_gradient)
+      : weight_(describe(head.weight)),
+        has_bias_(head.bias.has_value()),
+        soft_cap_(head.soft_cap),
+        rows_(h.shape(0)),
+        type_(scalar_type(h.dtype())),
+        with_gradient_(with_gradient) {}
   const char* name() const override { return "HeadLoss"; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
+    const kernels::Head head{bind(weight_, in, has_bias_ ? 3 : 2),
+                             has_bias_ ? static_cast<const float*>(in[2].data) : nullptr,
+                             soft_cap_};
     *static_cast<float*>(out[0].data) = kernels::head_loss(
-        bind(weight_, in, 2), {const_cast<void*>(in[0].data), rows_, type_},
+        head, {const_cast<void*>(in[0].data), rows_, type_},
         static_cast<const int32_t*>(in[1].data), static_cast<float*>(out[1].data),
         with_gradient_ ? out[2].data : nullptr);
   }
@@ -47,6 +55,8 @@ class HeadLossNode final : public CpuPrimitive {
 
  private:
   kernels::LinearWeight weight_;
+  bool has_bias_;
+  float soft_cap_;
   int64_t rows_;
   kernels::ScalarType type_;
   bool with_gradient_;
@@ -54,12 +64,12 @@ class HeadLossNode final : public CpuPrimitive {
 
 }  // namespace
 
-HeadLoss head_loss(const mx::array& h, const Weight& w, const mx::array& targets,
+HeadLoss head_loss(const mx::array& h, const Head& head, const mx::array& targets,
                    bool with_gradient) {
-  auto node = std::make_shared<HeadLossNode>(describe(w), h.shape(0), scalar_type(h.dtype()),
-                                             with_gradient);
+  auto node = std::make_shared<HeadLossNode>(head, h, with_gradient);
   std::vector<mx::array> inputs = {h, targets};
-  for (const mx::array& part : w.arrays()) inputs.push_back(part);
+  if (head.bias) inputs.push_back(*head.bias);
+  for (const mx::array& part : head.weight.arrays()) inputs.push_back(part);
   std::vector<mx::Shape> shapes = {{}, {h.shape(0)}};
   std::vector<mx::Dtype> dtypes = {mx::float32, mx::float32};
   if (with_gradient) {

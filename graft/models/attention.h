@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graft/models/model.h"
+#include "graft/models/tensor_source.h"
+#include "graft/nn/norm.h"
+#include "graft/ops/attention.h"
+
+namespace graft::models {
+
+/// What a family's config says of the attention of a layer.
+struct AttentionConfig {
+  ops::AttentionOptions options;
+  int hidden_size = 0;
+  bool qkv_bias = false, output_bias = false;
+  std::optional<int> rope = 0;  // which of the model's RoPE tables turns q and k; none: they stay
+  std::string output = "o_proj";
+  bool fused = false;  // one qkv_proj [H*C + 2*K*C, D]
+};
+
+/// A norm of the heads of q or k [N, heads*C], before they are turned.
+struct HeadNorm {
+  nn::Norm norm;
+  int width = 0;                     // what is normed together: C, or all of heads*C
+  std::optional<mx::array> weights;  // [heads*C]: a weight of their own for each head, after a
+                                     // norm that has none
+  mx::array operator()(const mx::array& x) const;
+};
+
+/// Causal self-attention with its projections.
+class Attention {
+ public:
+  Attention(TensorSource& source, const std::string& path, const AttentionConfig& config);
+
+  /// The heads' norms; none unless set.
+  std::optional<HeadNorm> q_norm, k_norm;
+
+  /// x [N, D] to [N, D], of layer `index`.
+  mx::array operator()(int index, const mx::array& x, const Context& context) const;
+  std::vector<nn::Linear*> linears();
+
+ private:
+  struct Inputs {
+    mx::array q, k, v;
+  };
+  Inputs project(const mx::array& x, bool training) const;
+
+  AttentionConfig config_;
+  std::vector<nn::Linear> inputs_;  // q, k and v, or all in one
+  nn::Linear output_;
+};
+
+}  // namespace graft::models

@@ -1,0 +1,78 @@
+#include "graft/models/decoder.h"
+
+#include <mlx/ops.h>
+
+#include <utility>
+
+#include "graft/ops/embedding.h"
+
+namespace graft::models {
+namespace {
+
+// By a factor that is 1 in most families. It is rounded to x's type first, as PyTorch does.
+mx::array scaled(const mx::array& x, float factor) {
+  return factor == 1 ? x : mx::multiply(x, mx::astype(mx::array(factor), x.dtype()));
+}
+
+// The stream with what is pending, and what the next part reads of it.
+ops::AddNorm enter(const Hidden& hidden, const std::optional<nn::Norm>& norm) {
+  if (norm) return norm->add(hidden.stream, hidden.delta);
+  mx::array sum = hidden.delta ? mx::add(hidden.stream, *hidden.delta) : hidden.stream;
+  return {sum, sum};
+}
+
+}  // namespace
+
+std::vector<nn::Linear*> Block::linears() {
+  std::vector<nn::Linear*> all = attention.linears();
+  for (nn::Linear* linear : mlp.linears()) all.push_back(linear);
+  return all;
+}
+
+Decoder::Decoder(DecoderParts parts, const TensorSource& source)
+    : parts_(std::move(parts)),
+      head_{parts_.head.value_or(parts_.embedding), parts_.head_bias, parts_.final_soft_cap} {
+  source.finish();
+  dtype_ = source.activation_dtype();
+  parameters_ = source.parameters();
+  bytes_ = source.bytes();
+}
+
+Hidden Decoder::embed(const mx::array& ids) const {
+  return {scaled(ops::embedding(ids, parts_.embedding, dtype()), parts_.embedding_scale), {}};
+}
+
+Hidden Decoder::layer(int index, const Hidden& hidden, const Context& context) const {
+  const Block& block = parts_.blocks[static_cast<size_t>(index)];
+  const ops::AddNorm in = enter(hidden, block.before_attention);
+  mx::array attended = block.attention(index, in.normed, context);
+  if (block.after_attention) attended = (*block.after_attention)(attended);
+  attended = scaled(attended, parts_.residual_scale);
+  if (block.parallel) {
+    return {in.sum, mx::add(attended, block.mlp(in.normed, context.training))};
+  }
+  const ops::AddNorm mid = enter({in.sum, attended}, block.before_mlp);
+  mx::array fed = block.mlp(mid.normed, context.training);
+  if (block.after_mlp) fed = (*block.after_mlp)(fed);
+  return {mid.sum, scaled(fed, parts_.residual_scale)};
+}
+
+mx::array Decoder::norm(const Hidden& hidden) const {
+  return scaled(enter(hidden, parts_.norm).normed, parts_.output_scale);
+}
+
+std::vector<ops::RopeTable> Decoder::rope_tables(const std::vector<Sequence>& sequences) const {
+  std::vector<ops::RopeTable> tables;
+  for (const nn::Rope& rope : parts_.ropes) tables.push_back(rope.table(sequences));
+  return tables;
+}
+
+std::vector<nn::Linear*> Decoder::linears() {
+  std::vector<nn::Linear*> all;
+  for (Block& block : parts_.blocks) {
+    for (nn::Linear* linear : block.linears()) all.push_back(linear);
+  }
+  return all;
+}
+
+}  // namespace graft::models

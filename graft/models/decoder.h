@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graft/models/attention.h"
+#include "graft/models/mlp.h"
+#include "graft/models/model.h"
+#include "graft/nn/norm.h"
+#include "graft/nn/rope.h"
+
+namespace graft::models {
+
+/// A layer of a decoder: attention, then a feed-forward layer; each reads the residual stream
+/// through a norm, or its result is normed before it is added, or both.
+struct Block {
+  std::optional<nn::Norm> before_attention, after_attention, before_mlp, after_mlp;
+  Attention attention;
+  Mlp mlp;
+  bool parallel = false;  // the feed-forward layer reads what attention reads
+
+  std::vector<nn::Linear*> linears();
+};
+
+/// All of a decoder. A family's file fills it from config and tensors.
+struct DecoderParts {
+  ops::Weight embedding;      // [V, D]
+  float embedding_scale = 1;  // on the rows of the embedding
+  float residual_scale = 1;   // on what a block's parts add to the stream
+  std::vector<Block> blocks;
+  nn::Norm norm;                         // the last one
+  float output_scale = 1;                // on the last norm's output
+  std::optional<ops::Weight> head{};     // [V, D]; none: the embedding
+  std::optional<mx::array> head_bias{};  // [V]
+  float final_soft_cap = 0;
+  std::vector<nn::Rope> ropes{};
+  std::vector<std::string> default_lora_keys = {"self_attn.q_proj", "self_attn.v_proj"};
+};
+
+/// The decoder that all families are: embed -> blocks -> norm -> head.
+class Decoder final : public Model {
+ public:
+  /// The source has given all of the parts; it is asked whether tensors are left over.
+  Decoder(DecoderParts parts, const TensorSource& source);
+
+  int num_layers() const override { return static_cast<int>(parts_.blocks.size()); }
+  int vocab_size() const override { return parts_.embedding.out(); }
+  Hidden embed(const mx::array& ids) const override;
+  Hidden layer(int index, const Hidden& hidden, const Context& context) const override;
+  mx::array norm(const Hidden& hidden) const override;
+  const ops::Head& head() const override { return head_; }
+  std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override;
+  std::vector<nn::Linear*> linears() override;
+  std::vector<std::string> default_lora_keys() const override { return parts_.default_lora_keys; }
+
+ private:
+  DecoderParts parts_;
+  ops::Head head_;
+};
+
+}  // namespace graft::models

@@ -1,0 +1,172 @@
+#include "graft/models/family.h"
+
+#include <mlx/ops.h>
+
+#include <cmath>
+#include <limits>
+
+#include "graft/base/error.h"
+
+namespace graft::models {
+
+Family::Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype)
+    : config_json_(folder.config()),
+      what_((folder.path() / "config.json").string()),
+      config_(config_json_, what_),
+      source_(folder, dtype),
+      hidden_size_(integer("hidden_size")),
+      num_layers_(integer("num_hidden_layers")) {}
+
+int Family::integer(const char* key, std::optional<int64_t> otherwise) const {
+  return static_cast<int>(config_.integer(key, otherwise));
+}
+
+std::optional<int> Family::integer_or_none(const char* key) const {
+  if (!config_.has(key)) return std::nullopt;
+  return integer(key);
+}
+
+float Family::number(const char* key, std::optional<double> otherwise) const {
+  return static_cast<float>(config_.number(key, otherwise));
+}
+
+void Family::require(const char* key, bool value) const {
+  if (config_.boolean(key, value) != value) {
+    fail("{}: {} {} is not supported in a {} model", what_, key, !value,
+         config_.text("model_type", ""));
+  }
+}
+
+AttentionConfig Family::attention(std::optional<int> head_dim) const {
+  AttentionConfig c;
+  c.hidden_size = hidden_size_;
+  ops::AttentionOptions& o = c.options;
+  o.heads = integer("num_attention_heads");
+  o.kv_heads = integer("num_key_value_heads", o.heads);
+  o.head_dim = integer("head_dim", head_dim.value_or(std::max(1, hidden_size_ / o.heads)));
+  o.scale = 1.0f / std::sqrt(static_cast<float>(o.head_dim));
+  if (o.heads % o.kv_heads != 0) {
+    fail("{}: num_attention_heads {} is not a multiple of num_key_value_heads {}", what_, o.heads,
+         o.kv_heads);
+  }
+  if (3 * int64_t{o.heads} * o.head_dim > std::numeric_limits<int>::max()) {
+    fail("{}: {} heads of width {} are too many", what_, o.heads, o.head_dim);
+  }
+  return c;
+}
+
+Activation Family::activation(const char* key, const char* otherwise) const {
+  const std::string name = config_.text(key, otherwise);
+  if (name == "silu" || name == "swish") return Activation::silu;
+  if (name == "gelu") return Activation::gelu;
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new" || name == "gelu_fast") {
+    return Activation::gelu_tanh;
+  }
+  fail("{}: {} '{}' is not supported; supported: silu, gelu, gelu_pytorch_tanh, gelu_new", what_,
+       key, name);
+}
+
+MlpConfig Family::mlp() const {
+  MlpConfig c;
+  c.hidden_size = hidden_size_;
+  c.intermediate_size = integer("intermediate_size");
+  if (c.intermediate_size > std::numeric_limits<int>::max() / 2) {
+    fail("{}: intermediate_size {} is too large", what_, c.intermediate_size);
+  }
+  c.activation = activation("hidden_act", "silu");
+  return c;
+}
+
+nn::Norm Family::rms_norm(const std::string& path, int size, double otherwise, float offset) {
+  mx::array weight = source_.vector(path + ".weight", size);
+  if (offset != 0) {
+    weight = mx::add(mx::astype(weight, mx::float32), mx::array(offset));
+    weight.eval();
+  }
+  return {.weight = weight, .eps = number("rms_norm_eps", otherwise)};
+}
+
+nn::Norm Family::layer_norm(const std::string& path, int size, const char* eps_key, bool has_bias) {
+  nn::Norm norm{.weight = source_.vector(path + ".weight", size),
+                .eps = number(eps_key, 1e-5),
+                .centered = true};
+  if (has_bias) norm.bias = source_.vector(path + ".bias", size);
+  return norm;
+}
+
+Block Family::llama_block(const std::string& at, const AttentionConfig& attention,
+                          const MlpConfig& mlp) {
+  return {.before_attention = norm(at + "input_layernorm"),
+          .after_attention = {},
+          .before_mlp = norm(at + "post_attention_layernorm"),
+          .after_mlp = {},
+          .attention = Attention(source_, at + "self_attn", attention),
+          .mlp = Mlp(source_, at + "mlp", mlp)};
+}
+
+DecoderParts Family::parts(const std::function<Block(const std::string&, int)>& block,
+                           const PartsOptions& options) {
+  const int vocab_size = integer("vocab_size");
+  ops::Weight embedding = source_.matrix("model.embed_tokens", vocab_size, hidden_size_);
+  std::vector<Block> blocks;
+  for (int i = 0; i < num_layers_; ++i) {
+    blocks.push_back(block(fmt::format("model.layers.{}.", i), i));
+  }
+  DecoderParts parts{
+      .embedding = std::move(embedding),
+      .blocks = std::move(blocks),
+      .norm = options.norm ? options.norm(options.norm_path) : norm(options.norm_path)};
+  if (!config_.boolean("tie_word_embeddings", options.tied) && source_.has("lm_head.weight")) {
+    parts.head = source_.matrix("lm_head", vocab_size, hidden_size_);
+  } else {
+    // A tied head that was stored anyway is the embedding again.
+    for (const char* part : {"weight", "scales", "biases"}) {
+      source_.ignore(std::string("lm_head.") + part);
+    }
+  }
+  if (options.head_bias) {
+    parts.head_bias = mx::astype(source_.vector("lm_head.bias", vocab_size), mx::float32);
+    parts.head_bias->eval();
+  }
+  return parts;
+}
+
+std::unique_ptr<Model> Family::make(DecoderParts parts) {
+  return std::make_unique<Decoder>(std::move(parts), source_);
+}
+
+std::vector<int> layer_windows(const Family& family, const std::function<bool(int)>& slides) {
+  const json& config = family.config_json();
+  std::vector<int> windows(static_cast<size_t>(family.num_layers()), 0);
+  const bool listed = config.contains("layer_types") && config["layer_types"].is_array();
+  if (listed && config["layer_types"].size() != windows.size()) {
+    fail("{}: layer_types has {} entries for {} layers", family.what(),
+         config["layer_types"].size(), windows.size());
+  }
+  for (size_t i = 0; i < windows.size(); ++i) {
+    bool slides_here;
+    if (listed) {
+      const json& type = config["layer_types"][i];
+      slides_here = type == "sliding_attention";
+      if (!slides_here && type != "full_attention") {
+        fail("{}: layer_types has '{}'; supported: full_attention, sliding_attention",
+             family.what(), type.is_string() ? type.get<std::string>() : "something else");
+      }
+    } else {
+      slides_here = slides(static_cast<int>(i));
+    }
+    if (slides_here) windows[i] = family.integer("sliding_window");
+  }
+  return windows;
+}
+
+std::vector<int> qwen_windows(const Family& family) {
+  const ConfigReader& config = family.config();
+  if (!config.boolean("use_sliding_window", false) || !config.has("sliding_window")) {
+    return std::vector<int>(static_cast<size_t>(family.num_layers()), 0);
+  }
+  const int64_t first = config.integer("max_window_layers", 28, 0);
+  return layer_windows(family, [&](int i) { return i >= first; });
+}
+
+}  // namespace graft::models

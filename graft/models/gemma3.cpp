@@ -1,0 +1,59 @@
+#include "graft/models/gemma3.h"
+
+#include <utility>
+
+#include "graft/models/family.h"
+#include "graft/models/gemma_parts.h"
+
+namespace graft::models {
+namespace {
+
+// The config as it would be if it had one RoPE, that of this kind of layers.
+json rope_config(const json& config, const char* kind, const char* theta, double otherwise) {
+  json result = config;
+  const json nested = config.value("rope_parameters", json());
+  if (nested.is_object() && nested.contains(kind)) {
+    result["rope_parameters"] = nested[kind];
+    result.erase("rope_theta");
+    result.erase("rope_scaling");
+  } else {
+    result["rope_theta"] = config.contains(theta) ? config[theta] : json(otherwise);
+    if (std::string_view(kind) == "sliding_attention") result.erase("rope_scaling");
+  }
+  return result;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> make_gemma3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+  Family family(folder, dtype);
+  family.require("use_bidirectional_attention", false);
+  AttentionConfig attention = gemma_attention(family);
+  const MlpConfig mlp = gemma_mlp(family, "hidden_activation");
+  gemma_scale(family, attention);
+  attention.options.soft_cap = gemma_cap(family, "attn_logit_softcapping", 0);
+  const int pattern = family.integer("sliding_window_pattern", 6);
+  const std::vector<int> windows =
+      layer_windows(family, [&](int i) { return (i + 1) % pattern != 0; });
+  const int width = attention.options.head_dim;
+  const auto head_norm = [&](const std::string& path) -> HeadNorm {
+    return {family.rms_norm(path, width, 1e-6, 1), width, {}};
+  };
+  DecoderParts parts = gemma_parts(family, [&](const std::string& at, int index) {
+    attention.options.window = windows[static_cast<size_t>(index)];
+    attention.rope = attention.options.window > 0 ? 1 : 0;
+    Block block = gemma_sandwich(family, at, attention, mlp);
+    block.attention.q_norm = head_norm(at + "self_attn.q_norm");
+    block.attention.k_norm = head_norm(at + "self_attn.k_norm");
+    return block;
+  });
+  parts.final_soft_cap = gemma_cap(family, "final_logit_softcapping", 0);
+  for (const json& config :
+       {rope_config(family.config_json(), "full_attention", "rope_theta", 1e6),
+        rope_config(family.config_json(), "sliding_attention", "rope_local_base_freq", 1e4)}) {
+    parts.ropes.push_back(nn::Rope::from_config(config, width, family.what()));
+  }
+  return family.make(std::move(parts));
+}
+
+}  // namespace graft::models

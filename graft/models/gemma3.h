@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "graft/io/model_folder.h"
+#include "graft/models/model.h"
+
+namespace graft::models {
+
+/// Gemma 3 (transformers' `modeling_gemma3.py`): Gemma 2 without caps, with norms on q and k heads
+/// and five layers with a window and a RoPE base of their own to each without. Of the multimodal
+/// checkpoints the text part is taken.
+std::unique_ptr<Model> make_gemma3(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+
+}  // namespace graft::models

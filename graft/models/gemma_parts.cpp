@@ -1,0 +1,56 @@
+#include "graft/models/gemma_parts.h"
+
+#include <cmath>
+
+#include "graft/base/error.h"
+
+namespace graft::models {
+
+nn::Norm gemma_norm(Family& family, const std::string& path) {
+  return family.rms_norm(path, family.hidden_size(), 1e-6, 1);
+}
+
+AttentionConfig gemma_attention(const Family& family) {
+  AttentionConfig attention = family.attention(256);
+  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
+  return attention;
+}
+
+MlpConfig gemma_mlp(const Family& family, const char* key) {
+  MlpConfig mlp = family.mlp();
+  mlp.activation = family.activation(key, "gelu_pytorch_tanh");
+  return mlp;
+}
+
+void gemma_scale(const Family& family, AttentionConfig& attention) {
+  const auto scalar = static_cast<float>(family.integer("query_pre_attn_scalar", 256));
+  attention.options.scale = 1 / std::sqrt(scalar);
+}
+
+float gemma_cap(const Family& family, const char* key, float otherwise) {
+  if (!family.config().has(key)) return family.config_json().contains(key) ? 0 : otherwise;
+  const float cap = family.number(key);
+  if (cap <= 0) fail("{}: {} is {}, not above 0", family.what(), key, cap);
+  return cap;
+}
+
+Block gemma_sandwich(Family& family, const std::string& at, const AttentionConfig& attention,
+                     const MlpConfig& mlp) {
+  return {.before_attention = gemma_norm(family, at + "input_layernorm"),
+          .after_attention = gemma_norm(family, at + "post_attention_layernorm"),
+          .before_mlp = gemma_norm(family, at + "pre_feedforward_layernorm"),
+          .after_mlp = gemma_norm(family, at + "post_feedforward_layernorm"),
+          .attention = Attention(family.source(), at + "self_attn", attention),
+          .mlp = Mlp(family.source(), at + "mlp", mlp)};
+}
+
+DecoderParts gemma_parts(Family& family,
+                         const std::function<Block(const std::string& at, int index)>& block) {
+  DecoderParts parts = family.parts(
+      block,
+      {.norm = [&](const std::string& path) { return gemma_norm(family, path); }, .tied = true});
+  parts.embedding_scale = std::sqrt(static_cast<float>(family.hidden_size()));
+  return parts;
+}
+
+}  // namespace graft::models

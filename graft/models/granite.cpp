@@ -1,0 +1,26 @@
+#include "graft/models/granite.h"
+
+#include "graft/base/error.h"
+#include "graft/models/family.h"
+
+namespace graft::models {
+
+std::unique_ptr<Model> make_granite(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+  Family family(folder, dtype);
+  AttentionConfig attention = family.attention();
+  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
+  attention.options.scale = family.number("attention_multiplier", 1.0);
+  MlpConfig mlp = family.mlp();
+  mlp.bias = family.config().boolean("mlp_bias", false);
+  DecoderParts parts = family.parts(
+      [&](const std::string& at, int) { return family.llama_block(at, attention, mlp); });
+  parts.embedding_scale = family.number("embedding_multiplier", 1.0);
+  parts.residual_scale = family.number("residual_multiplier", 1.0);
+  const float divisor = family.number("logits_scaling", 1.0);
+  if (divisor == 0) fail("{}: logits_scaling is 0", family.what());
+  parts.output_scale = 1 / divisor;
+  parts.ropes = {family.rope(attention.options.head_dim)};
+  return family.make(std::move(parts));
+}
+
+}  // namespace graft::models

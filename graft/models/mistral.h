@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "graft/io/model_folder.h"
+#include "graft/models/model.h"
+
+namespace graft::models {
+
+/// Mistral (transformers' `modeling_mistral.py`): Llama with a window on every layer, where
+/// `sliding_window` says one.
+std::unique_ptr<Model> make_mistral(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+
+}  // namespace graft::models

@@ -1,0 +1,23 @@
+#include "graft/models/phi3.h"
+
+#include <utility>
+
+#include "graft/models/family.h"
+
+namespace graft::models {
+
+std::unique_ptr<Model> make_phi3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+  Family family(folder, dtype);
+  AttentionConfig attention = family.attention();
+  attention.fused = true;
+  attention.options.window = family.integer_or_none("sliding_window").value_or(0);
+  MlpConfig mlp = family.mlp();
+  mlp.form = MlpConfig::Form::fused_gated;
+  DecoderParts parts = family.parts(
+      [&](const std::string& at, int) { return family.llama_block(at, attention, mlp); });
+  parts.ropes = {family.rope(attention.options.head_dim)};
+  parts.default_lora_keys = {"self_attn.qkv_proj"};
+  return family.make(std::move(parts));
+}
+
+}  // namespace graft::models

@@ -1,0 +1,26 @@
+#include "graft/models/qwen3.h"
+
+#include <utility>
+
+#include "graft/models/family.h"
+
+namespace graft::models {
+
+std::unique_ptr<Model> make_qwen3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+  Family family(folder, dtype);
+  AttentionConfig attention = family.attention(128);
+  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
+  const int width = attention.options.head_dim;
+  const std::vector<int> windows = qwen_windows(family);
+  DecoderParts parts = family.parts([&](const std::string& at, int index) {
+    attention.options.window = windows[static_cast<size_t>(index)];
+    Block block = family.llama_block(at, attention, family.mlp());
+    block.attention.q_norm = {family.rms_norm(at + "self_attn.q_norm", width), width, {}};
+    block.attention.k_norm = {family.rms_norm(at + "self_attn.k_norm", width), width, {}};
+    return block;
+  });
+  parts.ropes = {family.rope(width)};
+  return family.make(std::move(parts));
+}
+
+}  // namespace graft::models

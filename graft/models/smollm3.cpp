@@ -1,0 +1,55 @@
+#include "graft/models/smollm3.h"
+
+#include "graft/base/error.h"
+#include "graft/models/family.h"
+
+namespace graft::models {
+namespace {
+
+// Whether each layer turns q and k.
+std::vector<bool> turned_layers(const Family& family) {
+  std::vector<bool> turned;
+  const json& config = family.config_json();
+  if (family.config().has("no_rope_layers")) {
+    const json& listed = config["no_rope_layers"];
+    for (size_t i = 0; listed.is_array() && i < listed.size(); ++i) {
+      if (listed[i] != 0 && listed[i] != 1) break;
+      turned.push_back(listed[i] == 1);
+    }
+    if (std::ssize(turned) != family.num_layers()) {
+      fail("{}: no_rope_layers must have a 0 or 1 for each of {} layers", family.what(),
+           family.num_layers());
+    }
+    return turned;
+  }
+  const int interval = family.integer("no_rope_layer_interval", 4);
+  for (int i = 0; i < family.num_layers(); ++i) turned.push_back((i + 1) % interval != 0);
+  return turned;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> make_smollm3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+  Family family(folder, dtype);
+  AttentionConfig attention = family.attention();
+  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
+  MlpConfig mlp = family.mlp();
+  mlp.bias = family.config().boolean("mlp_bias", false);
+  const std::vector<bool> turned = turned_layers(family);
+  const bool slides =
+      family.config().boolean("use_sliding_window", false) && family.config().has("sliding_window");
+  const std::vector<int> windows =
+      layer_windows(family, [&](int i) { return slides && !turned[static_cast<size_t>(i)]; });
+  DecoderParts parts = family.parts(
+      [&](const std::string& at, int index) {
+        const size_t i = static_cast<size_t>(index);
+        attention.rope = turned[i] ? std::optional<int>(0) : std::nullopt;
+        attention.options.window = windows[i];
+        return family.llama_block(at, attention, mlp);
+      },
+      {.tied = true});
+  parts.ropes = {family.rope(attention.options.head_dim, {.theta = 2e6})};
+  return family.make(std::move(parts));
+}
+
+}  // namespace graft::models

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <optional>
+
+#include "graft/ops/norm.h"
+
+namespace graft::nn {
+
+namespace mx = mlx::core;
+
+/// A norm of rows [N, D]: RMSNorm or, with `centered`, LayerNorm.
+struct Norm {
+  mx::array weight;                 // [D]
+  std::optional<mx::array> bias{};  // [D], of a LayerNorm
+  float eps = 1e-6f;
+  bool centered = false;
+
+  mx::array operator()(const mx::array& h) const;
+  /// h + delta and its norm, in one pass over memory; h and its norm without a delta.
+  ops::AddNorm add(const mx::array& h, const std::optional<mx::array>& delta) const;
+};
+
+}  // namespace graft::nn

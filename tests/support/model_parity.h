@@ -1,0 +1,80 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <mlx/transforms.h>
+
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "graft/io/safetensors.h"
+#include "graft/lora/adapter_file.h"
+#include "graft/models/model.h"
+#include "graft/ops/head_loss.h"
+#include "tests/support/distance.h"
+
+// A model against what PyTorch computed for it (scripts/fixtures).
+namespace graft::testing {
+
+/// Of the largest value.
+inline constexpr double kParity = 1e-4;
+
+/// The tokens and results of an expected.safetensors: three sequences, one after the other.
+struct Expected {
+  explicit Expected(const fs::path& path) : file(path), ids(file.load("input_ids")) {
+    mx::array offsets = file.load("offsets");
+    for (int i = 0; i + 1 < offsets.shape(0); ++i) {
+      int64_t begin = offsets.data<int32_t>()[i], end = offsets.data<int32_t>()[i + 1];
+      sequences.push_back({begin, end, begin, end});
+    }
+  }
+
+  // The next token of each sequence's; -1 after its last.
+  mx::array targets() const {
+    std::vector<int32_t> next(ids.size(), -1);
+    for (const Sequence& s : sequences) {
+      for (int64_t i = s.query_begin; i + 1 < s.query_end; ++i) {
+        next[static_cast<size_t>(i)] = ids.data<int32_t>()[i + 1];
+      }
+    }
+    return mx::array(next.begin(), {static_cast<int>(next.size())}, mx::int32);
+  }
+
+  SafetensorsFile file;
+  mx::array ids;
+  std::vector<Sequence> sequences;
+};
+
+/// Puts the adapters of `file` on the model and compares the loss and the gradients of their arrays
+/// with `lora_loss` and `grad.<name>`.
+inline void check_adapted(models::Model& model, const Expected& expected,
+                          const lora::AdapterFile& file) {
+  lora::Adapters adapters = lora::apply(model, file);
+  models::Context context = model.context(expected.sequences);
+  if (expected.file.has("lora_logits")) {
+    EXPECT_LT(
+        distance(models::logits(model, expected.ids, context), expected.file.load("lora_logits")),
+        kParity);
+  }
+  std::vector<int> all(adapters.names().size());
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<mx::array> values = adapters.values();
+  auto [loss, gradients] = mx::value_and_grad(
+      [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
+        adapters.set(parameters);
+        models::Hidden hidden = model.embed(expected.ids);
+        for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
+        return {ops::head_loss(model.norm(hidden), model.head(), expected.targets(), true).mean};
+      },
+      all)(values);
+  adapters.set(values);
+  mx::eval(gradients);
+  float wanted = expected.file.load("lora_loss").item<float>();
+  EXPECT_NEAR(loss[0].item<float>(), wanted, kParity * wanted);
+  for (size_t i = 0; i < all.size(); ++i) {
+    std::string name = "grad." + adapters.names()[i];
+    EXPECT_LT(distance(gradients[i], expected.file.load(name)), kParity) << name;
+  }
+}
+
+}  // namespace graft::testing

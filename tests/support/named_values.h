@@ -1,0 +1,60 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graft/base/files.h"
+#include "graft/io/json.h"
+#include "graft/io/safetensors.h"
+
+namespace graft::testing {
+
+namespace mx = mlx::core;
+
+/// The values of a tensor of this name: `values` of scripts/fixtures/tiny_families.py.
+inline mx::array named_values(const std::string& name, const mx::Shape& shape) {
+  uint64_t seed = 0xCBF29CE484222325;
+  for (char c : name) seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  size_t count = 1;
+  for (int size : shape) count *= static_cast<size_t>(size);
+  const auto last = static_cast<double>(shape.back());
+  std::vector<float> values;
+  for (uint64_t i = 0; i < count; ++i) {
+    uint64_t x = seed + i + 0x9E3779B97F4A7C15;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9;
+    x = (x ^ x >> 27) * 0x94D049BB133111EB;
+    x ^= x >> 31;
+    const float u = static_cast<float>(x >> 40) / 0x1p23f - 1.0f;
+    if (name.ends_with("bias")) {
+      values.push_back(u * 0.5f);
+    } else if (shape.size() == 1) {
+      values.push_back(0.6f + 0.4f * u);
+    } else if (name.find("embed_tokens") != std::string::npos) {
+      values.push_back(1.2f * u);
+    } else if (name.ends_with("lora_b")) {
+      values.push_back(0.2f * u);
+    } else {
+      values.push_back(static_cast<float>(2 / std::sqrt(last)) * u);
+    }
+  }
+  return mx::array(values.begin(), shape, mx::float32);
+}
+
+/// Makes `folder` a checkpoint of a fixture's config.json and tensors.json.
+inline void write_named_checkpoint(const fs::path& fixture, const fs::path& folder) {
+  fs::copy_file(fixture / "config.json", folder / "config.json");
+  std::map<std::string, mx::array> tensors;
+  const json shapes = read_json_object(fixture / "tensors.json");
+  for (const auto& [name, shape] : shapes.items()) {
+    const auto sizes = shape.get<std::vector<int>>();
+    tensors.insert({name, named_values(name, mx::Shape(sizes.begin(), sizes.end()))});
+  }
+  save_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+}
+
+}  // namespace graft::testing
