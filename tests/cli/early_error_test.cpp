@@ -75,7 +75,7 @@ TEST_F(EarlyError, ErrorsOfAConfigNameItsFolder) {
     write("model/config.json", changed.dump());
     return run({"lora", "--model", "model", "--test"});
   };
-  expect_refused(with(R"({"hidden_act": "gelu"})"), 1, "model/config.json: hidden_act 'gelu'");
+  expect_refused(with(R"({"hidden_act": "relu"})"), 1, "model/config.json: hidden_act 'relu'");
   expect_refused(with(R"({"rope_scaling": {"rope_type": "spiral", "factor": 2}})"), 1,
                  "model/config.json: rope_type 'spiral' is not supported");
   expect_refused(with(R"({"num_attention_heads": 65536, "head_dim": 65536})"), 1,
