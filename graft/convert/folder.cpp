@@ -1,7 +1,12 @@
+#include <mlx/ops.h>
+
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "graft/base/error.h"
+#include "graft/convert/experts.h"
 #include "graft/convert/layers.h"
 #include "graft/convert/plan.h"
 #include "graft/io/model_folder.h"
@@ -10,6 +15,16 @@
 
 namespace graft {
 namespace {
+
+constexpr LayerQuantization kEightBits{.group_size = 64, .bits = 8};
+
+// Layers that mlx-lm keeps in 8 bits, whatever is asked for: a router that is rounded to few bits
+// chooses other experts; Granite's weights of small scale.
+bool wants_eight_bits(const json& model_type, const std::string& path) {
+  if (model_type == "qwen3_moe") return path.ends_with("mlp.gate");
+  return model_type == "granite" && (path.ends_with("self_attn.o_proj") ||
+                                     path.ends_with("mlp.down_proj") || path == "lm_head");
+}
 
 class FolderPlanner {
  public:
@@ -27,6 +42,7 @@ class FolderPlanner {
     }
     choose_dtype();
     find_layers();
+    for (const ExpertWeights& experts : expert_weights(*source_)) plan_experts(experts);
     for (const std::string& name : source_->names()) plan_tensor(name);
     finish_config();
     plan_.copies = model_companions(options_.hf_path);
@@ -78,16 +94,50 @@ class FolderPlanner {
   void plan_tensor(const std::string& name) {
     if (parts_.count(name) > 0 || is_dropped(name)) return;
     const TensorInfo& info = source_->info(name);
-    bool floating = mx::issubdtype(info.dtype, mx::floating);
-    mx::Dtype dtype = floating ? dtype_.value_or(info.dtype) : info.dtype;
-    PlainTensor tensor{.name = name,
-                       .shape = info.shape,
-                       .dtype = dtype,
-                       .load = [source = source_, name] { return source->load(name); },
-                       .release = [source = source_, name] { source->release(name); }};
-    plan_.jobs.push_back(options_.quantize
-                             ? quantized_where_possible(tensor, setting(), plan_.lines)
-                             : plain_job(tensor));
+    add_plain({.name = name,
+               .shape = info.shape,
+               .dtype = stored_dtype(info),
+               .load = [source = source_, name] { return source->load(name); },
+               .release = [source = source_, name] { source->release(name); }});
+  }
+
+  // One tensor of many: what mlx-lm's switch_mlp has.
+  void plan_experts(const ExpertWeights& experts) {
+    parts_.insert(experts.parts.begin(), experts.parts.end());
+    const TensorInfo& first = source_->info(experts.parts[0]);
+    const auto names = experts.parts;
+    add_plain({.name = experts.name,
+               .shape = {static_cast<int>(names.size()), first.shape[0], first.shape[1]},
+               .dtype = stored_dtype(first),
+               .load =
+                   [source = source_, names] {
+                     std::vector<mx::array> all;
+                     for (const std::string& name : names) all.push_back(source->load(name));
+                     return mx::stack(all, 0);
+                   },
+               .release =
+                   [source = source_, names] {
+                     for (const std::string& name : names) source->release(name);
+                   }});
+  }
+
+  mx::Dtype stored_dtype(const TensorInfo& info) const {
+    return mx::issubdtype(info.dtype, mx::floating) ? dtype_.value_or(info.dtype) : info.dtype;
+  }
+
+  void add_plain(const PlainTensor& tensor) {
+    if (!options_.quantize) {
+      plan_.jobs.push_back(plain_job(tensor));
+      return;
+    }
+    LayerQuantization own = setting();
+    const std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
+    if (wants_eight_bits(source_->config().value("model_type", json()), path) &&
+        tensor.shape.back() % kEightBits.group_size == 0) {
+      own = kEightBits;
+      own_settings_[path] = own;
+    }
+    plan_.jobs.push_back(quantized_where_possible(tensor, own, plan_.lines));
   }
 
   // A tied head is the embedding: what the file holds for it is not used.
@@ -117,7 +167,8 @@ class FolderPlanner {
       config[new_key ? "dtype" : "torch_dtype"] = *options_.dtype;
     }
     if (options_.quantize) {
-      config["quantization"] = QuantizationConfig{.standard = setting()}.to_json();
+      config["quantization"] =
+          QuantizationConfig{.standard = setting(), .layers = own_settings_}.to_json();
     }
     if (options_.dequantize) {
       if (!quantization_) {
@@ -145,7 +196,8 @@ class FolderPlanner {
   ConversionPlan plan_;
   std::optional<QuantizationConfig> quantization_;
   std::optional<mx::Dtype> dtype_;  // that floating tensors are cast to
-  std::set<std::string> parts_;     // of quantized layers
+  std::set<std::string> parts_;     // of quantized layers and of stacks
+  std::map<std::string, std::optional<LayerQuantization>> own_settings_;  // by path
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "graft/convert/layers.h"
 
 #include <fmt/format.h>
+#include <mlx/ops.h>
 
 #include "graft/convert/quantize.h"
 
@@ -10,6 +11,16 @@ namespace {
 TensorDeclaration declaration_of(const ModelFolder& source, const std::string& name) {
   const TensorInfo& info = source.info(name);
   return {.name = name, .dtype = info.dtype, .shape = info.shape};
+}
+
+// A stack [E, out, in] as one long matrix.
+std::vector<mx::array> quantized(const PlainTensor& tensor, const LayerQuantization& setting) {
+  const mx::Shape& shape = tensor.shape;
+  if (shape.size() == 2) return quantize_rows(tensor.load(), tensor.dtype, setting);
+  const mx::array rows = mx::reshape(tensor.load(), {shape[0] * shape[1], shape[2]});
+  std::vector<mx::array> parts = quantize_rows(rows, tensor.dtype, setting);
+  for (mx::array& part : parts) part = mx::reshape(part, {shape[0], shape[1], part.shape(1)});
+  return parts;
 }
 
 }  // namespace
@@ -37,17 +48,19 @@ TensorJob plain_job(const PlainTensor& tensor) {
 TensorJob quantized_job(const PlainTensor& tensor, const LayerQuantization& setting) {
   std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
   return {.outputs = quantized_declarations(path, tensor.shape, tensor.dtype, setting),
-          .make = [tensor, setting] { return quantize_rows(tensor.load(), tensor.dtype, setting); },
+          .make = [tensor, setting] { return quantized(tensor, setting); },
           .release = tensor.release,
           .parameters = elements_of(tensor.shape)};
 }
 
 TensorJob quantized_where_possible(const PlainTensor& tensor, const LayerQuantization& setting,
                                    std::vector<std::string>& lines) {
-  bool weight = tensor.shape.size() == 2 && tensor.name.ends_with(".weight") &&
+  const bool stack =
+      tensor.shape.size() == 3 && tensor.name.find(".switch_mlp.") != std::string::npos;
+  bool weight = (tensor.shape.size() == 2 || stack) && tensor.name.ends_with(".weight") &&
                 mx::issubdtype(tensor.dtype, mx::floating);
   if (!weight) return plain_job(tensor);
-  int width = tensor.shape[1];
+  int width = tensor.shape.back();
   if (width > 0 && width % setting.group_size == 0) return quantized_job(tensor, setting);
   lines.push_back(fmt::format("{} is not quantized: its width {} does not divide into groups of {}",
                               in_quotes(tensor.name), width, setting.group_size));

@@ -42,8 +42,9 @@ TensorJob kept_layer_job(const StoredLayer& layer);
 /// Writes a quantized layer as a plain one: computed in float32, rounded once.
 TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype);
 
-/// Quantizes the tensor where that is what MLX does (a floating 2-D `.weight` whose width divides
-/// into groups), else casts it; adds a line to `lines` for a weight that cannot be quantized.
+/// Quantizes the tensor where that is what MLX does (a floating 2-D `.weight`, or a stack of
+/// experts, whose width divides into groups), else casts it; adds a line to `lines` for a weight
+/// that cannot be quantized.
 TensorJob quantized_where_possible(const PlainTensor& tensor, const LayerQuantization& setting,
                                    std::vector<std::string>& lines);
 

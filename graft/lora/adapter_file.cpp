@@ -83,9 +83,15 @@ void check_pair(const AdapterFile& file, const nn::Linear& linear, const Pair& p
     fail("{}: {}.{} is {}, but the model's layer takes {}: the adapter is of another model",
          file.path.string(), linear.path, name, shape_text(found.shape()), shape_text(expected));
   };
-  int rank = pair.a->ndim() == 2 ? pair.a->shape(1) : 0;
-  check(*pair.a, "lora_a", {linear.in(), std::max(rank, 1)});
-  check(*pair.b, "lora_b", {rank, linear.out()});
+  const int experts = linear.num_experts();
+  const int rank = pair.a->ndim() == (experts > 0 ? 3u : 2u) ? pair.a->shape(1) : 0;
+  if (experts > 0) {
+    check(*pair.a, "lora_a", {experts, std::max(rank, 1), linear.in()});
+    check(*pair.b, "lora_b", {experts, linear.out(), rank});
+  } else {
+    check(*pair.a, "lora_a", {linear.in(), std::max(rank, 1)});
+    check(*pair.b, "lora_b", {rank, linear.out()});
+  }
 }
 
 std::map<std::string, nn::Linear*> by_path(models::Model& model) {

@@ -111,9 +111,14 @@ Adapters attach(models::Model& model, const LoraSettings& settings) {
       found = true;
       if (layer_of(linear->path) < first || linear->adapter) continue;
       float bound = 1.0f / std::sqrt(static_cast<float>(linear->in()));
-      linear->adapter = nn::LoraAdapter{
-          mx::random::uniform(-bound, bound, {linear->in(), settings.rank}, mx::float32),
-          mx::zeros({settings.rank, linear->out()}, mx::float32), settings.scale, settings.dropout};
+      mx::Shape a = {linear->in(), settings.rank}, b = {settings.rank, linear->out()};
+      if (const int experts = linear->num_experts(); experts > 0) {
+        a = {experts, settings.rank, linear->in()};
+        b = {experts, linear->out(), settings.rank};
+      }
+      linear->adapter =
+          nn::LoraAdapter{mx::random::uniform(-bound, bound, a, mx::float32),
+                          mx::zeros(b, mx::float32), settings.scale, settings.dropout};
       fresh.push_back(linear->adapter->a);
       fresh.push_back(linear->adapter->b);
     }

@@ -3,6 +3,7 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -45,9 +46,14 @@ class Fuser {
                                                       (source.path() / "config.json").string())) {}
 
   void add(const nn::Linear& layer) {
+    if (!layer.expert_paths.empty()) {
+      for (int expert = 0; expert < layer.num_experts(); ++expert) add(layer.expert(expert));
+      return;
+    }
     FusedFormat format = options_.adapted;
     format.dense_dtype = dtype_;
-    rewrite(layer.path, count(layer.in(), layer.out()),
+    rewrite(layer.path,
+            count(layer.in(), layer.out()) * std::max<uint64_t>(1, layer.experts.size()),
             [layer, format] { return fused_weight(layer, format); });
     bool quantized = format.kind == FusedFormat::Kind::quantized ||
                      (format.kind == FusedFormat::Kind::as_is && layer.weight.quantized());
@@ -116,6 +122,7 @@ class Fuser {
     ops::Weight weight{source_.load(path + ".weight"), source_.load(path + ".scales"),
                        source_.load(path + ".biases"), setting.bits, setting.group_size};
     uint64_t parameters = count(weight.in(), weight.out());
+    if (weight.weight.ndim() == 3) parameters *= static_cast<uint64_t>(weight.weight.shape(0));
     mx::Dtype dtype = dtype_;
     if (options_.de_quantize) {
       rewrite(path, parameters, [weight, dtype] {

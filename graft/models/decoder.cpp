@@ -25,8 +25,16 @@ ops::AddNorm enter(const Hidden& hidden, const std::optional<nn::Norm>& norm) {
 
 std::vector<nn::Linear*> Block::linears() {
   std::vector<nn::Linear*> all = attention.linears();
-  for (nn::Linear* linear : mlp.linears()) all.push_back(linear);
+  std::visit(
+      [&](auto& layer) {
+        for (nn::Linear* linear : layer.linears()) all.push_back(linear);
+      },
+      mlp);
   return all;
+}
+
+mx::array Block::feed_forward(const mx::array& x, bool training) const {
+  return std::visit([&](const auto& layer) { return layer(x, training); }, mlp);
 }
 
 Decoder::Decoder(DecoderParts parts, const TensorSource& source)
@@ -49,10 +57,10 @@ Hidden Decoder::layer(int index, const Hidden& hidden, const Context& context) c
   if (block.after_attention) attended = (*block.after_attention)(attended);
   attended = scaled(attended, parts_.residual_scale);
   if (block.parallel) {
-    return {in.sum, mx::add(attended, block.mlp(in.normed, context.training))};
+    return {in.sum, mx::add(attended, block.feed_forward(in.normed, context.training))};
   }
   const ops::AddNorm mid = enter({in.sum, attended}, block.before_mlp);
-  mx::array fed = block.mlp(mid.normed, context.training);
+  mx::array fed = block.feed_forward(mid.normed, context.training);
   if (block.after_mlp) fed = (*block.after_mlp)(fed);
   return {mid.sum, scaled(fed, parts_.residual_scale)};
 }

@@ -3,9 +3,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "graft/models/attention.h"
+#include "graft/models/experts.h"
 #include "graft/models/mlp.h"
 #include "graft/models/model.h"
 #include "graft/nn/norm.h"
@@ -13,14 +15,17 @@
 
 namespace graft::models {
 
+using FeedForward = std::variant<Mlp, Experts>;
+
 /// A layer of a decoder: attention, then a feed-forward layer; each reads the residual stream
 /// through a norm, or its result is normed before it is added, or both.
 struct Block {
   std::optional<nn::Norm> before_attention, after_attention, before_mlp, after_mlp;
   Attention attention;
-  Mlp mlp;
+  FeedForward mlp;
   bool parallel = false;  // the feed-forward layer reads what attention reads
 
+  mx::array feed_forward(const mx::array& x, bool training) const;
   std::vector<nn::Linear*> linears();
 };
 

@@ -77,6 +77,21 @@ MlpConfig Family::mlp() const {
   return c;
 }
 
+ExpertsConfig Family::experts(const char* count_key, int count, int chosen) const {
+  ExpertsConfig c;
+  c.hidden_size = hidden_size_;
+  c.intermediate_size = integer("intermediate_size");
+  // transformers 5 has one name for all families.
+  const char* key = config_.has(count_key) ? count_key : "num_local_experts";
+  c.count = integer(key, count);
+  c.chosen = integer("num_experts_per_tok", chosen);
+  c.activation = activation("hidden_act", "silu");
+  if (c.chosen > c.count) {
+    fail("{}: num_experts_per_tok {} of {} {}", what_, c.chosen, key, c.count);
+  }
+  return c;
+}
+
 nn::Norm Family::rms_norm(const std::string& path, int size, double otherwise, float offset) {
   mx::array weight = source_.vector(path + ".weight", size);
   if (offset != 0) {

@@ -37,6 +37,8 @@ class Family {
   AttentionConfig attention(std::optional<int> head_dim = {}) const;
   /// A SwiGLU layer with the activation of `hidden_act`.
   MlpConfig mlp() const;
+  /// Experts, their number under `count_key` and of the width of `intermediate_size`.
+  ExpertsConfig experts(const char* count_key, int count, int chosen) const;
   Activation activation(const char* key, const char* otherwise) const;
 
   /// RMSNorm `<path>.weight` [size] with `rms_norm_eps`; `offset` is added to the weight.

@@ -12,11 +12,13 @@
 #include "graft/models/granite.h"
 #include "graft/models/llama.h"
 #include "graft/models/mistral.h"
+#include "graft/models/mixtral.h"
 #include "graft/models/olmo2.h"
 #include "graft/models/phi.h"
 #include "graft/models/phi3.h"
 #include "graft/models/qwen2.h"
 #include "graft/models/qwen3.h"
+#include "graft/models/qwen3_moe.h"
 #include "graft/models/smollm3.h"
 #include "graft/models/stablelm.h"
 #include "graft/models/starcoder2.h"
@@ -28,13 +30,22 @@ using Maker = std::unique_ptr<Model> (*)(const ModelFolder&, std::optional<mx::D
 
 const std::map<std::string, Maker>& makers() {
   static const std::map<std::string, Maker> all = {
-      {"gemma", make_gemma},        {"gemma2", make_gemma2},
-      {"gemma3_text", make_gemma3}, {"granite", make_granite},
-      {"llama", make_llama},        {"mistral", make_mistral},
-      {"olmo2", make_olmo2},        {"phi", make_phi},
-      {"phi3", make_phi3},          {"qwen2", make_qwen2},
-      {"qwen3", make_qwen3},        {"smollm3", make_smollm3},
-      {"stablelm", make_stablelm},  {"starcoder2", make_starcoder2},
+      {"gemma", make_gemma},
+      {"gemma2", make_gemma2},
+      {"gemma3_text", make_gemma3},
+      {"granite", make_granite},
+      {"llama", make_llama},
+      {"mistral", make_mistral},
+      {"mixtral", make_mixtral},
+      {"olmo2", make_olmo2},
+      {"phi", make_phi},
+      {"phi3", make_phi3},
+      {"qwen2", make_qwen2},
+      {"qwen3", make_qwen3},
+      {"qwen3_moe", make_qwen3_moe},
+      {"smollm3", make_smollm3},
+      {"stablelm", make_stablelm},
+      {"starcoder2", make_starcoder2},
   };
   return all;
 }

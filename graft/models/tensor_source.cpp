@@ -13,6 +13,22 @@ bool is_float(mx::Dtype dtype) {
   return dtype == mx::float32 || dtype == mx::float16 || dtype == mx::bfloat16;
 }
 
+// One matrix of a stack, as a view.
+ops::Weight slice_of(const ops::Weight& stack, int index) {
+  const auto part = [&](const mx::array& a) {
+    mx::array one =
+        mx::squeeze(mx::slice(a, {index, 0, 0}, {index + 1, a.shape(1), a.shape(2)}), 0);
+    one.eval();
+    return one;
+  };
+  ops::Weight one{part(stack.weight), {}, {}, stack.bits, stack.group_size};
+  if (stack.quantized()) {
+    one.scales = part(*stack.scales);
+    one.biases = part(*stack.biases);
+  }
+  return one;
+}
+
 }  // namespace
 
 TensorSource::TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype)
@@ -54,19 +70,26 @@ mx::array TensorSource::vector(const std::string& name, int size) {
 }
 
 ops::Weight TensorSource::matrix(const std::string& path, int out, int in) {
+  return matrices(path, {out, in});
+}
+
+// `<path>.weight` of any shape [..., out, in].
+ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& shape) {
   std::string weight = path + ".weight", scales = path + ".scales", biases = path + ".biases";
-  parameters_ += static_cast<size_t>(out) * static_cast<size_t>(in);
+  size_t count = 1;
+  for (int size : shape) count *= static_cast<size_t>(size);
+  parameters_ += count;
   if (!folder_.has(scales)) {
-    mx::array dense = converted(take(weight, {out, in}), weight);
+    mx::array dense = converted(take(weight, shape), weight);
     if (!dense_dtype_) dense_dtype_ = dense.dtype();
     return {dense, {}, {}, 0, 0};
   }
 
   const LayerQuantization setting = stored_quantization(folder_, quantization_, path);
   mx::Shape stands_for = quantized_layer_shape(folder_, path, setting);
-  if (stands_for != mx::Shape{out, in}) {
+  if (stands_for != shape) {
     fail("{}: tensor {} stands for {}, but the config asks for {}", folder_.path().string(), weight,
-         shape_text(stands_for), shape_text({out, in}));
+         shape_text(stands_for), shape_text(shape));
   }
   return {take(weight, folder_.info(weight).shape), take(scales, folder_.info(scales).shape),
           take(biases, folder_.info(biases).shape), setting.bits, setting.group_size};
@@ -76,6 +99,23 @@ nn::Linear TensorSource::linear(const std::string& path, int out, int in, bool h
   nn::Linear layer{path, matrix(path, out, in), {}, {}};
   if (has_bias) layer.bias = vector(path + ".bias", out);
   return layer;
+}
+
+nn::Linear TensorSource::experts(const std::string& path,
+                                 const std::function<std::string(int)>& own_path, int count,
+                                 int out, int in) {
+  std::vector<ops::Weight> weights;
+  std::vector<std::string> paths;
+  if (has(path + ".weight")) {
+    const ops::Weight stack = matrices(path, {count, out, in});
+    for (int expert = 0; expert < count; ++expert) weights.push_back(slice_of(stack, expert));
+  } else {
+    for (int expert = 0; expert < count; ++expert) {
+      paths.push_back(own_path(expert));
+      weights.push_back(matrix(paths.back(), out, in));
+    }
+  }
+  return {path, weights.front(), {}, {}, weights, paths};
 }
 
 void TensorSource::ignore(const std::string& name) { taken_.insert(name); }

@@ -2,6 +2,7 @@
 
 #include <mlx/array.h>
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -29,6 +30,11 @@ class TensorSource {
   /// The same with `<path>.bias` [out] if `has_bias`.
   nn::Linear linear(const std::string& path, int out, int in, bool has_bias);
 
+  /// A layer of `count` experts: `<path>.weight` [E, out, in], as mlx-lm stores it, or one matrix
+  /// for each at `own_path(expert)`, as checkpoints have it.
+  nn::Linear experts(const std::string& path, const std::function<std::string(int)>& own_path,
+                     int count, int out, int in);
+
   bool has(const std::string& name) const { return folder_.has(name); }
   /// Counts a tensor as taken without loading it.
   void ignore(const std::string& name);
@@ -45,6 +51,7 @@ class TensorSource {
 
  private:
   mx::array take(const std::string& name, const mx::Shape& shape);
+  ops::Weight matrices(const std::string& path, const mx::Shape& shape);
   mx::array converted(const mx::array& tensor, const std::string& name) const;
 
   const ModelFolder& folder_;

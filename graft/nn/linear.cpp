@@ -16,6 +16,19 @@ mx::array dropped(const mx::array& x, float share) {
 
 }  // namespace
 
+Linear Linear::expert(int index) const {
+  const auto i = static_cast<size_t>(index);
+  Linear one{expert_paths.empty() ? path : expert_paths[i], experts[i], {}, {}};
+  if (adapter) {
+    const auto part = [&](const mx::array& stack) {
+      return mx::transpose(mx::squeeze(
+          mx::slice(stack, {index, 0, 0}, {index + 1, stack.shape(1), stack.shape(2)}), 0));
+    };
+    one.adapter = LoraAdapter{part(adapter->a), part(adapter->b), adapter->scale, adapter->dropout};
+  }
+  return one;
+}
+
 std::vector<mx::array> project(const mx::array& x, const std::vector<const Linear*>& layers,
                                bool training) {
   std::vector<ops::Projection> projections;

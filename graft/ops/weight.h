@@ -9,7 +9,8 @@ namespace graft::ops {
 
 namespace mx = mlx::core;
 
-/// The matrix of a linear layer or an embedding, dense or quantized in MLX's affine format.
+/// The matrix of a linear layer or an embedding, dense or quantized in MLX's affine format. For
+/// storage alone, several in a stack [E, out, in].
 struct Weight {
   mx::array weight;                 // [out, in], or uint32 [out, in*bits/32] where quantized
   std::optional<mx::array> scales;  // [out, in/group_size]
@@ -18,8 +19,8 @@ struct Weight {
   int group_size = 0;
 
   bool quantized() const { return scales.has_value(); }
-  int out() const { return weight.shape(0); }
-  int in() const { return quantized() ? scales->shape(1) * group_size : weight.shape(1); }
+  int out() const { return weight.shape(-2); }
+  int in() const { return quantized() ? scales->shape(-1) * group_size : weight.shape(-1); }
   size_t nbytes() const;
   /// weight[, scales, biases]: what a primitive takes as inputs.
   std::vector<mx::array> arrays() const;

@@ -25,6 +25,7 @@ import numpy as np
 import tiny_models
 from mlx.utils import tree_flatten
 from mlx_lm import load
+from mlx_lm.tuner.lora import LoRASwitchLinear
 from run_main import run_main
 from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
@@ -32,6 +33,20 @@ from transformers import AutoConfig, AutoTokenizer
 TOLERANCE = 1e-4  # of the largest logit
 RANK, SCALE, LAYERS = 8, 20.0, 2
 IDS = [1, 34, 7, 7, 250, 19, 3, 88, 101, 64, 5, 12]
+
+
+# What gets an adapter when nothing is named, where it is not q_proj and v_proj.
+DEFAULT_KEYS = {
+    "mixtral": ["self_attn.q_proj", "self_attn.v_proj", "block_sparse_moe.gate"],
+    "phi3": ["self_attn.qkv_proj"],
+}
+EXPERTS = {"mixtral": "block_sparse_moe", "qwen3_moe": "mlp"}
+
+
+def every_key(family):
+    attention = [f"self_attn.{name}_proj" for name in "qkvo"]
+    return attention + [f"{EXPERTS[family]}.{name}" for name in
+                        ["gate", "switch_mlp.gate_proj", "switch_mlp.up_proj", "switch_mlp.down_proj"]]
 
 
 class Adapted(nn.Module):
@@ -83,8 +98,9 @@ class Parity:
         run(self.driver, folder, adapter, target, *IDS)
         return np.load(target)["logits"]
 
-    def train(self, model, adapter):
-        options = ["--lora-layers", LAYERS, "--iters", 4, "--batch-size", 2, "--learning-rate", "1e-3"]
+    def train(self, model, adapter, *flags):
+        options = list(flags)
+        options += ["--lora-layers", LAYERS, "--iters", 4, "--batch-size", 2, "--learning-rate", "1e-3"]
         options += ["--val-batches", 1, "--data", self.data, "--adapter-file", adapter]
         run(self.graft, "lora", "--model", model, "--train", *options)
 
@@ -99,7 +115,7 @@ class Parity:
                     raise SystemExit(f"{name} differs or is not float32")
         layers = len(model.layers)
         expected = {
-            f"model.layers.{i}.self_attn.{key}.lora_{part}"
+            f"model.layers.{i}.{key}.lora_{part}"
             for i in range(layers - LAYERS, layers)
             for key in keys
             for part in "ab"
@@ -107,26 +123,35 @@ class Parity:
         if set(arrays) != expected:
             raise SystemExit(f"other keys than the example's: {sorted(set(arrays) ^ expected)}")
         for name, value in arrays.items():
-            if value.shape[1 if name.endswith("lora_a") else 0] != RANK:
+            # mlx-lm's arrays of experts have one more axis, and the rank in the middle and at the end.
+            rank_at = (1 if name.endswith("lora_a") else 2) if value.ndim == 3 else (1 if name.endswith("lora_a") else 0)
+            if value.shape[rank_at] != RANK:
                 raise SystemExit(f"{name} has shape {value.shape}")
         return arrays
 
     def adapted_in_mlx_lm(self, folder, arrays):
         model = load_in_f32(folder)
         for name in [n for n in arrays if n.endswith(".lora_a")]:
-            index, key = re.fullmatch(r"model\.layers\.(\d+)\.self_attn\.(\w+)\.lora_a", name).groups()
-            attention = model.layers[int(index)].self_attn
-            b = arrays[name[: -len("a")] + "b"]
-            setattr(attention, key, Adapted(getattr(attention, key), arrays[name], b))
+            index, path, last = re.fullmatch(r"model\.layers\.(\d+)\.(.*)\.(\w+)\.lora_a", name).groups()
+            parent = model.layers[int(index)]
+            for part in path.split("."):
+                parent = getattr(parent, part)
+            a, b = arrays[name], arrays[name[: -len("a")] + "b"]
+            if a.ndim == 3:
+                adapted = LoRASwitchLinear.from_base(getattr(parent, last), r=RANK, dropout=0.0, scale=SCALE)
+                adapted.lora_a, adapted.lora_b = a, b
+            else:
+                adapted = Adapted(getattr(parent, last), a, b)
+            setattr(parent, last, adapted)
         return logits_of(model)
 
-    def check(self, source, *flags, keys=("q_proj", "v_proj")):
+    def check(self, source, *flags, keys=("self_attn.q_proj", "self_attn.v_proj"), lora_flags=()):
         model, adapter = self.scratch / "model", self.scratch / "adapters.npz"
         print(f"{source.name} {' '.join(flags)}")
         run(self.graft, "convert", "--hf-path", source, "--mlx-path", model, *flags)
         plain = load_in_f32(model)
         compare("converted", self.graft_logits(model), logits_of(plain))
-        self.train(model, adapter)
+        self.train(model, adapter, *lora_flags)
         arrays = self.adapter_arrays(adapter, plain, keys)
         adapted = self.graft_logits(model, adapter)
         if np.abs(adapted - self.graft_logits(model)).max() < 0.01:
@@ -156,9 +181,9 @@ class Parity:
         for name in quantized:
             bits_in = shapes.pop(f"{name}.scales")
             shapes.pop(f"{name}.biases")
-            shapes[f"{name}.weight"] = [bits_in[0], bits_in[1] * model_group(folder.parent / "model", name)]
+            shapes[f"{name}.weight"] = [*bits_in[:-1], bits_in[-1] * model_group(folder.parent / "model", name)]
         if found != shapes:
-            raise SystemExit(f"other tensors than a checkpoint's: {sorted(found.items() ^ shapes.items())[:4]}")
+            raise SystemExit(f"other tensors than a checkpoint's: {[n for n in found | shapes if found.get(n) != shapes.get(n)][:4]}")
         config = AutoConfig.from_pretrained(folder)
         source = json.loads((folder.parent / "model" / "config.json").read_text())
         if config.architectures != source["architectures"] or hasattr(config, "quantization"):
@@ -190,9 +215,12 @@ def main():
             parity.check(scratch / source, "-q", "--q-bits", "8")
         for family in tiny_models.FAMILIES:
             tiny_models.write_family(scratch / family, family)
-            keys = ("qkv_proj",) if family == "phi3" else ("q_proj", "v_proj")
+            keys = DEFAULT_KEYS.get(family, ["self_attn.q_proj", "self_attn.v_proj"])
             parity.check(scratch / family, keys=keys)
             parity.check(scratch / family, "-q", "--q-group-size", "32", keys=keys)
+            if family in EXPERTS:
+                parity.check(scratch / family, keys=every_key(family), lora_flags=["--lora-keys", "all"])
+                parity.check(scratch / family, "-q", keys=every_key(family), lora_flags=["--lora-keys", "all"])
         for model in arguments.model:
             parity.check(model)
 

@@ -94,7 +94,7 @@ def write_checkpoint(folder, dtype, stored=None, head=True, shards=1, **config):
 
 # What makes each family's tiny model its own, beside FAMILY_BASE.
 FAMILY_BASE = {
-    "vocab_size": VOCAB, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": LAYERS,
+    "vocab_size": VOCAB, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": LAYERS,
     "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512, "rms_norm_eps": 1e-4,
     "layer_norm_eps": 1e-4, "norm_epsilon": 1e-4, "tie_word_embeddings": False, "bos_token_id": 1, "eos_token_id": 2,
     "pad_token_id": 0,
@@ -107,11 +107,14 @@ FAMILIES = {
     "granite": {"embedding_multiplier": 3.0, "attention_multiplier": 0.2, "residual_multiplier": 0.6,
                 "logits_scaling": 1.7, "tie_word_embeddings": True},
     "mistral": {"sliding_window": None, "head_dim": 32},
+    "mixtral": {"num_local_experts": 4},
     "olmo2": {},
     "phi": {"num_key_value_heads": 4},
     "phi3": {},
     "qwen2": {"tie_word_embeddings": True},
     "qwen3": {"head_dim": 32},
+    "qwen3_moe": {"head_dim": 32, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64,
+                  "mlp_only_layers": [], "norm_topk_prob": True},
     "smollm3": {"num_hidden_layers": 4},
     "stablelm": {"use_qkv_bias": True},
     # mlx-lm computes the exact GELU, whatever the config says.
@@ -124,7 +127,9 @@ def write_family(folder, family):
     folder.mkdir(parents=True)
     settings = AutoConfig.for_model(family, **copy.deepcopy(FAMILY_BASE | FAMILIES[family])).to_dict()
     settings |= {"dtype": "float32", "architectures": [f"{family}-with-a-head"]}
-    # mlx-lm reads the older spelling alone.
+    # mlx-lm reads the older spellings alone.
+    if family == "qwen3_moe":
+        settings["num_experts"] = settings.get("num_experts", settings.get("num_local_experts"))
     rope = settings.get("rope_parameters") or {}
     if "rope_theta" in rope:
         settings |= {key: value for key, value in rope.items() if key != "rope_type"}
@@ -139,8 +144,23 @@ def write_family(folder, family):
         elif "embed_tokens" not in name:
             noise *= 1.2 / np.sqrt(value.shape[-1])
         weights[name] = mx.array(noise.astype(np.float32))
-    mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "pt"})
+    mx.save_safetensors(str(folder / "model.safetensors"), one_by_one(weights, family), metadata={"format": "pt"})
     write_tokenizer(folder)
+
+
+def one_by_one(weights, family):
+    """Experts as checkpoints have them."""
+    own = {"gate_proj": "w1", "down_proj": "w2", "up_proj": "w3"} if family == "mixtral" else {}
+    result = {}
+    for name, value in weights.items():
+        layer, switch, rest = name.partition(".switch_mlp.")
+        projection = rest.removesuffix(".weight")
+        if not switch:
+            result[name] = value
+            continue
+        for expert in range(value.shape[0]):
+            result[f"{layer}.experts.{expert}.{own.get(projection, projection)}.weight"] = value[expert]
+    return result
 
 
 GGUF_PARTS = {

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "graft/base/activation.h"
+#include "graft/models/tensor_source.h"
+#include "graft/nn/linear.h"
+
+namespace graft::models {
+
+/// What a family's config says of a mixture of experts.
+struct ExpertsConfig {
+  int hidden_size = 0;        // D
+  int intermediate_size = 0;  // F, of each expert
+  int count = 0;              // E
+  int chosen = 0;             // of them for each token
+  bool normalize = true;      // the weights of the chosen ones sum to 1
+  Activation activation = Activation::silu;
+  std::string gate = "gate_proj", up = "up_proj", down = "down_proj";  // an expert's own layers
+};
+
+/// A feed-forward layer of experts, of which a router chooses a few for each token (Mixtral,
+/// arXiv:2401.04088): only those are computed. Experts are gated layers, their weights in mlx-lm's
+/// `switch_mlp` or one by one in `experts.<n>`.
+class Experts {
+ public:
+  Experts(TensorSource& source, const std::string& path, const ExpertsConfig& config);
+
+  /// x [N, D] to [N, D].
+  mx::array operator()(const mx::array& x, bool training) const;
+  std::vector<nn::Linear*> linears() { return {&router_, &gate_, &up_, &down_}; }
+
+ private:
+  mx::array expert(int index, const mx::array& x, bool training) const;
+
+  ExpertsConfig config_;
+  nn::Linear router_;            // [E, D]
+  nn::Linear gate_, up_, down_;  // E times [F, D], [F, D], [D, F]
+};
+
+}  // namespace graft::models

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "graft/io/model_folder.h"
+#include "graft/models/model.h"
+
+namespace graft::models {
+
+/// Mixtral (transformers' `modeling_mixtral.py`): Mistral whose feed-forward layers are experts.
+/// The router takes an adapter by default, as in mlx-examples.
+std::unique_ptr<Model> make_mixtral(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+
+}  // namespace graft::models

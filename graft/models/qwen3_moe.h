@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "graft/io/model_folder.h"
+#include "graft/models/model.h"
+
+namespace graft::models {
+
+/// Qwen3-MoE (transformers' `modeling_qwen3_moe.py`): Qwen3 whose feed-forward layers, some or all,
+/// are experts.
+std::unique_ptr<Model> make_qwen3_moe(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+
+}  // namespace graft::models
