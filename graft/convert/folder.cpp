@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "graft/base/error.h"
 #include "graft/convert/experts.h"
@@ -12,6 +13,7 @@
 #include "graft/io/model_folder.h"
 #include "graft/io/model_writer.h"
 #include "graft/io/quantized_layer.h"
+#include "graft/models/language_model_names.h"
 
 namespace graft {
 namespace {
@@ -39,6 +41,10 @@ class FolderPlanner {
     if (quantization_ && options_.quantize) {
       fail_usage("{} is quantized already: convert it with --dequantize first, then quantize that",
                  options_.hf_path.string());
+    }
+    // Of a multimodal checkpoint the language model is converted, as mlx-lm does.
+    if (source_->config().value("model_type", json()) == "gemma3") {
+      names_ = models::LanguageModelNames::of_part(*source_);
     }
     choose_dtype();
     find_layers();
@@ -94,7 +100,7 @@ class FolderPlanner {
   void plan_tensor(const std::string& name) {
     if (parts_.count(name) > 0 || is_dropped(name)) return;
     const TensorInfo& info = source_->info(name);
-    add_plain({.name = name,
+    add_plain({.name = names_.as_on_the_hub(name),
                .shape = info.shape,
                .dtype = stored_dtype(info),
                .load = [source = source_, name] { return source->load(name); },
@@ -142,8 +148,17 @@ class FolderPlanner {
 
   // A tied head is the embedding: what the file holds for it is not used.
   bool is_dropped(const std::string& name) {
-    auto tied = source_->config().find("tie_word_embeddings");
-    bool dropped = name == "lm_head.weight" && tied != source_->config().end() &&
+    if (names_.is_other_part(name)) {
+      if (!std::exchange(said_other_parts_, true)) {
+        plan_.lines.push_back("what the model has for images is left out: it is the text part");
+      }
+      return true;
+    }
+    const json& own = source_->config();
+    const bool is_part = own.contains("text_config") && own["text_config"].is_object();
+    const json& config = is_part ? own["text_config"] : own;
+    auto tied = config.find("tie_word_embeddings");
+    bool dropped = name == names_.stored("lm_head.weight") && tied != config.end() &&
                    tied->is_boolean() && tied->get<bool>();
     if (dropped) {
       plan_.lines.push_back(
@@ -196,7 +211,9 @@ class FolderPlanner {
   ConversionPlan plan_;
   std::optional<QuantizationConfig> quantization_;
   std::optional<mx::Dtype> dtype_;  // that floating tensors are cast to
-  std::set<std::string> parts_;     // of quantized layers and of stacks
+  models::LanguageModelNames names_;
+  bool said_other_parts_ = false;
+  std::set<std::string> parts_;  // of quantized layers and of stacks
   std::map<std::string, std::optional<LayerQuantization>> own_settings_;  // by path
 };
 

@@ -10,10 +10,14 @@
 namespace graft::models {
 
 Family::Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype)
-    : config_json_(folder.config()),
+    : Family(folder, dtype, folder.config(), {}) {}
+
+Family::Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
+               LanguageModelNames names)
+    : config_json_(std::move(config)),
       what_((folder.path() / "config.json").string()),
       config_(config_json_, what_),
-      source_(folder, dtype),
+      source_(folder, dtype, std::move(names)),
       hidden_size_(integer("hidden_size")),
       num_layers_(integer("num_hidden_layers")) {}
 

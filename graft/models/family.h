@@ -16,6 +16,11 @@ namespace graft::models {
 class Family {
  public:
   Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+  /// Of a part of a checkpoint, which has a config and names of its own.
+  Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
+         LanguageModelNames names);
+  Family(const Family&) = delete;
+  Family& operator=(const Family&) = delete;
 
   const ConfigReader& config() const { return config_; }
   const json& config_json() const { return config_json_; }
@@ -73,7 +78,7 @@ class Family {
   std::unique_ptr<Model> make(DecoderParts parts);
 
  private:
-  const json& config_json_;
+  json config_json_;
   std::string what_;
   ConfigReader config_;
   TensorSource source_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "graft/base/error.h"
 #include "graft/models/family.h"
 #include "graft/models/gemma_parts.h"
 
@@ -23,10 +24,21 @@ json rope_config(const json& config, const char* kind, const char* theta, double
   return result;
 }
 
-}  // namespace
+// The text model's config in a multimodal one: what it leaves out is Gemma3TextConfig's default.
+json text_config(const ModelFolder& folder) {
+  json config = {{"vocab_size", 262208},      {"hidden_size", 2304},
+                 {"intermediate_size", 9216}, {"num_hidden_layers", 26},
+                 {"num_attention_heads", 8},  {"num_key_value_heads", 4},
+                 {"sliding_window", 4096},    {"max_position_embeddings", 131072}};
+  const json own = folder.config().value("text_config", json());
+  if (!own.is_object()) {
+    fail("{}: has no text_config", (folder.path() / "config.json").string());
+  }
+  config.update(own);
+  return config;
+}
 
-std::unique_ptr<Model> make_gemma3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
-  Family family(folder, dtype);
+std::unique_ptr<Model> make(Family family) {
   family.require("use_bidirectional_attention", false);
   AttentionConfig attention = gemma_attention(family);
   const MlpConfig mlp = gemma_mlp(family, "hidden_activation");
@@ -54,6 +66,17 @@ std::unique_ptr<Model> make_gemma3(const ModelFolder& folder, std::optional<mx::
     parts.ropes.push_back(nn::Rope::from_config(config, width, family.what()));
   }
   return family.make(std::move(parts));
+}
+
+}  // namespace
+
+std::unique_ptr<Model> make_gemma3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+  return make(Family(folder, dtype));
+}
+
+std::unique_ptr<Model> make_gemma3_multimodal(const ModelFolder& folder,
+                                              std::optional<mx::Dtype> dtype) {
+  return make(Family(folder, dtype, text_config(folder), LanguageModelNames::of_part(folder)));
 }
 
 }  // namespace graft::models

@@ -32,6 +32,7 @@ const std::map<std::string, Maker>& makers() {
   static const std::map<std::string, Maker> all = {
       {"gemma", make_gemma},
       {"gemma2", make_gemma2},
+      {"gemma3", make_gemma3_multimodal},
       {"gemma3_text", make_gemma3},
       {"granite", make_granite},
       {"llama", make_llama},

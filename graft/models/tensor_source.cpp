@@ -2,6 +2,8 @@
 
 #include <mlx/ops.h>
 
+#include <utility>
+
 #include "graft/base/error.h"
 #include "graft/io/quantized_layer.h"
 #include "graft/ops/backend.h"
@@ -31,8 +33,10 @@ ops::Weight slice_of(const ops::Weight& stack, int index) {
 
 }  // namespace
 
-TensorSource::TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype)
+TensorSource::TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype,
+                           LanguageModelNames names)
     : folder_(folder),
+      names_(std::move(names)),
       dtype_(dtype),
       quantization_(QuantizationConfig::from_config(folder.config(),
                                                     (folder.path() / "config.json").string())) {}
@@ -63,17 +67,18 @@ mx::array TensorSource::converted(const mx::array& tensor, const std::string& na
   return copy;
 }
 
-mx::array TensorSource::vector(const std::string& name, int size) {
+mx::array TensorSource::vector(const std::string& own_name, int size) {
+  const std::string name = names_.stored(own_name);
   mx::array tensor = take(name, {size});
   parameters_ += tensor.size();
   return converted(tensor, name);
 }
 
 ops::Weight TensorSource::matrix(const std::string& path, int out, int in) {
-  return matrices(path, {out, in});
+  return matrices(names_.stored(path), {out, in});
 }
 
-// `<path>.weight` of any shape [..., out, in].
+// `<path>.weight` of any shape [..., out, in]; the path as it is stored.
 ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& shape) {
   std::string weight = path + ".weight", scales = path + ".scales", biases = path + ".biases";
   size_t count = 1;
@@ -96,7 +101,7 @@ ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& sha
 }
 
 nn::Linear TensorSource::linear(const std::string& path, int out, int in, bool has_bias) {
-  nn::Linear layer{path, matrix(path, out, in), {}, {}};
+  nn::Linear layer{names_.stored(path), matrix(path, out, in), {}, {}};
   if (has_bias) layer.bias = vector(path + ".bias", out);
   return layer;
 }
@@ -107,18 +112,18 @@ nn::Linear TensorSource::experts(const std::string& path,
   std::vector<ops::Weight> weights;
   std::vector<std::string> paths;
   if (has(path + ".weight")) {
-    const ops::Weight stack = matrices(path, {count, out, in});
+    const ops::Weight stack = matrices(names_.stored(path), {count, out, in});
     for (int expert = 0; expert < count; ++expert) weights.push_back(slice_of(stack, expert));
   } else {
     for (int expert = 0; expert < count; ++expert) {
-      paths.push_back(own_path(expert));
-      weights.push_back(matrix(paths.back(), out, in));
+      paths.push_back(names_.stored(own_path(expert)));
+      weights.push_back(matrix(own_path(expert), out, in));
     }
   }
-  return {path, weights.front(), {}, {}, weights, paths};
+  return {names_.stored(path), weights.front(), {}, {}, weights, paths};
 }
 
-void TensorSource::ignore(const std::string& name) { taken_.insert(name); }
+void TensorSource::ignore(const std::string& name) { taken_.insert(names_.stored(name)); }
 
 mx::Dtype TensorSource::activation_dtype() const {
   if (dtype_) return *dtype_;
@@ -127,7 +132,7 @@ mx::Dtype TensorSource::activation_dtype() const {
 
 void TensorSource::finish() const {
   for (const std::string& name : folder_.names()) {
-    if (taken_.count(name) == 0) {
+    if (taken_.count(name) == 0 && !names_.is_other_part(name)) {
       fail("{}: tensor {} {} belongs to no part of a '{}' model with this config",
            folder_.path().string(), name, shape_text(folder_.info(name).shape),
            folder_.config().value("model_type", ""));

@@ -9,6 +9,7 @@
 
 #include "graft/io/model_folder.h"
 #include "graft/io/quantization_config.h"
+#include "graft/models/language_model_names.h"
 #include "graft/nn/linear.h"
 #include "graft/ops/weight.h"
 
@@ -20,8 +21,10 @@ namespace mx = mlx::core;
 /// names the tensor and both shapes; `finish` refuses tensors that nobody took.
 class TensorSource {
  public:
-  /// `dtype` is what dense tensors are converted to; the checkpoint's own without it.
-  TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+  /// `dtype` is what dense tensors are converted to; the checkpoint's own without it. Where the
+  /// language model is a part of a checkpoint, `names` is how that spells its tensors.
+  TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype,
+               LanguageModelNames names = {});
 
   /// A vector [size], such as a norm's weight.
   mx::array vector(const std::string& name, int size);
@@ -35,7 +38,7 @@ class TensorSource {
   nn::Linear experts(const std::string& path, const std::function<std::string(int)>& own_path,
                      int count, int out, int in);
 
-  bool has(const std::string& name) const { return folder_.has(name); }
+  bool has(const std::string& name) const { return folder_.has(names_.stored(name)); }
   /// Counts a tensor as taken without loading it.
   void ignore(const std::string& name);
   /// Throws Error naming a tensor that was never taken.
@@ -55,6 +58,7 @@ class TensorSource {
   mx::array converted(const mx::array& tensor, const std::string& name) const;
 
   const ModelFolder& folder_;
+  LanguageModelNames names_;
   std::optional<mx::Dtype> dtype_;
   std::optional<QuantizationConfig> quantization_;
   std::optional<mx::Dtype> dense_dtype_;  // of the first dense matrix

@@ -114,8 +114,9 @@ class Parity:
                 if not np.array_equal(file[name], np.array(arrays[name])) or file[name].dtype != np.float32:
                     raise SystemExit(f"{name} differs or is not float32")
         layers = len(model.layers)
+        prefix = "language_model." if hasattr(model, "language_model") else ""
         expected = {
-            f"model.layers.{i}.{key}.lora_{part}"
+            f"{prefix}model.layers.{i}.{key}.lora_{part}"
             for i in range(layers - LAYERS, layers)
             for key in keys
             for part in "ab"
@@ -132,7 +133,7 @@ class Parity:
     def adapted_in_mlx_lm(self, folder, arrays):
         model = load_in_f32(folder)
         for name in [n for n in arrays if n.endswith(".lora_a")]:
-            index, path, last = re.fullmatch(r"model\.layers\.(\d+)\.(.*)\.(\w+)\.lora_a", name).groups()
+            index, path, last = re.fullmatch(r"(?:language_model\.)?model\.layers\.(\d+)\.(.*)\.(\w+)\.lora_a", name).groups()
             parent = model.layers[int(index)]
             for part in path.split("."):
                 parent = getattr(parent, part)
@@ -221,6 +222,8 @@ def main():
             if family in EXPERTS:
                 parity.check(scratch / family, keys=every_key(family), lora_flags=["--lora-keys", "all"])
                 parity.check(scratch / family, "-q", keys=every_key(family), lora_flags=["--lora-keys", "all"])
+        tiny_models.write_multimodal_gemma3(scratch / "gemma3")
+        parity.check(scratch / "gemma3", "-q")
         for model in arguments.model:
             parity.check(model)
 

@@ -148,6 +148,20 @@ def write_family(folder, family):
     write_tokenizer(folder)
 
 
+def write_multimodal_gemma3(folder):
+    """A multimodal checkpoint whose text part is the tiny gemma3_text."""
+    write_family(folder, "gemma3_text")
+    settings = json.loads((folder / "config.json").read_text())
+    config = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "text_config": settings,
+              "vocab_size": VOCAB, "dtype": "float32", "eos_token_id": 2}
+    (folder / "config.json").write_text(json.dumps(config))
+    weights = {f"language_model.{name}": value for name, value in mx.load(str(folder / "model.safetensors")).items()}
+    weights["vision_tower.patch.weight"] = mx.ones((4, 4))
+    weights["multi_modal_projector.norm.weight"] = mx.ones((4,))
+    mx.eval(weights)
+    mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "pt"})
+
+
 def one_by_one(weights, family):
     """Experts as checkpoints have them."""
     own = {"gate_proj": "w1", "down_proj": "w2", "up_proj": "w3"} if family == "mixtral" else {}

@@ -5,12 +5,15 @@
 #include <mlx/ops.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/convert/convert.h"
 #include "graft/models/registry.h"
 #include "graft/ops/backend.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/model_parity.h"
 #include "tests/support/named_values.h"
 #include "tests/support/temp_folder.h"
@@ -108,6 +111,72 @@ TEST_P(Families, CachedTokensGiveTheSameLogits) {
     }
     EXPECT_LT(distance(mx::concatenate(parts, 0), whole), testing::kParity) << step;
   }
+}
+
+// A multimodal checkpoint of the fixture's text model; `stored` renames its tensors.
+void write_multimodal(const fs::path& folder,
+                      const std::function<std::string(const std::string&)>& stored) {
+  const json text = read_json_object(kFixtures / "gemma3" / "config.json");
+  const json config = {
+      {"model_type", "gemma3"}, {"text_config", text}, {"vision_config", {{"hidden_size", 8}}}};
+  write_text(folder / "config.json", config.dump());
+  std::map<std::string, mx::array> tensors = {
+      {stored("model.vision_tower.patch.weight"), mx::ones({3, 4})},
+      {stored("model.multi_modal_projector.norm.weight"), mx::ones({4})}};
+  const json shapes = read_json_object(kFixtures / "gemma3" / "tensors.json");
+  for (const auto& [name, shape] : shapes.items()) {
+    const auto sizes = shape.get<std::vector<int>>();
+    tensors.insert({stored(name), named_values(name, mx::Shape(sizes.begin(), sizes.end()))});
+  }
+  save_safetensors(folder / "model.safetensors", tensors);
+}
+
+std::string as_on_the_hub(const std::string& name) {
+  for (const char* part : {"model.vision_tower.", "model.multi_modal_projector."}) {
+    if (name.starts_with(part)) return name.substr(6);
+  }
+  return "language_model." + name;
+}
+
+std::string as_in_transformers_5(const std::string& name) {
+  for (const char* part : {"model.vision_tower.", "model.multi_modal_projector."}) {
+    if (name.starts_with(part)) return name;
+  }
+  return "model.language_model." + name.substr(6);
+}
+
+TEST(MultimodalGemma3, TextPartIsThatOfTheTextModel) {
+  const Expected expected(kFixtures / "gemma3" / "expected.safetensors");
+  for (auto stored : {as_on_the_hub, as_in_transformers_5}) {
+    TempFolder folder;
+    fs::create_directory(folder / "source");
+    write_multimodal(folder / "source", stored);
+    ConvertOptions options;
+    options.hf_path = folder / "source";
+    options.mlx_path = folder / "model";
+    std::string said;
+    convert(options, [&](std::string_view line) { said += line; });
+    EXPECT_NE(said.find("images is left out"), std::string::npos);
+    for (const fs::path& path : {options.hf_path, options.mlx_path}) {
+      const ModelFolder source = ModelFolder::open(path);
+      auto model = load_model(source, mx::float32);
+      mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
+      EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity) << path;
+      if (path == options.mlx_path) {
+        EXPECT_EQ(model->linears()[0]->path, "language_model.model.layers.0.self_attn.q_proj");
+        for (const std::string& name : source.names()) {
+          EXPECT_TRUE(name.starts_with("language_model.model.")) << name;
+        }
+      }
+    }
+  }
+}
+
+TEST(MultimodalGemma3, WithoutALanguageModelIsRefused) {
+  TempFolder folder;
+  write_multimodal(folder.path(), [](const std::string& name) { return name; });
+  testing::expect_error([&] { load_model(ModelFolder::open(folder.path())); },
+                        {"no tensors of a language model"});
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Families, ::testing::ValuesIn(variants()),

@@ -1,0 +1,57 @@
+#include "graft/models/language_model_names.h"
+
+#include <algorithm>
+
+#include "graft/base/error.h"
+
+namespace graft::models {
+namespace {
+
+constexpr std::string_view kModel = "model.";
+constexpr std::string_view kPart = "language_model.";
+constexpr std::string_view kWithin = "model.language_model.";
+
+bool any_begins(const ModelFolder& folder, std::string_view prefix) {
+  const auto names = folder.names();
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return name.starts_with(prefix); });
+}
+
+}  // namespace
+
+LanguageModelNames LanguageModelNames::of_part(const ModelFolder& folder) {
+  LanguageModelNames names;
+  if (any_begins(folder, kPart)) {
+    names.layout_ = Layout::prefixed;
+  } else if (any_begins(folder, kWithin)) {
+    names.layout_ = Layout::within_model;
+  } else {
+    fail("{}: has no tensors of a language model (language_model.model...)",
+         folder.path().string());
+  }
+  return names;
+}
+
+std::string LanguageModelNames::stored(const std::string& name) const {
+  if (layout_ == Layout::prefixed) return std::string(kPart) + name;
+  if (layout_ == Layout::within_model && name.starts_with(kModel)) {
+    return std::string(kWithin) + name.substr(kModel.size());
+  }
+  return name;
+}
+
+std::string LanguageModelNames::as_on_the_hub(const std::string& stored) const {
+  if (layout_ != Layout::within_model) return stored;
+  if (stored.starts_with(kWithin)) {
+    return std::string(kPart) + std::string(kModel) + stored.substr(kWithin.size());
+  }
+  return stored.starts_with("lm_head.") ? std::string(kPart) + stored : stored;
+}
+
+bool LanguageModelNames::is_other_part(std::string_view stored) const {
+  if (layout_ == Layout::whole) return false;
+  if (stored.starts_with(kModel)) stored.remove_prefix(kModel.size());
+  return stored.starts_with("vision_tower.") || stored.starts_with("multi_modal_projector.");
+}
+
+}  // namespace graft::models

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "graft/io/model_folder.h"
+
+namespace graft::models {
+
+/// How a checkpoint spells the tensors of its language model: as one that is nothing else
+/// ("model.layers.0...", "lm_head.weight"), or as a part of a multimodal one.
+class LanguageModelNames {
+ public:
+  LanguageModelNames() = default;
+  /// Of a multimodal checkpoint: "language_model.model.layers.0..." (the Hub's, and mlx-lm's) or
+  /// "model.language_model.layers.0..." (transformers 5). Throws Error if it has neither.
+  static LanguageModelNames of_part(const ModelFolder& folder);
+
+  /// The checkpoint's name of a tensor or path.
+  std::string stored(const std::string& name) const;
+  /// The Hub's name of a stored one.
+  std::string as_on_the_hub(const std::string& stored) const;
+  /// Whether a tensor belongs to the checkpoint's other parts: images and what projects them.
+  bool is_other_part(std::string_view stored) const;
+
+ private:
+  enum class Layout { whole, prefixed, within_model } layout_ = Layout::whole;
+};
+
+}  // namespace graft::models
