@@ -1,4 +1,9 @@
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
 #include <memory>
+#include <set>
 
 #include "graft/base/error.h"
 #include "graft/convert/gguf_blocks.h"
@@ -13,12 +18,12 @@ namespace {
 
 mx::Dtype stored_dtype(GgufTensorType type) {
   switch (type) {
-    case GgufTensorType::f16:
-      return mx::float16;
+    case GgufTensorType::f32:
+      return mx::float32;
     case GgufTensorType::bf16:
       return mx::bfloat16;
     default:
-      return mx::float32;
+      return mx::float16;  // blocks too, where they are decoded
   }
 }
 
@@ -37,6 +42,7 @@ class GgufPlanner {
     plan_.texts["generation_config.json"] = python_json(gguf_generation_config(*file_));
     choose_dtype(names);
     for (const GgufName& name : names) plan_tensor(name);
+    say_what_is_decoded(names);
     finish_config();
     return std::move(plan_);
   }
@@ -44,7 +50,7 @@ class GgufPlanner {
  private:
   // Whether the layer stays quantized, as the file has it.
   bool keeps_blocks(const GgufName& name) const {
-    return !options_.dequantize && is_block_type(file_->tensor(name.gguf).type);
+    return !options_.dequantize && is_exact_in_mlx(file_->tensor(name.gguf).type);
   }
 
   void choose_dtype(const std::vector<GgufName>& names) {
@@ -91,6 +97,23 @@ class GgufPlanner {
                                            : plain_job(plain));
   }
 
+  void say_what_is_decoded(const std::vector<GgufName>& names) {
+    if (options_.dequantize) return;
+    std::set<std::string> types;
+    size_t count = 0;
+    for (const GgufName& name : names) {
+      const GgufTensorType type = file_->tensor(name.gguf).type;
+      if (block_of(type).elements == 1 || is_exact_in_mlx(type)) continue;
+      types.insert(gguf_type_name(type));
+      ++count;
+    }
+    if (count == 0) return;
+    plan_.lines.push_back(fmt::format(
+        "{} of {} tensors are {}, which MLX's format cannot hold exactly: they become {}{}", count,
+        names.size(), fmt::join(types, " or "), dtype_name(dtype_.value_or(mx::float16)),
+        options_.quantize ? ", and are quantized anew" : " (-q quantizes anew)"));
+  }
+
   TensorJob block_job(const GgufName& name, const GgufTensor& tensor,
                       std::function<void()> release) {
     std::string path = name.checkpoint.substr(0, name.checkpoint.rfind('.'));
@@ -112,8 +135,10 @@ class GgufPlanner {
       quantization.standard = {.group_size = options_.q_group_size, .bits = options_.q_bits};
     } else if (!layers_.empty()) {
       quantization.standard = layers_.begin()->second;
-      bool eight = weights_of_bits_[8] > weights_of_bits_[4];
-      quantization.standard.bits = eight ? 8 : 4;
+      quantization.standard.bits =
+          std::max_element(weights_of_bits_.begin(), weights_of_bits_.end(), [](auto& a, auto& b) {
+            return a.second < b.second;
+          })->first;
       for (const auto& [path, setting] : layers_) {
         if (setting != quantization.standard) quantization.layers[path] = setting;
       }

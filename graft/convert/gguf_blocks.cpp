@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "graft/base/error.h"
+#include "graft/convert/gguf_k_blocks.h"
 #include "graft/io/json.h"
 #include "graft/io/tensor_info.h"
 
@@ -36,7 +37,8 @@ struct Blocks {
         bytes(source.bytes(tensor)),
         block(block_of(tensor.type)),
         rows(1),
-        blocks_in_row(tensor.shape.empty() ? 0 : tensor.shape.back() / kBlock) {
+        blocks_in_row(
+            tensor.shape.empty() ? 0 : tensor.shape.back() / static_cast<int64_t>(block.elements)) {
     for (size_t i = 0; i + 1 < tensor.shape.size(); ++i) rows *= tensor.shape[i];
   }
 
@@ -50,7 +52,15 @@ struct Blocks {
   }
 };
 
-// A block's scale and, for Q4_1, minimum.
+bool has_minimum(GgufTensorType type) {
+  return type == GgufTensorType::q4_1 || type == GgufTensorType::q5_1;
+}
+
+bool has_five_bits(GgufTensorType type) {
+  return type == GgufTensorType::q5_0 || type == GgufTensorType::q5_1;
+}
+
+// A block's scale and, where it has one, minimum.
 struct Scale {
   float scale, minimum = 0;
 };
@@ -58,7 +68,7 @@ struct Scale {
 Scale read_scale(const Blocks& blocks, int64_t row, int64_t column) {
   const char* data = blocks.at(row, column);
   Scale result{.scale = static_cast<float>(f16_at(data))};
-  if (blocks.tensor.type == GgufTensorType::q4_1) {
+  if (has_minimum(blocks.tensor.type)) {
     result.minimum = static_cast<float>(f16_at(data + sizeof(mx::float16_t)));
   }
   if (!std::isfinite(result.scale) || !std::isfinite(result.minimum)) {
@@ -72,6 +82,8 @@ float zero_of(GgufTensorType type) {
   switch (type) {
     case GgufTensorType::q4_0:
       return 8;
+    case GgufTensorType::q5_0:
+      return 16;
     case GgufTensorType::q8_0:
       return 128;
     default:
@@ -92,16 +104,19 @@ void read_numbers(const Blocks& blocks, const char* data, uint8_t* numbers) {
     numbers[i] = stored[i] & 0x0f;
     numbers[i + kNibbles] = stored[i] >> 4;
   }
+  if (!has_five_bits(blocks.tensor.type)) return;
+  uint32_t upper;
+  std::memcpy(&upper, stored - sizeof upper, sizeof upper);
+  for (int i = 0; i < kBlock; ++i) numbers[i] |= static_cast<uint8_t>((upper >> i & 1) << 4);
 }
 
 // Packs 32 numbers from the low bits up.
-void pack(const uint8_t* numbers, int bits, char* words) {
-  if (bits == 8) {
-    std::memcpy(words, numbers, kBlock);
-    return;
-  }
-  for (int i = 0; i < kNibbles; ++i) {
-    words[i] = static_cast<char>(numbers[2 * i] | numbers[2 * i + 1] << 4);
+void pack(const uint8_t* numbers, int bits, char* bytes) {
+  uint32_t held = 0;
+  int count = 0;
+  for (int i = 0; i < kBlock; ++i) {
+    held |= uint32_t{numbers[i]} << count;
+    for (count += bits; count >= 8; count -= 8, held >>= 8) *bytes++ = static_cast<char>(held);
   }
 }
 
@@ -121,6 +136,20 @@ mx::array reordered(const mx::array& stored, RowOrder order) {
   return mx::take(stored, indices, 0);
 }
 
+mx::array decoded_k_blocks(const Blocks& blocks, RowOrder order) {
+  mx::array values = allocate(blocks.tensor.shape, mx::float32);
+  auto* out = values.data<float>();
+  for (int64_t row = 0; row < blocks.rows; ++row) {
+    const int64_t from = order.stored(row);
+    for (int64_t column = 0; column < blocks.blocks_in_row; ++column, out += kKBlock) {
+      if (!decode_k_block(blocks.tensor.type, blocks.at(from, column), out)) {
+        blocks.refuse(from, column, "its scale is not a finite number");
+      }
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
 int64_t RowOrder::stored(int64_t row) const {
@@ -130,10 +159,11 @@ int64_t RowOrder::stored(int64_t row) const {
   return head * head_dim + 2 * (inside % half) + inside / half;
 }
 
-bool is_block_type(GgufTensorType type) { return block_of(type).elements > 1; }
+bool is_exact_in_mlx(GgufTensorType type) { return block_of(type).elements == kBlock; }
 
 LayerQuantization quantization_of(GgufTensorType type) {
-  return {.group_size = kBlock, .bits = type == GgufTensorType::q8_0 ? 8 : 4};
+  const int bits = type == GgufTensorType::q8_0 ? 8 : has_five_bits(type) ? 5 : 4;
+  return {.group_size = kBlock, .bits = bits};
 }
 
 std::vector<mx::array> quantized_from_blocks(const GgufFile& file, const std::string& name,
@@ -175,12 +205,12 @@ std::vector<mx::array> quantized_from_blocks(const GgufFile& file, const std::st
 
 mx::array plain_from_gguf(const GgufFile& file, const std::string& name, RowOrder order) {
   const GgufTensor& tensor = file.tensor(name);
-  if (!is_block_type(tensor.type)) return reordered(file.load(tensor), order);
+  if (block_of(tensor.type).elements == 1) return reordered(file.load(tensor), order);
   Blocks blocks(file, name);
+  if (!is_exact_in_mlx(tensor.type)) return decoded_k_blocks(blocks, order);
   mx::array values = allocate(tensor.shape, mx::float32);
   auto* out = values.data<float>();
   float zero = zero_of(tensor.type);
-  bool has_minimum = tensor.type == GgufTensorType::q4_1;
   for (int64_t row = 0; row < blocks.rows; ++row) {
     int64_t from = order.stored(row);
     for (int64_t column = 0; column < blocks.blocks_in_row; ++column) {
@@ -190,7 +220,7 @@ mx::array plain_from_gguf(const GgufFile& file, const std::string& name, RowOrde
       for (uint8_t number : numbers) {
         float value = scale.scale * (static_cast<float>(number) - zero);
         // A sum with 0 would lose the sign of -0.
-        *out++ = has_minimum ? value + scale.minimum : value;
+        *out++ = has_minimum(tensor.type) ? value + scale.minimum : value;
       }
     }
   }

@@ -20,16 +20,17 @@ struct RowOrder {
   int64_t stored(int64_t row) const;
 };
 
-/// Whether a type is one of blocks with a scale.
-bool is_block_type(GgufTensorType type);
+/// Whether MLX's format holds a type's blocks exactly: those of 32 elements with a scale.
+bool is_exact_in_mlx(GgufTensorType type);
 
-/// What MLX calls the same: groups of 32; 4 bits for Q4_0 and Q4_1, 8 for Q8_0.
+/// What MLX calls the same: groups of 32; 4 bits for Q4_0 and Q4_1, 5 for Q5_0 and Q5_1, 8 for
+/// Q8_0.
 LayerQuantization quantization_of(GgufTensorType type);
 
 /// The weight, scales and biases (float16) of MLX's affine quantization that stand for exactly the
-/// numbers of the blocks: Q4_1 has scale and minimum; Q4_0's d*(q-8) is d*q + (-8*d); Q8_0's d*q is
-/// d*(q+128) + (-128*d). Throws Error, naming the tensor, where a scale is not finite or a bias
-/// does not fit float16.
+/// numbers of the blocks: Q4_1 and Q5_1 have scale and minimum; Q4_0's d*(q-8) is d*q + (-8*d), and
+/// Q5_0 the same with 16; Q8_0's d*q is d*(q+128) + (-128*d). Throws Error, naming the tensor,
+/// where a scale is not finite or a bias does not fit float16.
 std::vector<mx::array> quantized_from_blocks(const GgufFile& file, const std::string& name,
                                              RowOrder order);
 

@@ -64,10 +64,8 @@ mx::Shape read_shape(GgufCursor& cursor, const std::string& subject) {
 GgufTensorType read_tensor_type(GgufCursor& cursor, const std::string& subject) {
   auto number = cursor.number<uint32_t>(subject);
   if (!is_supported(number)) {
-    fail(
-        "{}: {} is of type {}, which is not supported: only F32, F16, BF16, Q4_0, Q4_1 and Q8_0 "
-        "are",
-        cursor.what(), subject, gguf_type_name(number));
+    fail("{}: {} is of type {}, which is not supported: only {} are", cursor.what(), subject,
+         gguf_type_name(number), supported_gguf_types());
   }
   return static_cast<GgufTensorType>(number);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <string_view>
@@ -23,19 +24,26 @@ constexpr std::array<TensorType, 33> kTensorTypes{{
     {35, "TQ2_0"},  {39, "MXFP4"}, {40, "NVFP4"},
 }};
 
+constexpr std::array kSupported = {
+    GgufTensorType::f32,  GgufTensorType::f16,  GgufTensorType::bf16, GgufTensorType::q4_0,
+    GgufTensorType::q4_1, GgufTensorType::q5_0, GgufTensorType::q5_1, GgufTensorType::q8_0,
+    GgufTensorType::q4_k, GgufTensorType::q5_k, GgufTensorType::q6_k,
+};
+
 }  // namespace
 
 bool is_supported(uint32_t tensor_type) {
-  switch (static_cast<GgufTensorType>(tensor_type)) {
-    case GgufTensorType::f32:
-    case GgufTensorType::f16:
-    case GgufTensorType::bf16:
-    case GgufTensorType::q4_0:
-    case GgufTensorType::q4_1:
-    case GgufTensorType::q8_0:
-      return true;
+  return std::find(kSupported.begin(), kSupported.end(),
+                   static_cast<GgufTensorType>(tensor_type)) != kSupported.end();
+}
+
+std::string supported_gguf_types() {
+  std::string text;
+  for (size_t i = 0; i < kSupported.size(); ++i) {
+    text += i == 0 ? "" : i + 1 < kSupported.size() ? ", " : " and ";
+    text += gguf_type_name(kSupported[i]);
   }
-  return false;
+  return text;
 }
 
 GgufBlock block_of(GgufTensorType type) {
@@ -49,8 +57,18 @@ GgufBlock block_of(GgufTensorType type) {
       return {.elements = 32, .bytes = 18};
     case GgufTensorType::q4_1:  // f16 scale, f16 minimum, 32 nibbles
       return {.elements = 32, .bytes = 20};
+    case GgufTensorType::q5_0:  // f16 scale, 32 upper bits, 32 nibbles
+      return {.elements = 32, .bytes = 22};
+    case GgufTensorType::q5_1:  // f16 scale, f16 minimum, 32 upper bits, 32 nibbles
+      return {.elements = 32, .bytes = 24};
     case GgufTensorType::q8_0:  // f16 scale, 32 signed bytes
       return {.elements = 32, .bytes = 34};
+    case GgufTensorType::q4_k:  // two f16, 12 bytes of scales, 256 nibbles
+      return {.elements = 256, .bytes = 144};
+    case GgufTensorType::q5_k:  // the same with 256 upper bits
+      return {.elements = 256, .bytes = 176};
+    case GgufTensorType::q6_k:  // 256 nibbles, 256 pairs of bits, 16 scales, f16
+      return {.elements = 256, .bytes = 210};
   }
   throw std::logic_error("not a supported type");
 }

@@ -12,7 +12,12 @@ enum class GgufTensorType : uint32_t {
   f16 = 1,
   q4_0 = 2,
   q4_1 = 3,
+  q5_0 = 6,
+  q5_1 = 7,
   q8_0 = 8,
+  q4_k = 12,
+  q5_k = 13,
+  q6_k = 14,
   bf16 = 30,
 };
 
@@ -41,6 +46,9 @@ struct GgufBlock {
 
 /// Whether we read tensors of this type, given by its number.
 bool is_supported(uint32_t tensor_type);
+
+/// "F32, F16, ... and Q8_0".
+std::string supported_gguf_types();
 
 /// Of a supported type.
 GgufBlock block_of(GgufTensorType type);

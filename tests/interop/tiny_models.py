@@ -13,7 +13,7 @@ from mlx_lm.utils import _get_classes
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig
 
-HIDDEN, INNER, HEADS, KV_HEADS, HEAD_DIM, VOCAB, LAYERS = 128, 192, 4, 2, 32, 320, 2
+HIDDEN, INNER, HEADS, KV_HEADS, HEAD_DIM, VOCAB, LAYERS = 256, 512, 4, 2, 64, 320, 2
 
 
 def shapes(head=True):
@@ -217,6 +217,19 @@ def unpermute(weight, heads):
     return pairs.swapaxes(1, 2).reshape(weight.shape)
 
 
+K_TYPES = {Type.Q4_K: (144, [0, 2]), Type.Q5_K: (176, [0, 2]), Type.Q6_K: (210, [208])}
+
+
+def k_blocks(rng, shape, kind):
+    """Rows of random blocks, which the gguf package cannot make: any bits, with scales that are small numbers."""
+    size, scales = K_TYPES[kind]
+    blocks = rng.integers(0, 256, (shape[0], shape[1] // 256, size), dtype=np.uint8)
+    for at in scales:
+        numbers = (0.001 * rng.standard_normal(blocks.shape[:2])).astype(np.float16)
+        blocks[:, :, at : at + 2] = numbers.view(np.uint8).reshape(*blocks.shape[:2], 2)
+    return blocks.reshape(shape[0], -1)
+
+
 def write_gguf(path: pathlib.Path, types):
     """A GGUF file whose matrices have `types` in turn; its vectors are F32."""
     rng = np.random.default_rng(2)
@@ -250,7 +263,7 @@ def write_gguf(path: pathlib.Path, types):
             turn += 1
         if "q_proj" in name or "k_proj" in name:
             weight = permute(weight, HEADS if "q_proj" in name else KV_HEADS)
-        data = gguf.quants.quantize(weight, kind)
+        data = k_blocks(rng, weight.shape, kind) if kind in K_TYPES else gguf.quants.quantize(weight, kind)
         writer.add_tensor(gguf_name(name), data, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -186,7 +186,7 @@ TEST(Gguf, SaysWhatIsWrong) {
            {file().entry("t", {kHuge}, 0, 0).data(64).bytes(),
             "a dimension of 18446744073709551615"},
            {file().entry("t", {kWide, kWide, kWide}, 0, 0).data(64).bytes(), "is too large"},
-           {file().entry("t", {4}, 12, 0).data(64).bytes(), "\"t\" is of type Q4_K, which is not"},
+           {file().entry("t", {4}, 10, 0).data(64).bytes(), "\"t\" is of type Q2_K, which is not"},
            {file().entry("t", {4}, 99, 0).data(64).bytes(), "of type number 99"},
            {file().entry("t", {33}, 3, 0).data(64).bytes(), "rows of 33 elements"},
            {file().entry("t", {4}, 0, 8).data(64).bytes(),
