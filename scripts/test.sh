@@ -81,7 +81,7 @@ stage 'installed package' tests/install/run.sh build
 python=.venv-interop/bin/python
 gguf=models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 stage 'npz against NumPy and MLX' "$python" tests/interop/npz_parity.py build/tests/npz_driver
-stage 'GGUF against gguf' "$python" tests/interop/gguf_parity.py build/graft
+stage 'GGUF against gguf' "$python" tests/interop/gguf_parity.py build/graft build/tests/logits_driver
 stage 'conversion against mlx-lm' "$python" tests/interop/convert_parity.py build/graft --model "$gguf"
 stage 'models and adapters against mlx-lm' "$python" tests/interop/model_parity.py \
   build/graft build/tests/logits_driver --model "$gguf"

@@ -7,7 +7,7 @@
 
 #include "graft/base/error.h"
 #include "graft/convert/gguf_blocks.h"
-#include "graft/convert/gguf_llama.h"
+#include "graft/convert/gguf_model.h"
 #include "graft/convert/gguf_tokenizer_files.h"
 #include "graft/convert/layers.h"
 #include "graft/convert/plan.h"
@@ -35,9 +35,9 @@ class GgufPlanner {
   }
 
   ConversionPlan plan() {
-    GgufLlama model = read_gguf_llama(*file_);
-    std::vector<GgufName> names = name_gguf_llama(*file_, model);
-    plan_.config = gguf_llama_config(*file_, model);
+    GgufModel model = read_gguf_model(*file_);
+    std::vector<GgufName> names = name_gguf_tensors(*file_, model);
+    plan_.config = gguf_config(*file_, model);
     plan_.texts = gguf_tokenizer_files(*file_);
     plan_.texts["generation_config.json"] = python_json(gguf_generation_config(*file_));
     choose_dtype(names);
@@ -86,12 +86,17 @@ class GgufPlanner {
       plan_.jobs.push_back(block_job(name, tensor, release));
       return;
     }
-    PlainTensor plain{
-        .name = name.checkpoint,
-        .shape = tensor.shape,
-        .dtype = dtype_.value_or(stored_dtype(tensor.type)),
-        .load = [file = file_, name] { return plain_from_gguf(*file, name.gguf, name.order); },
-        .release = release};
+    PlainTensor plain{.name = name.checkpoint,
+                      .shape = tensor.shape,
+                      .dtype = dtype_.value_or(stored_dtype(tensor.type)),
+                      .load =
+                          [file = file_, name] {
+                            mx::array stored = plain_from_gguf(*file, name.gguf, name.order);
+                            if (name.offset == 0) return stored;
+                            return mx::subtract(mx::astype(stored, mx::float32),
+                                                mx::array(static_cast<float>(name.offset)));
+                          },
+                      .release = release};
     LayerQuantization setting{.group_size = options_.q_group_size, .bits = options_.q_bits};
     plan_.jobs.push_back(options_.quantize ? quantized_where_possible(plain, setting, plan_.lines)
                                            : plain_job(plain));

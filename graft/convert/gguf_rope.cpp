@@ -16,14 +16,19 @@ constexpr double kHighFrequencyFactor = 4;
 constexpr double kOriginalLength = 8192;
 constexpr double kTolerance = 1e-3;  // the divisors were computed in float32
 
-ordered_json llama3_scaling(const GgufFile& file, double rope_theta, int head_dim) {
-  const std::string name = "rope_freqs.weight";
-  if (file.tensor(name).shape != mx::Shape{head_dim / 2}) {
-    fail("{}: {} does not have half the width {} of a head", file.path().string(), name, head_dim);
+// A tensor with a number for each pair of elements that is turned.
+std::vector<double> numbers_of(const GgufFile& file, const std::string& name, int rotary_dim) {
+  if (file.tensor(name).shape != mx::Shape{rotary_dim / 2}) {
+    fail("{}: {} does not have half the width {} of a head", file.path().string(), name,
+         rotary_dim);
   }
   mx::array stored = mx::astype(plain_from_gguf(file, name, {}), mx::float32);
   stored.eval();
-  std::vector<double> divisors(stored.data<float>(), stored.data<float>() + stored.size());
+  return {stored.data<float>(), stored.data<float>() + stored.size()};
+}
+
+ordered_json llama3_scaling(const GgufFile& file, double rope_theta, int head_dim) {
+  const std::vector<double> divisors = numbers_of(file, "rope_freqs.weight", head_dim);
   double factor = *std::max_element(divisors.begin(), divisors.end());
   std::vector<double> expected = llama3_divisors(factor, rope_theta, head_dim);
   for (size_t i = 0; i < divisors.size(); ++i) {
@@ -42,6 +47,31 @@ ordered_json llama3_scaling(const GgufFile& file, double rope_theta, int head_di
           {"rope_type", "llama3"}};
 }
 
+ordered_json longrope_scaling(const GgufFile& file, const std::string& prefix, int rotary_dim) {
+  ordered_json scaling = {
+      {"long_factor", numbers_of(file, "rope_factors_long.weight", rotary_dim)},
+      {"rope_type", "longrope"},
+      {"short_factor", numbers_of(file, "rope_factors_short.weight", rotary_dim)},
+      {"type", "longrope"}};
+  if (const auto factor = file.metadata().number(prefix + "attn_factor")) {
+    scaling["attention_factor"] = *factor;
+  }
+  return scaling;
+}
+
+ordered_json yarn_scaling(const GgufFile& file, const std::string& prefix) {
+  const auto factor = file.metadata().number(prefix + "factor");
+  const auto length = file.metadata().unsigned_number(prefix + "original_context_length");
+  if (!factor || !length) {
+    fail("{}: RoPE of kind yarn needs the metadata {}factor and {}original_context_length",
+         file.path().string(), prefix, prefix);
+  }
+  return {{"factor", *factor},
+          {"original_max_position_embeddings", *length},
+          {"rope_type", "yarn"},
+          {"type", "yarn"}};
+}
+
 }  // namespace
 
 std::vector<double> llama3_divisors(double factor, double rope_theta, int head_dim) {
@@ -57,16 +87,19 @@ std::vector<double> llama3_divisors(double factor, double rope_theta, int head_d
   return divisors;
 }
 
-ordered_json rope_scaling_of(const GgufFile& file, double rope_theta, int head_dim) {
+ordered_json rope_scaling_of(const GgufFile& file, std::string_view architecture, double rope_theta,
+                             int head_dim) {
   const GgufMetadata& metadata = file.metadata();
-  std::string_view kind = metadata.text("llama.rope.scaling.type").value_or("none");
+  const std::string rope = std::string(architecture) + ".rope.", prefix = rope + "scaling.";
+  std::string_view kind = metadata.text(prefix + "type").value_or("none");
+  if (file.has("rope_factors_long.weight")) return longrope_scaling(file, prefix, head_dim);
+  if (kind == "yarn") return yarn_scaling(file, prefix);
   if (kind != "none" && kind != "linear") {
-    fail("{}: RoPE scaling of kind {} is not supported, only linear and llama3",
+    fail("{}: RoPE scaling of kind {} is not supported, only linear, yarn, longrope and llama3",
          file.path().string(), in_quotes(kind));
   }
   double factor =
-      metadata.number(kind == "linear" ? "llama.rope.scaling.factor" : "llama.rope.scale_linear")
-          .value_or(1);
+      metadata.number(kind == "linear" ? prefix + "factor" : rope + "scale_linear").value_or(1);
   bool linear = factor != 1 && factor != 0;
   if (file.has("rope_freqs.weight")) {
     if (linear) fail("{}: RoPE is scaled in two ways at once", file.path().string());

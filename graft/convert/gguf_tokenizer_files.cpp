@@ -61,21 +61,22 @@ class TokenizerMetadata {
 
 std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
   TokenizerMetadata metadata(file);
-  GgufTokenizer tokenizer{.model = metadata.text("tokenizer.ggml.model"),
-                          .pre = metadata.text("tokenizer.ggml.pre"),
-                          .tokens = metadata.texts("tokenizer.ggml.tokens"),
-                          .scores = metadata.numbers("tokenizer.ggml.scores"),
-                          .merges = metadata.texts("tokenizer.ggml.merges"),
-                          .token_types = metadata.types("tokenizer.ggml.token_type"),
-                          .bos_token_id = metadata.id("tokenizer.ggml.bos_token_id"),
-                          .eos_token_id = metadata.id("tokenizer.ggml.eos_token_id"),
-                          .unk_token_id = metadata.id("tokenizer.ggml.unknown_token_id"),
-                          .pad_token_id = metadata.id("tokenizer.ggml.padding_token_id"),
-                          .add_bos_token = metadata.flag("tokenizer.ggml.add_bos_token"),
-                          .add_eos_token = metadata.flag("tokenizer.ggml.add_eos_token"),
-                          .add_space_prefix = metadata.flag("tokenizer.ggml.add_space_prefix"),
-                          .chat_template = metadata.text("tokenizer.chat_template"),
-                          .context_length = metadata.id("llama.context_length")};
+  GgufTokenizer tokenizer{
+      .model = metadata.text("tokenizer.ggml.model"),
+      .pre = metadata.text("tokenizer.ggml.pre"),
+      .tokens = metadata.texts("tokenizer.ggml.tokens"),
+      .scores = metadata.numbers("tokenizer.ggml.scores"),
+      .merges = metadata.texts("tokenizer.ggml.merges"),
+      .token_types = metadata.types("tokenizer.ggml.token_type"),
+      .bos_token_id = metadata.id("tokenizer.ggml.bos_token_id"),
+      .eos_token_id = metadata.id("tokenizer.ggml.eos_token_id"),
+      .unk_token_id = metadata.id("tokenizer.ggml.unknown_token_id"),
+      .pad_token_id = metadata.id("tokenizer.ggml.padding_token_id"),
+      .add_bos_token = metadata.flag("tokenizer.ggml.add_bos_token"),
+      .add_eos_token = metadata.flag("tokenizer.ggml.add_eos_token"),
+      .add_space_prefix = metadata.flag("tokenizer.ggml.add_space_prefix"),
+      .chat_template = metadata.text("tokenizer.chat_template"),
+      .context_length = metadata.id(metadata.text("general.architecture") + ".context_length")};
   TokenizerDocuments documents = convert_gguf_tokenizer(tokenizer, file.path().string());
   try {
     return {{"tokenizer.json", documents.tokenizer_json.dump(2)},

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Compares converted GGUF files with the gguf package's dequantizer: every number must be equal.
 
-    gguf_parity.py GRAFT [--model FILE.gguf ...]
+    gguf_parity.py GRAFT LOGITS_DRIVER [--model FILE.gguf ...]
 
-GRAFT is the built program. Small files of each type are made here by the gguf package.
+GRAFT is the built program. Small files of each type are made here by the gguf package. Then, for each architecture, a
+small checkpoint and the file that llama.cpp's converter would make of it are converted: both must give the same logits.
 """
 
 import argparse
@@ -82,9 +83,35 @@ def check_dense(expected, tensors, dtype, what):
     print(f"{what}: {len(expected)} tensors exact")
 
 
+def logits(driver, folder, scratch):
+    ids = [1, 34, 7, 7, 250, 19, 3, 88, 101, 64, 5, 12]
+    target = scratch / "logits.npz"
+    subprocess.run([driver, folder, "none", target, *map(str, ids)], check=True)
+    return np.load(target)["logits"]
+
+
+def check_family(graft, driver, scratch, family, **changes):
+    source, path = scratch / f"{family}-{len(changes)}", scratch / f"{family}.gguf"
+    tiny_models.write_family(source, family, **changes)
+    tiny_models.write_family_gguf(path, source, family)
+    of_checkpoint, _ = converted(graft, source, scratch / "from_checkpoint")
+    of_gguf, _ = converted(graft, path, scratch / "from_gguf")
+    for name in of_checkpoint.keys() | of_gguf.keys():
+        # What llama.cpp adds to Gemma's norms in float32 rounds them.
+        same = np.array_equal if not (family == "gemma" and "norm" in name) else np.allclose
+        if name not in of_gguf or not same(np.array(of_checkpoint[name]), np.array(of_gguf[name])):
+            raise SystemExit(f"{family}: {name} differs")
+    expected = logits(driver, scratch / "from_checkpoint", scratch)
+    difference = np.abs(logits(driver, scratch / "from_gguf", scratch) - expected).max() / np.abs(expected).max()
+    print(f"{family} {changes or ''}: {len(of_gguf)} tensors, logits differ by {difference:.1e}")
+    if not difference < 1e-5:
+        raise SystemExit(f"{family}: the logits differ by {difference:.1e} of the largest")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("graft", type=pathlib.Path)
+    parser.add_argument("driver", type=pathlib.Path)
     parser.add_argument("--model", type=pathlib.Path, nargs="*", default=[])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -106,6 +133,14 @@ def main():
                 flags = ["--dequantize", "--dtype", dtype]
                 tensors, config = converted(arguments.graft, path, scratch / "out", *flags)
                 check_dense(expected, tensors, dtype, f"{path.name} {' '.join(flags)}")
+
+        for family in tiny_models.GGUF_FAMILIES:
+            check_family(arguments.graft, arguments.driver, scratch, family)
+        # Twelve tokens are more than the model was made for.
+        longrope = {"rope_type": "longrope", "type": "longrope", "short_factor": [1.0 + 0.1 * i for i in range(8)],
+                    "long_factor": [1.0 + 0.5 * i for i in range(8)]}
+        check_family(arguments.graft, arguments.driver, scratch, "phi3", rope_scaling=longrope,
+                     original_max_position_embeddings=8, sliding_window=5)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ FAMILIES = {
 }
 
 
-def write_family(folder, family):
+def write_family(folder, family, **changes):
     """A checkpoint of the family with the tensors that mlx-lm's model of it has."""
     folder.mkdir(parents=True)
     settings = AutoConfig.for_model(family, **copy.deepcopy(FAMILY_BASE | FAMILIES[family])).to_dict()
@@ -133,6 +133,9 @@ def write_family(folder, family):
     rope = settings.get("rope_parameters") or {}
     if "rope_theta" in rope:
         settings |= {key: value for key, value in rope.items() if key != "rope_type"}
+    if changes:
+        settings.pop("rope_parameters", None)
+        settings |= changes
     (folder / "config.json").write_text(json.dumps(settings))
     model_class, arguments = _get_classes(settings)
     rng = np.random.default_rng(3)
@@ -217,6 +220,76 @@ def unpermute(weight, heads):
     return pairs.swapaxes(1, 2).reshape(weight.shape)
 
 
+def add_gguf_tokenizer(writer):
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    # The byte alphabet of byte-level BPE, and enough merges of '!' with the others to fill up.
+    letters = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256))]
+    letters += [chr(256 + i) for i in range(256 - len(letters))]
+    merges = [("!", letter) for letter in letters[1 : VOCAB - 255]]
+    tokens = (letters + [a + b for a, b in merges])[:VOCAB]
+    writer.add_token_list(tokens)
+    writer.add_token_types([1] * len(tokens))
+    writer.add_token_merges([" ".join(merge) for merge in merges])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+
+
+# The architecture that a family's GGUF files name.
+GGUF_FAMILIES = {"mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "phi3": "phi3"}
+GGUF_FUSED = {"self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up", "self_attn.q_norm": "attn_q_norm",
+              "self_attn.k_norm": "attn_k_norm"}
+
+
+def family_gguf_name(name):
+    for part, own in GGUF_FUSED.items():
+        if f".{part}." in name:
+            return f"blk.{name.split('.')[2]}.{own}.{name.split('.')[-1]}"
+    return gguf_name(name)
+
+
+def write_family_gguf(path, folder, family):
+    """The checkpoint of `folder` as llama.cpp's converter writes it."""
+    config = json.loads((folder / "config.json").read_text())
+    architecture = GGUF_FAMILIES[family]
+    writer = gguf.GGUFWriter(path, architecture)
+    heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv_heads)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    width = config.get("head_dim") or config["hidden_size"] // heads
+    writer.add_key_length(width)
+    writer.add_value_length(width)
+    writer.add_rope_dimension_count(int(width * config.get("partial_rotary_factor", 1.0)))
+    writer.add_rope_freq_base(config.get("rope_theta", 10000.0))
+    if family == "phi3" and config.get("sliding_window"):
+        writer.add_sliding_window(config["sliding_window"])
+    scaling = config.get("rope_scaling") or {}
+    if scaling.get("rope_type") == "longrope":
+        writer.add_rope_scaling_orig_ctx_len(config["original_max_position_embeddings"])
+        for kind in ("long", "short"):
+            factors = np.array(scaling[f"{kind}_factor"], np.float32)
+            writer.add_tensor(f"rope_factors_{kind}.weight", factors)
+    add_gguf_tokenizer(writer)
+    for name, value in mx.load(str(folder / "model.safetensors")).items():
+        if name == "lm_head.weight" and config["tie_word_embeddings"]:
+            continue
+        value = np.array(value)
+        if architecture == "llama" and ("q_proj" in name or "k_proj" in name):
+            value = permute(value, heads if "q_proj" in name else kv_heads)
+        if family == "gemma" and "norm" in name:
+            value = value + np.float32(1)
+        writer.add_tensor(family_gguf_name(name), value)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 K_TYPES = {Type.Q4_K: (144, [0, 2]), Type.Q5_K: (176, [0, 2]), Type.Q6_K: (210, [208])}
 
 
@@ -242,18 +315,7 @@ def write_gguf(path: pathlib.Path, types):
     writer.add_head_count_kv(KV_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(500000.0)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("smollm")
-    # The byte alphabet of byte-level BPE, and enough merges of '!' with the others to fill up.
-    letters = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256))]
-    letters += [chr(256 + i) for i in range(256 - len(letters))]
-    merges = [("!", letter) for letter in letters[1 : VOCAB - 255]]
-    tokens = (letters + [a + b for a, b in merges])[:VOCAB]
-    writer.add_token_list(tokens)
-    writer.add_token_types([1] * len(tokens))
-    writer.add_token_merges([" ".join(merge) for merge in merges])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
+    add_gguf_tokenizer(writer)
     turn = 0
     for name, shape in shapes().items():
         weight = (0.05 * rng.standard_normal(shape)).astype(np.float32)

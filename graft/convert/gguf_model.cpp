@@ -1,4 +1,4 @@
-#include "graft/convert/gguf_llama.h"
+#include "graft/convert/gguf_model.h"
 
 #include <cmath>
 #include <set>
@@ -10,14 +10,27 @@
 namespace graft {
 namespace {
 
+constexpr GgufArchitecture kArchitectures[] = {
+    {.name = "llama", .model_type = "llama", .model_class = "LlamaForCausalLM", .permuted = true},
+    {.name = "qwen2", .model_type = "qwen2", .model_class = "Qwen2ForCausalLM"},
+    {.name = "qwen3", .model_type = "qwen3", .model_class = "Qwen3ForCausalLM", .head_norms = true},
+    {.name = "gemma",
+     .model_type = "gemma",
+     .model_class = "GemmaForCausalLM",
+     .norm_offset = 1,
+     .activation = "gelu_pytorch_tanh"},
+    {.name = "phi3", .model_type = "phi3", .model_class = "Phi3ForCausalLM", .fused = true},
+};
+
 // Metadata under the architecture's name.
 class Sizes {
  public:
-  explicit Sizes(const GgufFile& file) : file_(file) {}
+  Sizes(const GgufFile& file, const GgufArchitecture& architecture)
+      : file_(file), prefix_(std::string(architecture.name) + ".") {}
 
   int size(const char* key) const {
     auto value = optional_size(key);
-    if (!value) fail("{}: no metadata \"llama.{}\"", file_.path().string(), key);
+    if (!value) fail("{}: no metadata \"{}\"", file_.path().string(), full(key));
     return *value;
   }
 
@@ -51,28 +64,35 @@ class Sizes {
   }
 
  private:
-  static std::string full(const char* key) { return std::string("llama.") + key; }
+  std::string full(const char* key) const { return prefix_ + key; }
 
   const GgufFile& file_;
+  std::string prefix_;
 };
 
-void check_kind(const GgufFile& file) {
-  auto architecture = file.metadata().text("general.architecture");
-  if (architecture != "llama") {
-    fail("{}: the architecture {} is not supported; of GGUF files, only llama is",
-         file.path().string(), architecture ? in_quotes(*architecture) : "(none is named)");
+const GgufArchitecture& architecture_of(const GgufFile& file) {
+  const auto name = file.metadata().text("general.architecture");
+  std::string known;
+  for (const GgufArchitecture& one : kArchitectures) {
+    if (name == one.name) return one;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", one.name);
   }
+  fail("{}: the architecture {} is not supported; of GGUF files, these are: {}",
+       file.path().string(), name ? in_quotes(*name) : "(none is named)", known);
+}
+
+void check_kind(const GgufFile& file, const Sizes& sizes, const GgufArchitecture& architecture) {
   auto parts = file.metadata().unsigned_number("split.count");
   if (parts.value_or(1) > 1) {
     fail("{}: one of {} parts of a model: merge them first (llama-gguf-split --merge)",
          file.path().string(), *parts);
   }
-  Sizes sizes(file);
   sizes.refuse_unless("expert_count", 0);
   for (const char* key : {"attention.scale", "attention.clamp_kqv", "attention.max_alibi_bias",
-                          "attention.sliding_window", "residual_scale", "embedding_scale"}) {
+                          "residual_scale", "embedding_scale"}) {
     sizes.refuse_unless(key, 0);
   }
+  if (architecture.model_type != "phi3") sizes.refuse_unless("attention.sliding_window", 0);
   sizes.refuse_unless("logit_scale", 1);
 }
 
@@ -82,9 +102,9 @@ class Namer {
   explicit Namer(const GgufFile& file) : file_(file) {}
 
   void require(const std::string& gguf, const std::string& checkpoint, const mx::Shape& shape,
-               RowOrder order = {}) {
+               RowOrder order = {}, double offset = 0) {
     check(gguf, shape);
-    names_.push_back({gguf, checkpoint, order});
+    names_.push_back({gguf, checkpoint, order, offset});
   }
 
   // A projection and, if there is one, its bias.
@@ -101,7 +121,8 @@ class Namer {
     for (const GgufName& name : names_) known.insert(name.gguf);
     for (const auto& [name, tensor] : file_.tensors()) {
       if (known.count(name) == 0 && !is_rope_tensor(name)) {
-        fail("{}: tensor {} is not one of a llama model", file_.path().string(), in_quotes(name));
+        fail("{}: tensor {} is not one of a {} model", file_.path().string(), in_quotes(name),
+             file_.metadata().text("general.architecture").value_or("llama"));
       }
     }
     return std::move(names_);
@@ -143,12 +164,27 @@ ordered_json stop_tokens(const GgufFile& file) {
   return ids.size() == 1 ? ordered_json(ids[0]) : ordered_json(ids);
 }
 
+void add_phi3_fields(const GgufFile& file, const GgufModel& model, ordered_json& config) {
+  const Sizes sizes(file, *model.architecture);
+  if (model.rotary_dim != model.head_dim) {
+    config["partial_rotary_factor"] = static_cast<double>(model.rotary_dim) / model.head_dim;
+  }
+  if (const auto window = sizes.optional_size("attention.sliding_window")) {
+    config["sliding_window"] = *window;
+  }
+  if (const auto length = sizes.optional_size("rope.scaling.original_context_length")) {
+    config["original_max_position_embeddings"] = *length;
+  }
+}
+
 }  // namespace
 
-GgufLlama read_gguf_llama(const GgufFile& file) {
-  check_kind(file);
-  Sizes sizes(file);
-  GgufLlama model;
+GgufModel read_gguf_model(const GgufFile& file) {
+  const GgufArchitecture& architecture = architecture_of(file);
+  Sizes sizes(file, architecture);
+  check_kind(file, sizes, architecture);
+  GgufModel model;
+  model.architecture = &architecture;
   model.num_hidden_layers = sizes.size("block_count");
   model.hidden_size = sizes.size("embedding_length");
   model.intermediate_size = sizes.size("feed_forward_length");
@@ -160,68 +196,87 @@ GgufLlama read_gguf_llama(const GgufFile& file) {
   model.rope_theta = sizes.number("rope.freq_base", 10'000);
   int width = model.hidden_size / model.num_attention_heads;
   model.head_dim = sizes.optional_size("attention.key_length").value_or(width);
-  int turned = sizes.optional_size("rope.dimension_count").value_or(model.head_dim);
+  model.rotary_dim = sizes.optional_size("rope.dimension_count").value_or(model.head_dim);
+  const bool turns_part = architecture.model_type == "phi3" && model.rotary_dim < model.head_dim &&
+                          model.rotary_dim % 2 == 0;
   int values = sizes.optional_size("attention.value_length").value_or(model.head_dim);
-  if (model.head_dim == 0 || model.head_dim % 2 != 0 || turned != model.head_dim ||
-      values != model.head_dim || int64_t{model.head_dim} * model.num_attention_heads > INT32_MAX ||
+  if (model.head_dim == 0 || model.head_dim % 2 != 0 ||
+      (model.rotary_dim != model.head_dim && !turns_part) || values != model.head_dim ||
+      int64_t{model.head_dim} * model.num_attention_heads > INT32_MAX ||
       int64_t{model.head_dim} * model.num_key_value_heads > INT32_MAX ||
       model.num_attention_heads % model.num_key_value_heads != 0) {
     fail(
         "{}: {} heads, {} of them for keys, of widths {} (keys), {} (values) and {} (RoPE) do not "
         "fit together",
         file.path().string(), model.num_attention_heads, model.num_key_value_heads, model.head_dim,
-        values, turned);
+        values, model.rotary_dim);
   }
   const mx::Shape& embedding = file.tensor("token_embd.weight").shape;
   model.vocab_size = embedding.empty() ? 0 : embedding[0];
   return model;
 }
 
-std::vector<GgufName> name_gguf_llama(const GgufFile& file, const GgufLlama& model) {
+std::vector<GgufName> name_gguf_tensors(const GgufFile& file, const GgufModel& model) {
+  const GgufArchitecture& architecture = *model.architecture;
   int hidden = model.hidden_size, inner = model.intermediate_size;
   int queries = model.num_attention_heads * model.head_dim;
   int keys = model.num_key_value_heads * model.head_dim;
-  RowOrder turned{.head_dim = model.head_dim};
+  RowOrder turned{.head_dim = architecture.permuted ? model.head_dim : 0};
   Namer namer(file);
+  const auto norm = [&](const std::string& gguf, const std::string& checkpoint, int size) {
+    namer.require(gguf + ".weight", checkpoint + ".weight", {size}, {}, architecture.norm_offset);
+  };
   namer.require("token_embd.weight", "model.embed_tokens.weight", {model.vocab_size, hidden});
-  namer.require("output_norm.weight", "model.norm.weight", {hidden});
+  norm("output_norm", "model.norm", hidden);
   if (file.has("output.weight")) {
     namer.require("output.weight", "lm_head.weight", {model.vocab_size, hidden});
   }
   for (int i = 0; i < model.num_hidden_layers; ++i) {
     std::string from = fmt::format("blk.{}.", i), to = fmt::format("model.layers.{}.", i);
-    namer.require(from + "attn_norm.weight", to + "input_layernorm.weight", {hidden});
-    namer.require(from + "ffn_norm.weight", to + "post_attention_layernorm.weight", {hidden});
-    namer.projection(from + "attn_q", to + "self_attn.q_proj", {queries, hidden}, turned);
-    namer.projection(from + "attn_k", to + "self_attn.k_proj", {keys, hidden}, turned);
-    namer.projection(from + "attn_v", to + "self_attn.v_proj", {keys, hidden});
+    norm(from + "attn_norm", to + "input_layernorm", hidden);
+    norm(from + "ffn_norm", to + "post_attention_layernorm", hidden);
+    if (architecture.head_norms) {
+      norm(from + "attn_q_norm", to + "self_attn.q_norm", model.head_dim);
+      norm(from + "attn_k_norm", to + "self_attn.k_norm", model.head_dim);
+    }
+    if (architecture.fused) {
+      namer.require(from + "attn_qkv.weight", to + "self_attn.qkv_proj.weight",
+                    {queries + 2 * keys, hidden});
+      namer.require(from + "ffn_up.weight", to + "mlp.gate_up_proj.weight", {2 * inner, hidden});
+    } else {
+      namer.projection(from + "attn_q", to + "self_attn.q_proj", {queries, hidden}, turned);
+      namer.projection(from + "attn_k", to + "self_attn.k_proj", {keys, hidden}, turned);
+      namer.projection(from + "attn_v", to + "self_attn.v_proj", {keys, hidden});
+      namer.projection(from + "ffn_gate", to + "mlp.gate_proj", {inner, hidden});
+      namer.projection(from + "ffn_up", to + "mlp.up_proj", {inner, hidden});
+    }
     namer.projection(from + "attn_output", to + "self_attn.o_proj", {hidden, queries});
-    namer.projection(from + "ffn_gate", to + "mlp.gate_proj", {inner, hidden});
-    namer.projection(from + "ffn_up", to + "mlp.up_proj", {inner, hidden});
     namer.projection(from + "ffn_down", to + "mlp.down_proj", {hidden, inner});
   }
   return namer.finish();
 }
 
-ordered_json gguf_llama_config(const GgufFile& file, const GgufLlama& model) {
+ordered_json gguf_config(const GgufFile& file, const GgufModel& model) {
   ordered_json config = {
-      {"architectures", {"LlamaForCausalLM"}},
+      {"architectures", {model.architecture->model_class}},
       {"attention_bias", any_bias(file, {"attn_q", "attn_k", "attn_v", "attn_output"})},
       {"head_dim", model.head_dim},
-      {"hidden_act", "silu"},
+      {"hidden_act", model.architecture->activation},
       {"hidden_size", model.hidden_size},
       {"intermediate_size", model.intermediate_size},
       {"max_position_embeddings", model.max_position_embeddings},
       {"mlp_bias", any_bias(file, {"ffn_gate", "ffn_up", "ffn_down"})},
-      {"model_type", "llama"},
+      {"model_type", model.architecture->model_type},
       {"num_attention_heads", model.num_attention_heads},
       {"num_hidden_layers", model.num_hidden_layers},
       {"num_key_value_heads", model.num_key_value_heads},
       {"rms_norm_eps", model.rms_norm_eps},
-      {"rope_scaling", rope_scaling_of(file, model.rope_theta, model.head_dim)},
+      {"rope_scaling",
+       rope_scaling_of(file, model.architecture->name, model.rope_theta, model.rotary_dim)},
       {"rope_theta", model.rope_theta},
       {"tie_word_embeddings", !file.has("output.weight")},
       {"vocab_size", model.vocab_size}};
+  if (model.architecture->model_type == "phi3") add_phi3_fields(file, model, config);
   set_token(config, file, "bos_token_id", "bos_token_id");
   set_token(config, file, "pad_token_id", "padding_token_id");
   if (ordered_json stops = stop_tokens(file); !stops.is_null()) config["eos_token_id"] = stops;
