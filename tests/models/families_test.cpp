@@ -113,6 +113,43 @@ TEST_P(Families, CachedTokensGiveTheSameLogits) {
   }
 }
 
+// A config as transformers 4 wrote it: RoPE in `rope_theta` and `rope_scaling`, the oldest name of
+// its type, no `layer_types`.
+json older_spelling(json config) {
+  json rope = config["rope_parameters"];
+  config.erase("rope_parameters");
+  config.erase("layer_types");
+  if (rope.contains("full_attention")) {  // Gemma 3
+    config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"];
+    config["sliding_window_pattern"] = 3;
+    rope = json(rope["full_attention"]);
+  }
+  for (const char* key :
+       {"rope_theta", "partial_rotary_factor", "original_max_position_embeddings"}) {
+    if (rope.contains(key) && !(key[0] == 'o' && rope["rope_type"] == "yarn")) {
+      config[key] = rope[key];
+      rope.erase(key);
+    }
+  }
+  if (rope["rope_type"] != "default") {
+    rope["type"] = rope["rope_type"];
+    rope.erase("rope_type");
+    config["rope_scaling"] = rope;
+  }
+  return config;
+}
+
+TEST_P(Families, AnOlderSpellingOfTheConfigMeansTheSame) {
+  const Fixture fixture(GetParam());
+  const Expected& expected = fixture.expected;
+  const fs::path path = fixture.folder / "config.json";
+  const json now = read_json_object(path);
+  write_text(path, older_spelling(now).dump());
+  auto model = load_model(ModelFolder::open(fixture.folder.path()), mx::float32);
+  mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
+  EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity);
+}
+
 // A multimodal checkpoint of the fixture's text model; `stored` renames its tensors.
 void write_multimodal(const fs::path& folder,
                       const std::function<std::string(const std::string&)>& stored) {
