@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "graft/base/error.h"
+#include "graft/io/quantized_layer.h"
 
 namespace graft {
 namespace {
@@ -44,7 +45,9 @@ std::optional<Part> part_of(std::string_view name) {
 std::vector<ExpertWeights> expert_weights(const ModelFolder& model) {
   std::map<std::string, std::map<size_t, std::string>> found;
   for (const std::string& name : model.names()) {
-    if (const auto part = part_of(name)) {
+    const auto part = part_of(name);
+    // Quantized ones stay one by one.
+    if (part && !is_quantized_layer(model, name.substr(0, name.rfind('.')))) {
       found[part->layer + ".switch_mlp." + part->projection + ".weight"][part->expert] = name;
     }
   }

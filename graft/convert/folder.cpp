@@ -28,6 +28,14 @@ bool wants_eight_bits(const json& model_type, const std::string& path) {
                                      path.ends_with("mlp.down_proj") || path == "lm_head");
 }
 
+// Families whose head is the embedding where the config says nothing of it.
+bool is_tied_unless_said(const json& model_type) {
+  for (const char* tied : {"gemma", "gemma2", "gemma3_text", "gemma3", "smollm3", "starcoder2"}) {
+    if (model_type == tied) return true;
+  }
+  return false;
+}
+
 class FolderPlanner {
  public:
   explicit FolderPlanner(const ConvertOptions& options)
@@ -45,6 +53,11 @@ class FolderPlanner {
     // Of a multimodal checkpoint the language model is converted, as mlx-lm does.
     if (source_->config().value("model_type", json()) == "gemma3") {
       names_ = models::LanguageModelNames::of_part(*source_);
+    }
+    if (quantization_ &&
+        names_.as_on_the_hub(names_.stored("model.norm")) != names_.stored("model.norm")) {
+      fail("{}: a quantized model with names as transformers 5 has them is not supported",
+           options_.hf_path.string());
     }
     choose_dtype();
     find_layers();
@@ -174,7 +187,8 @@ class FolderPlanner {
   void finish_config() {
     ordered_json& config = plan_.config;
     // mlx-lm treats a missing key as a tied head.
-    if (source_->has("lm_head.weight") && !config.contains("tie_word_embeddings")) {
+    if (source_->has("lm_head.weight") && !config.contains("tie_word_embeddings") &&
+        !is_tied_unless_said(source_->config().value("model_type", json()))) {
       config["tie_word_embeddings"] = false;
     }
     if (options_.dtype) {

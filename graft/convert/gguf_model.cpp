@@ -202,7 +202,7 @@ GgufModel read_gguf_model(const GgufFile& file) {
   int values = sizes.optional_size("attention.value_length").value_or(model.head_dim);
   if (model.head_dim == 0 || model.head_dim % 2 != 0 ||
       (model.rotary_dim != model.head_dim && !turns_part) || values != model.head_dim ||
-      int64_t{model.head_dim} * model.num_attention_heads > INT32_MAX ||
+      3 * int64_t{model.head_dim} * model.num_attention_heads > INT32_MAX ||
       int64_t{model.head_dim} * model.num_key_value_heads > INT32_MAX ||
       model.num_attention_heads % model.num_key_value_heads != 0) {
     fail(

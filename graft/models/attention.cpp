@@ -24,7 +24,9 @@ std::vector<nn::Linear> take_inputs(TensorSource& source, const std::string& pat
 mx::array HeadNorm::operator()(const mx::array& x) const {
   const int rows = static_cast<int>(x.size()) / width;
   mx::array normed = mx::reshape(norm(mx::reshape(x, {rows, width})), x.shape());
-  return weights ? mx::multiply(normed, *weights) : normed;
+  if (!weights) return normed;
+  const mx::array weighted = mx::multiply(mx::astype(normed, mx::float32), *weights);
+  return mx::astype(weighted, x.dtype());
 }
 
 Attention::Attention(TensorSource& source, const std::string& path, const AttentionConfig& config)

@@ -9,9 +9,14 @@
 namespace graft::models {
 namespace {
 
-// By a factor that is 1 in most families. It is rounded to x's type first, as PyTorch does.
+// By a factor that is 1 in most families; rounded once, as PyTorch does with a Python number.
 mx::array scaled(const mx::array& x, float factor) {
-  return factor == 1 ? x : mx::multiply(x, mx::astype(mx::array(factor), x.dtype()));
+  if (factor == 1) return x;
+  return mx::astype(mx::multiply(mx::astype(x, mx::float32), mx::array(factor)), x.dtype());
+}
+
+float rounded(float number, mx::Dtype dtype) {
+  return mx::astype(mx::astype(mx::array(number), dtype), mx::float32).item<float>();
 }
 
 // The stream with what is pending, and what the next part reads of it.
@@ -42,6 +47,9 @@ Decoder::Decoder(DecoderParts parts, const TensorSource& source)
       head_{parts_.head.value_or(parts_.embedding), parts_.head_bias, parts_.final_soft_cap} {
   source.finish();
   dtype_ = source.activation_dtype();
+  if (parts_.rounds_embedding_scale) {
+    parts_.embedding_scale = rounded(parts_.embedding_scale, dtype_);
+  }
   parameters_ = source.parameters();
   bytes_ = source.bytes();
 }

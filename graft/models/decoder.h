@@ -31,9 +31,10 @@ struct Block {
 
 /// All of a decoder. A family's file fills it from config and tensors.
 struct DecoderParts {
-  ops::Weight embedding;      // [V, D]
-  float embedding_scale = 1;  // on the rows of the embedding
-  float residual_scale = 1;   // on what a block's parts add to the stream
+  ops::Weight embedding;                // [V, D]
+  float embedding_scale = 1;            // on the rows of the embedding
+  bool rounds_embedding_scale = false;  // it is a number of the activations' type
+  float residual_scale = 1;             // on what a block's parts add to the stream
   std::vector<Block> blocks;
   nn::Norm norm;                         // the last one
   float output_scale = 1;                // on the last norm's output

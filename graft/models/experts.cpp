@@ -104,8 +104,10 @@ mx::array Experts::operator()(const mx::array& x, bool training) const {
   mx::array shares = mx::take_along_axis(mx::softmax(logits, -1),
                                          mx::reshape(indices(routes.experts), {tokens, chosen}), 1);
   if (config_.normalize) shares = mx::divide(shares, mx::sum(shares, -1, true));
-  shares = mx::expand_dims(mx::astype(shares, x.dtype()), 2);
-  return mx::sum(mx::multiply(by_slot, shares), 1);
+  if (config_.rounds_shares) shares = mx::astype(mx::astype(shares, x.dtype()), mx::float32);
+  const mx::array weighted =
+      mx::multiply(mx::astype(by_slot, mx::float32), mx::expand_dims(shares, 2));
+  return mx::astype(mx::sum(weighted, 1), x.dtype());
 }
 
 }  // namespace graft::models

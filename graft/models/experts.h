@@ -12,11 +12,12 @@ namespace graft::models {
 
 /// What a family's config says of a mixture of experts.
 struct ExpertsConfig {
-  int hidden_size = 0;        // D
-  int intermediate_size = 0;  // F, of each expert
-  int count = 0;              // E
-  int chosen = 0;             // of them for each token
-  bool normalize = true;      // the weights of the chosen ones sum to 1
+  int hidden_size = 0;         // D
+  int intermediate_size = 0;   // F, of each expert
+  int count = 0;               // E
+  int chosen = 0;              // of them for each token
+  bool normalize = true;       // the shares of the chosen ones sum to 1
+  bool rounds_shares = false;  // they are numbers of the activations' type
   Activation activation = Activation::silu;
   std::string gate = "gate_proj", up = "up_proj", down = "down_proj";  // an expert's own layers
 };

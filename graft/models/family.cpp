@@ -19,15 +19,21 @@ Family::Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype, json c
       config_(config_json_, what_),
       source_(folder, dtype, std::move(names)),
       hidden_size_(integer("hidden_size")),
-      num_layers_(integer("num_hidden_layers")) {}
+      num_layers_(integer("num_hidden_layers")) {
+  if (static_cast<size_t>(num_layers_) > folder.names().size()) {
+    fail("{}: num_hidden_layers is {}, but there are {} tensors: one of layer {} is missing", what_,
+         num_layers_, folder.names().size(), num_layers_ - 1);
+  }
+  require("is_causal", true);
+}
 
 int Family::integer(const char* key, std::optional<int64_t> otherwise) const {
   return static_cast<int>(config_.integer(key, otherwise));
 }
 
-std::optional<int> Family::integer_or_none(const char* key) const {
-  if (!config_.has(key)) return std::nullopt;
-  return integer(key);
+int Family::window(int otherwise) const {
+  if (config_.has("sliding_window")) return integer("sliding_window");
+  return config_json_.contains("sliding_window") ? 0 : otherwise;
 }
 
 float Family::number(const char* key, std::optional<double> otherwise) const {
@@ -96,20 +102,21 @@ ExpertsConfig Family::experts(const char* count_key, int count, int chosen) cons
   return c;
 }
 
-nn::Norm Family::rms_norm(const std::string& path, int size, double otherwise, float offset) {
+nn::Norm Family::rms_norm(const std::string& path, int size, float offset) {
   mx::array weight = source_.vector(path + ".weight", size);
   if (offset != 0) {
     weight = mx::add(mx::astype(weight, mx::float32), mx::array(offset));
     weight.eval();
   }
-  return {.weight = weight, .eps = number("rms_norm_eps", otherwise)};
+  return {.weight = weight, .eps = number("rms_norm_eps", default_eps_)};
 }
 
-nn::Norm Family::layer_norm(const std::string& path, int size, const char* eps_key, bool has_bias) {
+nn::Norm Family::layer_norm(const std::string& path, int size, const char* eps_key) {
   nn::Norm norm{.weight = source_.vector(path + ".weight", size),
                 .eps = number(eps_key, 1e-5),
                 .centered = true};
-  if (has_bias) norm.bias = source_.vector(path + ".bias", size);
+  norm.bias = mx::astype(source_.vector(path + ".bias", size), norm.weight.dtype());
+  norm.bias->eval();
   return norm;
 }
 
@@ -174,14 +181,14 @@ std::vector<int> layer_windows(const Family& family, const std::function<bool(in
     } else {
       slides_here = slides(static_cast<int>(i));
     }
-    if (slides_here) windows[i] = family.integer("sliding_window");
+    if (slides_here) windows[i] = family.window(4096);
   }
   return windows;
 }
 
 std::vector<int> qwen_windows(const Family& family) {
   const ConfigReader& config = family.config();
-  if (!config.boolean("use_sliding_window", false) || !config.has("sliding_window")) {
+  if (!config.boolean("use_sliding_window", false) || family.window(4096) == 0) {
     return std::vector<int>(static_cast<size_t>(family.num_layers()), 0);
   }
   const int64_t first = config.integer("max_window_layers", 28, 0);

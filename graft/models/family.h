@@ -29,7 +29,8 @@ class Family {
   TensorSource& source() { return source_; }
 
   int integer(const char* key, std::optional<int64_t> otherwise = {}) const;
-  std::optional<int> integer_or_none(const char* key) const;
+  /// `sliding_window`: 0 where the config has null, `otherwise` where it has nothing.
+  int window(int otherwise) const;
   float number(const char* key, std::optional<double> otherwise = {}) const;
   /// Throws Error that names `key` unless its value is the one that is built.
   void require(const char* key, bool value) const;
@@ -47,10 +48,12 @@ class Family {
   Activation activation(const char* key, const char* otherwise) const;
 
   /// RMSNorm `<path>.weight` [size] with `rms_norm_eps`; `offset` is added to the weight.
-  nn::Norm rms_norm(const std::string& path, int size, double otherwise = 1e-6, float offset = 0);
+  nn::Norm rms_norm(const std::string& path, int size, float offset = 0);
   /// LayerNorm `<path>.weight` and `.bias` [size] with the epsilon under `eps_key`.
-  nn::Norm layer_norm(const std::string& path, int size, const char* eps_key, bool has_bias = true);
+  nn::Norm layer_norm(const std::string& path, int size, const char* eps_key);
 
+  /// The epsilon of RMSNorms where the config has none.
+  void set_default_eps(double eps) { default_eps_ = eps; }
   /// RMSNorm of hidden states.
   nn::Norm norm(const std::string& path) { return rms_norm(path, hidden_size_); }
 
@@ -83,10 +86,11 @@ class Family {
   ConfigReader config_;
   TensorSource source_;
   int hidden_size_, num_layers_;
+  double default_eps_ = 1e-6;
 };
 
 /// The window of each layer, 0 where there is none, from `layer_types` or, without it, from
-/// `slides(index)`; `sliding_window` must be there if any layer slides.
+/// `slides(index)`.
 std::vector<int> layer_windows(const Family& family, const std::function<bool(int index)>& slides);
 
 /// Qwen's: the layers from `max_window_layers` on, where `use_sliding_window` says so.

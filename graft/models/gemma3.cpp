@@ -39,7 +39,6 @@ json text_config(const ModelFolder& folder) {
 }
 
 std::unique_ptr<Model> make(Family family) {
-  family.require("use_bidirectional_attention", false);
   AttentionConfig attention = gemma_attention(family);
   const MlpConfig mlp = gemma_mlp(family, "hidden_activation");
   gemma_scale(family, attention);
@@ -49,7 +48,7 @@ std::unique_ptr<Model> make(Family family) {
       layer_windows(family, [&](int i) { return (i + 1) % pattern != 0; });
   const int width = attention.options.head_dim;
   const auto head_norm = [&](const std::string& path) -> HeadNorm {
-    return {family.rms_norm(path, width, 1e-6, 1), width, {}};
+    return {family.rms_norm(path, width, 1), width, {}};
   };
   DecoderParts parts = gemma_parts(family, [&](const std::string& at, int index) {
     attention.options.window = windows[static_cast<size_t>(index)];

@@ -7,10 +7,11 @@
 namespace graft::models {
 
 nn::Norm gemma_norm(Family& family, const std::string& path) {
-  return family.rms_norm(path, family.hidden_size(), 1e-6, 1);
+  return family.rms_norm(path, family.hidden_size(), 1);
 }
 
 AttentionConfig gemma_attention(const Family& family) {
+  family.require("use_bidirectional_attention", false);
   AttentionConfig attention = family.attention(256);
   attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
   return attention;
@@ -50,6 +51,7 @@ DecoderParts gemma_parts(Family& family,
       block,
       {.norm = [&](const std::string& path) { return gemma_norm(family, path); }, .tied = true});
   parts.embedding_scale = std::sqrt(static_cast<float>(family.hidden_size()));
+  parts.rounds_embedding_scale = true;
   return parts;
 }
 

@@ -8,6 +8,7 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_olmo2(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
+  family.set_default_eps(1e-5);
   AttentionConfig attention = family.attention();
   attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
   const int q = attention.options.heads * attention.options.head_dim;

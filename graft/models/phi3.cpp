@@ -8,9 +8,10 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_phi3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
+  family.set_default_eps(1e-5);
   AttentionConfig attention = family.attention();
   attention.fused = true;
-  attention.options.window = family.integer_or_none("sliding_window").value_or(0);
+  attention.options.window = family.window(0);
   MlpConfig mlp = family.mlp();
   mlp.form = MlpConfig::Form::fused_gated;
   DecoderParts parts = family.parts(

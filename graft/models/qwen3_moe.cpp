@@ -31,14 +31,15 @@ std::vector<bool> expert_layers(const Family& family, int experts) {
 
 std::unique_ptr<Model> make_qwen3_moe(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  AttentionConfig attention = family.attention(128);
+  AttentionConfig attention = family.attention();
   attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
   if (family.config().boolean("use_sliding_window", false)) {
-    attention.options.window = family.integer_or_none("sliding_window").value_or(0);
+    attention.options.window = family.window(4096);
   }
   const int width = attention.options.head_dim;
   ExpertsConfig experts = family.experts("num_experts", 128, 8);
   experts.intermediate_size = family.integer("moe_intermediate_size", 768);
+  experts.rounds_shares = true;
   experts.normalize = family.config().boolean("norm_topk_prob", false);
   const std::vector<bool> sparse = expert_layers(family, experts.count);
   DecoderParts parts = family.parts([&](const std::string& at, int index) -> Block {

@@ -11,7 +11,7 @@ std::unique_ptr<Model> make_starcoder2(const ModelFolder& folder, std::optional<
   const bool bias = family.config().boolean("use_bias", true);
   AttentionConfig attention = family.attention();
   attention.qkv_bias = attention.output_bias = bias;
-  attention.options.window = family.integer_or_none("sliding_window").value_or(0);
+  attention.options.window = family.window(0);
   MlpConfig mlp = family.mlp();
   mlp.form = MlpConfig::Form::plain;
   mlp.activation = family.activation("hidden_act", "gelu_pytorch_tanh");

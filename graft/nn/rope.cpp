@@ -14,7 +14,7 @@ namespace {
 // {rope_theta, rope_type, factor, ...} of either spelling, as one object.
 nlohmann::json parameters_of(const nlohmann::json& config) {
   nlohmann::json parameters = nlohmann::json::object();
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+  for (const char* key : {"rope_parameters", "rope_scaling"}) {
     if (config.contains(key) && config[key].is_object()) parameters = config[key];
   }
   for (const char* key :
@@ -26,7 +26,8 @@ nlohmann::json parameters_of(const nlohmann::json& config) {
     parameters["rope_type"] = parameters["type"];
   }
   // Phi-3's first name of it.
-  if (parameters.value("rope_type", "") == "su") parameters["rope_type"] = "longrope";
+  if (parameters.contains("rope_type") && parameters["rope_type"] == "su")
+    parameters["rope_type"] = "longrope";
   return parameters;
 }
 
@@ -102,8 +103,8 @@ Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::st
   Rope rope;
   rope.type_ = read.text("rope_type", "default");
   rope.theta_ = read.number("rope_theta", defaults.theta);
-  rope.rotary_dim_ = static_cast<int>(
-      head_dim * read.number("partial_rotary_factor", defaults.partial_rotary_factor));
+  const double part = read.number("partial_rotary_factor", defaults.partial_rotary_factor);
+  if (part > 0 && part <= 1) rope.rotary_dim_ = static_cast<int>(head_dim * part);
   if (rope.theta_ <= 0 || rope.rotary_dim_ <= 0 || rope.rotary_dim_ > head_dim ||
       rope.rotary_dim_ % 2 != 0) {
     fail("{}: RoPE turns {} of {} elements of a head with base {}: not an even number of them",

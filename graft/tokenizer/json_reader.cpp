@@ -1,5 +1,6 @@
 #include "graft/tokenizer/json_reader.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "graft/base/error.h"
@@ -179,9 +180,9 @@ JsonReader::Passed JsonReader::pass() {
         break;
       case '"':
         for (skip_plain(); at_ < text_.size() && text_[at_] != '"'; skip_plain()) {
-          at_ += text_[at_] == '\\' ? 2 : 1;
+          at_ = std::min(text_.size(), at_ + (text_[at_] == '\\' ? 2 : 1));
         }
-        if (at_ >= text_.size()) reject("a closing quote");
+        if (at_ == text_.size()) reject("a closing quote");
         ++at_;
     }
     ++marks;

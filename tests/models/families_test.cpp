@@ -98,7 +98,8 @@ TEST_P(Families, CachedTokensGiveTheSameLogits) {
   mx::array whole = mx::slice(expected.file.load("logits"), {begin, 0},
                               {begin + count, fixture.model->vocab_size()});
   for (int step : {1, 5, count}) {
-    if (step < count && GetParam().find("longrope") != std::string::npos) continue;  // see docs
+    if (step < count && GetParam().find("longrope") != std::string::npos)
+      continue;  // docs/compatibility.md
     nn::KvCache cache(fixture.model->num_layers());
     std::vector<mx::array> parts;
     for (int at = 0; at < count; at += step) {
@@ -148,6 +149,70 @@ TEST_P(Families, AnOlderSpellingOfTheConfigMeansTheSame) {
   auto model = load_model(ModelFolder::open(fixture.folder.path()), mx::float32);
   mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
   EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity);
+}
+
+// The model of a fixture whose config was changed.
+std::unique_ptr<Model> load_changed(const std::string& name, const json& changes) {
+  TempFolder folder;
+  testing::write_named_checkpoint(kFixtures / name, folder.path());
+  json config = read_json_object(folder / "config.json");
+  config.update(changes);
+  write_text(folder / "config.json", config.dump());
+  return load_model(ModelFolder::open(folder.path()), mx::float32);
+}
+
+TEST(FamilyConfigs, WhatIsNotBuiltIsRefusedByName) {
+  const auto refused = [](const char* name, const json& changes, const char* message) {
+    testing::expect_error([&] { load_changed(name, changes); }, {message});
+  };
+  refused("qwen2", {{"is_causal", false}}, "is_causal false is not supported in a qwen2 model");
+  for (const char* name : {"gemma", "gemma2", "gemma3"}) {
+    refused(name, {{"use_bidirectional_attention", true}}, "use_bidirectional_attention true");
+  }
+  refused("gemma2", {{"num_hidden_layers", 2147483647}}, "one of layer 2147483646 is missing");
+  refused("gemma2", {{"layer_types", {"full_attention"}}}, "layer_types has 1 entries");
+  refused("gemma2", {{"layer_types", {"full_attention", "linear"}}}, "layer_types has 'linear'");
+  refused("gemma2", {{"attn_logit_softcapping", -1}}, "attn_logit_softcapping is -1");
+  refused("smollm3", {{"no_rope_layers", {1, 2}}}, "no_rope_layers must have a 0 or 1");
+  refused("phi3_longrope", {{"rope_scaling", {{"rope_type", "longrope"}}}}, "short_factor");
+  refused("mistral", {{"rope_scaling", {{"rope_type", 3}}}}, "rope_type");
+  refused("mistral", {{"rope_scaling", {{"partial_rotary_factor", 1e300}}}}, "RoPE turns 0 of 8");
+  refused("qwen3_moe_mixed", {{"mlp_only_layers", {7}}}, "names a layer that is not there");
+}
+
+// As in transformers: it is what people add by hand.
+TEST(FamilyConfigs, RopeScalingStandsAboveRopeParameters) {
+  const json yarn = {{"rope_type", "yarn"},
+                     {"rope_theta", 700.0},
+                     {"factor", 4.0},
+                     {"original_max_position_embeddings", 16}};
+  auto model = load_changed("mistral", {{"rope_scaling", yarn}});
+  auto plain = load_changed("mistral", json::object());
+  EXPECT_GT(distance(model->rope_tables({{0, 20, 0, 20}})[0].cos,
+                     plain->rope_tables({{0, 20, 0, 20}})[0].cos),
+            0.1);
+}
+
+TEST(FamilyConfigs, HeadsNormsMayBeOfAnotherTypeThanMatrices) {
+  TempFolder folder;
+  const std::string name = "stablelm_norms_bias_parallel";
+  testing::write_named_checkpoint(kFixtures / name, folder.path());
+  const Expected expected(kFixtures / name / "expected.safetensors");
+  std::map<std::string, mx::array> tensors;
+  {
+    const ModelFolder source = ModelFolder::open(folder.path());
+    for (const std::string& own : source.names()) {
+      const mx::array tensor = source.load(own);
+      tensors.insert({own, tensor.ndim() == 2 ? mx::astype(tensor, mx::bfloat16)
+                                              : mx::add(tensor, mx::array(0.0f))});
+    }
+    for (auto& [own, tensor] : tensors) tensor.eval();
+  }
+  save_safetensors(folder / "model.safetensors", tensors);
+  auto model = load_model(ModelFolder::open(folder.path()));
+  EXPECT_EQ(model->dtype(), mx::bfloat16);
+  mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
+  EXPECT_LT(distance(found, expected.file.load("logits")), 0.1);
 }
 
 // A multimodal checkpoint of the fixture's text model; `stored` renames its tensors.

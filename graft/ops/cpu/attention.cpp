@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graft/base/error.h"
 #include "graft/kernels/attention.h"
 #include "graft/ops/cpu/primitive.h"
 
@@ -91,6 +92,9 @@ class Attention final : public CpuPrimitive {
 
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                     const Sequences& sequences, const AttentionOptions& o) {
+  if (k.dtype() != q.dtype() || v.dtype() != q.dtype()) {
+    fail("internal: attention of q, k and v of different types");
+  }
   AttentionShape shape{};
   shape.heads = o.heads;
   shape.kv_heads = o.kv_heads;
