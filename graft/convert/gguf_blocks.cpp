@@ -15,12 +15,6 @@ namespace {
 constexpr int kBlock = 32;    // elements
 constexpr int kNibbles = 16;  // bytes of 32 elements of 4 bits
 
-mx::float16_t f16_at(const char* data) {
-  mx::float16_t value;
-  std::memcpy(&value, data, sizeof value);
-  return value;
-}
-
 // A tensor of blocks, seen as rows.
 struct Blocks {
   const GgufFile& file;
@@ -67,9 +61,9 @@ struct Scale {
 
 Scale read_scale(const Blocks& blocks, int64_t row, int64_t column) {
   const char* data = blocks.at(row, column);
-  Scale result{.scale = static_cast<float>(f16_at(data))};
+  Scale result{.scale = f16_at(data)};
   if (has_minimum(blocks.tensor.type)) {
-    result.minimum = static_cast<float>(f16_at(data + sizeof(mx::float16_t)));
+    result.minimum = f16_at(data + sizeof(mx::float16_t));
   }
   if (!std::isfinite(result.scale) || !std::isfinite(result.minimum)) {
     blocks.refuse(row, column, "its scale is not a finite number");

@@ -13,12 +13,6 @@ constexpr int kGroup = 32;                 // elements that share a scale and a 
 constexpr int kGroups = kKBlock / kGroup;  // 8
 constexpr int kScaleBytes = 12;            // 8 scales and 8 minima of 6 bits
 
-float f16_at(const char* data) {
-  mlx::core::float16_t value;
-  std::memcpy(&value, data, sizeof value);
-  return static_cast<float>(value);
-}
-
 // Of group i. The first four have their bits in one byte; the last four have four bits in the last
 // bytes, and two above those of the first four.
 struct ScaleMinimum {
@@ -67,6 +61,12 @@ void decode_q6(const char* block, float d, float* numbers) {
 }
 
 }  // namespace
+
+float f16_at(const char* data) {
+  mlx::core::float16_t value;
+  std::memcpy(&value, data, sizeof value);
+  return static_cast<float>(value);
+}
 
 bool decode_k_block(GgufTensorType type, const char* block, float* numbers) {
   if (type == GgufTensorType::q6_k) {

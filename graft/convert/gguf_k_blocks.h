@@ -4,6 +4,9 @@
 
 namespace graft {
 
+/// The float16 that stands at `data`.
+float f16_at(const char* data);
+
 /// Elements of a block of the K types.
 inline constexpr int kKBlock = 256;
 

@@ -11,15 +11,14 @@ namespace graft {
 namespace {
 
 constexpr GgufArchitecture kArchitectures[] = {
-    {.name = "llama", .model_type = "llama", .model_class = "LlamaForCausalLM", .permuted = true},
-    {.name = "qwen2", .model_type = "qwen2", .model_class = "Qwen2ForCausalLM"},
-    {.name = "qwen3", .model_type = "qwen3", .model_class = "Qwen3ForCausalLM", .head_norms = true},
+    {.name = "llama", .model_class = "LlamaForCausalLM", .permuted = true},
+    {.name = "qwen2", .model_class = "Qwen2ForCausalLM"},
+    {.name = "qwen3", .model_class = "Qwen3ForCausalLM", .head_norms = true},
     {.name = "gemma",
-     .model_type = "gemma",
      .model_class = "GemmaForCausalLM",
      .norm_offset = 1,
      .activation = "gelu_pytorch_tanh"},
-    {.name = "phi3", .model_type = "phi3", .model_class = "Phi3ForCausalLM", .fused = true},
+    {.name = "phi3", .model_class = "Phi3ForCausalLM", .fused = true},
 };
 
 // Metadata under the architecture's name.
@@ -92,7 +91,7 @@ void check_kind(const GgufFile& file, const Sizes& sizes, const GgufArchitecture
                           "residual_scale", "embedding_scale"}) {
     sizes.refuse_unless(key, 0);
   }
-  if (architecture.model_type != "phi3") sizes.refuse_unless("attention.sliding_window", 0);
+  if (architecture.name != "phi3") sizes.refuse_unless("attention.sliding_window", 0);
   sizes.refuse_unless("logit_scale", 1);
 }
 
@@ -197,8 +196,8 @@ GgufModel read_gguf_model(const GgufFile& file) {
   int width = model.hidden_size / model.num_attention_heads;
   model.head_dim = sizes.optional_size("attention.key_length").value_or(width);
   model.rotary_dim = sizes.optional_size("rope.dimension_count").value_or(model.head_dim);
-  const bool turns_part = architecture.model_type == "phi3" && model.rotary_dim < model.head_dim &&
-                          model.rotary_dim % 2 == 0;
+  const bool turns_part =
+      architecture.name == "phi3" && model.rotary_dim < model.head_dim && model.rotary_dim % 2 == 0;
   int values = sizes.optional_size("attention.value_length").value_or(model.head_dim);
   if (model.head_dim == 0 || model.head_dim % 2 != 0 ||
       (model.rotary_dim != model.head_dim && !turns_part) || values != model.head_dim ||
@@ -266,7 +265,7 @@ ordered_json gguf_config(const GgufFile& file, const GgufModel& model) {
       {"intermediate_size", model.intermediate_size},
       {"max_position_embeddings", model.max_position_embeddings},
       {"mlp_bias", any_bias(file, {"ffn_gate", "ffn_up", "ffn_down"})},
-      {"model_type", model.architecture->model_type},
+      {"model_type", model.architecture->name},
       {"num_attention_heads", model.num_attention_heads},
       {"num_hidden_layers", model.num_hidden_layers},
       {"num_key_value_heads", model.num_key_value_heads},
@@ -276,7 +275,7 @@ ordered_json gguf_config(const GgufFile& file, const GgufModel& model) {
       {"rope_theta", model.rope_theta},
       {"tie_word_embeddings", !file.has("output.weight")},
       {"vocab_size", model.vocab_size}};
-  if (model.architecture->model_type == "phi3") add_phi3_fields(file, model, config);
+  if (model.architecture->name == "phi3") add_phi3_fields(file, model, config);
   set_token(config, file, "bos_token_id", "bos_token_id");
   set_token(config, file, "pad_token_id", "padding_token_id");
   if (ordered_json stops = stop_tokens(file); !stops.is_null()) config["eos_token_id"] = stops;

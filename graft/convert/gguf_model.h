@@ -13,8 +13,8 @@ namespace graft {
 
 /// What tells an architecture's files from llama's.
 struct GgufArchitecture {
-  std::string_view name;        ///< in `general.architecture` and in the keys of metadata
-  std::string_view model_type;  ///< of config.json
+  /// In `general.architecture` and in the keys of metadata; also the `model_type` of config.json.
+  std::string_view name;
   std::string_view model_class;
   bool permuted = false;    ///< rows of Q and K, see RowOrder
   bool head_norms = false;  ///< attn_q_norm and attn_k_norm

@@ -121,13 +121,13 @@ nn::Norm Family::layer_norm(const std::string& path, int size, const char* eps_k
 }
 
 Block Family::llama_block(const std::string& at, const AttentionConfig& attention,
-                          const MlpConfig& mlp) {
+                          FeedForward mlp) {
   return {.before_attention = norm(at + "input_layernorm"),
           .after_attention = {},
           .before_mlp = norm(at + "post_attention_layernorm"),
           .after_mlp = {},
           .attention = Attention(source_, at + "self_attn", attention),
-          .mlp = Mlp(source_, at + "mlp", mlp)};
+          .mlp = std::move(mlp)};
 }
 
 DecoderParts Family::parts(const std::function<Block(const std::string&, int)>& block,

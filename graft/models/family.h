@@ -49,6 +49,10 @@ class Family {
 
   /// RMSNorm `<path>.weight` [size] with `rms_norm_eps`; `offset` is added to the weight.
   nn::Norm rms_norm(const std::string& path, int size, float offset = 0);
+  /// RMSNorm of heads of q or k, `width` elements together.
+  HeadNorm head_norm(const std::string& path, int width, float offset = 0) {
+    return {rms_norm(path, width, offset), width, {}};
+  }
   /// LayerNorm `<path>.weight` and `.bias` [size] with the epsilon under `eps_key`.
   nn::Norm layer_norm(const std::string& path, int size, const char* eps_key);
 
@@ -63,7 +67,10 @@ class Family {
   }
 
   /// A block of Llama's form and names.
-  Block llama_block(const std::string& at, const AttentionConfig& attention, const MlpConfig& mlp);
+  Block llama_block(const std::string& at, const AttentionConfig& attention, FeedForward mlp);
+  Block llama_block(const std::string& at, const AttentionConfig& attention, const MlpConfig& mlp) {
+    return llama_block(at, attention, Mlp(source_, at + "mlp", mlp));
+  }
 
   struct PartsOptions {
     std::function<nn::Norm(const std::string& path)> norm{};  // the last one; norm() without it

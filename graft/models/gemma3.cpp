@@ -47,15 +47,12 @@ std::unique_ptr<Model> make(Family family) {
   const std::vector<int> windows =
       layer_windows(family, [&](int i) { return (i + 1) % pattern != 0; });
   const int width = attention.options.head_dim;
-  const auto head_norm = [&](const std::string& path) -> HeadNorm {
-    return {family.rms_norm(path, width, 1), width, {}};
-  };
   DecoderParts parts = gemma_parts(family, [&](const std::string& at, int index) {
     attention.options.window = windows[static_cast<size_t>(index)];
     attention.rope = attention.options.window > 0 ? 1 : 0;
     Block block = gemma_sandwich(family, at, attention, mlp);
-    block.attention.q_norm = head_norm(at + "self_attn.q_norm");
-    block.attention.k_norm = head_norm(at + "self_attn.k_norm");
+    block.attention.q_norm = family.head_norm(at + "self_attn.q_norm", width, 1);
+    block.attention.k_norm = family.head_norm(at + "self_attn.k_norm", width, 1);
     return block;
   });
   parts.final_soft_cap = gemma_cap(family, "final_logit_softcapping", 0);

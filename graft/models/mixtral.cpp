@@ -15,13 +15,9 @@ std::unique_ptr<Model> make_mixtral(const ModelFolder& folder, std::optional<mx:
   experts.gate = "w1";
   experts.down = "w2";
   experts.up = "w3";
-  DecoderParts parts = family.parts([&](const std::string& at, int) -> Block {
-    return {.before_attention = family.norm(at + "input_layernorm"),
-            .after_attention = {},
-            .before_mlp = family.norm(at + "post_attention_layernorm"),
-            .after_mlp = {},
-            .attention = Attention(family.source(), at + "self_attn", attention),
-            .mlp = Experts(family.source(), at + "block_sparse_moe", experts)};
+  DecoderParts parts = family.parts([&](const std::string& at, int) {
+    return family.llama_block(at, attention,
+                              Experts(family.source(), at + "block_sparse_moe", experts));
   });
   parts.ropes = {family.rope(attention.options.head_dim, {.theta = 1e6})};
   parts.default_lora_keys = {"self_attn.q_proj", "self_attn.v_proj", "block_sparse_moe.gate"};

@@ -20,8 +20,8 @@ std::unique_ptr<Model> make_olmo2(const ModelFolder& folder, std::optional<mx::D
                 .after_mlp = family.norm(at + "post_feedforward_layernorm"),
                 .attention = Attention(family.source(), at + "self_attn", attention),
                 .mlp = Mlp(family.source(), at + "mlp", family.mlp())};
-    block.attention.q_norm = {family.rms_norm(at + "self_attn.q_norm", q), q, {}};
-    block.attention.k_norm = {family.rms_norm(at + "self_attn.k_norm", k), k, {}};
+    block.attention.q_norm = family.head_norm(at + "self_attn.q_norm", q);
+    block.attention.k_norm = family.head_norm(at + "self_attn.k_norm", k);
     return block;
   });
   parts.ropes = {family.rope(attention.options.head_dim)};

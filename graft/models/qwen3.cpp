@@ -15,8 +15,8 @@ std::unique_ptr<Model> make_qwen3(const ModelFolder& folder, std::optional<mx::D
   DecoderParts parts = family.parts([&](const std::string& at, int index) {
     attention.options.window = windows[static_cast<size_t>(index)];
     Block block = family.llama_block(at, attention, family.mlp());
-    block.attention.q_norm = {family.rms_norm(at + "self_attn.q_norm", width), width, {}};
-    block.attention.k_norm = {family.rms_norm(at + "self_attn.k_norm", width), width, {}};
+    block.attention.q_norm = family.head_norm(at + "self_attn.q_norm", width);
+    block.attention.k_norm = family.head_norm(at + "self_attn.k_norm", width);
     return block;
   });
   parts.ropes = {family.rope(width)};

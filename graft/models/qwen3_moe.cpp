@@ -9,7 +9,7 @@ namespace graft::models {
 namespace {
 
 // Whether each layer has experts.
-std::vector<bool> expert_layers(const Family& family, int experts) {
+std::vector<bool> expert_layers(const Family& family) {
   const int step = family.integer("decoder_sparse_step", 1);
   std::vector<bool> sparse;
   for (int i = 0; i < family.num_layers(); ++i) sparse.push_back((i + 1) % step == 0);
@@ -23,7 +23,6 @@ std::vector<bool> expert_layers(const Family& family, int experts) {
     }
     sparse[index.get<size_t>()] = false;
   }
-  if (experts == 0) sparse.assign(sparse.size(), false);
   return sparse;
 }
 
@@ -41,20 +40,15 @@ std::unique_ptr<Model> make_qwen3_moe(const ModelFolder& folder, std::optional<m
   experts.intermediate_size = family.integer("moe_intermediate_size", 768);
   experts.rounds_shares = true;
   experts.normalize = family.config().boolean("norm_topk_prob", false);
-  const std::vector<bool> sparse = expert_layers(family, experts.count);
+  const std::vector<bool> sparse = expert_layers(family);
   DecoderParts parts = family.parts([&](const std::string& at, int index) -> Block {
     const auto feed_forward = [&]() -> FeedForward {
       if (sparse[static_cast<size_t>(index)]) return Experts(family.source(), at + "mlp", experts);
       return Mlp(family.source(), at + "mlp", family.mlp());
     };
-    Block block{.before_attention = family.norm(at + "input_layernorm"),
-                .after_attention = {},
-                .before_mlp = family.norm(at + "post_attention_layernorm"),
-                .after_mlp = {},
-                .attention = Attention(family.source(), at + "self_attn", attention),
-                .mlp = feed_forward()};
-    block.attention.q_norm = {family.rms_norm(at + "self_attn.q_norm", width), width, {}};
-    block.attention.k_norm = {family.rms_norm(at + "self_attn.k_norm", width), width, {}};
+    Block block = family.llama_block(at, attention, feed_forward());
+    block.attention.q_norm = family.head_norm(at + "self_attn.q_norm", width);
+    block.attention.k_norm = family.head_norm(at + "self_attn.k_norm", width);
     return block;
   });
   parts.ropes = {family.rope(width)};

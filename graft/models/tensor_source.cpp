@@ -18,8 +18,7 @@ bool is_float(mx::Dtype dtype) {
 // One matrix of a stack, as a view.
 ops::Weight slice_of(const ops::Weight& stack, int index) {
   const auto part = [&](const mx::array& a) {
-    mx::array one =
-        mx::squeeze(mx::slice(a, {index, 0, 0}, {index + 1, a.shape(1), a.shape(2)}), 0);
+    mx::array one = ops::matrix_of(a, index);
     one.eval();
     return one;
   };

@@ -21,8 +21,7 @@ Linear Linear::expert(int index) const {
   Linear one{expert_paths.empty() ? path : expert_paths[i], experts[i], {}, {}};
   if (adapter) {
     const auto part = [&](const mx::array& stack) {
-      return mx::transpose(mx::squeeze(
-          mx::slice(stack, {index, 0, 0}, {index + 1, stack.shape(1), stack.shape(2)}), 0));
+      return mx::transpose(ops::matrix_of(stack, index));
     };
     one.adapter = LoraAdapter{part(adapter->a), part(adapter->b), adapter->scale, adapter->dropout};
   }

@@ -24,6 +24,11 @@ std::vector<mx::array> Weight::arrays() const {
   return {weight, *scales, *biases};
 }
 
+mx::array matrix_of(const mx::array& stack, int index) {
+  return mx::squeeze(mx::slice(stack, {index, 0, 0}, {index + 1, stack.shape(1), stack.shape(2)}),
+                     0);
+}
+
 mx::array dequantized(const Weight& w, mx::Dtype dtype) {
   if (!w.quantized()) return mx::astype(w.weight, dtype);
   return mx::astype(dequantize_f32(w.weight, *w.scales, *w.biases, w.group_size, w.bits), dtype);

@@ -26,6 +26,9 @@ struct Weight {
   std::vector<mx::array> arrays() const;
 };
 
+/// Matrix `index` of a stack [E, out, in].
+mx::array matrix_of(const mx::array& stack, int index);
+
 /// The matrix as a dense [out, in] array. w = q*scale + bias is computed in f32 and rounded once.
 mx::array dequantized(const Weight& weight, mx::Dtype dtype);
 
