@@ -14,6 +14,7 @@
 #include "graft/io/model_writer.h"
 #include "graft/io/quantized_layer.h"
 #include "graft/models/language_model_names.h"
+#include "graft/models/tied_head.h"
 
 namespace graft {
 namespace {
@@ -26,14 +27,6 @@ bool wants_eight_bits(const json& model_type, const std::string& path) {
   if (model_type == "qwen3_moe") return path.ends_with("mlp.gate");
   return model_type == "granite" && (path.ends_with("self_attn.o_proj") ||
                                      path.ends_with("mlp.down_proj") || path == "lm_head");
-}
-
-// Families whose head is the embedding where the config says nothing of it.
-bool is_tied_unless_said(const json& model_type) {
-  for (const char* tied : {"gemma", "gemma2", "gemma3_text", "gemma3", "smollm3", "starcoder2"}) {
-    if (model_type == tied) return true;
-  }
-  return false;
 }
 
 class FolderPlanner {
@@ -51,9 +44,8 @@ class FolderPlanner {
                  options_.hf_path.string());
     }
     // Of a multimodal checkpoint the language model is converted, as mlx-lm does.
-    if (source_->config().value("model_type", json()) == "gemma3") {
-      names_ = models::LanguageModelNames::of_part(*source_);
-    }
+    names_ = models::LanguageModelNames::of(*source_);
+    own_head_ = models::has_own_head(*source_, names_);
     if (quantization_ &&
         names_.as_on_the_hub(names_.stored("model.norm")) != names_.stored("model.norm")) {
       fail("{}: a quantized model with names as transformers 5 has them is not supported",
@@ -75,10 +67,12 @@ class FolderPlanner {
     if (options_.dtype) {
       dtype_ = dtype_from_name(*options_.dtype);
     } else if (options_.quantize) {
-      auto named = source_->config().find("torch_dtype");
-      if (named != source_->config().end() && named->is_string()) {
-        dtype_ = dtype_from_name(named->get<std::string>());
+      const json& config = source_->config();
+      json named = config.value("torch_dtype", json());
+      if (named.is_null() && config.contains("text_config") && config["text_config"].is_object()) {
+        named = config["text_config"].value("dtype", json());
       }
+      if (named.is_string()) dtype_ = dtype_from_name(named.get<std::string>());
     }
   }
 
@@ -96,6 +90,7 @@ class FolderPlanner {
              in_quotes(path), in_quotes(name));
       }
       for (const char* part : {".weight", ".scales", ".biases"}) parts_.insert(path + part);
+      if (path == names_.stored("lm_head") && drops_head()) continue;
       plan_quantized(path, *setting);
     }
   }
@@ -167,17 +162,13 @@ class FolderPlanner {
       }
       return true;
     }
-    const json& own = source_->config();
-    const bool is_part = own.contains("text_config") && own["text_config"].is_object();
-    const json& config = is_part ? own["text_config"] : own;
-    auto tied = config.find("tie_word_embeddings");
-    bool dropped = name == names_.stored("lm_head.weight") && tied != config.end() &&
-                   tied->is_boolean() && tied->get<bool>();
-    if (dropped) {
-      plan_.lines.push_back(
-          "lm_head.weight is left out: the config ties the head to the embedding");
-    }
-    return dropped;
+    return name == names_.stored("lm_head.weight") && drops_head();
+  }
+
+  // What the file holds for a tied head.
+  bool drops_head() {
+    if (!own_head_) plan_.lines.push_back("lm_head is left out: it is the embedding once more");
+    return !own_head_;
   }
 
   LayerQuantization setting() const {
@@ -187,9 +178,13 @@ class FolderPlanner {
   void finish_config() {
     ordered_json& config = plan_.config;
     // mlx-lm treats a missing key as a tied head.
-    if (source_->has("lm_head.weight") && !config.contains("tie_word_embeddings") &&
-        !is_tied_unless_said(source_->config().value("model_type", json()))) {
-      config["tie_word_embeddings"] = false;
+    if (own_head_) {
+      const bool denied = std::exchange(config["tie_word_embeddings"], false) == true;
+      if (denied) {
+        plan_.lines.push_back(
+            "the config ties the head to the embedding, but lm_head is another "
+            "one: it stays, and tie_word_embeddings becomes false");
+      }
     }
     if (options_.dtype) {
       bool new_key = config.contains("dtype") && !config.contains("torch_dtype");
@@ -226,6 +221,7 @@ class FolderPlanner {
   std::optional<QuantizationConfig> quantization_;
   std::optional<mx::Dtype> dtype_;  // that floating tensors are cast to
   models::LanguageModelNames names_;
+  bool own_head_ = false;
   bool said_other_parts_ = false;
   std::set<std::string> parts_;  // of quantized layers and of stacks
   std::map<std::string, std::optional<LayerQuantization>> own_settings_;  // by path

@@ -66,10 +66,27 @@ ordered_json yarn_scaling(const GgufFile& file, const std::string& prefix) {
     fail("{}: RoPE of kind yarn needs the metadata {}factor and {}original_context_length",
          file.path().string(), prefix, prefix);
   }
-  return {{"factor", *factor},
-          {"original_max_position_embeddings", *length},
-          {"rope_type", "yarn"},
-          {"type", "yarn"}};
+  // Of the rest only what llama.cpp and transformers define alike.
+  const auto number = [&](const char* key) { return file.metadata().number(prefix + key); };
+  if (number("yarn_ext_factor").value_or(1) != 1 ||
+      number("yarn_log_multiplier").value_or(0) != 0) {
+    fail("{}: RoPE of kind yarn with {}yarn_ext_factor or yarn_log_multiplier is not supported",
+         file.path().string(), prefix);
+  }
+  ordered_json scaling = {{"factor", *factor},
+                          {"original_max_position_embeddings", *length},
+                          {"rope_type", "yarn"},
+                          {"type", "yarn"}};
+  for (const char* key : {"beta_fast", "beta_slow"}) {
+    if (const auto beta = number((std::string("yarn_") + key).c_str())) scaling[key] = *beta;
+  }
+  // llama.cpp's multiplies the usual factor, transformers' stands in its place.
+  for (const char* key : {"attn_factor", "yarn_attn_factor"}) {
+    if (const auto own = number(key)) {
+      scaling["attention_factor"] = *own * (*factor > 1 ? 0.1 * std::log(*factor) + 1 : 1);
+    }
+  }
+  return scaling;
 }
 
 }  // namespace

@@ -121,6 +121,19 @@ void ModelFolder::open_shards(const fs::path& index) {
   }
 }
 
+bool ModelFolder::same_layer(const std::string& path, const std::string& other) const {
+  for (const char* part : {".weight", ".scales", ".biases"}) {
+    if (has(path + part) != has(other + part)) return false;
+    if (!has(path + part)) continue;
+    const mx::array one = load(path + part), two = load(other + part);
+    if (one.shape() != two.shape() || one.dtype() != two.dtype() ||
+        std::memcmp(one.data<char>(), two.data<char>(), one.nbytes()) != 0) {
+      return false;
+    }
+  }
+  return has(path + ".weight");
+}
+
 const SafetensorsFile& ModelFolder::shard(const std::string& name) const {
   auto found = shard_of_.find(name);
   if (found == shard_of_.end()) {

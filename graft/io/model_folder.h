@@ -30,6 +30,9 @@ class ModelFolder {
   const TensorInfo& info(const std::string& name) const { return shard(name).info(name); }
   /// A view of the mapped file. Throws Error if there is no such tensor.
   mx::array load(const std::string& name) const { return shard(name).load(name); }
+  /// Whether two layers' weights (with scales and biases where they are quantized) are there and
+  /// the same, bit by bit.
+  bool same_layer(const std::string& path, const std::string& other) const;
   /// Gives back the memory that a tensor's part of the mapping takes, until it is read again.
   void release(const std::string& name) const { shard(name).release(name); }
 

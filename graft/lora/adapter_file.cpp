@@ -41,6 +41,9 @@ void read_metadata(AdapterFile& file, const std::string& text) {
   settings.scale = static_cast<float>(read.number("scale"));
   if (!std::isfinite(settings.scale)) fail("{}: scale is too large", what);
   settings.dropout = static_cast<float>(read.number("dropout", 0.0));
+  if (!(settings.dropout >= 0 && settings.dropout < 1)) {
+    fail("{}: dropout must be at least 0 and below 1, found {}", what, settings.dropout);
+  }
   settings.num_layers = static_cast<int>(read.integer("num_layers", -1, -1));
   if (object.contains("keys") && object["keys"].is_array()) {
     for (const json& key : object["keys"]) {

@@ -9,6 +9,7 @@
 
 #include "graft/base/error.h"
 #include "graft/io/quantized_layer.h"
+#include "graft/models/language_model_names.h"
 
 namespace graft::lora {
 namespace {
@@ -41,6 +42,7 @@ class Fuser {
   Fuser(const ModelFolder& source, const models::Model& model, const FuseOptions& options)
       : source_(source),
         options_(options),
+        names_(models::LanguageModelNames::of(source)),
         dtype_(config_dtype(source.config()).value_or(model.dtype())),
         quantization_(QuantizationConfig::from_config(source.config(),
                                                       (source.path() / "config.json").string())) {}
@@ -50,19 +52,19 @@ class Fuser {
       for (int expert = 0; expert < layer.num_experts(); ++expert) add(layer.expert(expert));
       return;
     }
+    const std::string path = names_.stored_of_hub(layer.path);
     FusedFormat format = options_.adapted;
     format.dense_dtype = dtype_;
-    rewrite(layer.path,
-            count(layer.in(), layer.out()) * std::max<uint64_t>(1, layer.experts.size()),
+    rewrite(path, count(layer.in(), layer.out()) * std::max<uint64_t>(1, layer.experts.size()),
             [layer, format] { return fused_weight(layer, format); });
     bool quantized = format.kind == FusedFormat::Kind::quantized ||
                      (format.kind == FusedFormat::Kind::as_is && layer.weight.quantized());
     if (quantized) {
       int bits = format.kind == FusedFormat::Kind::quantized ? format.bits : layer.weight.bits;
       int group = layer.weight.quantized() ? layer.weight.group_size : kDefaultFusedGroup;
-      settings_[layer.path] = LayerQuantization{group, bits};
+      settings_[path] = LayerQuantization{group, bits};
     } else {
-      settings_[layer.path] = std::nullopt;
+      settings_[path] = std::nullopt;
     }
   }
 
@@ -156,6 +158,7 @@ class Fuser {
 
   const ModelFolder& source_;
   FuseOptions options_;
+  models::LanguageModelNames names_;
   mx::Dtype dtype_;
   std::optional<QuantizationConfig> quantization_;
   std::map<std::string, std::optional<LayerQuantization>> settings_;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "graft/base/error.h"
+#include "graft/models/tied_head.h"
 
 namespace graft::models {
 
@@ -13,11 +14,12 @@ Family::Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype)
     : Family(folder, dtype, folder.config(), {}) {}
 
 Family::Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
-               LanguageModelNames names)
+               const LanguageModelNames& names)
     : config_json_(std::move(config)),
       what_((folder.path() / "config.json").string()),
       config_(config_json_, what_),
-      source_(folder, dtype, std::move(names)),
+      source_(folder, dtype, names),
+      has_own_head_(has_own_head(folder, names)),
       hidden_size_(integer("hidden_size")),
       num_layers_(integer("num_hidden_layers")) {
   if (static_cast<size_t>(num_layers_) > folder.names().size()) {
@@ -65,6 +67,12 @@ AttentionConfig Family::attention(std::optional<int> head_dim) const {
   return c;
 }
 
+AttentionConfig Family::attention_with_biases(std::optional<int> head_dim) const {
+  AttentionConfig c = attention(head_dim);
+  c.qkv_bias = c.output_bias = config_.boolean("attention_bias", false);
+  return c;
+}
+
 Activation Family::activation(const char* key, const char* otherwise) const {
   const std::string name = config_.text(key, otherwise);
   if (name == "silu" || name == "swish") return Activation::silu;
@@ -76,14 +84,20 @@ Activation Family::activation(const char* key, const char* otherwise) const {
        key, name);
 }
 
-MlpConfig Family::mlp() const {
+MlpConfig Family::mlp(const char* activation_key, const char* otherwise) const {
   MlpConfig c;
   c.hidden_size = hidden_size_;
   c.intermediate_size = integer("intermediate_size");
   if (c.intermediate_size > std::numeric_limits<int>::max() / 2) {
     fail("{}: intermediate_size {} is too large", what_, c.intermediate_size);
   }
-  c.activation = activation("hidden_act", "silu");
+  c.activation = activation(activation_key, otherwise);
+  return c;
+}
+
+MlpConfig Family::mlp_with_biases() const {
+  MlpConfig c = mlp();
+  c.bias = config_.boolean("mlp_bias", false);
   return c;
 }
 
@@ -102,21 +116,18 @@ ExpertsConfig Family::experts(const char* count_key, int count, int chosen) cons
   return c;
 }
 
-nn::Norm Family::rms_norm(const std::string& path, int size, float offset) {
-  mx::array weight = source_.vector(path + ".weight", size);
-  if (offset != 0) {
-    weight = mx::add(mx::astype(weight, mx::float32), mx::array(offset));
-    weight.eval();
-  }
-  return {.weight = weight, .eps = number("rms_norm_eps", default_eps_)};
-}
-
-nn::Norm Family::layer_norm(const std::string& path, int size, const char* eps_key) {
+nn::Norm Family::norm(const std::string& path, int size) {
   nn::Norm norm{.weight = source_.vector(path + ".weight", size),
-                .eps = number(eps_key, 1e-5),
-                .centered = true};
-  norm.bias = mx::astype(source_.vector(path + ".bias", size), norm.weight.dtype());
-  norm.bias->eval();
+                .eps = norm_eps(),
+                .centered = norm_.centered};
+  if (norm_.offset != 0) {
+    norm.weight = mx::add(mx::astype(norm.weight, mx::float32), mx::array(norm_.offset));
+    norm.weight.eval();
+  }
+  if (norm_.centered) {
+    norm.bias = mx::astype(source_.vector(path + ".bias", size), norm.weight.dtype());
+    norm.bias->eval();
+  }
   return norm;
 }
 
@@ -130,6 +141,17 @@ Block Family::llama_block(const std::string& at, const AttentionConfig& attentio
           .mlp = std::move(mlp)};
 }
 
+Block Family::parallel_block(const std::string& at, const AttentionConfig& attention,
+                             const MlpConfig& mlp) {
+  return {.before_attention = norm(at + "input_layernorm"),
+          .after_attention = {},
+          .before_mlp = {},
+          .after_mlp = {},
+          .attention = Attention(source_, at + "self_attn", attention),
+          .mlp = Mlp(source_, at + "mlp", mlp),
+          .parallel = true};
+}
+
 DecoderParts Family::parts(const std::function<Block(const std::string&, int)>& block,
                            const PartsOptions& options) {
   const int vocab_size = integer("vocab_size");
@@ -138,11 +160,10 @@ DecoderParts Family::parts(const std::function<Block(const std::string&, int)>& 
   for (int i = 0; i < num_layers_; ++i) {
     blocks.push_back(block(fmt::format("model.layers.{}.", i), i));
   }
-  DecoderParts parts{
-      .embedding = std::move(embedding),
-      .blocks = std::move(blocks),
-      .norm = options.norm ? options.norm(options.norm_path) : norm(options.norm_path)};
-  if (!config_.boolean("tie_word_embeddings", options.tied) && source_.has("lm_head.weight")) {
+  DecoderParts parts{.embedding = std::move(embedding),
+                     .blocks = std::move(blocks),
+                     .norm = norm(options.norm_path)};
+  if (has_own_head_) {
     parts.head = source_.matrix("lm_head", vocab_size, hidden_size_);
   } else {
     // A tied head that was stored anyway is the embedding again.
@@ -164,7 +185,10 @@ std::unique_ptr<Model> Family::make(DecoderParts parts) {
 std::vector<int> layer_windows(const Family& family, const std::function<bool(int)>& slides) {
   const json& config = family.config_json();
   std::vector<int> windows(static_cast<size_t>(family.num_layers()), 0);
-  const bool listed = config.contains("layer_types") && config["layer_types"].is_array();
+  const bool listed = family.config().has("layer_types");
+  if (listed && !config["layer_types"].is_array()) {
+    fail("{}: layer_types must be a list of the layers' kinds", family.what());
+  }
   if (listed && config["layer_types"].size() != windows.size()) {
     fail("{}: layer_types has {} entries for {} layers", family.what(),
          config["layer_types"].size(), windows.size());

@@ -11,6 +11,14 @@
 
 namespace graft::models {
 
+/// The norms of a family.
+struct NormConfig {
+  const char* eps_key = "rms_norm_eps";
+  double eps = 1e-6;      // where the config has none
+  float offset = 0;       // added to the stored weights
+  bool centered = false;  // LayerNorms, with `<path>.bias`
+};
+
 /// What families have in common when a model is made of its folder: the names and defaults of
 /// transformers' configs and checkpoints, Llama's where a family says nothing else.
 class Family {
@@ -18,7 +26,7 @@ class Family {
   Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
   /// Of a part of a checkpoint, which has a config and names of its own.
   Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
-         LanguageModelNames names);
+         const LanguageModelNames& names);
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
 
@@ -41,25 +49,23 @@ class Family {
   /// Heads, their width and the scale of the scores; `head_dim` where the config says it, or as
   /// given, or D / H.
   AttentionConfig attention(std::optional<int> head_dim = {}) const;
-  /// A SwiGLU layer with the activation of `hidden_act`.
-  MlpConfig mlp() const;
+  /// The same with biases on all four layers if `attention_bias` says so.
+  AttentionConfig attention_with_biases(std::optional<int> head_dim = {}) const;
+  /// A SwiGLU layer with the activation under `activation_key`.
+  MlpConfig mlp(const char* activation_key = "hidden_act", const char* otherwise = "silu") const;
+  /// The same with biases if `mlp_bias` says so.
+  MlpConfig mlp_with_biases() const;
   /// Experts, their number under `count_key` and of the width of `intermediate_size`.
   ExpertsConfig experts(const char* count_key, int count, int chosen) const;
   Activation activation(const char* key, const char* otherwise) const;
 
-  /// RMSNorm `<path>.weight` [size] with `rms_norm_eps`; `offset` is added to the weight.
-  nn::Norm rms_norm(const std::string& path, int size, float offset = 0);
-  /// RMSNorm of heads of q or k, `width` elements together.
-  HeadNorm head_norm(const std::string& path, int width, float offset = 0) {
-    return {rms_norm(path, width, offset), width, {}};
-  }
-  /// LayerNorm `<path>.weight` and `.bias` [size] with the epsilon under `eps_key`.
-  nn::Norm layer_norm(const std::string& path, int size, const char* eps_key);
-
-  /// The epsilon of RMSNorms where the config has none.
-  void set_default_eps(double eps) { default_eps_ = eps; }
-  /// RMSNorm of hidden states.
-  nn::Norm norm(const std::string& path) { return rms_norm(path, hidden_size_); }
+  /// What all norms are from now on.
+  void set_norm(const NormConfig& norm) { norm_ = norm; }
+  float norm_eps() const { return number(norm_.eps_key, norm_.eps); }
+  /// The norm of hidden states.
+  nn::Norm norm(const std::string& path) { return norm(path, hidden_size_); }
+  /// The norm of heads of q or k, `width` elements together.
+  HeadNorm head_norm(const std::string& path, int width) { return {norm(path, width), width, {}}; }
 
   /// The rotation of heads of this width.
   nn::Rope rope(int head_dim, const nn::RopeDefaults& defaults = {}) const {
@@ -71,11 +77,12 @@ class Family {
   Block llama_block(const std::string& at, const AttentionConfig& attention, const MlpConfig& mlp) {
     return llama_block(at, attention, Mlp(source_, at + "mlp", mlp));
   }
+  /// One norm before attention and MLP, which work side by side.
+  Block parallel_block(const std::string& at, const AttentionConfig& attention,
+                       const MlpConfig& mlp);
 
   struct PartsOptions {
-    std::function<nn::Norm(const std::string& path)> norm{};  // the last one; norm() without it
     const char* norm_path = "model.norm";
-    bool tied = false;  // the head, where the config does not say
     bool head_bias = false;
   };
   /// Embedding, layers by `block(path of the layer with its dot, index)`, last norm and head.
@@ -88,12 +95,15 @@ class Family {
   std::unique_ptr<Model> make(DecoderParts parts);
 
  private:
+  nn::Norm norm(const std::string& path, int size);
+
   json config_json_;
   std::string what_;
   ConfigReader config_;
   TensorSource source_;
+  bool has_own_head_;
   int hidden_size_, num_layers_;
-  double default_eps_ = 1e-6;
+  NormConfig norm_;
 };
 
 /// The window of each layer, 0 where there is none, from `layer_types` or, without it, from

@@ -13,14 +13,8 @@ std::unique_ptr<Model> make_gemma(const ModelFolder& folder, std::optional<mx::D
   MlpConfig mlp = gemma_mlp(family, "hidden_act");
   // The first releases say "gelu" and mean this.
   if (mlp.activation == Activation::gelu) mlp.activation = Activation::gelu_tanh;
-  DecoderParts parts = gemma_parts(family, [&](const std::string& at, int) -> Block {
-    return {.before_attention = gemma_norm(family, at + "input_layernorm"),
-            .after_attention = {},
-            .before_mlp = gemma_norm(family, at + "post_attention_layernorm"),
-            .after_mlp = {},
-            .attention = Attention(family.source(), at + "self_attn", attention),
-            .mlp = Mlp(family.source(), at + "mlp", mlp)};
-  });
+  DecoderParts parts = gemma_parts(
+      family, [&](const std::string& at, int) { return family.llama_block(at, attention, mlp); });
   parts.ropes = {family.rope(attention.options.head_dim)};
   return family.make(std::move(parts));
 }

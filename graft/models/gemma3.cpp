@@ -9,17 +9,26 @@
 namespace graft::models {
 namespace {
 
-// The config as it would be if it had one RoPE, that of this kind of layers.
-json rope_config(const json& config, const char* kind, const char* theta, double otherwise) {
-  json result = config;
-  const json nested = config.value("rope_parameters", json());
-  if (nested.is_object() && nested.contains(kind)) {
-    result["rope_parameters"] = nested[kind];
-    result.erase("rope_theta");
-    result.erase("rope_scaling");
-  } else {
-    result["rope_theta"] = config.contains(theta) ? config[theta] : json(otherwise);
-    if (std::string_view(kind) == "sliding_attention") result.erase("rope_scaling");
+json object_at(const json& config, const char* key, const std::string& what) {
+  const json value = config.value(key, json());
+  if (value.is_null()) return json::object();
+  if (!value.is_object()) fail("{}: {} must be an object", what, key);
+  return value;
+}
+
+// The config as it would be if it had one RoPE, that of this kind of layers. Parameters that are
+// not of a kind of layers do not count, as in transformers.
+json rope_config(const Family& family, const char* kind, const char* theta, double otherwise) {
+  json result = family.config_json();
+  json own = object_at(object_at(result, "rope_parameters", family.what()), kind, family.what());
+  if (std::string_view(kind) == "full_attention") {
+    own.update(object_at(result, "rope_scaling", family.what()));
+  }
+  if (own.value("rope_theta", json()).is_null())
+    own["rope_theta"] = family.config().number(theta, otherwise);
+  result["rope_parameters"] = own;
+  for (const char* key : {"rope_theta", "rope_scaling", "original_max_position_embeddings"}) {
+    result.erase(key);
   }
   return result;
 }
@@ -51,14 +60,14 @@ std::unique_ptr<Model> make(Family family) {
     attention.options.window = windows[static_cast<size_t>(index)];
     attention.rope = attention.options.window > 0 ? 1 : 0;
     Block block = gemma_sandwich(family, at, attention, mlp);
-    block.attention.q_norm = family.head_norm(at + "self_attn.q_norm", width, 1);
-    block.attention.k_norm = family.head_norm(at + "self_attn.k_norm", width, 1);
+    block.attention.q_norm = family.head_norm(at + "self_attn.q_norm", width);
+    block.attention.k_norm = family.head_norm(at + "self_attn.k_norm", width);
     return block;
   });
   parts.final_soft_cap = gemma_cap(family, "final_logit_softcapping", 0);
   for (const json& config :
-       {rope_config(family.config_json(), "full_attention", "rope_theta", 1e6),
-        rope_config(family.config_json(), "sliding_attention", "rope_local_base_freq", 1e4)}) {
+       {rope_config(family, "full_attention", "rope_theta", 1e6),
+        rope_config(family, "sliding_attention", "rope_local_base_freq", 1e4)}) {
     parts.ropes.push_back(nn::Rope::from_config(config, width, family.what()));
   }
   return family.make(std::move(parts));

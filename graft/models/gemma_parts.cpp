@@ -6,21 +6,14 @@
 
 namespace graft::models {
 
-nn::Norm gemma_norm(Family& family, const std::string& path) {
-  return family.rms_norm(path, family.hidden_size(), 1);
-}
-
-AttentionConfig gemma_attention(const Family& family) {
+AttentionConfig gemma_attention(Family& family) {
   family.require("use_bidirectional_attention", false);
-  AttentionConfig attention = family.attention(256);
-  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
-  return attention;
+  family.set_norm({.offset = 1});
+  return family.attention_with_biases(256);
 }
 
 MlpConfig gemma_mlp(const Family& family, const char* key) {
-  MlpConfig mlp = family.mlp();
-  mlp.activation = family.activation(key, "gelu_pytorch_tanh");
-  return mlp;
+  return family.mlp(key, "gelu_pytorch_tanh");
 }
 
 void gemma_scale(const Family& family, AttentionConfig& attention) {
@@ -37,19 +30,17 @@ float gemma_cap(const Family& family, const char* key, float otherwise) {
 
 Block gemma_sandwich(Family& family, const std::string& at, const AttentionConfig& attention,
                      const MlpConfig& mlp) {
-  return {.before_attention = gemma_norm(family, at + "input_layernorm"),
-          .after_attention = gemma_norm(family, at + "post_attention_layernorm"),
-          .before_mlp = gemma_norm(family, at + "pre_feedforward_layernorm"),
-          .after_mlp = gemma_norm(family, at + "post_feedforward_layernorm"),
+  return {.before_attention = family.norm(at + "input_layernorm"),
+          .after_attention = family.norm(at + "post_attention_layernorm"),
+          .before_mlp = family.norm(at + "pre_feedforward_layernorm"),
+          .after_mlp = family.norm(at + "post_feedforward_layernorm"),
           .attention = Attention(family.source(), at + "self_attn", attention),
           .mlp = Mlp(family.source(), at + "mlp", mlp)};
 }
 
 DecoderParts gemma_parts(Family& family,
                          const std::function<Block(const std::string& at, int index)>& block) {
-  DecoderParts parts = family.parts(
-      block,
-      {.norm = [&](const std::string& path) { return gemma_norm(family, path); }, .tied = true});
+  DecoderParts parts = family.parts(block);
   parts.embedding_scale = std::sqrt(static_cast<float>(family.hidden_size()));
   parts.rounds_embedding_scale = true;
   return parts;

@@ -8,10 +8,9 @@
 // What the three Gemmas share.
 namespace graft::models {
 
-/// RMSNorm whose stored weight w stands for 1 + w.
-nn::Norm gemma_norm(Family& family, const std::string& path);
-/// Attention with heads 256 wide where the config says nothing.
-AttentionConfig gemma_attention(const Family& family);
+/// Attention with heads 256 wide where the config says nothing. From now on a stored weight w of a
+/// norm stands for 1 + w.
+AttentionConfig gemma_attention(Family& family);
 /// A gate with the activation that the config has under `key`.
 MlpConfig gemma_mlp(const Family& family, const char* key);
 /// Scores times `query_pre_attn_scalar`^-0.5, in place of C^-0.5: Gemma 2 and 3.
@@ -21,7 +20,7 @@ float gemma_cap(const Family& family, const char* key, float otherwise);
 /// A block with norms before and after both of its parts: Gemma 2 and 3.
 Block gemma_sandwich(Family& family, const std::string& at, const AttentionConfig& attention,
                      const MlpConfig& mlp);
-/// The decoder with its embeddings scaled and its head tied.
+/// The decoder with its embeddings scaled.
 DecoderParts gemma_parts(Family& family,
                          const std::function<Block(const std::string& at, int index)>& block);
 

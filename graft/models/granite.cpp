@@ -7,11 +7,9 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_granite(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  AttentionConfig attention = family.attention();
-  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
+  AttentionConfig attention = family.attention_with_biases();
   attention.options.scale = family.number("attention_multiplier", 1.0);
-  MlpConfig mlp = family.mlp();
-  mlp.bias = family.config().boolean("mlp_bias", false);
+  const MlpConfig mlp = family.mlp_with_biases();
   DecoderParts parts = family.parts(
       [&](const std::string& at, int) { return family.llama_block(at, attention, mlp); });
   parts.embedding_scale = family.number("embedding_multiplier", 1.0);

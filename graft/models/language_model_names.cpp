@@ -17,7 +17,14 @@ bool any_begins(const ModelFolder& folder, std::string_view prefix) {
                      [&](const std::string& name) { return name.starts_with(prefix); });
 }
 
+bool is_head(std::string_view name) { return name == "lm_head" || name.starts_with("lm_head."); }
+
 }  // namespace
+
+LanguageModelNames LanguageModelNames::of(const ModelFolder& folder) {
+  const bool multimodal = folder.config().value("model_type", json()) == "gemma3";
+  return multimodal ? of_part(folder) : LanguageModelNames();
+}
 
 LanguageModelNames LanguageModelNames::of_part(const ModelFolder& folder) {
   LanguageModelNames names;
@@ -45,7 +52,12 @@ std::string LanguageModelNames::as_on_the_hub(const std::string& stored) const {
   if (stored.starts_with(kWithin)) {
     return std::string(kPart) + std::string(kModel) + stored.substr(kWithin.size());
   }
-  return stored.starts_with("lm_head.") ? std::string(kPart) + stored : stored;
+  return is_head(stored) ? std::string(kPart) + stored : stored;
+}
+
+std::string LanguageModelNames::stored_of_hub(const std::string& name) const {
+  if (layout_ != Layout::within_model || !name.starts_with(kPart)) return name;
+  return stored(name.substr(kPart.size()));
 }
 
 bool LanguageModelNames::is_other_part(std::string_view stored) const {

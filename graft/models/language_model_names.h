@@ -12,6 +12,8 @@ namespace graft::models {
 class LanguageModelNames {
  public:
   LanguageModelNames() = default;
+  /// By the folder's config: those of a part if it is multimodal.
+  static LanguageModelNames of(const ModelFolder& folder);
   /// Of a multimodal checkpoint: "language_model.model.layers.0..." (the Hub's, and mlx-lm's) or
   /// "model.language_model.layers.0..." (transformers 5). Throws Error if it has neither.
   static LanguageModelNames of_part(const ModelFolder& folder);
@@ -20,6 +22,8 @@ class LanguageModelNames {
   std::string stored(const std::string& name) const;
   /// The Hub's name of a stored one.
   std::string as_on_the_hub(const std::string& stored) const;
+  /// The checkpoint's name of what `as_on_the_hub` has named.
+  std::string stored_of_hub(const std::string& name) const;
   /// Whether a tensor belongs to the checkpoint's other parts: images and what projects them.
   bool is_other_part(std::string_view stored) const;
 

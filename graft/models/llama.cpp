@@ -8,10 +8,8 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_llama(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  AttentionConfig attention = family.attention();
-  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
-  MlpConfig mlp = family.mlp();
-  mlp.bias = family.config().boolean("mlp_bias", false);
+  const AttentionConfig attention = family.attention_with_biases();
+  const MlpConfig mlp = family.mlp_with_biases();
   DecoderParts parts = family.parts(
       [&](const std::string& at, int) { return family.llama_block(at, attention, mlp); });
   parts.ropes = {family.rope(attention.options.head_dim)};

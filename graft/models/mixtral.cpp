@@ -8,7 +8,7 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_mixtral(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  family.set_default_eps(1e-5);
+  family.set_norm({.eps = 1e-5});
   AttentionConfig attention = family.attention();
   attention.options.window = family.window(0);
   ExpertsConfig experts = family.experts("num_local_experts", 8, 2);

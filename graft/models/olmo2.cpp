@@ -8,9 +8,8 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_olmo2(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  family.set_default_eps(1e-5);
-  AttentionConfig attention = family.attention();
-  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
+  family.set_norm({.eps = 1e-5});
+  const AttentionConfig attention = family.attention_with_biases();
   const int q = attention.options.heads * attention.options.head_dim;
   const int k = attention.options.kv_heads * attention.options.head_dim;
   DecoderParts parts = family.parts([&](const std::string& at, int) -> Block {

@@ -8,8 +8,7 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_qwen3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  AttentionConfig attention = family.attention(128);
-  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
+  AttentionConfig attention = family.attention_with_biases(128);
   const int width = attention.options.head_dim;
   const std::vector<int> windows = qwen_windows(family);
   DecoderParts parts = family.parts([&](const std::string& at, int index) {

@@ -30,8 +30,7 @@ std::vector<bool> expert_layers(const Family& family) {
 
 std::unique_ptr<Model> make_qwen3_moe(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  AttentionConfig attention = family.attention();
-  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
+  AttentionConfig attention = family.attention_with_biases();
   if (family.config().boolean("use_sliding_window", false)) {
     attention.options.window = family.window(4096);
   }

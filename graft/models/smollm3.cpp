@@ -31,23 +31,19 @@ std::vector<bool> turned_layers(const Family& family) {
 
 std::unique_ptr<Model> make_smollm3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  AttentionConfig attention = family.attention();
-  attention.qkv_bias = attention.output_bias = family.config().boolean("attention_bias", false);
-  MlpConfig mlp = family.mlp();
-  mlp.bias = family.config().boolean("mlp_bias", false);
+  AttentionConfig attention = family.attention_with_biases();
+  const MlpConfig mlp = family.mlp_with_biases();
   const std::vector<bool> turned = turned_layers(family);
   const bool slides =
       family.config().boolean("use_sliding_window", false) && family.config().has("sliding_window");
   const std::vector<int> windows =
       layer_windows(family, [&](int i) { return slides && !turned[static_cast<size_t>(i)]; });
-  DecoderParts parts = family.parts(
-      [&](const std::string& at, int index) {
-        const size_t i = static_cast<size_t>(index);
-        attention.rope = turned[i] ? std::optional<int>(0) : std::nullopt;
-        attention.options.window = windows[i];
-        return family.llama_block(at, attention, mlp);
-      },
-      {.tied = true});
+  DecoderParts parts = family.parts([&](const std::string& at, int index) {
+    const size_t i = static_cast<size_t>(index);
+    attention.rope = turned[i] ? std::optional<int>(0) : std::nullopt;
+    attention.options.window = windows[i];
+    return family.llama_block(at, attention, mlp);
+  });
   parts.ropes = {family.rope(attention.options.head_dim, {.theta = 2e6})};
   return family.make(std::move(parts));
 }

@@ -15,9 +15,8 @@ HeadNorm head_norm(Family& family, const std::string& path, int heads, int width
   }
   mx::array all = mx::concatenate(weights, 0);
   all.eval();
-  const nn::Norm norm{.weight = mx::ones({width}, all.dtype()),
-                      .eps = family.number("layer_norm_eps", 1e-5),
-                      .centered = true};
+  const nn::Norm norm{
+      .weight = mx::ones({width}, all.dtype()), .eps = family.norm_eps(), .centered = true};
   return {norm, width, all};
 }
 
@@ -25,34 +24,24 @@ HeadNorm head_norm(Family& family, const std::string& path, int heads, int width
 
 std::unique_ptr<Model> make_stablelm(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
+  family.set_norm({.eps_key = "layer_norm_eps", .eps = 1e-5, .centered = true});
   AttentionConfig attention = family.attention();
   attention.qkv_bias = family.config().boolean("use_qkv_bias", false);
   const ops::AttentionOptions& heads = attention.options;
   const bool normed = family.config().boolean("qk_layernorm", false);
   const bool parallel = family.config().boolean("use_parallel_residual", false);
-  const auto norm = [&](const std::string& path) {
-    return family.layer_norm(path, family.hidden_size(), "layer_norm_eps");
-  };
-  DecoderParts parts = family.parts(
-      [&](const std::string& at, int) -> Block {
-        Block block{.before_attention = norm(at + "input_layernorm"),
-                    .after_attention = {},
-                    .before_mlp = {},
-                    .after_mlp = {},
-                    .attention = Attention(family.source(), at + "self_attn", attention),
-                    .mlp = Mlp(family.source(), at + "mlp", family.mlp()),
-                    .parallel = parallel};
-        if (!parallel) block.before_mlp = norm(at + "post_attention_layernorm");
-        if (normed) {
-          const std::string path = at + "self_attn.";
-          block.attention.q_norm =
-              head_norm(family, path + "q_layernorm", heads.heads, heads.head_dim);
-          block.attention.k_norm =
-              head_norm(family, path + "k_layernorm", heads.kv_heads, heads.head_dim);
-        }
-        return block;
-      },
-      {.norm = norm});
+  const MlpConfig mlp = family.mlp();
+  DecoderParts parts = family.parts([&](const std::string& at, int) {
+    Block block = parallel ? family.parallel_block(at, attention, mlp)
+                           : family.llama_block(at, attention, mlp);
+    if (normed) {
+      const std::string path = at + "self_attn.";
+      block.attention.q_norm = head_norm(family, path + "q_layernorm", heads.heads, heads.head_dim);
+      block.attention.k_norm =
+          head_norm(family, path + "k_layernorm", heads.kv_heads, heads.head_dim);
+    }
+    return block;
+  });
   parts.ropes = {family.rope(heads.head_dim, {.partial_rotary_factor = 0.25})};
   return family.make(std::move(parts));
 }

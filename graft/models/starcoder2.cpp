@@ -8,29 +8,18 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_starcoder2(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
+  family.set_norm({.eps_key = "norm_epsilon", .eps = 1e-5, .centered = true});
   const bool bias = family.config().boolean("use_bias", true);
   AttentionConfig attention = family.attention();
   attention.qkv_bias = attention.output_bias = bias;
   attention.options.window = family.window(0);
-  MlpConfig mlp = family.mlp();
+  MlpConfig mlp = family.mlp("hidden_act", "gelu_pytorch_tanh");
   mlp.form = MlpConfig::Form::plain;
-  mlp.activation = family.activation("hidden_act", "gelu_pytorch_tanh");
   mlp.bias = bias;
   mlp.up = "c_fc";
   mlp.down = "c_proj";
-  const auto norm = [&](const std::string& path) {
-    return family.layer_norm(path, family.hidden_size(), "norm_epsilon");
-  };
   DecoderParts parts = family.parts(
-      [&](const std::string& at, int) -> Block {
-        return {.before_attention = norm(at + "input_layernorm"),
-                .after_attention = {},
-                .before_mlp = norm(at + "post_attention_layernorm"),
-                .after_mlp = {},
-                .attention = Attention(family.source(), at + "self_attn", attention),
-                .mlp = Mlp(family.source(), at + "mlp", mlp)};
-      },
-      {.norm = norm, .tied = true});
+      [&](const std::string& at, int) { return family.llama_block(at, attention, mlp); });
   parts.ropes = {family.rope(attention.options.head_dim)};
   return family.make(std::move(parts));
 }

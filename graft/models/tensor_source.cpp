@@ -100,7 +100,7 @@ ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& sha
 }
 
 nn::Linear TensorSource::linear(const std::string& path, int out, int in, bool has_bias) {
-  nn::Linear layer{names_.stored(path), matrix(path, out, in), {}, {}};
+  nn::Linear layer{path_of(path), matrix(path, out, in), {}, {}};
   if (has_bias) layer.bias = vector(path + ".bias", out);
   return layer;
 }
@@ -115,11 +115,11 @@ nn::Linear TensorSource::experts(const std::string& path,
     for (int expert = 0; expert < count; ++expert) weights.push_back(slice_of(stack, expert));
   } else {
     for (int expert = 0; expert < count; ++expert) {
-      paths.push_back(names_.stored(own_path(expert)));
+      paths.push_back(path_of(own_path(expert)));
       weights.push_back(matrix(own_path(expert), out, in));
     }
   }
-  return {names_.stored(path), weights.front(), {}, {}, weights, paths};
+  return {path_of(path), weights.front(), {}, {}, weights, paths};
 }
 
 void TensorSource::ignore(const std::string& name) { taken_.insert(names_.stored(name)); }

@@ -55,6 +55,10 @@ class TensorSource {
  private:
   mx::array take(const std::string& name, const mx::Shape& shape);
   ops::Weight matrices(const std::string& path, const mx::Shape& shape);
+  // What adapters call a layer: the Hub's name.
+  std::string path_of(const std::string& path) const {
+    return names_.as_on_the_hub(names_.stored(path));
+  }
   mx::array converted(const mx::array& tensor, const std::string& name) const;
 
   const ModelFolder& folder_;

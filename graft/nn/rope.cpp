@@ -12,14 +12,29 @@ namespace graft::nn {
 namespace {
 
 // {rope_theta, rope_type, factor, ...} of either spelling, as one object.
-nlohmann::json parameters_of(const nlohmann::json& config) {
+nlohmann::json parameters_of(const nlohmann::json& config, const std::string& what) {
   nlohmann::json parameters = nlohmann::json::object();
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    if (config.contains(key) && config[key].is_object()) parameters = config[key];
+    if (!config.contains(key) || config[key].is_null()) continue;
+    if (!config[key].is_object()) fail("{}: {} must be an object", what, key);
+    if (!config[key].empty()) parameters = config[key];
+    for (const auto& [name, value] : config[key].items()) {
+      if (value.is_object()) {
+        fail("{}: {} of several kinds of layers ({}) are not supported in a {} model", what, key,
+             name.substr(0, 40), ConfigReader(config, what).text("model_type", ""));
+      }
+    }
   }
-  for (const char* key :
-       {"rope_theta", "partial_rotary_factor", "original_max_position_embeddings"}) {
+  for (const char* key : {"rope_theta", "partial_rotary_factor"}) {
     if (!parameters.contains(key) && config.contains(key)) parameters[key] = config[key];
+  }
+  // Beside the parameters it stands above the one within (Phi-3).
+  const char* original = "original_max_position_embeddings";
+  const ConfigReader beside(config, what);
+  if (beside.has(original)) {
+    parameters[original] = config[original];
+  } else if (!parameters.contains(original) && beside.has("max_position_embeddings")) {
+    parameters[original] = config["max_position_embeddings"];
   }
   // Before transformers 4.43 the key was "type".
   if (!parameters.contains("rope_type") && parameters.contains("type")) {
@@ -48,8 +63,13 @@ std::vector<double> factors(const nlohmann::json& parameters, const char* key, i
 
 }  // namespace
 
-void Rope::read_yarn(const ConfigReader& read, const std::string& what) {
+void Rope::read_yarn(const ConfigReader& read, const ConfigReader& config,
+                     const std::string& what) {
   original_length_ = read.integer("original_max_position_embeddings");
+  factor_ = read.has("factor") ? read.number("factor")
+                               : static_cast<double>(config.integer("max_position_embeddings")) /
+                                     static_cast<double>(original_length_);
+  if (factor_ <= 0) fail("{}: the RoPE factor is {}, not positive", what, factor_);
   beta_fast_ = read.number("beta_fast", 32.0);
   beta_slow_ = read.number("beta_slow", 1.0);
   truncate_ = read.boolean("truncate", true);
@@ -98,12 +118,13 @@ void Rope::read_longrope(const nlohmann::json& parameters, const ConfigReader& c
 
 Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::string& what,
                        const RopeDefaults& defaults) {
-  const nlohmann::json parameters = parameters_of(config);
+  const nlohmann::json parameters = parameters_of(config, what);
   ConfigReader read(parameters, what + ": rope parameters");
   Rope rope;
   rope.type_ = read.text("rope_type", "default");
   rope.theta_ = read.number("rope_theta", defaults.theta);
-  const double part = read.number("partial_rotary_factor", defaults.partial_rotary_factor);
+  double part = read.number("partial_rotary_factor", defaults.partial_rotary_factor.value_or(1));
+  if (rope.type_ == "default" && !defaults.partial_rotary_factor) part = 1;
   if (part > 0 && part <= 1) rope.rotary_dim_ = static_cast<int>(head_dim * part);
   if (rope.theta_ <= 0 || rope.rotary_dim_ <= 0 || rope.rotary_dim_ > head_dim ||
       rope.rotary_dim_ % 2 != 0) {
@@ -122,12 +143,15 @@ Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::st
         "longrope",
         what, rope.type_);
   }
+  if (rope.type_ == "yarn") {
+    rope.read_yarn(read, ConfigReader(config, what), what);
+    return rope;
+  }
   rope.factor_ = read.number("factor");
   if (rope.factor_ <= 0) fail("{}: the RoPE factor is {}, not positive", what, rope.factor_);
   if (rope.type_ == "dynamic") {
     rope.original_length_ = ConfigReader(config, what).integer("max_position_embeddings");
   }
-  if (rope.type_ == "yarn") rope.read_yarn(read, what);
   if (rope.type_ == "llama3") {
     rope.low_freq_factor_ = read.number("low_freq_factor");
     rope.high_freq_factor_ = read.number("high_freq_factor");

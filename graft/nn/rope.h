@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace mx = mlx::core;
 /// What a family's config means where it says nothing.
 struct RopeDefaults {
   double theta = 10000.0;
-  double partial_rotary_factor = 1.0;
+  /// Of families in which it counts for RoPE of the default type too.
+  std::optional<double> partial_rotary_factor{};
 };
 
 /// The rotary frequencies that a model's config asks for: rope types default, linear, dynamic
@@ -23,8 +25,8 @@ struct RopeDefaults {
 /// `modeling_rope_utils.py` defines them.
 class Rope {
  public:
-  /// Reads `rope_parameters`, or `rope_theta` and `rope_scaling`. Throws Error that names a rope
-  /// type that is not supported.
+  /// Reads `rope_scaling` or else `rope_parameters`, and what stands beside them. Throws Error that
+  /// names a rope type that is not supported, and for parameters of several kinds of layers.
   static Rope from_config(const nlohmann::json& config, int head_dim, const std::string& what,
                           const RopeDefaults& defaults = {});
 
@@ -49,7 +51,7 @@ class Rope {
   std::vector<double> short_factor_, long_factor_;  // of longrope
   double attention_factor_ = 1.0;                   // on cos and sin: yarn, longrope
 
-  void read_yarn(const ConfigReader& read, const std::string& what);
+  void read_yarn(const ConfigReader& read, const ConfigReader& config, const std::string& what);
   void read_longrope(const nlohmann::json& parameters, const ConfigReader& config,
                      const std::string& what);
   double yarn_share(int pair) const;

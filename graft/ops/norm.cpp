@@ -9,6 +9,11 @@
 namespace graft::ops {
 namespace {
 
+// A weight of float32 is not rounded to h's type: Gemma's 1 + w would lose bits.
+mx::array portable_rms_norm(const mx::array& h, const mx::array& weight, float eps) {
+  return mx::astype(mx::fast::rms_norm(h, weight, eps), h.dtype());
+}
+
 mx::array portable_layer_norm(const mx::array& h, const mx::array& weight,
                               const std::optional<mx::array>& bias, float eps) {
   std::optional<mx::array> typed_bias;
@@ -22,7 +27,7 @@ mx::array rms_norm(const mx::array& h, const mx::array& weight, float eps) {
 #ifdef GRAFT_CPU_KERNELS
   if (use_cpu_kernels()) return cpu::add_rms_norm(h, std::nullopt, weight, eps).normed;
 #endif
-  return mx::fast::rms_norm(h, mx::astype(weight, h.dtype()), eps);
+  return portable_rms_norm(h, weight, eps);
 }
 
 AddNorm add_rms_norm(const mx::array& h, const mx::array& delta, const mx::array& weight,
@@ -31,7 +36,7 @@ AddNorm add_rms_norm(const mx::array& h, const mx::array& delta, const mx::array
   if (use_cpu_kernels()) return cpu::add_rms_norm(h, delta, weight, eps);
 #endif
   mx::array sum = mx::add(h, delta);
-  return {sum, mx::fast::rms_norm(sum, mx::astype(weight, h.dtype()), eps)};
+  return {sum, portable_rms_norm(sum, weight, eps)};
 }
 
 mx::array layer_norm(const mx::array& h, const mx::array& weight,

@@ -225,6 +225,24 @@ TEST(ConvertGguf, ReadsLinearRopeScaling) {
   EXPECT_EQ(scaling.at("factor"), 4.0);
 }
 
+TEST(ConvertGguf, YarnKeepsItsParameters) {
+  TempFolder folder;
+  TinyGguf tiny;
+  tiny.make();
+  tiny.file.set("llama.rope.scaling.type", "yarn")
+      .set("llama.rope.scaling.factor", 4.0f)
+      .set("llama.rope.scaling.original_context_length", uint32_t{32})
+      .set("llama.rope.scaling.yarn_beta_fast", 8.0f)
+      .set("llama.rope.scaling.yarn_attn_factor", 0.5f);
+  convert_file(folder, tiny.file);
+  json scaling = read_json_object(folder / "out" / "config.json").at("rope_scaling");
+  EXPECT_EQ(scaling.at("rope_type"), "yarn");
+  EXPECT_EQ(scaling.at("original_max_position_embeddings"), 32);
+  EXPECT_EQ(scaling.at("beta_fast"), 8.0);
+  EXPECT_FALSE(scaling.contains("beta_slow"));
+  EXPECT_NEAR(scaling.at("attention_factor").get<double>(), 0.5 * (0.1 * std::log(4.0) + 1), 1e-9);
+}
+
 TEST(ConvertGguf, SaysWhatIsWrong) {
   struct Case {
     std::function<void(TinyGguf&)> change;
@@ -234,6 +252,13 @@ TEST(ConvertGguf, SaysWhatIsWrong) {
   for (const Case& bad : std::vector<Case>{
            {[](TinyGguf& t) { t.file.set("llama.rope.scaling.type", "spiral"); },
             "RoPE scaling of kind \"spiral\" is not supported"},
+           {[](TinyGguf& t) {
+              t.file.set("llama.rope.scaling.type", "yarn")
+                  .set("llama.rope.scaling.factor", 4.0f)
+                  .set("llama.rope.scaling.original_context_length", uint32_t{32})
+                  .set("llama.rope.scaling.yarn_ext_factor", 0.0f);
+            },
+            "yarn_ext_factor"},
            {[](TinyGguf& t) { t.file.set("llama.expert_count", uint32_t{8}); },
             "\"llama.expert_count\" is 8, which is not supported"},
            {[](TinyGguf& t) { t.file.set("llama.attention.scale", 0.5f); },

@@ -157,6 +157,10 @@ TEST(AdapterFile, SettingsOutOfRangeAreErrors) {
   expect_error([&] { read(R"({"rank": 3, "scale": 2, "num_layers": -2})"); }, "num_layers");
   expect_error([&] { read(R"({"rank": 4294967304, "scale": 2})"); }, "rank must be a positive");
   expect_error([&] { read(R"({"rank": 3, "scale": 1e300})"); }, "scale is too large");
+  for (const char* dropout : {"1", "-0.1", "7"}) {
+    expect_error([&] { read(fmt::format(R"({{"rank": 3, "scale": 1, "dropout": {}}})", dropout)); },
+                 "dropout must be at least 0 and below 1");
+  }
 }
 
 TEST(AdapterFile, ThatIsNoneIsNamed) {

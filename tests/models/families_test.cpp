@@ -11,6 +11,8 @@
 
 #include "graft/base/files.h"
 #include "graft/convert/convert.h"
+#include "graft/lora/adapters.h"
+#include "graft/lora/fuse_model.h"
 #include "graft/models/registry.h"
 #include "graft/ops/backend.h"
 #include "tests/support/expect_error.h"
@@ -176,7 +178,12 @@ TEST(FamilyConfigs, WhatIsNotBuiltIsRefusedByName) {
   refused("smollm3", {{"no_rope_layers", {1, 2}}}, "no_rope_layers must have a 0 or 1");
   refused("phi3_longrope", {{"rope_scaling", {{"rope_type", "longrope"}}}}, "short_factor");
   refused("mistral", {{"rope_scaling", {{"rope_type", 3}}}}, "rope_type");
-  refused("mistral", {{"rope_scaling", {{"partial_rotary_factor", 1e300}}}}, "RoPE turns 0 of 8");
+  refused("mistral", {{"rope_scaling", "linear"}}, "rope_scaling must be an object");
+  refused("gemma3", {{"rope_scaling", "linear"}}, "rope_scaling must be an object");
+  refused("mistral", {{"rope_parameters", {{"full_attention", {{"rope_theta", 1e4}}}}}},
+          "rope_parameters of several kinds of layers (full_attention)");
+  refused("gemma2", {{"layer_types", "full_attention"}}, "layer_types must be a list");
+  refused("phi", {{"rope_scaling", {{"partial_rotary_factor", 1e300}}}}, "RoPE turns 0 of 8");
   refused("qwen3_moe_mixed", {{"mlp_only_layers", {7}}}, "names a layer that is not there");
 }
 
@@ -191,6 +198,171 @@ TEST(FamilyConfigs, RopeScalingStandsAboveRopeParameters) {
   EXPECT_GT(distance(model->rope_tables({{0, 20, 0, 20}})[0].cos,
                      plain->rope_tables({{0, 20, 0, 20}})[0].cos),
             0.1);
+}
+
+// The angles of a model's kinds of layers for a text, one after the other.
+mx::array angles(const std::string& name, const json& changes) {
+  std::vector<mx::array> all;
+  for (const ops::RopeTable& table : load_changed(name, changes)->rope_tables({{0, 20, 0, 20}})) {
+    all.push_back(mx::flatten(table.cos));
+  }
+  return mx::concatenate(all);
+}
+
+void expect_same_angles(const std::string& name, const json& one, const json& two, bool same) {
+  const mx::array a = angles(name, one), b = angles(name, two);
+  const bool found = a.shape() == b.shape() && mx::array_equal(a, b).item<bool>();
+  EXPECT_EQ(found, same) << name << one << two;
+}
+
+json rope(const json& parameters) { return {{"rope_parameters", parameters}}; }
+
+TEST(FamilyConfigs, AShareOfTheHeadIsTurnedWhereTransformersDoesIt) {
+  const json none = rope({{"rope_theta", 50.0}});
+  const json half = rope({{"rope_theta", 50.0}, {"partial_rotary_factor", 0.5}});
+  for (const char* name : {"llama_yarn", "qwen2", "gemma"}) {
+    expect_same_angles(name, none, half, true);
+  }
+  for (const char* name : {"phi3", "stablelm_norms_bias_parallel"}) {
+    const json all = rope({{"rope_theta", 50.0}, {"partial_rotary_factor", 1.0}});
+    expect_same_angles(name, all, half, false);
+  }
+  json linear = none, partial = half;
+  for (json* config : {&linear, &partial}) {
+    (*config)["rope_parameters"].update({{"rope_type", "linear"}, {"factor", 2.0}});
+  }
+  expect_same_angles("qwen2", linear, partial, false);
+}
+
+TEST(FamilyConfigs, LengthBeforeScalingStandsBesideTheParameters) {
+  const char* original = "original_max_position_embeddings";
+  json yarn = {{"rope_type", "yarn"}, {"rope_theta", 700.0}, {"factor", 4.0}, {original, 80}};
+  const json given = rope(yarn);
+  yarn[original] = 8;
+  json beside = rope(yarn);
+  expect_same_angles("qwen2", given, beside, false);
+  beside[original] = 80;
+  expect_same_angles("qwen2", given, beside, true);
+  // Without any it is the text's, and without a factor that is the ratio of both.
+  yarn.erase(original);
+  json longest = rope(yarn);
+  longest["max_position_embeddings"] = 80;
+  expect_same_angles("qwen2", given, longest, true);
+  yarn["factor"] = nullptr;
+  json ratio = rope(yarn);
+  ratio.update({{"max_position_embeddings", 320}, {original, 80}});
+  expect_same_angles("qwen2", given, ratio, true);
+}
+
+TEST(FamilyConfigs, Gemma3sKindsOfLayersHaveRopesOfTheirOwn) {
+  const auto both = [](const json& full, const json& sliding) {
+    return rope({{"full_attention", full}, {"sliding_attention", sliding}});
+  };
+  const json usual = both({{"rope_theta", 1e6}}, {{"rope_theta", 1e4}});
+  expect_same_angles("gemma3", usual, both({{"rope_type", "default"}}, nullptr), true);
+  expect_same_angles("gemma3", usual, rope(nullptr), true);
+  // As in transformers, what is of no kind of layers does not count.
+  expect_same_angles("gemma3", usual, rope({{"rope_theta", 50.0}}), true);
+  json top = both(json::object(), json::object());
+  top.update({{"rope_theta", 50.0}, {"rope_local_base_freq", 20.0}});
+  expect_same_angles("gemma3", top, both({{"rope_theta", 50.0}}, {{"rope_theta", 20.0}}), true);
+  const json linear = {{"rope_type", "linear"}, {"factor", 3.0}};
+  json scaled = usual;
+  scaled["rope_scaling"] = linear;
+  json merged = linear;
+  merged["rope_theta"] = 1e6;
+  expect_same_angles("gemma3", scaled, both(merged, {{"rope_theta", 1e4}}), true);
+  expect_same_angles("gemma3", scaled, usual, false);
+}
+
+TEST(FamilyConfigs, MistralHasAWindowUnlessToldOtherwise) {
+  const mx::array ids = mx::remainder(mx::arange(4200), mx::array(29));
+  const auto last = [&](const json& window, bool erase) {
+    TempFolder folder;
+    testing::write_named_checkpoint(kFixtures / "mistral_window", folder.path());
+    json config = read_json_object(folder / "config.json");
+    config["sliding_window"] = window;
+    if (erase) config.erase("sliding_window");
+    write_text(folder / "config.json", config.dump());
+    auto model = load_model(ModelFolder::open(folder.path()), mx::float32);
+    mx::array all = logits(*model, ids, model->context({{0, 4200, 0, 4200}}));
+    return mx::slice(all, {4190, 0}, {4200, 29});
+  };
+  const mx::array unsaid = last(0, true);
+  EXPECT_EQ(distance(unsaid, last(4096, false)), 0);
+  EXPECT_GT(distance(unsaid, last(nullptr, false)), 0);
+}
+
+// What a checkpoint stores for its head, and what its config says of it.
+struct Head {
+  enum Stored { none, embedding, other } stored;
+  json tied;  // null: nothing
+};
+
+// Writes a qwen2 checkpoint with such a head.
+void write_with_head(const fs::path& folder, const Head& head) {
+  testing::write_named_checkpoint(kFixtures / "qwen2", folder);
+  std::map<std::string, mx::array> tensors;
+  {
+    const ModelFolder source = ModelFolder::open(folder);
+    for (const std::string& name : source.names()) {
+      if (name == "lm_head.weight" && head.stored == Head::none) continue;
+      const bool same = name == "lm_head.weight" && head.stored == Head::embedding;
+      tensors.insert({name, mx::copy(source.load(same ? "model.embed_tokens.weight" : name))});
+      tensors.at(name).eval();
+    }
+  }
+  save_safetensors(folder / "model.safetensors", tensors);
+  json config = read_json_object(folder / "config.json");
+  config.erase("tie_word_embeddings");
+  if (!head.tied.is_null()) config["tie_word_embeddings"] = head.tied;
+  write_text(folder / "config.json", config.dump());
+}
+
+TEST(TiedHeads, AreTheEmbeddingUnlessTheCheckpointHasAnother) {
+  const Expected expected(kFixtures / "qwen2" / "expected.safetensors");
+  const auto logits_of = [&](const fs::path& folder) {
+    auto model = load_model(ModelFolder::open(folder), mx::float32);
+    return logits(*model, expected.ids, model->context(expected.sequences));
+  };
+  TempFolder tied;
+  write_with_head(tied.path(), {Head::none, true});
+  const mx::array with_embedding = logits_of(tied.path());
+  EXPECT_GT(distance(with_embedding, expected.file.load("logits")), 0.1);
+  const std::vector<std::pair<Head, bool>> cases = {
+      {{Head::none, nullptr}, true},      {{Head::embedding, true}, true},
+      {{Head::embedding, nullptr}, true}, {{Head::embedding, false}, true},
+      {{Head::other, true}, false},       {{Head::other, nullptr}, false},
+      {{Head::other, false}, false}};
+  for (const auto& [head, is_tied] : cases) {
+    TempFolder folder;
+    fs::create_directory(folder / "source");
+    write_with_head(folder / "source", head);
+    ConvertOptions options;
+    options.hf_path = folder / "source";
+    options.mlx_path = folder / "model";
+    std::string said;
+    convert(options, [&](std::string_view line) { said += line; });
+    for (const fs::path& path : {options.hf_path, options.mlx_path}) {
+      const mx::array wanted = is_tied ? with_embedding : expected.file.load("logits");
+      EXPECT_LT(distance(logits_of(path), wanted), testing::kParity) << head.tied << head.stored;
+    }
+    // mlx-lm believes the config: it has to be right.
+    const ModelFolder converted = ModelFolder::open(options.mlx_path);
+    const bool keeps = head.stored == Head::other || head.tied == json(false) ||
+                       (head.stored == Head::embedding && head.tied.is_null());
+    EXPECT_EQ(converted.has("lm_head.weight"), keeps) << head.tied << head.stored;
+    EXPECT_EQ(converted.config().value("tie_word_embeddings", true), !keeps);
+    EXPECT_EQ(said.find("tie_word_embeddings becomes false") != std::string::npos,
+              head.stored == Head::other && head.tied == json(true));
+  }
+}
+
+TEST(TiedHeads, OneThatIsDeniedMustBeThere) {
+  TempFolder folder;
+  write_with_head(folder.path(), {Head::none, false});
+  testing::expect_error([&] { load_model(ModelFolder::open(folder.path())); },
+                        {"tensor lm_head.weight [29, 16] is missing"});
 }
 
 TEST(FamilyConfigs, HeadsNormsMayBeOfAnotherTypeThanMatrices) {
@@ -264,14 +436,53 @@ TEST(MultimodalGemma3, TextPartIsThatOfTheTextModel) {
       auto model = load_model(source, mx::float32);
       mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
       EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity) << path;
+      // What adapters call a layer is the Hub's name, wherever they were trained.
+      EXPECT_EQ(model->linears()[0]->path, "language_model.model.layers.0.self_attn.q_proj");
       if (path == options.mlx_path) {
-        EXPECT_EQ(model->linears()[0]->path, "language_model.model.layers.0.self_attn.q_proj");
         for (const std::string& name : source.names()) {
           EXPECT_TRUE(name.starts_with("language_model.model.")) << name;
         }
       }
     }
   }
+}
+
+TEST(MultimodalGemma3, FusesWhatHasTheNamesOfTransformers5) {
+  TempFolder folder;
+  fs::create_directory(folder / "source");
+  write_multimodal(folder / "source", as_in_transformers_5);
+  const ModelFolder source = ModelFolder::open(folder / "source");
+  auto model = load_model(source, mx::float32);
+  lora::LoraSettings settings;
+  settings.num_layers = -1;
+  settings.keys = {"all"};
+  lora::Adapters adapters = lora::attach(*model, settings);
+  std::vector<mx::array> values;
+  for (const mx::array& value : adapters.values()) {
+    values.push_back(named_values("lora_b", value.shape()));
+  }
+  adapters.set(values);
+  const Expected expected(kFixtures / "gemma3" / "expected.safetensors");
+  const auto logits_of = [&](Model& one) {
+    return logits(one, expected.ids, one.context(expected.sequences));
+  };
+  lora::fuse_model(source, *model, adapters, folder / "fused", {});
+  auto fused = load_model(ModelFolder::open(folder / "fused"), mx::float32);
+  EXPECT_LT(distance(logits_of(*fused), logits_of(*model)), testing::kParity);
+  EXPECT_GT(distance(logits_of(*fused), expected.file.load("logits")), 0.01);
+}
+
+TEST(MultimodalGemma3, TheOuterConfigSaysWhetherTheHeadIsTied) {
+  TempFolder folder;
+  write_multimodal(folder.path(), as_in_transformers_5);
+  json config = read_json_object(folder / "config.json");
+  config["text_config"]["tie_word_embeddings"] = false;
+  write_text(folder / "config.json", config.dump());
+  EXPECT_NO_THROW(load_model(ModelFolder::open(folder.path())));
+  config["tie_word_embeddings"] = false;
+  write_text(folder / "config.json", config.dump());
+  testing::expect_error([&] { load_model(ModelFolder::open(folder.path())); },
+                        {"tensor lm_head.weight"});
 }
 
 TEST(MultimodalGemma3, WithoutALanguageModelIsRefused) {

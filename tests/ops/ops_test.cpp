@@ -1,6 +1,8 @@
 // Each operation's CPU kernels against its portable form, values and gradients.
 
 #include <gtest/gtest.h>
+#include <mlx/fast.h>
+#include <mlx/random.h>
 
 #include <limits>
 #include <optional>
@@ -165,6 +167,23 @@ TEST_P(Ops, NormAlone) {
         return {rms_norm(in[0], weight, 1e-5f)};
       },
       {random({5, 40})}, dtype(), tolerance());
+}
+
+// Gemma's 1 + w of float32 keeps its bits where h is bfloat16.
+TEST(Norm, WeightIsNotRoundedToTheTypeOfRows) {
+  mx::array h = mx::astype(mx::random::normal({5, 40}), mx::bfloat16);
+  const mx::array weight =
+      mx::full({40}, mx::array(1.0f + 1.0f / 512));  // bfloat16 has 1 or 1 + 1/128
+  for (bool kernels : {false, true}) {
+    BackendOverride backend(kernels);
+    mx::array wide = mx::fast::rms_norm(mx::astype(h, mx::float32), weight, 1e-5f);
+    mx::array normed = rms_norm(h, weight, 1e-5f);
+    EXPECT_EQ(normed.dtype(), mx::bfloat16);
+    EXPECT_TRUE(mx::allclose(mx::astype(normed, mx::float32),
+                             mx::astype(mx::astype(wide, mx::bfloat16), mx::float32), 0, 0)
+                    .item<bool>())
+        << kernels;
+  }
 }
 
 TEST_P(Ops, LayerNormOfASumAndAlone) {
