@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/named_model.h"
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/convert/convert.h"
@@ -26,7 +27,9 @@ void run(const ConvertCommand& command) {
         "upload OWNER/NAME {})",
         command.convert.mlx_path.string(), command.convert.mlx_path.string());
   }
-  ConvertReport report = convert(command.convert);
+  ConvertOptions options = command.convert;
+  options.hf_path = named_model(options.hf_path.string());
+  ConvertReport report = convert(options);
   fmt::print("Wrote {}: {} tensors, {:.1f} MB, {:.3f} bits a weight\n",
              command.convert.mlx_path.string(), report.tensors,
              static_cast<double>(report.bytes) / 1e6, report.bits_per_weight);
@@ -40,8 +43,9 @@ void add_convert_command(CLI::App& app) {
   CLI::App* sub = app.add_subcommand(
       "convert", "Make an MLX model folder from a checkpoint folder or a GGUF file");
   sub->option_defaults()->always_capture_default()->take_last();
-  sub->add_option("--hf-path,--model", options.hf_path,
-                  "A Hugging Face checkpoint folder, a converted folder, or a .gguf file")
+  sub->add_option(
+         "--hf-path,--model", options.hf_path,
+         "A checkpoint on the Hub (owner/name, owner/name@revision), a folder, or a .gguf file")
       ->required();
   sub->add_option("--mlx-path", options.mlx_path, "The folder to write");
   CLI::Option* quantize =

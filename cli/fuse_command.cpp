@@ -117,7 +117,7 @@ void add_fuse_command(CLI::App& app) {
   auto o = std::make_shared<FuseCommand>();
   CLI::App* command = app.add_subcommand("fuse", "Merge an adapter into its model, as a new model");
   command->option_defaults()->always_capture_default()->take_last();
-  command->add_option("--model", o->model, "Folder of the model");
+  command->add_option("--model", o->model, "Folder of the model, or its name on the Hub");
   command->add_option("--save-path", o->save_path, "Folder to write");
   command->add_option("--adapter-file", o->adapter_file, "The adapter");
   command->add_flag("-d,--de-quantize", o->de_quantize, "Write all layers dense");

@@ -86,7 +86,8 @@ void add_generate_command(CLI::App& app) {
   auto o = std::make_shared<GenerateCommand>();
   CLI::App* command = app.add_subcommand("generate", "Continue a prompt");
   command->option_defaults()->always_capture_default()->take_last();
-  command->add_option("--model", o->model, "Folder of the model, converted or not");
+  command->add_option("--model", o->model,
+                      "Folder of the model, converted or not, or its name on the Hub");
   command->add_option("--adapter-file", o->adapter_file, "Adapter to use; none unless it is named");
   command
       ->add_option("-p,--prompt", o->prompt,

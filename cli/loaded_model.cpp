@@ -1,5 +1,7 @@
 #include "cli/loaded_model.h"
 
+#include "cli/named_model.h"
+
 #include <fmt/format.h>
 
 #include "graft/base/error.h"
@@ -26,7 +28,8 @@ void add_ids(const json& config, std::set<int32_t>& ids) {
 
 }  // namespace
 
-LoadedModel load(const fs::path& path) {
+LoadedModel load(const std::string& name) {
+  const fs::path path = named_model(name);
   ModelFolder folder = ModelFolder::open(path);
   auto model = models::load_model(folder);
   return {std::move(folder), std::move(model), Tokenizer::load(path)};

@@ -24,7 +24,8 @@ struct LoadedModel {
   std::set<int32_t> eos_ids() const;
 };
 
-LoadedModel load(const fs::path& path);
+/// Of a folder, or of a name on the Hub (`named_model`).
+LoadedModel load(const std::string& name);
 
 /// Puts an adapter on the model for `--test`, `--prompt` and the like. `file`: the path that the
 /// user gave; without one, `adapters.npz` is taken, and named, if it is there; "none": the base

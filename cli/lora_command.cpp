@@ -244,7 +244,8 @@ void add_lora_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "lora", "Fine-tune a model with LoRA or QLoRA, measure its perplexity, try a prompt");
   command->option_defaults()->always_capture_default()->take_last();
-  command->add_option("--model", o->model, "Folder of the model, converted or not");
+  command->add_option("--model", o->model,
+                      "Folder of the model, converted or not, or its name on the Hub");
   command->add_flag("--train", o->train, "Fine-tune on train.jsonl, validating on valid.jsonl");
   command->add_flag("--test", o->test, "Measure loss and perplexity on test.jsonl");
   command->add_option("-p,--prompt", o->prompt, "A text to continue");

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/named_model.h"
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
@@ -226,7 +227,8 @@ void run_decode(const TokenizeCommand& o, const Tokenizer& tokenizer) {
   }
 }
 
-void run(const TokenizeCommand& o) {
+void run(TokenizeCommand& o) {
+  o.model = named_model(o.model).string();
   Tokenizer tokenizer = Tokenizer::load(o.model);
   if (o.decode) return run_decode(o, tokenizer);
   Input input(o, read_input(o.file));

@@ -16,6 +16,7 @@ BELOW = {
     "unicode": ["base"],
     "kernels": ["base"],
     "io": ["base"],
+    "hub": ["io", "base"],
     "ops": ["kernels", "base"],
     "nn": ["ops", "kernels", "base"],
     "jinja": ["unicode", "base"],

@@ -85,6 +85,7 @@ stage 'GGUF against gguf' "$python" tests/interop/gguf_parity.py build/graft bui
 stage 'conversion against mlx-lm' "$python" tests/interop/convert_parity.py build/graft --model "$gguf"
 stage 'models and adapters against mlx-lm' "$python" tests/interop/model_parity.py \
   build/graft build/tests/logits_driver --model "$gguf"
+stage 'downloads against huggingface_hub' "$python" tests/interop/hub_downloads.py build/graft
 stage 'SmolLM2 for its tokenizer' build/graft convert --hf-path "$gguf" --mlx-path build/smollm2
 stage 'chat templates against transformers' "$python" tests/interop/chat_template_parity.py \
   build/tests/chat_template_driver
@@ -96,7 +97,7 @@ stage 'tokenizers of well-known models' "$python" tests/interop/real_tokenizers.
   build/tests/tokenize_driver build/tokenizers
 
 # Everything but the program under the sanitizers; the whole job with MLX's own operations.
-stage 'sanitizers' layers_of_preset asan base unicode io convert data lora jinja regex tokenizer fuzz \
+stage 'sanitizers' layers_of_preset asan base unicode io hub convert data lora jinja regex tokenizer fuzz \
   kernels ops models training generation
 stage 'portable' layers_of_preset portable ops models training cli
 

@@ -14,16 +14,6 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 
 bool is_rotary_frequency(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
-// "owner/name" of letters, digits, '-', '_' and '.', as a Hub repository is named.
-bool looks_like_repository(std::string_view text) {
-  size_t slash = text.find('/');
-  if (slash == 0 || slash == std::string_view::npos || slash + 1 == text.size()) return false;
-  if (text.front() == '.' || text.find('/', slash + 1) != std::string_view::npos) return false;
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '/';
-  });
-}
-
 void require_folder(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return;
@@ -37,12 +27,6 @@ void require_folder(const fs::path& path) {
         path.string(), path.string());
   }
   if (fs::exists(path, ignored)) fail("{} is a file, not a model folder", path.string());
-  if (looks_like_repository(path.string())) {
-    fail_usage(
-        "there is no folder {0}, and names of Hub repositories are not supported yet: if "
-        "{0} is one, download it and give the folder",
-        path.string());
-  }
   fail("there is no model folder {}", path.string());
 }
 

@@ -17,7 +17,7 @@ namespace graft {
 class ModelFolder {
  public:
   /// Opens a folder and checks every file it names. Throws Error naming what is missing or wrong,
-  /// UsageError for what looks like the name of a Hub repository.
+  /// UsageError for a GGUF file.
   static ModelFolder open(const fs::path& path);
 
   const json& config() const { return config_; }

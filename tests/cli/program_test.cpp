@@ -146,12 +146,30 @@ TEST_F(Program, FuseNeverReplacesWhatIsNoModelOrItsOwnSource) {
   EXPECT_TRUE(fs::exists(folder_ / "precious" / "notes.txt"));
 }
 
-TEST_F(Program, UploadsAndHubNamesAreRefusedBeforeAnyWork) {
+TEST_F(Program, UploadsAreRefusedBeforeAnyWork) {
   expect_refused(run({"convert", "--hf-path", "model", "--upload-name", "x"}), 2, "--upload-name");
   EXPECT_FALSE(fs::exists(folder_ / "mlx_model"));
   expect_refused(run({"fuse", "--upload-name", "x", "--hf-repo", "a/b"}), 2, "--upload-name");
-  expect_refused(run({"convert", "--hf-path", "mistralai/Mistral-7B-v0.1"}), 2, "mistralai");
-  expect_refused(run({"lora", "--test", "--model", "mistralai/Mistral-7B-v0.1"}), 2, "mistralai");
+}
+
+TEST_F(Program, NamesOnTheHubAreLookedForInItsCacheWhenOffline) {
+  ::setenv("HF_HUB_OFFLINE", "1", 1);
+  ::setenv("HF_HOME", folder_.path().c_str(), 1);
+  const std::string name = "mistralai/Mistral-7B-v0.1";
+  expect_refused(run({"convert", "--hf-path", name}), 1, name + " is not in");
+  expect_refused(run({"lora", "--test", "--model", name}), 1, name + " is not in");
+  // What the cache has is used like a folder.
+  const std::string commit(40, 'a');
+  const fs::path repository = folder_ / "hub" / "models--mistralai--Mistral-7B-v0.1";
+  fs::create_directories(repository / "snapshots");
+  fs::create_directories(repository / "refs");
+  fs::copy(folder_ / "model", repository / "snapshots" / commit);
+  write("hub/models--mistralai--Mistral-7B-v0.1/refs/main", commit);
+  EXPECT_EQ(run({"info", "--model", name}).code, 0);
+  EXPECT_EQ(run({"info", "--model", name + "@" + commit}).code, 0);
+  expect_refused(run({"info", "--model", name + "@v1"}), 1, "is not in");
+  ::unsetenv("HF_HUB_OFFLINE");
+  ::unsetenv("HF_HOME");
 }
 
 TEST_F(Program, MissingModelOrDataIsNamedWithWhatWasLookedFor) {

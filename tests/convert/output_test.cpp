@@ -127,7 +127,6 @@ TEST_F(ConvertOutput, RefusesOptionsThatMakeNoSense) {
            {[](ConvertOptions& o) { o.q_group_size = 48; }, "--q-group-size is 48"},
            {[](ConvertOptions& o) { o.dtype = "int8"; }, "--dtype is int8"},
            {[](ConvertOptions& o) { o.quantize = o.dequantize = true; }, "give either"},
-           {[](ConvertOptions& o) { o.hf_path = "owner/name"; }, "Hub repositories"},
        }) {
     ConvertOptions changed = options();
     bad.change(changed);

@@ -86,8 +86,6 @@ TEST(ModelFolder, NamesWhatIsMissing) {
   expect_error<UsageError>([&] { ModelFolder::open(folder / "model.gguf"); }, "graft convert");
   expect_error([&] { ModelFolder::open(folder / "config.json"); }, "is a file, not a model folder");
   expect_error([&] { ModelFolder::open(folder / "no" / "such"); }, "there is no model folder");
-  expect_error<UsageError>([] { ModelFolder::open("mistralai/Mistral-7B-v0.1"); },
-                           "names of Hub repositories are not supported yet");
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+#include "cli/named_model.h"
+
+#include "graft/base/error.h"
+#include "graft/hub/model.h"
+
+namespace graft::cli {
+
+std::filesystem::path named_model(const std::string& name) {
+  std::error_code ignored;
+  if (std::filesystem::exists(name, ignored)) return name;
+  const auto repository = hub::Repository::parse(name);
+  // A name alone is more likely a folder that is not there.
+  if (!repository || name.find('/') == std::string::npos || name.ends_with(".gguf")) return name;
+  try {
+    return hub::fetch_model(hub::Environment::read(), *repository);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    fail("there is no folder {} here, and as a model of the Hub: {}", name, error.what());
+  }
+}
+
+}  // namespace graft::cli

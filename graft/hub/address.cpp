@@ -1,0 +1,70 @@
+#include "graft/hub/address.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+
+#include "graft/base/error.h"
+
+namespace graft::hub {
+namespace {
+
+struct Parts {
+  std::string scheme, host, port;
+};
+
+Parts parts_of(const std::string& url) {
+  std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), curl_url_cleanup);
+  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
+    fail_usage("'{}' is no address that begins with https://", url);
+  }
+  const auto part = [&](CURLUPart which) {
+    char* text = nullptr;
+    if (curl_url_get(parsed.get(), which, &text, CURLU_DEFAULT_PORT) != CURLUE_OK)
+      return std::string();
+    std::string copy = text;
+    curl_free(text);
+    std::transform(copy.begin(), copy.end(), copy.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return copy;
+  };
+  if (!part(CURLUPART_USER).empty() || !part(CURLUPART_PASSWORD).empty()) {
+    fail_usage("an address of the Hub must have no user or password in it");
+  }
+  return {part(CURLUPART_SCHEME), part(CURLUPART_HOST), part(CURLUPART_PORT)};
+}
+
+}  // namespace
+
+std::string origin_of(const std::string& url) {
+  const Parts parts = parts_of(url);
+  if (parts.scheme != "https" && parts.scheme != "http") {
+    fail("{} is neither https nor http", url);
+  }
+  return parts.scheme + "://" + parts.host + ":" + parts.port;
+}
+
+void check_address(const std::string& url) {
+  const Parts parts = parts_of(url);
+  const bool here = parts.host == "localhost" || parts.host == "127.0.0.1" || parts.host == "[::1]";
+  if (parts.scheme != "https" && !(parts.scheme == "http" && here)) {
+    fail_usage("{}: the Hub must be reached by https:// (http:// on this machine only)", url);
+  }
+}
+
+std::string escaped(const std::string& part) {
+  std::string result;
+  for (const char c : part) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '~') {
+      result += c;
+    } else {
+      result += fmt::format("%{:02X}", byte);
+    }
+  }
+  return result;
+}
+
+}  // namespace graft::hub

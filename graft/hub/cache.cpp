@@ -1,0 +1,80 @@
+#include "graft/hub/cache.h"
+
+#include <unistd.h>
+
+#include "graft/base/error.h"
+#include "graft/base/files.h"
+#include "graft/io/json.h"
+
+namespace graft::hub {
+namespace {
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail("cannot make the folder {}: {}", path.string(), error.message());
+}
+
+}  // namespace
+
+CachedRepository::CachedRepository(const Environment& environment, const Repository& repository)
+    : folder_(environment.cache / repository.folder_name()),
+      locks_(environment.cache / ".locks" / repository.folder_name()) {}
+
+fs::path CachedRepository::lock(const std::string& etag) const {
+  make_folder(locks_);
+  make_folder(folder_ / "blobs");
+  return locks_ / (etag + ".lock");
+}
+
+std::optional<std::string> CachedRepository::commit_of(const std::string& revision) const {
+  if (is_commit(revision)) return revision;
+  const fs::path ref = folder_ / "refs" / revision;
+  std::error_code ignored;
+  if (!fs::is_regular_file(ref, ignored)) return std::nullopt;
+  std::string commit = read_text(ref, 4096);
+  while (!commit.empty() && commit.back() == '\n') commit.pop_back();
+  if (!is_commit(commit)) return std::nullopt;
+  return commit;
+}
+
+void CachedRepository::remember(const std::string& revision, const std::string& commit) const {
+  if (revision == commit || commit_of(revision) == commit) return;
+  const fs::path ref = folder_ / "refs" / revision;
+  make_folder(ref.parent_path());
+  write_text(ref, commit);
+}
+
+void CachedRepository::link(const std::string& commit, const std::string& file,
+                            const std::string& etag) const {
+  const fs::path path = snapshot(commit) / file;
+  const fs::path target = fs::path("..") / ".." / "blobs" / etag;
+  std::error_code error;
+  if (fs::read_symlink(path, error) == target) return;
+  make_folder(path.parent_path());
+  const fs::path temporary = path.parent_path() / fmt::format(".{}.{}", file, ::getpid());
+  fs::remove(temporary, error);
+  fs::create_symlink(target, temporary, error);
+  if (!error) fs::rename(temporary, path, error);
+  if (error) fail("cannot link {}: {}", path.string(), error.message());
+}
+
+bool is_complete_model(const fs::path& folder) {
+  if (!is_there(folder / "config.json")) return false;
+  const fs::path index = folder / "model.safetensors.index.json";
+  if (!is_there(index)) return is_there(folder / "model.safetensors");
+  const json content = read_json_object(index);
+  const json map = content.value("weight_map", json());
+  if (!map.is_object()) return false;
+  for (const auto& [name, file] : map.items()) {
+    if (!file.is_string() || !is_there(folder / file.get<std::string>())) return false;
+  }
+  return true;
+}
+
+}  // namespace graft::hub

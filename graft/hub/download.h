@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "graft/hub/cache.h"
+#include "graft/hub/http.h"
+#include "graft/hub/progress.h"
+
+namespace graft::hub {
+
+/// A file of a repository, as the Hub lists it.
+struct RemoteFile {
+  std::string name;  // a plain file name
+  uint64_t size = 0;
+  std::string etag;  // SHA-256 of what is in LFS, git's SHA-1 of the rest
+  std::string url;
+};
+
+/// Brings a file into the cache's blobs, unless it is there: in parts over several connections if
+/// it is large, on from where an earlier try stopped, as often as something arrives. A file whose
+/// hash is wrong is fetched once more. While another process fetches it, waits for that. Throws
+/// Error.
+void download(const Http& http, const Repository& repository, const CachedRepository& cache,
+              const RemoteFile& file, Progress& progress);
+
+}  // namespace graft::hub

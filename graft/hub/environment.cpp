@@ -1,0 +1,105 @@
+#include "graft/hub/environment.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
+#include "graft/base/error.h"
+#include "graft/base/files.h"
+#include "graft/base/log.h"
+#include "graft/hub/address.h"
+
+namespace graft::hub {
+namespace {
+
+constexpr size_t kMostTokenBytes = 4096;
+
+std::optional<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
+
+bool is_true(const char* name) {
+  std::string value = variable(name).value_or("");
+  for (char& c : value) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return value == "1" || value == "ON" || value == "YES" || value == "TRUE";
+}
+
+fs::path home() { return variable("HOME").value_or("."); }
+
+fs::path expanded(const std::string& path) {
+  if (path == "~") return home();
+  if (path.starts_with("~/")) return home() / path.substr(2);
+  return path;
+}
+
+fs::path hub_home() {
+  if (auto own = variable("HF_HOME")) return expanded(*own);
+  if (auto caches = variable("XDG_CACHE_HOME")) return expanded(*caches) / "huggingface";
+  return home() / ".cache" / "huggingface";
+}
+
+fs::path cache_folder() {
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
+    if (auto own = variable(name)) return expanded(*own);
+  }
+  return hub_home() / "hub";
+}
+
+std::optional<std::string> cleaned(std::string token) {
+  std::erase_if(token, [](char c) { return c == '\r' || c == '\n'; });
+  const size_t begin = token.find_first_not_of(" \t");
+  if (begin == std::string::npos) return std::nullopt;
+  token = token.substr(begin, token.find_last_not_of(" \t") - begin + 1);
+  const bool printable =
+      std::all_of(token.begin(), token.end(), [](char c) { return c > 32 && c < 127; });
+  if (!printable)
+    fail_usage("the Hub's token (HF_TOKEN or its file) has a character that no token has");
+  return token;
+}
+
+std::optional<std::string> read_token() {
+  if (is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return std::nullopt;
+  for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {
+    if (auto own = variable(name)) return cleaned(*own);
+  }
+  const auto named = variable("HF_TOKEN_PATH");
+  const fs::path path = named ? expanded(*named) : hub_home() / "token";
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  if ((status.st_mode & 077) != 0) {
+    warn("{} can be read by others: chmod 600 {}", path.string(), path.string());
+  }
+  return cleaned(read_text(path, kMostTokenBytes));
+}
+
+long timeout() {
+  const std::string text = variable("HF_HUB_DOWNLOAD_TIMEOUT").value_or("10");
+  long seconds = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (result.ptr != text.data() + text.size() || seconds < 1 || seconds > 86400) {
+    fail_usage("HF_HUB_DOWNLOAD_TIMEOUT must be a number of seconds, found '{}'", text);
+  }
+  return seconds;
+}
+
+}  // namespace
+
+Environment Environment::read() {
+  Environment environment;
+  environment.endpoint = variable("HF_ENDPOINT").value_or("https://huggingface.co");
+  while (environment.endpoint.ends_with('/')) environment.endpoint.pop_back();
+  check_address(environment.endpoint);
+  environment.cache = fs::absolute(cache_folder());
+  environment.token = read_token();
+  environment.offline = is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE");
+  environment.timeout_seconds = timeout();
+  return environment;
+}
+
+}  // namespace graft::hub

@@ -1,0 +1,46 @@
+#include "graft/hub/file_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "graft/base/error.h"
+
+namespace graft::hub {
+
+FileLock::FileLock(const std::filesystem::path& path, const std::function<void()>& waiting) {
+  bool said = false;
+  for (;;) {
+    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0664);
+    if (descriptor_ < 0) fail("cannot lock {}: {}", path.string(), std::strerror(errno));
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK && !said) {
+        said = true;
+        waiting();
+      }
+      while (::flock(descriptor_, LOCK_EX) != 0) {
+        if (errno != EINTR) {
+          const int reason = errno;
+          ::close(descriptor_);
+          fail("cannot lock {}: {}", path.string(), std::strerror(reason));
+        }
+      }
+    }
+    // Whoever had it may have removed the file: then this is the lock of nothing.
+    struct stat own {
+    }, named{};
+    if (::fstat(descriptor_, &own) == 0 && ::stat(path.c_str(), &named) == 0 &&
+        own.st_ino == named.st_ino && own.st_dev == named.st_dev) {
+      return;
+    }
+    ::close(descriptor_);
+  }
+}
+
+FileLock::~FileLock() { ::close(descriptor_); }
+
+}  // namespace graft::hub

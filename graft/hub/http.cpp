@@ -1,0 +1,211 @@
+#include "graft/hub/http.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "graft/base/log.h"
+#include "graft/hub/address.h"
+
+namespace graft::hub {
+namespace {
+
+constexpr size_t kMostBody = size_t{8} << 20;
+constexpr size_t kMostHeaders = 200;
+constexpr size_t kMostHeaderBytes = 16384;
+constexpr int kMostRedirects = 10;
+constexpr double kLongestPause = 60;
+
+struct Transfer {
+  CURL* curl;
+  const Request& request;
+  Response response;
+  bool asked = false, to_sink = false, broken_off = false;
+};
+
+std::string trimmed(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0)
+    text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0)
+    text.remove_suffix(1);
+  return std::string(text);
+}
+
+size_t on_header(char* data, size_t, size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::string_view line(data, size);
+  auto& headers = transfer.response.headers;
+  if (line.starts_with("HTTP/")) headers.clear();  // after "100 Continue" or a proxy's answer
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos || size > kMostHeaderBytes || headers.size() > kMostHeaders)
+    return size;
+  std::string name(line.substr(0, colon));
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  headers[name] = trimmed(line.substr(colon + 1));
+  return size;
+}
+
+size_t on_body(char* data, size_t, size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (!transfer.asked) {
+    transfer.asked = true;
+    curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
+    const long status = transfer.response.status;
+    transfer.to_sink =
+        status / 100 == 2 && transfer.request.sink &&
+        (!transfer.request.wants_body || transfer.request.wants_body(transfer.response));
+    if (status / 100 == 2 && transfer.request.sink && !transfer.to_sink) transfer.broken_off = true;
+  }
+  if (transfer.broken_off) return 0;
+  if (transfer.to_sink) {
+    if (transfer.request.sink({data, size})) return size;
+    transfer.broken_off = true;
+    return 0;
+  }
+  std::string& body = transfer.response.body;
+  if (body.size() + size > kMostBody) {
+    transfer.broken_off = true;
+    return 0;
+  }
+  body.append(data, size);
+  return size;
+}
+
+// libcurl's own reading of a body that is sent.
+struct Upload {
+  std::string_view left;
+};
+size_t on_read(char* to, size_t, size_t room, void* user) {
+  auto& upload = *static_cast<Upload*>(user);
+  const size_t size = std::min(room, upload.left.size());
+  upload.left.copy(to, size);
+  upload.left.remove_prefix(size);
+  return size;
+}
+
+}  // namespace
+
+Response Http::hop(const Request& request, const std::string& url, std::string& redirect) const {
+  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
+  std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
+  if (initialized != CURLE_OK || !curl) fail("libcurl does not start");
+  CURL* handle = curl.get();
+  Transfer transfer{.curl = handle, .request = request, .response = {}};
+  std::array<char, CURL_ERROR_SIZE> reason{};
+  Upload upload{request.body};
+
+  curl_slist* list = nullptr;
+  for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
+  if (environment_.token && origin_of(url) == origin_of(environment_.endpoint)) {
+    list = curl_slist_append(list, ("Authorization: Bearer " + *environment_.token).c_str());
+  }
+  list = curl_slist_append(list, "Expect:");
+  std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
+
+  curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "https,http");
+  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(handle, CURLOPT_USERAGENT, "graft/" GRAFT_VERSION);
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, environment_.timeout_seconds);
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, environment_.timeout_seconds);
+  curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 512L << 10);
+  curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, reason.data());
+  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+  // The libcurl of some distributions does not look at it itself.
+  if (const char* authorities = std::getenv("SSL_CERT_FILE")) {
+    curl_easy_setopt(handle, CURLOPT_CAINFO, authorities);
+  }
+  if (request.method == "HEAD") curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+  if (request.method == "POST" || request.method == "PUT") {
+    curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    curl_easy_setopt(handle, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(handle, CURLOPT_READDATA, &upload);
+    curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
+  }
+
+  const CURLcode code = curl_easy_perform(handle);
+  Response& response = transfer.response;
+  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &response.status);
+  if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && transfer.broken_off)) {
+    const std::string why = reason[0] != '\0' ? reason.data() : curl_easy_strerror(code);
+    const std::string host = origin_of(url);
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+      fail(
+          "{}: its certificate is not trusted ({}); SSL_CERT_FILE names a file of other "
+          "authorities",
+          host, why);
+    }
+    throw ConnectionError(fmt::format("{}: {}", host, why));
+  }
+  if (transfer.broken_off && !request.sink)
+    fail("{}: the answer is larger than {} MB", origin_of(url), kMostBody >> 20);
+  if (response.status / 100 == 3) {
+    char* next = nullptr;
+    curl_easy_getinfo(handle, CURLINFO_REDIRECT_URL, &next);
+    if (next != nullptr) redirect = next;
+  }
+  return std::move(response);
+}
+
+Response Http::send_once(const Request& request) const {
+  std::string url = request.url;
+  for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
+    check_address(url);
+    std::string next;
+    Response response = hop(request, url, next);
+    if (next.empty()) return response;
+    url = next;
+  }
+  fail("{}: more than {} redirects", origin_of(request.url), kMostRedirects);
+}
+
+Response Http::send(const Request& request) const {
+  for (int attempt = 0;; ++attempt) {
+    const bool last = attempt + 1 == kTries;
+    double pause;
+    std::string why;
+    try {
+      Response response = send_once(request);
+      if (last || (response.status != 429 && response.status / 100 != 5)) return response;
+      pause = pause_seconds(attempt, &response);
+      why = fmt::format("{}: HTTP status {}", origin_of(request.url), response.status);
+    } catch (const ConnectionError& error) {
+      if (last) throw;
+      pause = pause_seconds(attempt, nullptr);
+      why = error.what();
+    }
+    note("{}; trying again in {:.1f} s", why, pause);
+    sleep_seconds(pause);
+  }
+}
+
+double pause_seconds(int attempt, const Response* response) {
+  if (response != nullptr) {
+    const std::string wanted = response->header("retry-after");
+    char* end = nullptr;
+    const double seconds = std::strtod(wanted.c_str(), &end);
+    if (!wanted.empty() && *end == '\0' && seconds >= 0) return std::min(seconds, kLongestPause);
+  }
+  return 0.5 * std::pow(2.0, std::min(attempt, 5));
+}
+
+void sleep_seconds(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+}  // namespace graft::hub

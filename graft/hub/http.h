@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/base/error.h"
+#include "graft/hub/environment.h"
+
+namespace graft::hub {
+
+/// The server could not be reached, or went silent or away in the middle: trying again may help.
+class ConnectionError : public Error {
+ public:
+  using Error::Error;
+};
+
+struct Response {
+  long status = 0;
+  std::map<std::string, std::string> headers;  // of the last hop; names in lower case
+  std::string body;                            // where no sink took it; its first 8 MB
+
+  /// A header's value, or nothing.
+  std::string header(const std::string& name) const {
+    auto found = headers.find(name);
+    return found == headers.end() ? std::string() : found->second;
+  }
+};
+
+struct Request {
+  std::string method = "GET";  // GET, HEAD, POST or PUT
+  std::string url;
+  std::vector<std::string> headers{};
+  std::string body{};
+  /// Is shown the answer of the last hop, before its body, and says whether `sink` takes it.
+  std::function<bool(const Response&)> wants_body{};
+  /// Takes the body piece by piece; false breaks the transfer off.
+  std::function<bool(std::string_view)> sink{};
+};
+
+/// Requests to the Hub. The token goes to the endpoint's own origin and to no other, wherever a
+/// redirect leads; certificates are always verified; proxies are those of the environment.
+/// May be used by several threads.
+class Http {
+ public:
+  explicit Http(const Environment& environment) : environment_(environment) {}
+
+  const Environment& environment() const { return environment_; }
+
+  /// One request, redirects followed. Throws ConnectionError, and Error for what the address or a
+  /// certificate is to blame for.
+  Response send_once(const Request& request) const;
+  /// The same, tried again with growing pauses after ConnectionError, 429 (as long as it says) and
+  /// 5xx. For requests without a sink.
+  Response send(const Request& request) const;
+
+ private:
+  Response hop(const Request& request, const std::string& url, std::string& redirect) const;
+
+  const Environment& environment_;
+};
+
+/// How long to wait before try number `attempt` + 1 (0 the first): twice as long each time, or what
+/// the server's Retry-After says, at most a minute.
+double pause_seconds(int attempt, const Response* response);
+void sleep_seconds(double seconds);
+
+/// Tries that a request is worth, where none of them got anything.
+constexpr int kTries = 6;
+
+}  // namespace graft::hub

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "graft/hub/environment.h"
+#include "graft/hub/repository.h"
+
+namespace graft::hub {
+
+/// The folder in the cache that holds a repository's model: config, tokenizer and safetensors, and
+/// nothing else of it. What is missing is downloaded; without a connection what is there is taken,
+/// if it is whole. Throws Error that says what to do.
+fs::path fetch_model(const Environment& environment, const Repository& repository);
+
+}  // namespace graft::hub

@@ -1,0 +1,70 @@
+#include "graft/hub/progress.h"
+
+#include "graft/base/error.h"
+#include "graft/base/log.h"
+
+namespace graft::hub {
+
+std::string size_text(uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (value < 1e6) return fmt::format("{:.0f} kB", value < 500 ? 1 : value / 1e3);
+  if (value < 1e9) return fmt::format("{:.1f} MB", value / 1e6);
+  return fmt::format("{:.2f} GB", value / 1e9);
+}
+
+void Progress::begin(const std::string& name, const PartsFile& parts) {
+  const std::lock_guard lock(mutex_);
+  active_[name] = &parts;
+  at_first_ += parts.all_done();  // of an earlier try: it says nothing of the speed
+}
+
+void Progress::end(const std::string& name, bool arrived) {
+  const std::lock_guard lock(mutex_);
+  const auto found = active_.find(name);
+  if (found == active_.end()) return;
+  const uint64_t size = found->second->size();
+  active_.erase(found);
+  if (!arrived) return;
+  finished_ += size;
+  if (quiet_) return;
+  line_.clear();
+  note("  {}  {}", name, size_text(size));
+}
+
+void Progress::tick() {
+  const std::lock_guard lock(mutex_);
+  const auto now = Clock::now();
+  if (quiet_ || now - drawn_ < std::chrono::milliseconds(100)) return;
+  drawn_ = now;
+  draw();
+}
+
+void Progress::say(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  line_.clear();
+  note("{}", text);
+}
+
+void Progress::draw() {
+  uint64_t done = finished_;
+  std::string at;
+  for (const auto& [name, parts] : active_) {
+    const uint64_t own = parts->all_done();
+    done += own;
+    if (own > 0 && own < parts->size()) at = fmt::format("{} {}%", name, 100 * own / parts->size());
+  }
+  const double seconds = std::chrono::duration<double>(drawn_ - start_).count();
+  const double speed =
+      seconds > 0 && done > at_first_ ? static_cast<double>(done - at_first_) / seconds : 0;
+  std::vector<std::string> fields = {size_text(done) + " of " + size_text(total_)};
+  if (speed > 0) {
+    fields.push_back(size_text(static_cast<uint64_t>(speed)) + "/s");
+    fields.push_back(duration_text(static_cast<double>(total_ - std::min(total_, done)) / speed) +
+                     " left");
+  }
+  if (!at.empty()) fields.push_back(at);
+  const double share = total_ > 0 ? static_cast<double>(done) / static_cast<double>(total_) : 1;
+  line_.show(progress_line(share, std::move(fields), live_line_width()));
+}
+
+}  // namespace graft::hub

@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""Downloads by name from a Hub on this machine: graft against the official client, in one cache, and with faults.
+
+    hub_downloads.py GRAFT [--kills N] [--seed S]
+
+The server is tests/hub/hub_server.py. It is held to the official client first: huggingface_hub has to download from it.
+Then each finds what the other has downloaded, without a byte more; faults lead to the right file or to an error with no
+wrong file; a token reaches the endpoint alone; two processes fetch a file once; and a graft that is killed N times, at
+random moments, is finished by the next one.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+HERE = Path(__file__).resolve().parent
+WEIGHTS = "model.safetensors"
+LARGE = 150 << 20  # bytes: three parts
+
+
+class Server:
+    def __init__(self, root: Path):
+        self.process = subprocess.Popen([sys.executable, HERE.parent / "hub" / "hub_server.py", root],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.endpoint = f"http://127.0.0.1:{self.process.stdout.readline().split()[1]}"
+
+    def get(self, path: str):
+        with urllib.request.urlopen(self.endpoint + path) as answer:
+            return json.load(answer)
+
+    def set_faults(self, faults: list[dict]) -> None:
+        urllib.request.urlopen(self.endpoint + "/_faults", json.dumps(faults).encode()).close()
+
+    @contextlib.contextmanager
+    def log(self):
+        """The requests for files that arrive within the block, as a list that is filled at its end."""
+        before, entries = len(self.get("/_log")), []
+        yield entries
+        entries += [e for e in self.get("/_log")[before:] if not e["path"].startswith("/api/")]
+
+
+class Check:
+    """Runs graft with a cache of its own, and says what was found."""
+
+    def __init__(self, graft: str, server: Server, root: Path, work: Path):
+        self.graft, self.server, self.root, self.work = graft, server, root, work
+        self.cache = work / "cache"
+
+    def environment(self, **more) -> dict:
+        own = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+        return own | {"HF_ENDPOINT": self.server.endpoint, "HF_HUB_CACHE": str(self.cache),
+                      "HF_HOME": str(self.work / "home"), "HF_HUB_DISABLE_XET": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1",
+                      "HF_HUB_DISABLE_PROGRESS_BARS": "1"} | more
+
+    def start(self, name: str, **environment) -> subprocess.Popen:
+        # The weights are no model's: what comes after the download fails, and says so.
+        return subprocess.Popen([self.graft, "info", "--model", name], env=self.environment(**environment),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, name: str, **environment) -> str:
+        process = self.start(name, **environment)
+        try:
+            _, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"graft hangs: {process.communicate()[1][-500:]}") from None
+        assert process.returncode in (0, 1, 2), f"graft died: {process.returncode} {err}"
+        assert "hf_secret" not in err, "a token was printed"
+        return err
+
+    def snapshot(self, name: str) -> Path:
+        folder = self.cache / ("models--" + name.replace("/", "--"))
+        return folder / "snapshots" / (folder / "refs" / "main").read_text()
+
+    def holds(self, name: str) -> bool:
+        """Whether the cache has the repository's files, right; never a wrong one."""
+        folder = self.cache / ("models--" + name.replace("/", "--"))
+        for blob in folder.glob("blobs/*"):
+            if ".incomplete" in blob.name:
+                continue
+            data = blob.read_bytes()
+            lfs = len(blob.name) == 64
+            found = hashlib.sha256(data) if lfs else hashlib.sha1(b"blob %d\0" % len(data) + data)
+            assert found.hexdigest() == blob.name, f"{blob} is corrupt"
+        snapshots = list(folder.glob(f"snapshots/*/{WEIGHTS}"))
+        return bool(snapshots) and all(
+            (snapshots[0].parent / file).is_file()
+            and (self.root / name / file).read_bytes() == (snapshots[0].parent / file).read_bytes()
+            for file in (WEIGHTS, "config.json", "tokenizer.json"))
+
+    def clear(self) -> None:
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+
+def make_repository(folder: Path, weights: int, seed: int) -> None:
+    """A repository with weights of so many bytes, and files that no model needs."""
+    folder.mkdir(parents=True)
+    numbers = np.random.default_rng(seed).integers(0, 256, weights, dtype=np.uint8)
+    save_file({"w": numbers}, folder / WEIGHTS)
+    (folder / "config.json").write_text('{"model_type": "llama"}\n')
+    (folder / "tokenizer.json").write_text(json.dumps({"filler": "x" * 300_000}))
+    (folder / "merges.txt").write_text("a b\n")
+    for unwanted in ("pytorch_model.bin", "consolidated.safetensors", "notes.txt", "tf_model.h5"):
+        (folder / unwanted).write_bytes(b"unwanted" * 100)
+    (folder / "sub").mkdir()
+    (folder / "sub" / "deep.json").write_text("{}")
+
+
+def official(check: Check, name: str) -> Path:
+    code = "import sys, huggingface_hub as h; print(h.snapshot_download(sys.argv[1], allow_patterns=['*.json', " \
+           "'*.safetensors', '*.txt'], ignore_patterns=['consolidated*', 'notes.txt', 'sub/*']))"
+    done = subprocess.run([sys.executable, "-c", code, name], env=check.environment(), capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, f"the official client fails: {done.stderr[-2000:]}"
+    return Path(done.stdout.strip())
+
+
+def check_sharing(check: Check) -> None:
+    name = "acme/small"
+    path = official(check, name)
+    assert check.holds(name), "the official client's download"
+    with check.server.log() as log:
+        check.run(name)
+    assert not log, f"graft fetches what the official client has fetched: {log}"
+    check.clear()
+    check.run(name)
+    assert check.holds(name)
+    assert check.snapshot(name) == path, "both name the snapshot alike"
+    names = {p.name for p in path.iterdir()}
+    assert names == {WEIGHTS, "config.json", "tokenizer.json", "merges.txt"}, names
+    for file in path.iterdir():
+        assert file.is_symlink() and os.readlink(file).startswith("../../blobs/"), file
+    with check.server.log() as log:
+        assert official(check, name) == path
+    assert not [e for e in log if e["method"] == "GET"], f"the official client fetches what graft has: {log}"
+    print("one cache: each finds what the other has downloaded")
+
+
+def check_offline(check: Check) -> None:
+    name = "acme/small"
+    with check.server.log() as log:
+        assert "HF_HUB_OFFLINE" not in check.run(name, HF_HUB_OFFLINE="1")
+        assert "is not in" in check.run("acme/large", HF_HUB_OFFLINE="1")
+        commit = check.snapshot(name).name
+        check.run(f"{name}@{commit}", HF_ENDPOINT="http://127.0.0.1:9")
+    assert not log
+    err = check.run(name, HF_ENDPOINT="http://127.0.0.1:9")
+    assert "using the copy" in err, err
+    print("offline and without a server: the cache is used")
+
+
+def check_errors(check: Check) -> None:
+    for name, says, environment in (
+            ("acme/absent", "there is no model acme/absent", {}),
+            ("acme/small@nope", "no branch, tag or commit nope", {}),
+            ("acme/private", "HF_TOKEN", {}),
+            ("acme/gated", "accept its conditions", {}),
+            ("acme/pickled", "safetensors only", {}),
+            ("acme/small", "must be reached by https", {"HF_ENDPOINT": "http://example.com"}),
+    ):
+        err = check.run(name, **environment)
+        assert says in err, f"{name}: {err}"
+    with check.server.log() as log:
+        check.run("acme/private", HF_TOKEN="hf_secret")
+    assert check.holds("acme/private")
+    assert all(e["token"] == (e["port"] == "first") for e in log), "the token goes to the endpoint alone"
+    assert {e["port"] for e in log} == {"first", "second"}
+    # Where the endpoint itself sends elsewhere, too.
+    check.clear()
+    check.server.set_faults([{"path": "/resolve/", "kind": "elsewhere", "times": 3}])
+    with check.server.log() as log:
+        check.run("acme/private", HF_TOKEN="hf_secret")
+    assert not [e for e in log if e["leak"]], "a token followed a redirect"
+    check.server.set_faults([])
+    token = check.work / "home" / "token"
+    token.parent.mkdir(exist_ok=True)
+    token.write_text("hf_secret\n")
+    token.chmod(0o644)
+    check.clear()
+    assert "chmod 600" in check.run("acme/private")
+    assert check.holds("acme/private")
+    token.unlink()
+    check.clear()
+    print("errors name what to do; the token reaches the endpoint alone")
+
+
+def check_faults(check: Check) -> None:
+    small, large = "acme/small", "acme/large"
+    again = [  # what passes by itself: the file arrives, right
+        (small, {"kind": "cut", "after": 1000}), (small, {"kind": "cut", "after": 0, "times": 3}),
+        (small, {"kind": "status", "status": 500}), (small, {"kind": "status", "status": 503, "times": 2}),
+        (small, {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}),
+        (small, {"kind": "status", "status": 504}), (small, {"kind": "wrong"}), (small, {"kind": "long"}),
+        (small, {"kind": "stall", "after": 5000, "seconds": 5}), (small, {"kind": "no_ranges"}),
+        (small, {"kind": "cut", "after": 100_000, "times": 4}), (small, {"kind": "slow", "rate": 2_000_000}),
+        (large, {"kind": "cut", "after": 1 << 20}), (large, {"kind": "cut", "after": 30 << 20, "times": 5}),
+        (large, {"kind": "no_ranges", "times": 20}), (large, {"kind": "status", "status": 502, "times": 3}),
+        (large, {"kind": "wrong"}), (large, {"kind": "stall", "after": 9 << 20, "seconds": 5}),
+        (large, {"kind": "long"}),
+        (small, {"kind": "cut", "after": 10, "path": "tokenizer.json"}),
+        (small, {"kind": "wrong", "path": "config.json"}),
+        (small, {"kind": "status", "status": 500, "path": "/api/", "times": 2}),
+        (small, {"kind": "status", "status": 429, "path": "/api/", "headers": {"Retry-After": "0"}}),
+        (small, {"kind": "stall", "path": "config.json", "after": 3, "seconds": 5}),
+    ]
+    for name, fault in again:
+        check.clear()
+        check.server.set_faults([{"path": WEIGHTS, **fault}])
+        start = time.monotonic()
+        err = check.run(name)
+        assert check.holds(name), f"{fault}: {err}"
+        assert time.monotonic() - start < 60, fault
+    ends = [  # what does not: an error, nothing wrong, nothing lost
+        (small, {"kind": "wrong", "times": 99}, "another hash"), (large, {"kind": "wrong", "times": 99}, "another hash"),
+        (small, {"kind": "status", "status": 404}, "there is no model"),
+        (small, {"kind": "status", "status": 403}, "HTTP status 403"),
+        (small, {"kind": "status", "status": 500, "times": 99, "path": "config.json"}, "HTTP status 500"),
+        (small, {"kind": "cut", "after": 0, "times": 99}, "what has arrived is kept"),
+    ]
+    for name, fault, says in ends:
+        check.clear()
+        check.run("acme/private", HF_TOKEN="hf_secret")
+        check.server.set_faults([{"path": WEIGHTS, **fault}])
+        err = check.run(name)
+        assert says in err, f"{fault}: {err}"
+        assert not check.holds(name)
+        check.server.set_faults([])
+        assert check.holds("acme/private"), "an earlier file was lost"
+        check.run(name)
+        assert check.holds(name), "the next start finishes"
+    check.server.set_faults([])
+    print(f"{len(again) + len(ends)} faults: the right file or an error")
+
+
+def check_resume(check: Check) -> None:
+    name = "acme/large"
+    check.clear()
+    check.server.set_faults([{"path": WEIGHTS, "kind": "slow", "rate": 20_000_000, "times": 99}])
+    process = check.start(name)
+    time.sleep(2.5)
+    process.kill()
+    process.communicate()
+    check.server.set_faults([])
+    assert list(check.cache.rglob("*.incomplete")) and not check.holds(name)
+    with check.server.log() as log:
+        check.run(name)
+    assert check.holds(name)
+    sent = sum(e["bytes"] for e in log if WEIGHTS in e["path"])
+    assert sent < LARGE - (20 << 20), f"{sent} bytes were sent again"
+    print(f"resumed after a kill: {sent / LARGE:.0%} of the file was sent the second time")
+
+
+def check_together(check: Check) -> None:
+    name = "acme/large"
+    check.clear()
+    with check.server.log() as log:
+        both = [check.start(name), check.start(name)]
+        for process in both:
+            process.communicate(timeout=60)
+    assert check.holds(name)
+    sent = sum(e["bytes"] for e in log if WEIGHTS in e["path"])
+    assert sent < 1.1 * LARGE, f"two processes fetched {sent} bytes of {LARGE}"
+    # A lock that the official client's library holds.
+    check.clear()
+    etag = hashlib.sha256((check.root / name / WEIGHTS).read_bytes()).hexdigest()
+    lock = check.cache / ".locks" / "models--acme--large" / f"{etag}.lock"
+    lock.parent.mkdir(parents=True)
+    holder = subprocess.Popen([sys.executable, "-c", "import sys, time, filelock\nwith filelock.FileLock(sys.argv[1]):\n"
+                               " print('held', flush=True)\n time.sleep(2)", lock], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    start = time.monotonic()
+    err = check.run(name)
+    assert "another process" in err and time.monotonic() - start > 1.5, err
+    assert check.holds(name)
+    print("two processes: one downloads, the other waits; so it does for the official client")
+
+
+def check_kills(check: Check, kills: int, seed: int) -> None:
+    name, choose, finished = "acme/large", random.Random(seed), 0
+    check.clear()
+    check.server.set_faults([{"path": WEIGHTS, "kind": "slow", "rate": 60_000_000, "times": 10**6}])
+    for _ in range(kills):
+        process = check.start(name)
+        time.sleep(choose.uniform(0, 0.6))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if check.holds(name):
+            finished += 1
+            check.clear()
+    check.server.set_faults([])
+    check.run(name)
+    assert check.holds(name)
+    print(f"{kills} kills: nothing corrupt, {finished + 1} downloads finished")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("graft")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        root = work / "root"
+        for seed, (name, size) in enumerate({"small": 700_000, "large": LARGE, "private": 300_000,
+                                             "gated": 1000}.items()):
+            make_repository(root / "acme" / name, size, seed)
+        (root / "acme" / "private" / ".private").touch()
+        (root / "acme" / "gated" / ".gated").touch()
+        (root / "acme" / "pickled").mkdir()
+        (root / "acme" / "pickled" / "config.json").write_text("{}")
+        (root / "acme" / "pickled" / "pytorch_model.bin").write_bytes(b"x")
+        check = Check(options.graft, Server(root), root, work)
+        check_sharing(check)
+        check_offline(check)
+        check_errors(check)
+        check_faults(check)
+        check_resume(check)
+        check_together(check)
+        check_kills(check, options.kills, options.seed)
+        leaks = [e for e in check.server.get("/_log") if e["leak"]]
+        assert not leaks, leaks
+
+
+if __name__ == "__main__":
+    main()
