@@ -57,6 +57,7 @@ TEST(PartsFile, BeginsAnewWhereNotesDoNotFit) {
   begun();
   EXPECT_EQ(PartsFile(folder / "blob", 11, 4).all_done(), 0u);
   begun();
+  fs::resize_file(folder / "blob.incomplete", 20);
   EXPECT_EQ(PartsFile(folder / "blob", 10, 5).all_done(), 0u);
   begun();
   fs::resize_file(folder / "blob.incomplete", 7);  // the notes say 8
@@ -68,6 +69,7 @@ TEST(PartsFile, BeginsAnewWhereNotesDoNotFit) {
   fs::remove(folder / "blob.incomplete");
   EXPECT_EQ(PartsFile(folder / "blob", 10, 4).all_done(), 0u);
   // More than a part can have.
+  fs::resize_file(folder / "blob.incomplete", 20);
   const uint64_t notes[] = {10, 4, 4, 9, 0};
   write_text(folder / "blob.incomplete.parts",
              {reinterpret_cast<const char*>(notes), sizeof notes});
