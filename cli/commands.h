@@ -5,6 +5,7 @@
 namespace graft::cli {
 
 /// Each registers a command of the program: its options, its help, and what it runs.
+void add_cache_command(CLI::App& app);
 void add_convert_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_fuse_command(CLI::App& app);

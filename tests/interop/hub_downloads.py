@@ -150,6 +150,16 @@ def check_sharing(check: Check) -> None:
     print("one cache: each finds what the other has downloaded")
 
 
+def check_listing(check: Check) -> None:
+    code = "import huggingface_hub as h\nfor r in h.scan_cache_dir().repos: print(r.repo_id, r.size_on_disk)"
+    theirs = subprocess.run([sys.executable, "-c", code], env=check.environment(), capture_output=True, text=True,
+                            check=True).stdout.split()
+    ours = subprocess.run([check.graft, "cache"], env=check.environment(), capture_output=True, text=True,
+                          check=True).stdout.splitlines()[1].split()
+    assert theirs[0] == ours[0] and ours[1:3] == [f"{int(theirs[1]) / 1e6:.1f}", "MB"], (theirs, ours)
+    print("graft cache lists what the official client lists")
+
+
 def check_offline(check: Check) -> None:
     name = "acme/small"
     with check.server.log() as log:
@@ -326,6 +336,7 @@ def main() -> None:
         (root / "acme" / "pickled" / "pytorch_model.bin").write_bytes(b"x")
         check = Check(options.graft, Server(root), root, work)
         check_sharing(check)
+        check_listing(check)
         check_offline(check)
         check_errors(check)
         check_faults(check)

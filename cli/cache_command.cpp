@@ -1,0 +1,130 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <ctime>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "graft/base/error.h"
+#include "graft/base/log.h"
+#include "graft/hub/cached_repositories.h"
+#include "graft/hub/progress.h"
+
+namespace graft::cli {
+namespace {
+
+struct CacheCommand {
+  std::vector<std::string> remove;
+  bool yes = false;
+};
+
+std::string revisions_text(const hub::CachedSummary& repository) {
+  std::vector<std::string> all;
+  for (const auto& revision : repository.revisions) {
+    const std::string commit = revision.commit.substr(0, 8);
+    all.push_back(revision.refs.empty()
+                      ? commit
+                      : fmt::format("{} ({})", fmt::join(revision.refs, ", "), commit));
+  }
+  return all.empty() ? "nothing whole" : fmt::format("{}", fmt::join(all, ", "));
+}
+
+std::string date_text(std::time_t time) {
+  if (time == 0) return "-";
+  std::tm parts{};
+  ::localtime_r(&time, &parts);
+  return fmt::format("{:%Y-%m-%d}", parts);
+}
+
+std::string total_text(const hub::CachedSummary& repository) {
+  std::string text = repository.bytes > 0 ? hub::size_text(repository.bytes) : "-";
+  if (repository.unfinished > 0) {
+    text += fmt::format(" and {} unfinished", hub::size_text(repository.unfinished));
+  }
+  return text;
+}
+
+void list(const hub::Environment& environment, const std::vector<hub::CachedSummary>& all) {
+  if (all.empty()) {
+    note("There is nothing in {}", environment.cache.string());
+    return;
+  }
+  std::vector<std::vector<std::string>> rows = {{"Repository", "Size", "Last use", "Revisions"}};
+  uint64_t bytes = 0;
+  for (const hub::CachedSummary& one : all) {
+    rows.push_back({one.name, total_text(one), date_text(one.last_use), revisions_text(one)});
+    bytes += one.bytes + one.unfinished;
+  }
+  std::vector<size_t> widths(3, 0);
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    fmt::print("{:<{}}  {:<{}}  {:<{}}  {}\n", row[0], widths[0], row[1], widths[1], row[2],
+               widths[2], row[3]);
+  }
+  note("{} in {}", hub::size_text(bytes), environment.cache.string());
+}
+
+bool agreed(const std::vector<hub::CachedSummary>& chosen) {
+  for (const hub::CachedSummary& one : chosen) note("{}  {}", one.name, total_text(one));
+  if (isatty(STDIN_FILENO) == 0)
+    fail_usage("--delete asks before it deletes; without a terminal give --yes");
+  std::cerr << "Delete " << (chosen.size() == 1 ? "it" : "them") << " from the cache? [y/N] "
+            << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+void remove(const hub::Environment& environment, const std::vector<hub::CachedSummary>& all,
+            const CacheCommand& o) {
+  std::vector<hub::CachedSummary> chosen;
+  for (const std::string& name : o.remove) {
+    const auto found = std::find_if(
+        all.begin(), all.end(), [&](const hub::CachedSummary& one) { return one.name == name; });
+    if (found == all.end())
+      fail("{} is not in {}; graft cache lists what is", name, environment.cache.string());
+    const auto same = [&](const hub::CachedSummary& one) { return one.name == name; };
+    if (std::none_of(chosen.begin(), chosen.end(), same)) chosen.push_back(*found);
+  }
+  if (!o.yes && !agreed(chosen)) {
+    note("Nothing was deleted");
+    return;
+  }
+  for (const hub::CachedSummary& one : chosen) {
+    hub::remove_cached(environment, one);
+    note("Deleted {}: {}", one.name, total_text(one));
+  }
+}
+
+void run(const CacheCommand& o) {
+  const hub::Environment environment = hub::Environment::read();
+  const auto all = hub::cached_repositories(environment);
+  if (o.remove.empty()) {
+    if (o.yes) fail_usage("--yes goes with --delete");
+    list(environment, all);
+  } else {
+    remove(environment, all, o);
+  }
+}
+
+}  // namespace
+
+void add_cache_command(CLI::App& app) {
+  auto o = std::make_shared<CacheCommand>();
+  CLI::App* command = app.add_subcommand(
+      "cache", "List what has been downloaded from the Hub, or delete some of it");
+  command->add_option("--delete", o->remove,
+                      "Delete these repositories (as they are listed), after asking");
+  command->add_flag("--yes", o->yes, "Do not ask");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,82 @@
+// `graft cache`: what it lists, and that nothing goes that was not named.
+
+#include <cstdlib>
+
+#include "tests/cli/program_fixture.h"
+
+namespace graft::testing {
+namespace {
+
+class Cache : public ProgramTest {
+ protected:
+  void SetUp() override {
+    ProgramTest::SetUp();
+    ::setenv("HF_HUB_CACHE", (folder_ / "hub").c_str(), 1);
+    ::setenv("TZ", "UTC", 1);
+    const std::string blob(40, 'b');
+    put("hub/models--owner--one/blobs/" + blob, std::string(2'500'000, 'x'));
+    put("hub/models--owner--one/blobs/" + std::string(64, 'c') + ".incomplete",
+        std::string(8192, 'x'));
+    put("hub/models--owner--one/refs/main", first_);
+    put("hub/models--owner--one/refs/refs/pr/1", first_);
+    for (const std::string& commit : {first_, second_}) {
+      fs::create_directories(folder_ / "hub/models--owner--one/snapshots" / commit);
+      fs::create_symlink("../../blobs/" + blob,
+                         folder_ / "hub/models--owner--one/snapshots" / commit / "config.json");
+    }
+    put("hub/.locks/models--owner--one/" + blob + ".lock", "");
+    put("hub/datasets--owner--set/blobs/" + blob, "x");
+    put("hub/version.txt", "1");
+    put("precious/models--owner--one", "x");
+    fs::create_symlink(folder_ / "precious", folder_ / "hub" / "models--owner--link");
+  }
+  void TearDown() override { ::unsetenv("HF_HUB_CACHE"); }
+
+  void put(const std::string& file, const std::string& content) {
+    fs::create_directories((folder_ / file).parent_path());
+    write(file.c_str(), content);
+  }
+
+  const std::string first_ = std::string(40, '1'), second_ = std::string(40, '2');
+};
+
+TEST_F(Cache, ListsRepositoriesWithTheirSizesAndRevisions) {
+  const ProgramResult result = run({"cache"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  expect_line(result.out,
+              "owner/one +2.5 MB and 8 kB unfinished +20[0-9-]{8} +main, refs/pr/1 \\(11111111\\), "
+              "22222222");
+  expect_line(result.out, "datasets/owner/set +1 kB +20[0-9-]{8} +nothing whole");
+  EXPECT_EQ(result.out.find("link"), std::string::npos);
+  EXPECT_EQ(result.out.find("version"), std::string::npos);
+}
+
+TEST_F(Cache, DeletesWhatIsNamedAndNothingElse) {
+  expect_refused(run({"cache", "--delete", "owner/one"}), 2, "give --yes");
+  expect_refused(run({"cache", "--delete", "owner/two", "--yes"}), 1, "owner/two is not in");
+  expect_refused(run({"cache", "--delete", "owner/link", "--yes"}), 1, "owner/link is not in");
+  expect_refused(run({"cache", "--delete", "../precious", "--yes"}), 1, "is not in");
+  expect_refused(run({"cache", "--yes"}), 2, "--delete");
+  EXPECT_TRUE(fs::exists(folder_ / "hub/models--owner--one"));
+  // One that is not there: nothing is deleted at all.
+  expect_refused(run({"cache", "--delete", "owner/one", "owner/two", "--yes"}), 1, "owner/two");
+  EXPECT_TRUE(fs::exists(folder_ / "hub/models--owner--one"));
+  const ProgramResult result = run({"cache", "--delete", "owner/one", "--yes"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.err.find("Deleted owner/one: 2.5 MB"), std::string::npos) << result.err;
+  EXPECT_FALSE(fs::exists(folder_ / "hub/models--owner--one"));
+  EXPECT_FALSE(fs::exists(folder_ / "hub/.locks/models--owner--one"));
+  EXPECT_TRUE(fs::exists(folder_ / "hub/datasets--owner--set"));
+  EXPECT_TRUE(fs::exists(folder_ / "precious/models--owner--one"));
+}
+
+TEST_F(Cache, SaysWhereThereIsNothing) {
+  ::setenv("HF_HUB_CACHE", (folder_ / "none").c_str(), 1);
+  const ProgramResult result = run({"cache"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_NE(result.err.find("There is nothing in " + (folder_ / "none").string()),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace graft::testing
