@@ -55,6 +55,8 @@ def write_checkpoint(folder, dtype, stored=None, head=True, shards=1, **config):
         name: mx.array(0.05 * rng.standard_normal(shape)).astype(stored or dtype)
         for name, shape in shapes(head).items()
     }
+    if config.get("tie_word_embeddings"):
+        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     for i in range(LAYERS):
         weights[f"model.layers.{i}.self_attn.rotary_emb.inv_freq"] = mx.ones((HEAD_DIM // 2,))
     names = sorted(weights)
