@@ -87,12 +87,11 @@ void remove(const hub::Environment& environment, const std::vector<hub::CachedSu
             const CacheCommand& o) {
   std::vector<hub::CachedSummary> chosen;
   for (const std::string& name : o.remove) {
-    const auto found = std::find_if(
-        all.begin(), all.end(), [&](const hub::CachedSummary& one) { return one.name == name; });
+    const auto has_name = [&](const hub::CachedSummary& one) { return one.name == name; };
+    const auto found = std::find_if(all.begin(), all.end(), has_name);
     if (found == all.end())
       fail("{} is not in {}; graft cache lists what is", name, environment.cache.string());
-    const auto same = [&](const hub::CachedSummary& one) { return one.name == name; };
-    if (std::none_of(chosen.begin(), chosen.end(), same)) chosen.push_back(*found);
+    if (std::none_of(chosen.begin(), chosen.end(), has_name)) chosen.push_back(*found);
   }
   if (!o.yes && !agreed(chosen)) {
     note("Nothing was deleted");

@@ -1,9 +1,8 @@
 #include "cli/loaded_model.h"
 
-#include "cli/named_model.h"
-
 #include <fmt/format.h>
 
+#include "cli/named_model.h"
 #include "graft/base/error.h"
 #include "graft/base/log.h"
 #include "graft/io/json.h"

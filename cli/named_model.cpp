@@ -1,13 +1,13 @@
 #include "cli/named_model.h"
 
 #include "graft/base/error.h"
+#include "graft/base/files.h"
 #include "graft/hub/model.h"
 
 namespace graft::cli {
 
 std::filesystem::path named_model(const std::string& name) {
-  std::error_code ignored;
-  if (std::filesystem::exists(name, ignored)) return name;
+  if (is_there(name)) return name;
   const auto repository = hub::Repository::parse(name);
   // A name alone is more likely a folder that is not there.
   if (!repository || name.find('/') == std::string::npos || name.ends_with(".gguf")) return name;

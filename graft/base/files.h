@@ -32,6 +32,9 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+/// Whether something has this name; false where that cannot be found out.
+bool is_there(const fs::path& path);
+
 /// The whole of a small text file. Throws Error if it cannot be read or is larger than `limit`
 /// bytes.
 std::string read_text(const fs::path& path, size_t limit = size_t{256} << 20);

@@ -4,15 +4,10 @@
 
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/io/json.h"
+#include "graft/io/model_folder.h"
 
 namespace graft::hub {
 namespace {
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 void make_folder(const fs::path& path) {
   std::error_code error;
@@ -66,13 +61,10 @@ void CachedRepository::link(const std::string& commit, const std::string& file,
 
 bool is_complete_model(const fs::path& folder) {
   if (!is_there(folder / "config.json")) return false;
-  const fs::path index = folder / "model.safetensors.index.json";
-  if (!is_there(index)) return is_there(folder / "model.safetensors");
-  const json content = read_json_object(index);
-  const json map = content.value("weight_map", json());
-  if (!map.is_object()) return false;
-  for (const auto& [name, file] : map.items()) {
-    if (!file.is_string() || !is_there(folder / file.get<std::string>())) return false;
+  const fs::path index = folder / kWeightsIndex;
+  if (!is_there(index)) return is_there(folder / kWeightsFile);
+  for (const auto& [name, file] : read_weight_map(index)) {
+    if (!is_there(folder / file)) return false;
   }
   return true;
 }

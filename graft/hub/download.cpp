@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "graft/base/files.h"
 #include "graft/hub/file_lock.h"
 #include "graft/hub/hash.h"
 #include "graft/hub/parts_file.h"
@@ -141,14 +142,6 @@ class FileFetch {
   std::exception_ptr failure_;
 };
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
-// Whether the file has arrived and is right.
-bool fetched(FileFetch fetch, const RemoteFile& file) { return fetch.run() == file.etag; }
-
 }  // namespace
 
 void download(const Http& http, const Repository& repository, const CachedRepository& cache,
@@ -164,7 +157,7 @@ void download(const Http& http, const Repository& repository, const CachedReposi
     PartsFile parts(blob, file.size, in_parts ? kPartSize : std::max<uint64_t>(1, file.size));
     progress.begin(file.name, parts);
     try {
-      const bool right = fetched(FileFetch(http, repository, file, parts, progress), file);
+      const bool right = FileFetch(http, repository, file, parts, progress).run() == file.etag;
       if (right) parts.commit();
       progress.end(file.name, right);
       if (right) return;

@@ -18,13 +18,11 @@
 #include "graft/hub/download.h"
 #include "graft/hub/http.h"
 #include "graft/hub/refusal.h"
-#include "graft/io/json.h"
+#include "graft/io/model_folder.h"
 
 namespace graft::hub {
 namespace {
 
-constexpr const char* kSingle = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr size_t kFilesAtOnce = 4;
 constexpr uint64_t kSmall = uint64_t{64} << 20;           // such files arrive several at once
 constexpr uint64_t kMostOfCompanion = uint64_t{1} << 30;  // a tokenizer's, a config's size
@@ -147,10 +145,11 @@ class ModelFetch {
   }
 
   fs::path download_all(const Listing& listing) {
-    const bool sharded = listing.find(kIndex) != nullptr;
-    if (listing.find("config.json") == nullptr || (!sharded && listing.find(kSingle) == nullptr)) {
+    const bool sharded = listing.find(kWeightsIndex) != nullptr;
+    if (listing.find("config.json") == nullptr ||
+        (!sharded && listing.find(kWeightsFile) == nullptr)) {
       fail("{} has no config.json with {}: graft reads models of the Hub in safetensors only",
-           repository_.name, kSingle);
+           repository_.name, kWeightsFile);
     }
     std::vector<RemoteFile> files;
     for (const RemoteFile& file : listing.files) {
@@ -158,32 +157,25 @@ class ModelFetch {
     }
     const fs::path snapshot = cache_.snapshot(listing.commit);
     if (sharded) {
-      fetch(listing.commit, {*listing.find(kIndex)}, true);
-      for (const std::string& shard : shards(snapshot / kIndex)) {
+      fetch(listing.commit, {*listing.find(kWeightsIndex)}, true);
+      for (const std::string& shard : shards(snapshot / kWeightsIndex)) {
         const RemoteFile* file = listing.find(shard);
         if (file == nullptr)
-          fail("{}: {} names {}, which is not there", repository_.name, kIndex, shard);
+          fail("{}: {} names {}, which is not there", repository_.name, kWeightsIndex, shard);
         files.push_back(*file);
       }
     } else {
-      files.push_back(*listing.find(kSingle));
+      files.push_back(*listing.find(kWeightsFile));
     }
     fetch(listing.commit, files, false);
     cache_.remember(repository_.revision, listing.commit);
     return snapshot;
   }
 
-  std::set<std::string> shards(const fs::path& index) const {
-    const json content = read_json_object(index);
-    const json map = content.value("weight_map", json());
-    std::set<std::string> names;
-    for (const json& file : map) {
-      if (!file.is_string() || !is_plain(file.get<std::string>())) {
-        fail("{}: {} has no weight_map of plain file names", repository_.name, kIndex);
-      }
-      names.insert(file.get<std::string>());
-    }
-    return names;
+  static std::set<std::string> shards(const fs::path& index) {
+    std::set<std::string> files;
+    for (const auto& [name, file] : read_weight_map(index)) files.insert(file);
+    return files;
   }
 
   // Those that are missing, small ones together, large ones in parts one after the other.
@@ -191,8 +183,7 @@ class ModelFetch {
     std::vector<const RemoteFile*> small, large;
     uint64_t bytes = 0, begun = 0;
     for (const RemoteFile& file : files) {
-      std::error_code absent;
-      if (fs::exists(cache_.blob(file.etag), absent)) {
+      if (is_there(cache_.blob(file.etag))) {
         cache_.link(commit, file.name, file.etag);
         continue;
       }
@@ -241,7 +232,7 @@ class ModelFetch {
   void check_space(uint64_t bytes) const {
     fs::path place = environment_.cache;
     std::error_code error;
-    while (!fs::exists(place, error) && place.has_relative_path()) place = place.parent_path();
+    while (!is_there(place) && place.has_relative_path()) place = place.parent_path();
     const fs::space_info space = fs::space(place, error);
     if (!error && space.available < bytes + kSpare) {
       fail("{} needs {}, but {} has {} free; HF_HUB_CACHE names another place", repository_.name,

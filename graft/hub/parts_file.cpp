@@ -64,7 +64,7 @@ PartsFile::PartsFile(const std::filesystem::path& path, uint64_t size, uint64_t 
     if (done > 0) needed = begin(part) + done;
     done_[part] = done;
   }
-  if (!known || static_cast<uint64_t>(status.st_size) < needed) forget();
+  if (!known || static_cast<uint64_t>(status.st_size) < needed) begin_anew();
 }
 
 PartsFile::~PartsFile() {
@@ -115,18 +115,16 @@ void PartsFile::note(size_t part) {
   write_at(notes_file_, &value, sizeof value, kHeader + part * sizeof value, notes_);
 }
 
-void PartsFile::forget(size_t part) {
-  done_[part] = 0;
-  note(part);
-}
-
-void PartsFile::forget() {
+void PartsFile::begin_anew() {
   const std::array<uint64_t, 2> header = {size_, part_size_};
   // First that nothing is there, then what it would be: a crash between both is a new beginning.
   if (::ftruncate(notes_file_, 0) != 0 || ::ftruncate(file_, 0) != 0) {
     fail("cannot write {}: {}", incomplete_.string(), std::strerror(errno));
   }
-  for (size_t part = 0; part < count_; ++part) forget(part);
+  for (size_t part = 0; part < count_; ++part) {
+    done_[part] = 0;
+    note(part);
+  }
   write_at(notes_file_, header.data(), kHeader, 0, notes_);
 }
 

@@ -32,9 +32,6 @@ class PartsFile {
 
   /// Writes the bytes that follow those of a part; one thread a part. Throws Error (no space).
   void append(size_t part, std::string_view bytes);
-  /// Forgets what has come of a part, or of all.
-  void forget(size_t part);
-  void forget();
   /// Reads bytes that are there.
   void read(uint64_t at, char* to, size_t size) const;
   /// Syncs the file and gives it its name.
@@ -44,6 +41,7 @@ class PartsFile {
 
  private:
   void note(size_t part);
+  void begin_anew();
 
   std::filesystem::path path_, incomplete_, notes_;
   uint64_t size_, part_size_;

@@ -9,9 +9,6 @@
 namespace graft {
 namespace {
 
-constexpr const char* kSingle = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
-
 bool is_rotary_frequency(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
 void require_folder(const fs::path& path) {
@@ -36,11 +33,6 @@ bool is_plain_file_name(std::string_view name) {
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 }  // namespace
 
 ModelFolder ModelFolder::open(const fs::path& path) {
@@ -51,14 +43,14 @@ ModelFolder ModelFolder::open(const fs::path& path) {
     fail("{} is not a model folder: it has no config.json", path.string());
   }
   folder.config_ = read_json_object(path / "config.json");
-  if (is_there(path / kIndex)) {
-    folder.open_shards(path / kIndex);
-  } else if (is_there(path / kSingle)) {
+  if (is_there(path / kWeightsIndex)) {
+    folder.open_shards(path / kWeightsIndex);
+  } else if (is_there(path / kWeightsFile)) {
     folder.open_single();
   } else {
     bool pickled =
         is_there(path / "pytorch_model.bin") || is_there(path / "pytorch_model.bin.index.json");
-    fail("{} has neither {} nor {}{}", path.string(), kSingle, kIndex,
+    fail("{} has neither {} nor {}{}", path.string(), kWeightsFile, kWeightsIndex,
          pickled ? ": its weights are PyTorch pickles, of which only a safetensors version can be "
                    "read"
                  : "");
@@ -68,19 +60,19 @@ ModelFolder ModelFolder::open(const fs::path& path) {
 }
 
 void ModelFolder::open_single() {
-  auto file = std::make_shared<const SafetensorsFile>(path_ / kSingle);
+  auto file = std::make_shared<const SafetensorsFile>(path_ / kWeightsFile);
   for (const std::string& name : file->names()) {
     if (!is_rotary_frequency(name)) shard_of_.emplace(name, file);
   }
 }
 
-void ModelFolder::open_shards(const fs::path& index) {
+std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   json content = read_json_object(index);
   auto weight_map = content.find("weight_map");
   if (weight_map == content.end() || !weight_map->is_object()) {
     fail("{}: no \"weight_map\" object", index.string());
   }
-  std::map<std::string, std::shared_ptr<const SafetensorsFile>> files;
+  std::map<std::string, std::string> files;
   for (const auto& [name, value] : weight_map->items()) {
     if (!value.is_string())
       fail("{}: the file of {} is not a string", index.string(), in_quotes(name));
@@ -89,17 +81,25 @@ void ModelFolder::open_shards(const fs::path& index) {
       fail("{}: the file {} of {} is not a plain file name", index.string(), in_quotes(file_name),
            in_quotes(name));
     }
+    files[name] = file_name;
+  }
+  return files;
+}
+
+void ModelFolder::open_shards(const fs::path& index) {
+  std::map<std::string, std::shared_ptr<const SafetensorsFile>> files;
+  for (const auto& [name, file_name] : read_weight_map(index)) {
     auto& file = files[file_name];
     if (!file) {
       if (!is_there(path_ / file_name)) {
         fail("{}: {}, which {} names, is missing: perhaps an incomplete download?", path_.string(),
-             file_name, kIndex);
+             file_name, kWeightsIndex);
       }
       file = std::make_shared<const SafetensorsFile>(path_ / file_name);
     }
     if (!file->has(name)) {
       fail("{} has no tensor {}, though {} says so", file->path().string(), in_quotes(name),
-           kIndex);
+           kWeightsIndex);
     }
     if (!is_rotary_frequency(name)) shard_of_.emplace(name, file);
   }

@@ -48,6 +48,13 @@ class ModelFolder {
   std::map<std::string, std::shared_ptr<const SafetensorsFile>> shard_of_;
 };
 
+/// The files of a model's weights: one, or the shards that an index names.
+inline constexpr const char* kWeightsFile = "model.safetensors";
+inline constexpr const char* kWeightsIndex = "model.safetensors.index.json";
+
+/// The file of each tensor by an index of shards. Throws Error unless all are plain file names.
+std::map<std::string, std::string> read_weight_map(const fs::path& index);
+
 /// What a config names as the type of the weights that are not quantized ("torch_dtype", newer
 /// "dtype"), if it does.
 std::optional<mx::Dtype> config_dtype(const json& config);

@@ -49,11 +49,6 @@ void write_shard(const fs::path& path, const TensorJob* begin, const TensorJob* 
   writer.commit();
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 bool is_companion(const fs::path& file) {
   std::string name = file.filename().string();
   if (name == "config.json" || name.starts_with(".") || name.ends_with(".index.json")) return false;

@@ -61,15 +61,16 @@ std::vector<double> factors(const nlohmann::json& parameters, const char* key, i
   return values;
 }
 
+// How much longer texts may be than before the stretching: the factor where there is none.
+double stretch_of(const ConfigReader& read, const ConfigReader& config) {
+  return static_cast<double>(config.integer("max_position_embeddings")) /
+         static_cast<double>(read.integer("original_max_position_embeddings"));
+}
+
 }  // namespace
 
-void Rope::read_yarn(const ConfigReader& read, const ConfigReader& config,
-                     const std::string& what) {
+void Rope::read_yarn(const ConfigReader& read, const std::string& what) {
   original_length_ = read.integer("original_max_position_embeddings");
-  factor_ = read.has("factor") ? read.number("factor")
-                               : static_cast<double>(config.integer("max_position_embeddings")) /
-                                     static_cast<double>(original_length_);
-  if (factor_ <= 0) fail("{}: the RoPE factor is {}, not positive", what, factor_);
   beta_fast_ = read.number("beta_fast", 32.0);
   beta_slow_ = read.number("beta_slow", 1.0);
   truncate_ = read.boolean("truncate", true);
@@ -108,8 +109,7 @@ void Rope::read_longrope(const nlohmann::json& parameters, const ConfigReader& c
   short_factor_ = factors(parameters, "short_factor", rotary_dim_ / 2, what);
   long_factor_ = factors(parameters, "long_factor", rotary_dim_ / 2, what);
   const double original = static_cast<double>(original_length_);
-  const double ratio = static_cast<double>(config.integer("max_position_embeddings")) / original;
-  const double factor = read.number("factor", ratio);
+  const double factor = read.has("factor") ? read.number("factor") : stretch_of(read, config);
   const double usual = factor <= 1 || original_length_ == 1
                            ? 1.0
                            : std::sqrt(1 + std::log(factor) / std::log(original));
@@ -143,15 +143,13 @@ Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::st
         "longrope",
         what, rope.type_);
   }
-  if (rope.type_ == "yarn") {
-    rope.read_yarn(read, ConfigReader(config, what), what);
-    return rope;
-  }
-  rope.factor_ = read.number("factor");
+  const bool computed = rope.type_ == "yarn" && !read.has("factor");
+  rope.factor_ = computed ? stretch_of(read, ConfigReader(config, what)) : read.number("factor");
   if (rope.factor_ <= 0) fail("{}: the RoPE factor is {}, not positive", what, rope.factor_);
   if (rope.type_ == "dynamic") {
     rope.original_length_ = ConfigReader(config, what).integer("max_position_embeddings");
   }
+  if (rope.type_ == "yarn") rope.read_yarn(read, what);
   if (rope.type_ == "llama3") {
     rope.low_freq_factor_ = read.number("low_freq_factor");
     rope.high_freq_factor_ = read.number("high_freq_factor");

@@ -51,7 +51,7 @@ class Rope {
   std::vector<double> short_factor_, long_factor_;  // of longrope
   double attention_factor_ = 1.0;                   // on cos and sin: yarn, longrope
 
-  void read_yarn(const ConfigReader& read, const ConfigReader& config, const std::string& what);
+  void read_yarn(const ConfigReader& read, const std::string& what);
   void read_longrope(const nlohmann::json& parameters, const ConfigReader& config,
                      const std::string& what);
   double yarn_share(int pair) const;

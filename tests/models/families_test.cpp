@@ -293,6 +293,16 @@ TEST(FamilyConfigs, MistralHasAWindowUnlessToldOtherwise) {
   EXPECT_GT(distance(unsaid, last(nullptr, false)), 0);
 }
 
+// Converts `source` of a folder to `model` of it; gives what was said.
+std::string convert_within(const TempFolder& folder) {
+  ConvertOptions options;
+  options.hf_path = folder / "source";
+  options.mlx_path = folder / "model";
+  std::string said;
+  convert(options, [&](std::string_view line) { said += line; });
+  return said;
+}
+
 // What a checkpoint stores for its head, and what its config says of it.
 struct Head {
   enum Stored { none, embedding, other } stored;
@@ -338,17 +348,13 @@ TEST(TiedHeads, AreTheEmbeddingUnlessTheCheckpointHasAnother) {
     TempFolder folder;
     fs::create_directory(folder / "source");
     write_with_head(folder / "source", head);
-    ConvertOptions options;
-    options.hf_path = folder / "source";
-    options.mlx_path = folder / "model";
-    std::string said;
-    convert(options, [&](std::string_view line) { said += line; });
-    for (const fs::path& path : {options.hf_path, options.mlx_path}) {
+    const std::string said = convert_within(folder);
+    for (const fs::path& path : {folder / "source", folder / "model"}) {
       const mx::array wanted = is_tied ? with_embedding : expected.file.load("logits");
       EXPECT_LT(distance(logits_of(path), wanted), testing::kParity) << head.tied << head.stored;
     }
     // mlx-lm believes the config: it has to be right.
-    const ModelFolder converted = ModelFolder::open(options.mlx_path);
+    const ModelFolder converted = ModelFolder::open(folder / "model");
     const bool keeps = head.stored == Head::other || head.tied == json(false) ||
                        (head.stored == Head::embedding && head.tied.is_null());
     EXPECT_EQ(converted.has("lm_head.weight"), keeps) << head.tied << head.stored;
@@ -425,20 +431,16 @@ TEST(MultimodalGemma3, TextPartIsThatOfTheTextModel) {
     TempFolder folder;
     fs::create_directory(folder / "source");
     write_multimodal(folder / "source", stored);
-    ConvertOptions options;
-    options.hf_path = folder / "source";
-    options.mlx_path = folder / "model";
-    std::string said;
-    convert(options, [&](std::string_view line) { said += line; });
+    const std::string said = convert_within(folder);
     EXPECT_NE(said.find("images is left out"), std::string::npos);
-    for (const fs::path& path : {options.hf_path, options.mlx_path}) {
+    for (const fs::path& path : {folder / "source", folder / "model"}) {
       const ModelFolder source = ModelFolder::open(path);
       auto model = load_model(source, mx::float32);
       mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
       EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity) << path;
       // What adapters call a layer is the Hub's name, wherever they were trained.
       EXPECT_EQ(model->linears()[0]->path, "language_model.model.layers.0.self_attn.q_proj");
-      if (path == options.mlx_path) {
+      if (path == folder / "model") {
         for (const std::string& name : source.names()) {
           EXPECT_TRUE(name.starts_with("language_model.model.")) << name;
         }
