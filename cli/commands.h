@@ -13,5 +13,6 @@ void add_generate_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 void add_lora_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
+void add_upload_command(CLI::App& app);
 
 }  // namespace graft::cli

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/named_model.h"
 #include "cli/threads_option.h"
+#include "cli/upload.h"
 #include "graft/base/error.h"
 #include "graft/convert/convert.h"
 
@@ -17,22 +18,49 @@ namespace {
 
 struct ConvertCommand {
   ConvertOptions convert;
+  std::optional<std::string> model, hf_path;
   std::optional<std::string> upload_name;
+  bool make_private = false;
 };
 
+// As others would give the command.
+std::string command_text(const ConvertOptions& o, const std::optional<Origin>& origin) {
+  std::string text =
+      "graft convert --hf-path " + (origin ? origin->repository : std::string("MODEL"));
+  if (o.quantize)
+    text += fmt::format(" -q --q-bits {} --q-group-size {}", o.q_bits, o.q_group_size);
+  if (o.dequantize) text += " --dequantize";
+  if (o.dtype) text += " --dtype " + *o.dtype;
+  return text;
+}
+
 void run(const ConvertCommand& command) {
-  if (command.upload_name) {
+  if (!command.model && !command.hf_path) {
     fail_usage(
-        "--upload-name is not supported yet: convert without it, then upload {} yourself (hf "
-        "upload OWNER/NAME {})",
-        command.convert.mlx_path.string(), command.convert.mlx_path.string());
+        "--hf-path is missing: a checkpoint on the Hub (owner/name), a folder or a GGUF file");
   }
+  if (command.make_private && !command.upload_name) fail_usage("--private goes with --upload-name");
+  std::optional<PlannedUpload> upload;
+  if (command.upload_name) upload.emplace(*command.upload_name, command.make_private);
+
+  // With --model, --hf-path only says where that comes from.
+  const std::string source = command.model ? *command.model : *command.hf_path;
+  const auto origin = command.model ? named_origin(command.hf_path) : std::nullopt;
   ConvertOptions options = command.convert;
-  options.hf_path = named_model(options.hf_path.string());
+  options.hf_path = named_model(source);
+  options.provenance = provenance_of(options.hf_path);
+  if (origin) options.provenance.origin = origin;
+  if (upload) check_attribution(options.provenance, source);
+  options.provenance.steps.push_back(
+      {command_text(options, options.provenance.origin), GRAFT_VERSION});
   ConvertReport report = convert(options);
   fmt::print("Wrote {}: {} tensors, {:.1f} MB, {:.3f} bits a weight\n",
              command.convert.mlx_path.string(), report.tensors,
              static_cast<double>(report.bytes) / 1e6, report.bits_per_weight);
+  if (!upload) return;
+  std::fflush(stdout);
+  upload->run(options.mlx_path, relation_of(options.mlx_path, options.provenance),
+              options.provenance);
 }
 
 }  // namespace
@@ -44,9 +72,10 @@ void add_convert_command(CLI::App& app) {
       "convert", "Make an MLX model folder from a checkpoint folder or a GGUF file");
   sub->option_defaults()->always_capture_default()->take_last();
   sub->add_option(
-         "--hf-path,--model", options.hf_path,
-         "A checkpoint on the Hub (owner/name, owner/name@revision), a folder, or a .gguf file")
-      ->required();
+      "--hf-path", command->hf_path,
+      "A checkpoint on the Hub (owner/name, owner/name@revision), a folder, or a .gguf file");
+  sub->add_option("--model", command->model,
+                  "The same; --hf-path beside it only names the model that it comes from");
   sub->add_option("--mlx-path", options.mlx_path, "The folder to write");
   CLI::Option* quantize =
       sub->add_flag("-q,--quantize", options.quantize, "Quantize embeddings, projections and head");
@@ -61,7 +90,9 @@ void add_convert_command(CLI::App& app) {
   sub->add_flag("-d,--dequantize", options.dequantize, "Turn quantized layers into plain ones");
   sub->add_flag("--force", options.force, "Replace --mlx-path even if it is not a model folder");
   add_threads_option(*sub, "Threads that quantize");
-  sub->add_option("--upload-name", command->upload_name, "Not supported yet");
+  sub->add_option("--upload-name", command->upload_name,
+                  "Upload it to the Hub: owner/name, or a name for mlx-community/name");
+  sub->add_flag("--private", command->make_private, "As a private repository");
   sub->callback([command] { run(*command); });
 }
 

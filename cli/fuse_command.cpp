@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/loaded_model.h"
 #include "cli/threads_option.h"
+#include "cli/upload.h"
 #include "graft/base/error.h"
 #include "graft/data/dataset.h"
 #include "graft/lora/adapter_file.h"
@@ -29,15 +30,11 @@ struct FuseCommand {
   std::optional<std::string> check_text;
   int add_eos_token = 1;
   bool force = false;
+  bool make_private = false;
 };
 
 void check(const FuseCommand& o) {
-  if (o.upload_name || o.hf_path) {
-    fail_usage(
-        "{} is for uploading, which is not supported yet: fuse without it, then upload {} "
-        "yourself (hf upload OWNER/NAME {})",
-        o.upload_name ? "--upload-name" : "--hf-path", o.save_path, o.save_path);
-  }
+  if (o.make_private && !o.upload_name) fail_usage("--private goes with --upload-name");
   if (o.de_quantize && o.fused_bits && *o.fused_bits != "none") {
     fail_usage("--de-quantize and --fused-bits {} contradict each other", *o.fused_bits);
   }
@@ -78,18 +75,50 @@ std::optional<data::Dataset> check_set(const FuseCommand& o, const LoadedModel& 
       {.add_eos = o.add_eos_token != 0, .vocab_size = loaded.model->vocab_size()});
 }
 
+// How the fused model comes to be: the base model's own history, the adapter's and this fusing.
+Provenance provenance(const FuseCommand& o, const LoadedModel& loaded,
+                      const lora::AdapterFile& file) {
+  Provenance result = provenance_of(loaded.folder.path());
+  if (const auto origin = named_origin(o.hf_path)) result.origin = origin;
+  result.add(file.provenance);
+  std::string command =
+      "graft fuse --model " + (result.origin ? result.origin->repository : std::string("MODEL"));
+  if (o.fused_bits) command += " --fused-bits " + *o.fused_bits;
+  if (o.de_quantize) command += " --de-quantize";
+  result.steps.push_back({command, GRAFT_VERSION});
+  return result;
+}
+
 double loss_of(const models::Model& model, const data::Dataset& set) {
   return training::evaluate(model, data::evaluation_batches(set, 4, -1)).loss;
 }
 
+void report_losses(const FuseCommand& o, const LoadedModel& loaded, const data::Dataset& set,
+                   double base) {
+  double adapted = loss_of(*loaded.model, set);
+  double fused = loss_of(*load(o.save_path).model, set);
+  fmt::print("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
+             o.check_text ? "the text" : set.path.string(), base, adapted, fused);
+  double gained = base - adapted;
+  if (gained > 0 && fused - adapted > 0.1 * gained) {
+    fmt::print(
+        "Fusing lost {:.0f}% of what the adapter gained: --fused-bits 8 or none keeps more\n",
+        100 * (fused - adapted) / gained);
+  }
+}
+
 void run(const FuseCommand& o) {
   check(o);
+  std::optional<PlannedUpload> upload;
+  if (o.upload_name) upload.emplace(*o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
   // All that can be refused is refused before the first loss, which may take long.
   lora::AdapterFile file = lora::read_adapter_file(o.adapter_file);
   LoadedModel loaded = load(o.model);
   lora::check_fits(*loaded.model, file);
   lora::check_fuse_target(loaded.folder, o.save_path, o.force);
+  options.provenance = provenance(o, loaded, file);
+  if (upload) check_attribution(options.provenance, o.model);
   std::optional<data::Dataset> set = check_set(o, loaded);
   std::optional<double> base;
   if (set) base = loss_of(*loaded.model, *set);
@@ -98,17 +127,9 @@ void run(const FuseCommand& o) {
       lora::fuse_model(loaded.folder, *loaded.model, adapters, o.save_path, options);
   fmt::print("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
              o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
-  if (!set) return;
-  double adapted = loss_of(*loaded.model, *set);
-  double fused = loss_of(*load(o.save_path).model, *set);
-  fmt::print("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
-             o.check_text ? "the text" : set->path.string(), *base, adapted, fused);
-  double gained = *base - adapted;
-  if (gained > 0 && fused - adapted > 0.1 * gained) {
-    fmt::print(
-        "Fusing lost {:.0f}% of what the adapter gained: --fused-bits 8 or none keeps more\n",
-        100 * (fused - adapted) / gained);
-  }
+  if (set) report_losses(o, loaded, *set, *base);
+  std::fflush(stdout);
+  if (upload) upload->run(o.save_path, hub::Relation::finetune, options.provenance);
 }
 
 }  // namespace
@@ -136,8 +157,12 @@ void add_fuse_command(CLI::App& app) {
       ->check(CLI::Range(0, 1));
   command->add_flag("--force", o->force, "Replace --save-path even if it is not a model folder");
   add_threads_option(*command, "Threads that measure the losses");
-  command->add_option("--hf-path,--hf-repo", o->hf_path, "Not supported yet: it is for uploading");
-  command->add_option("--upload-name", o->upload_name, "Not supported yet");
+  command->add_option("--upload-name", o->upload_name,
+                      "Upload it to the Hub: owner/name, or a name for mlx-community/name");
+  command->add_option("--hf-path,--hf-repo", o->hf_path,
+                      "The model of the Hub that --model comes from, for its card [what --model "
+                      "remembers]");
+  command->add_flag("--private", o->make_private, "Upload to a private repository");
   command->callback([o] { run(*o); });
 }
 

@@ -1,11 +1,26 @@
 #include "cli/interrupt.h"
 
+#include <unistd.h>
+
 #include <csignal>
+#include <cstring>
 
 namespace graft::cli {
 namespace {
 
 volatile std::sig_atomic_t signalled = 0;
+
+const char* notice = nullptr;
+
+// Only what a signal's handler may do.
+void end_with_notice(int number) {
+  const auto say = [](const char* text) {
+    return ::write(STDERR_FILENO, text, std::strlen(text)) >= 0;
+  };
+  if (say("\n") && say(notice)) say("\n");
+  std::signal(number, SIG_DFL);
+  std::raise(number);
+}
 
 void note_signal(int number) {
   signalled = 1;
@@ -21,6 +36,17 @@ InterruptGuard::InterruptGuard() {
 }
 
 InterruptGuard::~InterruptGuard() {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
+InterruptNotice::InterruptNotice(const char* line) {
+  notice = line;
+  std::signal(SIGINT, end_with_notice);
+  std::signal(SIGTERM, end_with_notice);
+}
+
+InterruptNotice::~InterruptNotice() {
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
 }

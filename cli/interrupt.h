@@ -14,4 +14,13 @@ class InterruptGuard {
   bool interrupted() const;
 };
 
+/// While it lives, Ctrl-C and SIGTERM end the program at once, as they do else, after a line.
+class InterruptNotice {
+ public:
+  explicit InterruptNotice(const char* line);
+  ~InterruptNotice();
+  InterruptNotice(const InterruptNotice&) = delete;
+  InterruptNotice& operator=(const InterruptNotice&) = delete;
+};
+
 }  // namespace graft::cli

@@ -11,6 +11,7 @@
 #include "cli/loaded_model.h"
 #include "cli/number_checks.h"
 #include "cli/threads_option.h"
+#include "cli/upload.h"
 #include "graft/base/error.h"
 #include "graft/base/log.h"
 #include "graft/base/terminal.h"
@@ -134,6 +135,25 @@ lora::Adapters resumed(const LoraCommand& o, LoadedModel& loaded, const std::str
   return adapters;
 }
 
+// What an adapter's file says of a training, beside its results: no path of this machine.
+MakingStep training_step(const LoraCommand& o, const lora::Adapters& adapters,
+                         const std::optional<Origin>& origin) {
+  const lora::LoraSettings& s = adapters.settings();
+  MakingStep step{fmt::format("graft lora --model {} --train",
+                              origin ? origin->repository : std::string("MODEL")),
+                  GRAFT_VERSION};
+  step.facts = {{"LoRA rank", std::to_string(s.rank)},
+                {"LoRA scale", fmt::format("{}", s.scale)},
+                {"LoRA dropout", fmt::format("{}", s.dropout)},
+                {"layers adapted", s.num_layers < 0 ? "all" : std::to_string(s.num_layers)},
+                {"adapted", fmt::format("{}", fmt::join(s.keys, ", "))},
+                {"optimizer", fmt::format("Adam, learning rate {}", o.learning_rate)},
+                {"batch size", std::to_string(o.batch_size)},
+                {"tokens of an example at most", std::to_string(o.max_seq_length)},
+                {"seed", std::to_string(o.seed)}};
+  return step;
+}
+
 data::Dataset load_split(const LoraCommand& o, const char* split, const LoadedModel& loaded) {
   return data::load_dataset(o.data, split, loaded.tokenizer,
                             {.add_eos = o.add_eos_token != 0,
@@ -171,6 +191,10 @@ int train(const LoraCommand& o, LoadedModel& loaded) {
   t.save_every = o.save_every;
   t.adapter_file = o.adapter_file.value_or("adapters.npz");
   t.base_fingerprint = fingerprint;
+  t.provenance.origin = provenance_of(loaded.folder.path()).origin;
+  if (o.resume_adapter_file)
+    t.provenance.add(lora::read_adapter_file(*o.resume_adapter_file).provenance);
+  t.provenance.steps.push_back(training_step(o, adapters, t.provenance.origin));
   t.seed = o.seed;
   t.grad_checkpoint = o.grad_checkpoint;
   t.profile = o.profile;

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   graft::cli::add_generate_command(app);
   graft::cli::add_data_command(app);
   graft::cli::add_tokenize_command(app);
+  graft::cli::add_upload_command(app);
   graft::cli::add_cache_command(app);
   graft::cli::add_info_command(app);
   app.footer("`graft COMMAND --help` lists a command's options.");

@@ -1,5 +1,6 @@
 #include "cli/named_model.h"
 
+#include "cli/interrupt.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
 #include "graft/hub/model.h"
@@ -11,6 +12,8 @@ std::filesystem::path named_model(const std::string& name) {
   const auto repository = hub::Repository::parse(name);
   // A name alone is more likely a folder that is not there.
   if (!repository || name.find('/') == std::string::npos || name.ends_with(".gguf")) return name;
+  const InterruptNotice notice(
+      "Interrupted: what has arrived is kept, and the same command goes on with it");
   try {
     return hub::fetch_model(hub::Environment::read(), *repository);
   } catch (const UsageError&) {

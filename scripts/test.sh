@@ -86,6 +86,7 @@ stage 'conversion against mlx-lm' "$python" tests/interop/convert_parity.py buil
 stage 'models and adapters against mlx-lm' "$python" tests/interop/model_parity.py \
   build/graft build/tests/logits_driver --model "$gguf"
 stage 'downloads against huggingface_hub' "$python" tests/interop/hub_downloads.py build/graft
+stage 'uploads against huggingface_hub' "$python" tests/interop/hub_uploads.py build/graft --model "$gguf"
 stage 'SmolLM2 for its tokenizer' build/graft convert --hf-path "$gguf" --mlx-path build/smollm2
 stage 'chat templates against transformers' "$python" tests/interop/chat_template_parity.py \
   build/tests/chat_template_driver

@@ -34,19 +34,22 @@ int terminal_width() {
 
 int live_line_width() { return std::max(terminal_width() - 3, 1); }
 
-void LiveLine::show(const std::string& text) {
+void LiveLine::show(const std::vector<std::string>& lines) {
   if (!stderr_is_terminal()) return;
-  fmt::print(stderr, "\r\x1b[K{}",
-             std::string_view(text).substr(0, static_cast<size_t>(live_line_width())));
+  clear();
+  const auto width = static_cast<size_t>(live_line_width());
+  for (const std::string& line : lines) {
+    fmt::print(stderr, "{}{}", shown_++ == 0 ? "" : "\n", std::string_view(line).substr(0, width));
+  }
   std::fflush(stderr);
-  shown_ = true;
 }
 
 void LiveLine::clear() {
-  if (!shown_) return;
+  if (shown_ == 0) return;
   fmt::print(stderr, "\r\x1b[K");
+  for (; shown_ > 1; --shown_) fmt::print(stderr, "\x1b[A\x1b[K");
   std::fflush(stderr);
-  shown_ = false;
+  shown_ = 0;
 }
 
 std::string progress_bar(double share, int width) {

@@ -15,18 +15,20 @@ int terminal_width();
 /// wrap, and two more, for the ^C that they show.
 int live_line_width();
 
-/// One line at the bottom of a terminal that is drawn over in place. Nothing is drawn where
-/// standard error is no terminal.
+/// One line or some at the bottom of a terminal that are drawn over in place. Nothing is drawn
+/// where standard error is no terminal.
 class LiveLine {
  public:
   ~LiveLine() { clear(); }
-  /// Replaces the line, cut to the terminal's width. ASCII and box characters of one column only.
-  void show(const std::string& text);
-  /// Removes it, so that other output can be written.
+  /// Replaces the lines, each cut to the terminal's width. ASCII and box characters of one column
+  /// only.
+  void show(const std::vector<std::string>& lines);
+  void show(const std::string& line) { show(std::vector{line}); }
+  /// Removes them, so that other output can be written.
   void clear();
 
  private:
-  bool shown_ = false;
+  size_t shown_ = 0;  // lines
 };
 
 /// "[=====>    ]" with `width` cells between the brackets, for a share between 0 and 1.

@@ -59,6 +59,7 @@ ConvertReport convert(const ConvertOptions& options,
   write_model_config(target.path() / "config.json", std::move(plan.config));
   for (const fs::path& file : plan.copies) copy_file_into(file, target.path());
   for (const auto& [name, text] : plan.texts) write_text(target.path() / name, text);
+  options.provenance.write(target.path());
   target.commit();
   report.tensors = written.tensors;
   report.bytes = written.bytes;

@@ -10,6 +10,7 @@
 #include "graft/base/files.h"
 #include "graft/base/log.h"
 #include "graft/io/model_writer.h"
+#include "graft/io/provenance.h"
 
 namespace graft {
 
@@ -23,6 +24,7 @@ struct ConvertOptions {
   std::optional<std::string> dtype = {};  // of what is not quantized: float16, bfloat16 or float32
   bool dequantize = false;                // turn quantized layers into plain ones
   bool force = false;                     // replace a folder that is not a model's
+  Provenance provenance = {};             // of the result: goes along as graft.json
   size_t max_shard_bytes = kMaxShardBytes;
 };
 

@@ -59,6 +59,21 @@ void CachedRepository::link(const std::string& commit, const std::string& file,
   if (error) fail("cannot link {}: {}", path.string(), error.message());
 }
 
+std::optional<Origin> origin_of_snapshot(const fs::path& folder) {
+  if (folder.empty()) return std::nullopt;
+  const fs::path path = fs::absolute(folder / "").lexically_normal().parent_path();
+  const std::string commit = path.filename().string();
+  std::string name = path.parent_path().parent_path().filename().string();
+  constexpr std::string_view kModels = "models--";
+  if (path.parent_path().filename() != "snapshots" || !is_commit(commit) ||
+      !name.starts_with(kModels)) {
+    return std::nullopt;
+  }
+  name.erase(0, kModels.size());
+  if (const size_t slash = name.find("--"); slash != std::string::npos) name.replace(slash, 2, "/");
+  return Origin{name, commit};
+}
+
 bool is_complete_model(const fs::path& folder) {
   if (!is_there(folder / "config.json")) return false;
   const fs::path index = folder / kWeightsIndex;

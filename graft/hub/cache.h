@@ -6,6 +6,7 @@
 
 #include "graft/hub/environment.h"
 #include "graft/hub/repository.h"
+#include "graft/io/provenance.h"
 
 namespace graft::hub {
 
@@ -31,6 +32,9 @@ class CachedRepository {
  private:
   fs::path folder_, locks_;
 };
+
+/// The repository and commit whose snapshot in a cache a folder is; nothing if it is none.
+std::optional<Origin> origin_of_snapshot(const fs::path& folder);
 
 /// Whether a folder holds all that a model needs: its config, its weights with every shard.
 bool is_complete_model(const fs::path& folder);

@@ -61,7 +61,7 @@ class FileFetch {
   }
 
   std::string hash_as_it_comes() {
-    Hash hash(file_.etag, file_.size);
+    Hash hash(hash_kind(file_.etag), file_.size);
     std::vector<char> piece(kHashPiece);
     for (uint64_t at = 0; at < file_.size;) {
       const uint64_t there = parts_.prefix();
@@ -155,7 +155,7 @@ void download(const Http& http, const Repository& repository, const CachedReposi
   bool in_parts = true;
   for (int wrong = 0; wrong < 2;) {
     PartsFile parts(blob, file.size, in_parts ? kPartSize : std::max<uint64_t>(1, file.size));
-    progress.begin(file.name, parts);
+    progress.begin(file.name, file.size, [&parts] { return parts.all_done(); });
     try {
       const bool right = FileFetch(http, repository, file, parts, progress).run() == file.etag;
       if (right) parts.commit();

@@ -13,12 +13,15 @@ struct Hash::Context {
   ~Context() { EVP_MD_CTX_free(md); }
 };
 
-Hash::Hash(const std::string& etag, uint64_t size) : context_(std::make_unique<Context>()) {
+HashKind hash_kind(const std::string& etag) {
   const bool hexadecimal = etag.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!hexadecimal || (etag.size() != 40 && etag.size() != 64)) {
-    fail("the Hub names a file by something that is neither SHA-256 nor SHA-1");
-  }
-  const bool lfs = etag.size() == 64;
+  if (hexadecimal && etag.size() == 64) return HashKind::sha256;
+  if (hexadecimal && etag.size() == 40) return HashKind::git;
+  fail("the Hub names a file by something that is neither SHA-256 nor SHA-1");
+}
+
+Hash::Hash(HashKind kind, uint64_t size) : context_(std::make_unique<Context>()) {
+  const bool lfs = kind == HashKind::sha256;
   if (context_->md == nullptr ||
       EVP_DigestInit_ex(context_->md, lfs ? EVP_sha256() : EVP_sha1(), nullptr) != 1) {
     fail("libcrypto has no {}", lfs ? "SHA-256" : "SHA-1");

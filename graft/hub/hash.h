@@ -7,12 +7,17 @@
 
 namespace graft::hub {
 
-/// The hash by which the Hub names a file: SHA-256 of what is in LFS, git's SHA-1 of a blob (of
-/// "blob <size>\0" and the bytes) of the others.
+/// SHA-256 of what is in LFS, git's SHA-1 of a blob ("blob <size>\0" and the bytes) of the others.
+enum class HashKind { sha256, git };
+
+/// The kind that `etag` is: 64 hexadecimal digits or 40. Throws Error for anything else.
+HashKind hash_kind(const std::string& etag);
+
+/// The hash by which the Hub names a file.
 class Hash {
  public:
-  /// Of the kind that `etag` is: 64 hexadecimal digits or 40. Throws Error for anything else.
-  Hash(const std::string& etag, uint64_t size);
+  /// Of `size` bytes.
+  Hash(HashKind kind, uint64_t size);
   ~Hash();
   Hash(Hash&&) noexcept;
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <thread>
 
@@ -22,12 +23,18 @@ constexpr size_t kMostHeaders = 200;
 constexpr size_t kMostHeaderBytes = 16384;
 constexpr int kMostRedirects = 10;
 constexpr double kLongestPause = 60;
+// A server may have to put a large file together before it answers.
+constexpr long kPatienceWithUploads = 6;  // times the usual time-out
 
 struct Transfer {
   CURL* curl;
   const Request& request;
   Response response;
   bool asked = false, to_sink = false, broken_off = false;
+  uint64_t sent = 0;
+  std::exception_ptr failure;  // of a source or a sink: it must not fly through libcurl
+
+  uint64_t body_size() const { return request.source ? request.source_size : request.body.size(); }
 };
 
 std::string trimmed(std::string_view text) {
@@ -53,42 +60,51 @@ size_t on_header(char* data, size_t, size_t size, void* user) {
   return size;
 }
 
-size_t on_body(char* data, size_t, size_t size, void* user) {
-  auto& transfer = *static_cast<Transfer*>(user);
+size_t take_body(Transfer& transfer, std::string_view bytes) {
+  const Request& request = transfer.request;
   if (!transfer.asked) {
     transfer.asked = true;
     curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
-    const long status = transfer.response.status;
-    transfer.to_sink =
-        status / 100 == 2 && transfer.request.sink &&
-        (!transfer.request.wants_body || transfer.request.wants_body(transfer.response));
-    if (status / 100 == 2 && transfer.request.sink && !transfer.to_sink) transfer.broken_off = true;
+    const bool good = transfer.response.status / 100 == 2 && request.sink;
+    transfer.to_sink = good && (!request.wants_body || request.wants_body(transfer.response));
+    transfer.broken_off = good && !transfer.to_sink;
   }
-  if (transfer.broken_off) return 0;
-  if (transfer.to_sink) {
-    if (transfer.request.sink({data, size})) return size;
-    transfer.broken_off = true;
+  if (transfer.to_sink && !transfer.broken_off) {
+    transfer.broken_off = !request.sink(bytes);
+  } else if (!transfer.broken_off) {
+    std::string& body = transfer.response.body;
+    transfer.broken_off = body.size() + bytes.size() > kMostBody;
+    if (!transfer.broken_off) body.append(bytes);
+  }
+  return transfer.broken_off ? 0 : bytes.size();
+}
+
+size_t on_body(char* data, size_t, size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  try {
+    return take_body(transfer, {data, size});
+  } catch (...) {
+    transfer.failure = std::current_exception();
     return 0;
   }
-  std::string& body = transfer.response.body;
-  if (body.size() + size > kMostBody) {
-    transfer.broken_off = true;
-    return 0;
-  }
-  body.append(data, size);
-  return size;
 }
 
 // libcurl's own reading of a body that is sent.
-struct Upload {
-  std::string_view left;
-};
 size_t on_read(char* to, size_t, size_t room, void* user) {
-  auto& upload = *static_cast<Upload*>(user);
-  const size_t size = std::min(room, upload.left.size());
-  upload.left.copy(to, size);
-  upload.left.remove_prefix(size);
-  return size;
+  auto& transfer = *static_cast<Transfer*>(user);
+  const Request& request = transfer.request;
+  const auto size =
+      static_cast<size_t>(std::min<uint64_t>(room, transfer.body_size() - transfer.sent));
+  if (size == 0) return 0;
+  try {
+    const size_t read = request.source ? request.source(transfer.sent, to, size)
+                                       : request.body.copy(to, size, transfer.sent);
+    transfer.sent += read;
+    return read;
+  } catch (...) {
+    transfer.failure = std::current_exception();
+    return CURL_READFUNC_ABORT;
+  }
 }
 
 }  // namespace
@@ -98,9 +114,9 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
   std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
   if (initialized != CURLE_OK || !curl) fail("libcurl does not start");
   CURL* handle = curl.get();
-  Transfer transfer{.curl = handle, .request = request, .response = {}};
+  Transfer transfer{.curl = handle, .request = request, .response = {}, .failure = {}};
   std::array<char, CURL_ERROR_SIZE> reason{};
-  Upload upload{request.body};
+  const bool sends = request.method == "POST" || request.method == "PUT";
 
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
@@ -117,7 +133,8 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, environment_.timeout_seconds);
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, environment_.timeout_seconds);
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
+                   environment_.timeout_seconds * (sends ? kPatienceWithUploads : 1));
   curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 512L << 10);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, reason.data());
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
@@ -129,16 +146,18 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
     curl_easy_setopt(handle, CURLOPT_CAINFO, authorities);
   }
   if (request.method == "HEAD") curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
-  if (request.method == "POST" || request.method == "PUT") {
+  if (sends) {
     curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     curl_easy_setopt(handle, CURLOPT_READFUNCTION, on_read);
-    curl_easy_setopt(handle, CURLOPT_READDATA, &upload);
+    curl_easy_setopt(handle, CURLOPT_READDATA, &transfer);
+    curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);
     curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE,
-                     static_cast<curl_off_t>(request.body.size()));
+                     static_cast<curl_off_t>(transfer.body_size()));
   }
 
   const CURLcode code = curl_easy_perform(handle);
+  if (transfer.failure) std::rethrow_exception(transfer.failure);
   Response& response = transfer.response;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &response.status);
   if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && transfer.broken_off)) {
@@ -192,6 +211,16 @@ Response Http::send(const Request& request) const {
     note("{}; trying again in {:.1f} s", why, pause);
     sleep_seconds(pause);
   }
+}
+
+Response Http::post_json(const std::string& url, const std::string& text,
+                         const std::string& type) const {
+  Request request;
+  request.method = "POST";
+  request.url = url;
+  request.headers = {"Content-Type: " + type, "Accept: " + type};
+  request.body = text;
+  return send(request);
 }
 
 double pause_seconds(int attempt, const Response* response) {

@@ -36,6 +36,10 @@ struct Request {
   std::string url;
   std::vector<std::string> headers{};
   std::string body{};
+  /// A body that is read while it is sent, instead of `body`: `source` puts bytes of it from `at`
+  /// on at `to`, and says how many, at least one.
+  uint64_t source_size = 0;
+  std::function<size_t(uint64_t at, char* to, size_t room)> source{};
   /// Is shown the answer of the last hop, before its body, and says whether `sink` takes it.
   std::function<bool(const Response&)> wants_body{};
   /// Takes the body piece by piece; false breaks the transfer off.
@@ -57,6 +61,9 @@ class Http {
   /// The same, tried again with growing pauses after ConnectionError, 429 (as long as it says) and
   /// 5xx. For requests without a sink.
   Response send(const Request& request) const;
+  /// POST of a JSON text, as `send`.
+  Response post_json(const std::string& url, const std::string& text,
+                     const std::string& type = "application/json") const;
 
  private:
   Response hop(const Request& request, const std::string& url, std::string& redirect) const;

@@ -3,11 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
 #include <set>
-#include <thread>
 #include <vector>
 
 #include "graft/base/error.h"
@@ -18,6 +14,7 @@
 #include "graft/hub/download.h"
 #include "graft/hub/http.h"
 #include "graft/hub/refusal.h"
+#include "graft/hub/several.h"
 #include "graft/io/model_folder.h"
 
 namespace graft::hub {
@@ -204,29 +201,8 @@ class ModelFetch {
       download(http_, repository_, cache_, file, progress);
       cache_.link(commit, file.name, file.etag);
     };
-    several(small, one);
+    several(small.size(), kFilesAtOnce, [&](size_t i) { one(*small[i]); });
     for (const RemoteFile* file : large) one(*file);
-  }
-
-  template <class Action>
-  static void several(const std::vector<const RemoteFile*>& files, const Action& action) {
-    std::atomic<size_t> next{0};
-    std::mutex mutex;
-    std::exception_ptr failure;
-    std::vector<std::thread> workers;
-    for (size_t i = 0; i < std::min(kFilesAtOnce, files.size()); ++i) {
-      workers.emplace_back([&] {
-        try {
-          for (size_t at = next++; at < files.size(); at = next++) action(*files[at]);
-        } catch (...) {
-          const std::lock_guard lock(mutex);
-          if (!failure) failure = std::current_exception();
-          next = files.size();
-        }
-      });
-    }
-    for (std::thread& worker : workers) worker.join();
-    if (failure) std::rethrow_exception(failure);
   }
 
   void check_space(uint64_t bytes) const {

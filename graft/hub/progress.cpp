@@ -12,22 +12,22 @@ std::string size_text(uint64_t bytes) {
   return fmt::format("{:.2f} GB", value / 1e9);
 }
 
-void Progress::begin(const std::string& name, const PartsFile& parts) {
+void Progress::begin(const std::string& name, uint64_t size, std::function<uint64_t()> done) {
   const std::lock_guard lock(mutex_);
-  active_[name] = &parts;
-  at_first_ += parts.all_done();  // of an earlier try: it says nothing of the speed
+  at_first_ += done();  // of an earlier try: it says nothing of the speed
+  active_.insert_or_assign(name, Moving{size, std::move(done)});
 }
 
 void Progress::end(const std::string& name, bool arrived) {
   const std::lock_guard lock(mutex_);
   const auto found = active_.find(name);
   if (found == active_.end()) return;
-  const uint64_t size = found->second->size();
+  const uint64_t size = found->second.size;
   active_.erase(found);
   if (!arrived) return;
   finished_ += size;
   if (quiet_) return;
-  line_.clear();
+  lines_.clear();
   note("  {}  {}", name, size_text(size));
 }
 
@@ -41,17 +41,23 @@ void Progress::tick() {
 
 void Progress::say(const std::string& text) {
   const std::lock_guard lock(mutex_);
-  line_.clear();
+  lines_.clear();
   note("{}", text);
 }
 
 void Progress::draw() {
+  const auto share = [](uint64_t done, uint64_t size) {
+    return size > 0 ? static_cast<double>(done) / static_cast<double>(size) : 1;
+  };
   uint64_t done = finished_;
-  std::string at;
-  for (const auto& [name, parts] : active_) {
-    const uint64_t own = parts->all_done();
+  std::vector<std::string> lines;
+  for (const auto& [name, file] : active_) {
+    const uint64_t own = file.done();
     done += own;
-    if (own > 0 && own < parts->size()) at = fmt::format("{} {}%", name, 100 * own / parts->size());
+    if (own == 0 || file.size == 0 || active_.size() < 2) continue;
+    lines.push_back(progress_line(share(own, file.size),
+                                  {fmt::format("{:3}%", 100 * own / file.size), name},
+                                  live_line_width()));
   }
   const double seconds = std::chrono::duration<double>(drawn_ - start_).count();
   const double speed =
@@ -62,9 +68,9 @@ void Progress::draw() {
     fields.push_back(duration_text(static_cast<double>(total_ - std::min(total_, done)) / speed) +
                      " left");
   }
-  if (!at.empty()) fields.push_back(at);
-  const double share = total_ > 0 ? static_cast<double>(done) / static_cast<double>(total_) : 1;
-  line_.show(progress_line(share, std::move(fields), live_line_width()));
+  if (active_.size() == 1) fields.push_back(active_.begin()->first);
+  lines.push_back(progress_line(share(done, total_), std::move(fields), live_line_width()));
+  lines_.show(lines);
 }
 
 }  // namespace graft::hub

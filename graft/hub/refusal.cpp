@@ -1,16 +1,14 @@
 #include "graft/hub/refusal.h"
 
-namespace graft::hub {
-namespace {
+#include "graft/io/json.h"
 
-// What a stranger wrote, fit for a terminal.
+namespace graft::hub {
+
 std::string printable(const std::string& text) {
   std::string result;
   for (const char c : text.substr(0, 200)) result += c >= 32 && c < 127 ? c : '?';
   return result;
 }
-
-}  // namespace
 
 void refuse(const Response& response, const Environment& environment,
             const Repository& repository) {
@@ -39,6 +37,36 @@ void refuse(const Response& response, const Environment& environment,
   }
   fail("{} answers HTTP status {} for {}{}{}", environment.endpoint, response.status,
        repository.name, message.empty() ? "" : ": ", message);
+}
+
+void refuse_upload(const Response& response, const Environment& environment,
+                   const Repository& repository) {
+  std::string message = response.header("x-error-message");
+  if (message.empty() && response.body.starts_with('{')) {
+    try {
+      const json error = parse_json(response.body, "").value("error", json());
+      if (error.is_string()) message = error.get<std::string>();
+    } catch (const Error&) {
+      message.clear();
+    }
+  }
+  const std::string words = message.empty() ? "" : " (" + printable(message) + ")";
+  const std::string owner = repository.name.substr(0, repository.name.find('/'));
+  if (response.header("x-error-code") == "RevisionNotFound") {
+    refuse(response, environment, repository);
+  }
+  if (response.status == 401) {
+    fail("{} does not know the token that is used{}: set HF_TOKEN, or log in with `hf auth login`",
+         environment.endpoint, words);
+  }
+  if (response.status == 403 || response.status == 404) {
+    fail(
+        "the token that is used may not write to {}{}: it needs write permission, and its account "
+        "must be {} or one of its members; another name is another repository",
+        repository.name, words, owner);
+  }
+  fail("{} answers HTTP status {} to the upload of {}{}", environment.endpoint, response.status,
+       repository.name, words);
 }
 
 }  // namespace graft::hub

@@ -11,4 +11,11 @@ namespace graft::hub {
 [[noreturn]] void refuse(const Response& response, const Environment& environment,
                          const Repository& repository);
 
+/// The same of an answer to an upload: a token that is not valid or may not write there.
+[[noreturn]] void refuse_upload(const Response& response, const Environment& environment,
+                                const Repository& repository);
+
+/// What a stranger wrote, fit for a terminal: one short line.
+std::string printable(const std::string& text);
+
 }  // namespace graft::hub

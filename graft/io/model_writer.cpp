@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "graft/base/error.h"
+#include "graft/io/provenance.h"
 
 namespace graft {
 namespace {
@@ -51,7 +52,9 @@ void write_shard(const fs::path& path, const TensorJob* begin, const TensorJob* 
 
 bool is_companion(const fs::path& file) {
   std::string name = file.filename().string();
-  if (name == "config.json" || name.starts_with(".") || name.ends_with(".index.json")) return false;
+  if (name == kProvenanceFile || name == "config.json" || name.starts_with(".") ||
+      name.ends_with(".index.json"))
+    return false;
   if (name.starts_with("LICENSE") || name.starts_with("NOTICE")) return true;
   for (std::string_view ending : {".json", ".txt", ".jinja", ".model", ".tiktoken", ".py"}) {
     if (name.ends_with(ending)) return true;

@@ -43,7 +43,8 @@ WrittenModel write_model_tensors(const fs::path& folder, std::vector<TensorJob> 
 void write_model_config(const fs::path& path, ordered_json config);
 
 /// Files beside a model's weights that belong to it and are copied along: tokenizer, generation
-/// settings, templates, code, licence. Sorted; config.json and the index are not among them.
+/// settings, templates, code, licence. Sorted; config.json, the index and the provenance are not
+/// among them.
 std::vector<fs::path> model_companions(const fs::path& folder);
 
 /// Whether a folder is a model's, which an output folder may replace: it has a config.json, and

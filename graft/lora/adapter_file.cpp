@@ -20,11 +20,12 @@ constexpr const char* kMetadataKey = "graft_adapter";
 
 bool is_npz(const fs::path& path) { return path.extension() == ".npz"; }
 
-std::string to_metadata(const LoraSettings& s, const std::string& base_fingerprint) {
-  json object = {{"rank", s.rank},          {"scale", s.scale},
-                 {"dropout", s.dropout},    {"num_layers", s.num_layers},
-                 {"keys", s.keys},          {"base_fingerprint", base_fingerprint},
-                 {"version", GRAFT_VERSION}};
+std::string to_metadata(const LoraSettings& s, const std::string& base_fingerprint,
+                        const Provenance& provenance) {
+  json object = {{"rank", s.rank},           {"scale", s.scale},
+                 {"dropout", s.dropout},     {"num_layers", s.num_layers},
+                 {"keys", s.keys},           {"base_fingerprint", base_fingerprint},
+                 {"version", GRAFT_VERSION}, {"provenance", provenance.to_json()}};
   return json{{kMetadataKey, object}}.dump();
 }
 
@@ -52,6 +53,7 @@ void read_metadata(AdapterFile& file, const std::string& text) {
   }
   file.settings = settings;
   file.base_fingerprint = read.text("base_fingerprint", "");
+  file.provenance = Provenance::from_json(object.value("provenance", json()));
 }
 
 struct Pair {
@@ -178,12 +180,12 @@ Adapters apply(models::Model& model, const AdapterFile& file) {
 }
 
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
-                       const std::string& base_fingerprint) {
+                       const std::string& base_fingerprint, const Provenance& provenance) {
   check_adapter_path(path);
   std::map<std::string, mx::array> tensors;
   std::vector<mx::array> values = adapters.values();
   for (size_t i = 0; i < values.size(); ++i) tensors.insert({adapters.names()[i], values[i]});
-  std::string metadata = to_metadata(adapters.settings(), base_fingerprint);
+  std::string metadata = to_metadata(adapters.settings(), base_fingerprint, provenance);
   if (is_npz(path)) {
     save_npz(path, tensors, metadata);
   } else {

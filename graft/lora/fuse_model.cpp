@@ -92,6 +92,7 @@ class Fuser {
     for (const fs::path& file : model_companions(source_.path())) {
       copy_file_into(file, folder.path());
     }
+    options_.provenance.write(folder.path());
     folder.commit();
     return written;
   }

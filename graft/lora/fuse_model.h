@@ -5,6 +5,7 @@
 #include "graft/base/files.h"
 #include "graft/io/model_folder.h"
 #include "graft/io/model_writer.h"
+#include "graft/io/provenance.h"
 #include "graft/lora/adapters.h"
 #include "graft/lora/fuse.h"
 
@@ -14,6 +15,7 @@ struct FuseOptions {
   FusedFormat adapted;       // what layers with an adapter become
   bool de_quantize = false;  // all other quantized layers become dense too
   bool force = false;        // replace a folder that is not a model's
+  Provenance provenance;     // of the result: goes along as graft.json
 };
 
 /// Throws UsageError if `target` would replace the source, or what is no model without `force`.

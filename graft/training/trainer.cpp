@@ -115,7 +115,8 @@ void Trainer::diverged(int iteration, const data::Batch& batch, mx::array token_
   // Before the first whole step there is nothing that an earlier file should give way to.
   std::string kept = "nothing was saved";
   if (iteration > 1) {
-    lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint);
+    lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint,
+                            provenance(iteration - 1));
     kept = fmt::format("the adapter of iteration {} is in {}", iteration - 1,
                        options_.adapter_file.string());
   }
@@ -134,13 +135,31 @@ bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) 
     whole = done == valid_batches_.size() || !interrupted();
     return whole;
   });
-  if (whole) reporter_.validated(iteration, result.loss, result.seconds);
-  return whole;
+  if (!whole) return false;
+  valid_loss_ = {iteration, result.loss};
+  reporter_.validated(iteration, result.loss, result.seconds);
+  return true;
+}
+
+Provenance Trainer::provenance(int iteration) const {
+  Provenance result = options_.provenance;
+  if (result.steps.empty()) return result;
+  auto& facts = result.steps.back().facts;
+  facts.emplace_back("iterations", std::to_string(iteration));
+  if (train_loss_) facts.emplace_back("training loss", fmt::format("{:.3f}", *train_loss_));
+  if (valid_loss_) {
+    const auto& [at, loss] = *valid_loss_;
+    facts.emplace_back(
+        "validation loss",
+        fmt::format("{:.3f}{}", loss, at == iteration ? "" : fmt::format(" (iteration {})", at)));
+  }
+  return result;
 }
 
 void Trainer::save(int iteration) {
   const PhaseTimer timer(kSaving);
-  lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint);
+  lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint,
+                          provenance(iteration));
   reporter_.saved(iteration, options_.adapter_file.string());
 }
 
@@ -172,7 +191,8 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
     ++steps;
     reporter_.progressed(iteration, options_.iters, done.loss, options_.learning_rate, done.tokens);
     if (iteration % options_.steps_per_report == 0) {
-      reporter_.trained({iteration, loss_sum / steps, options_.learning_rate, steps / train_seconds,
+      train_loss_ = loss_sum / steps;
+      reporter_.trained({iteration, *train_loss_, options_.learning_rate, steps / train_seconds,
                          static_cast<double>(tokens) / train_seconds});
       loss_sum = train_seconds = 0;
       tokens = steps = 0;

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graft/data/batch.h"
+#include "graft/io/provenance.h"
 #include "graft/lora/adapters.h"
 #include "graft/models/model.h"
 #include "graft/ops/adam.h"
@@ -21,6 +24,7 @@ struct TrainOptions {
   int save_every = 100;
   fs::path adapter_file = "adapters.npz";
   std::string base_fingerprint;  // goes into the adapter file
+  Provenance provenance;         // the same; its last step is this training, without its results
   uint64_t seed = 0;
   bool profile = false;  // says at the end where the time went
   bool grad_checkpoint =
@@ -52,6 +56,7 @@ class Trainer {
   Step step(int iteration);
   bool validate(int iteration, const std::function<bool()>& interrupted);
   void save(int iteration);
+  Provenance provenance(int iteration) const;
   [[noreturn]] void diverged(int iteration, const data::Batch& batch,
                              mlx::core::array token_losses);
 
@@ -64,6 +69,8 @@ class Trainer {
   data::TrainBatches batches_;
   std::vector<ops::AdamState> state_;
   double step_seconds_ = 0;
+  std::optional<double> train_loss_;                    // mean of the last report
+  std::optional<std::pair<int, double>> valid_loss_{};  // of the last validation, and when it was
 };
 
 }  // namespace graft::training

@@ -146,12 +146,6 @@ TEST_F(Program, FuseNeverReplacesWhatIsNoModelOrItsOwnSource) {
   EXPECT_TRUE(fs::exists(folder_ / "precious" / "notes.txt"));
 }
 
-TEST_F(Program, UploadsAreRefusedBeforeAnyWork) {
-  expect_refused(run({"convert", "--hf-path", "model", "--upload-name", "x"}), 2, "--upload-name");
-  EXPECT_FALSE(fs::exists(folder_ / "mlx_model"));
-  expect_refused(run({"fuse", "--upload-name", "x", "--hf-repo", "a/b"}), 2, "--upload-name");
-}
-
 TEST_F(Program, NamesOnTheHubAreLookedForInItsCacheWhenOffline) {
   ::setenv("HF_HUB_OFFLINE", "1", 1);
   ::setenv("HF_HOME", folder_.path().c_str(), 1);

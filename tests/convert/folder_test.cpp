@@ -211,8 +211,8 @@ TEST(ConvertFolder, CopiesWhatBelongsToTheModel) {
     write_bytes(folder / "in" / name, name);
   }
   write_bytes(folder / "in" / "generation_config.json", R"({"eos_token_id": [5, 6]})");
-  for (const char* name : {"pytorch_model.bin", "README.md", ".gitattributes", "model.onnx",
-                           "pytorch_model.bin.index.json"}) {
+  for (const char* name : {"pytorch_model.bin", "README.md", "graft.json", ".gitattributes",
+                           "model.onnx", "pytorch_model.bin.index.json"}) {
     write_bytes(folder / "in" / name, "no");
   }
   convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);

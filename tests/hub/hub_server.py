@@ -1,31 +1,37 @@
 #!/usr/bin/env python3
-"""A small Hub on this machine, for the tests: model repositories in folders, over the endpoints that downloads use.
+"""A small Hub on this machine, for the tests: repositories in folders, over the endpoints of downloads and uploads.
 
-    hub_server.py ROOT [--port N]
+    hub_server.py ROOT [--port N] [--lfs BYTES] [--parts BYTES] [--part-size BYTES]
 
-ROOT/<owner>/<name>/ is a repository; its one commit is a hash of its files. Prints "port N" when it listens. Files of
-at least --lfs bytes are in LFS: `resolve` sends those to a second port, as the Hub sends them to another host.
+ROOT/<owner>/<name>/ is a model's repository, ROOT/datasets/<owner>/<name>/ a data set's; its one commit is a hash of
+its files. Prints "port N" when it listens. Files of at least --lfs bytes are in LFS: `resolve` sends those to a second
+port, as the Hub sends them to another host, and there they are put, in parts if they have at least --parts bytes.
 
 POST /_faults takes a JSON list of faults; each applies to the first requests that match it:
     {"path": "model.safetensors", "kind": KIND, "times": 3, ...}
 kinds:
     status      answer with "status", and the headers "headers"
-    cut         close the connection after "after" bytes of the body
+    cut         close the connection after "after" bytes of the body, of an upload's as of an answer's
     wrong       change a byte of the body
     long        send more bytes than the file has, with no Content-Length
     stall       send "after" bytes, then nothing for "seconds"
     slow        "rate" bytes a second
     no_ranges   ignore Range
     elsewhere   redirect to the second port whatever it is
+    lost        do what is asked, and close the connection without an answer
+    forget      forget all uploads in parts that are not complete, and answer with 403
 GET /_log lists requests: port, method, path, range, whether a token came along, and bytes sent.
 A request to the second port that carries a token is answered with 500 and marked in the log as "leak".
-A repository with a file .private wants the token "hf_secret"; one with .gated answers as a gated one does.
+A repository with a file .private wants the token "hf_secret"; one with .gated answers as a gated one does. That token
+may write to all owners but "others", "hf_reader" to none.
 """
 
 import argparse
+import base64
 import hashlib
 import json
 import re
+import shutil
 import sys
 import threading
 import time
@@ -33,14 +39,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-TOKEN = "Bearer hf_secret"
+TOKEN, READER = "Bearer hf_secret", "Bearer hf_reader"
 HIDDEN = (".private", ".gated")
+LFS_ENDINGS = (".safetensors", ".npz")
+REPOSITORY = r"(datasets/)?([^/]+/[^/]+?)"
 
 
 class Hub:
-    def __init__(self, root: Path, lfs_from: int):
+    def __init__(self, root: Path, options):
         self.root = root
-        self.lfs_from = lfs_from
+        self.lfs_from, self.parts_from, self.part_size = options.lfs, options.parts, options.part_size
+        self.objects = root / ".objects"
+        self.objects.mkdir(parents=True, exist_ok=True)
+        self.uploads: dict[str, dict] = {}  # in parts, by a number
         self.faults: list[dict] = []
         self.log: list[dict] = []
         self.lock = threading.Lock()
@@ -49,7 +60,8 @@ class Hub:
 
     def files(self, name: str) -> list[dict]:
         folder = self.root / name
-        paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in HIDDEN)
+        paths = sorted(p for p in folder.rglob("*")
+                       if p.is_file() and p.name not in HIDDEN and not p.name.endswith(".new"))
         return [{"path": p.relative_to(folder).as_posix(), **self.facts(p)} for p in paths]
 
     def facts(self, path: Path) -> dict:
@@ -58,7 +70,7 @@ class Hub:
         key = (status.st_size, status.st_mtime_ns)
         if path in self.known and self.known[path][0] == key:
             return self.known[path][1]
-        lfs = status.st_size >= self.lfs_from
+        lfs = status.st_size >= self.lfs_from or path.suffix in LFS_ENDINGS
         digest = hashlib.sha256() if lfs else hashlib.sha1(b"blob %d\0" % status.st_size)
         with path.open("rb") as file:
             while piece := file.read(1 << 22):
@@ -107,39 +119,237 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/_faults":
-            self.hub.faults = json.loads(body)
+            self.hub.faults = json.loads(self.body(None))
             return self.json({})
+        path, second, fault = self.begin()
+        body = self.body(fault)
+        if body is None or self.refused(fault, second):
+            return None
+        if fault and fault["kind"] == "lost":
+            self.reply = self.lose
+        if path == "/api/repos/create":
+            return self.create(json.loads(body))
+        if path == "/api/validate-yaml":
+            return self.json({"errors": [], "warnings": []})
+        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/(preupload|commit)/main", path):
+            if self.may_write(match[1]):
+                return self.preupload(match[1], body) if match[2] == "preupload" else self.commit(match[1], body)
+            return None
+        if match := re.fullmatch(r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch", path):
+            return self.batch(json.loads(body)) if self.may_write(match[1]) else None
+        if path == "/verify":
+            asked = json.loads(body)
+            there = (self.hub.objects / asked["oid"]).is_file()
+            return self.json({}) if there else self.error(404, "NotFound", "no such object")
+        if match := re.fullmatch(r"/complete/(\d+)", path):
+            return self.complete(match[1], json.loads(body))
         self.reply(404)
 
-    def do_HEAD(self):
-        self.do_GET()
+    def do_PUT(self):
+        path, second, fault = self.begin()
+        body = self.body(fault)
+        if body is None or self.refused(fault, second):
+            return None
+        if fault and fault["kind"] == "lost":
+            self.reply = self.lose
+        if fault and fault["kind"] == "wrong":
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if match := re.fullmatch(r"/put/([0-9a-f]{64})", path):
+            if hashlib.sha256(body).hexdigest() != match[1]:
+                return self.reply(400)
+            (self.hub.objects / match[1]).write_bytes(body)
+            return self.reply(200)
+        if match := re.fullmatch(r"/part/(\d+)/(\d+)", path):
+            upload = self.hub.uploads.get(match[1])
+            if upload is None:
+                return self.reply(403)
+            etag = f'"{hashlib.md5(body).hexdigest()}"'
+            (self.hub.objects / f"{match[1]}.{match[2]}").write_bytes(body)
+            upload["parts"][int(match[2])] = etag
+            return self.reply(200, b"", {"ETag": etag})
+        self.reply(404)
 
-    def do_GET(self):
-        url = urlsplit(self.path)
-        path = unquote(url.path)
-        if path == "/_log":
-            return self.json(self.hub.log)
+    def lose(self, *_, **__):
+        self.close_connection = True
+        self.connection.close()
+
+    def begin(self) -> tuple[str, bool, dict | None]:
+        """Notes a request; its path, whether it came to the second port, and the fault that it is to meet."""
+        path = unquote(urlsplit(self.path).path)
         second = self.port() == self.hub.ports[1]
         token = self.headers.get("Authorization")
         self.entry = {"port": "second" if second else "first", "method": self.command, "path": path,
                       "range": self.headers.get("Range"), "token": token is not None,
                       "leak": second and token is not None, "bytes": 0}
         self.hub.log.append(self.entry)
+        return path, second, self.hub.fault(path)
+
+    def body(self, fault: dict | None) -> bytes | None:
+        """The body of a request; nothing if a fault lets the connection end in the middle of it."""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            pieces = []
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                pieces.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(pieces)
+        left, pieces, kind = int(self.headers.get("Content-Length", 0)), [], fault and fault["kind"]
+        if kind in ("cut", "stall"):
+            self.rfile.read(min(left, fault["after"]))
+            if kind == "stall":
+                time.sleep(fault["seconds"])
+            self.lose()
+            return None
+        while left > 0:
+            size = min(left, 1 << 20 if kind != "slow" else fault["rate"] // 20)
+            piece = self.rfile.read(size)
+            if len(piece) < size:
+                self.close_connection = True
+                return None
+            if kind == "slow":
+                time.sleep(0.05)
+            pieces.append(piece)
+            left -= size
+            if hasattr(self, "entry"):
+                self.entry["bytes"] += size
+        return b"".join(pieces)
+
+    def refused(self, fault: dict | None, second: bool) -> bool:
+        """Whether a request ends here: for a token that should not be there, or by a fault."""
         if self.entry["leak"]:
-            return self.reply(500)
-        fault = self.hub.fault(path)
-        if fault and fault["kind"] == "status":
-            return self.reply(fault["status"], b"", fault.get("headers"))
-        if fault and fault["kind"] == "elsewhere" and not second:
-            return self.redirect()
-        if second and (match := re.fullmatch(r"/lfs/([^/]+/[^/]+)/(.+)", path)):
-            return self.content(self.hub.root / match[1] / match[2], fault)
-        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+?)(?:/(revision|tree)/(.+))?", path):
-            return self.api(match[1], match[2] or "revision", match[3] or "main", parse_qs(url.query))
-        if match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
-            return self.resolve(match[1], match[2], match[3], fault)
+            self.reply(500)
+        elif fault and fault["kind"] == "status":
+            self.reply(fault["status"], b"", fault.get("headers"))
+        elif fault and fault["kind"] == "elsewhere" and not second:
+            self.redirect()
+        elif fault and fault["kind"] == "forget":
+            self.hub.uploads.clear()
+            self.reply(403)
+        else:
+            return False
+        return True
+
+    def may_write(self, name: str) -> bool:
+        """Whether a repository may be written to; answers if not."""
+        token = self.headers.get("Authorization")
+        if token not in (TOKEN, READER):
+            self.error(401, "", "Invalid username or password.")
+        elif token == READER or name.startswith("others/"):
+            self.error(403, "", "You don't have the rights to write to this repository")
+        elif not (self.hub.root / name).is_dir():
+            self.error(404, "RepoNotFound", "Repository not found")
+        else:
+            return True
+        return False
+
+    def create(self, wanted: dict) -> None:
+        name = f"{wanted['organization']}/{wanted['name']}"
+        token = self.headers.get("Authorization")
+        if token not in (TOKEN, READER):
+            return self.error(401, "", "Invalid username or password.")
+        if (self.hub.root / name).is_dir():
+            return self.error(409, "", "You already created this model repo")
+        if token == READER or name.startswith("others/"):
+            return self.error(403, "", "You don't have the rights to create a model under this namespace")
+        (self.hub.root / name).mkdir(parents=True)
+        if wanted.get("visibility") == "private" or wanted.get("private"):
+            (self.hub.root / name / ".private").touch()
+        self.json({"url": f"http://127.0.0.1:{self.hub.ports[0]}/{name}", "name": name, "id": "1"})
+
+    def preupload(self, name: str, body: bytes) -> None:
+        there = {file["path"]: file for file in self.hub.files(name)}
+        answers = []
+        for file in json.loads(body)["files"]:
+            base64.b64decode(file["sample"], validate=True)
+            lfs = file["size"] >= self.hub.lfs_from or Path(file["path"]).suffix in LFS_ENDINGS
+            answers.append({"path": file["path"], "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False,
+                            "oid": there[file["path"]]["etag"] if file["path"] in there else None})
+        self.json({"files": answers})
+
+    def batch(self, asked: dict) -> None:
+        first, second = (f"http://127.0.0.1:{port}" for port in self.hub.ports)
+        objects = []
+        for one in asked["objects"]:
+            oid, size = one["oid"], one["size"]
+            answer = {"oid": oid, "size": size}
+            objects.append(answer)
+            if (self.hub.objects / oid).is_file():
+                continue
+            upload = {"href": f"{second}/put/{oid}", "header": {}}
+            if size >= self.hub.parts_from and "multipart" in asked["transfers"]:
+                with self.hub.lock:
+                    number = str(len(self.hub.uploads) + len(self.hub.log) * 1000)
+                    count = -(-size // self.hub.part_size)
+                    self.hub.uploads[number] = {"oid": oid, "size": size, "count": count, "parts": {}}
+                upload = {"href": f"{first}/complete/{number}", "header": {
+                    "chunk_size": str(self.hub.part_size),
+                    **{str(part): f"{second}/part/{number}/{part}?signature=x" for part in range(1, count + 1)}}}
+            answer["actions"] = {"upload": upload, "verify": {"href": f"{first}/verify", "header": {}}}
+        self.json({"transfer": "multipart", "objects": objects})
+
+    def complete(self, number: str, asked: dict) -> None:
+        upload = self.hub.uploads.get(number)
+        if upload is None:
+            return self.error(404, "", "no such upload")
+        parts = {part["partNumber"]: part["etag"] for part in asked["parts"]}
+        if asked["oid"] != upload["oid"] or parts != upload["parts"] or len(parts) != upload["count"]:
+            return self.error(400, "", "these are not the parts")
+        whole = self.hub.objects / f"{number}.whole"
+        digest = hashlib.sha256()
+        with whole.open("wb") as file:
+            for part in range(1, upload["count"] + 1):
+                path = self.hub.objects / f"{number}.{part}"
+                data = path.read_bytes()
+                digest.update(data)
+                file.write(data)
+                path.unlink()
+        del self.hub.uploads[number]
+        if digest.hexdigest() != upload["oid"]:
+            whole.unlink()
+            return self.error(400, "", "the parts have another hash")
+        whole.rename(self.hub.objects / upload["oid"])
+        self.json({"success": True})
+
+    def commit(self, name: str, body: bytes) -> None:
+        lines = [json.loads(line) for line in body.splitlines() if line.strip()]
+        assert lines[0]["key"] == "header" and lines[0]["value"]["summary"], lines[0]
+        folder = self.hub.root / name
+        with self.hub.lock:
+            for line in lines[1:]:
+                value = line["value"]
+                if line["key"] == "lfsFile" and not (self.hub.objects / value["oid"]).is_file():
+                    return self.error(400, "", f"{value['path']} was not uploaded")
+            for line in lines[1:]:
+                value = line["value"]
+                path = folder / value["path"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                new = path.with_name(f".{path.name}.new")
+                if line["key"] == "lfsFile":
+                    shutil.copy(self.hub.objects / value["oid"], new)
+                else:
+                    new.write_bytes(base64.b64decode(value["content"], validate=True))
+                new.rename(path)
+            sha = self.hub.commit(name)
+        url = f"http://127.0.0.1:{self.hub.ports[0]}/{name}/commit/{sha}"
+        self.json({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        if self.path == "/_log":
+            return self.json(self.hub.log)
+        path, second, fault = self.begin()
+        if self.refused(fault, second):
+            return None
+        if second and path.startswith("/lfs/"):
+            return self.content(self.hub.root / path.removeprefix("/lfs/"), fault)
+        if match := re.fullmatch(r"/api/(models/|datasets/)([^/]+/[^/]+?)(?:/(revision|tree)/(.+))?", path):
+            name = match[1].removeprefix("models/") + match[2]
+            return self.api(name, match[3] or "revision", match[4] or "main", parse_qs(urlsplit(self.path).query))
+        if match := re.fullmatch(rf"/{REPOSITORY}/resolve/([^/]+)/(.+)", path):
+            return self.resolve((match[1] or "") + match[2], match[3], match[4], fault)
         self.reply(404)
 
     def redirect(self) -> None:
@@ -181,7 +391,7 @@ class Handler(BaseHTTPRequestHandler):
                     entry["lfs"] = {"sha256": file["etag"], "size": file["size"], "pointerSize": 134}
             siblings.append(entry)
         self.json({"id": name, "modelId": name, "sha": self.hub.commit(name), "siblings": siblings, "tags": [],
-                   "private": False, "downloads": 0, "likes": 0})
+                   "private": (self.hub.root / name / ".private").exists(), "downloads": 0, "likes": 0})
 
     def resolve(self, name: str, revision: str, file: str, fault: dict | None) -> None:
         if not self.allowed(name, revision):
@@ -273,8 +483,10 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--lfs", type=int, default=100_000, help="files of so many bytes are in LFS")
+    parser.add_argument("--parts", type=int, default=8 << 20, help="files of so many bytes are uploaded in parts")
+    parser.add_argument("--part-size", type=int, default=5 << 20)
     options = parser.parse_args()
-    Handler.hub = Hub(options.root, options.lfs)
+    Handler.hub = Hub(options.root, options)
     servers = [Server(("127.0.0.1", port), Handler) for port in (options.port, 0)]
     Handler.hub.ports = [server.server_address[1] for server in servers]
     for server in servers:

@@ -129,6 +129,23 @@ TEST_F(TrainerTest, SameSeedGivesTheSameBytes) {
   EXPECT_NE(a.losses, c.losses);
 }
 
+TEST_F(TrainerTest, AdapterSaysHowItWasTrainedAndWithWhatLosses) {
+  Record record;
+  options_.provenance.origin = Origin{"acme/base", ""};
+  options_.provenance.steps = {{"graft lora", "0", {{"seed", "3"}}}};
+  options_.iters = 18;
+  run(record);
+  const Provenance found = lora::read_adapter_file(options_.adapter_file).provenance;
+  EXPECT_EQ(found.origin->repository, "acme/base");
+  ASSERT_EQ(found.steps.size(), 1u);
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"seed", "3"},
+      {"iterations", "18"},
+      {"training loss", fmt::format("{:.3f}", record.reports.back().loss)},
+      {"validation loss", fmt::format("{:.3f} (iteration 10)", record.validations.back().second)}};
+  EXPECT_EQ(found.steps[0].facts, expected);
+}
+
 TEST_F(TrainerTest, DropoutChangesTrainingAndNotValidation) {
   Record with, without;
   run(without);

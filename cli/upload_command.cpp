@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/upload.h"
+#include "graft/base/error.h"
+#include "graft/base/files.h"
+#include "graft/io/model_writer.h"
+#include "graft/lora/adapter_file.h"
+
+namespace graft::cli {
+namespace {
+
+struct UploadCommand {
+  std::string folder;
+  std::string repository;
+  std::optional<std::string> hf_path;
+  bool make_private = false;
+};
+
+// The adapter's file in a folder that holds no model.
+lora::AdapterFile adapter_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const fs::path extension = entry.path().extension();
+    if (extension == ".npz" || extension == ".safetensors") found.push_back(entry.path());
+  }
+  if (found.size() != 1) {
+    fail_usage(
+        "{} is neither a model's folder (config.json and its weights) nor one with a single "
+        "adapter (.npz or .safetensors)",
+        folder.string());
+  }
+  return lora::read_adapter_file(found.front());
+}
+
+void run(const UploadCommand& o) {
+  std::error_code ignored;
+  const fs::path folder = o.folder;
+  if (!fs::is_directory(folder, ignored)) fail_usage("there is no folder {}", o.folder);
+  const PlannedUpload upload(o.repository, o.make_private);
+  const bool is_model = looks_like_model_folder(folder);
+  Provenance provenance;
+  std::string adapter_file;
+  if (is_model) {
+    provenance = provenance_of(folder);
+  } else {
+    const lora::AdapterFile adapter = adapter_in(folder);
+    provenance = adapter.provenance;
+    adapter_file = adapter.path.filename().string();
+  }
+  if (const auto origin = named_origin(o.hf_path)) provenance.origin = origin;
+  if (!is_there(folder / "README.md")) check_attribution(provenance, o.folder);
+  upload.run(folder, is_model ? relation_of(folder, provenance) : hub::Relation::adapter,
+             provenance, adapter_file);
+}
+
+}  // namespace
+
+void add_upload_command(CLI::App& app) {
+  auto o = std::make_shared<UploadCommand>();
+  CLI::App* command =
+      app.add_subcommand("upload", "Upload a model's or an adapter's folder to the Hub");
+  command->add_option("folder", o->folder, "The folder")->required()->type_name("FOLDER");
+  command
+      ->add_option("--repo", o->repository,
+                   "The repository: owner/name, or a name for mlx-community/name; it is made if it "
+                   "is not there")
+      ->required();
+  command->add_option("--hf-path,--hf-repo", o->hf_path,
+                      "The model of the Hub that it comes from, for its card [what the folder "
+                      "remembers]");
+  command->add_flag("--private", o->make_private, "Make the repository private");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,151 @@
+#include "graft/hub/card.h"
+
+#include <algorithm>
+#include <array>
+
+#include "graft/base/error.h"
+#include "graft/base/log.h"
+#include "graft/hub/address.h"
+#include "graft/hub/card_metadata.h"
+
+namespace graft::hub {
+namespace {
+
+// What an original's card says that is true of what is made from it too.
+constexpr std::array kInherited = {"license", "license_name", "license_link", "language"};
+
+const char* relation_name(Relation relation) {
+  switch (relation) {
+    case Relation::quantized:
+      return "quantized";
+    case Relation::finetune:
+      return "finetune";
+    case Relation::adapter:
+      return "adapter";
+    case Relation::converted:
+      break;
+  }
+  return nullptr;
+}
+
+// A text in JSON's quotes, which are YAML's too.
+std::string quoted(const std::string& text) {
+  return json(text).dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
+void add_item(std::string& yaml, const std::string& key, const CardValue& values) {
+  if (values.items.empty()) return;
+  if (!values.is_list) {
+    yaml += fmt::format("{}: {}\n", key, quoted(values.items.front()));
+    return;
+  }
+  yaml += key + ":\n";
+  for (const std::string& value : values.items) yaml += "- " + quoted(value) + "\n";
+}
+
+std::string front_matter(const CardFacts& facts) {
+  const CardMetadata original = card_metadata(facts.original.value_or(""));
+  std::string yaml = "---\nlibrary_name: mlx\npipeline_tag: text-generation\n";
+  add_item(yaml, "tags", {{"mlx", "graft"}, true});
+  if (const auto& origin = facts.provenance.origin) {
+    add_item(yaml, "base_model", {{origin->repository}, false});
+    if (const char* relation = relation_name(facts.relation)) {
+      add_item(yaml, "base_model_relation", {{relation}, false});
+    }
+  }
+  for (const char* key : kInherited) {
+    if (const auto found = original.find(key); found != original.end()) {
+      add_item(yaml, key, found->second);
+    }
+  }
+  CardValue datasets{{}, true};
+  if (const auto found = original.find("datasets"); found != original.end()) {
+    datasets.items = found->second.items;
+  }
+  for (const std::string& own : facts.provenance.datasets) {
+    if (std::find(datasets.items.begin(), datasets.items.end(), own) == datasets.items.end()) {
+      datasets.items.push_back(own);
+    }
+  }
+  add_item(yaml, "datasets", datasets);
+  return yaml + "---\n";
+}
+
+// Fit for a cell of a table and for code: what would end it is left out.
+std::string plain(const std::string& text) {
+  std::string result;
+  for (const char c : text) result += c == '|' || c == '`' || c == '<' || c == '>' ? ' ' : c;
+  return result;
+}
+
+std::string beginning(const CardFacts& facts) {
+  const char* what = facts.relation == Relation::adapter ? "LoRA adapter" : "model";
+  std::string text = fmt::format("\n# {}\n\n", facts.target.name);
+  const auto& origin = facts.provenance.origin;
+  if (!origin)
+    return text + fmt::format("A {} for MLX, made with graft " GRAFT_VERSION ".\n", what);
+  const std::string at =
+      is_commit(origin->commit) ? fmt::format(" (commit `{}`)", origin->commit.substr(0, 12)) : "";
+  return text + fmt::format(
+                    "This {} was made from [{}](https://huggingface.co/{}){} with graft "
+                    "" GRAFT_VERSION ".\n",
+                    what, plain(origin->repository), plain(origin->repository), at);
+}
+
+std::string making(const Provenance& provenance) {
+  std::string text = "\n## How it was made\n";
+  for (const MakingStep& step : provenance.steps) {
+    text += fmt::format("\n```\n{}\n```\n", plain(step.command));
+    if (step.facts.empty()) continue;
+    text += "\n| | |\n|---|---|\n";
+    for (const auto& [name, value] : step.facts) {
+      text += fmt::format("| {} | {} |\n", plain(name), plain(value));
+    }
+  }
+  return provenance.steps.empty() ? "" : text;
+}
+
+std::string use(const CardFacts& facts) {
+  const std::string& name = facts.target.name;
+  if (facts.relation == Relation::adapter) {
+    const std::string base =
+        facts.provenance.origin ? plain(facts.provenance.origin->repository) : "BASE_MODEL";
+    return fmt::format(
+        "\n## How to use it\n\nDownload `{0}`, then with graft:\n\n```\n"
+        "graft generate --model {1} --adapter-file {0} --prompt \"Hello\"\n```\n",
+        plain(facts.adapter_file), base);
+  }
+  return fmt::format(
+      "\n## How to use it\n\nWith graft:\n\n```\ngraft generate --model {0} --prompt "
+      "\"Hello\"\n```\n"
+      "\nWith mlx-lm:\n\n```\npip install mlx-lm\n"
+      "mlx_lm.generate --model {0} --prompt \"Hello\"\n```\n",
+      name);
+}
+
+}  // namespace
+
+std::string model_card(const CardFacts& facts) {
+  return front_matter(facts) + beginning(facts) + making(facts.provenance) + use(facts);
+}
+
+std::optional<std::string> fetch_card(const Environment& environment, const Origin& origin) {
+  const auto repository = Repository::parse(origin.repository);
+  if (!repository) return std::nullopt;
+  const std::string revision = is_commit(origin.commit) ? origin.commit : "main";
+  try {
+    Request request;
+    request.url = fmt::format("{}/{}/resolve/{}/README.md", environment.endpoint, repository->name,
+                              escaped(revision));
+    const Response response = Http(environment).send(request);
+    if (response.status / 100 == 2) return response.body;
+    warn("the card of {} cannot be read (HTTP status {}): the new one names no licence",
+         origin.repository, response.status);
+  } catch (const Error& error) {
+    warn("the card of {} cannot be read: the new one names no licence ({})", origin.repository,
+         error.what());
+  }
+  return std::nullopt;
+}
+
+}  // namespace graft::hub

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "graft/hub/http.h"
+#include "graft/hub/repository.h"
+#include "graft/io/provenance.h"
+
+namespace graft::hub {
+
+/// What a repository that is uploaded is to the model that it is made from, in the Hub's words
+/// (`base_model_relation`); `converted` has none.
+enum class Relation { converted, quantized, finetune, adapter };
+
+/// What a model card can be taken from.
+struct CardFacts {
+  Repository target;
+  Provenance provenance;
+  Relation relation = Relation::converted;
+  std::optional<std::string> original;  // the card of the model that it is made from
+  std::string adapter_file;             // of an adapter
+};
+
+/// The text of a README.md, as the Hub reads it (its "Model Cards"): YAML between two lines of
+/// `---` with library, tags, base model, licence and data sets, then how the model was made and how
+/// it is used with graft and with mlx-lm.
+std::string model_card(const CardFacts& facts);
+
+/// The card of a repository, for its licence; nothing if it has none, or cannot be read.
+std::optional<std::string> fetch_card(const Environment& environment, const Origin& origin);
+
+}  // namespace graft::hub

@@ -1,0 +1,65 @@
+#include "graft/hub/card_metadata.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "graft/base/log.h"
+
+namespace graft::hub {
+namespace {
+
+constexpr size_t kMostYamlBytes = size_t{1} << 20;
+constexpr size_t kMostItems = 1000;
+
+// What stands between the first line of "---" and the next one.
+std::string front_matter(std::string_view card) {
+  if (card.starts_with("\xEF\xBB\xBF")) card.remove_prefix(3);  // a byte order mark
+  std::string yaml;
+  for (bool first = true; !card.empty(); first = false) {
+    const size_t end = std::min(card.find('\n'), card.size());
+    std::string_view line = card.substr(0, end);
+    card.remove_prefix(std::min(end + 1, card.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (first) {
+      if (line != "---") return "";
+      continue;
+    }
+    if (line == "---") return yaml;
+    yaml.append(line).push_back('\n');
+    if (yaml.size() > kMostYamlBytes) return "";
+  }
+  return "";
+}
+
+}  // namespace
+
+CardMetadata card_metadata(const std::string& card) {
+  CardMetadata metadata;
+  try {
+    const YAML::Node root = YAML::Load(front_matter(card));
+    if (!root.IsMap()) return {};
+    for (const auto& entry : root) {
+      if (!entry.first.IsScalar()) continue;
+      CardValue value;
+      if (entry.second.IsScalar()) {
+        value.items.push_back(entry.second.Scalar());
+      } else if (entry.second.IsSequence()) {
+        value.is_list = true;
+        for (const YAML::Node& item : entry.second) {
+          if (item.IsScalar() && value.items.size() < kMostItems) {
+            value.items.push_back(item.Scalar());
+          }
+        }
+      }
+      if (!value.items.empty()) metadata[entry.first.Scalar()] = std::move(value);
+    }
+  } catch (const YAML::Exception& error) {
+    warn("the YAML of the original's card is broken, and is passed over: {}", error.what());
+    return {};
+  }
+  return metadata;
+}
+
+}  // namespace graft::hub

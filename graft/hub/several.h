@@ -1,0 +1,36 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace graft::hub {
+
+/// `action(i)` for each i below `count`, on at most `at_once` threads. Of several failures the
+/// first is thrown, when all threads have ended; none begins anything after it.
+template <class Action>
+void several(size_t count, size_t at_once, const Action& action) {
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  std::vector<std::thread> workers;
+  for (size_t i = 0; i < std::min(at_once, count); ++i) {
+    workers.emplace_back([&] {
+      try {
+        for (size_t at = next++; at < count; at = next++) action(at);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = count;
+      }
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace graft::hub

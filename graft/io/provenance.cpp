@@ -1,0 +1,93 @@
+#include "graft/io/provenance.h"
+
+#include <algorithm>
+
+namespace graft {
+namespace {
+
+constexpr size_t kMostItems = 100;
+constexpr size_t kMostBytes = 2000;  // of a text
+
+std::string text_at(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_string()) return "";
+  const auto& text = found->get_ref<const std::string&>();
+  const bool plain =
+      text.size() <= kMostBytes &&
+      std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 32 && c != 127; });
+  return plain ? text : "";
+}
+
+// The first elements of an array; none of anything else.
+std::vector<json> items_at(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_array()) return {};
+  const auto count = static_cast<std::ptrdiff_t>(std::min(found->size(), kMostItems));
+  return {found->begin(), found->begin() + count};
+}
+
+MakingStep step_from(const json& value) {
+  MakingStep step{text_at(value, "command"), text_at(value, "graft_version")};
+  for (const json& fact : items_at(value, "facts")) {
+    if (!fact.is_object()) continue;
+    step.facts.emplace_back(text_at(fact, "name"), text_at(fact, "value"));
+  }
+  return step;
+}
+
+}  // namespace
+
+void Provenance::add(const Provenance& other) {
+  if (!origin) origin = other.origin;
+  for (const std::string& dataset : other.datasets) {
+    if (std::find(datasets.begin(), datasets.end(), dataset) == datasets.end()) {
+      datasets.push_back(dataset);
+    }
+  }
+  steps.insert(steps.end(), other.steps.begin(), other.steps.end());
+}
+
+json Provenance::to_json() const {
+  json value = json::object();
+  if (origin) {
+    value["base_model"] = origin->repository;
+    if (!origin->commit.empty()) value["base_commit"] = origin->commit;
+  }
+  if (!datasets.empty()) value["datasets"] = datasets;
+  value["steps"] = json::array();
+  for (const MakingStep& step : steps) {
+    json facts = json::array();
+    for (const auto& [name, text] : step.facts) facts.push_back({{"name", name}, {"value", text}});
+    value["steps"].push_back(
+        {{"command", step.command}, {"graft_version", step.version}, {"facts", facts}});
+  }
+  return value;
+}
+
+Provenance Provenance::from_json(const json& value) {
+  Provenance provenance;
+  if (!value.is_object()) return provenance;
+  if (const std::string repository = text_at(value, "base_model"); !repository.empty()) {
+    provenance.origin = {repository, text_at(value, "base_commit")};
+  }
+  for (const json& name : items_at(value, "datasets")) {
+    const std::string text = text_at({{"name", name}}, "name");
+    if (!text.empty()) provenance.datasets.push_back(text);
+  }
+  for (const json& step : items_at(value, "steps")) {
+    if (step.is_object()) provenance.steps.push_back(step_from(step));
+  }
+  return provenance;
+}
+
+Provenance Provenance::read(const fs::path& folder) {
+  const fs::path path = folder / kProvenanceFile;
+  return is_there(path) ? from_json(read_json_object(path)) : Provenance{};
+}
+
+void Provenance::write(const fs::path& folder) const {
+  if (!origin && steps.empty()) return;
+  write_text(folder / kProvenanceFile, python_json(ordered_json(to_json())));
+}
+
+}  // namespace graft

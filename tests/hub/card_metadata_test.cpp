@@ -1,0 +1,35 @@
+#include "graft/hub/card_metadata.h"
+
+#include <gtest/gtest.h>
+
+namespace graft::hub {
+namespace {
+
+TEST(CardMetadata, TakesScalarsAndListsOfScalars) {
+  const CardMetadata found = card_metadata(
+      "---\r\nlicense: apache-2.0\nlanguage: [en, \"de\"]\ndatasets:\n  - a/b # the first\n  - "
+      "'c/d'\n"
+      "nested: {a: 1}\nmixed: [1, [2], x]\nempty:\ntext: >\n  folded\n  text\n---\nlicense: mit\n");
+  ASSERT_EQ(found.at("license").items, std::vector<std::string>{"apache-2.0"});
+  EXPECT_FALSE(found.at("license").is_list);
+  EXPECT_EQ(found.at("language").items, (std::vector<std::string>{"en", "de"}));
+  EXPECT_EQ(found.at("datasets").items, (std::vector<std::string>{"a/b", "c/d"}));
+  EXPECT_TRUE(found.at("datasets").is_list);
+  EXPECT_EQ(found.at("mixed").items, (std::vector<std::string>{"1", "x"}));
+  EXPECT_EQ(found.at("text").items, std::vector<std::string>{"folded text\n"});
+  EXPECT_EQ(found.count("nested") + found.count("empty"), 0u);
+}
+
+TEST(CardMetadata, NothingOfACardWithoutYamlOrWithABrokenOne) {
+  for (const char* card :
+       {"", "# A model\n---\nlicense: mit\n---\n", "---\nlicense: mit\n",
+        "--- \nlicense: mit\n---\n", "---\n- a\n- b\n---\n", "---\nlicense: [mit\n---\n",
+        "---\n\tlicense: mit\n---\n", "---\na: *nothing\n---\n", "---\nplain\n---\n"}) {
+    EXPECT_TRUE(card_metadata(card).empty()) << card;
+  }
+  const std::string deep = "---\na: " + std::string(100000, '[') + "\n---\n";
+  EXPECT_TRUE(card_metadata(deep).empty());
+}
+
+}  // namespace
+}  // namespace graft::hub

@@ -1,0 +1,65 @@
+// tests/interop/hub_uploads.py has huggingface_hub read such a card.
+
+#include "graft/hub/card.h"
+
+#include <gtest/gtest.h>
+
+namespace graft::hub {
+namespace {
+
+CardFacts facts() {
+  return {.target = *Repository::parse("me/new"),
+          .provenance = {.origin = Origin{"acme/base", std::string(40, 'a')},
+                         .datasets = {"acme/own"},
+                         .steps = {{"graft lora --train", "0", {{"training loss", "1.5"}}}}},
+          .relation = Relation::finetune,
+          .original = "---\nlicense: mit\ndatasets: acme/theirs\ntags: [old]\n---\n",
+          .adapter_file = ""};
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(ModelCard, SaysWhereTheModelComesFromAndHowItWasMade) {
+  const std::string card = model_card(facts());
+  EXPECT_TRUE(card.starts_with(
+      "---\nlibrary_name: mlx\npipeline_tag: text-generation\ntags:\n- \"mlx\"\n- \"graft\"\n"
+      "base_model: \"acme/base\"\nbase_model_relation: \"finetune\"\nlicense: \"mit\"\n"
+      "datasets:\n- \"acme/theirs\"\n- \"acme/own\"\n---\n\n# me/new\n"))
+      << card;
+  EXPECT_TRUE(has(card, "(commit `aaaaaaaaaaaa`)"));
+  EXPECT_TRUE(
+      has(card, "```\ngraft lora --train\n```\n\n| | |\n|---|---|\n| training loss | 1.5 |\n"));
+  EXPECT_TRUE(has(card, "mlx_lm.generate --model me/new"));
+}
+
+TEST(ModelCard, ConversionHasNoRelationAndAnAdapterItsOwnUse) {
+  CardFacts other = facts();
+  other.relation = Relation::converted;
+  EXPECT_FALSE(has(model_card(other), "base_model_relation"));
+  other.relation = Relation::adapter;
+  other.adapter_file = "adapters.npz";
+  const std::string card = model_card(other);
+  EXPECT_TRUE(has(card, "base_model_relation: \"adapter\"\n"));
+  EXPECT_TRUE(has(card, "graft generate --model acme/base --adapter-file adapters.npz"));
+  EXPECT_FALSE(has(card, "mlx_lm"));
+}
+
+// What a graft.json of somebody else says stays text.
+TEST(ModelCard, TextsOfOthersStayTexts) {
+  CardFacts hostile = facts();
+  hostile.provenance.origin = Origin{"a\nlicense: evil](x) <script>", "not a commit"};
+  hostile.provenance.datasets = {"\"\n---\n"};
+  hostile.provenance.steps = {{"x\n```\n<script>", "0", {{"a|b", "</td>"}}}};
+  hostile.original.reset();
+  const std::string card = model_card(hostile);
+  EXPECT_TRUE(has(card, "base_model: \"a\\nlicense: evil](x) <script>\"\n")) << card;
+  EXPECT_TRUE(has(card, "- \"\\\"\\n---\\n\"\n"));
+  const std::string body = card.substr(card.find("\n---\n"));
+  EXPECT_FALSE(has(body, "<script>") || has(body, "</td>") || has(body, "a|b")) << body;
+  EXPECT_FALSE(has(body, "commit")) << body;
+}
+
+}  // namespace
+}  // namespace graft::hub
