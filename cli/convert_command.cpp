@@ -50,7 +50,7 @@ void run(const ConvertCommand& command) {
   options.hf_path = named_model(source);
   options.provenance = provenance_of(options.hf_path);
   if (origin) options.provenance.origin = origin;
-  if (upload) check_attribution(options.provenance, source);
+  if (upload) upload->check(options.provenance, source);
   options.provenance.steps.push_back(
       {command_text(options, options.provenance.origin), GRAFT_VERSION});
   ConvertReport report = convert(options);
@@ -59,8 +59,7 @@ void run(const ConvertCommand& command) {
              static_cast<double>(report.bytes) / 1e6, report.bits_per_weight);
   if (!upload) return;
   std::fflush(stdout);
-  upload->run(options.mlx_path, relation_of(options.mlx_path, options.provenance),
-              options.provenance);
+  upload->run(options.mlx_path, options.provenance);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "cli/machine.h"
 #include "graft/base/config_reader.h"
 #include "graft/base/threads.h"
+#include "graft/data/parquet.h"
 #include "graft/ops/backend.h"
 
 #ifdef GRAFT_CPU_KERNELS
@@ -156,6 +157,13 @@ Fact products() {
   return {"products", nullptr, {}};
 }
 
+Fact data_sets() {
+  const bool parquet = data::reads_parquet();
+  return {"parquet",
+          parquet,
+          {{"Data sets", parquet ? "JSONL and Parquet" : "JSONL (this build is without Arrow)"}}};
+}
+
 }  // namespace
 
 std::vector<Fact> machine_facts() {
@@ -167,7 +175,8 @@ std::vector<Fact> machine_facts() {
           memory(),
           kernels_in_use(),
           instruction_set(),
-          products()};
+          products(),
+          data_sets()};
 }
 
 Fact model_fact(const LoadedModel& loaded) {

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/loaded_model.h"
+#include "cli/named_data.h"
 #include "cli/threads_option.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
@@ -66,12 +67,13 @@ std::optional<data::Dataset> check_set(const FuseCommand& o, const LoadedModel& 
     return set;
   }
   if (!o.data) return {};
-  bool has_test = fs::exists(fs::path(*o.data) / "test.jsonl");
-  if (!has_test && !fs::exists(fs::path(*o.data) / "valid.jsonl")) {
+  const fs::path folder = named_data(*o.data, {"test"}).folder;
+  const bool has_test = data::has_split(folder, "test");
+  if (!has_test && !data::has_split(folder, "valid")) {
     fail("--data: there is neither test.jsonl nor valid.jsonl in {}", *o.data);
   }
   return data::load_dataset(
-      *o.data, has_test ? "test" : "valid", loaded.tokenizer,
+      folder, has_test ? "test" : "valid", loaded.tokenizer,
       {.add_eos = o.add_eos_token != 0, .vocab_size = loaded.model->vocab_size()});
 }
 
@@ -118,7 +120,7 @@ void run(const FuseCommand& o) {
   lora::check_fits(*loaded.model, file);
   lora::check_fuse_target(loaded.folder, o.save_path, o.force);
   options.provenance = provenance(o, loaded, file);
-  if (upload) check_attribution(options.provenance, o.model);
+  if (upload) upload->check(options.provenance, o.model);
   std::optional<data::Dataset> set = check_set(o, loaded);
   std::optional<double> base;
   if (set) base = loss_of(*loaded.model, *set);
@@ -129,7 +131,7 @@ void run(const FuseCommand& o) {
              o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
   if (set) report_losses(o, loaded, *set, *base);
   std::fflush(stdout);
-  if (upload) upload->run(o.save_path, hub::Relation::finetune, options.provenance);
+  if (upload) upload->run(o.save_path, options.provenance);
 }
 
 }  // namespace

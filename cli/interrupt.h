@@ -14,6 +14,9 @@ class InterruptGuard {
   bool interrupted() const;
 };
 
+inline constexpr const char* kDownloadInterrupted =
+    "Interrupted: what has arrived is kept, and the same command goes on with it";
+
 /// While it lives, Ctrl-C and SIGTERM end the program at once, as they do else, after a line.
 class InterruptNotice {
  public:

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/loaded_model.h"
+#include "cli/named_data.h"
 #include "cli/number_checks.h"
 #include "cli/threads_option.h"
 #include "cli/upload.h"
@@ -60,8 +61,8 @@ std::string millions(size_t count) {
   return fmt::format("{:.3f}M", static_cast<double>(count) / 1e6);
 }
 
-void describe(const data::Dataset& set) {
-  fmt::print("{}: {} examples, {} tokens (mean {:.1f}, longest {})\n", set.path.string(),
+void describe(const NamedData& data, const data::Dataset& set) {
+  fmt::print("{}: {} examples, {} tokens (mean {:.1f}, longest {})\n", data.path_text(set.path),
              set.examples.size(), set.tokens(),
              static_cast<double>(set.tokens()) / static_cast<double>(set.examples.size()),
              set.longest());
@@ -116,8 +117,10 @@ void check_resumed(const LoraCommand& o, const lora::LoraSettings& s) {
   differs("--lora-scale", o.lora_scale, s.scale);
 }
 
-lora::Adapters resumed(const LoraCommand& o, LoadedModel& loaded, const std::string& fingerprint) {
+lora::Adapters resumed(const LoraCommand& o, LoadedModel& loaded, const std::string& fingerprint,
+                       Provenance& provenance) {
   lora::AdapterFile file = lora::read_adapter_file(*o.resume_adapter_file);
+  provenance = file.provenance;
   if (o.lora_keys || o.lora_layers) {
     note("The adapter that is resumed says its layers: --lora-keys and --lora-layers have no part");
   }
@@ -154,19 +157,28 @@ MakingStep training_step(const LoraCommand& o, const lora::Adapters& adapters,
   return step;
 }
 
-data::Dataset load_split(const LoraCommand& o, const char* split, const LoadedModel& loaded) {
-  return data::load_dataset(o.data, split, loaded.tokenizer,
+std::vector<std::string> splits_of(const LoraCommand& o) {
+  std::vector<std::string> splits;
+  if (o.train) splits = {"train", "valid"};
+  if (o.test) splits.push_back("test");
+  return splits;
+}
+
+data::Dataset load_split(const LoraCommand& o, const NamedData& data, const char* split,
+                         const LoadedModel& loaded) {
+  return data::load_dataset(data.folder, split, loaded.tokenizer,
                             {.add_eos = o.add_eos_token != 0,
                              .max_seq_length = o.max_seq_length,
                              .vocab_size = loaded.model->vocab_size()});
 }
 
-int train(const LoraCommand& o, LoadedModel& loaded) {
-  data::Dataset train_set = load_split(o, "train", loaded);
-  data::Dataset valid_set = load_split(o, "valid", loaded);
+int train(const LoraCommand& o, const NamedData& data, LoadedModel& loaded) {
+  data::Dataset train_set = load_split(o, data, "train", loaded);
+  data::Dataset valid_set = load_split(o, data, "valid", loaded);
   std::string fingerprint = lora::fingerprint(loaded.folder);
+  Provenance resumed_provenance;
   lora::Adapters adapters = o.resume_adapter_file
-                                ? resumed(o, loaded, fingerprint)
+                                ? resumed(o, loaded, fingerprint, resumed_provenance)
                                 : lora::attach(*loaded.model, settings_for(o, *loaded.model));
   size_t total = loaded.model->parameters(), trainable = adapters.parameters();
   fmt::print("Model {}: {} parameters, {}\n", o.model, millions(total), loaded.precision());
@@ -175,8 +187,8 @@ int train(const LoraCommand& o, LoadedModel& loaded) {
              100.0 * static_cast<double>(trainable) / static_cast<double>(total),
              adapters.settings().rank, adapters.settings().scale,
              loaded.model->num_layers() - adapters.first_layer());
-  describe(train_set);
-  describe(valid_set);
+  describe(data, train_set);
+  describe(data, valid_set);
   InterruptGuard guard;
   fmt::print("Starting training, iterations: {}\n", o.iters);
   std::fflush(stdout);
@@ -191,9 +203,11 @@ int train(const LoraCommand& o, LoadedModel& loaded) {
   t.save_every = o.save_every;
   t.adapter_file = o.adapter_file.value_or("adapters.npz");
   t.base_fingerprint = fingerprint;
-  t.provenance.origin = provenance_of(loaded.folder.path()).origin;
-  if (o.resume_adapter_file)
-    t.provenance.add(lora::read_adapter_file(*o.resume_adapter_file).provenance);
+  t.provenance = resumed_provenance;
+  // An adapter on a model that was fine-tuned before is none for that one's origin.
+  const Provenance base = provenance_of(loaded.folder.path());
+  if (!t.provenance.origin && !base.is_finetuned()) t.provenance.origin = base.origin;
+  if (data.name) t.provenance.add({.datasets = {*data.name}});
   t.provenance.steps.push_back(training_step(o, adapters, t.provenance.origin));
   t.seed = o.seed;
   t.grad_checkpoint = o.grad_checkpoint;
@@ -244,15 +258,16 @@ void prompt(const LoraCommand& o, const LoadedModel& loaded) {
 
 int run(const LoraCommand& o) {
   check(o);
+  const NamedData data = o.train || o.test ? named_data(o.data, splits_of(o)) : NamedData{};
   mlx::core::random::seed(o.seed);
   LoadedModel loaded = load(o.model);
   std::optional<lora::Adapters> adapters;
   std::optional<data::Dataset> test_set;  // read before the training, which may take hours
   if (o.test) {
-    test_set = load_split(o, "test", loaded);
+    test_set = load_split(o, data, "test", loaded);
   }
   if (o.train) {
-    if (int code = train(o, loaded); code != 0) return code;
+    if (int code = train(o, data, loaded); code != 0) return code;
   } else {
     adapters = use_adapter(loaded, o.adapter_file);
   }
@@ -273,7 +288,10 @@ void add_lora_command(CLI::App& app) {
   command->add_flag("--train", o->train, "Fine-tune on train.jsonl, validating on valid.jsonl");
   command->add_flag("--test", o->test, "Measure loss and perplexity on test.jsonl");
   command->add_option("-p,--prompt", o->prompt, "A text to continue");
-  command->add_option("--data", o->data, "Folder with train.jsonl, valid.jsonl, test.jsonl");
+  command->add_option(
+      "--data", o->data,
+      "Folder with train.jsonl, valid.jsonl, test.jsonl, or a data set's name on the "
+      "Hub");
   command->add_option("--adapter-file", o->adapter_file,
                       "Adapter to write (--train) or use; 'none' for the base model "
                       "[adapters.npz]");

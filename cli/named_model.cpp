@@ -12,8 +12,7 @@ std::filesystem::path named_model(const std::string& name) {
   const auto repository = hub::Repository::parse(name);
   // A name alone is more likely a folder that is not there.
   if (!repository || name.find('/') == std::string::npos || name.ends_with(".gguf")) return name;
-  const InterruptNotice notice(
-      "Interrupted: what has arrived is kept, and the same command goes on with it");
+  const InterruptNotice notice(kDownloadInterrupted);
   try {
     return hub::fetch_model(hub::Environment::read(), *repository);
   } catch (const UsageError&) {

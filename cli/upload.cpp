@@ -2,16 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <vector>
 
 #include "cli/interrupt.h"
 #include "graft/base/error.h"
-#include "graft/base/files.h"
 #include "graft/base/log.h"
 #include "graft/hub/cache.h"
-#include "graft/hub/local_file.h"
 #include "graft/hub/upload.h"
 
 namespace graft::cli {
@@ -21,48 +18,11 @@ constexpr const char* kCard = "README.md";
 
 }  // namespace
 
-Provenance provenance_of(const std::filesystem::path& model) {
+Provenance provenance_of(const fs::path& model) {
   std::error_code ignored;
   if (!fs::is_directory(model, ignored)) return {};
   if (const auto origin = hub::origin_of_snapshot(model)) return {.origin = origin};
   return Provenance::read(model);
-}
-
-hub::Relation relation_of(const std::filesystem::path& model, const Provenance& provenance) {
-  for (const MakingStep& step : provenance.steps) {
-    if (step.command.starts_with("graft fuse")) return hub::Relation::finetune;
-  }
-  const json config = read_json_object(model / "config.json");
-  return config.contains("quantization") ? hub::Relation::quantized : hub::Relation::converted;
-}
-
-PlannedUpload::PlannedUpload(const std::string& name, bool make_private)
-    : environment_(hub::Environment::read()),
-      target_(hub::upload_target(name)),
-      make_private_(make_private) {
-  hub::check_can_upload(environment_);
-}
-
-void PlannedUpload::run(const std::filesystem::path& folder, hub::Relation relation,
-                        const Provenance& provenance, const std::string& adapter_file) const {
-  std::vector<hub::LocalFile> files = hub::files_of(folder);
-  if (is_there(folder / kCard)) {
-    note("{} is uploaded as it is", (folder / kCard).string());
-  } else {
-    hub::CardFacts facts{target_, provenance, relation, {}, adapter_file};
-    if (provenance.origin) facts.original = hub::fetch_card(environment_, *provenance.origin);
-    files.emplace_back(kCard, hub::model_card(facts));
-  }
-  const InterruptNotice notice(
-      "Interrupted: the repository is as it was, and the same upload goes on with what is there");
-  const std::string message = "Upload with graft " GRAFT_VERSION;
-  const hub::Uploaded uploaded = hub::upload(environment_, target_, files,
-                                             {.make_private = make_private_, .message = message});
-  if (uploaded.changed) {
-    fmt::print("Uploaded {} to {}\n", folder.string(), uploaded.page);
-  } else {
-    fmt::print("{} has all of {} already\n", uploaded.page, folder.string());
-  }
 }
 
 std::optional<Origin> named_origin(const std::optional<std::string>& hf_path) {
@@ -74,12 +34,74 @@ std::optional<Origin> named_origin(const std::optional<std::string>& hf_path) {
   return Origin{repository->name, hub::is_commit(repository->revision) ? repository->revision : ""};
 }
 
-void check_attribution(const Provenance& provenance, const std::string& model) {
-  if (provenance.origin) return;
-  fail_usage(
-      "{} does not say what model of the Hub it is made from, which the card of an upload names: "
-      "give its owner/name with --hf-path",
-      model);
+hub::Relation relation_of(const fs::path& model, const Provenance& provenance) {
+  if (provenance.is_finetuned()) return hub::Relation::finetune;
+  const json config = read_json_object(model / "config.json");
+  return config.contains("quantization") ? hub::Relation::quantized : hub::Relation::converted;
+}
+
+PlannedUpload::PlannedUpload(const std::string& name, bool make_private)
+    : environment_(hub::Environment::read()),
+      target_(hub::upload_target(name)),
+      make_private_(make_private) {}
+
+void PlannedUpload::check(const Provenance& provenance, const std::string& model) const {
+  if (!provenance.origin) {
+    fail_usage(
+        "{} does not say what model of the Hub it is made from, which the card of an upload names: "
+        "give its owner/name with --hf-path",
+        model);
+  }
+  hub::check_can_upload(environment_);
+}
+
+void PlannedUpload::add_card(std::vector<hub::LocalFile>& files, hub::CardFacts& facts) const {
+  const auto own = std::find_if(files.begin(), files.end(),
+                                [](const hub::LocalFile& file) { return file.name() == kCard; });
+  if (own != files.end()) {
+    note("{} is uploaded as it is", kCard);
+    return;
+  }
+  const auto there = hub::fetch_card(environment_, target_);
+  if (there && !hub::is_generated_card(*there)) {
+    note("The {} of {} stays as it is", kCard, target_.name);
+    return;
+  }
+  if (const auto& origin = facts.provenance.origin) {
+    auto repository = hub::Repository::parse(origin->repository);
+    if (repository && hub::is_commit(origin->commit)) repository->revision = origin->commit;
+    if (repository) facts.original = hub::fetch_card(environment_, *repository);
+    if (!facts.original) {
+      warn("{} has no card that can be read: the new one names no licence", origin->repository);
+    }
+  }
+  facts.target = target_;
+  files.emplace_back(kCard, hub::model_card(std::move(facts)));
+}
+
+void PlannedUpload::run(const fs::path& folder, std::vector<hub::LocalFile> files,
+                        hub::CardFacts facts) const {
+  const InterruptNotice notice("Interrupted: the same upload goes on with what is there");
+  hub::Uploaded uploaded;
+  try {
+    add_card(files, facts);
+    uploaded =
+        hub::upload(environment_, target_, files,
+                    {.make_private = make_private_, .message = "Upload with graft " GRAFT_VERSION});
+  } catch (const hub::ConnectionError& error) {
+    fail("{}; to go on when the connection is back: graft upload {} --repo {}", error.what(),
+         folder.string(), target_.name);
+  }
+  if (uploaded.changed) {
+    fmt::print("Uploaded {} to {}\n", folder.string(), uploaded.page);
+  } else {
+    fmt::print("{} has all of {} already\n", uploaded.page, folder.string());
+  }
+}
+
+void PlannedUpload::run(const fs::path& model, const Provenance& provenance) const {
+  run(model, hub::files_of(model),
+      {.target = target_, .provenance = provenance, .relation = relation_of(model, provenance)});
 }
 
 }  // namespace graft::cli

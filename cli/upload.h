@@ -2,9 +2,12 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "graft/base/files.h"
 #include "graft/hub/card.h"
 #include "graft/hub/environment.h"
+#include "graft/hub/local_file.h"
 #include "graft/hub/repository.h"
 #include "graft/io/provenance.h"
 
@@ -12,32 +15,38 @@ namespace graft::cli {
 
 /// Where a model comes from: a snapshot of the Hub's cache is its repository's, another folder says
 /// it in its graft.json, or does not know.
-Provenance provenance_of(const std::filesystem::path& model);
-
-/// An upload that was asked for, checked before the work that it follows.
-class PlannedUpload {
- public:
-  /// `name`: of the repository. Throws UsageError for a name that is none, Error without a token.
-  PlannedUpload(const std::string& name, bool make_private);
-
-  /// Sends a folder with a card that says where it comes from, unless it has a README.md of its
-  /// own.
-  void run(const std::filesystem::path& folder, hub::Relation relation,
-           const Provenance& provenance, const std::string& adapter_file = "") const;
-
- private:
-  hub::Environment environment_;
-  hub::Repository target_;
-  bool make_private_;
-};
-
-/// What a model's folder is to the model that it is made from.
-hub::Relation relation_of(const std::filesystem::path& model, const Provenance& provenance);
+Provenance provenance_of(const fs::path& model);
 
 /// `--hf-path` as an origin; nothing if it was not given. Throws UsageError for what is no name.
 std::optional<Origin> named_origin(const std::optional<std::string>& hf_path);
 
-/// Throws UsageError if an upload would not say what model it is made from.
-void check_attribution(const Provenance& provenance, const std::string& model);
+/// What a model's folder is to the model that it is made from.
+hub::Relation relation_of(const fs::path& model, const Provenance& provenance);
+
+/// An upload that was asked for.
+class PlannedUpload {
+ public:
+  /// `name`: of the repository. Throws UsageError for a name that is none.
+  PlannedUpload(const std::string& name, bool make_private);
+
+  /// Before the work that the upload follows: throws UsageError if it would not say what model
+  /// `model` is made from, Error without a token that the Hub knows.
+  void check(const Provenance& provenance, const std::string& model) const;
+
+  /// Sends the files of a folder with a card that says where they come from, unless there is one
+  /// among them or in the repository that somebody has written.
+  void run(const fs::path& folder, std::vector<hub::LocalFile> files, hub::CardFacts facts) const;
+  /// A model's.
+  void run(const fs::path& model, const Provenance& provenance) const;
+
+  const hub::Environment& environment() const { return environment_; }
+
+ private:
+  void add_card(std::vector<hub::LocalFile>& files, hub::CardFacts& facts) const;
+
+  hub::Environment environment_;
+  hub::Repository target_;
+  bool make_private_;
+};
 
 }  // namespace graft::cli

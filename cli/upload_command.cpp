@@ -4,12 +4,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/io/model_writer.h"
+#include "graft/hub/cache.h"
+#include "graft/hub/upload.h"
 #include "graft/lora/adapter_file.h"
 
 namespace graft::cli {
@@ -43,20 +45,33 @@ void run(const UploadCommand& o) {
   const fs::path folder = o.folder;
   if (!fs::is_directory(folder, ignored)) fail_usage("there is no folder {}", o.folder);
   const PlannedUpload upload(o.repository, o.make_private);
-  const bool is_model = looks_like_model_folder(folder);
-  Provenance provenance;
-  std::string adapter_file;
-  if (is_model) {
-    provenance = provenance_of(folder);
-  } else {
-    const lora::AdapterFile adapter = adapter_in(folder);
-    provenance = adapter.provenance;
-    adapter_file = adapter.path.filename().string();
+  const auto origin = named_origin(o.hf_path);
+  const bool has_card = is_there(folder / "README.md");
+  const auto check = [&](Provenance& provenance) {
+    if (origin) provenance.origin = origin;
+    if (has_card) {
+      hub::check_can_upload(upload.environment());
+    } else {
+      upload.check(provenance, o.folder);
+    }
+  };
+  if (is_there(folder / "config.json")) {
+    if (!hub::is_complete_model(folder)) fail("{} lacks weights: it is no whole model", o.folder);
+    Provenance provenance = provenance_of(folder);
+    check(provenance);
+    return upload.run(folder, provenance);
   }
-  if (const auto origin = named_origin(o.hf_path)) provenance.origin = origin;
-  if (!is_there(folder / "README.md")) check_attribution(provenance, o.folder);
-  upload.run(folder, is_model ? relation_of(folder, provenance) : hub::Relation::adapter,
-             provenance, adapter_file);
+  // Of an adapter's folder nothing else: it may be where somebody works.
+  lora::AdapterFile adapter = adapter_in(folder);
+  check(adapter.provenance);
+  const std::string name = adapter.path.filename().string();
+  std::vector<hub::LocalFile> files;
+  files.emplace_back(name, adapter.path);
+  if (has_card) files.emplace_back("README.md", folder / "README.md");
+  upload.run(folder, std::move(files),
+             {.provenance = std::move(adapter.provenance),
+              .relation = hub::Relation::adapter,
+              .adapter_file = name});
 }
 
 }  // namespace

@@ -39,6 +39,24 @@ if(NOT graft_mlx_found VERSION_EQUAL GRAFT_MLX_VERSION)
                       "${graft_mlx_found}: run scripts/setup.sh, which installs the right one")
 endif()
 
+# Arrow reads Parquet; it comes from its Python wheel too. Without it data sets are JSONL.
+set(GRAFT_ARROW_ROOT "" CACHE PATH "A folder with Arrow's include/ and libraries, as pyarrow has it")
+if(NOT GRAFT_ARROW_ROOT AND GRAFT_MLX_PYTHON)
+  execute_process(COMMAND "${GRAFT_MLX_PYTHON}" -c
+                          "import importlib.util as u; print(u.find_spec('pyarrow').submodule_search_locations[0])"
+                  OUTPUT_VARIABLE graft_arrow_root OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  set(GRAFT_ARROW_ROOT "${graft_arrow_root}")
+endif()
+file(GLOB graft_arrow_libraries "${GRAFT_ARROW_ROOT}/libparquet.so.*" "${GRAFT_ARROW_ROOT}/libarrow.so.*"
+     "${GRAFT_ARROW_ROOT}/libparquet.*.dylib" "${GRAFT_ARROW_ROOT}/libarrow.*.dylib")
+if(GRAFT_ARROW_ROOT AND graft_arrow_libraries)
+  add_library(graft_arrow INTERFACE)
+  target_include_directories(graft_arrow SYSTEM INTERFACE "${GRAFT_ARROW_ROOT}/include")
+  target_link_libraries(graft_arrow INTERFACE ${graft_arrow_libraries})
+else()
+  message(STATUS "No Arrow: graft will read data sets as JSONL only")
+endif()
+
 find_package(CLI11 REQUIRED)
 find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED)

@@ -5,6 +5,7 @@
 #   lib/cmake/graft/           for find_package(graft)
 #   lib/graft/mlx/             MLX's library, headers and CMake files, as its wheel has them
 #   lib/graft/mlx_cpu.libs/    BLAS and Fortran, where libmlx.so looks for them: ../../mlx_cpu.libs
+#   lib/graft/libgraft_parquet.so, lib/graft/arrow/   the reader of Parquet, and Arrow's libraries
 #   share/doc/graft/           licences: graft's, and in licenses/ MLX's and those of mlx_cpu.libs
 #
 # The system libraries that graft links stay where they are.
@@ -46,6 +47,19 @@ if(graft_mlx_infos)
   else()
     set_target_properties(graft_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${graft_mlx_from_bin}")
   endif()
+endif()
+
+if(TARGET graft_parquet)
+  set_target_properties(graft_parquet PROPERTIES INSTALL_RPATH "$<IF:$<PLATFORM_ID:Darwin>,@loader_path,$ORIGIN>/arrow")
+  install(TARGETS graft_parquet LIBRARY DESTINATION "${graft_private_dir}")
+  install(FILES ${graft_arrow_libraries} DESTINATION "${graft_private_dir}/arrow"
+          PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+  file(GLOB graft_arrow_infos "${GRAFT_ARROW_ROOT}/../pyarrow-*.dist-info")
+  foreach(info IN LISTS graft_arrow_infos)
+    get_filename_component(name "${info}" NAME)
+    string(REPLACE ".dist-info" "" name "${name}")
+    install(DIRECTORY "${info}/licenses/" DESTINATION "${graft_doc_dir}/licenses/${name}")
+  endforeach()
 endif()
 
 install(TARGETS graft_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")

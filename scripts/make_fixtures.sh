@@ -47,6 +47,7 @@ fi
 mkdir -p "$work"
 python=$venv/bin/python
 export HF_HUB_OFFLINE=1
+"$python" scripts/fixtures/parquet_files.py tests/fixtures/parquet
 "$python" scripts/fixtures/tiny_llama.py tests/fixtures/llama
 "$python" scripts/fixtures/tiny_families.py tests/fixtures/families
 if [[ -z "$(find_gguf)" ]]; then

@@ -85,9 +85,9 @@ stage 'GGUF against gguf' "$python" tests/interop/gguf_parity.py build/graft bui
 stage 'conversion against mlx-lm' "$python" tests/interop/convert_parity.py build/graft --model "$gguf"
 stage 'models and adapters against mlx-lm' "$python" tests/interop/model_parity.py \
   build/graft build/tests/logits_driver --model "$gguf"
-stage 'downloads against huggingface_hub' "$python" tests/interop/hub_downloads.py build/graft
+stage 'SmolLM2 for tokenizer and data sets' build/graft convert --hf-path "$gguf" --mlx-path build/smollm2
+stage 'downloads against huggingface_hub' "$python" tests/interop/hub_downloads.py build/graft --model build/smollm2
 stage 'uploads against huggingface_hub' "$python" tests/interop/hub_uploads.py build/graft --model "$gguf"
-stage 'SmolLM2 for its tokenizer' build/graft convert --hf-path "$gguf" --mlx-path build/smollm2
 stage 'chat templates against transformers' "$python" tests/interop/chat_template_parity.py \
   build/tests/chat_template_driver
 stage 'tokenizers against Hugging Face' "$python" tests/interop/tokenizer_parity.py \

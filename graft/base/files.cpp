@@ -86,6 +86,23 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
+std::vector<std::string> files_below(const fs::path& folder) {
+  std::vector<std::string> names;
+  if (!is_there(folder)) return names;
+  std::error_code error;
+  for (auto at = fs::recursive_directory_iterator(folder, error);
+       !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    if (at->path().filename().string().starts_with('.')) {
+      at.disable_recursion_pending();
+    } else if (std::error_code ignored; at->is_regular_file(ignored)) {
+      names.push_back(at->path().lexically_relative(folder).generic_string());
+    }
+  }
+  if (error) fail("cannot read the folder {}: {}", folder.string(), error.message());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 std::string read_text(const fs::path& path, size_t limit) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) fail("cannot open {}: {}", path.string(), reason());

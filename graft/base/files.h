@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace graft {
 
@@ -34,6 +35,11 @@ class MappedFile {
 
 /// Whether something has this name; false where that cannot be found out.
 bool is_there(const fs::path& path);
+
+/// The files of a folder and of those in it, as paths from it with '/' between, sorted; without
+/// what is hidden. A link to a file counts as the file, one to a folder is passed over. None of a
+/// folder that is not there. Throws Error for one that cannot be read.
+std::vector<std::string> files_below(const fs::path& folder);
 
 /// The whole of a small text file. Throws Error if it cannot be read or is larger than `limit`
 /// bytes.

@@ -5,6 +5,8 @@
 
 #include "graft/base/error.h"
 #include "graft/base/log.h"
+#include "graft/data/parquet.h"
+#include "graft/data/splits.h"
 
 namespace graft::data {
 namespace {
@@ -26,6 +28,39 @@ std::string text_of(std::string_view line, const fs::path& path, int64_t number)
   if (text == object.end()) fail("{}: no \"text\" among its keys", where());
   if (!text->is_string()) fail("{}: \"text\" is not a string but {}", where(), text->type_name());
   return text->get<std::string>();
+}
+
+using Texts = std::vector<std::pair<int64_t, std::string>>;
+
+std::vector<std::string> files_of_split(const fs::path& folder, const std::string& split) {
+  const std::string usual = split + ".jsonl";
+  if (is_there(folder / usual)) return {usual};
+  return split_files(files_below(folder), split);
+}
+
+Texts read_file(const fs::path& path) {
+  Texts texts =
+      path.extension() == ".parquet" ? read_parquet_texts(path, "text") : read_jsonl_texts(path);
+  if (texts.empty()) fail("{} holds no examples", path.string());
+  return texts;
+}
+
+// The texts of a split's files one after the other; `path` becomes what the split is called.
+Texts read_split(const fs::path& folder, const std::string& split, fs::path& path) {
+  const std::vector<std::string> files = files_of_split(folder, split);
+  if (files.size() < 2) {
+    path = folder / (files.empty() ? split + ".jsonl" : files.front());
+    return read_file(path);
+  }
+  path = folder / fmt::format("{} ({} files)", split, files.size());
+  Texts all;
+  for (const std::string& file : files) {
+    const int64_t before = all.empty() ? 0 : all.back().first;
+    for (auto& [line, text] : read_file(folder / file)) {
+      all.emplace_back(before + line, std::move(text));
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -64,11 +99,14 @@ std::vector<std::pair<int64_t, std::string>> read_jsonl_texts(const fs::path& pa
   return texts;
 }
 
+bool has_split(const fs::path& folder, const std::string& split) {
+  return !files_of_split(folder, split).empty();
+}
+
 Dataset load_dataset(const fs::path& folder, const std::string& split, const Tokenizer& tokenizer,
                      const DatasetOptions& options) {
   Dataset dataset;
-  dataset.path = folder / (split + ".jsonl");
-  auto lines = read_jsonl_texts(dataset.path);
+  auto lines = read_split(folder, split, dataset.path);
   std::vector<std::string> texts;
   texts.reserve(lines.size());
   for (auto& [number, text] : lines) texts.push_back(std::move(text));

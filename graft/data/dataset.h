@@ -18,9 +18,9 @@ struct DatasetOptions {
 
 /// The examples of one split as token ids, each of at least 2 tokens (one to predict).
 struct Dataset {
-  fs::path path;
+  fs::path path;  // of its file, or a name for several
   std::vector<std::vector<int32_t>> examples;
-  std::vector<int64_t> lines;  // the line of the file that each came from, from 1
+  std::vector<int64_t> lines;  // the line (row, over all files) that each came from, from 1
   int64_t truncated = 0;       // examples cut to max_seq_length
   int64_t too_short = 0;       // lines left out: fewer than 2 tokens leave nothing to predict
 
@@ -33,8 +33,12 @@ struct Dataset {
 /// a string of valid UTF-8, and for a file without examples.
 std::vector<std::pair<int64_t, std::string>> read_jsonl_texts(const fs::path& path);
 
-/// Reads and encodes `<folder>/<split>.jsonl`, on all cores, once. Throws Error as
-/// read_jsonl_texts, and for a token that the model has no word for, naming file and line.
+/// Whether a folder has files of a split ("train", "valid", "test"), as `split_files` finds them.
+bool has_split(const fs::path& folder, const std::string& split);
+
+/// Reads and encodes a split, on all cores, once: `<folder>/<split>.jsonl` or what `split_files`
+/// finds, JSONL or Parquet. Throws Error as read_jsonl_texts and read_parquet_texts, and for a
+/// token that the model has no word for, naming file and line.
 Dataset load_dataset(const fs::path& folder, const std::string& split, const Tokenizer& tokenizer,
                      const DatasetOptions& options);
 

@@ -11,6 +11,11 @@
 namespace graft::hub {
 namespace {
 
+// Without what may be a secret.
+std::string shown(const std::string& url) {
+  return url.substr(0, std::min(url.find('?'), size_t{200}));
+}
+
 struct Parts {
   std::string scheme, host, port;
 };
@@ -18,7 +23,7 @@ struct Parts {
 Parts parts_of(const std::string& url) {
   std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), curl_url_cleanup);
   if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
-    fail_usage("'{}' is no address that begins with https://", url);
+    fail_usage("'{}' is no address that begins with https://", shown(url));
   }
   const auto part = [&](CURLUPart which) {
     char* text = nullptr;
@@ -41,7 +46,7 @@ Parts parts_of(const std::string& url) {
 std::string origin_of(const std::string& url) {
   const Parts parts = parts_of(url);
   if (parts.scheme != "https" && parts.scheme != "http") {
-    fail("{} is neither https nor http", url);
+    fail("{} is neither https nor http", shown(url));
   }
   return parts.scheme + "://" + parts.host + ":" + parts.port;
 }
@@ -50,7 +55,17 @@ void check_address(const std::string& url) {
   const Parts parts = parts_of(url);
   const bool here = parts.host == "localhost" || parts.host == "127.0.0.1" || parts.host == "[::1]";
   if (parts.scheme != "https" && !(parts.scheme == "http" && here)) {
-    fail_usage("{}: the Hub must be reached by https:// (http:// on this machine only)", url);
+    fail_usage("{}: the Hub must be reached by https:// (http:// on this machine only)",
+               shown(url));
+  }
+}
+
+bool is_safe_address(const std::string& url) {
+  try {
+    check_address(url);
+    return true;
+  } catch (const Error&) {
+    return false;
   }
 }
 

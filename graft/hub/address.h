@@ -12,6 +12,10 @@ std::string origin_of(const std::string& url);
 /// localhost): anything else would show a token and a model to the network.
 void check_address(const std::string& url);
 
+/// Whether `check_address` would take it; for addresses that a server gives, which may hold what is
+/// not to be shown.
+bool is_safe_address(const std::string& url);
+
 /// A part of a path as an address spells it: all but letters, digits and "-._~" in percent form.
 std::string escaped(const std::string& part);
 

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "graft/base/error.h"
 #include "graft/base/files.h"
 #include "graft/io/model_folder.h"
@@ -48,11 +50,15 @@ void CachedRepository::remember(const std::string& revision, const std::string& 
 void CachedRepository::link(const std::string& commit, const std::string& file,
                             const std::string& etag) const {
   const fs::path path = snapshot(commit) / file;
-  const fs::path target = fs::path("..") / ".." / "blobs" / etag;
+  fs::path target = fs::path("blobs") / etag;
+  for (auto depth = std::count(file.begin(), file.end(), '/') + 2; depth > 0; --depth) {
+    target = ".." / target;
+  }
   std::error_code error;
   if (fs::read_symlink(path, error) == target) return;
   make_folder(path.parent_path());
-  const fs::path temporary = path.parent_path() / fmt::format(".{}.{}", file, ::getpid());
+  const fs::path temporary =
+      path.parent_path() / fmt::format(".{}.{}", path.filename().string(), ::getpid());
   fs::remove(temporary, error);
   fs::create_symlink(target, temporary, error);
   if (!error) fs::rename(temporary, path, error);
@@ -63,15 +69,13 @@ std::optional<Origin> origin_of_snapshot(const fs::path& folder) {
   if (folder.empty()) return std::nullopt;
   const fs::path path = fs::absolute(folder / "").lexically_normal().parent_path();
   const std::string commit = path.filename().string();
-  std::string name = path.parent_path().parent_path().filename().string();
-  constexpr std::string_view kModels = "models--";
-  if (path.parent_path().filename() != "snapshots" || !is_commit(commit) ||
-      !name.starts_with(kModels)) {
+  const auto repository =
+      Repository::of_folder(path.parent_path().parent_path().filename().string());
+  if (path.parent_path().filename() != "snapshots" || !is_commit(commit) || !repository ||
+      repository->kind != RepositoryKind::model) {
     return std::nullopt;
   }
-  name.erase(0, kModels.size());
-  if (const size_t slash = name.find("--"); slash != std::string::npos) name.replace(slash, 2, "/");
-  return Origin{name, commit};
+  return Origin{repository->name, commit};
 }
 
 bool is_complete_model(const fs::path& folder) {

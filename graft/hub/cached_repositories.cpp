@@ -11,16 +11,6 @@
 namespace graft::hub {
 namespace {
 
-// "models--owner--name" as its repository is called; empty for other folders.
-std::string name_of(const std::string& folder) {
-  std::string kind = folder.substr(0, folder.find("--"));
-  if (kind != "models" && kind != "datasets" && kind != "spaces") return "";
-  std::string name = folder.substr(kind.size() + 2);
-  if (const size_t at = name.find("--"); at != std::string::npos) name.replace(at, 2, "/");
-  if (!Repository::parse(name) || name.find('@') != std::string::npos) return "";
-  return kind == "models" ? name : kind + "/" + name;
-}
-
 std::vector<fs::path> entries(const fs::path& folder) {
   std::vector<fs::path> all;
   std::error_code error;
@@ -73,13 +63,14 @@ std::vector<CachedSummary> cached_repositories(const Environment& environment) {
   std::vector<CachedSummary> all;
   for (const fs::path& path : entries(environment.cache)) {
     std::error_code ignored;
+    const auto repository = Repository::of_folder(path.filename().string());
     CachedSummary summary;
-    summary.name = name_of(path.filename().string());
     summary.folder = path;
     // A link would lead out of the cache.
-    if (summary.name.empty() || fs::is_symlink(path, ignored) || !fs::is_directory(path, ignored)) {
+    if (!repository || fs::is_symlink(path, ignored) || !fs::is_directory(path, ignored)) {
       continue;
     }
+    summary.name = repository->page_path();
     add_blobs(summary);
     add_revisions(summary);
     all.push_back(std::move(summary));

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <string_view>
 
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/hub/address.h"
 #include "graft/hub/card_metadata.h"
 
@@ -13,6 +14,9 @@ namespace {
 
 // What an original's card says that is true of what is made from it too.
 constexpr std::array kInherited = {"license", "license_name", "license_link", "language"};
+
+constexpr const char* kGeneratedMark =
+    "<!-- Written by graft, and anew by its next upload: without this line the text stays. -->";
 
 const char* relation_name(Relation relation) {
   switch (relation) {
@@ -71,11 +75,23 @@ std::string front_matter(const CardFacts& facts) {
   return yaml + "---\n";
 }
 
-// Fit for a cell of a table and for code: what would end it is left out.
+// A text that somebody else may have written, as a cell of a table: no markup, no address.
 std::string plain(const std::string& text) {
   std::string result;
-  for (const char c : text) result += c == '|' || c == '`' || c == '<' || c == '>' ? ' ' : c;
+  for (const char c : text) {
+    const bool kept = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                      std::string_view(" .,:;+-%=_()'").find(c) != std::string_view::npos;
+    result += kept ? c : ' ';
+  }
   return result;
+}
+
+// A command of graft's that no shell takes for more than one.
+bool is_plain_command(const std::string& text) {
+  return text.starts_with("graft ") && std::all_of(text.begin(), text.end(), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                  std::string_view(" ./_:,@=+-").find(c) != std::string_view::npos;
+         });
 }
 
 std::string beginning(const CardFacts& facts) {
@@ -89,13 +105,14 @@ std::string beginning(const CardFacts& facts) {
   return text + fmt::format(
                     "This {} was made from [{}](https://huggingface.co/{}){} with graft "
                     "" GRAFT_VERSION ".\n",
-                    what, plain(origin->repository), plain(origin->repository), at);
+                    what, origin->repository, origin->repository, at);
 }
 
 std::string making(const Provenance& provenance) {
   std::string text = "\n## How it was made\n";
   for (const MakingStep& step : provenance.steps) {
-    text += fmt::format("\n```\n{}\n```\n", plain(step.command));
+    if (!is_plain_command(step.command)) continue;
+    text += fmt::format("\n```\n{}\n```\n", step.command);
     if (step.facts.empty()) continue;
     text += "\n| | |\n|---|---|\n";
     for (const auto& [name, value] : step.facts) {
@@ -109,7 +126,7 @@ std::string use(const CardFacts& facts) {
   const std::string& name = facts.target.name;
   if (facts.relation == Relation::adapter) {
     const std::string base =
-        facts.provenance.origin ? plain(facts.provenance.origin->repository) : "BASE_MODEL";
+        facts.provenance.origin ? facts.provenance.origin->repository : "BASE_MODEL";
     return fmt::format(
         "\n## How to use it\n\nDownload `{0}`, then with graft:\n\n```\n"
         "graft generate --model {1} --adapter-file {0} --prompt \"Hello\"\n```\n",
@@ -125,27 +142,28 @@ std::string use(const CardFacts& facts) {
 
 }  // namespace
 
-std::string model_card(const CardFacts& facts) {
-  return front_matter(facts) + beginning(facts) + making(facts.provenance) + use(facts);
+std::string model_card(CardFacts facts) {
+  // What is no name on the Hub would be refused there, or be something else.
+  auto& [origin, datasets, steps] = facts.provenance;
+  if (origin && !Repository::parse(origin->repository)) origin.reset();
+  std::erase_if(datasets, [](const std::string& name) { return !Repository::parse(name); });
+  return front_matter(facts) + beginning(facts) + making(facts.provenance) + use(facts) +
+         fmt::format("\n{}\n", kGeneratedMark);
 }
 
-std::optional<std::string> fetch_card(const Environment& environment, const Origin& origin) {
-  const auto repository = Repository::parse(origin.repository);
-  if (!repository) return std::nullopt;
-  const std::string revision = is_commit(origin.commit) ? origin.commit : "main";
-  try {
-    Request request;
-    request.url = fmt::format("{}/{}/resolve/{}/README.md", environment.endpoint, repository->name,
-                              escaped(revision));
-    const Response response = Http(environment).send(request);
-    if (response.status / 100 == 2) return response.body;
-    warn("the card of {} cannot be read (HTTP status {}): the new one names no licence",
-         origin.repository, response.status);
-  } catch (const Error& error) {
-    warn("the card of {} cannot be read: the new one names no licence ({})", origin.repository,
-         error.what());
-  }
-  return std::nullopt;
+bool is_generated_card(const std::string& card) {
+  return card.find(kGeneratedMark) != std::string::npos;
+}
+
+std::optional<std::string> fetch_card(const Environment& environment,
+                                      const Repository& repository) {
+  Request request;
+  request.url = fmt::format("{}/{}/resolve/{}/README.md", environment.endpoint, repository.name,
+                            escaped(repository.revision));
+  const Response response = Http(environment).send(request);
+  check_not_transient(response, fmt::format("the card of {}", repository.name));
+  if (response.status / 100 != 2) return std::nullopt;
+  return response.body;
 }
 
 }  // namespace graft::hub

@@ -15,19 +15,23 @@ enum class Relation { converted, quantized, finetune, adapter };
 
 /// What a model card can be taken from.
 struct CardFacts {
-  Repository target;
-  Provenance provenance;
+  Repository target = {};
+  Provenance provenance = {};
   Relation relation = Relation::converted;
-  std::optional<std::string> original;  // the card of the model that it is made from
-  std::string adapter_file;             // of an adapter
+  std::optional<std::string> original = {};  // the card of the model that it is made from
+  std::string adapter_file = {};             // of an adapter
 };
 
 /// The text of a README.md, as the Hub reads it (its "Model Cards"): YAML between two lines of
 /// `---` with library, tags, base model, licence and data sets, then how the model was made and how
 /// it is used with graft and with mlx-lm.
-std::string model_card(const CardFacts& facts);
+std::string model_card(CardFacts facts);
 
-/// The card of a repository, for its licence; nothing if it has none, or cannot be read.
-std::optional<std::string> fetch_card(const Environment& environment, const Origin& origin);
+/// Whether a card was written by graft and is nobody's own.
+bool is_generated_card(const std::string& card);
+
+/// The card of a model's repository; nothing if it has none, or cannot be read. Throws
+/// ConnectionError.
+std::optional<std::string> fetch_card(const Environment& environment, const Repository& repository);
 
 }  // namespace graft::hub

@@ -11,7 +11,8 @@ namespace graft::hub {
 namespace {
 
 constexpr size_t kMostYamlBytes = size_t{1} << 20;
-constexpr size_t kMostItems = 1000;
+constexpr size_t kMostItems = 100;
+constexpr size_t kMostItemBytes = 500;  // an alias can repeat a long one
 
 // What stands between the first line of "---" and the next one.
 std::string front_matter(std::string_view card) {
@@ -33,6 +34,10 @@ std::string front_matter(std::string_view card) {
   return "";
 }
 
+bool fits(const YAML::Node& node) {
+  return node.IsScalar() && node.Scalar().size() <= kMostItemBytes;
+}
+
 }  // namespace
 
 CardMetadata card_metadata(const std::string& card) {
@@ -41,16 +46,14 @@ CardMetadata card_metadata(const std::string& card) {
     const YAML::Node root = YAML::Load(front_matter(card));
     if (!root.IsMap()) return {};
     for (const auto& entry : root) {
-      if (!entry.first.IsScalar()) continue;
+      if (!fits(entry.first) || metadata.size() >= kMostItems) continue;
       CardValue value;
-      if (entry.second.IsScalar()) {
+      if (fits(entry.second)) {
         value.items.push_back(entry.second.Scalar());
       } else if (entry.second.IsSequence()) {
         value.is_list = true;
         for (const YAML::Node& item : entry.second) {
-          if (item.IsScalar() && value.items.size() < kMostItems) {
-            value.items.push_back(item.Scalar());
-          }
+          if (fits(item) && value.items.size() < kMostItems) value.items.push_back(item.Scalar());
         }
       }
       if (!value.items.empty()) metadata[entry.first.Scalar()] = std::move(value);

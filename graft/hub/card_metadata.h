@@ -15,7 +15,8 @@ struct CardValue {
 using CardMetadata = std::map<std::string, CardValue>;
 
 /// The scalars and lists of scalars at the top of a card's YAML (between two lines of `---` at its
-/// beginning); the rest of it is passed over. Nothing of a card without YAML or with a broken one.
+/// beginning); what is long and the
+/// rest of it are passed over. Nothing of a card without YAML or with a broken one.
 CardMetadata card_metadata(const std::string& card);
 
 }  // namespace graft::hub

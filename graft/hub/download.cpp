@@ -88,7 +88,7 @@ class FileFetch {
       double pause = 0;
       try {
         const Response response = request(part);
-        if (response.status == 429 || response.status / 100 == 5) {
+        if (is_transient(response)) {
           why = fmt::format("HTTP status {}", response.status);
           pause = pause_seconds(fruitless, &response);
         } else if (response.status / 100 != 2) {

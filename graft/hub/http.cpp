@@ -23,8 +23,8 @@ constexpr size_t kMostHeaders = 200;
 constexpr size_t kMostHeaderBytes = 16384;
 constexpr int kMostRedirects = 10;
 constexpr double kLongestPause = 60;
-// A server may have to put a large file together before it answers.
-constexpr long kPatienceWithUploads = 6;  // times the usual time-out
+// Times the usual time-out: while a body is sent the other side may be busy with what it has.
+constexpr long kPatienceWithUploads = 6, kPatienceWithLateAnswers = 60;
 
 struct Transfer {
   CURL* curl;
@@ -117,6 +117,8 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
   Transfer transfer{.curl = handle, .request = request, .response = {}, .failure = {}};
   std::array<char, CURL_ERROR_SIZE> reason{};
   const bool sends = request.method == "POST" || request.method == "PUT";
+  const long patience =
+      request.answered_late ? kPatienceWithLateAnswers : (sends ? kPatienceWithUploads : 1);
 
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
@@ -133,8 +135,7 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, environment_.timeout_seconds);
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
-                   environment_.timeout_seconds * (sends ? kPatienceWithUploads : 1));
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, environment_.timeout_seconds * patience);
   curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 512L << 10);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, reason.data());
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
@@ -193,14 +194,15 @@ Response Http::send_once(const Request& request) const {
   fail("{}: more than {} redirects", origin_of(request.url), kMostRedirects);
 }
 
-Response Http::send(const Request& request) const {
+Response Http::send(const Request& request,
+                    const std::function<void(const std::string&)>& say) const {
   for (int attempt = 0;; ++attempt) {
     const bool last = attempt + 1 == kTries;
     double pause;
     std::string why;
     try {
       Response response = send_once(request);
-      if (last || (response.status != 429 && response.status / 100 != 5)) return response;
+      if (last || !is_transient(response)) return response;
       pause = pause_seconds(attempt, &response);
       why = fmt::format("{}: HTTP status {}", origin_of(request.url), response.status);
     } catch (const ConnectionError& error) {
@@ -208,7 +210,7 @@ Response Http::send(const Request& request) const {
       pause = pause_seconds(attempt, nullptr);
       why = error.what();
     }
-    note("{}; trying again in {:.1f} s", why, pause);
+    say(fmt::format("{}; trying again in {:.1f} s", why, pause));
     sleep_seconds(pause);
   }
 }
@@ -221,6 +223,17 @@ Response Http::post_json(const std::string& url, const std::string& text,
   request.headers = {"Content-Type: " + type, "Accept: " + type};
   request.body = text;
   return send(request);
+}
+
+bool is_transient(const Response& response) {
+  return response.status == 408 || response.status == 429 || response.status / 100 == 5 ||
+         (response.status == 400 && response.body.find("RequestTimeout") != std::string::npos);
+}
+
+void check_not_transient(const Response& response, const std::string& what) {
+  if (is_transient(response)) {
+    throw ConnectionError(fmt::format("{}: HTTP status {}", what, response.status));
+  }
 }
 
 double pause_seconds(int attempt, const Response* response) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graft/base/error.h"
+#include "graft/base/log.h"
 #include "graft/hub/environment.h"
 
 namespace graft::hub {
@@ -40,6 +41,7 @@ struct Request {
   /// on at `to`, and says how many, at least one.
   uint64_t source_size = 0;
   std::function<size_t(uint64_t at, char* to, size_t room)> source{};
+  bool answered_late = false;  // the server may have to put large files together before it answers
   /// Is shown the answer of the last hop, before its body, and says whether `sink` takes it.
   std::function<bool(const Response&)> wants_body{};
   /// Takes the body piece by piece; false breaks the transfer off.
@@ -58,9 +60,10 @@ class Http {
   /// One request, redirects followed. Throws ConnectionError, and Error for what the address or a
   /// certificate is to blame for.
   Response send_once(const Request& request) const;
-  /// The same, tried again with growing pauses after ConnectionError, 429 (as long as it says) and
-  /// 5xx. For requests without a sink.
-  Response send(const Request& request) const;
+  /// The same, tried again with growing pauses after ConnectionError and what `is_transient`; `say`
+  /// is told of it. For requests without a sink.
+  Response send(const Request& request,
+                const std::function<void(const std::string&)>& say = note_line) const;
   /// POST of a JSON text, as `send`.
   Response post_json(const std::string& url, const std::string& text,
                      const std::string& type = "application/json") const;
@@ -70,6 +73,11 @@ class Http {
 
   const Environment& environment_;
 };
+
+/// An answer after which trying again may help: 408, 429, 5xx, and 400 by which S3 means 408.
+bool is_transient(const Response& response);
+/// Throws ConnectionError that names `what` for such an answer.
+void check_not_transient(const Response& response, const std::string& what);
 
 /// How long to wait before try number `attempt` + 1 (0 the first): twice as long each time, or what
 /// the server's Retry-After says, at most a minute.

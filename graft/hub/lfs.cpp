@@ -1,7 +1,6 @@
 #include "graft/hub/lfs.h"
 
-#include <charconv>
-#include <map>
+#include <algorithm>
 #include <mutex>
 #include <numeric>
 
@@ -14,42 +13,30 @@ namespace graft::hub {
 namespace {
 
 constexpr size_t kPartsAtOnce = 4;
-constexpr size_t kMostParts = 10000;  // S3's own bound
-constexpr int kPlans = 3;             // that a file is worth: addresses run out after some hours
-constexpr const char* kLfsType = "application/vnd.git-lfs+json";
+constexpr int kPlans = 3;  // that a file is worth: addresses run out after some hours
 
-std::string url_of(const json& action, const std::string& what) {
-  if (!action.is_object() || !action.value("href", json()).is_string()) {
-    fail("{}: the server does not say where it is to go", what);
-  }
-  return action["href"].get<std::string>();
+std::optional<std::string> refusal_of(const Response& response) {
+  if (response.status / 100 == 2) return std::nullopt;
+  return fmt::format("HTTP status {}", response.status);
 }
 
-std::optional<uint64_t> number(const json& value) {
-  if (value.is_number_unsigned()) return value.get<uint64_t>();
-  if (!value.is_string()) return std::nullopt;
-  const auto& text = value.get_ref<const std::string&>();
-  uint64_t result = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), result);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return result;
-}
+// A file on the progress's lines while it is sent, however that ends.
+class Shown {
+ public:
+  Shown(Progress& progress, const LocalFile& file, std::function<uint64_t()> done)
+      : progress_(progress), file_(file) {
+    progress_.begin(file.name(), file.size(), std::move(done));
+  }
+  ~Shown() { progress_.end(file_.name(), taken_); }
+  Shown(const Shown&) = delete;
+  Shown& operator=(const Shown&) = delete;
+  void set_taken(bool taken) { taken_ = taken; }
 
-// The `header` of an upload in parts: `chunk_size`, and addresses under the numbers of the parts.
-void read_parts(PartsPlan& plan, const json& header, uint64_t size, const std::string& what) {
-  const auto part_size = number(header["chunk_size"]);
-  std::map<uint64_t, std::string> urls;
-  for (const auto& [key, value] : header.items()) {
-    const auto part = number(json(key));
-    if (part && value.is_string()) urls[*part] = value.get<std::string>();
-  }
-  if (!part_size || *part_size == 0 || urls.size() != (size - 1) / *part_size + 1 ||
-      urls.size() > kMostParts) {
-    fail("{}: the server wants it in parts that do not make the whole", what);
-  }
-  plan.part_size = *part_size;
-  for (auto& [part, url] : urls) plan.parts.push_back(std::move(url));
-}
+ private:
+  Progress& progress_;
+  const LocalFile& file_;
+  bool taken_ = false;
+};
 
 }  // namespace
 
@@ -57,162 +44,140 @@ fs::path Lfs::notes_path(const std::string& oid) const {
   return http_.environment().uploads / (repository_.folder_name() + "--" + oid + ".json");
 }
 
-Lfs::Plan Lfs::ask(const LocalFile& file, const std::string& oid) const {
-  const std::string what = fmt::format("{} of {}", file.name(), repository_.name);
-  const json question = {{"operation", "upload"},
-                         {"transfers", {"basic", "multipart"}},
-                         {"objects", {{{"oid", oid}, {"size", file.size()}}}},
-                         {"hash_algo", "sha256"},
-                         {"ref", {{"name", repository_.revision}}}};
-  const Response response =
-      http_.post_json(fmt::format("{}/{}.git/info/lfs/objects/batch", http_.environment().endpoint,
-                                  repository_.name),
-                      question.dump(), kLfsType);
-  if (response.status / 100 != 2) refuse_upload(response, http_.environment(), repository_);
-  const json answer = parse_json(response.body, "the Hub's answer to an upload");
-  json object = json::object();
-  if (answer.is_object() && answer.value("objects", json()).is_array()) {
-    for (const json& one : answer["objects"]) {
-      if (one.is_object() && one.value("oid", json()) == oid) object = one;
-    }
-  }
-  if (object.empty()) fail("{}: the server does not say what is to be done with it", what);
-  if (object.contains("error")) {
-    const json message =
-        object["error"].is_object() ? object["error"].value("message", json()) : json();
-    fail("{}: the server refuses it{}", what,
-         message.is_string() ? ": " + printable(message.get<std::string>()) : "");
-  }
-  Plan plan;
-  const json actions = object.value("actions", json());
-  if (!actions.is_object() || !actions.contains("upload")) return plan;
-  const std::string url = url_of(actions["upload"], what);
-  if (actions.contains("verify")) plan.verify = url_of(actions["verify"], what);
-  json header = actions["upload"].value("header", json());
-  if (header.is_object() && header.contains("chunk_size")) {
-    read_parts(plan.parts, header, file.size(), what);
-    plan.parts.complete = url;
-    plan.parts.verify = plan.verify;
-  } else {
-    plan.basic = url;
-  }
-  return plan;
-}
-
-void Lfs::upload(const LocalFile& file, const std::string& oid) const {
-  const fs::path path = notes_path(oid);
-  if (auto notes = UploadNotes::find(path, oid, file.size())) {
-    if (in_parts(file, oid, std::move(*notes))) return;
-  }
-  for (int tries = 0; tries < kPlans; ++tries) {
-    Plan plan = ask(file, oid);
-    if (!plan.parts.parts.empty()) {
-      UploadNotes notes = UploadNotes::begin(path, oid, file.size(), std::move(plan.parts));
-      if (in_parts(file, oid, std::move(notes))) return;
-    } else if (!plan.basic.empty()) {
-      if (whole(file, plan.basic) && (!plan.verify || verified(file, oid, *plan.verify))) return;
-    } else {
-      progress_.begin(file.name(), file.size(), [&file] { return file.size(); });
-      progress_.end(file.name(), true);
-      return;
-    }
-  }
-  fail("{} of {}: the server does not take it as it is; nothing was changed there", file.name(),
-       repository_.name);
-}
-
-bool Lfs::whole(const LocalFile& file, const std::string& url) const {
-  std::atomic<uint64_t> sent{0};
-  progress_.begin(file.name(), file.size(), [&sent] { return sent.load(); });
-  bool taken = false;
+void Lfs::upload(const LocalFile& file, const std::string& oid) {
   try {
-    Request request;
-    request.method = "PUT";
-    request.url = url;
-    request.source_size = file.size();
-    request.source = [&](uint64_t at, char* to, size_t room) {
-      const size_t size = file.read(at, to, room);
-      sent = at + size;
-      progress_.tick();
-      return size;
-    };
-    taken = http_.send(request).status / 100 == 2;
+    try_all(file, oid);
   } catch (...) {
-    progress_.end(file.name(), false);
+    stopped_ = true;
     throw;
   }
-  progress_.end(file.name(), taken);
-  return taken;
 }
 
-bool Lfs::in_parts(const LocalFile& file, const std::string& oid, UploadNotes notes) const {
+void Lfs::try_all(const LocalFile& file, const std::string& oid) {
+  const UploadNotes::Of of{notes_path(oid), http_.environment().endpoint, oid, file.size()};
+  if (auto notes = UploadNotes::find(of)) {
+    const size_t before = notes->parts_there();
+    try {
+      if (!in_parts(file, oid, *notes)) return;
+    } catch (const ConnectionError&) {
+      // What the note leads to may be gone for good.
+      if (notes->parts_there() > before) throw;
+    }
+  }
+  std::string why;
+  for (int tries = 0; tries < kPlans; ++tries) {
+    LfsPlan plan = ask_lfs(http_, repository_, file, oid);
+    Refused refused;
+    if (plan.parts) {
+      UploadNotes notes = UploadNotes::begin(of, std::move(*plan.parts), plan.verify);
+      refused = in_parts(file, oid, notes);
+    } else if (!plan.basic.empty()) {
+      refused = whole(file, oid, plan);
+    } else {
+      Shown(progress_, file, [&file] { return file.size(); }).set_taken(true);  // it has it
+    }
+    if (!refused) return;
+    why = *refused;
+  }
+  fail("{} of {}: the server does not take it ({}); nothing was changed there", file.name(),
+       repository_.name, why);
+}
+
+Response Lfs::put(const LocalFile& file, const std::string& url, uint64_t begin, uint64_t size,
+                  std::atomic<uint64_t>& sent) {
+  Request request;
+  request.method = "PUT";
+  request.url = url;
+  request.source_size = size;
+  request.source = [&, begin](uint64_t at, char* to, size_t room) {
+    if (stopped_) fail("broken off");
+    const size_t got = file.read(begin + at, to, room);
+    sent = at + got;
+    progress_.tick();
+    return got;
+  };
+  Response response = http_.send(request, [this](const std::string& line) { progress_.say(line); });
+  check_not_transient(response, file.name());
+  return response;
+}
+
+Response Lfs::tell(const std::string& url, const std::string& text) {
+  Request request;
+  request.method = "POST";
+  request.url = url;
+  request.headers = {std::string("Content-Type: ") + kLfsType, std::string("Accept: ") + kLfsType};
+  request.body = text;
+  request.answered_late = true;
+  Response response = http_.send(request, [this](const std::string& line) { progress_.say(line); });
+  check_not_transient(response, "an upload's end");
+  return response;
+}
+
+Lfs::Refused Lfs::verify(const LocalFile& file, const std::string& oid,
+                         const std::optional<std::string>& url) {
+  if (!url) return std::nullopt;
+  return refusal_of(tell(*url, json{{"oid", oid}, {"size", file.size()}}.dump()));
+}
+
+Lfs::Refused Lfs::whole(const LocalFile& file, const std::string& oid, const LfsPlan& plan) {
+  std::atomic<uint64_t> sent{0};
+  Shown shown(progress_, file, [&sent] { return sent.load(); });
+  Refused refused = refusal_of(put(file, plan.basic, 0, file.size(), sent));
+  if (!refused) refused = verify(file, oid, plan.verify);
+  shown.set_taken(!refused);
+  return refused;
+}
+
+Lfs::Refused Lfs::in_parts(const LocalFile& file, const std::string& oid, UploadNotes& notes) {
+  std::vector<std::atomic<uint64_t>> sent(notes.plan().parts.size());
+  Shown shown(progress_, file, [&sent] {
+    return std::accumulate(sent.begin(), sent.end(), uint64_t{0},
+                           [](uint64_t sum, const auto& own) { return sum + own.load(); });
+  });
+  const Refused refused = send_parts(file, oid, notes, sent);
+  shown.set_taken(!refused);
+  notes.discard();  // taken, or its addresses are good for nothing any more
+  return refused;
+}
+
+Lfs::Refused Lfs::send_parts(const LocalFile& file, const std::string& oid, UploadNotes& notes,
+                             std::vector<std::atomic<uint64_t>>& sent) {
   const PartsPlan& plan = notes.plan();
-  const size_t count = plan.parts.size();
+  std::vector<size_t> missing;
   const auto begin = [&](size_t part) { return part * plan.part_size; };
   const auto size = [&](size_t part) {
     return std::min(plan.part_size, file.size() - begin(part));
   };
-  std::vector<std::atomic<uint64_t>> sent(count);
-  std::vector<size_t> missing;
-  for (size_t part = 0; part < count; ++part) {
+  for (size_t part = 0; part < plan.parts.size(); ++part) {
     if (notes.etag(part).empty()) {
       missing.push_back(part);
     } else {
       sent[part] = size(part);
     }
   }
-  progress_.begin(file.name(), file.size(), [&sent] {
-    return std::accumulate(sent.begin(), sent.end(), uint64_t{0},
-                           [](uint64_t sum, const auto& own) { return sum + own.load(); });
-  });
   std::mutex mutex;
-  std::atomic<bool> refused{false};
-  const auto send_part = [&](size_t part) {
-    if (refused) return;
-    Request request;
-    request.method = "PUT";
-    request.url = plan.parts[part];
-    request.source_size = size(part);
-    request.source = [&](uint64_t at, char* to, size_t room) {
-      const size_t got = file.read(begin(part) + at, to, room);
-      sent[part] = at + got;
-      progress_.tick();
-      return got;
-    };
-    const Response response = http_.send(request);
+  Refused refused;
+  std::atomic<bool> any_refused{false};
+  several(missing.size(), kPartsAtOnce, [&](size_t i) {
+    const size_t part = missing[i];
+    if (any_refused) return;
+    const Response response = put(file, plan.parts[part], begin(part), size(part), sent[part]);
     const std::string etag = response.header("etag");
-    if (response.status / 100 != 2 || etag.empty()) {
-      refused = true;
-      return;
-    }
     const std::lock_guard lock(mutex);
-    notes.set_etag(part, etag);
-  };
-  bool taken = false;
-  try {
-    several(missing.size(), kPartsAtOnce, [&](size_t i) { send_part(missing[i]); });
-    if (!refused) {
-      json parts = json::array();
-      for (size_t part = 0; part < count; ++part) {
-        parts.push_back({{"partNumber", part + 1}, {"etag", notes.etag(part)}});
-      }
-      const json whole = {{"oid", oid}, {"parts", parts}};
-      taken = http_.post_json(plan.complete, whole.dump(), kLfsType).status / 100 == 2 &&
-              (!plan.verify || verified(file, oid, *plan.verify));
+    if (response.status / 100 == 2 && !etag.empty() && etag == printable(etag)) {
+      notes.set_etag(part, etag);
+    } else {
+      refused = refusal_of(response).value_or("a part has no ETag");
+      any_refused = true;
     }
-  } catch (...) {
-    progress_.end(file.name(), false);
-    throw;
+  });
+  if (refused) return refused;
+  json parts = json::array();
+  for (size_t part = 0; part < plan.parts.size(); ++part) {
+    parts.push_back({{"partNumber", part + 1}, {"etag", notes.etag(part)}});
   }
-  progress_.end(file.name(), taken);
-  notes.discard();  // taken, or its addresses are good for nothing any more
-  return taken;
-}
-
-bool Lfs::verified(const LocalFile& file, const std::string& oid, const std::string& url) const {
-  return http_.post_json(url, json{{"oid", oid}, {"size", file.size()}}.dump(), kLfsType).status /
-             100 ==
-         2;
+  refused = refusal_of(tell(plan.complete, json{{"oid", oid}, {"parts", parts}}.dump()));
+  return refused ? refused : verify(file, oid, notes.verify());
 }
 
 }  // namespace graft::hub

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 #include "graft/base/error.h"
+#include "graft/io/json.h"
 
 namespace graft::hub {
 namespace {
@@ -17,11 +17,21 @@ namespace {
 constexpr size_t kPiece = size_t{1} << 20;
 constexpr size_t kMostFiles = 500;  // all are held open
 
-// Names that git and every file system take, without what a terminal obeys.
+// Names that git and every file system take: UTF-8 without what a terminal obeys, U+0080 to U+009F
+// among it.
 bool is_name(const std::string& name) {
-  return name.size() < 500 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return c >= 32 && c != 127 && c != '\\';
-         });
+  const bool plain = name.size() < 500 &&
+                     std::all_of(name.begin(), name.end(),
+                                 [](unsigned char c) { return c >= 32 && c != 127 && c != '\\'; });
+  if (!plain) return false;
+  for (size_t i = 0; i + 1 < name.size(); ++i) {
+    if (name[i] == '\xC2' && static_cast<unsigned char>(name[i + 1]) < 0xA0) return false;
+  }
+  try {
+    return !json(name).dump().empty();
+  } catch (const json::exception&) {
+    return false;  // not UTF-8
+  }
 }
 
 }  // namespace
@@ -76,30 +86,17 @@ std::string LocalFile::hash(HashKind kind, const std::function<void(uint64_t)>& 
 }
 
 std::vector<LocalFile> files_of(const fs::path& folder) {
-  std::vector<std::pair<std::string, fs::path>> found;
-  std::error_code error;
-  // A link to a file counts as the file (the Hub's cache is made of them), one to a folder does
-  // not.
-  for (auto at = fs::recursive_directory_iterator(folder, error);
-       !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (at->path().filename().string().starts_with('.')) {
-      at.disable_recursion_pending();
-      continue;
-    }
-    if (!at->is_regular_file(error)) continue;
-    std::string name = at->path().lexically_relative(folder).generic_string();
-    if (!is_name(name)) fail("{}: a repository cannot have a file of this name", name);
-    found.emplace_back(std::move(name), at->path());
-    if (found.size() > kMostFiles) {
-      fail("{} holds more than {} files: is it a model's folder?", folder.string(), kMostFiles);
-    }
+  const std::vector<std::string> names = files_below(folder);
+  if (names.empty()) fail("there is no file in {}", folder.string());
+  if (names.size() > kMostFiles) {
+    fail("{} holds more than {} files: is it a model's folder?", folder.string(), kMostFiles);
   }
-  if (error) fail("cannot read the folder {}: {}", folder.string(), error.message());
-  if (found.empty()) fail("there is no file in {}", folder.string());
-  std::sort(found.begin(), found.end());
   std::vector<LocalFile> files;
-  files.reserve(found.size());
-  for (auto& [name, path] : found) files.emplace_back(std::move(name), path);
+  files.reserve(names.size());
+  for (const std::string& name : names) {
+    if (!is_name(name)) fail("{}: a repository cannot have a file of this name", name);
+    files.emplace_back(name, folder / name);
+  }
   return files;
 }
 

@@ -14,7 +14,7 @@ void refuse(const Response& response, const Environment& environment,
             const Repository& repository) {
   const std::string code = response.header("x-error-code");
   const std::string message = printable(response.header("x-error-message"));
-  const std::string page = environment.endpoint + "/" + repository.name;
+  const std::string page = environment.endpoint + "/" + repository.page_path();
   const std::string log_in =
       environment.token ? "the token that is used has no access to it"
                         : "there is no token: set HF_TOKEN, or log in with `hf auth login`";
@@ -28,8 +28,8 @@ void refuse(const Response& response, const Environment& environment,
   }
   if (code == "EntryNotFound") fail("{} lacks a file that it lists: {}", repository.name, message);
   if (code == "RepoNotFound" || response.status == 404) {
-    fail("there is no model {} on {}, or it is private and {}", repository.name,
-         environment.endpoint, log_in);
+    fail("there is no {} {} on {}, or it is private and {}", repository.kind_name(),
+         repository.name, environment.endpoint, log_in);
   }
   if (response.status == 401) {
     fail("{} does not let {} be read: {}", environment.endpoint, repository.name,
@@ -44,8 +44,7 @@ void refuse_upload(const Response& response, const Environment& environment,
   std::string message = response.header("x-error-message");
   if (message.empty() && response.body.starts_with('{')) {
     try {
-      const json error = parse_json(response.body, "").value("error", json());
-      if (error.is_string()) message = error.get<std::string>();
+      message = text_at(parse_json(response.body, ""), "error");
     } catch (const Error&) {
       message.clear();
     }

@@ -9,6 +9,22 @@ namespace {
 constexpr size_t kMostNameBytes = 96;
 constexpr size_t kMostRevisionBytes = 250;
 
+struct Words {
+  const char *one, *plural;
+};
+
+Words words(RepositoryKind kind) {
+  switch (kind) {
+    case RepositoryKind::dataset:
+      return {"data set", "datasets"};
+    case RepositoryKind::space:
+      return {"space", "spaces"};
+    case RepositoryKind::model:
+      break;
+  }
+  return {"model", "models"};
+}
+
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 bool is_name(const std::string& name) {
@@ -49,13 +65,33 @@ std::optional<Repository> Repository::parse(const std::string& text) {
   return repository;
 }
 
+std::optional<Repository> Repository::of_folder(const std::string& folder) {
+  for (const RepositoryKind kind :
+       {RepositoryKind::model, RepositoryKind::dataset, RepositoryKind::space}) {
+    const std::string prefix = words(kind).plural + std::string("--");
+    if (!folder.starts_with(prefix)) continue;
+    std::string name = folder.substr(prefix.size());
+    if (const size_t at = name.find("--"); at != std::string::npos) name.replace(at, 2, "/");
+    if (is_name(name)) return Repository{name, "main", kind};
+  }
+  return std::nullopt;
+}
+
 std::string Repository::folder_name() const {
-  std::string folder = "models--" + name;
+  std::string folder = name;
   if (const size_t slash = folder.find('/'); slash != std::string::npos) {
     folder.replace(slash, 1, "--");
   }
-  return folder;
+  return words(kind).plural + ("--" + folder);
 }
+
+std::string Repository::page_path() const {
+  return kind == RepositoryKind::model ? name : api_path();
+}
+
+std::string Repository::api_path() const { return words(kind).plural + ("/" + name); }
+
+const char* Repository::kind_name() const { return words(kind).one; }
 
 bool is_commit(const std::string& text) {
   return text.size() == 40 && std::all_of(text.begin(), text.end(), [](unsigned char c) {

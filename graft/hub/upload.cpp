@@ -2,7 +2,10 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <atomic>
 #include <map>
+#include <utility>
 
 #include "graft/base/error.h"
 #include "graft/base/log.h"
@@ -21,6 +24,8 @@ constexpr size_t kFilesAtOnce = 2;  // of those in LFS, each in several parts
 constexpr size_t kFilesAQuestion = 256;
 constexpr size_t kSampleBytes = 512;
 constexpr uint64_t kMostRegular = uint64_t{64} << 20;  // that a commit's own text holds of a file
+constexpr uint64_t kQuietlyRead = uint64_t{64} << 20;
+constexpr uint64_t kMostCard = uint64_t{4} << 20;
 constexpr int kCommits = 3;
 
 std::string base64(const std::string& bytes) {
@@ -30,12 +35,6 @@ std::string base64(const std::string& bytes) {
                                      static_cast<int>(bytes.size()));
   text.resize(static_cast<size_t>(length));
   return text;
-}
-
-std::string text_at(const json& object, const char* key) {
-  if (!object.is_object()) return "";
-  const json value = object.value(key, json());
-  return value.is_string() ? value.get<std::string>() : "";
 }
 
 class Uploader {
@@ -50,21 +49,12 @@ class Uploader {
 
   Uploaded run() {
     create();
+    check_card();
     for (int tries = 1;; ++tries) {
       std::vector<Change> changes = find_changes();
-      if (changes.empty()) return {page(), head(), tries > 1};
+      if (changes.empty()) return {page(), tries > 1};
       send_large(changes);
-      const Response response = commit(changes);
-      if (response.status / 100 == 2) {
-        const json answer = parse_json(response.body, "the Hub's answer to a commit");
-        return {page(), text_at(answer, "commitOid"), true};
-      }
-      // 412, 409: somebody else has committed meanwhile. 5xx: perhaps it was taken all the same.
-      const bool again = response.status == 409 || response.status == 412 ||
-                         response.status == 429 || response.status / 100 == 5;
-      if (!again || tries == kCommits) refuse_upload(response, environment_, repository_);
-      note("{}: the commit was answered with HTTP status {}; trying again", repository_.name,
-           response.status);
+      if (commit(changes, tries == kCommits)) return {page(), true};
     }
   }
 
@@ -87,7 +77,6 @@ class Uploader {
     const Response response = http_.send(request);
     return response.status / 100 == 2 ? parse_json(response.body, "the Hub's answer") : json();
   }
-  std::string head() const { return text_at(info(), "sha"); }
 
   void create() {
     const size_t slash = repository_.name.find('/');
@@ -95,19 +84,51 @@ class Uploader {
                    {"organization", repository_.name.substr(0, slash)},
                    {"type", "model"}};
     if (options_.make_private) wanted["visibility"] = "private";
-    const Response response =
-        http_.post_json(environment_.endpoint + "/api/repos/create", wanted.dump());
-    if (response.status / 100 == 2) {
-      note("Created {}{}", page(), options_.make_private ? " (private)" : "");
-      return;
+    for (int attempt = 0;; ++attempt) {
+      const Response response =
+          http_.post_json(environment_.endpoint + "/api/repos/create", wanted.dump());
+      if (response.status / 100 == 2) {
+        note("Created {}{}", page(), options_.make_private ? " (private)" : "");
+        return;
+      }
+      check_not_transient(response, environment_.endpoint);
+      // The Hub makes one repository of an account at a time.
+      if (response.status == 409 && attempt + 1 < kTries &&
+          response.body.find("another conflicting operation") != std::string::npos) {
+        sleep_seconds(pause_seconds(attempt, &response));
+        continue;
+      }
+      return check_there(response);
     }
-    // There already, or the token may not create but perhaps write.
-    const bool perhaps_there = response.status == 409 || (response.status / 100 == 4);
-    const json found = perhaps_there ? info() : json();
+  }
+
+  // It may be there already; or the token may not create it, but write to it.
+  void check_there(const Response& response) const {
+    const json found = response.status / 100 == 4 ? info() : json();
     if (!found.is_object()) refuse_upload(response, environment_, repository_);
     if (options_.make_private && found.value("private", json()) != true) {
       fail("{} is there already and is public: --private cannot make it private", page());
     }
+  }
+
+  // The Hub refuses a commit with a card that it cannot read: that is better known before.
+  void check_card() const {
+    const auto card = std::find_if(files_.begin(), files_.end(), [](const LocalFile& file) {
+      return file.name() == "README.md";
+    });
+    if (card == files_.end() || card->size() > kMostCard) return;
+    const json question = {{"content", card->bytes(0, card->size())}, {"repoType", "model"}};
+    const Response response =
+        http_.post_json(environment_.endpoint + "/api/validate-yaml",
+                        question.dump(-1, ' ', false, json::error_handler_t::replace));
+    if (response.status != 400) return;
+    std::string words;
+    const json answer = parse_json(response.body, "the Hub's answer to a card");
+    if (answer.is_object() && answer.value("errors", json()).is_array()) {
+      for (const json& error : answer["errors"])
+        words += " " + printable(text_at(error, "message"));
+    }
+    fail("{} does not take the metadata of README.md:{}", environment_.endpoint, words);
   }
 
   // The files that the repository has not, or has other ones of.
@@ -124,6 +145,7 @@ class Uploader {
       }
       const Response response = http_.post_json(api("/preupload/" + escaped(repository_.revision)),
                                                 json{{"files", question}}.dump());
+      check_not_transient(response, environment_.endpoint);
       if (response.status / 100 != 2) refuse_upload(response, environment_, repository_);
       const json answer = parse_json(response.body, "the Hub's answer to an upload");
       std::map<std::string, json> answers;
@@ -143,8 +165,11 @@ class Uploader {
       fail("{} does not say how {} is to be uploaded: is it a Hub?", environment_.endpoint,
            file.name());
     }
-    if (answer->second.value("shouldIgnore", json()) == true) return;  // its .gitignore says so
-    const bool lfs = mode == "lfs" && file.size() > 0;                 // S3 takes no empty file
+    if (answer->second.value("shouldIgnore", json()) == true) {
+      note("{} is left out, as the .gitignore of {} wants it", file.name(), repository_.name);
+      return;
+    }
+    const bool lfs = mode == "lfs" && file.size() > 0;  // S3 takes no empty file
     if (!lfs && file.size() > kMostRegular) {
       fail("{} wants {} ({}) without LFS: more than {} is not sent so", environment_.endpoint,
            file.name(), size_text(file.size()), size_text(kMostRegular));
@@ -161,7 +186,7 @@ class Uploader {
     const auto found = hashes_.find(key);
     if (found != hashes_.end()) return found->second;
     std::atomic<uint64_t> done{0};
-    Progress progress(file.size(), file.size() < kMostRegular);
+    Progress progress(file.size(), file.size() < kQuietlyRead);
     progress.begin("reading " + file.name(), file.size(), [&done] { return done.load(); });
     std::string hash = file.hash(kind, [&](uint64_t bytes) {
       done = bytes;
@@ -173,58 +198,71 @@ class Uploader {
   }
 
   void send_large(const std::vector<Change>& changes) {
-    std::vector<const Change*> large;
+    std::map<std::string, const LocalFile*> large;  // by hash: two may be the same
     uint64_t bytes = 0, all = 0;
     for (const Change& change : changes) {
       all += change.file->size();
-      if (!change.lfs) continue;
-      large.push_back(&change);
-      bytes += change.file->size();
+      if (change.lfs && large.emplace(change.hash, change.file).second) {
+        bytes += change.file->size();
+      }
     }
     note("Uploading {} file{} to {}, {}", changes.size(), changes.size() == 1 ? "" : "s", page(),
          size_text(all));
+    const std::vector<std::pair<std::string, const LocalFile*>> list(large.begin(), large.end());
     Progress progress(bytes);
-    const Lfs lfs(http_, repository_, progress);
-    several(large.size(), kFilesAtOnce,
-            [&](size_t i) { lfs.upload(*large[i]->file, large[i]->hash); });
+    Lfs lfs(http_, repository_, progress);
+    several(list.size(), kFilesAtOnce,
+            [&](size_t i) { lfs.upload(*list[i].second, list[i].first); });
   }
 
-  Response commit(const std::vector<Change>& changes) {
-    std::string lines =
-        json{{"key", "header"}, {"value", {{"summary", options_.message}, {"description", ""}}}}
-            .dump() +
-        "\n";
-    for (const Change& change : changes) {
-      const LocalFile& file = *change.file;
-      json line;
-      if (change.lfs) {
-        line = {{"key", "lfsFile"},
-                {"value",
-                 {{"path", file.name()},
-                  {"algo", "sha256"},
-                  {"oid", change.hash},
-                  {"size", file.size()}}}};
-      } else {
-        line = {{"key", "file"},
+  static std::string line_of(const Change& change) {
+    const LocalFile& file = *change.file;
+    if (change.lfs) {
+      return json{{"key", "lfsFile"},
+                  {"value",
+                   {{"path", file.name()},
+                    {"algo", "sha256"},
+                    {"oid", change.hash},
+                    {"size", file.size()}}}}
+          .dump();
+    }
+    return json{{"key", "file"},
                 {"value",
                  {{"content", base64(file.bytes(0, file.size()))},
                   {"path", file.name()},
-                  {"encoding", "base64"}}}};
-      }
-      lines += line.dump() + "\n";
-    }
+                  {"encoding", "base64"}}}}
+        .dump();
+  }
+
+  // Whether it was taken. If not, or if nobody knows, what has changed is looked at once more.
+  bool commit(const std::vector<Change>& changes, bool last) {
     Request request;
     request.method = "POST";
     request.url = api("/commit/" + escaped(repository_.revision));
     request.headers = {"Content-Type: application/x-ndjson"};
-    request.body = std::move(lines);
+    request.answered_late = true;
+    request.body =
+        json{{"key", "header"}, {"value", {{"summary", options_.message}, {"description", ""}}}}
+            .dump() +
+        "\n";
+    for (const Change& change : changes) request.body += line_of(change) + "\n";
+    std::string why;
+    double pause = pause_seconds(0, nullptr);
     try {
-      return http_.send_once(request);
+      const Response response = http_.send_once(request);
+      if (response.status / 100 == 2) return true;
+      // 409, 412: somebody else has committed meanwhile.
+      const bool again = is_transient(response) || response.status == 409 || response.status == 412;
+      if (!again || last) refuse_upload(response, environment_, repository_);
+      why = fmt::format("HTTP status {}", response.status);
+      pause = pause_seconds(0, &response);
     } catch (const ConnectionError& error) {
-      // Whether it was taken, the next look at what has changed will say.
-      note("{}", error.what());
-      return {.status = 503, .headers = {}, .body = {}};
+      if (last) throw;
+      why = error.what();
     }
+    note("The commit to {}: {}; looking again in {:.1f} s", repository_.name, why, pause);
+    sleep_seconds(pause);
+    return false;
   }
 
   const Environment& environment_;
@@ -242,23 +280,26 @@ void check_can_upload(const Environment& environment) {
   if (!environment.token) {
     fail("an upload needs a token that may write: set HF_TOKEN, or log in with `hf auth login`");
   }
+  try {
+    Request request;
+    request.url = environment.endpoint + "/api/whoami-v2";
+    if (Http(environment).send_once(request).status != 401) return;
+  } catch (const ConnectionError&) {
+    return;  // the upload itself tries longer
+  }
+  fail("{} does not know the token that is used: set HF_TOKEN, or log in with `hf auth login`",
+       environment.endpoint);
 }
 
 Uploaded upload(const Environment& environment, const Repository& repository,
                 const std::vector<LocalFile>& files, const UploadOptions& options) {
-  check_can_upload(environment);
-  try {
-    return Uploader(environment, repository, files, options).run();
-  } catch (const ConnectionError& error) {
-    fail("{}; what {} has of it is kept: start again when the connection is back", error.what(),
-         environment.endpoint);
-  }
+  return Uploader(environment, repository, files, options).run();
 }
 
 Repository upload_target(const std::string& name) {
   const auto repository =
       Repository::parse(name.find('/') == std::string::npos ? "mlx-community/" + name : name);
-  if (!repository) {
+  if (!repository || name.find('@') != std::string::npos) {
     fail_usage(
         "'{}' cannot be a repository's name: expected owner/name, or a name for one of the "
         "MLX community's",

@@ -6,45 +6,46 @@
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/hub/lfs_plan.h"
 
 namespace graft::hub {
 
-/// What the server has said of an upload in parts: where each of them goes, and who is told at the
-/// end.
-struct PartsPlan {
-  uint64_t part_size = 0;
-  std::string complete;               // address
-  std::optional<std::string> verify;  // address
-  std::vector<std::string> parts;     // addresses, in order
-};
-
 /// An upload in parts on its way, and the note of it on the disk by which another process goes on
 /// with it: addresses and which parts the server has. The addresses let their holder write, so that
-/// the folder is the user's alone.
+/// the folder is the user's alone. A note that cannot be written is done without, after a warning.
 class UploadNotes {
  public:
-  /// What an earlier try has left of a file of this hash and size; nothing if there is nothing, or
-  /// nothing that makes sense.
-  static std::optional<UploadNotes> find(const fs::path& path, const std::string& oid,
-                                         uint64_t size);
-  /// Throws Error if the note cannot be written.
-  static UploadNotes begin(const fs::path& path, const std::string& oid, uint64_t size,
-                           PartsPlan plan);
+  /// Whose note it is, and where it lies.
+  struct Of {
+    fs::path path;
+    std::string endpoint;
+    std::string oid;
+    uint64_t size = 0;
+  };
+
+  /// What an earlier try has left; nothing if there is nothing, nothing that makes sense, or
+  /// nothing of the last day: addresses run out.
+  static std::optional<UploadNotes> find(const Of& of);
+  /// Removes what others have left for a week.
+  static UploadNotes begin(const Of& of, PartsPlan plan, const std::optional<std::string>& verify);
 
   const PartsPlan& plan() const { return plan_; }
-  /// What the server called a part when it had it; empty: it has not..
+  const std::optional<std::string>& verify() const { return verify_; }
+  /// What the server called a part when it had it; empty: it has not.
   const std::string& etag(size_t part) const { return etags_[part]; }
   void set_etag(size_t part, std::string etag);
+  size_t parts_there() const;
   void discard();
 
  private:
-  void write() const;
+  explicit UploadNotes(Of of) : of_(std::move(of)) {}
+  void write();
 
-  fs::path path_;
-  std::string oid_;
-  uint64_t size_ = 0;
+  Of of_;
   PartsPlan plan_;
+  std::optional<std::string> verify_;
   std::vector<std::string> etags_;
+  bool writable_ = true;
 };
 
 }  // namespace graft::hub

@@ -62,6 +62,12 @@ ordered_json read_ordered_json_object(const fs::path& path) {
   return read_object<ordered_json>(path);
 }
 
+std::string text_at(const json& object, const char* key) {
+  if (!object.is_object()) return "";
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 std::string in_quotes(std::string_view text) {
   constexpr size_t kMost = 200;
   std::string shown =

@@ -29,6 +29,9 @@ ordered_json parse_ordered_json(std::string_view text, const std::string& what,
 json read_json_object(const fs::path& path);
 ordered_json read_ordered_json_object(const fs::path& path);
 
+/// The text under a key of an object; empty for anything else.
+std::string text_at(const json& object, const char* key);
+
 /// A name from a file, for a message: in quotes, without control characters, and cut when long.
 std::string in_quotes(std::string_view text);
 

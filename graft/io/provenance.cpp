@@ -8,10 +8,9 @@ namespace {
 constexpr size_t kMostItems = 100;
 constexpr size_t kMostBytes = 2000;  // of a text
 
-std::string text_at(const json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_string()) return "";
-  const auto& text = found->get_ref<const std::string&>();
+// One line, not too long.
+std::string line_at(const json& object, const char* key) {
+  std::string text = text_at(object, key);
   const bool plain =
       text.size() <= kMostBytes &&
       std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 32 && c != 127; });
@@ -27,10 +26,10 @@ std::vector<json> items_at(const json& object, const char* key) {
 }
 
 MakingStep step_from(const json& value) {
-  MakingStep step{text_at(value, "command"), text_at(value, "graft_version")};
+  MakingStep step{line_at(value, "command"), line_at(value, "graft_version")};
   for (const json& fact : items_at(value, "facts")) {
     if (!fact.is_object()) continue;
-    step.facts.emplace_back(text_at(fact, "name"), text_at(fact, "value"));
+    step.facts.emplace_back(line_at(fact, "name"), line_at(fact, "value"));
   }
   return step;
 }
@@ -45,6 +44,11 @@ void Provenance::add(const Provenance& other) {
     }
   }
   steps.insert(steps.end(), other.steps.begin(), other.steps.end());
+}
+
+bool Provenance::is_finetuned() const {
+  return std::any_of(steps.begin(), steps.end(),
+                     [](const MakingStep& step) { return step.command.starts_with("graft fuse"); });
 }
 
 json Provenance::to_json() const {
@@ -67,11 +71,11 @@ json Provenance::to_json() const {
 Provenance Provenance::from_json(const json& value) {
   Provenance provenance;
   if (!value.is_object()) return provenance;
-  if (const std::string repository = text_at(value, "base_model"); !repository.empty()) {
-    provenance.origin = {repository, text_at(value, "base_commit")};
+  if (const std::string repository = line_at(value, "base_model"); !repository.empty()) {
+    provenance.origin = {repository, line_at(value, "base_commit")};
   }
   for (const json& name : items_at(value, "datasets")) {
-    const std::string text = text_at({{"name", name}}, "name");
+    const std::string text = line_at({{"name", name}}, "name");
     if (!text.empty()) provenance.datasets.push_back(text);
   }
   for (const json& step : items_at(value, "steps")) {

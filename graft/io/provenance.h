@@ -32,6 +32,9 @@ struct Provenance {
   /// Adds what `other` was trained on and its steps; its origin where there is none.
   void add(const Provenance& other);
 
+  /// Whether it is another model than its origin, and not only in another format.
+  bool is_finetuned() const;
+
   json to_json() const;
   /// Takes what makes sense of a value that anybody may have written; the rest is passed over.
   static Provenance from_json(const json& value);

@@ -17,11 +17,16 @@ namespace {
 
 constexpr float kDefaultScale = 20.0f;
 constexpr const char* kMetadataKey = "graft_adapter";
+constexpr size_t kMostProvenance = 32768;  // bytes
 
 bool is_npz(const fs::path& path) { return path.extension() == ".npz"; }
 
 std::string to_metadata(const LoraSettings& s, const std::string& base_fingerprint,
-                        const Provenance& provenance) {
+                        Provenance provenance) {
+  // The comment of a zip holds 64 kB: of very many trainings the last ones are told.
+  while (provenance.steps.size() > 1 && provenance.to_json().dump().size() > kMostProvenance) {
+    provenance.steps.erase(provenance.steps.begin());
+  }
   json object = {{"rank", s.rank},           {"scale", s.scale},
                  {"dropout", s.dropout},     {"num_layers", s.num_layers},
                  {"keys", s.keys},           {"base_fingerprint", base_fingerprint},

@@ -44,7 +44,7 @@ TEST_F(Upload, WithoutATokenOrToANameThatIsNoneIsRefusedBeforeTheWork) {
   for (const char* name : {"a/b/c", "", "../x", "a b"}) expect_refused(to(name), 2, "owner/name");
   ::unsetenv("HF_TOKEN");
   expect_refused(to("me/x"), 1, "set HF_TOKEN");
-  expect_refused(run({"upload", "model", "--repo", "me/x"}), 1, "set HF_TOKEN");
+  expect_refused(run({"upload", "model", "--repo", "me/x", "--hf-path", "a/b"}), 1, "set HF_TOKEN");
   EXPECT_FALSE(fs::exists(folder_ / "mlx_model"));
 }
 

@@ -27,6 +27,9 @@ TEST(CardMetadata, NothingOfACardWithoutYamlOrWithABrokenOne) {
         "---\n\tlicense: mit\n---\n", "---\na: *nothing\n---\n", "---\nplain\n---\n"}) {
     EXPECT_TRUE(card_metadata(card).empty()) << card;
   }
+  const std::string repeated =
+      "---\na: &a " + std::string(500'000, 'x') + "\nb: [*a, *a]\nc: d\n---\n";
+  EXPECT_EQ(card_metadata(repeated).size(), 1u);
   const std::string deep = "---\na: " + std::string(100000, '[') + "\n---\n";
   EXPECT_TRUE(card_metadata(deep).empty());
 }

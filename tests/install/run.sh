@@ -51,6 +51,13 @@ if [[ -d $prefix/lib/graft/mlx && ${#infos[@]} == 0 ]]; then fail "MLX has no li
 for info in ${infos[@]+"${infos[@]}"}; do
   licensed MLX "licenses/$(basename "$info")/LICENSE" 'Apple Inc.'
 done
+if [[ -d $prefix/lib/graft/arrow ]]; then
+  infos=("$doc"/licenses/pyarrow-[0-9]*)
+  if [[ ${#infos[@]} == 0 ]]; then fail "Arrow has no licence in $doc"; fi
+  for info in "${infos[@]}"; do
+    licensed Arrow "licenses/$(basename "$info")/LICENSE.txt" 'Apache License'
+  done
+fi
 bundled=("$prefix"/lib/graft/mlx*.libs/*)
 for library in ${bundled[@]+"${bundled[@]}"}; do
   name=$(basename "$library")
@@ -75,7 +82,7 @@ fi
 naming() {
   grep -rlF -e "$root" -e "$build" -e "$venv" "$@"
 }
-if naming "$prefix/lib/cmake" "$prefix/bin"; then fail "these installed files name $root"; fi
+if naming "$prefix/lib/cmake" "$prefix/bin" "$prefix"/lib/graft/*graft_parquet*; then fail "these installed files name $root"; fi
 
 if [[ $(uname -s) == Linux ]]; then
   ldd "$prefix/bin/graft" >"$folder/libraries"
@@ -132,5 +139,11 @@ loads_its_own() {
   if grep -F -e "$root" -e "$build" -e "$venv" "$folder/loaded"; then fail "$1 loads what $root holds"; fi
 }
 loads_its_own "$prefix/bin/graft" --version
+if [[ -d $prefix/lib/graft/arrow ]]; then
+  loads_its_own "$prefix/bin/graft" info
+  grep -qE 'Data sets: +JSONL and Parquet' "$folder/loaded" || fail "bin/graft does not find its reader of Parquet"
+  grep -qF "$folder/elsewhere/graft/lib/graft/arrow/libarrow." "$folder/loaded" ||
+    fail "the reader of Parquet does not take Arrow from the installed folder"
+fi
 loads_its_own "$folder/consumer/build/consumer"
 echo "install: $(cat "$folder/said"); this tree was $how, and nothing names it"

@@ -17,6 +17,10 @@ class Server:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.endpoint = f"http://127.0.0.1:{self.process.stdout.readline().split()[1]}"
 
+    def second_port(self) -> int:
+        """Where files in LFS are fetched and put: the port that a redirect leads to."""
+        return self.get("/_ports")[1]
+
     def get(self, path: str):
         with urllib.request.urlopen(self.endpoint + path) as answer:
             return json.load(answer)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Downloads by name from a Hub on this machine: graft against the official client, in one cache, and with faults.
 
-    hub_downloads.py GRAFT [--kills N] [--seed S]
+    hub_downloads.py GRAFT --model FOLDER [--kills N] [--seed S]
 
 The server is tests/hub/hub_server.py. It is held to the official client first: huggingface_hub has to download from it.
 Then each finds what the other has downloaded, without a byte more; faults lead to the right file or to an error with no
@@ -24,6 +24,8 @@ from pathlib import Path
 
 import hub
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
 WEIGHTS = "model.safetensors"
@@ -176,6 +178,53 @@ def check_errors(check: Check) -> None:
     print("errors name what to do; the token reaches the endpoint alone")
 
 
+def check_datasets(check: Check, model: str) -> None:
+    """JSONL and Parquet as data sets of the Hub have them give the same losses, and the official client their files."""
+    name, rows = "acme/questions", [f"Question {i}: what is {i} and {i}? {2 * i}." for i in range(40)]
+    folder = check.root / "datasets" / name
+    for place in ("jsonl", "parquet"):
+        (folder / place).mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    for split, word, texts in (("train", "train", rows[:30]), ("valid", "validation", rows[30:])):
+        (folder / "jsonl" / f"{split}.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+        for shard in range(2):
+            part = texts[:7] if shard == 0 else texts[7:]
+            table = pa.table({"id": range(len(part)), "nested": [{"a": 1}] * len(part), "text": part})
+            pq.write_table(table, folder / "parquet" / f"{word}-{shard:05}-of-00002.parquet", row_group_size=5)
+
+    def train(data: str, **environment) -> tuple[int, str]:
+        return hub.run([check.graft, "lora", "--model", model, "--train", "--data", data, "--iters", "2",
+                        "--steps-per-report", "1", "--lora-layers", "1", "--adapter-file",
+                        str(check.work / "adapters.npz")], check.environment(**environment), 120)
+
+    def losses(said: str) -> list[str]:
+        return [line.split(",")[0] for line in said.splitlines() if " loss " in line]
+
+    for place in ("jsonl", "parquet"):
+        code, said = train(f"{name}/{place}")
+        assert code == 0 and "30 examples" in said and f"{name}/{place}/train" in said, said
+        known = losses(said) if place == "jsonl" else known
+        assert len(known) == 3 and losses(said) == known, said
+    code = "import sys, huggingface_hub as h; print(h.snapshot_download(sys.argv[1], repo_type='dataset'))"
+    with check.server.log() as log:
+        path = subprocess.run([sys.executable, "-c", code, name], env=check.environment(), capture_output=True,
+                              text=True, check=True).stdout.strip()
+    fetched = {e["path"].rsplit("/", 1)[1] for e in log if e["method"] == "GET"}
+    assert fetched == {"README.md"}, f"the official client fetches what graft has: {fetched}"
+    code, said = train(path + "/parquet")
+    assert code == 0 and losses(said) == known, said
+    code, said = train(f"{name}/jsonl", HF_HUB_OFFLINE="1")
+    assert code == 0 and losses(said) == known, said
+    for data, says in (("acme/nothing", "no data set"), (f"{name}/absent", "no JSONL or Parquet file")):
+        code, said = train(data)
+        assert code == 1 and says in said, said
+    (folder / "parquet" / "train-00001-of-00002.parquet").unlink()
+    code, said = train(f"{name}/parquet")
+    assert code == 1 and "there are 1 of 2" in said, said
+    check.clear()
+    print("data sets by name: JSONL and Parquet train alike, in one cache with the official client")
+
+
 def check_faults(check: Check) -> None:
     small, large = "acme/small", "acme/large"
     again = [  # what passes by itself: the file arrives, right
@@ -288,6 +337,7 @@ def check_kills(check: Check, kills: int, seed: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("graft")
+    parser.add_argument("--model", required=True, help="a small model's folder")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -307,6 +357,7 @@ def main() -> None:
         check_listing(check)
         check_offline(check)
         check_errors(check)
+        check_datasets(check, options.model)
         check_faults(check)
         check_resume(check)
         check_together(check)

@@ -88,6 +88,7 @@ def make_model(folder: Path, weights: int, seed: int) -> None:
     folder.mkdir(parents=True)
     numbers = np.random.default_rng(seed).integers(0, 256, weights, dtype=np.uint8)
     save_file({"w": numbers}, folder / WEIGHTS)
+    shutil.copy(folder / WEIGHTS, folder / "twin.safetensors")  # is sent once
     save_file({"w": numbers[:300_000]}, folder / "small.safetensors")
     (folder / "config.json").write_text('{"model_type": "llama", "quantization": {"bits": 4, "group_size": 64}}\n')
     (folder / "tokenizer.json").write_text(json.dumps({"filler": "x" * 300_000}))
@@ -152,7 +153,18 @@ def check_upload(check: Check) -> None:
     (check.folder / "README.md").write_text("My own words\n")
     code, said = check.upload("me/own")
     assert code == 0 and (check.root / "me/own/README.md").read_text() == "My own words\n", said
+    (check.folder / "README.md").write_text("---\nlicense: bad\n---\n")
+    with check.server.log() as log:
+        code, said = check.upload("me/bad")
+    assert code == 1 and "does not take the metadata" in said and "must be one of those" in said, said
+    assert not [e for e in log if e["method"] == "PUT"], "a card that is refused is found before anything is sent"
     (check.folder / "README.md").unlink()
+    (check.root / "me/ours/notes.txt").unlink()
+    (check.root / "me/ours/README.md").write_text("Words that somebody wrote there\n")
+    (check.folder / "config.json").write_text('{"model_type": "llama"}\n')
+    code, said = check.upload("me/ours")
+    assert code == 0 and "stays as it is" in said, said
+    assert (check.root / "me/ours/README.md").read_text().startswith("Words that") and check.holds("me/ours")
     print("huggingface_hub reads the card: base model, relation, licence, data sets")
 
 
@@ -224,7 +236,7 @@ def check_faults(check: Check) -> None:
         check.server.set_faults([fault])
         code, said = check.upload("me/ours")
         assert code == 1 and not check.holds("me/ours"), f"{fault}: {said}"
-        assert fault["kind"] != "cut" or "start again when the connection is back" in said, said
+        assert fault["kind"] != "cut" or "to go on when the connection is back: graft upload" in said, said
         check.server.set_faults([])
         code, said = check.upload("me/ours")
         assert code == 0 and check.holds("me/ours"), f"after {fault}: {said}"

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graft/base/files.h"
+
+namespace graft::cli {
+
+/// The folder that a person means by a data set.
+struct NamedData {
+  fs::path folder;
+  std::optional<std::string> name = {};  // of the repository, on the Hub
+  fs::path shown = {};                   // the same with the folder in it
+
+  /// What a person knows a path in `folder` by.
+  std::string path_text(const fs::path& path) const;
+};
+
+/// A folder that is there, else "owner/name", "owner/name/folder" or either with "@revision", a
+/// data set of the Hub, of which the files of these splits ("train", "valid", "test") are fetched
+/// into its cache. Throws Error for a split that it does not have.
+NamedData named_data(const std::string& name, const std::vector<std::string>& splits);
+
+}  // namespace graft::cli

@@ -1,0 +1,96 @@
+#include "graft/data/splits.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <optional>
+#include <regex>
+#include <set>
+
+#include "graft/base/error.h"
+
+namespace graft::data {
+namespace {
+
+// As the package `datasets` knows them (its `data_files.py`).
+const std::map<std::string, std::string>& split_words() {
+  static const std::map<std::string, std::string> words = {
+      {"train", "train"}, {"training", "train"},  {"validation", "valid"}, {"valid", "valid"},
+      {"dev", "valid"},   {"val", "valid"},       {"test", "test"},        {"testing", "test"},
+      {"eval", "test"},   {"evaluation", "test"},
+  };
+  return words;
+}
+
+// The split that a name's words say, the first of them that does.
+std::optional<std::string> split_in(const std::string& name) {
+  std::string word;
+  for (const char c : name + ".") {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      continue;
+    }
+    const auto found = split_words().find(word);
+    if (found != split_words().end()) return found->second;
+    word.clear();
+  }
+  return std::nullopt;
+}
+
+// The file's own name says it, or else the innermost folder that does.
+std::optional<std::string> split_of(std::string path) {
+  while (!path.empty()) {
+    const size_t slash = path.rfind('/');
+    const size_t begin = slash == std::string::npos ? 0 : slash + 1;
+    if (auto split = split_in(path.substr(begin))) return split;
+    path.resize(begin == 0 ? 0 : begin - 1);
+  }
+  return std::nullopt;
+}
+
+std::string folder_of(const std::string& name) {
+  const size_t slash = name.rfind('/');
+  return slash == std::string::npos ? "" : name.substr(0, slash);
+}
+
+// Of "-00000-of-00003" there must be three.
+void check_shards(const std::vector<std::string>& files) {
+  static const std::regex shard("-[0-9]+-of-([0-9]{1,9})\\.");
+  for (const std::string& file : files) {
+    std::smatch match;
+    if (std::regex_search(file, match, shard) && std::stoul(match[1]) != files.size()) {
+      fail("{}: there are {} of {} such files", file, files.size(), std::stoul(match[1]));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> split_files(const std::vector<std::string>& names,
+                                     const std::string& split) {
+  const std::string own = split + ".jsonl";
+  if (std::find(names.begin(), names.end(), own) != names.end()) return {own};
+  for (const char* ending : {".jsonl", ".parquet"}) {
+    std::vector<std::string> files;
+    std::set<std::string> folders;
+    for (const std::string& name : names) {
+      if (!name.ends_with(ending) || split_of(name) != split) continue;
+      files.push_back(name);
+      folders.insert(folder_of(name));
+    }
+    if (files.empty()) continue;
+    if (folders.size() > 1) {
+      fail(
+          "the split {} lies in several folders ({}): name the data set with one of them behind it",
+          split, fmt::join(folders, ", "));
+    }
+    std::sort(files.begin(), files.end());
+    check_shards(files);
+    return files;
+  }
+  return {};
+}
+
+}  // namespace graft::data

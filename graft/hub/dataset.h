@@ -1,0 +1,20 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "graft/hub/environment.h"
+#include "graft/hub/repository.h"
+
+namespace graft::hub {
+
+/// Says which of a data set's files are wanted; throws Error if there are none.
+using ChooseFiles = std::function<std::vector<std::string>(const std::vector<std::string>& names)>;
+
+/// The folder in the cache that holds the chosen files of a data set, downloaded as a model is. A
+/// copy in the cache is whole if `choose` takes files of it.
+fs::path fetch_dataset(const Environment& environment, const Repository& repository,
+                       const ChooseFiles& choose);
+
+}  // namespace graft::hub

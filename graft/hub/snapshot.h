@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "graft/hub/cache.h"
+#include "graft/hub/listing.h"
+
+namespace graft::hub {
+
+/// A commit of a repository on its way into the cache.
+class Snapshot {
+ public:
+  Snapshot(const Http& http, const Repository& repository, const CachedRepository& cache,
+           Listing listing);
+
+  const Listing& listing() const { return listing_; }
+  fs::path path() const { return cache_.snapshot(listing_.commit); }
+  /// Downloads those files that are missing, several small ones at once, large ones in parts one
+  /// after the other. `quiet`: says nothing but what goes wrong. Throws Error.
+  void fetch(const std::vector<RemoteFile>& files, bool quiet = false);
+
+ private:
+  void check_space(uint64_t bytes) const;
+
+  const Http& http_;
+  const Repository& repository_;
+  const CachedRepository& cache_;
+  Listing listing_;
+};
+
+/// What is wanted of a repository, and how to see whether a folder has all of it.
+struct Wanted {
+  std::function<void(Snapshot&)> fetch;
+  std::function<bool(const fs::path&)> is_whole;
+};
+
+/// The folder in the cache that holds what is wanted of a repository. What is missing is
+/// downloaded; without a connection what is there is taken, if it is whole. Throws Error that says
+/// what to do.
+fs::path fetch_snapshot(const Environment& environment, const Repository& repository,
+                        const Wanted& wanted);
+
+}  // namespace graft::hub
