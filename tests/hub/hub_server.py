@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A small Hub on this machine, for the tests: repositories in folders, over the endpoints of downloads and uploads.
 
-    hub_server.py ROOT [--port N] [--lfs BYTES] [--parts BYTES] [--part-size BYTES]
+    hub_server.py ROOT [--port N] [--lfs BYTES] [--parts BYTES] [--part-size BYTES] [--certificate FILE]
 
 ROOT/<owner>/<name>/ is a model's repository, ROOT/datasets/<owner>/<name>/ a data set's; its one commit is a hash of
 its files. Prints "port N" when it listens. Files of at least --lfs bytes are in LFS: `resolve` sends those to a second
@@ -32,6 +32,7 @@ import hashlib
 import json
 import re
 import shutil
+import ssl
 import sys
 import threading
 import time
@@ -57,6 +58,10 @@ class Hub:
         self.lock = threading.Lock()
         self.known: dict[Path, tuple[tuple[int, int], dict]] = {}
         self.ports = [0, 0]
+        self.tls = options.certificate is not None
+
+    def address(self, which: int) -> str:
+        return f"{'https://localhost' if self.tls else 'http://127.0.0.1'}:{self.ports[which]}"
 
     def files(self, name: str) -> list[dict]:
         folder = self.root / name
@@ -257,7 +262,7 @@ class Handler(BaseHTTPRequestHandler):
         (self.hub.root / name).mkdir(parents=True)
         if wanted.get("visibility") == "private" or wanted.get("private"):
             (self.hub.root / name / ".private").touch()
-        self.json({"url": f"http://127.0.0.1:{self.hub.ports[0]}/{name}", "name": name, "id": "1"})
+        self.json({"url": f"{self.hub.address(0)}/{name}", "name": name, "id": "1"})
 
     def preupload(self, name: str, body: bytes) -> None:
         there = {file["path"]: file for file in self.hub.files(name)}
@@ -270,7 +275,7 @@ class Handler(BaseHTTPRequestHandler):
         self.json({"files": answers})
 
     def batch(self, asked: dict) -> None:
-        first, second = (f"http://127.0.0.1:{port}" for port in self.hub.ports)
+        first, second = self.hub.address(0), self.hub.address(1)
         objects = []
         for one in asked["objects"]:
             oid, size = one["oid"], one["size"]
@@ -333,7 +338,7 @@ class Handler(BaseHTTPRequestHandler):
                     new.write_bytes(base64.b64decode(value["content"], validate=True))
                 new.rename(path)
             sha = self.hub.commit(name)
-        url = f"http://127.0.0.1:{self.hub.ports[0]}/{name}/commit/{sha}"
+        url = f"{self.hub.address(0)}/{name}/commit/{sha}"
         self.json({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
 
     def do_HEAD(self):
@@ -360,7 +365,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(404)
 
     def redirect(self) -> None:
-        self.reply(302, b"", {"Location": f"http://127.0.0.1:{self.hub.ports[1]}{self.path}"})
+        self.reply(302, b"", {"Location": f"{self.hub.address(1)}{self.path}"})
 
     def allowed(self, name: str, revision: str) -> bool:
         """Whether a repository and revision may be read; answers if not."""
@@ -410,7 +415,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"X-Repo-Commit": self.hub.commit(name), "Accept-Ranges": "bytes", "ETag": f'"{facts["etag"]}"'}
         if facts["lfs"]:
             headers |= {"X-Linked-Etag": f'"{facts["etag"]}"', "X-Linked-Size": str(facts["size"]),
-                        "Location": f"http://127.0.0.1:{self.hub.ports[1]}/lfs/{name}/{file}"}
+                        "Location": f"{self.hub.address(1)}/lfs/{name}/{file}"}
             return self.reply(302, b"", headers)
         self.content(path, fault, headers)
 
@@ -481,7 +486,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that was killed
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):  # a client that was killed, or left
             super().handle_error(request, client_address)
 
 
@@ -492,10 +497,16 @@ def main() -> None:
     parser.add_argument("--lfs", type=int, default=100_000, help="files of so many bytes are in LFS")
     parser.add_argument("--parts", type=int, default=8 << 20, help="files of so many bytes are uploaded in parts")
     parser.add_argument("--part-size", type=int, default=5 << 20)
+    parser.add_argument("--certificate", type=Path, help="speak TLS: a file with a key and a certificate for localhost")
     options = parser.parse_args()
     Handler.hub = Hub(options.root, options)
     servers = [Server(("127.0.0.1", port), Handler) for port in (options.port, 0)]
     Handler.hub.ports = [server.server_address[1] for server in servers]
+    if options.certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.certificate)
+        for server in servers:
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"port {Handler.hub.ports[0]}", flush=True)

@@ -12,10 +12,12 @@ HERE = Path(__file__).resolve().parent
 
 
 class Server:
-    def __init__(self, root: Path):
-        self.process = subprocess.Popen([sys.executable, HERE.parent / "hub" / "hub_server.py", root],
+    def __init__(self, root: Path, certificate: Path | None = None):
+        tls = ["--certificate", certificate] if certificate else []
+        self.process = subprocess.Popen([sys.executable, HERE.parent / "hub" / "hub_server.py", root, *tls],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.endpoint = f"http://127.0.0.1:{self.process.stdout.readline().split()[1]}"
+        port = self.process.stdout.readline().split()[1]
+        self.endpoint = f"https://localhost:{port}" if certificate else f"http://127.0.0.1:{port}"
 
     def second_port(self) -> int:
         """Where files in LFS are fetched and put: the port that a redirect leads to."""

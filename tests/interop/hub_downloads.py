@@ -10,15 +10,18 @@ random moments, is finished by the next one.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -225,6 +228,85 @@ def check_datasets(check: Check, model: str) -> None:
     print("data sets by name: JSONL and Parquet train alike, in one cache with the official client")
 
 
+class Proxy(threading.Thread):
+    """Takes CONNECT alone, and notes where to."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.asked: list[str] = []
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            threading.Thread(target=self.serve, args=(self.socket.accept()[0],), daemon=True).start()
+
+    def serve(self, client: socket.socket) -> None:
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += client.recv(4096)
+        self.asked.append(request.split(b"\r\n")[0].decode())
+        assert b"hf_secret" not in request, "the proxy sees the token"
+        host, port = request.split()[1].decode().rsplit(":", 1)
+        server = socket.create_connection((host, int(port)))
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        back = threading.Thread(target=self.copy, args=(server, client), daemon=True)
+        back.start()
+        self.copy(client, server)
+        back.join()
+
+    @staticmethod
+    def copy(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def check_tls(check: Check) -> None:
+    """https with an authority of one's own, directly and through a proxy; without it nothing is believed."""
+    certificate = check.work / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", check.work / "key.pem", "-out",
+                    certificate, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                   check=True, capture_output=True)
+    both = check.work / "both.pem"
+    both.write_text((check.work / "key.pem").read_text() + certificate.read_text())
+    server, proxy, name = hub.Server(check.root, both), Proxy(), "acme/private"
+    secure = {"HF_ENDPOINT": server.endpoint, "HF_TOKEN": "hf_secret"}
+    check.clear()
+    said = check.run(name, **secure)
+    assert "certificate is not trusted" in said and "SSL_CERT_FILE" in said and not check.holds(name), said
+    secure["SSL_CERT_FILE"] = str(certificate)
+    for more, through in (({}, False), ({"HTTPS_PROXY": proxy.address}, True),
+                          ({"HTTPS_PROXY": proxy.address, "NO_PROXY": "localhost"}, False)):
+        check.clear()
+        proxy.asked.clear()
+        said = check.run(name, **secure, **more)
+        assert check.holds(name), said
+        assert bool(proxy.asked) == through, proxy.asked
+        assert all(line.startswith("CONNECT localhost:") for line in proxy.asked)
+    server.process.kill()
+    check.clear()
+    print("https: an authority of one's own, and a proxy unless NO_PROXY says otherwise")
+
+
+def check_space(check: Check) -> None:
+    """A disk that is too small is said before anything is sent."""
+    small = check.work / "small"
+    small.mkdir()
+    command = 'mount -t tmpfs -o size=100m none "$1" && exec "$2" info --model acme/large'
+    with check.server.log() as log:
+        code, said = hub.run(["unshare", "-m", "sh", "-c", command, "sh", str(small), check.graft],
+                             check.environment(HF_HUB_CACHE=str(small / "cache")))
+    if "mount" in said or "unshare" in said:
+        print("a small disk: not tried, as none can be mounted here")
+        return
+    assert code == 1 and "free; HF_HUB_CACHE names another place" in said, said
+    assert not [e for e in log if WEIGHTS in e["path"]], "something was sent"
+    print("a disk that is too small is said before anything is sent")
+
+
 def check_faults(check: Check) -> None:
     small, large = "acme/small", "acme/large"
     again = [  # what passes by itself: the file arrives, right
@@ -358,6 +440,8 @@ def main() -> None:
         check_offline(check)
         check_errors(check)
         check_datasets(check, options.model)
+        check_tls(check)
+        check_space(check)
         check_faults(check)
         check_resume(check)
         check_together(check)
