@@ -23,7 +23,7 @@ BELOW = {
     "regex": ["unicode", "base"],
     "tokenizer": ["jinja", "regex", "unicode", "io", "base"],
     "parquet_reader": [],
-    "data": ["tokenizer", "parquet_reader", "base"],
+    "data": ["tokenizer", "hub", "parquet_reader", "base"],
     "models": ["nn", "ops", "kernels", "io", "base"],
     "lora": ["models", "nn", "ops", "kernels", "io", "base"],
     "convert": ["models", "nn", "ops", "kernels", "tokenizer", "io", "base"],

@@ -176,7 +176,7 @@ std::vector<std::string> wikisql_lines(std::string_view questions, std::string_v
 }
 
 std::vector<WikiSqlFile> write_wikisql(const WikiSqlOptions& options) {
-  const std::string bytes = download(options.url, {.max_bytes = options.max_bytes});
+  const std::string bytes = download(options.url, options.max_bytes);
   std::vector<std::string> names;
   for (const Split& split : kSplits) {
     names.push_back(fmt::format("data/{}.jsonl", split.name));

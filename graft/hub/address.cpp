@@ -82,4 +82,11 @@ std::string escaped(const std::string& part) {
   return result;
 }
 
+std::string unescaped(const std::string& text) {
+  int length = 0;
+  const std::unique_ptr<char, void (*)(void*)> plain(
+      curl_easy_unescape(nullptr, text.c_str(), static_cast<int>(text.size()), &length), curl_free);
+  return plain ? std::string(plain.get(), static_cast<size_t>(length)) : text;
+}
+
 }  // namespace graft::hub

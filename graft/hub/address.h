@@ -18,5 +18,7 @@ bool is_safe_address(const std::string& url);
 
 /// A part of a path as an address spells it: all but letters, digits and "-._~" in percent form.
 std::string escaped(const std::string& part);
+/// The reverse.
+std::string unescaped(const std::string& text);
 
 }  // namespace graft::hub

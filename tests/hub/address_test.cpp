@@ -29,10 +29,23 @@ TEST(Address, PlainHttpIsForThisMachineAlone) {
                                     "no user or password");
 }
 
+TEST(Address, WhatMayBeASecretIsNotShown) {
+  try {
+    check_address("http://example.com/part?signature=secret");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
+  }
+  EXPECT_FALSE(is_safe_address("http://example.com/"));
+  EXPECT_FALSE(is_safe_address(""));
+  EXPECT_TRUE(is_safe_address("https://example.com/part?signature=secret"));
+}
+
 TEST(Address, PartsOfAPathAreEscaped) {
   EXPECT_EQ(escaped("model-00001.safetensors"), "model-00001.safetensors");
   EXPECT_EQ(escaped("refs/pr/1"), "refs%2Fpr%2F1");
   EXPECT_EQ(escaped("a b?#\xc3\xa9"), "a%20b%3F%23%C3%A9");
+  EXPECT_EQ(unescaped("a%20b%3F%23%C3%A9+%"), "a b?#\xc3\xa9+%");
 }
 
 }  // namespace

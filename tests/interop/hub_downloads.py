@@ -286,6 +286,14 @@ def check_tls(check: Check) -> None:
         assert check.holds(name), said
         assert bool(proxy.asked) == through, proxy.asked
         assert all(line.startswith("CONNECT localhost:") for line in proxy.asked)
+    # WikiSQL's archive comes from somewhere else: no token goes there.
+    for path, says in (("absent", "HTTP status 404"), ("acme/small/resolve/main/config.json", "archive")):
+        code, said = hub.run([check.graft, "data", "wikisql", "--url", f"{server.endpoint}/{path}", "--output",
+                              str(check.work / "sql")], check.environment(**secure))
+        assert code == 1 and says in said, said
+    log = json.loads(subprocess.run(["curl", "-s", "--cacert", certificate, server.endpoint + "/_log"],
+                                    capture_output=True, check=True).stdout)
+    assert log[-1]["path"].endswith("config.json") and not log[-1]["token"], log[-1]
     server.process.kill()
     check.clear()
     print("https: an authority of one's own, and a proxy unless NO_PROXY says otherwise")

@@ -44,7 +44,7 @@ class CheckLayers(unittest.TestCase):
 
     def test_sideways(self):
         found = self.problems({"graft/io/a.h": "", "graft/data/b.h": '#include "graft/io/a.h"\n'})
-        self.assertIn("data may include tokenizer, parquet_reader, base, not io", found[0])
+        self.assertIn("data may include tokenizer, hub, parquet_reader, base, not io", found[0])
 
     def test_mlx(self):
         self.assertIn(
