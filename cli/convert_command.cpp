@@ -50,7 +50,10 @@ void run(const ConvertCommand& command) {
   options.hf_path = named_model(source);
   options.provenance = provenance_of(options.hf_path);
   if (origin) options.provenance.origin = origin;
-  if (upload) upload->check(options.provenance, source);
+  if (upload) {
+    upload->check(options.provenance, source,
+                  fmt::format("give --model {} --hf-path owner/name", source));
+  }
   options.provenance.steps.push_back(
       {command_text(options, options.provenance.origin), GRAFT_VERSION});
   ConvertReport report = convert(options);
@@ -89,7 +92,7 @@ void add_convert_command(CLI::App& app) {
   sub->add_flag("-d,--dequantize", options.dequantize, "Turn quantized layers into plain ones");
   sub->add_flag("--force", options.force, "Replace --mlx-path even if it is not a model folder");
   add_threads_option(*sub, "Threads that quantize");
-  sub->add_option("--upload-name", command->upload_name,
+  sub->add_option("--upload-name,--upload-repo", command->upload_name,
                   "Upload it to the Hub: owner/name, or a name for mlx-community/name");
   sub->add_flag("--private", command->make_private, "As a private repository");
   sub->callback([command] { run(*command); });

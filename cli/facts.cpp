@@ -158,10 +158,10 @@ Fact products() {
 }
 
 Fact data_sets() {
-  const bool parquet = data::reads_parquet();
-  return {"parquet",
-          parquet,
-          {{"Data sets", parquet ? "JSONL and Parquet" : "JSONL (this build is without Arrow)"}}};
+  const std::string missing = data::no_parquet_because();
+  const std::string text =
+      missing.empty() ? "JSONL and Parquet" : fmt::format("JSONL, not Parquet: {}", missing);
+  return {"parquet", missing.empty(), {{"Data sets", text}}};
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ lora::FuseOptions fuse_options(const FuseCommand& o) {
 
 // What the losses are measured on: the test split, the validation split where there is none, or a
 // text; nothing if the user asked for no check.
-std::optional<data::Dataset> check_set(const FuseCommand& o, const LoadedModel& loaded) {
+std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& folder,
+                                       const LoadedModel& loaded) {
   if (o.check_text) {
     data::Dataset set;
     set.examples.push_back(loaded.tokenizer.encode(*o.check_text));
@@ -67,10 +68,12 @@ std::optional<data::Dataset> check_set(const FuseCommand& o, const LoadedModel& 
     return set;
   }
   if (!o.data) return {};
-  const fs::path folder = named_data(*o.data, {"test"}).folder;
   const bool has_test = data::has_split(folder, "test");
   if (!has_test && !data::has_split(folder, "valid")) {
-    fail("--data: there is neither test.jsonl nor valid.jsonl in {}", *o.data);
+    fail(
+        "--data: there is neither test.jsonl nor valid.jsonl in {}, nor another file of these "
+        "splits",
+        *o.data);
   }
   return data::load_dataset(
       folder, has_test ? "test" : "valid", loaded.tokenizer,
@@ -95,12 +98,12 @@ double loss_of(const models::Model& model, const data::Dataset& set) {
   return training::evaluate(model, data::evaluation_batches(set, 4, -1)).loss;
 }
 
-void report_losses(const FuseCommand& o, const LoadedModel& loaded, const data::Dataset& set,
-                   double base) {
+void report_losses(const FuseCommand& o, const NamedData& data, const LoadedModel& loaded,
+                   const data::Dataset& set, double base) {
   double adapted = loss_of(*loaded.model, set);
   double fused = loss_of(*load(o.save_path).model, set);
   fmt::print("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
-             o.check_text ? "the text" : set.path.string(), base, adapted, fused);
+             o.check_text ? "the text" : data.path_text(set.path), base, adapted, fused);
   double gained = base - adapted;
   if (gained > 0 && fused - adapted > 0.1 * gained) {
     fmt::print(
@@ -111,6 +114,8 @@ void report_losses(const FuseCommand& o, const LoadedModel& loaded, const data::
 
 void run(const FuseCommand& o) {
   check(o);
+  const NamedData data =
+      o.data ? named_data(*o.data, {"test", "valid"}, Splits::first) : NamedData{};
   std::optional<PlannedUpload> upload;
   if (o.upload_name) upload.emplace(*o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
@@ -121,7 +126,7 @@ void run(const FuseCommand& o) {
   lora::check_fuse_target(loaded.folder, o.save_path, o.force);
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);
-  std::optional<data::Dataset> set = check_set(o, loaded);
+  std::optional<data::Dataset> set = check_set(o, data.folder, loaded);
   std::optional<double> base;
   if (set) base = loss_of(*loaded.model, *set);
   lora::Adapters adapters = put_adapter(loaded, file);
@@ -129,7 +134,7 @@ void run(const FuseCommand& o) {
       lora::fuse_model(loaded.folder, *loaded.model, adapters, o.save_path, options);
   fmt::print("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
              o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
-  if (set) report_losses(o, loaded, *set, *base);
+  if (set) report_losses(o, data, loaded, *set, *base);
   std::fflush(stdout);
   if (upload) upload->run(o.save_path, options.provenance);
 }
@@ -150,8 +155,8 @@ void add_fuse_command(CLI::App& app) {
       ->check(CLI::IsMember({"4", "8", "none"}));
   command->add_option(
       "--data", o->data,
-      "Report the loss of base, adapted and fused model on this folder's test.jsonl "
-      "(or valid.jsonl)");
+      "Report the loss of base, adapted and fused model on the test split (else the "
+      "validation split) of this folder, or of this data set of the Hub");
   command->add_option("--check", o->check_text, "Report the same losses on this text");
   command
       ->add_option("--add-eos-token", o->add_eos_token,
@@ -159,7 +164,7 @@ void add_fuse_command(CLI::App& app) {
       ->check(CLI::Range(0, 1));
   command->add_flag("--force", o->force, "Replace --save-path even if it is not a model folder");
   add_threads_option(*command, "Threads that measure the losses");
-  command->add_option("--upload-name", o->upload_name,
+  command->add_option("--upload-name,--upload-repo", o->upload_name,
                       "Upload it to the Hub: owner/name, or a name for mlx-community/name");
   command->add_option("--hf-path,--hf-repo", o->hf_path,
                       "The model of the Hub that --model comes from, for its card [what --model "

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 namespace graft::cli {
 namespace {
@@ -40,8 +41,8 @@ InterruptGuard::~InterruptGuard() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
-InterruptNotice::InterruptNotice(const char* line) {
-  notice = line;
+InterruptNotice::InterruptNotice(std::string line) : line_(std::move(line)) {
+  notice = line_.c_str();
   std::signal(SIGINT, end_with_notice);
   std::signal(SIGTERM, end_with_notice);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 namespace graft::cli {
 
 /// While it lives, the first Ctrl-C (SIGINT) or SIGTERM is noted, for the program to end in order;
@@ -20,10 +22,13 @@ inline constexpr const char* kDownloadInterrupted =
 /// While it lives, Ctrl-C and SIGTERM end the program at once, as they do else, after a line.
 class InterruptNotice {
  public:
-  explicit InterruptNotice(const char* line);
+  explicit InterruptNotice(std::string line);
   ~InterruptNotice();
   InterruptNotice(const InterruptNotice&) = delete;
   InterruptNotice& operator=(const InterruptNotice&) = delete;
+
+ private:
+  std::string line_;
 };
 
 }  // namespace graft::cli

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <mlx/random.h>
 
 #include <CLI/CLI.hpp>

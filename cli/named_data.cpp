@@ -1,7 +1,10 @@
 #include "cli/named_data.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
+#include "cli/hub_environment.h"
 #include "cli/interrupt.h"
 #include "graft/base/error.h"
 #include "graft/data/splits.h"
@@ -32,18 +35,23 @@ std::optional<Place> parse(const std::string& text) {
 
 // The files of the splits among those of a data set.
 std::vector<std::string> choose(const std::vector<std::string>& all, const Place& place,
-                                const std::vector<std::string>& splits) {
+                                const std::vector<std::string>& splits, Splits which) {
   std::vector<std::string> names, chosen;
   for (const std::string& name : all) {
     if (name.starts_with(place.folder)) names.push_back(name.substr(place.folder.size()));
   }
   for (const std::string& split : splits) {
     const std::vector<std::string> files = data::split_files(names, split);
-    if (files.empty()) {
+    if (files.empty() && which == Splits::all) {
       fail("{} has no JSONL or Parquet file for the split {}: see its files on the Hub",
            place.repository.name, split);
     }
     for (const std::string& file : files) chosen.push_back(place.folder + file);
+    if (!files.empty() && which == Splits::first) break;
+  }
+  if (chosen.empty()) {
+    fail("{} has no JSONL or Parquet file for the split {}: see its files on the Hub",
+         place.repository.name, fmt::join(splits, " or "));
   }
   return chosen;
 }
@@ -54,14 +62,15 @@ std::string NamedData::path_text(const fs::path& path) const {
   return name ? (shown / path.lexically_relative(folder)).string() : path.string();
 }
 
-NamedData named_data(const std::string& name, const std::vector<std::string>& splits) {
+NamedData named_data(const std::string& name, const std::vector<std::string>& splits,
+                     Splits which) {
   const auto place = is_there(name) ? std::nullopt : parse(name);
   if (!place) return {.folder = name};
   try {
     const InterruptNotice notice(kDownloadInterrupted);
     const fs::path snapshot = hub::fetch_dataset(
-        hub::Environment::read(), place->repository,
-        [&](const std::vector<std::string>& all) { return choose(all, *place, splits); });
+        hub_environment(), place->repository,
+        [&](const std::vector<std::string>& all) { return choose(all, *place, splits, which); });
     const fs::path shown = fs::path(place->repository.name) / place->folder;
     return {snapshot / place->folder, place->repository.name, shown};
   } catch (const UsageError&) {

@@ -18,9 +18,13 @@ struct NamedData {
   std::string path_text(const fs::path& path) const;
 };
 
+/// What is wanted of a data set: all of the splits that are named, or the first that there is.
+enum class Splits { all, first };
+
 /// A folder that is there, else "owner/name", "owner/name/folder" or either with "@revision", a
 /// data set of the Hub, of which the files of these splits ("train", "valid", "test") are fetched
-/// into its cache. Throws Error for a split that it does not have.
-NamedData named_data(const std::string& name, const std::vector<std::string>& splits);
+/// into its cache. Throws Error if it does not have them.
+NamedData named_data(const std::string& name, const std::vector<std::string>& splits,
+                     Splits which = Splits::all);
 
 }  // namespace graft::cli

@@ -1,5 +1,6 @@
 #include "cli/named_model.h"
 
+#include "cli/hub_environment.h"
 #include "cli/interrupt.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
@@ -14,7 +15,7 @@ std::filesystem::path named_model(const std::string& name) {
   if (!repository || name.find('/') == std::string::npos || name.ends_with(".gguf")) return name;
   const InterruptNotice notice(kDownloadInterrupted);
   try {
-    return hub::fetch_model(hub::Environment::read(), *repository);
+    return hub::fetch_model(hub_environment(), *repository);
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <string_view>
 
+#include "cli/hub_environment.h"
 #include "cli/interrupt.h"
 #include "graft/base/error.h"
 #include "graft/base/log.h"
@@ -15,6 +18,18 @@ namespace graft::cli {
 namespace {
 
 constexpr const char* kCard = "README.md";
+
+// As a shell reads it.
+std::string shell_word(const std::string& text) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("./_-@+,:=").find(c) != std::string_view::npos;
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
 
 }  // namespace
 
@@ -41,18 +56,24 @@ hub::Relation relation_of(const fs::path& model, const Provenance& provenance) {
 }
 
 PlannedUpload::PlannedUpload(const std::string& name, bool make_private)
-    : environment_(hub::Environment::read()),
+    : environment_(hub_environment()),
       target_(hub::upload_target(name)),
       make_private_(make_private) {}
 
-void PlannedUpload::check(const Provenance& provenance, const std::string& model) const {
+void PlannedUpload::check(const Provenance& provenance, const std::string& model,
+                          const std::string& how) const {
   if (!provenance.origin) {
     fail_usage(
         "{} does not say what model of the Hub it is made from, which the card of an upload names: "
-        "give its owner/name with --hf-path",
-        model);
+        "{}",
+        model, how);
   }
   hub::check_can_upload(environment_);
+}
+
+std::string PlannedUpload::command(const fs::path& folder) const {
+  return fmt::format("graft upload {} --repo {}{}", shell_word(folder.string()), target_.name,
+                     make_private_ ? " --private" : "");
 }
 
 void PlannedUpload::add_card(std::vector<hub::LocalFile>& files, hub::CardFacts& facts) const {
@@ -81,7 +102,8 @@ void PlannedUpload::add_card(std::vector<hub::LocalFile>& files, hub::CardFacts&
 
 void PlannedUpload::run(const fs::path& folder, std::vector<hub::LocalFile> files,
                         hub::CardFacts facts) const {
-  const InterruptNotice notice("Interrupted: the same upload goes on with what is there");
+  const std::string again = "to go on: " + command(folder);
+  const InterruptNotice notice("Interrupted; " + again);
   hub::Uploaded uploaded;
   try {
     add_card(files, facts);
@@ -89,8 +111,7 @@ void PlannedUpload::run(const fs::path& folder, std::vector<hub::LocalFile> file
         hub::upload(environment_, target_, files,
                     {.make_private = make_private_, .message = "Upload with graft " GRAFT_VERSION});
   } catch (const hub::ConnectionError& error) {
-    fail("{}; to go on when the connection is back: graft upload {} --repo {}", error.what(),
-         folder.string(), target_.name);
+    fail("{}; when the connection is back, {}", error.what(), again);
   }
   if (uploaded.changed) {
     fmt::print("Uploaded {} to {}\n", folder.string(), uploaded.page);
@@ -101,7 +122,7 @@ void PlannedUpload::run(const fs::path& folder, std::vector<hub::LocalFile> file
 
 void PlannedUpload::run(const fs::path& model, const Provenance& provenance) const {
   run(model, hub::files_of(model),
-      {.target = target_, .provenance = provenance, .relation = relation_of(model, provenance)});
+      {.provenance = provenance, .relation = relation_of(model, provenance)});
 }
 
 }  // namespace graft::cli

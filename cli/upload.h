@@ -30,8 +30,9 @@ class PlannedUpload {
   PlannedUpload(const std::string& name, bool make_private);
 
   /// Before the work that the upload follows: throws UsageError if it would not say what model
-  /// `model` is made from, Error without a token that the Hub knows.
-  void check(const Provenance& provenance, const std::string& model) const;
+  /// `model` is made from (`how` it can be said), Error without a token that the Hub knows.
+  void check(const Provenance& provenance, const std::string& model,
+             const std::string& how = "give its owner/name with --hf-path") const;
 
   /// Sends the files of a folder with a card that says where they come from, unless there is one
   /// among them or in the repository that somebody has written.
@@ -42,6 +43,8 @@ class PlannedUpload {
   const hub::Environment& environment() const { return environment_; }
 
  private:
+  /// That uploads a folder as this does.
+  std::string command(const fs::path& folder) const;
   void add_card(std::vector<hub::LocalFile>& files, hub::CardFacts& facts) const;
 
   hub::Environment environment_;

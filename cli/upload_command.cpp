@@ -27,7 +27,8 @@ struct UploadCommand {
 // The adapter's file in a folder that holds no model.
 lora::AdapterFile adapter_in(const fs::path& folder) {
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const fs::path extension = entry.path().extension();
     if (extension == ".npz" || extension == ".safetensors") found.push_back(entry.path());
   }

@@ -6,7 +6,7 @@
 #   lib/graft/mlx/             MLX's library, headers and CMake files, as its wheel has them
 #   lib/graft/mlx_cpu.libs/    BLAS and Fortran, where libmlx.so looks for them: ../../mlx_cpu.libs
 #   lib/graft/libgraft_parquet.so, lib/graft/arrow/   the reader of Parquet, and Arrow's libraries
-#   share/doc/graft/           licences: graft's, and in licenses/ MLX's and those of mlx_cpu.libs
+#   share/doc/graft/           licences: graft's, and in licenses/ those of MLX, mlx_cpu.libs and Arrow
 #
 # The system libraries that graft links stay where they are.
 include(CMakePackageConfigHelpers)

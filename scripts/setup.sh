@@ -4,7 +4,7 @@
 #   scripts/setup.sh [packages|venv|model|program|build|interop|lint|arm]...
 #
 #   packages  system packages, by apt (Debian 12, Ubuntu 24.04 and later) or Homebrew
-#   venv      .venv with MLX, whose library and headers graft is built on
+#   venv      .venv with MLX and Arrow, whose libraries and headers graft is built on
 #   model     models/smollm2: SmolLM2-135M-Instruct as GGUF, 98 MB
 #   program   build/graft alone, preset "release"
 #   build     build/graft, its tests and benchmarks

@@ -39,10 +39,7 @@ std::vector<std::string> files_of_split(const fs::path& folder, const std::strin
 }
 
 Texts read_file(const fs::path& path) {
-  Texts texts =
-      path.extension() == ".parquet" ? read_parquet_texts(path, "text") : read_jsonl_texts(path);
-  if (texts.empty()) fail("{} holds no examples", path.string());
-  return texts;
+  return path.extension() == ".parquet" ? read_parquet_texts(path, "text") : read_jsonl_texts(path);
 }
 
 // The texts of a split's files one after the other; `path` becomes what the split is called.

@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 
 #include <array>
-#include <cstdlib>
 #include <system_error>
 
 #include "graft/base/error.h"
@@ -12,35 +11,47 @@
 namespace graft::data {
 namespace {
 
-#ifdef __APPLE__
-constexpr const char* kLibrary = "libgraft_parquet.dylib";
-#else
-constexpr const char* kLibrary = "libgraft_parquet.so";
+#ifndef GRAFT_PARQUET_LIBRARY
+#define GRAFT_PARQUET_LIBRARY ""
 #endif
 
 // Where the code that asks for it lies: the program, or a library that graft is linked into.
 fs::path own_folder() {
   Dl_info info{};
-  if (::dladdr(reinterpret_cast<void*>(&own_folder), &info) == 0) return {};
+  fs::path file;
+  if (::dladdr(reinterpret_cast<void*>(&own_folder), &info) != 0) file = info.dli_fname;
+  // Of a program it is what it was called by, which PATH may have found.
   std::error_code ignored;
-  return fs::canonical(info.dli_fname, ignored).parent_path();
+  if (!file.is_absolute()) file = fs::read_symlink("/proc/self/exe", ignored);
+  return file.is_absolute() ? fs::canonical(file, ignored).parent_path() : fs::path();
 }
 
-using ReadTexts = decltype(&graft_read_parquet_texts);
+struct Reader {
+  decltype(&graft_read_parquet_texts) read = nullptr;
+  std::string missing;  // why there is none
+};
 
-ReadTexts load_reader() {
+Reader load_reader() {
+  const std::string name = GRAFT_PARQUET_LIBRARY;
+  if (name.empty()) return {nullptr, "it was built without Arrow"};
   const fs::path folder = own_folder();
+  if (folder.empty()) return {nullptr, "it does not find its own folder"};
   // Beside the program and its tests in a build folder, and as it is installed.
   for (const fs::path& place : {folder, folder / "..", folder / ".." / GRAFT_LIBDIR / "graft"}) {
-    const fs::path library = (place / kLibrary).lexically_normal();
+    const fs::path library = (place / name).lexically_normal();
     if (!is_there(library)) continue;
     void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle == nullptr) fail("the reader of Parquet files does not start: {}", ::dlerror());
+    if (handle == nullptr) return {nullptr, ::dlerror()};
     void* symbol = ::dlsym(handle, kGraftReadParquetTexts);
-    if (symbol == nullptr) fail("{} is another graft's", library.string());
-    return reinterpret_cast<ReadTexts>(symbol);
+    if (symbol == nullptr) return {nullptr, library.string() + " is another graft's"};
+    return {reinterpret_cast<decltype(Reader::read)>(symbol), ""};
   }
-  return nullptr;
+  return {nullptr, fmt::format("there is no {} near {}", name, folder.string())};
+}
+
+const Reader& reader() {
+  static const Reader loaded = load_reader();
+  return loaded;
 }
 
 using Texts = std::vector<std::pair<int64_t, std::string>>;
@@ -49,25 +60,18 @@ void take(void* user, int64_t row, const char* text, size_t size) {
   static_cast<Texts*>(user)->emplace_back(row, std::string(text, size));
 }
 
-ReadTexts reader() {
-  static const ReadTexts read = load_reader();
-  return read;
-}
-
 }  // namespace
 
-bool reads_parquet() { return reader() != nullptr; }
+std::string no_parquet_because() { return reader().missing; }
 
 std::vector<std::pair<int64_t, std::string>> read_parquet_texts(const fs::path& path,
                                                                 const std::string& column) {
-  const ReadTexts read = reader();
-  if (read == nullptr) {
-    fail("{}: this graft was built without Arrow, and reads data sets as JSONL only",
-         path.string());
+  if (reader().read == nullptr) {
+    fail("{}: this graft reads data sets as JSONL only: {}", path.string(), reader().missing);
   }
   Texts texts;
   std::array<char, 1000> error{};
-  if (read(path.c_str(), column.c_str(), take, &texts, error.data(), error.size()) != 0) {
+  if (reader().read(path.c_str(), column.c_str(), take, &texts, error.data(), error.size()) != 0) {
     fail("{}: {}", path.string(), error.data());
   }
   return texts;

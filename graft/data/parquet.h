@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,13 +9,14 @@
 
 namespace graft::data {
 
-/// Whether this graft reads Parquet: its reader is there and loads.
-bool reads_parquet();
+/// Why this graft cannot read Parquet: built without Arrow, or its reader is not found or does not
+/// load. Empty if it can.
+std::string no_parquet_because();
 
 /// The texts of a Parquet file's column, with the numbers of their rows, from 1. Arrow reads it, in
 /// a library of its own (graft/parquet_reader) that is loaded when it is wanted first. Throws Error
 /// naming the file for one that is damaged, that has no such column of strings, or a row without
-/// one; and where graft was built without Arrow.
+/// one; and where graft cannot read Parquet.
 std::vector<std::pair<int64_t, std::string>> read_parquet_texts(const fs::path& path,
                                                                 const std::string& column);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <regex>
@@ -55,14 +56,24 @@ std::string folder_of(const std::string& name) {
   return slash == std::string::npos ? "" : name.substr(0, slash);
 }
 
-// Of "-00000-of-00003" there must be three.
-void check_shards(const std::vector<std::string>& files) {
-  static const std::regex shard("-[0-9]+-of-([0-9]{1,9})\\.");
+// Of "train-00000-of-00003" there must be three, and no other series beside them.
+void check_shards(const std::string& split, const std::vector<std::string>& files) {
+  static const std::regex shard("^(.*)-([0-9]{1,9})-of-([0-9]{1,9})[^/]*$");
+  std::map<std::string, std::set<unsigned long>> series;  // the numbers that there are
+  std::map<std::string, unsigned long> wanted;
   for (const std::string& file : files) {
     std::smatch match;
-    if (std::regex_search(file, match, shard) && std::stoul(match[1]) != files.size()) {
-      fail("{}: there are {} of {} such files", file, files.size(), std::stoul(match[1]));
-    }
+    if (!std::regex_match(file, match, shard)) continue;
+    series[match[1]].insert(std::stoul(match[2]));
+    wanted[match[1]] = std::stoul(match[3]);
+  }
+  if (series.size() > 1) {
+    fail("the split {} is {} and {}: make a folder of the one that is meant", split,
+         series.begin()->first, std::next(series.begin())->first);
+  }
+  for (const auto& [name, numbers] : series) {
+    const bool whole = numbers.size() == wanted[name] && *numbers.rbegin() + 1 == wanted[name];
+    if (!whole) fail("{}: there are {} of {} such files", name, numbers.size(), wanted[name]);
   }
 }
 
@@ -87,7 +98,7 @@ std::vector<std::string> split_files(const std::vector<std::string>& names,
           split, fmt::join(folders, ", "));
     }
     std::sort(files.begin(), files.end());
-    check_shards(files);
+    check_shards(split, files);
     return files;
   }
   return {};

@@ -36,7 +36,7 @@ Parts parts_of(const std::string& url) {
     return copy;
   };
   if (!part(CURLUPART_USER).empty() || !part(CURLUPART_PASSWORD).empty()) {
-    fail_usage("an address of the Hub must have no user or password in it");
+    fail_usage("an address must have no user or password in it");
   }
   return {part(CURLUPART_SCHEME), part(CURLUPART_HOST), part(CURLUPART_PORT)};
 }
@@ -55,8 +55,7 @@ void check_address(const std::string& url) {
   const Parts parts = parts_of(url);
   const bool here = parts.host == "localhost" || parts.host == "127.0.0.1" || parts.host == "[::1]";
   if (parts.scheme != "https" && !(parts.scheme == "http" && here)) {
-    fail_usage("{}: the Hub must be reached by https:// (http:// on this machine only)",
-               shown(url));
+    fail_usage("{} must be reached by https:// (http:// on this machine only)", shown(url));
   }
 }
 

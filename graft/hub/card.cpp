@@ -34,7 +34,7 @@ const char* relation_name(Relation relation) {
 
 // A text in JSON's quotes, which are YAML's too.
 std::string quoted(const std::string& text) {
-  return json(text).dump(-1, ' ', true, json::error_handler_t::replace);
+  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 void add_item(std::string& yaml, const std::string& key, const CardValue& values) {

@@ -31,7 +31,7 @@ std::string model_card(CardFacts facts);
 bool is_generated_card(const std::string& card);
 
 /// The card of a model's repository; nothing if it has none, or cannot be read. Throws
-/// ConnectionError.
+/// ConnectionError, Error for one of more than 8 MB.
 std::optional<std::string> fetch_card(const Environment& environment, const Repository& repository);
 
 }  // namespace graft::hub

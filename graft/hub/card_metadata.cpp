@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "graft/base/log.h"
+#include "graft/hub/text.h"
 
 namespace graft::hub {
 namespace {
@@ -35,7 +36,8 @@ std::string front_matter(std::string_view card) {
 }
 
 bool fits(const YAML::Node& node) {
-  return node.IsScalar() && node.Scalar().size() <= kMostItemBytes;
+  return node.IsScalar() && node.Scalar().size() <= kMostItemBytes &&
+         !has_control_characters(node.Scalar());
 }
 
 }  // namespace

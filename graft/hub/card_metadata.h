@@ -15,8 +15,8 @@ struct CardValue {
 using CardMetadata = std::map<std::string, CardValue>;
 
 /// The scalars and lists of scalars at the top of a card's YAML (between two lines of `---` at its
-/// beginning); what is long and the
-/// rest of it are passed over. Nothing of a card without YAML or with a broken one.
+/// beginning). The rest of it is passed over, and so is what is long or holds control characters.
+/// Nothing of a card without YAML or with a broken one.
 CardMetadata card_metadata(const std::string& card);
 
 }  // namespace graft::hub

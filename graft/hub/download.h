@@ -11,7 +11,7 @@ namespace graft::hub {
 
 /// A file of a repository, as the Hub lists it.
 struct RemoteFile {
-  std::string name;  // a plain file name
+  std::string name;  // with folders before it, separated by /
   uint64_t size = 0;
   std::string etag;  // SHA-256 of what is in LFS, git's SHA-1 of the rest
   std::string url;

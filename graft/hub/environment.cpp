@@ -96,7 +96,7 @@ Environment Environment::read() {
   while (environment.endpoint.ends_with('/')) environment.endpoint.pop_back();
   check_address(environment.endpoint);
   environment.cache = fs::absolute(cache_folder());
-  environment.uploads = fs::absolute(hub_home() / "graft" / "uploads");
+  environment.notes = fs::absolute(hub_home() / "graft");
   environment.token = read_token();
   environment.offline = is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE");
   environment.timeout_seconds = timeout();

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 struct Environment {
   std::string endpoint;              // HF_ENDPOINT, without a slash at the end
   fs::path cache;                    // HF_HUB_CACHE, else hub/ in HF_HOME
-  fs::path uploads;                  // graft/uploads in HF_HOME: notes of unfinished ones
+  fs::path notes;                    // graft/ in HF_HOME: what graft notes beside the cache
   std::optional<std::string> token;  // HF_TOKEN, else the file that `hf auth login` writes
   bool offline = false;              // HF_HUB_OFFLINE
   long timeout_seconds = 10;         // HF_HUB_DOWNLOAD_TIMEOUT: without an answer or a byte

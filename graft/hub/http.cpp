@@ -194,8 +194,7 @@ Response Http::send_once(const Request& request) const {
   fail("{}: more than {} redirects", origin_of(request.url), kMostRedirects);
 }
 
-Response Http::send(const Request& request,
-                    const std::function<void(const std::string&)>& say) const {
+Response Http::send(const Request& request, const Say& say) const {
   for (int attempt = 0;; ++attempt) {
     const bool last = attempt + 1 == kTries;
     double pause;
@@ -215,14 +214,13 @@ Response Http::send(const Request& request,
   }
 }
 
-Response Http::post_json(const std::string& url, const std::string& text,
-                         const std::string& type) const {
+Request post_json(const std::string& url, const std::string& text, const std::string& type) {
   Request request;
   request.method = "POST";
   request.url = url;
   request.headers = {"Content-Type: " + type, "Accept: " + type};
   request.body = text;
-  return send(request);
+  return request;
 }
 
 bool is_transient(const Response& response) {

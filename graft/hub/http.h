@@ -23,7 +23,7 @@ class ConnectionError : public Error {
 struct Response {
   long status = 0;
   std::map<std::string, std::string> headers;  // of the last hop; names in lower case
-  std::string body;                            // where no sink took it; its first 8 MB
+  std::string body;                            // where no sink took it; more than 8 MB is an Error
 
   /// A header's value, or nothing.
   std::string header(const std::string& name) const {
@@ -48,6 +48,13 @@ struct Request {
   std::function<bool(std::string_view)> sink{};
 };
 
+/// Takes a line for a person.
+using Say = std::function<void(const std::string&)>;
+
+/// A POST of a JSON text.
+Request post_json(const std::string& url, const std::string& text,
+                  const std::string& type = "application/json");
+
 /// Requests to the Hub. The token goes to the endpoint's own origin and to no other, wherever a
 /// redirect leads; certificates are always verified; proxies are those of the environment.
 /// May be used by several threads.
@@ -62,11 +69,7 @@ class Http {
   Response send_once(const Request& request) const;
   /// The same, tried again with growing pauses after ConnectionError and what `is_transient`; `say`
   /// is told of it. For requests without a sink.
-  Response send(const Request& request,
-                const std::function<void(const std::string&)>& say = note_line) const;
-  /// POST of a JSON text, as `send`.
-  Response post_json(const std::string& url, const std::string& text,
-                     const std::string& type = "application/json") const;
+  Response send(const Request& request, const Say& say = note_line) const;
 
  private:
   Response hop(const Request& request, const std::string& url, std::string& redirect) const;

@@ -7,6 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/hub/refusal.h"
 #include "graft/hub/several.h"
+#include "graft/hub/text.h"
 #include "graft/io/json.h"
 
 namespace graft::hub {
@@ -41,19 +42,10 @@ class Shown {
 }  // namespace
 
 fs::path Lfs::notes_path(const std::string& oid) const {
-  return http_.environment().uploads / (repository_.folder_name() + "--" + oid + ".json");
+  return http_.environment().notes / "uploads" / (repository_.folder_name() + "--" + oid + ".json");
 }
 
 void Lfs::upload(const LocalFile& file, const std::string& oid) {
-  try {
-    try_all(file, oid);
-  } catch (...) {
-    stopped_ = true;
-    throw;
-  }
-}
-
-void Lfs::try_all(const LocalFile& file, const std::string& oid) {
   const UploadNotes::Of of{notes_path(oid), http_.environment().endpoint, oid, file.size()};
   if (auto notes = UploadNotes::find(of)) {
     const size_t before = notes->parts_there();
@@ -66,7 +58,7 @@ void Lfs::try_all(const LocalFile& file, const std::string& oid) {
   }
   std::string why;
   for (int tries = 0; tries < kPlans; ++tries) {
-    LfsPlan plan = ask_lfs(http_, repository_, file, oid);
+    LfsPlan plan = ask_lfs(http_, repository_, file, oid, say_);
     Refused refused;
     if (plan.parts) {
       UploadNotes notes = UploadNotes::begin(of, std::move(*plan.parts), plan.verify);
@@ -96,19 +88,15 @@ Response Lfs::put(const LocalFile& file, const std::string& url, uint64_t begin,
     progress_.tick();
     return got;
   };
-  Response response = http_.send(request, [this](const std::string& line) { progress_.say(line); });
+  Response response = http_.send(request, say_);
   check_not_transient(response, file.name());
   return response;
 }
 
 Response Lfs::tell(const std::string& url, const std::string& text) {
-  Request request;
-  request.method = "POST";
-  request.url = url;
-  request.headers = {std::string("Content-Type: ") + kLfsType, std::string("Accept: ") + kLfsType};
-  request.body = text;
+  Request request = post_json(url, text, kLfsType);
   request.answered_late = true;
-  Response response = http_.send(request, [this](const std::string& line) { progress_.say(line); });
+  Response response = http_.send(request, say_);
   check_not_transient(response, "an upload's end");
   return response;
 }
@@ -158,7 +146,7 @@ Lfs::Refused Lfs::send_parts(const LocalFile& file, const std::string& oid, Uplo
   std::mutex mutex;
   Refused refused;
   std::atomic<bool> any_refused{false};
-  several(missing.size(), kPartsAtOnce, [&](size_t i) {
+  const auto send_part = [&](size_t i) {
     const size_t part = missing[i];
     if (any_refused) return;
     const Response response = put(file, plan.parts[part], begin(part), size(part), sent[part]);
@@ -170,7 +158,8 @@ Lfs::Refused Lfs::send_parts(const LocalFile& file, const std::string& oid, Uplo
       refused = refusal_of(response).value_or("a part has no ETag");
       any_refused = true;
     }
-  });
+  };
+  several(missing.size(), kPartsAtOnce, send_part, [this] { stop(); });
   if (refused) return refused;
   json parts = json::array();
   for (size_t part = 0; part < plan.parts.size(); ++part) {

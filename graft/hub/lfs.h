@@ -20,18 +20,21 @@ namespace graft::hub {
 class Lfs {
  public:
   Lfs(const Http& http, const Repository& repository, Progress& progress)
-      : http_(http), repository_(repository), progress_(progress) {}
+      : http_(http),
+        repository_(repository),
+        progress_(progress),
+        say_([&progress](const std::string& line) { progress.say(line); }) {}
 
   /// A file whose SHA-256 is `oid`, unless the server has it: in parts, several at once, if the
-  /// server wants it so, on from where an earlier try stopped. Throws ConnectionError, Error; what
-  /// other threads are at is broken off then.
+  /// server wants it so, on from where an earlier try stopped. Throws ConnectionError, Error.
   void upload(const LocalFile& file, const std::string& oid);
+  /// Breaks off what all threads are at: they throw Error.
+  void stop() { stopped_ = true; }
 
  private:
   /// Why the server has not taken a file, or nothing.
   using Refused = std::optional<std::string>;
 
-  void try_all(const LocalFile& file, const std::string& oid);
   Refused whole(const LocalFile& file, const std::string& oid, const LfsPlan& plan);
   Refused in_parts(const LocalFile& file, const std::string& oid, UploadNotes& notes);
   Refused send_parts(const LocalFile& file, const std::string& oid, UploadNotes& notes,
@@ -46,6 +49,7 @@ class Lfs {
   const Http& http_;
   const Repository& repository_;
   Progress& progress_;
+  Say say_;
   std::atomic<bool> stopped_{false};
 };
 

@@ -8,6 +8,7 @@
 #include "graft/hub/http.h"
 #include "graft/hub/local_file.h"
 #include "graft/hub/repository.h"
+#include "graft/io/json.h"
 
 namespace graft::hub {
 
@@ -25,10 +26,16 @@ struct LfsPlan {
   std::optional<std::string> verify;  // the address that is asked afterwards
 };
 
-/// Asks a repository's Git LFS what is to be done with a file whose SHA-256 is `oid` (git-lfs's
-/// `docs/api/batch.md`). Throws ConnectionError, Error for an answer that makes no sense.
+/// Reads an answer of a repository's Git LFS (git-lfs's `docs/api/batch.md`) about a file of `size`
+/// bytes whose SHA-256 is `oid`. An address of the Hub itself becomes one of `endpoint`. `what`
+/// names the file in errors. Throws Error for an answer that makes no sense, or an address that is
+/// not safe.
+LfsPlan read_lfs_plan(const json& answer, const std::string& oid, uint64_t size,
+                      const std::string& endpoint, const std::string& what);
+
+/// Asks what is to be done with a file. Throws ConnectionError, Error.
 LfsPlan ask_lfs(const Http& http, const Repository& repository, const LocalFile& file,
-                const std::string& oid);
+                const std::string& oid, const Say& say);
 
 inline constexpr const char* kLfsType = "application/vnd.git-lfs+json";
 

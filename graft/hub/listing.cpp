@@ -10,6 +10,8 @@
 namespace graft::hub {
 namespace {
 
+constexpr uint64_t kMostFileBytes = uint64_t{1} << 44;
+
 // A part of a path: not empty, nothing hidden, nothing that leads upwards or that a terminal obeys.
 bool is_plain(std::string_view part) {
   return !part.empty() && part.front() != '.' &&
@@ -61,6 +63,7 @@ Listing read_listing(const std::string& body, const Environment& environment,
     if (!etag.is_string() || !size.is_number_unsigned()) continue;
     file.etag = etag.get<std::string>();
     file.size = size.get<uint64_t>();
+    if (file.size > kMostFileBytes) fail("{} gives {} a size that is none", what, file.name);
     const bool hash = file.etag.find_first_not_of("0123456789abcdef") == std::string::npos;
     if (!hash || file.etag.size() != (lfs.is_object() ? 64u : 40u)) {
       fail("{} gives {} a hash that is none", what, file.name);

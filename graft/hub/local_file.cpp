@@ -9,29 +9,25 @@
 #include <cstring>
 
 #include "graft/base/error.h"
+#include "graft/hub/text.h"
 #include "graft/io/json.h"
 
 namespace graft::hub {
 namespace {
 
 constexpr size_t kPiece = size_t{1} << 20;
-constexpr size_t kMostFiles = 500;  // all are held open
+constexpr size_t kMostFiles = 200;  // all are held open
 
-// Names that git and every file system take: UTF-8 without what a terminal obeys, U+0080 to U+009F
-// among it.
-bool is_name(const std::string& name) {
-  const bool plain = name.size() < 500 &&
-                     std::all_of(name.begin(), name.end(),
-                                 [](unsigned char c) { return c >= 32 && c != 127 && c != '\\'; });
-  if (!plain) return false;
-  for (size_t i = 0; i + 1 < name.size(); ++i) {
-    if (name[i] == '\xC2' && static_cast<unsigned char>(name[i + 1]) < 0xA0) return false;
-  }
+// Throws unless git and every file system take a name, and it is UTF-8.
+void check_name(const std::string& name) {
+  bool good = !name.empty() && name.size() < 500 && !has_control_characters(name) &&
+              name.find('\\') == std::string::npos;
   try {
-    return !json(name).dump().empty();
+    json(name).dump();
   } catch (const json::exception&) {
-    return false;  // not UTF-8
+    good = false;
   }
+  if (!good) fail("{}: a repository cannot have a file of this name", printable(name));
 }
 
 }  // namespace
@@ -48,6 +44,7 @@ struct LocalFile::Descriptor {
 
 LocalFile::LocalFile(std::string name, const fs::path& path)
     : name_(std::move(name)), file_(std::make_shared<Descriptor>(path)) {
+  check_name(name_);
   struct stat status {};
   if (::fstat(file_->file, &status) != 0 || !S_ISREG(status.st_mode)) {
     fail("{} is no file", path.string());
@@ -94,7 +91,6 @@ std::vector<LocalFile> files_of(const fs::path& folder) {
   std::vector<LocalFile> files;
   files.reserve(names.size());
   for (const std::string& name : names) {
-    if (!is_name(name)) fail("{}: a repository cannot have a file of this name", name);
     files.emplace_back(name, folder / name);
   }
   return files;

@@ -14,7 +14,7 @@ namespace graft::hub {
 /// A file as it is to be in a repository: one that is here, or a text.
 class LocalFile {
  public:
-  /// Of a file here. Throws Error if it cannot be read.
+  /// Of a file here. Throws Error if it cannot be read, and for a name that no repository can have.
   LocalFile(std::string name, const fs::path& path);
   LocalFile(std::string name, std::string text);
 
@@ -34,7 +34,7 @@ class LocalFile {
 };
 
 /// The files of a folder and of those in it, sorted by name, without what is hidden (.git, .cache).
-/// Throws Error for a name that a repository cannot have, and where there is none.
+/// Throws Error where there is none, or where there are very many.
 std::vector<LocalFile> files_of(const fs::path& folder);
 
 }  // namespace graft::hub

@@ -8,9 +8,9 @@
 
 namespace graft::hub {
 
-/// The folder in the cache that holds a repository's model: config, tokenizer and safetensors, and
-/// nothing else of it. What is missing is downloaded; without a connection what is there is taken,
-/// if it is whole. Throws Error that says what to do.
+/// The folder in the cache that holds a repository's model: its JSON files, tokenizer, card and
+/// safetensors, and nothing else of it. What is missing is downloaded; without a connection what is
+/// there is taken, if it is whole. Throws Error that says what to do.
 fs::path fetch_model(const Environment& environment, const Repository& repository);
 
 }  // namespace graft::hub

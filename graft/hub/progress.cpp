@@ -1,5 +1,8 @@
 #include "graft/hub/progress.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "graft/base/error.h"
 #include "graft/base/log.h"
 

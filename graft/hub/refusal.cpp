@@ -1,14 +1,9 @@
 #include "graft/hub/refusal.h"
 
+#include "graft/hub/text.h"
 #include "graft/io/json.h"
 
 namespace graft::hub {
-
-std::string printable(const std::string& text) {
-  std::string result;
-  for (const char c : text.substr(0, 200)) result += c >= 32 && c < 127 ? c : '?';
-  return result;
-}
 
 void refuse(const Response& response, const Environment& environment,
             const Repository& repository) {
@@ -61,7 +56,7 @@ void refuse_upload(const Response& response, const Environment& environment,
   if (response.status == 403 || response.status == 404) {
     fail(
         "the token that is used may not write to {}{}: it needs write permission, and its account "
-        "must be {} or one of its members; another name is another repository",
+        "must be {} or one of its members; else choose a repository of your own account",
         repository.name, words, owner);
   }
   fail("{} answers HTTP status {} to the upload of {}{}", environment.endpoint, response.status,

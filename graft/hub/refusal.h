@@ -15,7 +15,4 @@ namespace graft::hub {
 [[noreturn]] void refuse_upload(const Response& response, const Environment& environment,
                                 const Repository& repository);
 
-/// What a stranger wrote, fit for a terminal: one short line.
-std::string printable(const std::string& text);
-
 }  // namespace graft::hub

@@ -11,9 +11,10 @@
 namespace graft::hub {
 
 /// `action(i)` for each i below `count`, on at most `at_once` threads. Of several failures the
-/// first is thrown, when all threads have ended; none begins anything after it.
-template <class Action>
-void several(size_t count, size_t at_once, const Action& action) {
+/// first is thrown, when all threads have ended; none begins anything after it, and `stop` is
+/// called at once.
+template <class Action, class Stop>
+void several(size_t count, size_t at_once, const Action& action, const Stop& stop) {
   std::atomic<size_t> next{0};
   std::mutex mutex;
   std::exception_ptr failure;
@@ -26,11 +27,17 @@ void several(size_t count, size_t at_once, const Action& action) {
         const std::lock_guard lock(mutex);
         if (!failure) failure = std::current_exception();
         next = count;
+        stop();
       }
     });
   }
   for (std::thread& worker : workers) worker.join();
   if (failure) std::rethrow_exception(failure);
+}
+
+template <class Action>
+void several(size_t count, size_t at_once, const Action& action) {
+  several(count, at_once, action, [] {});
 }
 
 }  // namespace graft::hub

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -15,6 +16,7 @@
 #include "graft/hub/progress.h"
 #include "graft/hub/refusal.h"
 #include "graft/hub/several.h"
+#include "graft/hub/text.h"
 #include "graft/io/json.h"
 
 namespace graft::hub {
@@ -23,10 +25,9 @@ namespace {
 constexpr size_t kFilesAtOnce = 2;  // of those in LFS, each in several parts
 constexpr size_t kFilesAQuestion = 256;
 constexpr size_t kSampleBytes = 512;
-constexpr uint64_t kMostRegular = uint64_t{64} << 20;  // that a commit's own text holds of a file
+constexpr uint64_t kMostRegular = uint64_t{256} << 20;  // that a commit's own text holds
 constexpr uint64_t kQuietlyRead = uint64_t{64} << 20;
 constexpr uint64_t kMostCard = uint64_t{4} << 20;
-constexpr int kCommits = 3;
 
 std::string base64(const std::string& bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
@@ -48,13 +49,17 @@ class Uploader {
         http_(environment) {}
 
   Uploaded run() {
-    create();
     check_card();
-    for (int tries = 1;; ++tries) {
+    create();
+    std::string why;
+    for (int tries = 0;; ++tries) {
       std::vector<Change> changes = find_changes();
-      if (changes.empty()) return {page(), tries > 1};
+      if (changes.empty()) return {page(), tries > 0};
+      if (tries == kTries) throw ConnectionError(why);
       send_large(changes);
-      if (commit(changes, tries == kCommits)) return {page(), true};
+      const auto failure = commit(changes, tries);
+      if (!failure) return {page(), true};
+      why = *failure;
     }
   }
 
@@ -86,7 +91,7 @@ class Uploader {
     if (options_.make_private) wanted["visibility"] = "private";
     for (int attempt = 0;; ++attempt) {
       const Response response =
-          http_.post_json(environment_.endpoint + "/api/repos/create", wanted.dump());
+          http_.send(post_json(environment_.endpoint + "/api/repos/create", wanted.dump()));
       if (response.status / 100 == 2) {
         note("Created {}{}", page(), options_.make_private ? " (private)" : "");
         return;
@@ -119,8 +124,8 @@ class Uploader {
     if (card == files_.end() || card->size() > kMostCard) return;
     const json question = {{"content", card->bytes(0, card->size())}, {"repoType", "model"}};
     const Response response =
-        http_.post_json(environment_.endpoint + "/api/validate-yaml",
-                        question.dump(-1, ' ', false, json::error_handler_t::replace));
+        http_.send(post_json(environment_.endpoint + "/api/validate-yaml",
+                             question.dump(-1, ' ', false, json::error_handler_t::replace)));
     if (response.status != 400) return;
     std::string words;
     const json answer = parse_json(response.body, "the Hub's answer to a card");
@@ -133,6 +138,7 @@ class Uploader {
 
   // The files that the repository has not, or has other ones of.
   std::vector<Change> find_changes() {
+    regular_bytes_ = 0;
     std::vector<Change> changes;
     for (size_t begin = 0; begin < files_.size(); begin += kFilesAQuestion) {
       const size_t end = std::min(files_.size(), begin + kFilesAQuestion);
@@ -143,8 +149,8 @@ class Uploader {
         question.push_back(
             {{"path", files_[i].name()}, {"sample", base64(sample)}, {"size", files_[i].size()}});
       }
-      const Response response = http_.post_json(api("/preupload/" + escaped(repository_.revision)),
-                                                json{{"files", question}}.dump());
+      const Response response = http_.send(post_json(
+          api("/preupload/" + escaped(repository_.revision)), json{{"files", question}}.dump()));
       check_not_transient(response, environment_.endpoint);
       if (response.status / 100 != 2) refuse_upload(response, environment_, repository_);
       const json answer = parse_json(response.body, "the Hub's answer to an upload");
@@ -170,9 +176,10 @@ class Uploader {
       return;
     }
     const bool lfs = mode == "lfs" && file.size() > 0;  // S3 takes no empty file
-    if (!lfs && file.size() > kMostRegular) {
-      fail("{} wants {} ({}) without LFS: more than {} is not sent so", environment_.endpoint,
-           file.name(), size_text(file.size()), size_text(kMostRegular));
+    if (!lfs) regular_bytes_ += file.size();
+    if (regular_bytes_ > kMostRegular) {
+      fail("{} wants more than {} without LFS, {} with it: that is not sent so",
+           environment_.endpoint, size_text(kMostRegular), file.name());
     }
     std::string hash = hash_of(file, lfs);
     if (hash == text_at(answer->second, "oid")) return;
@@ -211,8 +218,9 @@ class Uploader {
     const std::vector<std::pair<std::string, const LocalFile*>> list(large.begin(), large.end());
     Progress progress(bytes);
     Lfs lfs(http_, repository_, progress);
-    several(list.size(), kFilesAtOnce,
-            [&](size_t i) { lfs.upload(*list[i].second, list[i].first); });
+    several(
+        list.size(), kFilesAtOnce, [&](size_t i) { lfs.upload(*list[i].second, list[i].first); },
+        [&] { lfs.stop(); });
   }
 
   static std::string line_of(const Change& change) {
@@ -234,8 +242,9 @@ class Uploader {
         .dump();
   }
 
-  // Whether it was taken. If not, or if nobody knows, what has changed is looked at once more.
-  bool commit(const std::vector<Change>& changes, bool last) {
+  // Why it was not taken, or nobody knows whether it was: then what has changed is looked at once
+  // more. Nothing if it was.
+  std::optional<std::string> commit(const std::vector<Change>& changes, int attempt) {
     Request request;
     request.method = "POST";
     request.url = api("/commit/" + escaped(repository_.revision));
@@ -247,22 +256,22 @@ class Uploader {
         "\n";
     for (const Change& change : changes) request.body += line_of(change) + "\n";
     std::string why;
-    double pause = pause_seconds(0, nullptr);
+    double pause = pause_seconds(attempt, nullptr);
     try {
       const Response response = http_.send_once(request);
-      if (response.status / 100 == 2) return true;
+      if (response.status / 100 == 2) return std::nullopt;
       // 409, 412: somebody else has committed meanwhile.
-      const bool again = is_transient(response) || response.status == 409 || response.status == 412;
-      if (!again || last) refuse_upload(response, environment_, repository_);
-      why = fmt::format("HTTP status {}", response.status);
-      pause = pause_seconds(0, &response);
+      if (!is_transient(response) && response.status != 409 && response.status != 412) {
+        refuse_upload(response, environment_, repository_);
+      }
+      why = fmt::format("the commit to {}: HTTP status {}", page(), response.status);
+      pause = pause_seconds(attempt, &response);
     } catch (const ConnectionError& error) {
-      if (last) throw;
       why = error.what();
     }
-    note("The commit to {}: {}; looking again in {:.1f} s", repository_.name, why, pause);
+    note("{}; looking again in {:.1f} s", why, pause);
     sleep_seconds(pause);
-    return false;
+    return why;
   }
 
   const Environment& environment_;
@@ -271,6 +280,7 @@ class Uploader {
   const UploadOptions& options_;
   Http http_;
   std::map<std::pair<std::string, HashKind>, std::string> hashes_;
+  uint64_t regular_bytes_ = 0;
 };
 
 }  // namespace

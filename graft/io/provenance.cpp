@@ -17,12 +17,12 @@ std::string line_at(const json& object, const char* key) {
   return plain ? text : "";
 }
 
-// The first elements of an array; none of anything else.
+// The last elements of an array, which are the newest; none of anything else.
 std::vector<json> items_at(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_array()) return {};
   const auto count = static_cast<std::ptrdiff_t>(std::min(found->size(), kMostItems));
-  return {found->begin(), found->begin() + count};
+  return {found->end() - count, found->end()};
 }
 
 MakingStep step_from(const json& value) {

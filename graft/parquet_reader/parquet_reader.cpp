@@ -4,7 +4,6 @@
 #include <arrow/io/file.h>
 #include <parquet/arrow/reader.h>
 
-#include <algorithm>
 #include <exception>
 #include <stdexcept>
 #include <string>

@@ -10,7 +10,7 @@ extern "C" {
 using GraftTakeText = void (*)(void* user, int64_t row, const char* text, size_t size);
 
 /// Reads a column of strings row by row; 0 if all is well, else `error` says what is wrong, cut to
-/// `error_size` bytes with the 0 at its end. Throws nothing, unless `take` does.
+/// `error_size` bytes with the 0 at its end. Throws nothing; what `take` throws becomes an error.
 int graft_read_parquet_texts(const char* path, const char* column, GraftTakeText take, void* user,
                              char* error, size_t error_size);
 }

@@ -25,7 +25,9 @@ class Upload : public ProgramTest {
 };
 
 TEST_F(Upload, WithoutAnOriginIsRefusedBeforeTheWork) {
-  expect_refused(run({"convert", "--hf-path", "model", "--upload-name", "me/x"}), 2, "--hf-path");
+  expect_refused(run({"convert", "--hf-path", "model", "--upload-name", "me/x"}), 2,
+                 "model does not say what model of the Hub it is made from, which the card of an "
+                 "upload names: give --model model --hf-path owner/name");
   EXPECT_FALSE(fs::exists(folder_ / "mlx_model"));
   ASSERT_EQ(train().code, 0);
   expect_refused(run({"fuse", "--model", "model", "--upload-name", "me/x"}), 2, "--hf-path");

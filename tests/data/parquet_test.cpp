@@ -20,7 +20,11 @@ const fs::path kFiles = fs::path(GRAFT_TEST_DATA) / "parquet";
 class Parquet : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!reads_parquet()) GTEST_SKIP() << "built without Arrow";
+#ifdef GRAFT_HAS_PARQUET
+    ASSERT_EQ(no_parquet_because(), "");
+#else
+    GTEST_SKIP() << no_parquet_because();
+#endif
   }
 };
 

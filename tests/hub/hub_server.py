@@ -7,7 +7,7 @@ ROOT/<owner>/<name>/ is a model's repository, ROOT/datasets/<owner>/<name>/ a da
 its files. Prints "port N" when it listens. Files of at least --lfs bytes are in LFS: `resolve` sends those to a second
 port, as the Hub sends them to another host, and there they are put, in parts if they have at least --parts bytes.
 
-POST /_faults takes a JSON list of faults; each applies to the first requests that match it:
+POST /_faults takes a JSON list of faults, GET gives what is left of them; each applies to the first requests that match it:
     {"path": "model.safetensors", "kind": KIND, "times": 3, ...}
 kinds:
     status      answer with "status", and the headers "headers"
@@ -91,8 +91,8 @@ class Hub:
     def fault(self, path: str) -> dict | None:
         with self.lock:
             for fault in self.faults:
-                if fault["path"] in path and fault.get("times", 1) > 0:
-                    fault["times"] = fault.get("times", 1) - 1
+                if fault["path"] in path and fault.setdefault("times", 1) > 0:
+                    fault["times"] -= 1
                     return dict(fault)
         return None
 
@@ -327,15 +327,18 @@ class Handler(BaseHTTPRequestHandler):
                 value = line["value"]
                 if line["key"] == "lfsFile" and not (self.hub.objects / value["oid"]).is_file():
                     return self.error(400, "", f"{value['path']} was not uploaded")
+            renames = []
             for line in lines[1:]:
                 value = line["value"]
                 path = folder / value["path"]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 new = path.with_name(f".{path.name}.new")
+                renames.append((new, path))
                 if line["key"] == "lfsFile":
                     shutil.copy(self.hub.objects / value["oid"], new)
                 else:
                     new.write_bytes(base64.b64decode(value["content"], validate=True))
+            for new, path in renames:
                 new.rename(path)
             sha = self.hub.commit(name)
         url = f"{self.hub.address(0)}/{name}/commit/{sha}"
@@ -347,6 +350,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/_log":
             return self.json(self.hub.log)
+        if self.path == "/_faults":
+            with self.hub.lock:  # after whatever is being done
+                return self.json(self.hub.faults)
         if self.path == "/_ports":
             return self.json(self.hub.ports)
         path, second, fault = self.begin()

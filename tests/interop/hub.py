@@ -30,6 +30,15 @@ class Server:
     def set_faults(self, faults: list[dict]) -> None:
         urllib.request.urlopen(self.endpoint + "/_faults", json.dumps(faults).encode()).close()
 
+    def settle(self) -> None:
+        """Waits until no commit is being made."""
+        self.get("/_faults")
+
+    def check_met(self, fault: dict) -> None:
+        """Whether a fault that was set has been met at least once."""
+        left = self.get("/_faults")[0].get("times", 1)
+        assert left < fault.get("times", 1), f"nobody has met {fault}"
+
     @contextlib.contextmanager
     def log(self):
         """The requests for files that arrive within the block, as a list that is filled at its end."""

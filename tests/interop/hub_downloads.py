@@ -341,6 +341,7 @@ def check_faults(check: Check) -> None:
         err = check.run(name)
         assert check.holds(name), f"{fault}: {err}"
         assert time.monotonic() - start < 60, fault
+        check.server.check_met(fault)
     ends = [  # what does not: an error, nothing wrong, nothing lost
         (small, {"kind": "wrong", "times": 99}, "another hash"), (large, {"kind": "wrong", "times": 99}, "another hash"),
         (small, {"kind": "status", "status": 404}, "there is no model"),
@@ -355,6 +356,7 @@ def check_faults(check: Check) -> None:
         err = check.run(name)
         assert says in err, f"{fault}: {err}"
         assert not check.holds(name)
+        check.server.check_met(fault)
         check.server.set_faults([])
         assert check.holds("acme/private"), "an earlier file was lost"
         check.run(name)

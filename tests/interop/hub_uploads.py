@@ -158,6 +158,7 @@ def check_upload(check: Check) -> None:
         code, said = check.upload("me/bad")
     assert code == 1 and "does not take the metadata" in said and "must be one of those" in said, said
     assert not [e for e in log if e["method"] == "PUT"], "a card that is refused is found before anything is sent"
+    assert not (check.root / "me/bad").exists()
     (check.folder / "README.md").unlink()
     (check.root / "me/ours/notes.txt").unlink()
     (check.root / "me/ours/README.md").write_text("Words that somebody wrote there\n")
@@ -225,6 +226,7 @@ def check_faults(check: Check) -> None:
         code, said = check.upload("me/ours")
         assert code == 0 and check.holds("me/ours"), f"{fault}: {said}"
         assert time.monotonic() - start < 60, fault
+        check.server.check_met(fault)
     ends = [  # what does not: an error, and nothing in the repository
         {"path": "/batch", "kind": "cut", "after": 0, "times": 99},
         {"path": "/part/", "kind": "status", "status": 403, "times": 99}, {"path": "/put/", "kind": "wrong", "times": 99},
@@ -233,10 +235,16 @@ def check_faults(check: Check) -> None:
     ]
     for fault in ends:
         check.forget("me/ours")
+        older = check.root / "me/ours"
+        older.mkdir(parents=True)
+        (older / "config.json").write_text("an older version")
+        (older / "README.md").write_text("somebody's words")
         check.server.set_faults([fault])
         code, said = check.upload("me/ours")
-        assert code == 1 and not check.holds("me/ours"), f"{fault}: {said}"
-        assert fault["kind"] != "cut" or "to go on when the connection is back: graft upload" in said, said
+        assert code == 1 and check.files(older) == {
+            "config.json": b"an older version", "README.md": b"somebody's words"}, f"{fault}: {said}"
+        check.server.check_met(fault)
+        assert fault["kind"] != "cut" or "when the connection is back, to go on: graft upload" in said, said
         check.server.set_faults([])
         code, said = check.upload("me/ours")
         assert code == 0 and check.holds("me/ours"), f"after {fault}: {said}"
@@ -316,6 +324,7 @@ def check_kills(check: Check, kills: int, seed: int) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         time.sleep(0.05)  # the server may be at the last request
+        check.server.settle()
         if check.holds("me/ours"):
             finished += 1
             check.forget("me/ours")

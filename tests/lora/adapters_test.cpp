@@ -113,6 +113,20 @@ TEST_P(AdapterFiles, ComeBackWithValuesAndSettings) {
   EXPECT_EQ(back.linears()[0]->adapter->scale, 7.5f);
 }
 
+// A zip's comment has a bound, and an adapter may be resumed very often.
+TEST_P(AdapterFiles, TellTheLastOfVeryManyTrainings) {
+  Provenance many;
+  for (int i = 0; i < 500; ++i) {
+    many.steps.push_back(
+        {"graft lora", "0", {{"seed", std::to_string(i)}, {"x", std::string(200, 'x')}}});
+  }
+  save_adapter_file(path_, *adapters_, "0123456789abcdef", many);
+  const Provenance back = read_adapter_file(path_).provenance;
+  EXPECT_GT(back.steps.size(), 50u);
+  EXPECT_LT(back.steps.size(), 500u);
+  EXPECT_EQ(back.steps.back().facts, many.steps.back().facts);
+}
+
 TEST_P(AdapterFiles, AreTheSameBytesEachTime) {
   std::string first = read_bytes(path_);
   save_adapter_file(path_, *adapters_, "0123456789abcdef");
