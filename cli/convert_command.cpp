@@ -25,8 +25,7 @@ struct ConvertCommand {
 
 // As others would give the command.
 std::string command_text(const ConvertOptions& o, const std::optional<Origin>& origin) {
-  std::string text =
-      "graft convert --hf-path " + (origin ? origin->repository : std::string("MODEL"));
+  std::string text = "graft convert --hf-path " + name_in_command(origin);
   if (o.quantize)
     text += fmt::format(" -q --q-bits {} --q-group-size {}", o.q_bits, o.q_group_size);
   if (o.dequantize) text += " --dequantize";

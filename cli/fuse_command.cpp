@@ -86,8 +86,7 @@ Provenance provenance(const FuseCommand& o, const LoadedModel& loaded,
   Provenance result = provenance_of(loaded.folder.path());
   if (const auto origin = named_origin(o.hf_path)) result.origin = origin;
   result.add(file.provenance);
-  std::string command =
-      "graft fuse --model " + (result.origin ? result.origin->repository : std::string("MODEL"));
+  std::string command = "graft fuse --model " + name_in_command(result.origin);
   if (o.fused_bits) command += " --fused-bits " + *o.fused_bits;
   if (o.de_quantize) command += " --de-quantize";
   result.steps.push_back({command, GRAFT_VERSION});

@@ -28,29 +28,26 @@ void note_signal(int number) {
   std::signal(number, SIG_DFL);
 }
 
+void handle_by(void (*handler)(int)) {
+  std::signal(SIGINT, handler);
+  std::signal(SIGTERM, handler);
+}
+
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
   signalled = 0;
-  std::signal(SIGINT, note_signal);
-  std::signal(SIGTERM, note_signal);
+  handle_by(note_signal);
 }
 
-InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-}
+InterruptGuard::~InterruptGuard() { handle_by(SIG_DFL); }
 
 InterruptNotice::InterruptNotice(std::string line) : line_(std::move(line)) {
   notice = line_.c_str();
-  std::signal(SIGINT, end_with_notice);
-  std::signal(SIGTERM, end_with_notice);
+  handle_by(end_with_notice);
 }
 
-InterruptNotice::~InterruptNotice() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-}
+InterruptNotice::~InterruptNotice() { handle_by(SIG_DFL); }
 
 bool InterruptGuard::interrupted() const { return signalled != 0; }
 

@@ -143,8 +143,7 @@ lora::Adapters resumed(const LoraCommand& o, LoadedModel& loaded, const std::str
 MakingStep training_step(const LoraCommand& o, const lora::Adapters& adapters,
                          const std::optional<Origin>& origin) {
   const lora::LoraSettings& s = adapters.settings();
-  MakingStep step{fmt::format("graft lora --model {} --train",
-                              origin ? origin->repository : std::string("MODEL")),
+  MakingStep step{fmt::format("graft lora --model {} --train", name_in_command(origin)),
                   GRAFT_VERSION};
   step.facts = {{"LoRA rank", std::to_string(s.rank)},
                 {"LoRA scale", fmt::format("{}", s.scale)},

@@ -36,6 +36,10 @@ MakingStep step_from(const json& value) {
 
 }  // namespace
 
+std::string name_in_command(const std::optional<Origin>& origin) {
+  return origin ? origin->repository : "MODEL";
+}
+
 void Provenance::add(const Provenance& other) {
   if (!origin) origin = other.origin;
   for (const std::string& dataset : other.datasets) {

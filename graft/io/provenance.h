@@ -15,6 +15,9 @@ struct Origin {
   std::string commit;      // 40 hexadecimal digits; empty: not known
 };
 
+/// How a command that others may see names a model: by its repository, or not at all ("MODEL").
+std::string name_in_command(const std::optional<Origin>& origin);
+
 /// One thing that was done to a model: `graft convert`, a training, `graft fuse`.
 struct MakingStep {
   std::string command;  // as it may be shown to others: no paths of this machine

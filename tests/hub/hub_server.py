@@ -127,12 +127,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/_faults":
             self.hub.faults = json.loads(self.body(None))
             return self.json({})
-        path, second, fault = self.begin()
-        body = self.body(fault)
-        if body is None or self.refused(fault, second):
+        path, body, _ = self.taken()
+        if body is None:
             return None
-        if fault and fault["kind"] == "lost":
-            self.reply = self.lose
         if path == "/api/repos/create":
             return self.create(json.loads(body))
         if path == "/api/validate-yaml":
@@ -154,12 +151,9 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(404)
 
     def do_PUT(self):
-        path, second, fault = self.begin()
-        body = self.body(fault)
-        if body is None or self.refused(fault, second):
+        path, body, fault = self.taken()
+        if body is None:
             return None
-        if fault and fault["kind"] == "lost":
-            self.reply = self.lose
         if fault and fault["kind"] == "wrong":
             body = bytes([body[0] ^ 1]) + body[1:]
         if match := re.fullmatch(r"/put/([0-9a-f]{64})", path):
@@ -176,6 +170,16 @@ class Handler(BaseHTTPRequestHandler):
             upload["parts"][int(match[2])] = etag
             return self.reply(200, b"", {"ETag": etag})
         self.reply(404)
+
+    def taken(self) -> tuple[str, bytes | None, dict | None]:
+        """The path of a request with a body, the body, and the fault; no body if the request ends here."""
+        path, second, fault = self.begin()
+        body = self.body(fault)
+        if body is None or self.refused(fault, second):
+            return path, None, fault
+        if fault and fault["kind"] == "lost":
+            self.reply = self.lose
+        return path, body, fault
 
     def lose(self, *_, **__):
         self.close_connection = True

@@ -1,5 +1,6 @@
 """The Hub on this machine that the tests of downloads and uploads run against: tests/hub/hub_server.py, started."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -45,6 +46,16 @@ class Server:
         before, entries = len(self.get("/_log")), []
         yield entries
         entries += [e for e in self.get("/_log")[before:] if not e["path"].startswith("/api/")]
+
+
+def arguments(description: str, model: str) -> argparse.Namespace:
+    """What a test is called with; `model` says of what kind the one is that it takes."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("graft")
+    parser.add_argument("--model", required=True, help=model)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
 
 
 def environment(server: Server, work: Path, **more) -> dict:

@@ -9,7 +9,6 @@ wrong file; a token reaches the endpoint alone; two processes fetch a file once;
 random moments, is finished by the next one.
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -427,12 +426,7 @@ def check_kills(check: Check, kills: int, seed: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("graft")
-    parser.add_argument("--model", required=True, help="a small model's folder")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options = hub.arguments(__doc__, "a small model's folder")
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         root = work / "root"

@@ -9,7 +9,6 @@ upload or to an error and an untouched repository; a token reaches the endpoint 
 N times, at random moments, leaves behind is finished by the next one.
 """
 
-import argparse
 import json
 import random
 import shutil
@@ -335,12 +334,7 @@ def check_kills(check: Check, kills: int, seed: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("graft")
-    parser.add_argument("--model", required=True, help="a small model as GGUF")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options = hub.arguments(__doc__, "a small model as GGUF")
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         root = work / "root"
