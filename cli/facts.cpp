@@ -14,19 +14,8 @@
 #include "graft/data/parquet.h"
 #include "graft/ops/backend.h"
 
-#ifdef GRAFT_CPU_KERNELS
-#include "graft/kernels/isa.h"
-#include "graft/kernels/panel_product.h"
-#endif
-
 namespace graft::cli {
 namespace {
-
-#ifdef GRAFT_CPU_KERNELS
-constexpr bool kBuiltIn = true;
-#else
-constexpr bool kBuiltIn = false;
-#endif
 
 std::string gigabytes(size_t bytes) {
   return fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
@@ -103,7 +92,7 @@ Fact kernels_in_use() {
     const bool metal = mlx::core::metal::is_available();
     path = metal ? "mlx_metal" : "mlx_cuda";
     text = metal ? "MLX's operations, on Metal" : "MLX's operations, on CUDA";
-  } else if (!kBuiltIn) {
+  } else if (!ops::has_cpu_kernels()) {
     text += ": this build is without graft's own";
   }
   if (!variable.empty()) {
@@ -112,49 +101,40 @@ Fact kernels_in_use() {
   }
   return {"kernels",
           {{"path", path},
-           {"built_in", kBuiltIn},
+           {"built_in", ops::has_cpu_kernels()},
            {"graft_kernels", variable.empty() ? ordered_json() : ordered_json(variable)}},
           {{"Kernels", text}}};
 }
 
 // What MLX's operations run with, only MLX knows.
 Fact instruction_set() {
-#ifdef GRAFT_CPU_KERNELS
-  if (ops::use_cpu_kernels()) {
-    const std::string name(kernels::isa_name());
-    const std::vector<std::string> all = kernels::supported_isas();
-    const bool forced = !environment("GRAFT_CPU_ISA").empty();
-    const bool bf16 = kernels::isa_has_avx512_bf16(), amx = kernels::isa_has_amx_bf16();
-    std::string text =
-        fmt::format("{}, {} of {}", name, forced ? "as GRAFT_CPU_ISA says, out" : "the best",
-                    fmt::join(all, ", "));
-    if (bf16) text += fmt::format("; with AVX-512 bf16{}", amx ? " and AMX tiles" : "");
-    return {"instruction_set",
-            {{"name", name},
-             {"forced", forced},
-             {"available", all},
-             {"avx512_bf16", bf16},
-             {"amx_bf16", amx}},
-            {{"Instruction set", text}}};
+  if (!ops::use_cpu_kernels()) return {"instruction_set", nullptr, {}};
+  const ops::CpuKernels kernels = ops::cpu_kernels();
+  const bool forced = !environment("GRAFT_CPU_ISA").empty();
+  std::string text =
+      fmt::format("{}, {} of {}", kernels.isa, forced ? "as GRAFT_CPU_ISA says, out" : "the best",
+                  fmt::join(kernels.supported, ", "));
+  if (kernels.avx512_bf16) {
+    text += fmt::format("; with AVX-512 bf16{}", kernels.amx_bf16 ? " and AMX tiles" : "");
   }
-#endif
-  return {"instruction_set", nullptr, {}};
+  return {"instruction_set",
+          {{"name", kernels.isa},
+           {"forced", forced},
+           {"available", kernels.supported},
+           {"avx512_bf16", kernels.avx512_bf16},
+           {"amx_bf16", kernels.amx_bf16}},
+          {{"Instruction set", text}}};
 }
 
 // Of a weight with the activations that come to it.
 Fact products() {
-#ifdef GRAFT_CPU_KERNELS
-  if (ops::use_cpu_kernels()) {
-    using kernels::ScalarType;
-    const bool bf16 = kernels::product_type(ScalarType::bf16) == ScalarType::bf16;
-    const char* type = bf16 ? "bf16" : "f32";
-    return {"products",
-            {{"bf16", type}, {"quantized", type}},
-            {{"Products", bf16 ? "bf16 and quantized weights are multiplied as bf16, summed in f32"
-                               : "bf16 and quantized weights are widened to f32"}}};
-  }
-#endif
-  return {"products", nullptr, {}};
+  if (!ops::use_cpu_kernels()) return {"products", nullptr, {}};
+  const bool bf16 = ops::cpu_kernels().multiplies_bf16;
+  const char* type = bf16 ? "bf16" : "f32";
+  return {"products",
+          {{"bf16", type}, {"quantized", type}},
+          {{"Products", bf16 ? "bf16 and quantized weights are multiplied as bf16, summed in f32"
+                             : "bf16 and quantized weights are widened to f32"}}};
 }
 
 Fact data_sets() {

@@ -12,9 +12,9 @@
 namespace graft::data {
 namespace {
 
-class Reader {
+class ArchiveReader {
  public:
-  Reader(std::string_view bytes, const std::string& origin, const ArchiveLimits& limits)
+  ArchiveReader(std::string_view bytes, const std::string& origin, const ArchiveLimits& limits)
       : archive_(archive_read_new(), archive_read_free), origin_(origin), limits_(limits) {
     // These filters and this format alone: others may start programs.
     archive_read_support_filter_bzip2(archive_.get());
@@ -81,10 +81,10 @@ class Reader {
 std::map<std::string, std::string> read_archive(std::string_view bytes, const std::string& origin,
                                                 const std::vector<std::string>& names,
                                                 const ArchiveLimits& limits) {
-  Reader reader(bytes, origin, limits);
+  ArchiveReader reader(bytes, origin, limits);
   std::map<std::string, std::string> contents;
   while (archive_entry* entry = reader.next()) {
-    std::string name = Reader::name_of(entry);
+    std::string name = ArchiveReader::name_of(entry);
     const bool wanted = archive_entry_filetype(entry) == AE_IFREG &&
                         std::find(names.begin(), names.end(), name) != names.end();
     if (!wanted) continue;

@@ -26,12 +26,12 @@ fs::path own_folder() {
   return file.is_absolute() ? fs::canonical(file, ignored).parent_path() : fs::path();
 }
 
-struct Reader {
+struct ParquetReader {
   decltype(&graft_read_parquet_texts) read = nullptr;
   std::string missing;  // why there is none
 };
 
-Reader load_reader() {
+ParquetReader load_reader() {
   const std::string name = GRAFT_PARQUET_LIBRARY;
   if (name.empty()) return {nullptr, "it was built without Arrow"};
   const fs::path folder = own_folder();
@@ -44,13 +44,13 @@ Reader load_reader() {
     if (handle == nullptr) return {nullptr, ::dlerror()};
     void* symbol = ::dlsym(handle, kGraftReadParquetTexts);
     if (symbol == nullptr) return {nullptr, library.string() + " is another graft's"};
-    return {reinterpret_cast<decltype(Reader::read)>(symbol), ""};
+    return {reinterpret_cast<decltype(ParquetReader::read)>(symbol), ""};
   }
   return {nullptr, fmt::format("there is no {} near {}", name, folder.string())};
 }
 
-const Reader& reader() {
-  static const Reader loaded = load_reader();
+const ParquetReader& reader() {
+  static const ParquetReader loaded = load_reader();
   return loaded;
 }
 

@@ -14,7 +14,7 @@
 namespace graft::hub {
 namespace {
 
-constexpr size_t kFilesAtOnce = 4;
+constexpr size_t kDownloadsAtOnce = 4;
 constexpr uint64_t kSmall = uint64_t{64} << 20;  // such files arrive several at once
 constexpr uint64_t kSpare = uint64_t{64} << 20;  // that a download leaves on the disk
 
@@ -55,7 +55,7 @@ void Snapshot::fetch(const std::vector<RemoteFile>& files, bool quiet) {
     download(http_, repository_, cache_, file, progress);
     cache_.link(listing_.commit, file.name, file.etag);
   };
-  several(small.size(), kFilesAtOnce, [&](size_t i) { one(*small[i]); });
+  several(small.size(), kDownloadsAtOnce, [&](size_t i) { one(*small[i]); });
   for (const RemoteFile* file : large) one(*file);
 }
 

@@ -22,7 +22,7 @@
 namespace graft::hub {
 namespace {
 
-constexpr size_t kFilesAtOnce = 2;  // of those in LFS, each in several parts
+constexpr size_t kUploadsAtOnce = 2;  // of those in LFS, each in several parts
 constexpr size_t kFilesAQuestion = 256;
 constexpr size_t kSampleBytes = 512;
 constexpr uint64_t kMostRegular = uint64_t{256} << 20;  // that a commit's own text holds
@@ -219,7 +219,7 @@ class Uploader {
     Progress progress(bytes);
     Lfs lfs(http_, repository_, progress);
     several(
-        list.size(), kFilesAtOnce, [&](size_t i) { lfs.upload(*list[i].second, list[i].first); },
+        list.size(), kUploadsAtOnce, [&](size_t i) { lfs.upload(*list[i].second, list[i].first); },
         [&] { lfs.stop(); });
   }
 

@@ -13,7 +13,7 @@
 namespace graft {
 namespace {
 
-constexpr std::string_view kMagic = "GGUF";
+constexpr std::string_view kGgufMagic = "GGUF";
 constexpr uint32_t kMaxDimensions = 4;
 constexpr uint64_t kDefaultAlignment = 32;
 constexpr uint64_t kMaxAlignment = 1 << 16;
@@ -23,7 +23,7 @@ constexpr uint64_t kLeastPair = 8 + 4 + 1;
 constexpr uint64_t kLeastTensor = 8 + 4 + 4 + 8;
 
 void check_version(GgufCursor& cursor) {
-  if (cursor.remaining() < 4 || cursor.take(4, "the magic") != kMagic) {
+  if (cursor.remaining() < 4 || cursor.take(4, "the magic") != kGgufMagic) {
     fail("{} is not a GGUF file", cursor.what());
   }
   auto version = cursor.number<uint32_t>("the version");

@@ -16,7 +16,7 @@
 namespace graft {
 namespace {
 
-constexpr std::string_view kMagic("\x93NUMPY", 6);
+constexpr std::string_view kNpyMagic("\x93NUMPY", 6);
 constexpr size_t kAlignment = 64;
 
 // Types by the array protocol's name, without the byte order.
@@ -165,7 +165,8 @@ class HeaderParser {
 
 NpyHeader parse_npy_header(std::string_view bytes, const std::string& what) {
   constexpr size_t kFixed = 8;  // magic and version
-  if (bytes.size() < kFixed + 4 || !bytes.starts_with(kMagic)) fail("{} is not a .npy file", what);
+  if (bytes.size() < kFixed + 4 || !bytes.starts_with(kNpyMagic))
+    fail("{} is not a .npy file", what);
   int major = static_cast<unsigned char>(bytes[6]);
   if (major < 1 || major > 3) fail("{}: .npy version {} is not known", what, major);
   size_t length_bytes = major == 1 ? 2 : 4;
@@ -194,11 +195,11 @@ std::string npy_header(mx::Dtype dtype, const mx::Shape& shape) {
                                  dtype.size() == 1 ? '|' : '<', known->first);
   for (size_t i = 0; i < shape.size(); ++i) text += fmt::format("{}{}", i ? ", " : "", shape[i]);
   text += shape.size() == 1 ? ",), }" : "), }";
-  size_t unpadded = kMagic.size() + 4 + text.size() + 1;
+  size_t unpadded = kNpyMagic.size() + 4 + text.size() + 1;
   text.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');
   text += '\n';
   auto length = static_cast<uint16_t>(text.size());
-  std::string header(kMagic);
+  std::string header(kNpyMagic);
   header += {'\x01', '\x00', static_cast<char>(length & 0xff), static_cast<char>(length >> 8)};
   return header + text;
 }

@@ -11,8 +11,8 @@ namespace graft::jinja {
 namespace {
 
 const char* symbol_of(BinaryOperator op) {
-  static constexpr const char* kSymbols[] = {"+", "-", "*", "/", "//", "%", "**"};
-  return kSymbols[static_cast<int>(op)];
+  static constexpr const char* kOperators[] = {"+", "-", "*", "/", "//", "%", "**"};
+  return kOperators[static_cast<int>(op)];
 }
 
 [[noreturn]] void refuse_overflow() { refuse("an integer does not fit 64 bits"); }

@@ -2,6 +2,7 @@
 
 #include <mlx/ops.h>
 
+#include <graft_config.h>
 #include <cmath>
 #include <numbers>
 

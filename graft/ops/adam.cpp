@@ -1,5 +1,6 @@
 #include "graft/ops/adam.h"
 
+#include <graft_config.h>
 #include <mlx/ops.h>
 
 #include "graft/ops/backend.h"

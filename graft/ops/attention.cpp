@@ -3,6 +3,7 @@
 #include <mlx/fast.h>
 #include <mlx/ops.h>
 
+#include <graft_config.h>
 #include <algorithm>
 #include <cmath>
 #include <limits>

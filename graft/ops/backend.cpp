@@ -2,11 +2,15 @@
 
 #include <mlx/device.h>
 
+#include <graft_config.h>
 #include <cstdlib>
 #include <string_view>
 
 #ifdef GRAFT_CPU_KERNELS
+#include "graft/kernels/isa.h"
 #include "graft/kernels/panel_product.h"
+#else
+#include "graft/base/error.h"
 #endif
 
 namespace graft::ops {
@@ -29,13 +33,30 @@ bool default_choice() {
 
 }  // namespace
 
+bool has_cpu_kernels() {
+#ifdef GRAFT_CPU_KERNELS
+  return true;
+#else
+  return false;
+#endif
+}
+
+CpuKernels cpu_kernels() {
+#ifdef GRAFT_CPU_KERNELS
+  using kernels::ScalarType;
+  return {std::string(kernels::isa_name()), kernels::supported_isas(),
+          kernels::isa_has_avx512_bf16(), kernels::isa_has_amx_bf16(),
+          kernels::product_type(ScalarType::bf16) == ScalarType::bf16};
+#else
+  fail("internal: the CPU kernels are not built in");
+#endif
+}
+
 bool use_cpu_kernels() { return forced >= 0 ? forced == 1 : default_choice(); }
 
 mlx::core::Dtype quantized_activation_dtype() {
 #ifdef GRAFT_CPU_KERNELS
-  if (use_cpu_kernels() &&
-      kernels::product_type(kernels::ScalarType::bf16) != kernels::ScalarType::bf16)
-    return mlx::core::float32;
+  if (use_cpu_kernels() && !cpu_kernels().multiplies_bf16) return mlx::core::float32;
 #endif
   return mlx::core::bfloat16;
 }

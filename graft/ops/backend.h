@@ -2,12 +2,29 @@
 
 #include <mlx/dtype.h>
 
+#include <string>
+#include <vector>
+
 namespace graft::ops {
+
+/// Whether our CPU kernels are built in.
+bool has_cpu_kernels();
 
 /// True where operations run on our CPU kernels: they are built in, MLX's default device is the
 /// CPU, and the environment does not say GRAFT_KERNELS=mlx. Elsewhere (Metal, CUDA) the same
 /// mathematics is built from MLX's own operations.
 bool use_cpu_kernels();
+
+/// What the CPU kernels run with, where they are built in: see kernels/isa.h, and
+/// kernels/panel_product.h for `multiplies_bf16`. Throws Error for a GRAFT_CPU_ISA that is unknown
+/// or asks for more than the processor has.
+struct CpuKernels {
+  std::string isa;
+  std::vector<std::string> supported;  // best first
+  bool avx512_bf16, amx_bf16;
+  bool multiplies_bf16;  // else bf16 is widened to f32
+};
+CpuKernels cpu_kernels();
 
 /// What activations are kept in where all weights are quantized: bfloat16, or float32 on a CPU that
 /// cannot multiply bfloat16.

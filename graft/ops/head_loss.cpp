@@ -2,6 +2,7 @@
 
 #include <mlx/ops.h>
 
+#include <graft_config.h>
 #include <algorithm>
 
 #include "graft/ops/backend.h"

@@ -1,5 +1,6 @@
 #include "graft/ops/linear.h"
 
+#include <graft_config.h>
 #include <mlx/ops.h>
 
 #include "graft/ops/backend.h"

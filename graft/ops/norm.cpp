@@ -1,5 +1,6 @@
 #include "graft/ops/norm.h"
 
+#include <graft_config.h>
 #include <mlx/fast.h>
 #include <mlx/ops.h>
 

@@ -2,6 +2,7 @@
 
 #include <mlx/ops.h>
 
+#include <graft_config.h>
 #include <cstring>
 
 #include "graft/base/error.h"

@@ -16,7 +16,7 @@ using Tokens = std::vector<std::string_view>;
 constexpr size_t kMostSplits = size_t{1} << 23;
 // Of all splits together, written out: real ones have some ten million. Tokens of one letter, each
 // longer by one than the one before, have the cube of their number.
-constexpr size_t kMostBytes = size_t{1} << 27;
+constexpr size_t kMostMergeBytes = size_t{1} << 27;
 constexpr int32_t kNone = -1;
 
 bool reversed_less(std::string_view a, std::string_view b) {
@@ -93,7 +93,8 @@ class SplitFinder {
       if (token(right).size() != wanted) continue;
       bytes_ += token(result).size();
       if (splits_.size() == kMostSplits) fail("{}: more than {} merges", name_, kMostSplits);
-      if (bytes_ > kMostBytes) fail("{}: merges of more than {} bytes", name_, kMostBytes);
+      if (bytes_ > kMostMergeBytes)
+        fail("{}: merges of more than {} bytes", name_, kMostMergeBytes);
       splits_.push_back({*left, right, result});
     }
   }

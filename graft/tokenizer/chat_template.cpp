@@ -11,10 +11,11 @@
 namespace graft {
 namespace {
 
-constexpr size_t kMostBytes = size_t{1} << 20;
+constexpr size_t kMostTemplateBytes = size_t{1} << 20;
 
 jinja::Template parse(std::string_view source, const std::string& name) {
-  if (source.size() > kMostBytes) fail("{}: larger than {} bytes", name, kMostBytes);
+  if (source.size() > kMostTemplateBytes)
+    fail("{}: larger than {} bytes", name, kMostTemplateBytes);
   const size_t valid = unicode::valid_prefix(source);
   if (valid != source.size()) fail("{}: byte {}: not valid UTF-8", name, valid);
   try {
@@ -45,7 +46,7 @@ std::optional<ChatTemplate> ChatTemplate::load(const fs::path& folder) {
   std::string name = own.string();
   std::optional<std::string> source;
   if (fs::exists(own)) {
-    source = read_text(own, kMostBytes);
+    source = read_text(own, kMostTemplateBytes);
   } else {
     const json document = parse_json(config_text, config.string());
     source = template_of(JsonField(document, config.string()));

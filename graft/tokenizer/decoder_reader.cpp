@@ -8,19 +8,19 @@
 namespace graft {
 namespace {
 
-using Steps = std::vector<Decoder::Step>;
+using DecoderSteps = std::vector<Decoder::Step>;
 
 // No tokenizer strips more than one; each may hold back a piece of streamed text.
 constexpr int64_t kMostStripped = 64;
 
-bool is_fused(const Steps& steps) {
+bool is_fused(const DecoderSteps& steps) {
   for (const Decoder::Step& step : steps) {
     if (std::holds_alternative<Decoder::Fuse>(step)) return true;
   }
   return false;
 }
 
-void add_steps(const JsonField& field, Steps& steps) {
+void add_steps(const JsonField& field, DecoderSteps& steps) {
   std::string type = component_type(field);
   if (type == "Sequence") {
     for (const JsonField& part : field.at("decoders").elements()) add_steps(part, steps);
@@ -63,7 +63,7 @@ void check_byte_level(const JsonField& field) {
 }  // namespace
 
 Decoder read_decoder(const JsonField& field, Spelling spelling) {
-  Steps steps;
+  DecoderSteps steps;
   if (spelling == Spelling::byte_level) {
     check_byte_level(field);
   } else {

@@ -34,7 +34,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-struct Apply {
+struct ApplyToText {
   const std::string& text;
 
   std::string operator()(NormalForm form) const { return normalize(form, text); }
@@ -76,7 +76,7 @@ bool Normalizer::leaves(std::string_view text) const {
 
 std::string Normalizer::apply(std::string_view text) const {
   std::string result(text);
-  for (const Step& step : steps_) result = std::visit(Apply{result}, step);
+  for (const Step& step : steps_) result = std::visit(ApplyToText{result}, step);
   return result;
 }
 

@@ -8,9 +8,9 @@
 namespace graft {
 namespace {
 
-using Steps = std::vector<Normalizer::Step>;
+using NormalizerSteps = std::vector<Normalizer::Step>;
 
-void add_steps(const JsonField& field, Steps& steps) {
+void add_steps(const JsonField& field, NormalizerSteps& steps) {
   std::string type = component_type(field);
   if (type == "Sequence") {
     for (const JsonField& part : field.at("normalizers").elements()) add_steps(part, steps);
@@ -46,7 +46,7 @@ void add_steps(const JsonField& field, Steps& steps) {
 }  // namespace
 
 Normalizer read_normalizer(const JsonField& field) {
-  Steps steps;
+  NormalizerSteps steps;
   add_steps(field, steps);
   check_parts(field, steps.size());
   return Normalizer(std::move(steps));

@@ -19,7 +19,7 @@ void change_words(PreTokenizer::Words& words, Change&& change) {
   words.text = words.changed;
 }
 
-struct Apply {
+struct ApplyToPieces {
   PreTokenizer::Words& words;
   bool is_start;
 
@@ -64,7 +64,7 @@ void PreTokenizer::split(std::string_view text, bool is_start, Words& words) con
   words.spans.clear();
   if (text.empty()) return;
   words.spans.push_back({0, text.size()});
-  for (const Step& step : steps_) std::visit(Apply{words, is_start}, step);
+  for (const Step& step : steps_) std::visit(ApplyToPieces{words, is_start}, step);
 }
 
 }  // namespace graft

@@ -9,7 +9,7 @@
 namespace graft {
 namespace {
 
-using Steps = std::vector<PreTokenizer::Step>;
+using PreTokenizerSteps = std::vector<PreTokenizer::Step>;
 
 SplitBehavior read_behavior(const JsonField& field) {
   std::string name = field.string();
@@ -43,7 +43,7 @@ PreTokenizer::Metaspace::Prepend prepend_of(const JsonField& field) {
   scheme->reject("always, first or never");
 }
 
-void add_metaspace(const JsonField& field, Steps& steps) {
+void add_metaspace(const JsonField& field, PreTokenizerSteps& steps) {
   std::string replacement = read_character(field.at("replacement"));
   steps.push_back(PreTokenizer::Metaspace{replacement, prepend_of(field)});
   if (field.boolean_or("split", true)) {
@@ -51,14 +51,14 @@ void add_metaspace(const JsonField& field, Steps& steps) {
   }
 }
 
-void add_byte_level(const JsonField& field, Steps& steps) {
+void add_byte_level(const JsonField& field, PreTokenizerSteps& steps) {
   if (field.at("add_prefix_space").boolean()) steps.push_back(PreTokenizer::PrefixSpace{});
   if (field.boolean_or("use_regex", true)) {
     steps.push_back(Splitter(SplitRule::gpt2, SplitBehavior::isolated));
   }
 }
 
-void add_steps(const JsonField& field, Steps& steps, Spelling& spelling) {
+void add_steps(const JsonField& field, PreTokenizerSteps& steps, Spelling& spelling) {
   std::string type = component_type(field);
   if (spelling == Spelling::byte_level) {
     fail("{}: nothing may follow ByteLevel, and here stands {}", field.where(), in_quotes(type));
@@ -98,7 +98,7 @@ void add_steps(const JsonField& field, Steps& steps, Spelling& spelling) {
 }  // namespace
 
 PreTokenizer read_pre_tokenizer(const JsonField& field, Spelling& spelling) {
-  Steps steps;
+  PreTokenizerSteps steps;
   spelling = Spelling::literal;
   add_steps(field, steps, spelling);
   check_parts(field, steps.size());

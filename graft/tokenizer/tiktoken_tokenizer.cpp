@@ -14,7 +14,7 @@
 namespace graft {
 namespace {
 
-constexpr int32_t kMostAddedTokens = 1 << 18;
+constexpr int32_t kMostExtraTokens = 1 << 18;
 
 struct RankedToken {
   std::string bytes;
@@ -95,7 +95,7 @@ std::vector<AddedToken> folder_tokens(std::vector<AddedToken> named, int32_t fir
       fail("{}: the added token {} has id {}, which another token has", name,
            in_quotes(token.content), token.id);
     }
-    if (token.id - first >= kMostAddedTokens) {
+    if (token.id - first >= kMostExtraTokens) {
       fail("{}: the added token {} has id {}, too far behind the {} tokens of the file", name,
            in_quotes(token.content), token.id, first);
     }

@@ -9,11 +9,8 @@
 #include <vector>
 
 #include "graft/io/json.h"
+#include "graft/ops/backend.h"
 #include "tests/cli/program_fixture.h"
-
-#ifdef GRAFT_CPU_KERNELS
-#include "graft/kernels/isa.h"
-#endif
 
 namespace graft::testing {
 namespace {
@@ -94,7 +91,7 @@ TEST_F(Info, SaysHowManyThreadsAndWhy) {
 }
 
 TEST_F(Info, SaysThatMlxsOperationsAreUsed) {
-  if (mlx::core::default_device() == mlx::core::Device::gpu) GTEST_SKIP() << "needs the CPU";
+  if (!ops::use_cpu_kernels()) GTEST_SKIP() << "needs the CPU kernels";
   json all = told({}, {"GRAFT_KERNELS=mlx"});
   EXPECT_EQ(all.at("kernels").at("path"), "mlx_cpu");
   EXPECT_EQ(all.at("kernels").at("graft_kernels"), "mlx");
@@ -105,10 +102,9 @@ TEST_F(Info, SaysThatMlxsOperationsAreUsed) {
   EXPECT_EQ(out.find("Instruction set"), std::string::npos) << out;
 }
 
-#ifdef GRAFT_CPU_KERNELS
 TEST_F(Info, SaysTheInstructionSet) {
-  if (mlx::core::default_device() == mlx::core::Device::gpu) GTEST_SKIP() << "needs the CPU";
-  const std::vector<std::string> isas = kernels::supported_isas();
+  if (!ops::use_cpu_kernels()) GTEST_SKIP() << "needs the CPU kernels";
+  const std::vector<std::string> isas = ops::cpu_kernels().supported;
   json best = told();
   EXPECT_EQ(best.at("kernels"),
             (json{{"path", "graft_cpu"}, {"built_in", true}, {"graft_kernels", nullptr}}));
@@ -130,19 +126,19 @@ TEST_F(Info, SaysTheInstructionSet) {
 }
 
 TEST_F(Info, AnInstructionSetThatIsNotThereIsRefusedWithTheList) {
-  if (mlx::core::default_device() == mlx::core::Device::gpu) GTEST_SKIP() << "needs the CPU";
+  if (!ops::use_cpu_kernels()) GTEST_SKIP() << "needs the CPU kernels";
   ProgramResult result = info({}, {"GRAFT_CPU_ISA=altivec"});
   expect_refused(result, 1, "GRAFT_CPU_ISA \"altivec\" is not an instruction set");
-  for (const std::string& isa : kernels::supported_isas()) {
+  for (const std::string& isa : ops::cpu_kernels().supported) {
     EXPECT_NE(result.err.find(isa), std::string::npos) << result.err;
   }
 }
-#else
+
 TEST_F(Info, SaysThatTheBuildHasNoKernels) {
+  if (ops::has_cpu_kernels()) GTEST_SKIP() << "they are built in";
   EXPECT_FALSE(told().at("kernels").at("built_in"));
   EXPECT_TRUE(told().at("instruction_set").is_null());
 }
-#endif
 
 TEST_F(Info, SaysWhatAModelIs) {
   json plain = told({"--model", "model"}).at("model");

@@ -8,6 +8,7 @@
 #include "tests/support/distance.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/named_values.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft {
@@ -15,7 +16,7 @@ namespace {
 
 using testing::expect_error;
 
-const fs::path kFixtures = fs::path(GRAFT_TEST_DATA) / "families";
+const fs::path kFixtures = testing::fixture("families");
 
 // The tiny Mixtral of the fixtures, its experts one by one.
 class Experts : public ::testing::TestWithParam<const char*> {

@@ -4,6 +4,7 @@
 #include "graft/io/quantized_layer.h"
 #include "tests/support/arrays.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/silent.h"
 #include "tests/support/tiny_checkpoint.h"
 
 namespace graft {
@@ -15,7 +16,7 @@ using testing::TempFolder;
 using testing::TinyCheckpoint;
 using testing::write_bytes;
 
-void silent(std::string_view) {}
+using testing::silent;
 
 TinyCheckpoint checkpoint(mx::Dtype dtype = mx::bfloat16, bool head = true) {
   TinyCheckpoint tiny;

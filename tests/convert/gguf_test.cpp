@@ -5,6 +5,7 @@
 #include "graft/io/quantized_layer.h"
 #include "tests/support/arrays.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/silent.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/tiny_gguf.h"
 
@@ -16,7 +17,7 @@ using testing::same_bits;
 using testing::TempFolder;
 using testing::TinyGguf;
 
-void silent(std::string_view) {}
+using testing::silent;
 
 ConvertReport convert_file(const TempFolder& folder, const testing::GgufBuilder& file,
                            ConvertOptions options = {}) {

@@ -3,6 +3,7 @@
 #include "graft/convert/convert.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
+#include "tests/support/silent.h"
 #include "tests/support/tiny_checkpoint.h"
 
 namespace graft {
@@ -13,7 +14,7 @@ using testing::TempFolder;
 using testing::TinyCheckpoint;
 using testing::write_bytes;
 
-void silent(std::string_view) {}
+using testing::silent;
 
 class ConvertOutput : public ::testing::Test {
  protected:

@@ -6,6 +6,7 @@
 
 #include "graft/data/dataset.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/tokenizer_fixtures.h"
 
@@ -15,7 +16,7 @@ namespace {
 using testing::expect_error;
 using testing::TempFolder;
 
-const fs::path kFiles = fs::path(GRAFT_TEST_DATA) / "parquet";
+const fs::path kFiles = testing::fixture("parquet");
 
 class Parquet : public ::testing::Test {
  protected:

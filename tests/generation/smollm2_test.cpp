@@ -13,6 +13,7 @@
 #include "graft/models/registry.h"
 #include "graft/training/loss.h"
 #include "tests/support/distance.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::generation {
@@ -23,8 +24,7 @@ using testing::TempFolder;
 
 constexpr double kTolerance = 1e-4;  // of the largest logit
 
-const fs::path kGguf =
-    fs::path(GRAFT_SOURCE_DIR) / "models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+const fs::path kGguf = testing::source_folder() / "models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 
 // Makes a model folder in which the file's blocks stay 4-bit layers or become float32 weights.
 void convert_smollm2(const fs::path& folder, bool float32) {
@@ -46,7 +46,7 @@ class SmolLM2 : public ::testing::TestWithParam<bool> {
   }
 
   TempFolder folder_;
-  SafetensorsFile expected_{fs::path(GRAFT_TEST_DATA) / "smollm2/logits.safetensors"};
+  SafetensorsFile expected_{testing::fixture("smollm2/logits.safetensors")};
   std::unique_ptr<models::Model> model_;
   std::optional<Tokenizer> tokenizer_;
 };
@@ -91,7 +91,7 @@ TEST(SmolLM2Loss, InFourBitsAndBfloat16IsThatOfFloat32) {
     auto model =
         models::load_model(ModelFolder::open(folder.path()), float32 ? mx::float32 : mx::bfloat16);
     EXPECT_EQ(model->linears()[0]->weight.quantized(), !float32);
-    data::Dataset set = data::load_dataset(fs::path(GRAFT_SOURCE_DIR) / "data", "test",
+    data::Dataset set = data::load_dataset(testing::source_folder() / "data", "test",
                                            Tokenizer::load(folder.path()), {.add_eos = true});
     return training::evaluate(*model, data::evaluation_batches(set, 4, 2)).loss;  // 8 lines
   };

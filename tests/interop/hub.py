@@ -55,7 +55,9 @@ def arguments(description: str, model: str) -> argparse.Namespace:
     parser.add_argument("--model", required=True, help=model)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.driver = Path(options.graft).resolve().parent / "tests" / "logits_driver"
+    return options
 
 
 def environment(server: Server, work: Path, **more) -> dict:

@@ -13,7 +13,7 @@ namespace {
 using testing::same_bits;
 using testing::TempFolder;
 
-std::map<std::string, mx::array> one_of_each() {
+std::map<std::string, mx::array> every_dtype() {
   std::map<std::string, mx::array> tensors;
   mx::array base = mx::multiply(mx::random::normal({3, 5}), mx::array(40.0f));
   for (mx::Dtype dtype :
@@ -30,7 +30,7 @@ std::map<std::string, mx::array> one_of_each() {
 
 TEST(Safetensors, ComesBackAsWritten) {
   TempFolder folder;
-  auto tensors = one_of_each();
+  auto tensors = every_dtype();
   save_safetensors(folder / "all.safetensors", tensors, {{"format", "mlx"}, {"note", "a\nb"}});
   SafetensorsFile file(folder / "all.safetensors");
   EXPECT_EQ(file.names().size(), tensors.size());
@@ -44,7 +44,7 @@ TEST(Safetensors, ComesBackAsWritten) {
 
 TEST(Safetensors, MlxReadsOurs) {
   TempFolder folder;
-  auto tensors = one_of_each();
+  auto tensors = every_dtype();
   save_safetensors(folder / "all.safetensors", tensors, {{"format", "mlx"}});
   auto [loaded, metadata] = mx::load_safetensors((folder / "all.safetensors").string());
   EXPECT_EQ(loaded.size(), tensors.size());
@@ -54,7 +54,7 @@ TEST(Safetensors, MlxReadsOurs) {
 
 TEST(Safetensors, WeReadMlxs) {
   TempFolder folder;
-  auto tensors = one_of_each();
+  auto tensors = every_dtype();
   mx::save_safetensors((folder / "mlx.safetensors").string(), {tensors.begin(), tensors.end()},
                        {{"format", "mlx"}});
   SafetensorsFile file(folder / "mlx.safetensors");
@@ -73,7 +73,7 @@ TEST(Safetensors, WeReadMlxsWithoutMetadata) {
 
 TEST(Safetensors, SameTensorsGiveTheSameBytes) {
   TempFolder folder;
-  auto tensors = one_of_each();
+  auto tensors = every_dtype();
   save_safetensors(folder / "a", tensors, {{"x", "1"}, {"y", "2"}});
   save_safetensors(folder / "b", tensors, {{"y", "2"}, {"x", "1"}});
   EXPECT_EQ(testing::read_bytes(folder / "a"), testing::read_bytes(folder / "b"));
@@ -81,7 +81,7 @@ TEST(Safetensors, SameTensorsGiveTheSameBytes) {
 
 TEST(Safetensors, NothingIsCopied) {
   TempFolder folder;
-  save_safetensors(folder / "a", one_of_each());
+  save_safetensors(folder / "a", every_dtype());
   SafetensorsFile file(folder / "a");
   MappedFile bytes(folder / "a");
   for (const std::string& name : file.names()) {

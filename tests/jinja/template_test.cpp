@@ -7,6 +7,7 @@
 
 #include "graft/base/files.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/paths.h"
 
 namespace graft::jinja {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using testing::expect_error;
 
 nlohmann::ordered_json fixture() {
-  return nlohmann::ordered_json::parse(read_text(fs::path(GRAFT_TEST_DATA) / "jinja/cases.json"));
+  return nlohmann::ordered_json::parse(read_text(testing::fixture("jinja/cases.json")));
 }
 
 std::string render(std::string_view source, const nlohmann::ordered_json& variables = {}) {

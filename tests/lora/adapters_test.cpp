@@ -11,6 +11,7 @@
 #include "graft/models/registry.h"
 #include "tests/support/arrays.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::lora {
@@ -21,7 +22,7 @@ using testing::read_bytes;
 using testing::same_bits;
 using testing::TempFolder;
 
-const fs::path kBase = fs::path(GRAFT_TEST_DATA) / "llama" / "base";
+const fs::path kBase = testing::fixture("llama/base");
 
 std::unique_ptr<models::Model> base() { return models::load_model(ModelFolder::open(kBase)); }
 

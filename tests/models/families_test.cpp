@@ -18,6 +18,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/model_parity.h"
 #include "tests/support/named_values.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::models {
@@ -28,11 +29,11 @@ using testing::Expected;
 using testing::named_values;
 using testing::TempFolder;
 
-const fs::path kFixtures = fs::path(GRAFT_TEST_DATA) / "families";
+const fs::path kFamilies = testing::fixture("families");
 
 std::vector<std::string> variants() {
   std::vector<std::string> all;
-  for (const auto& entry : fs::directory_iterator(kFixtures)) {
+  for (const auto& entry : fs::directory_iterator(kFamilies)) {
     all.push_back(entry.path().filename().string());
   }
   std::sort(all.begin(), all.end());
@@ -41,8 +42,8 @@ std::vector<std::string> variants() {
 
 // The model of a fixture, of weights that follow from their names.
 struct Fixture {
-  explicit Fixture(const std::string& name) : expected(kFixtures / name / "expected.safetensors") {
-    testing::write_named_checkpoint(kFixtures / name, folder.path());
+  explicit Fixture(const std::string& name) : expected(kFamilies / name / "expected.safetensors") {
+    testing::write_named_checkpoint(kFamilies / name, folder.path());
     model = load_model(ModelFolder::open(folder.path()), mx::float32);
   }
 
@@ -78,9 +79,10 @@ class Families : public ::testing::TestWithParam<std::string> {
   }
 };
 
-#ifdef GRAFT_CPU_KERNELS
-TEST_P(Families, LogitsLossAndGradientsAreThoseOfTransformers) { check(true); }
-#endif
+TEST_P(Families, LogitsLossAndGradientsAreThoseOfTransformers) {
+  if (!ops::has_cpu_kernels()) GTEST_SKIP() << "built without kernels";
+  check(true);
+}
 
 TEST_P(Families, SoAreThoseOfMlxOperations) { check(false); }
 
@@ -156,7 +158,7 @@ TEST_P(Families, AnOlderSpellingOfTheConfigMeansTheSame) {
 // The model of a fixture whose config was changed.
 std::unique_ptr<Model> load_changed(const std::string& name, const json& changes) {
   TempFolder folder;
-  testing::write_named_checkpoint(kFixtures / name, folder.path());
+  testing::write_named_checkpoint(kFamilies / name, folder.path());
   json config = read_json_object(folder / "config.json");
   config.update(changes);
   write_text(folder / "config.json", config.dump());
@@ -279,7 +281,7 @@ TEST(FamilyConfigs, MistralHasAWindowUnlessToldOtherwise) {
   const mx::array ids = mx::remainder(mx::arange(4200), mx::array(29));
   const auto last = [&](const json& window, bool erase) {
     TempFolder folder;
-    testing::write_named_checkpoint(kFixtures / "mistral_window", folder.path());
+    testing::write_named_checkpoint(kFamilies / "mistral_window", folder.path());
     json config = read_json_object(folder / "config.json");
     config["sliding_window"] = window;
     if (erase) config.erase("sliding_window");
@@ -311,7 +313,7 @@ struct Head {
 
 // Writes a qwen2 checkpoint with such a head.
 void write_with_head(const fs::path& folder, const Head& head) {
-  testing::write_named_checkpoint(kFixtures / "qwen2", folder);
+  testing::write_named_checkpoint(kFamilies / "qwen2", folder);
   std::map<std::string, mx::array> tensors;
   {
     const ModelFolder source = ModelFolder::open(folder);
@@ -330,7 +332,7 @@ void write_with_head(const fs::path& folder, const Head& head) {
 }
 
 TEST(TiedHeads, AreTheEmbeddingUnlessTheCheckpointHasAnother) {
-  const Expected expected(kFixtures / "qwen2" / "expected.safetensors");
+  const Expected expected(kFamilies / "qwen2" / "expected.safetensors");
   const auto logits_of = [&](const fs::path& folder) {
     auto model = load_model(ModelFolder::open(folder), mx::float32);
     return logits(*model, expected.ids, model->context(expected.sequences));
@@ -374,8 +376,8 @@ TEST(TiedHeads, OneThatIsDeniedMustBeThere) {
 TEST(FamilyConfigs, HeadsNormsMayBeOfAnotherTypeThanMatrices) {
   TempFolder folder;
   const std::string name = "stablelm_norms_bias_parallel";
-  testing::write_named_checkpoint(kFixtures / name, folder.path());
-  const Expected expected(kFixtures / name / "expected.safetensors");
+  testing::write_named_checkpoint(kFamilies / name, folder.path());
+  const Expected expected(kFamilies / name / "expected.safetensors");
   std::map<std::string, mx::array> tensors;
   {
     const ModelFolder source = ModelFolder::open(folder.path());
@@ -396,14 +398,14 @@ TEST(FamilyConfigs, HeadsNormsMayBeOfAnotherTypeThanMatrices) {
 // A multimodal checkpoint of the fixture's text model; `stored` renames its tensors.
 void write_multimodal(const fs::path& folder,
                       const std::function<std::string(const std::string&)>& stored) {
-  const json text = read_json_object(kFixtures / "gemma3" / "config.json");
+  const json text = read_json_object(kFamilies / "gemma3" / "config.json");
   const json config = {
       {"model_type", "gemma3"}, {"text_config", text}, {"vision_config", {{"hidden_size", 8}}}};
   write_text(folder / "config.json", config.dump());
   std::map<std::string, mx::array> tensors = {
       {stored("model.vision_tower.patch.weight"), mx::ones({3, 4})},
       {stored("model.multi_modal_projector.norm.weight"), mx::ones({4})}};
-  const json shapes = read_json_object(kFixtures / "gemma3" / "tensors.json");
+  const json shapes = read_json_object(kFamilies / "gemma3" / "tensors.json");
   for (const auto& [name, shape] : shapes.items()) {
     const auto sizes = shape.get<std::vector<int>>();
     tensors.insert({stored(name), named_values(name, mx::Shape(sizes.begin(), sizes.end()))});
@@ -426,7 +428,7 @@ std::string as_in_transformers_5(const std::string& name) {
 }
 
 TEST(MultimodalGemma3, TextPartIsThatOfTheTextModel) {
-  const Expected expected(kFixtures / "gemma3" / "expected.safetensors");
+  const Expected expected(kFamilies / "gemma3" / "expected.safetensors");
   for (auto stored : {as_on_the_hub, as_in_transformers_5}) {
     TempFolder folder;
     fs::create_directory(folder / "source");
@@ -464,7 +466,7 @@ TEST(MultimodalGemma3, FusesWhatHasTheNamesOfTransformers5) {
     values.push_back(named_values("lora_b", value.shape()));
   }
   adapters.set(values);
-  const Expected expected(kFixtures / "gemma3" / "expected.safetensors");
+  const Expected expected(kFamilies / "gemma3" / "expected.safetensors");
   const auto logits_of = [&](Model& one) {
     return logits(one, expected.ids, one.context(expected.sequences));
   };

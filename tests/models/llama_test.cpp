@@ -20,6 +20,7 @@
 #include "tests/support/distance.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/model_parity.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::models {
@@ -30,7 +31,7 @@ using testing::expect_error;
 using testing::Expected;
 using testing::TempFolder;
 
-const fs::path kFixtures = fs::path(GRAFT_TEST_DATA) / "llama";
+const fs::path kFixtures = testing::fixture("llama");
 
 // The adapters of the fixture.
 lora::AdapterFile adapters_of(const Expected& expected) {
@@ -52,7 +53,7 @@ struct Variant {
   bool cpu_kernels = true;
 };
 
-std::vector<Variant> variants() {
+std::vector<Variant> llama_variants() {
   std::vector<Variant> all;
   for (const char* name : {"base", "bias", "head_dim", "rope_dynamic", "rope_linear", "rope_llama3",
                            "sharded_bf16", "sharded_f16", "tied"}) {
@@ -72,9 +73,7 @@ std::ostream& operator<<(std::ostream& out, const Variant& variant) {
 class LlamaParity : public ::testing::TestWithParam<Variant> {};
 
 TEST_P(LlamaParity, LogitsLossAndGradientsAreThoseOfTransformers) {
-#ifndef GRAFT_CPU_KERNELS
-  if (GetParam().cpu_kernels) GTEST_SKIP() << "built without kernels";
-#endif
+  if (GetParam().cpu_kernels && !ops::has_cpu_kernels()) GTEST_SKIP() << "built without kernels";
   ops::BackendOverride backend(GetParam().cpu_kernels);
   ModelFolder folder = ModelFolder::open(kFixtures / GetParam().name);
   auto model = load_model(folder, mx::float32);
@@ -84,11 +83,13 @@ TEST_P(LlamaParity, LogitsLossAndGradientsAreThoseOfTransformers) {
   testing::check_adapted(*model, expected, adapters_of(expected));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LlamaParity, ::testing::ValuesIn(variants()), [](const auto& test) {
-  const Variant& v = test.param;
-  return v.name + (v.expected == "expected.safetensors" ? "" : "_all_linear") +
-         (v.cpu_kernels ? "_kernels" : "_mlx");
-});
+INSTANTIATE_TEST_SUITE_P(All, LlamaParity, ::testing::ValuesIn(llama_variants()),
+                         [](const auto& test) {
+                           const Variant& v = test.param;
+                           return v.name +
+                                  (v.expected == "expected.safetensors" ? "" : "_all_linear") +
+                                  (v.cpu_kernels ? "_kernels" : "_mlx");
+                         });
 
 TEST(Llama, BothSpellingsOfAConfigMeanTheSameRotations) {
   for (const char* name : {"base", "rope_dynamic", "rope_linear", "rope_llama3"}) {

@@ -22,8 +22,6 @@
 #include "tests/ops/gradient_parity.h"
 #include "tests/support/expect_error.h"
 
-#ifdef GRAFT_CPU_KERNELS
-
 namespace graft::ops {
 namespace {
 
@@ -452,5 +450,3 @@ INSTANTIATE_TEST_SUITE_P(Types, Ops, ::testing::Values(mx::float32, mx::bfloat16
 
 }  // namespace
 }  // namespace graft::ops
-
-#endif

@@ -8,6 +8,7 @@
 #include "graft/base/files.h"
 #include "graft/unicode/code_point_set.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/paths.h"
 
 namespace graft {
 namespace {
@@ -24,7 +25,7 @@ std::vector<Span> matches(std::string_view pattern, std::string_view text) {
   return matches(Regex(pattern, "test"), text);
 }
 
-json cases() { return json::parse(read_text(fs::path(GRAFT_TEST_DATA) / "regex" / "cases.json")); }
+json cases() { return json::parse(read_text(testing::fixture("regex/cases.json"))); }
 
 // The cases are the reference's: scripts/fixtures/regex_cases.py.
 TEST(Regex, FindsWhatTheReferenceFinds) {

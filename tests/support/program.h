@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::testing {
@@ -42,7 +43,7 @@ struct ProgramOptions {
   std::vector<char*> argv = {const_cast<char*>("graft")};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  ::execv(GRAFT_PROGRAM, argv.data());
+  ::execv(program().c_str(), argv.data());
   ::_exit(127);
 }
 

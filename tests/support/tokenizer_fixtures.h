@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "graft/base/files.h"
+#include "tests/support/paths.h"
 
 namespace graft::testing {
 
 /// A file of tests/fixtures/tokenizer.
 inline fs::path tokenizer_fixture(const std::string& name) {
-  return fs::path(GRAFT_TEST_DATA) / "tokenizer" / name;
+  return testing::fixture("tokenizer") / name;
 }
 
 inline nlohmann::json tokenizer_fixture_json(const std::string& name) {

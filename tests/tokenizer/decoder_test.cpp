@@ -9,7 +9,7 @@ namespace graft {
 namespace {
 
 using Pieces = std::vector<std::string>;
-using Steps = std::vector<Decoder::Step>;
+using DecoderSteps = std::vector<Decoder::Step>;
 
 // What each piece makes certain, and at the end what the finish adds.
 Pieces stream(const Decoder& decoder, const Pieces& pieces) {
@@ -52,8 +52,8 @@ TEST(Decoder, AStateIsAsNewAfterTheEnd) {
 }
 
 TEST(Decoder, StripWorksOnEachPieceUnlessTheyAreFused) {
-  Steps strip = {Decoder::Strip{"_", 1, 2}};
-  Steps fused = {Decoder::Fuse{}, Decoder::Strip{"_", 1, 2}};
+  DecoderSteps strip = {Decoder::Strip{"_", 1, 2}};
+  DecoderSteps fused = {Decoder::Fuse{}, Decoder::Strip{"_", 1, 2}};
   Pieces pieces = {"__a_", "_b___", "__", "c_"};
   EXPECT_EQ(stream(Decoder(strip), pieces), (Pieces{"_a", "b_", "", "c", ""}));
   EXPECT_EQ(stream(Decoder(fused), pieces), (Pieces{"_a", "__b_", "__", "__c", ""}));

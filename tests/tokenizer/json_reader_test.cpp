@@ -10,8 +10,8 @@
 namespace graft {
 namespace {
 
-std::string string_of(std::string_view json) {
-  JsonReader reader(json, "x.json");
+std::string string_of(std::string_view document) {
+  JsonReader reader(document, "x.json");
   std::string buffer;
   std::string result(reader.string(buffer));
   reader.finish();

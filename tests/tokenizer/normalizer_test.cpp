@@ -9,7 +9,7 @@
 namespace graft {
 namespace {
 
-using Steps = std::vector<Normalizer::Step>;
+using NormalizerSteps = std::vector<Normalizer::Step>;
 
 TEST(Normalizer, FormsAreThoseOfTheReference) {
   nlohmann::json fixture = testing::tokenizer_fixture_json("normal_forms.json");
@@ -27,13 +27,13 @@ TEST(Normalizer, FormsAreThoseOfTheReference) {
 }
 
 TEST(Normalizer, TakesFormsInTurn) {
-  Normalizer both(Steps{NormalForm::nfd, NormalForm::nfkc});
+  Normalizer both(NormalizerSteps{NormalForm::nfd, NormalForm::nfkc});
   EXPECT_EQ(both.apply("e\u0301\u2460\uFB01"), "\u00E91fi");
   EXPECT_EQ(Normalizer().apply("e\u0301"), "e\u0301");
 }
 
 TEST(Normalizer, KnowsTextThatStays) {
-  Normalizer nfc(Steps{NormalForm::nfc}), nfd(Steps{NormalForm::nfd});
+  Normalizer nfc(NormalizerSteps{NormalForm::nfc}), nfd(NormalizerSteps{NormalForm::nfd});
   EXPECT_TRUE(nfc.leaves("caf\u00E9"));
   EXPECT_FALSE(nfd.leaves("caf\u00E9"));
   EXPECT_FALSE(nfc.leaves("cafe\u0301"));
@@ -43,7 +43,7 @@ TEST(Normalizer, KnowsTextThatStays) {
 TEST(Normalizer, StepsThatAreNoForms) {
   using Strip = Normalizer::Strip;
   auto apply = [](Normalizer::Step step, std::string_view text) {
-    Normalizer normalizer(Steps{std::move(step)});
+    Normalizer normalizer(NormalizerSteps{std::move(step)});
     EXPECT_FALSE(normalizer.leaves("a"));
     return normalizer.apply(text);
   };

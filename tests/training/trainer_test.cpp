@@ -14,6 +14,7 @@
 #include "graft/ops/backend.h"
 #include "graft/training/loss.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::training {
@@ -22,7 +23,7 @@ namespace {
 using testing::read_bytes;
 using testing::TempFolder;
 
-const fs::path kBase = fs::path(GRAFT_TEST_DATA) / "llama" / "base";
+const fs::path kBase = testing::fixture("llama/base");
 
 // What a run reports, in order.
 class Record final : public Reporter {
