@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "graft/data/wikisql.h"
+#include "graft/data/importers/wikisql.h"
 
 namespace graft::cli {
 namespace {

@@ -14,7 +14,7 @@
 #include "graft/data/dataset.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fuse_model.h"
-#include "graft/training/loss.h"
+#include "graft/training/evaluation.h"
 
 namespace graft::cli {
 namespace {
@@ -62,9 +62,8 @@ std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& fol
                                        const LoadedModel& loaded) {
   if (o.check_text) {
     data::Dataset set;
-    set.examples.push_back(loaded.tokenizer.encode(*o.check_text));
-    set.lines.push_back(1);
-    if (set.examples[0].size() < 2) fail_usage("--check needs a text of at least 2 tokens");
+    set.examples.push_back({.ids = loaded.tokenizer.encode(*o.check_text), .line = 1});
+    if (set.examples[0].ids.size() < 2) fail_usage("--check needs a text of at least 2 tokens");
     return set;
   }
   if (!o.data) return {};

@@ -21,7 +21,8 @@
 #include "graft/generation/generate.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fingerprint.h"
-#include "graft/training/loss.h"
+#include "graft/training/console_sink.h"
+#include "graft/training/evaluation.h"
 #include "graft/training/trainer.h"
 
 namespace graft::cli {
@@ -180,13 +181,13 @@ int train(const LoraCommand& o, const NamedData& data, LoadedModel& loaded) {
   lora::Adapters adapters = o.resume_adapter_file
                                 ? resumed(o, loaded, fingerprint, resumed_provenance)
                                 : lora::attach(*loaded.model, settings_for(o, *loaded.model));
-  size_t total = loaded.model->parameters(), trainable = adapters.parameters();
+  size_t total = loaded.model->parameters(), trainable = adapters.parameters().count();
   fmt::print("Model {}: {} parameters, {}\n", o.model, millions(total), loaded.precision());
-  fmt::print("Trainable: {} parameters ({:.3f}%), LoRA rank {}, scale {}, {} layers\n",
-             millions(trainable),
-             100.0 * static_cast<double>(trainable) / static_cast<double>(total),
-             adapters.settings().rank, adapters.settings().scale,
-             loaded.model->num_layers() - adapters.first_layer());
+  fmt::print(
+      "Trainable: {} parameters ({:.3f}%), LoRA rank {}, scale {}, {} layers\n",
+      millions(trainable), 100.0 * static_cast<double>(trainable) / static_cast<double>(total),
+      adapters.settings().rank, adapters.settings().scale,
+      loaded.model->num_layers() - adapters.parameters().first_layer(loaded.model->num_layers()));
   describe(data, train_set);
   describe(data, valid_set);
   InterruptGuard guard;
@@ -212,11 +213,13 @@ int train(const LoraCommand& o, const NamedData& data, LoadedModel& loaded) {
   t.seed = o.seed;
   t.grad_checkpoint = o.grad_checkpoint;
   t.profile = o.profile;
-  auto reporter = training::make_reporter();
-  training::Trainer trainer(*loaded.model, adapters, train_set, valid_set, t, *reporter);
-  training::TrainEnd end = trainer.run([&] { return guard.interrupted(); });
+  training::TrainEnd end;
+  {
+    training::Trainer trainer(*loaded.model, adapters, train_set, valid_set, t,
+                              training::Events({training::make_console_sink()}));
+    end = trainer.run([&] { return guard.interrupted(); });
+  }  // the live line is gone
   if (end == training::TrainEnd::finished) return 0;
-  reporter.reset();
   if (end == training::TrainEnd::interrupted_at_start) {
     note("Interrupted before the first step: nothing was saved");
   } else {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <random>
 #include <vector>
 
 #include "graft/data/dataset.h"
@@ -13,31 +12,17 @@ namespace graft::data {
 struct Batch {
   std::vector<int32_t> inputs;   // [N]
   std::vector<int32_t> targets;  // [N]
+  std::vector<float> weights;    // [N], of the targets; 0: no loss
   std::vector<int64_t> offsets;  // where each example begins, and N
   std::vector<size_t> examples;  // their places in the data set
 
   int64_t tokens() const { return static_cast<int64_t>(inputs.size()); }
+  /// Of all targets: what a sum of weighted losses is divided by.
+  double weight() const;
 };
 
 /// Examples `chosen` of a data set as a batch.
 Batch make_batch(const Dataset& dataset, const std::vector<size_t>& chosen);
-
-/// The batches of training: all examples in a random order, then all again in another. The last
-/// batch of an epoch may be smaller; a set smaller than a batch is one batch.
-class TrainBatches {
- public:
-  TrainBatches(const Dataset& dataset, int batch_size, uint64_t seed);
-  Batch next();
-
- private:
-  void shuffle();
-
-  const Dataset& dataset_;
-  size_t batch_size_;
-  std::mt19937_64 random_;
-  std::vector<size_t> order_;
-  size_t position_ = 0;
-};
 
 /// The batches of an evaluation: the examples in their order, the last batch as small as it comes;
 /// at most `most` of them, or all with -1.

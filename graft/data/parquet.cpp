@@ -54,27 +54,24 @@ const ParquetReader& reader() {
   return loaded;
 }
 
-using Texts = std::vector<std::pair<int64_t, std::string>>;
-
 void take(void* user, int64_t row, const char* text, size_t size) {
-  static_cast<Texts*>(user)->emplace_back(row, std::string(text, size));
+  static_cast<std::vector<Record>*>(user)->push_back({row, std::string(text, size)});
 }
 
 }  // namespace
 
 std::string no_parquet_because() { return reader().missing; }
 
-std::vector<std::pair<int64_t, std::string>> read_parquet_texts(const fs::path& path,
-                                                                const std::string& column) {
+std::vector<Record> read_parquet(const fs::path& path) {
   if (reader().read == nullptr) {
     fail("{}: this graft reads data sets as JSONL only: {}", path.string(), reader().missing);
   }
-  Texts texts;
+  std::vector<Record> records;
   std::array<char, 1000> error{};
-  if (reader().read(path.c_str(), column.c_str(), take, &texts, error.data(), error.size()) != 0) {
+  if (reader().read(path.c_str(), "text", take, &records, error.data(), error.size()) != 0) {
     fail("{}: {}", path.string(), error.data());
   }
-  return texts;
+  return records;
 }
 
 }  // namespace graft::data

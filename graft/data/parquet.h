@@ -1,11 +1,10 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/data/record.h"
 
 namespace graft::data {
 
@@ -13,11 +12,10 @@ namespace graft::data {
 /// load. Empty if it can.
 std::string no_parquet_because();
 
-/// The texts of a Parquet file's column, with the numbers of their rows, from 1. Arrow reads it, in
-/// a library of its own (graft/parquet_reader) that is loaded when it is wanted first. Throws Error
-/// naming the file for one that is damaged, that has no such column of strings, or a row without
-/// one; and where graft cannot read Parquet.
-std::vector<std::pair<int64_t, std::string>> read_parquet_texts(const fs::path& path,
-                                                                const std::string& column);
+/// The records of a Parquet file: its column `text`, with the numbers of the rows. Arrow reads it,
+/// in a library of its own (graft/parquet_reader) that is loaded when it is wanted first. Throws
+/// Error naming the file for one that is damaged, that has no such column of strings, or a row
+/// without one; and where graft cannot read Parquet.
+std::vector<Record> read_parquet(const fs::path& path);
 
 }  // namespace graft::data

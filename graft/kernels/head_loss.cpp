@@ -25,6 +25,7 @@ struct Chunk {
   int64_t count;
   const std::byte* rows;
   std::vector<int32_t> targets;
+  std::vector<float> scales;  // weight / divisor
 };
 
 class HeadLoss {
@@ -39,11 +40,11 @@ class HeadLoss {
     weighted_ = weighted.get_as<float>(static_cast<size_t>(most * w_.in));
   }
 
-  // Writes the rows of d_h, times `scale`, and gives the softmax of each.
-  std::vector<OnlineSoftmax> run(const Chunk& chunk, float scale) {
+  // Writes the rows of d_h, and gives the softmax of each.
+  std::vector<OnlineSoftmax> run(const Chunk& chunk) {
     std::vector<OnlineSoftmax> softmax(static_cast<size_t>(chunk.count));
     for (int64_t word = 0; word < w_.out; word += kWords) take_block(chunk, word, softmax.data());
-    if (d_h_ != nullptr) write_gradient(chunk, softmax.data(), scale);
+    if (d_h_ != nullptr) write_gradient(chunk, softmax.data());
     return softmax;
   }
 
@@ -77,13 +78,14 @@ class HeadLoss {
   // d_h = (sum over words of p w[word]) - w[target]. The target's share is left out of the sums and
   // comes in here as (p - 1) w[target]: of a word that is nearly certain, p rounded to bf16 would
   // leave nothing of p - 1.
-  void write_gradient(const Chunk& chunk, const OnlineSoftmax* softmax, float scale) {
+  void write_gradient(const Chunk& chunk, const OnlineSoftmax* softmax) {
     const size_t row_bytes = static_cast<size_t>(w_.in) * size_of(h_.type);
     parallel_ranges(chunk.count, 16, [&](int64_t begin, int64_t end) {
       std::vector<float> target_row(static_cast<size_t>(w_.in));
       for (int64_t i = begin; i < end; ++i) {
         embedding(w_, &chunk.targets[static_cast<size_t>(i)], 1, ScalarType::f32,
                   target_row.data());
+        const float scale = chunk.scales[static_cast<size_t>(i)];
         const double share = scale / softmax[i].sum;
         const float factors[2] = {
             static_cast<float>(share),
@@ -105,18 +107,20 @@ class HeadLoss {
   float* weighted_ = nullptr;  // [tokens, D]: sums over words of numerators times their rows
 };
 
-std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const int32_t* targets) {
+std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const Targets& targets) {
   std::vector<int64_t> tokens;
   for (int64_t i = 0; i < rows; ++i) {
-    if (targets[i] >= w.out) fail("a target is word {} of a vocabulary of {}", targets[i], w.out);
-    if (targets[i] >= 0) tokens.push_back(i);
+    if (targets.weights[i] == 0) continue;
+    const int32_t word = targets.words[i];
+    if (word < 0 || word >= w.out) fail("a target is word {} of a vocabulary of {}", word, w.out);
+    tokens.push_back(i);
   }
   return tokens;
 }
 
 }  // namespace
 
-float head_loss(const Head& head, const Rows& h, const int32_t* targets, float* losses, void* d_h) {
+float head_loss(const Head& head, const Rows& h, const Targets& targets, float* losses, void* d_h) {
   const LinearWeight& w = head.weight;
   const std::vector<int64_t> tokens = tokens_with_loss(w, h.rows, targets);
   const auto count = static_cast<int64_t>(tokens.size());
@@ -130,10 +134,14 @@ float head_loss(const Head& head, const Rows& h, const int32_t* targets, float* 
   static thread_local GrownBuffer gathered;
   const int64_t most = std::min(kTokens, count);
   HeadLoss chunks(head, h, d_h, most);
-  double total = 0;
+  const auto divisor = static_cast<float>(targets.divisor);
+  double sum = 0;
   for (int64_t begin = 0; begin < count; begin += most) {
-    Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr, {}};
-    for (int64_t i = 0; i < chunk.count; ++i) chunk.targets.push_back(targets[chunk.tokens[i]]);
+    Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr, {}, {}};
+    for (int64_t i = 0; i < chunk.count; ++i) {
+      chunk.targets.push_back(targets.words[chunk.tokens[i]]);
+      chunk.scales.push_back(targets.weights[chunk.tokens[i]] / divisor);
+    }
     const auto* rows = static_cast<const std::byte*>(h.data);
     if (count == h.rows) {
       chunk.rows = rows + static_cast<size_t>(begin) * row_bytes;
@@ -145,14 +153,14 @@ float head_loss(const Head& head, const Rows& h, const int32_t* targets, float* 
       }
       chunk.rows = copy;
     }
-    const auto softmax = chunks.run(chunk, 1.0f / static_cast<float>(count));
+    const auto softmax = chunks.run(chunk);
     for (int64_t i = 0; i < chunk.count; ++i) {
       const double loss = softmax[static_cast<size_t>(i)].loss();
       losses[chunk.tokens[i]] = static_cast<float>(loss);
-      total += loss;
+      sum += targets.weights[chunk.tokens[i]] * loss;
     }
   }
-  return static_cast<float>(total / static_cast<double>(count));
+  return static_cast<float>(sum / targets.divisor);
 }
 
 }  // namespace graft::kernels

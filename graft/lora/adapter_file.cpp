@@ -87,26 +87,24 @@ std::map<std::string, Pair> pairs(const AdapterFile& file) {
   return result;
 }
 
-void check_pair(const AdapterFile& file, const nn::Linear& linear, const Pair& pair) {
+// Of a Linear or an ExpertLinear.
+template <class Layer>
+void check_pair(const AdapterFile& file, const Layer& layer, const Pair& pair) {
   auto check = [&](const mx::array& found, const char* name, const mx::Shape& expected) {
     if (found.shape() == expected) return;
     fail("{}: {}.{} is {}, but the model's layer takes {}: the adapter is of another model",
-         file.path.string(), linear.path, name, shape_text(found.shape()), shape_text(expected));
+         file.path.string(), layer.path, name, shape_text(found.shape()), shape_text(expected));
   };
-  const int experts = linear.num_experts();
-  const int rank = pair.a->ndim() == (experts > 0 ? 3u : 2u) ? pair.a->shape(1) : 0;
-  if (experts > 0) {
-    check(*pair.a, "lora_a", {experts, std::max(rank, 1), linear.in()});
-    check(*pair.b, "lora_b", {experts, linear.out(), rank});
-  } else {
-    check(*pair.a, "lora_a", {linear.in(), std::max(rank, 1)});
-    check(*pair.b, "lora_b", {rank, linear.out()});
-  }
+  const int rank = pair.a->ndim() == layer.a_shape(1).size() ? pair.a->shape(1) : 0;
+  check(*pair.a, "lora_a", layer.a_shape(std::max(rank, 1)));
+  check(*pair.b, "lora_b", layer.b_shape(rank));
 }
 
-std::map<std::string, nn::Linear*> by_path(models::Model& model) {
-  std::map<std::string, nn::Linear*> result;
-  for (nn::Linear* linear : model.linears()) result[linear->path] = linear;
+std::map<std::string, models::LinearPart> by_path(models::Model& model) {
+  std::map<std::string, models::LinearPart> result;
+  for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+    result.insert({linear.path(), linear});
+  }
   return result;
 }
 
@@ -121,7 +119,7 @@ std::map<std::string, Pair> checked_pairs(models::Model& model, const AdapterFil
       fail("{}: the model has no layer {} for {}.lora_a: the adapter is of another model",
            file.path.string(), path, path);
     }
-    check_pair(file, *found->second, pair);
+    std::visit([&](const auto* layer) { check_pair(file, *layer, pair); }, found->second.linear);
   }
   return all;
 }
@@ -177,7 +175,7 @@ Adapters apply(models::Model& model, const AdapterFile& file) {
     // Copies: training must not write into the file's mapping, nor keep it open.
     mx::array a = mx::add(mx::astype(*pair.a, mx::float32), mx::array(0.0f));
     mx::array b = mx::add(mx::astype(*pair.b, mx::float32), mx::array(0.0f));
-    linears[path]->adapter = nn::LoraAdapter{a, b, settings.scale, settings.dropout};
+    linears.at(path).adapter() = nn::LoraAdapter{a, b, settings.scale, settings.dropout};
     values.insert(values.end(), {a, b});
   }
   mx::eval(values);
@@ -188,8 +186,9 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
                        const std::string& base_fingerprint, const Provenance& provenance) {
   check_adapter_path(path);
   std::map<std::string, mx::array> tensors;
-  std::vector<mx::array> values = adapters.values();
-  for (size_t i = 0; i < values.size(); ++i) tensors.insert({adapters.names()[i], values[i]});
+  for (const models::Parameter& parameter : adapters.parameters().all()) {
+    tensors.insert({parameter.name, *parameter.place});
+  }
   std::string metadata = to_metadata(adapters.settings(), base_fingerprint, provenance);
   if (is_npz(path)) {
     save_npz(path, tensors, metadata);

@@ -12,29 +12,9 @@ ops::Weight quantized(const mx::array& weight, int group_size, int bits, mx::Dty
   return {parts[0], parts[1], parts[2], bits, group_size};
 }
 
-// All experts in one tensor.
-ops::Weight stacked(const nn::Linear& layer, const FusedFormat& format) {
-  std::vector<mx::array> weights, scales, biases;
-  ops::Weight last = layer.weight;
-  for (int expert = 0; expert < layer.num_experts(); ++expert) {
-    last = fused_weight(layer.expert(expert), format);
-    weights.push_back(last.weight);
-    if (!last.quantized()) continue;
-    scales.push_back(*last.scales);
-    biases.push_back(*last.biases);
-  }
-  ops::Weight all{mx::stack(weights, 0), {}, {}, last.bits, last.group_size};
-  if (!scales.empty()) {
-    all.scales = mx::stack(scales, 0);
-    all.biases = mx::stack(biases, 0);
-  }
-  return all;
-}
-
 }  // namespace
 
 ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format) {
-  if (layer.num_experts() > 0) return stacked(layer, format);
   const ops::Weight& w = layer.weight;
   mx::array dense = ops::dequantized(w, mx::float32);
   if (layer.adapter) {
@@ -60,6 +40,24 @@ ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format) {
   }
   if (w.quantized()) return quantized(dense, w.group_size, w.bits, own);
   return {mx::astype(dense, own), {}, {}, 0, 0};
+}
+
+ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format) {
+  std::vector<mx::array> weights, scales, biases;
+  ops::Weight last = layer.weights.front();
+  for (int expert = 0; expert < layer.count(); ++expert) {
+    last = fused_weight(layer.expert(expert), format);
+    weights.push_back(last.weight);
+    if (!last.quantized()) continue;
+    scales.push_back(*last.scales);
+    biases.push_back(*last.biases);
+  }
+  ops::Weight all{mx::stack(weights, 0), {}, {}, last.bits, last.group_size};
+  if (!scales.empty()) {
+    all.scales = mx::stack(scales, 0);
+    all.biases = mx::stack(biases, 0);
+  }
+  return all;
 }
 
 }  // namespace graft::lora

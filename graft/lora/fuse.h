@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "graft/nn/linear.h"
+#include "graft/nn/expert_linear.h"
 
 namespace graft::lora {
 
@@ -24,5 +24,8 @@ struct FusedFormat {
 /// keeps its group size and the dtype of its scales. Requantizing to few bits can swallow a small
 /// update: callers report the loss before and after.
 ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format);
+
+/// The same of each expert, stacked [E, out, in].
+ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format);
 
 }  // namespace graft::lora

@@ -47,25 +47,15 @@ class Fuser {
         quantization_(QuantizationConfig::from_config(source.config(),
                                                       (source.path() / "config.json").string())) {}
 
-  void add(const nn::Linear& layer) {
-    if (!layer.expert_paths.empty()) {
-      for (int expert = 0; expert < layer.num_experts(); ++expert) add(layer.expert(expert));
+  void add(const nn::Linear& layer) { add(layer, layer.weight, count(layer.in(), layer.out())); }
+
+  void add(const nn::ExpertLinear& layer) {
+    if (layer.paths.empty()) {
+      add(layer, layer.weights.front(),
+          count(layer.in(), layer.out()) * static_cast<uint64_t>(layer.count()));
       return;
     }
-    const std::string path = names_.stored_of_hub(layer.path);
-    FusedFormat format = options_.adapted;
-    format.dense_dtype = dtype_;
-    rewrite(path, count(layer.in(), layer.out()) * std::max<uint64_t>(1, layer.experts.size()),
-            [layer, format] { return fused_weight(layer, format); });
-    bool quantized = format.kind == FusedFormat::Kind::quantized ||
-                     (format.kind == FusedFormat::Kind::as_is && layer.weight.quantized());
-    if (quantized) {
-      int bits = format.kind == FusedFormat::Kind::quantized ? format.bits : layer.weight.bits;
-      int group = layer.weight.quantized() ? layer.weight.group_size : kDefaultFusedGroup;
-      settings_[path] = LayerQuantization{group, bits};
-    } else {
-      settings_[path] = std::nullopt;
-    }
+    for (int expert = 0; expert < layer.count(); ++expert) add(layer.expert(expert));
   }
 
   // Everything that has not been written anew.
@@ -99,6 +89,24 @@ class Fuser {
 
  private:
   using Make = std::function<ops::Weight()>;
+
+  // A Linear, or an ExpertLinear in one tensor; `now` says how it is quantized.
+  template <class Layer>
+  void add(const Layer& layer, const ops::Weight& now, uint64_t parameters) {
+    const std::string path = names_.stored_of_hub(layer.path);
+    FusedFormat format = options_.adapted;
+    format.dense_dtype = dtype_;
+    rewrite(path, parameters, [layer, format] { return fused_weight(layer, format); });
+    bool quantized = format.kind == FusedFormat::Kind::quantized ||
+                     (format.kind == FusedFormat::Kind::as_is && now.quantized());
+    if (quantized) {
+      int bits = format.kind == FusedFormat::Kind::quantized ? format.bits : now.bits;
+      int group = now.quantized() ? now.group_size : kDefaultFusedGroup;
+      settings_[path] = LayerQuantization{group, bits};
+    } else {
+      settings_[path] = std::nullopt;
+    }
+  }
 
   // The weight is computed when it is its turn to be written, so that no more than one is held: MLX
   // knows its shapes before.
@@ -181,7 +189,9 @@ WrittenModel fuse_model(const ModelFolder& source, const models::Model& model,
                         const Adapters& adapters, const fs::path& target,
                         const FuseOptions& options) {
   Fuser fuser(source, model, options);
-  for (const nn::Linear* layer : adapters.linears()) fuser.add(*layer);
+  for (const models::LinearPart& linear : adapters.linears()) {
+    std::visit([&](const auto* layer) { fuser.add(*layer); }, linear.linear);
+  }
   fuser.add_rest();
   return fuser.write(target);
 }

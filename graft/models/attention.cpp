@@ -35,19 +35,19 @@ Attention::Attention(TensorSource& source, const std::string& path, const Attent
       output_(source.linear(path + "." + config.output, config.hidden_size,
                             config.options.heads * config.options.head_dim, config.output_bias)) {}
 
-Attention::Inputs Attention::project(const mx::array& x, bool training) const {
+Attention::Inputs Attention::project(const mx::array& x, const Dropout& dropout) const {
   if (config_.fused) {
     const int q = config_.options.heads * config_.options.head_dim;
     const int kv = config_.options.kv_heads * config_.options.head_dim;
-    const auto parts = ops::split_columns(nn::project(x, {&inputs_[0]}, training)[0], {q, kv, kv});
+    const auto parts = ops::split_columns(nn::project(x, {&inputs_[0]}, dropout)[0], {q, kv, kv});
     return {parts[0], parts[1], parts[2]};
   }
-  const auto parts = nn::project(x, {&inputs_[0], &inputs_[1], &inputs_[2]}, training);
+  const auto parts = nn::project(x, {&inputs_[0], &inputs_[1], &inputs_[2]}, dropout);
   return {parts[0], parts[1], parts[2]};
 }
 
 mx::array Attention::operator()(int index, const mx::array& x, const Context& context) const {
-  auto [q, k, v] = project(x, context.training);
+  auto [q, k, v] = project(x, context.dropout);
   if (q_norm) q = (*q_norm)(q);
   if (k_norm) k = (*k_norm)(k);
   if (config_.rope) {
@@ -57,14 +57,21 @@ mx::array Attention::operator()(int index, const mx::array& x, const Context& co
   }
   if (context.cache != nullptr) std::tie(k, v) = context.cache->append(index, k, v);
   mx::array attended = ops::attention(q, k, v, context.sequences, config_.options);
-  return nn::project(attended, {&output_}, context.training)[0];
+  return nn::project(attended, {&output_}, context.dropout)[0];
 }
 
-std::vector<nn::Linear*> Attention::linears() {
-  std::vector<nn::Linear*> all;
-  for (nn::Linear& input : inputs_) all.push_back(&input);
-  all.push_back(&output_);
-  return all;
+void Attention::add_to(std::vector<Part>& parts, int layer) {
+  for (nn::Linear& input : inputs_) parts.push_back({layer, &input});
+  parts.push_back({layer, &output_});
+  for (auto* norm : {&q_norm, &k_norm}) {
+    if (!*norm) continue;
+    // With weights for each head the norm has none of its own.
+    if ((*norm)->weights) {
+      parts.push_back({layer, Vector{(*norm)->norm.path, &*(*norm)->weights}});
+    } else {
+      parts.push_back({layer, &(*norm)->norm});
+    }
+  }
 }
 
 }  // namespace graft::models

@@ -40,13 +40,14 @@ class Attention {
 
   /// x [N, D] to [N, D], of layer `index`.
   mx::array operator()(int index, const mx::array& x, const Context& context) const;
-  std::vector<nn::Linear*> linears();
+  /// Its weights.
+  void add_to(std::vector<Part>& parts, int layer);
 
  private:
   struct Inputs {
     mx::array q, k, v;
   };
-  Inputs project(const mx::array& x, bool training) const;
+  Inputs project(const mx::array& x, const Dropout& dropout) const;
 
   AttentionConfig config_;
   std::vector<nn::Linear> inputs_;  // q, k and v, or all in one

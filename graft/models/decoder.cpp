@@ -28,18 +28,16 @@ ops::AddNorm enter(const Hidden& hidden, const std::optional<nn::Norm>& norm) {
 
 }  // namespace
 
-std::vector<nn::Linear*> Block::linears() {
-  std::vector<nn::Linear*> all = attention.linears();
-  std::visit(
-      [&](auto& layer) {
-        for (nn::Linear* linear : layer.linears()) all.push_back(linear);
-      },
-      mlp);
-  return all;
+void Block::add_to(std::vector<Part>& parts, int layer) {
+  attention.add_to(parts, layer);
+  std::visit([&](auto& feed_forward) { feed_forward.add_to(parts, layer); }, mlp);
+  for (auto* norm : {&before_attention, &after_attention, &before_mlp, &after_mlp}) {
+    if (*norm) parts.push_back({layer, &**norm});
+  }
 }
 
-mx::array Block::feed_forward(const mx::array& x, bool training) const {
-  return std::visit([&](const auto& layer) { return layer(x, training); }, mlp);
+mx::array Block::feed_forward(const mx::array& x, const Dropout& dropout) const {
+  return std::visit([&](const auto& layer) { return layer(x, dropout); }, mlp);
 }
 
 Decoder::Decoder(DecoderParts parts, const TensorSource& source)
@@ -65,10 +63,10 @@ Hidden Decoder::layer(int index, const Hidden& hidden, const Context& context) c
   if (block.after_attention) attended = (*block.after_attention)(attended);
   attended = scaled(attended, parts_.residual_scale);
   if (block.parallel) {
-    return {in.sum, mx::add(attended, block.feed_forward(in.normed, context.training))};
+    return {in.sum, mx::add(attended, block.feed_forward(in.normed, context.dropout))};
   }
   const ops::AddNorm mid = enter({in.sum, attended}, block.before_mlp);
-  mx::array fed = block.feed_forward(mid.normed, context.training);
+  mx::array fed = block.feed_forward(mid.normed, context.dropout);
   if (block.after_mlp) fed = (*block.after_mlp)(fed);
   return {mid.sum, scaled(fed, parts_.residual_scale)};
 }
@@ -83,11 +81,15 @@ std::vector<ops::RopeTable> Decoder::rope_tables(const std::vector<Sequence>& se
   return tables;
 }
 
-std::vector<nn::Linear*> Decoder::linears() {
-  std::vector<nn::Linear*> all;
-  for (Block& block : parts_.blocks) {
-    for (nn::Linear* linear : block.linears()) all.push_back(linear);
+std::vector<Part> Decoder::parts() {
+  std::vector<Part> all;
+  for (size_t i = 0; i < parts_.blocks.size(); ++i) {
+    parts_.blocks[i].add_to(all, static_cast<int>(i));
   }
+  all.push_back({-1, &parts_.norm});
+  all.push_back({-1, Matrix{"model.embed_tokens", &parts_.embedding}});
+  if (parts_.head) all.push_back({-1, Matrix{"lm_head", &head_.weight}});
+  if (head_.bias) all.push_back({-1, Vector{"lm_head.bias", &*head_.bias}});
   return all;
 }
 

@@ -25,8 +25,9 @@ struct Block {
   FeedForward mlp;
   bool parallel = false;  // the feed-forward layer reads what attention reads
 
-  mx::array feed_forward(const mx::array& x, bool training) const;
-  std::vector<nn::Linear*> linears();
+  mx::array feed_forward(const mx::array& x, const Dropout& dropout) const;
+  /// Its weights.
+  void add_to(std::vector<Part>& parts, int layer);
 };
 
 /// All of a decoder. A family's file fills it from config and tensors.
@@ -58,7 +59,7 @@ class Decoder final : public Model {
   mx::array norm(const Hidden& hidden) const override;
   const ops::Head& head() const override { return head_; }
   std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override;
-  std::vector<nn::Linear*> linears() override;
+  std::vector<Part> parts() override;
   std::vector<std::string> default_lora_keys() const override { return parts_.default_lora_keys; }
 
  private:

@@ -69,16 +69,16 @@ Experts::Experts(TensorSource& source, const std::string& path, const ExpertsCon
           [&](int e) { return fmt::format("{}.experts.{}.{}", path, e, c.down); }, c.count,
           c.hidden_size, c.intermediate_size)) {}
 
-mx::array Experts::expert(int index, const mx::array& x, bool training) const {
+mx::array Experts::expert(int index, const mx::array& x, const Dropout& dropout) const {
   const nn::Linear gate = gate_.expert(index), up = up_.expert(index), down = down_.expert(index);
-  const auto parts = nn::project(x, {&gate, &up}, training);
+  const auto parts = nn::project(x, {&gate, &up}, dropout);
   const mx::array activated = ops::gated_activation(config_.activation, parts[0], parts[1]);
-  return nn::project(activated, {&down}, training)[0];
+  return nn::project(activated, {&down}, dropout)[0];
 }
 
-mx::array Experts::operator()(const mx::array& x, bool training) const {
+mx::array Experts::operator()(const mx::array& x, const Dropout& dropout) const {
   const int tokens = x.shape(0), chosen = config_.chosen;
-  const mx::array logits = mx::astype(nn::project(x, {&router_}, training)[0], mx::float32);
+  const mx::array logits = mx::astype(nn::project(x, {&router_}, dropout)[0], mx::float32);
   mx::array known = mx::stop_gradient(logits);
   known.eval();  // which rows an expert gets decides the shapes of the graph
   const Routes routes = choose(known, chosen);
@@ -92,7 +92,7 @@ mx::array Experts::operator()(const mx::array& x, bool training) const {
     const int end = routes.begin[static_cast<size_t>(e) + 1];
     if (begin == end) continue;
     outputs.push_back(
-        expert(e, mx::slice(gathered, {begin, 0}, {end, config_.hidden_size}), training));
+        expert(e, mx::slice(gathered, {begin, 0}, {end, config_.hidden_size}), dropout));
   }
   std::vector<int32_t> places(routes.slots.size());  // of a slot among the outputs
   for (size_t i = 0; i < places.size(); ++i) {
@@ -108,6 +108,11 @@ mx::array Experts::operator()(const mx::array& x, bool training) const {
   const mx::array weighted =
       mx::multiply(mx::astype(by_slot, mx::float32), mx::expand_dims(shares, 2));
   return mx::astype(mx::sum(weighted, 1), x.dtype());
+}
+
+void Experts::add_to(std::vector<Part>& parts, int layer) {
+  parts.push_back({layer, &router_});
+  for (nn::ExpertLinear* linear : {&gate_, &up_, &down_}) parts.push_back({layer, linear});
 }
 
 }  // namespace graft::models

@@ -30,15 +30,16 @@ class Experts {
   Experts(TensorSource& source, const std::string& path, const ExpertsConfig& config);
 
   /// x [N, D] to [N, D].
-  mx::array operator()(const mx::array& x, bool training) const;
-  std::vector<nn::Linear*> linears() { return {&router_, &gate_, &up_, &down_}; }
+  mx::array operator()(const mx::array& x, const Dropout& dropout) const;
+  /// Its weights.
+  void add_to(std::vector<Part>& parts, int layer);
 
  private:
-  mx::array expert(int index, const mx::array& x, bool training) const;
+  mx::array expert(int index, const mx::array& x, const Dropout& dropout) const;
 
   ExpertsConfig config_;
-  nn::Linear router_;            // [E, D]
-  nn::Linear gate_, up_, down_;  // E times [F, D], [F, D], [D, F]
+  nn::Linear router_;                  // [E, D]
+  nn::ExpertLinear gate_, up_, down_;  // E times [F, D], [F, D], [D, F]
 };
 
 }  // namespace graft::models

@@ -119,7 +119,8 @@ ExpertsConfig Family::experts(const char* count_key, int count, int chosen) cons
 nn::Norm Family::norm(const std::string& path, int size) {
   nn::Norm norm{.weight = source_.vector(path + ".weight", size),
                 .eps = norm_eps(),
-                .centered = norm_.centered};
+                .centered = norm_.centered,
+                .path = path};
   if (norm_.offset != 0) {
     norm.weight = mx::add(mx::astype(norm.weight, mx::float32), mx::array(norm_.offset));
     norm.weight.eval();

@@ -29,27 +29,25 @@ Mlp::Mlp(TensorSource& source, const std::string& path, const MlpConfig& config)
       output_(source.linear(path + "." + config.down, config.hidden_size, config.intermediate_size,
                             config.bias)) {}
 
-mx::array Mlp::activated(const mx::array& x, bool training) const {
+mx::array Mlp::activated(const mx::array& x, const Dropout& dropout) const {
   if (config_.form == MlpConfig::Form::gated) {
-    const auto parts = nn::project(x, {&inputs_[0], &inputs_[1]}, training);
+    const auto parts = nn::project(x, {&inputs_[0], &inputs_[1]}, dropout);
     return ops::gated_activation(config_.activation, parts[0], parts[1]);
   }
-  const mx::array whole = nn::project(x, {&inputs_[0]}, training)[0];
+  const mx::array whole = nn::project(x, {&inputs_[0]}, dropout)[0];
   if (config_.form == MlpConfig::Form::plain) return ops::activation(config_.activation, whole);
   const auto parts =
       ops::split_columns(whole, {config_.intermediate_size, config_.intermediate_size});
   return ops::gated_activation(config_.activation, parts[0], parts[1]);
 }
 
-mx::array Mlp::operator()(const mx::array& x, bool training) const {
-  return nn::project(activated(x, training), {&output_}, training)[0];
+mx::array Mlp::operator()(const mx::array& x, const Dropout& dropout) const {
+  return nn::project(activated(x, dropout), {&output_}, dropout)[0];
 }
 
-std::vector<nn::Linear*> Mlp::linears() {
-  std::vector<nn::Linear*> all;
-  for (nn::Linear& input : inputs_) all.push_back(&input);
-  all.push_back(&output_);
-  return all;
+void Mlp::add_to(std::vector<Part>& parts, int layer) {
+  for (nn::Linear& input : inputs_) parts.push_back({layer, &input});
+  parts.push_back({layer, &output_});
 }
 
 }  // namespace graft::models

@@ -31,11 +31,12 @@ class Mlp {
   Mlp(TensorSource& source, const std::string& path, const MlpConfig& config);
 
   /// x [N, D] to [N, D].
-  mx::array operator()(const mx::array& x, bool training) const;
-  std::vector<nn::Linear*> linears();
+  mx::array operator()(const mx::array& x, const Dropout& dropout) const;
+  /// Its weights.
+  void add_to(std::vector<Part>& parts, int layer);
 
  private:
-  mx::array activated(const mx::array& x, bool training) const;
+  mx::array activated(const mx::array& x, const Dropout& dropout) const;
 
   MlpConfig config_;
   std::vector<nn::Linear> inputs_;  // gate and up, both in one, or up alone

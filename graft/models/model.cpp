@@ -4,8 +4,7 @@ namespace graft::models {
 
 Context Model::context(std::vector<Sequence> sequences) const {
   std::vector<ops::RopeTable> tables = rope_tables(sequences);
-  return {std::make_shared<const std::vector<Sequence>>(std::move(sequences)), std::move(tables),
-          nullptr, false};
+  return {std::make_shared<const std::vector<Sequence>>(std::move(sequences)), std::move(tables)};
 }
 
 mx::array logits(const Model& model, const mx::array& ids, const Context& context) {

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "graft/base/sequence.h"
+#include "graft/models/parts.h"
+#include "graft/nn/dropout.h"
 #include "graft/nn/kv_cache.h"
-#include "graft/nn/linear.h"
 #include "graft/ops/head.h"
 #include "graft/ops/rope.h"
 
@@ -17,12 +18,15 @@ namespace graft::models {
 
 namespace mx = mlx::core;
 
+/// None: no dropout.
+using Dropout = std::optional<nn::DropoutKey>;
+
 /// What every layer needs to know of the tokens that run through it.
 struct Context {
   Sequences sequences;
   std::vector<ops::RopeTable> ropes;  // as rope_tables()
   nn::KvCache* cache = nullptr;       // while generating
-  bool training = false;              // dropout applies
+  Dropout dropout = {};               // while training
 };
 
 /// The residual stream [N, D] between layers. What the last layer adds is kept apart, so that the
@@ -55,8 +59,9 @@ class Model {
   /// The angles of the sequences' tokens, one table for each way that layers turn them.
   virtual std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const = 0;
 
-  /// Linear layers that can take an adapter, in order of layers.
-  virtual std::vector<nn::Linear*> linears() = 0;
+  /// All that holds weights: the layers' parts in order, then what is outside of them. Any of it
+  /// may be trained.
+  virtual std::vector<Part> parts() = 0;
   /// Keys (see lora::TargetOptions) that get an adapter when the user names none.
   virtual std::vector<std::string> default_lora_keys() const = 0;
 

@@ -53,10 +53,11 @@ const std::map<std::string, Maker>& makers() {
 
 // Biases are stored as the checkpoint's floats are, and used in the dtype of the activations.
 void convert_biases(Model& model) {
-  for (nn::Linear* layer : model.linears()) {
-    if (!layer->bias || layer->bias->dtype() == model.dtype()) continue;
-    layer->bias = mx::astype(*layer->bias, model.dtype());
-    layer->bias->eval();
+  for (const Part& part : model.parts()) {
+    auto* const* layer = std::get_if<nn::Linear*>(&part.part);
+    if (layer == nullptr || !(*layer)->bias || (*layer)->bias->dtype() == model.dtype()) continue;
+    (*layer)->bias = mx::astype(*(*layer)->bias, model.dtype());
+    (*layer)->bias->eval();
   }
 }
 

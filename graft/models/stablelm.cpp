@@ -15,8 +15,10 @@ HeadNorm head_norm(Family& family, const std::string& path, int heads, int width
   }
   mx::array all = mx::concatenate(weights, 0);
   all.eval();
-  const nn::Norm norm{
-      .weight = mx::ones({width}, all.dtype()), .eps = family.norm_eps(), .centered = true};
+  const nn::Norm norm{.weight = mx::ones({width}, all.dtype()),
+                      .eps = family.norm_eps(),
+                      .centered = true,
+                      .path = path + ".norms"};
   return {norm, width, all};
 }
 

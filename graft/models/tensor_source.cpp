@@ -105,9 +105,9 @@ nn::Linear TensorSource::linear(const std::string& path, int out, int in, bool h
   return layer;
 }
 
-nn::Linear TensorSource::experts(const std::string& path,
-                                 const std::function<std::string(int)>& own_path, int count,
-                                 int out, int in) {
+nn::ExpertLinear TensorSource::experts(const std::string& path,
+                                       const std::function<std::string(int)>& own_path, int count,
+                                       int out, int in) {
   std::vector<ops::Weight> weights;
   std::vector<std::string> paths;
   if (has(path + ".weight")) {
@@ -119,7 +119,7 @@ nn::Linear TensorSource::experts(const std::string& path,
       weights.push_back(matrix(own_path(expert), out, in));
     }
   }
-  return {path_of(path), weights.front(), {}, {}, weights, paths};
+  return {path_of(path), std::move(weights), std::move(paths)};
 }
 
 void TensorSource::ignore(const std::string& name) { taken_.insert(names_.stored(name)); }

@@ -10,6 +10,7 @@
 #include "graft/io/model_folder.h"
 #include "graft/io/quantization_config.h"
 #include "graft/models/language_model_names.h"
+#include "graft/nn/expert_linear.h"
 #include "graft/nn/linear.h"
 #include "graft/ops/weight.h"
 
@@ -35,8 +36,8 @@ class TensorSource {
 
   /// A layer of `count` experts: `<path>.weight` [E, out, in], as mlx-lm stores it, or one matrix
   /// for each at `own_path(expert)`, as checkpoints have it.
-  nn::Linear experts(const std::string& path, const std::function<std::string(int)>& own_path,
-                     int count, int out, int in);
+  nn::ExpertLinear experts(const std::string& path, const std::function<std::string(int)>& own_path,
+                           int count, int out, int in);
 
   bool has(const std::string& name) const { return folder_.has(names_.stored(name)); }
   /// Counts a tensor as taken without loading it.

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "graft/nn/dropout.h"
 #include "graft/ops/weight.h"
 
 namespace graft::nn {
 
 namespace mx = mlx::core;
 
-/// A low-rank adapter on a linear layer: y += scale * (dropout(x) a) b. On a layer of experts the
-/// arrays are as mlx-lm's: a is [E, R, in], b [E, out, R].
+/// A low-rank adapter on a linear layer: y += scale * (dropout(x) a) b.
 struct LoraAdapter {
   mx::array a;        // [in, R], f32
   mx::array b;        // [R, out], f32
@@ -28,23 +28,16 @@ struct Linear {
   std::optional<mx::array> bias;  // [out]
   std::optional<LoraAdapter> adapter;
 
-  // Of a layer of experts: the weight of each, `weight` being the first's, and the path of each
-  // where the checkpoint has them one by one; where it has them in one tensor, that is at `path`.
-  std::vector<ops::Weight> experts{};
-  std::vector<std::string> expert_paths{};
-
   int in() const { return weight.in(); }
   int out() const { return weight.out(); }
-  int num_experts() const { return static_cast<int>(experts.size()); }
-  /// The rank of its adapter.
-  int rank() const { return experts.empty() ? adapter->a.shape(1) : adapter->b.shape(2); }
-  /// One expert as a layer by itself.
-  Linear expert(int index) const;
+
+  mx::Shape a_shape(int rank) const { return {in(), rank}; }
+  mx::Shape b_shape(int rank) const { return {rank, out()}; }
 };
 
-/// The outputs of layers that read the same x [N, in]; one pass over x. With `training`, adapters'
-/// dropout is applied (MLX's random state).
+/// The outputs of layers that read the same x [N, in]; one pass over x. With a key,
+/// adapters' dropout is applied.
 std::vector<mx::array> project(const mx::array& x, const std::vector<const Linear*>& layers,
-                               bool training);
+                               const std::optional<DropoutKey>& dropout_key);
 
 }  // namespace graft::nn

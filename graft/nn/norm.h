@@ -3,6 +3,7 @@
 #include <mlx/array.h>
 
 #include <optional>
+#include <string>
 
 #include "graft/ops/norm.h"
 
@@ -16,6 +17,7 @@ struct Norm {
   std::optional<mx::array> bias{};  // [D], of a LayerNorm
   float eps = 1e-6f;
   bool centered = false;
+  std::string path{};  // in the checkpoint: "model.layers.0.input_layernorm"
 
   mx::array operator()(const mx::array& h) const;
   /// h + delta and its norm, in one pass over memory; h and its norm without a delta.

@@ -6,12 +6,12 @@
 
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
 #include "graft/lora/adapter_file.h"
-#include "graft/training/loss.h"
+#include "graft/training/evaluation.h"
+#include "graft/training/recomputed_layers.h"
 
 namespace graft::training {
 namespace {
@@ -35,83 +35,95 @@ std::vector<Phase> adding_up_to(double seconds, double step_seconds, std::vector
   return phases;
 }
 
-mx::array all_finite(const std::vector<mx::array>& gradients,
-                     const std::vector<ops::AdamState>& states) {
+double weight_of(const std::vector<data::Batch>& group) {
+  double weight = 0;
+  for (const data::Batch& batch : group) weight += batch.weight();
+  return weight;
+}
+
+mx::array all_finite(const Gradients& gradients, const TrainState& state) {
   mx::array all(true);
-  for (const mx::array& g : gradients) all = mx::logical_and(all, mx::all(mx::isfinite(g)));
-  for (const ops::AdamState& s : states) {
-    all = mx::logical_and(all, mx::all(mx::isfinite(s.parameter)));
-  }
+  for (const mx::array& g : gradients.arrays())
+    all = mx::logical_and(all, mx::all(mx::isfinite(g)));
+  for (const mx::array& p : state.parameters) all = mx::logical_and(all, mx::all(mx::isfinite(p)));
   return all;
+}
+
+// The first example whose own loss is not finite, or that with the largest, as "file:line".
+std::string place_of_largest_loss(const data::Dataset& set, const std::vector<data::Batch>& group,
+                                  const std::vector<mx::array>& token_losses) {
+  size_t worst = 0;
+  double most = -1;
+  for (size_t b = 0; b < group.size(); ++b) {
+    const float* losses = token_losses[b].data<float>();
+    for (size_t i = 0; i < group[b].examples.size(); ++i) {
+      double sum = 0;
+      for (int64_t t = group[b].offsets[i]; t < group[b].offsets[i + 1]; ++t) sum += losses[t];
+      if (!(sum <= most)) {
+        most = sum;
+        worst = group[b].examples[i];
+      }
+      if (!std::isfinite(sum))
+        return fmt::format("{}:{}", set.path.string(), set.examples[worst].line);
+    }
+  }
+  return fmt::format("{}:{}", set.path.string(), set.examples[worst].line);
+}
+
+std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
+                                                 const models::ParameterSet& parameters,
+                                                 bool grad_checkpoint) {
+  if (grad_checkpoint) return std::make_unique<RecomputedLayers>(model, parameters);
+  return std::make_unique<models::LayerRunner>(model);
 }
 
 }  // namespace
 
 Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
-                 const data::Dataset& valid, TrainOptions options, Reporter& reporter)
+                 const data::Dataset& valid, TrainOptions options, Events events)
     : model_(model),
       adapters_(adapters),
       train_(train),
       valid_batches_(data::evaluation_batches(valid, options.batch_size, options.val_batches)),
       options_(std::move(options)),
-      reporter_(reporter),
-      batches_(train, options_.batch_size, options_.seed) {
-  for (const mx::array& value : adapters_.values()) {
-    state_.push_back({value, mx::zeros_like(value), mx::zeros_like(value)});
+      events_(std::move(events)),
+      runner_(make_runner(model, adapters.parameters(), options_.grad_checkpoint)),
+      objective_(std::make_unique<CrossEntropy>()),
+      optimizer_(make_adam()),
+      schedule_(constant_schedule(options_.learning_rate)),
+      sampler_(train, options_.batch_size, options_.seed, options_.batches_a_step),
+      state_(optimizer_->start(adapters.parameters())) {}
+
+Trainer::StepResult Trainer::step() {
+  const std::vector<data::Batch> group = sampler_.next_group();
+  Gradients gradients(adapters_.parameters(), weight_of(group));
+  nn::DropoutKey dropout{options_.seed, static_cast<uint64_t>(state_.step)};
+  for (const data::Batch& batch : group) {
+    gradients.add(*objective_, *runner_, batch, dropout);
+    ++dropout.batch;
   }
-}
+  if (options_.max_norm > 0) gradients.clip(options_.max_norm);
+  TrainState next = optimizer_->update(state_, gradients, schedule_(state_.step));
 
-Trainer::Step Trainer::step(int iteration) {
-  data::Batch batch = batches_.next();
-  std::vector<mx::array> values = adapters_.values();
-  std::vector<int> arguments(values.size());
-  std::iota(arguments.begin(), arguments.end(), 0);
-
-  auto loss_of = [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
-    adapters_.set(parameters);
-    ops::HeadLoss loss = training_loss(model_, adapters_, batch, options_.grad_checkpoint);
-    return {loss.mean, loss.losses};
-  };
-  auto [loss, gradients] = mx::value_and_grad(loss_of, arguments)(values);
-  adapters_.set(values);
-
-  std::vector<ops::AdamState> next;
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    next.push_back(ops::adam_step(state_[i], gradients[i], {options_.learning_rate}));
-  }
-  mx::array finite = all_finite(gradients, next);
-  std::vector<mx::array> results = {loss[0], loss[1], finite};
-  for (const ops::AdamState& s : next) results.insert(results.end(), {s.parameter, s.m, s.v});
+  const mx::array finite = all_finite(gradients, next);
+  std::vector<mx::array> results = {gradients.loss(), finite};
+  for (const mx::array& losses : gradients.token_losses()) results.push_back(losses);
+  for (const mx::array& array : next.arrays()) results.push_back(array);
   mx::eval(results);
 
-  double value = loss[0].item<float>();
-  if (!std::isfinite(value) || !finite.item<bool>()) {
-    diverged(iteration, batch, loss[1]);
+  StepResult result;
+  result.loss = gradients.loss().item<float>();
+  for (const data::Batch& batch : group) result.tokens += batch.tokens();
+  if (!std::isfinite(result.loss) || !finite.item<bool>()) {
+    result.diverged = place_of_largest_loss(train_, group, gradients.token_losses());
+    return result;
   }
   state_ = std::move(next);
-  std::vector<mx::array> updated;
-  for (const ops::AdamState& s : state_) updated.push_back(s.parameter);
-  adapters_.set(updated);
-  return {value, batch.tokens()};
+  adapters_.parameters().set(state_.parameters);
+  return result;
 }
 
-void Trainer::diverged(int iteration, const data::Batch& batch, mx::array token_losses) {
-  // The first example whose own loss is not finite, or that with the largest.
-  const float* losses = token_losses.data<float>();
-  size_t worst = 0;
-  double most = -1;
-  for (size_t i = 0; i < batch.examples.size(); ++i) {
-    double sum = 0;
-    for (int64_t t = batch.offsets[i]; t < batch.offsets[i + 1]; ++t) sum += losses[t];
-    if (!std::isfinite(sum)) {
-      worst = i;
-      break;
-    }
-    if (sum > most) {
-      most = sum;
-      worst = i;
-    }
-  }
+void Trainer::stop_diverged(int iteration, const std::string& place) {
   // Before the first whole step there is nothing that an earlier file should give way to.
   std::string kept = "nothing was saved";
   if (iteration > 1) {
@@ -121,9 +133,9 @@ void Trainer::diverged(int iteration, const data::Batch& batch, mx::array token_
                        options_.adapter_file.string());
   }
   fail(
-      "iteration {}: the loss, its gradient or the step is not finite (largest loss at {}:{}); {}. "
-      "A smaller --learning-rate or --lora-scale usually helps",
-      iteration, train_.path.string(), train_.lines[batch.examples[worst]], kept);
+      "iteration {}: the loss, its gradient or the step is not finite (largest loss at {}); {}. A "
+      "smaller --learning-rate or --lora-scale usually helps",
+      iteration, place, kept);
 }
 
 bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) {
@@ -131,13 +143,13 @@ bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) 
   const ProfilingSwitch off(false);  // its kernels are not those of the steps
   bool whole = true;
   Evaluation result = evaluate(model_, valid_batches_, [&](size_t done) {
-    reporter_.validating(done, valid_batches_.size());
+    events_.emit(Validating{done, valid_batches_.size()});
     whole = done == valid_batches_.size() || !interrupted();
     return whole;
   });
   if (!whole) return false;
   valid_loss_ = {iteration, result.loss};
-  reporter_.validated(iteration, result.loss, result.seconds);
+  events_.emit(Validated{iteration, result.loss, result.seconds});
   return true;
 }
 
@@ -160,7 +172,7 @@ void Trainer::save(int iteration) {
   const PhaseTimer timer(kSaving);
   lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint,
                           provenance(iteration));
-  reporter_.saved(iteration, options_.adapter_file.string());
+  events_.emit(Saved{iteration, options_.adapter_file.string()});
 }
 
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
@@ -170,7 +182,7 @@ TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
   const Clock::time_point start = Clock::now();
   const TrainEnd end = run_all(interrupted);
   const double seconds = seconds_since(start);
-  reporter_.profiled(adding_up_to(seconds, step_seconds_, take_profile()));
+  events_.emit(Profiled{adding_up_to(seconds, step_seconds_, take_profile())});
   return end;
 }
 
@@ -182,18 +194,20 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
   for (int iteration = 1; iteration <= options_.iters; ++iteration) {
     if (iteration == 1 && !validate(1, interrupted)) return TrainEnd::interrupted_at_start;
     Clock::time_point start = Clock::now();
-    Step done = step(iteration);
+    const StepResult done = step();
+    if (!done.diverged.empty()) stop_diverged(iteration, done.diverged);
     const double seconds = seconds_since(start);
     train_seconds += seconds;
     step_seconds_ += seconds;
     loss_sum += done.loss;
     tokens += done.tokens;
     ++steps;
-    reporter_.progressed(iteration, options_.iters, done.loss, options_.learning_rate, done.tokens);
+    const double rate = schedule_(state_.step - 1);
+    events_.emit(Stepped{iteration, options_.iters, done.loss, rate, done.tokens});
     if (iteration % options_.steps_per_report == 0) {
       train_loss_ = loss_sum / steps;
-      reporter_.trained({iteration, *train_loss_, options_.learning_rate, steps / train_seconds,
-                         static_cast<double>(tokens) / train_seconds});
+      events_.emit(Reported{iteration, *train_loss_, rate, steps / train_seconds,
+                            static_cast<double>(tokens) / train_seconds});
       loss_sum = train_seconds = 0;
       tokens = steps = 0;
     }

@@ -1,4 +1,4 @@
-#include "graft/data/archive.h"
+#include "graft/data/importers/archive.h"
 
 #include <gtest/gtest.h>
 

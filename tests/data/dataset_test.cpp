@@ -13,21 +13,26 @@ using testing::expect_error;
 using testing::TempFolder;
 using testing::write_bytes;
 using Ids = std::vector<int32_t>;
-using Lines = std::vector<std::pair<int64_t, std::string>>;
 
 Tokenizer fixture(const char* kind) { return Tokenizer::load(testing::tokenizer_fixture(kind)); }
+
+std::vector<Ids> ids_of(const Dataset& set) {
+  std::vector<Ids> all;
+  for (const Example& example : set.examples) all.push_back(example.ids);
+  return all;
+}
 
 // A folder with a train.jsonl, and the tokenizer that has <|im_end|> for its EOS.
 class LoadDataset : public ::testing::Test {
  protected:
   void write(std::string_view lines) { write_bytes(folder_ / "train.jsonl", lines); }
 
-  Dataset load(const DatasetOptions& options) {
+  Dataset load(const RenderOptions& options) {
     return load_dataset(folder_.path(), "train", tokenizer_, options);
   }
 
   // What load says on standard error.
-  std::string warnings_of(const DatasetOptions& options) {
+  std::string warnings_of(const RenderOptions& options) {
     ::testing::internal::CaptureStderr();
     load(options);
     return ::testing::internal::GetCapturedStderr();
@@ -50,20 +55,20 @@ TEST_F(LoadDataset, EndsEveryExampleWithOneEos) {
 {"text": "<|im_end|> the end"}
 )");
   Dataset set = load({.add_eos = true});
-  EXPECT_EQ(set.examples, (std::vector<Ids>{ended("the cat"), encode("the dog<|im_end|>"),
-                                            ended("<|im_end|> the end")}));
-  EXPECT_EQ(set.examples[1].back(), tokenizer_.eos_id());
+  EXPECT_EQ(ids_of(set), (std::vector<Ids>{ended("the cat"), encode("the dog<|im_end|>"),
+                                           ended("<|im_end|> the end")}));
+  EXPECT_EQ(set.examples[1].ids.back(), tokenizer_.eos_id());
 }
 
 TEST_F(LoadDataset, AddsNoEosUnlessAsked) {
   write(R"({"text": "the cat"})");
-  EXPECT_EQ(load({}).examples, std::vector<Ids>{encode("the cat")});
+  EXPECT_EQ(ids_of(load({})), std::vector<Ids>{encode("the cat")});
 }
 
 TEST_F(LoadDataset, BeginsExamplesAsThePostProcessorDoes) {
   tokenizer_ = fixture("llama3");
   write(R"({"text": "the cat"})");
-  Ids ids = load({.add_eos = true}).examples.at(0);
+  Ids ids = load({.add_eos = true}).examples.at(0).ids;
   EXPECT_EQ(ids, ended("the cat"));
   EXPECT_EQ(ids[0], tokenizer_.token_id("<|begin|>"));
   EXPECT_NE(ids[1], ids[0]);
@@ -74,7 +79,7 @@ TEST_F(LoadDataset, WithoutAnEosInTheTokenizerNoneCanBeAdded) {
   tokenizer_ = Tokenizer::load(folder_.path());
   write(R"({"text": "the cat"})");
   expect_error([&] { load({.add_eos = true}); }, {"eos_token", "--add-eos-token 0"});
-  EXPECT_EQ(load({}).examples, std::vector<Ids>{encode("the cat")});
+  EXPECT_EQ(ids_of(load({})), std::vector<Ids>{encode("the cat")});
 }
 
 TEST_F(LoadDataset, CutsLongExamplesAndCountsThemInOneWarning) {
@@ -82,17 +87,17 @@ TEST_F(LoadDataset, CutsLongExamplesAndCountsThemInOneWarning) {
 {"text": "a b"}
 {"text": "g h i j k l m"}
 )");
-  DatasetOptions options{.add_eos = true, .max_seq_length = 4};
+  RenderOptions options{.add_eos = true, .max_seq_length = 4};
   std::string warning = warnings_of(options);
   EXPECT_EQ(warning,
             "warning: " + (folder_ / "train.jsonl").string() +
                 ": 2 of 3 examples are longer than --max-seq-length 4 and are cut to it\n");
   Dataset set = load(options);
   EXPECT_EQ(set.truncated, 2);
-  EXPECT_EQ(set.examples[1], ended("a b"));
+  EXPECT_EQ(set.examples[1].ids, ended("a b"));
   // The EOS of what is cut goes too: the text does not end there.
   Ids whole = encode("a b c d e f");
-  EXPECT_EQ(set.examples[0], Ids(whole.begin(), whole.begin() + 4));
+  EXPECT_EQ(set.examples[0].ids, Ids(whole.begin(), whole.begin() + 4));
   EXPECT_EQ(set.longest(), 4);
   EXPECT_EQ(set.tokens(), 4 + std::ssize(ended("a b")) + 4);
 }
@@ -100,9 +105,9 @@ TEST_F(LoadDataset, CutsLongExamplesAndCountsThemInOneWarning) {
 TEST_F(LoadDataset, ExampleOfTheGreatestLengthIsNotCut) {
   write(R"({"text": "a b c d e f"})");
   int length = static_cast<int>(ended("a b c d e f").size());
-  DatasetOptions options{.add_eos = true, .max_seq_length = length};
+  RenderOptions options{.add_eos = true, .max_seq_length = length};
   EXPECT_EQ(warnings_of(options), "");
-  EXPECT_EQ(load(options).examples, std::vector<Ids>{ended("a b c d e f")});
+  EXPECT_EQ(ids_of(load(options)), std::vector<Ids>{ended("a b c d e f")});
 }
 
 TEST_F(LoadDataset, LeavesOutWhatHasNothingToPredict) {
@@ -115,8 +120,9 @@ TEST_F(LoadDataset, LeavesOutWhatHasNothingToPredict) {
   EXPECT_EQ(warning, "warning: " + (folder_ / "train.jsonl").string() +
                          ": 2 of 4 examples have fewer than 2 tokens and are left out\n");
   Dataset set = load({.add_eos = true});
-  EXPECT_EQ(set.examples, (std::vector<Ids>{ended("a"), ended("a b")}));
-  EXPECT_EQ(set.lines, (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(ids_of(set), (std::vector<Ids>{ended("a"), ended("a b")}));
+  EXPECT_EQ(set.examples[0].line, 2);
+  EXPECT_EQ(set.examples[1].line, 3);
   EXPECT_EQ(set.too_short, 2);
 }
 
@@ -134,51 +140,11 @@ TEST_F(LoadDataset, ATokenThatTheModelHasNoWordForIsNamed) {
 
 {"text": "a<|im_end|>c"}
 )");
-  DatasetOptions options{.vocab_size = encode("c").at(0)};
+  RenderOptions options{.vocab_size = encode("c").at(0)};
   EXPECT_LT(encode("b").at(0), options.vocab_size);
   expect_error([&] { load(options); }, {"train.jsonl:3: ", "(c)"});
   ++options.vocab_size;
   EXPECT_EQ(load(options).examples.size(), 2u);
-}
-
-class ReadJsonlTexts : public ::testing::Test {
- protected:
-  Lines read(std::string_view bytes) {
-    write_bytes(folder_ / "a.jsonl", bytes);
-    return read_jsonl_texts(folder_ / "a.jsonl");
-  }
-
-  TempFolder folder_;
-};
-
-TEST_F(ReadJsonlTexts, IgnoresOtherKeys) {
-  EXPECT_EQ(read(R"({"id": 3, "text": "a", "meta": {"text": "b"}, "tags": ["text", null]})"),
-            (Lines{{1, "a"}}));
-}
-
-TEST_F(ReadJsonlTexts, CountsBlankLinesAndSkipsThem) {
-  EXPECT_EQ(read("\n{\"text\": \"a\"}\n\n \t\r\n{\"text\": \"b\"}\n\n"),
-            (Lines{{2, "a"}, {5, "b"}}));
-}
-
-TEST_F(ReadJsonlTexts, NeedsNoNewlineAtTheEnd) {
-  EXPECT_EQ(read("{\"text\": \"a\"}\n{\"text\": \"b\"}"), (Lines{{1, "a"}, {2, "b"}}));
-}
-
-TEST_F(ReadJsonlTexts, TakesFilesOfWindows) {
-  EXPECT_EQ(read("\xEF\xBB\xBF{\"text\": \"a\"}\r\n{\"text\": \"b\\r\\n\"}\r\n"),
-            (Lines{{1, "a"}, {2, "b\r\n"}}));
-}
-
-TEST_F(ReadJsonlTexts, KeepsEveryCharacterOfAText) {
-  EXPECT_EQ(read("{\"text\": \" \\u00e9\\ud83d\\ude00\\u0000\\n\xC3\xA9 \"}"),
-            (Lines{{1, std::string(" \xC3\xA9\xF0\x9F\x98\x80\0\n\xC3\xA9 ", 12)}}));
-}
-
-TEST_F(ReadJsonlTexts, AnEmptyFileIsAnError) {
-  for (const char* bytes : {"", "\xEF\xBB\xBF", "\n\n"}) {
-    expect_error([&] { read(bytes); }, {"a.jsonl", "holds no examples"});
-  }
 }
 
 }  // namespace

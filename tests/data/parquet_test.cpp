@@ -30,18 +30,17 @@ class Parquet : public ::testing::Test {
 };
 
 TEST_F(Parquet, TextsComeWithTheirRows) {
-  const std::vector<std::pair<int64_t, std::string>> expected = {
+  const std::vector<Record> expected = {
       {1, "one"}, {2, "zwei – 二"}, {3, ""}, {4, "line\nbreak"}, {5, std::string(300, 'x')}};
   for (const char* name : {"snappy", "zstd", "gzip", "none", "large_string"}) {
-    EXPECT_EQ(read_parquet_texts(kFiles / (std::string(name) + ".parquet"), "text"), expected)
-        << name;
+    EXPECT_EQ(read_parquet(kFiles / (std::string(name) + ".parquet")), expected) << name;
   }
-  EXPECT_TRUE(read_parquet_texts(kFiles / "empty.parquet", "text").empty());
+  EXPECT_TRUE(read_parquet(kFiles / "empty.parquet").empty());
 }
 
 TEST_F(Parquet, WhatHasNoTextsIsAnErrorThatNamesTheFile) {
   const auto expect = [](const char* name, const std::string& part) {
-    expect_error([&] { read_parquet_texts(kFiles / name, "text"); }, {name, part});
+    expect_error([&] { read_parquet(kFiles / name); }, {name, part});
   };
   expect("null.parquet", "row 2 is null");
   expect("numbers.parquet", "\"text\" is not a string but int64");
@@ -55,7 +54,7 @@ TEST_F(Parquet, DamagedFilesAreErrors) {
   const fs::path path = folder / "bad.parquet";
   for (size_t size : {size_t{0}, size_t{4}, good.size() / 2, good.size() - 1}) {
     testing::write_bytes(path, good.substr(0, size));
-    expect_error([&] { read_parquet_texts(path, "text"); }, "bad.parquet");
+    expect_error([&] { read_parquet(path); }, "bad.parquet");
   }
   // A changed byte is an error or another text, and nothing worse.
   for (size_t at = 0; at < good.size(); at += 7) {
@@ -63,7 +62,7 @@ TEST_F(Parquet, DamagedFilesAreErrors) {
     bad[at] = static_cast<char>(bad[at] ^ 0x5A);
     testing::write_bytes(path, bad);
     try {
-      read_parquet_texts(path, "text");
+      read_parquet(path);
     } catch (const Error&) {
     }
   }
@@ -74,7 +73,7 @@ TEST_F(Parquet, TextsThatAreNotUtf8AreErrors) {
   for (size_t at; (at = bad.find("zwei")) != std::string::npos;) bad[at] = '\xFF';
   TempFolder folder;
   testing::write_bytes(folder / "bad.parquet", bad);
-  expect_error([&] { read_parquet_texts(folder / "bad.parquet", "text"); }, "UTF");
+  expect_error([&] { read_parquet(folder / "bad.parquet"); }, "UTF");
 }
 
 TEST_F(Parquet, ShardsOfASplitAreReadOneAfterTheOther) {
@@ -90,8 +89,8 @@ TEST_F(Parquet, ShardsOfASplitAreReadOneAfterTheOther) {
   ASSERT_EQ(set.examples.size() % 2, 0u);
   const size_t half = set.examples.size() / 2;
   for (size_t i = 0; i < half; ++i) {
-    EXPECT_EQ(set.examples[i], set.examples[half + i]);
-    EXPECT_EQ(set.lines[half + i], set.lines[i] + 5);
+    EXPECT_EQ(set.examples[i].ids, set.examples[half + i].ids);
+    EXPECT_EQ(set.examples[half + i].line, set.examples[i].line + 5);
   }
 }
 

@@ -1,4 +1,4 @@
-#include "graft/data/wikisql.h"
+#include "graft/data/importers/wikisql.h"
 
 #include <gtest/gtest.h>
 

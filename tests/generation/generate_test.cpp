@@ -41,7 +41,7 @@ class Recorder final : public models::Model {
   std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override {
     return model_.rope_tables(sequences);
   }
-  std::vector<nn::Linear*> linears() override { return model_.linears(); }
+  std::vector<models::Part> parts() override { return model_.parts(); }
   std::vector<std::string> default_lora_keys() const override { return {}; }
 
   mutable std::vector<int> runs;        // tokens of each run

@@ -11,7 +11,7 @@
 #include "graft/generation/generate.h"
 #include "graft/io/safetensors.h"
 #include "graft/models/registry.h"
-#include "graft/training/loss.h"
+#include "graft/training/evaluation.h"
 #include "tests/support/distance.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
@@ -90,7 +90,7 @@ TEST(SmolLM2Loss, InFourBitsAndBfloat16IsThatOfFloat32) {
     convert_smollm2(folder.path(), float32);
     auto model =
         models::load_model(ModelFolder::open(folder.path()), float32 ? mx::float32 : mx::bfloat16);
-    EXPECT_EQ(model->linears()[0]->weight.quantized(), !float32);
+    EXPECT_EQ(std::get<nn::Linear*>(model->parts()[0].part)->weight.quantized(), !float32);
     data::Dataset set = data::load_dataset(testing::source_folder() / "data", "test",
                                            Tokenizer::load(folder.path()), {.add_eos = true});
     return training::evaluate(*model, data::evaluation_batches(set, 4, 2)).loss;  // 8 lines

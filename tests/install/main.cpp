@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "graft/base/error.h"
-#include "graft/data/wikisql.h"
+#include "graft/data/importers/wikisql.h"
 #include "graft/ops/activation.h"
 
 // An operation and a reader, so that what the library links privately is found as well.

@@ -18,15 +18,15 @@ namespace {
 constexpr ScalarType f32 = ScalarType::f32;
 
 struct Result {
-  float mean;
+  float sum;  // over the divisor
   Numbers losses, d_h;
 
   Result(ScalarType type, int64_t rows, int64_t width, int64_t offset = 0)
-      : mean(0), losses(f32, rows, offset), d_h(type, rows * width, offset) {}
+      : sum(0), losses(f32, rows, offset), d_h(type, rows * width, offset) {}
 };
 
 // A head of `vocab` words, and hidden states with targets of which every `masked`-th carries no
-// loss (0: all do).
+// loss (0: all do). The divisor is their number.
 class Case {
  public:
   Case(int64_t rows, int64_t vocab, int64_t width, ScalarType type, int64_t masked = 0,
@@ -37,7 +37,9 @@ class Case {
     weight_ = {.out = vocab, .in = width};
     for (int64_t i = 0; i < rows; ++i) {
       const bool loses = masked == 0 || (i + 1) % masked != 0;
-      targets_.push_back(loses ? static_cast<int32_t>((i * 7919 + vocab - 1) % vocab) : -1);
+      words_.push_back(loses ? static_cast<int32_t>((i * 7919 + vocab - 1) % vocab) : -1);
+      weights_.push_back(loses ? 1.0f : 0.0f);
+      divisor_ += loses ? 1 : 0;
     }
   }
 
@@ -56,6 +58,14 @@ class Case {
     bias_ = static_cast<const float*>(values.data());
     return *this;
   }
+  // Weights of 0.25, 0.5, ... where there is loss, some of them negative, and a divisor of its own.
+  Case& weigh() {
+    for (size_t i = 0; i < weights_.size(); ++i) {
+      weights_[i] *= static_cast<float>(i % 5 + 1) * (i % 3 == 1 ? -0.25f : 0.25f);
+    }
+    divisor_ = 7;
+    return *this;
+  }
   Case& soft_cap(float cap) {
     soft_cap_ = cap;
     return *this;
@@ -67,8 +77,9 @@ class Case {
     r.losses.random(8);
     r.d_h.random(9);
     const Rows h{const_cast<void*>(h_.data()), rows_, h_.type()};
-    r.mean = compute(Head{weight_, bias_, soft_cap_}, h, targets_.data(),
-                     static_cast<float*>(r.losses.data()), with_gradient ? r.d_h.data() : nullptr);
+    r.sum = compute(Head{weight_, bias_, soft_cap_}, h,
+                    Targets{words_.data(), weights_.data(), std::max(divisor_, 1.0)},
+                    static_cast<float*>(r.losses.data()), with_gradient ? r.d_h.data() : nullptr);
     return r;
   }
 
@@ -76,15 +87,15 @@ class Case {
     SCOPED_TRACE(testing::Message() << rows_ << " rows, " << weight_.out << " words of width "
                                     << weight_.in << ", type " << static_cast<int>(h_.type()));
     const Result expected = run(head_loss_scalar), actual = run(head_loss);
-    EXPECT_NEAR(actual.mean, expected.mean, 3e-6 * (1 + std::abs(expected.mean)));
+    EXPECT_NEAR(actual.sum, expected.sum, 3e-6 * (1 + std::abs(expected.sum)));
     expect_close(actual.losses, expected.losses, 3e-6, 1e-5);
     // Where bf16 are multiplied, the numerators of the softmax are rounded to it.
     const bool rounded = product_type(h_.type()) == ScalarType::bf16;
-    const double scale = largest_weight() / static_cast<double>(rows_);
+    const double scale = largest_weight() / std::max<double>(1, divisor_);
     expect_close(actual.d_h, expected.d_h, rounded ? 0x1p-8 : 5e-5,
                  scale * (rounded ? 0x1p-8 : 1e-6));
     const Result no_gradient = run(head_loss, false);
-    EXPECT_EQ(no_gradient.mean, actual.mean);
+    EXPECT_EQ(no_gradient.sum, actual.sum);
     expect_close(no_gradient.losses, actual.losses, 0, 0);
   }
 
@@ -103,7 +114,9 @@ class Case {
   float soft_cap_ = 0;
   Numbers h_;
   int64_t rows_, offset_;
-  std::vector<int32_t> targets_;
+  std::vector<int32_t> words_;
+  std::vector<float> weights_;
+  double divisor_ = 0;
 };
 
 TEST(HeadLoss, EveryTypeAndMisalignment) {
@@ -173,6 +186,18 @@ TEST(HeadLoss, BiasAndSoftCap) {
   });
 }
 
+TEST(HeadLoss, EveryTokenHasAWeightOfItsOwn) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t vocab : {1, 33, 1100}) {
+        const Numbers w = Numbers(type, vocab * 9).random(2);
+        Case(13, vocab, 9, type).dense(w).weigh().check();
+        Case(13, vocab, 9, type, 4).dense(w).soft_cap(2).weigh().check();
+      }
+    }
+  });
+}
+
 TEST(HeadLoss, ThreadsChangeNothing) {
   const Numbers w = Numbers(ScalarType::bf16, 2100 * 70).random(2);
   for_each_isa([&] {
@@ -183,7 +208,7 @@ TEST(HeadLoss, ThreadsChangeNothing) {
     for (int threads : {2, 3}) {
       set_num_threads(threads);
       const Result many = some.run(head_loss);
-      EXPECT_EQ(many.mean, one.mean);
+      EXPECT_EQ(many.sum, one.sum);
       expect_close(many.d_h, one.d_h, 0, 0);
     }
     set_num_threads(before);
@@ -198,9 +223,10 @@ TEST(HeadLoss, GradientOfANearlyCertainWord) {
     w.set(1, -1.0f);
     h.set(0, 1.0f);
     const int32_t target = 0;
+    const float one = 1;
     float loss = 0;
     const LinearWeight weight{.out = 2, .in = 1, .data = w.data(), .type = w.type()};
-    head_loss({weight}, {h.data(), 1, h.type()}, &target, &loss, d_h.data());
+    head_loss({weight}, {h.data(), 1, h.type()}, {&target, &one}, &loss, d_h.data());
     const double other = std::exp(-9.0) / (1 + std::exp(-9.0));
     EXPECT_NEAR(loss, other, 1e-6);
     EXPECT_NEAR(d_h.get(0), -9 * other, 9 * other * 0x1p-7);
@@ -220,9 +246,10 @@ TEST(HeadLoss, ExtremeLogitsHaveTheirLimits) {
         auto loss_of = [&](float others, float one) {
           for (int64_t i = 0; i < vocab; ++i) logits.set(i, i == at ? one : others);
           const LinearWeight w{.out = vocab, .in = 1, .data = logits.data(), .type = f32};
+          const float weight = 1;
           float loss = 0;
-          const float mean = head_loss({w}, {h.data(), 1, f32}, &target, &loss, nullptr);
-          EXPECT_EQ(std::isnan(mean), std::isnan(loss));
+          const float sum = head_loss({w}, {h.data(), 1, f32}, {&target, &weight}, &loss, nullptr);
+          EXPECT_EQ(std::isnan(sum), std::isnan(loss));
           return loss;
         };
         EXPECT_EQ(loss_of(-inf, 3.0f), 0.0f);  // certain
@@ -247,7 +274,7 @@ TEST(HeadLoss, ExtremeLogitsHaveTheirLimits) {
 TEST(HeadLoss, MaskedTokensHaveNoLossAndNoGradient) {
   const Numbers w = Numbers(f32, 40 * 6).random(2);
   const Result r = Case(4, 40, 6, f32, 1).dense(w).run(head_loss);
-  EXPECT_EQ(r.mean, 0.0f);
+  EXPECT_EQ(r.sum, 0.0f);
   for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(r.losses.get(i), 0.0f);
   for (int64_t i = 0; i < 24; ++i) EXPECT_EQ(r.d_h.get(i), 0.0f);
 }
@@ -255,10 +282,12 @@ TEST(HeadLoss, MaskedTokensHaveNoLossAndNoGradient) {
 TEST(HeadLoss, RefusesAWordBeyondTheVocabulary) {
   const Numbers w = Numbers(f32, 4).random(2);
   Numbers h = Numbers(f32, 1).random(3);
-  const int32_t target = 4;
+  const float one = 1;
   float loss = 0;
   const LinearWeight weight{.out = 4, .in = 1, .data = w.data(), .type = f32};
-  EXPECT_THROW(head_loss({weight}, {h.data(), 1, f32}, &target, &loss, nullptr), Error);
+  for (const int32_t target : {4, -1}) {
+    EXPECT_THROW(head_loss({weight}, {h.data(), 1, f32}, {&target, &one}, &loss, nullptr), Error);
+  }
 }
 
 }  // namespace

@@ -58,11 +58,11 @@ class FuseModel : public ::testing::Test {
     LoraSettings settings{.rank = 4, .scale = 0.5f, .num_layers = 1, .keys = keys};
     Adapters adapters = attach(*model_, settings);
     std::vector<mx::array> values;
-    for (const mx::array& v : adapters.values()) {
+    for (const mx::array& v : adapters.parameters().values()) {
       values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(0.3f)));
     }
     mx::eval(values);
-    adapters.set(values);
+    adapters.parameters().set(values);
     fuse_model(source, *model_, adapters, folder_ / "fused", options);
     return ModelFolder::open(folder_ / "fused");
   }
@@ -152,7 +152,8 @@ TEST_F(FuseModel, LayersInEightBitsStandInTheConfigAndAreReadBack) {
   EXPECT_EQ(fused.config().at("quantization_config"), expected);
 
   auto model = models::load_model(fused);
-  for (const nn::Linear* linear : model->linears()) {
+  for (const models::LinearPart& part : models::linears_of(model->parts())) {
+    const nn::Linear* linear = std::get<nn::Linear*>(part.linear);
     EXPECT_EQ(linear->weight.bits, linear->path == kQ || linear->path == kDown ? 8 : 4)
         << linear->path;
   }
@@ -199,7 +200,8 @@ TEST_F(FuseModel, LayersOfADenseModelInBitsAreItsOnlyQuantizedOnes) {
   EXPECT_EQ(fused.config().at("quantization"),
             (json{{"group_size", kDefaultFusedGroup}, {"bits", 8}, {"mode", "affine"}}));
   auto model = models::load_model(fused);
-  for (const nn::Linear* linear : model->linears()) {
+  for (const models::LinearPart& part : models::linears_of(model->parts())) {
+    const nn::Linear* linear = std::get<nn::Linear*>(part.linear);
     EXPECT_EQ(linear->weight.quantized(), linear->path == kQ || linear->path == kUp)
         << linear->path;
   }

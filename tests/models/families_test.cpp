@@ -88,7 +88,37 @@ TEST_P(Families, SoAreThoseOfMlxOperations) { check(false); }
 
 TEST_P(Families, EveryLinearLayerTakesAnAdapter) {
   Fixture fixture(GetParam());
-  EXPECT_EQ(2 * fixture.model->linears().size(), fixture.adapters().tensors.size());
+  EXPECT_EQ(2 * linears_of(fixture.model->parts()).size(), fixture.adapters().tensors.size());
+}
+
+struct CountNumbers {
+  static size_t of(const ops::Weight& w) {
+    return static_cast<size_t>(w.out()) * static_cast<size_t>(w.in());
+  }
+  size_t operator()(const nn::Linear* l) const {
+    return of(l->weight) + (l->bias ? l->bias->size() : 0);
+  }
+  size_t operator()(const nn::ExpertLinear* l) const {
+    return of(l->weights.front()) * static_cast<size_t>(l->count());
+  }
+  size_t operator()(const nn::Norm* n) const {
+    return n->weight.size() + (n->bias ? n->bias->size() : 0);
+  }
+  size_t operator()(const Matrix& m) const { return of(*m.weight); }
+  size_t operator()(const Vector& v) const { return v.values->size(); }
+};
+
+TEST_P(Families, PartsAreAllOfTheWeights) {
+  Fixture fixture(GetParam());
+  size_t count = 0;
+  int layers = 0;
+  for (const Part& part : fixture.model->parts()) {
+    count += std::visit(CountNumbers{}, part.part);
+    EXPECT_LT(part.layer, fixture.model->num_layers());
+    layers = std::max(layers, part.layer + 1);
+  }
+  EXPECT_EQ(count, fixture.model->parameters());
+  EXPECT_EQ(layers, fixture.model->num_layers());
 }
 
 // Token by token, in one piece, and in several pieces: the same logits.
@@ -441,7 +471,8 @@ TEST(MultimodalGemma3, TextPartIsThatOfTheTextModel) {
       mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
       EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity) << path;
       // What adapters call a layer is the Hub's name, wherever they were trained.
-      EXPECT_EQ(model->linears()[0]->path, "language_model.model.layers.0.self_attn.q_proj");
+      EXPECT_EQ(linears_of(model->parts())[0].path(),
+                "language_model.model.layers.0.self_attn.q_proj");
       if (path == folder / "model") {
         for (const std::string& name : source.names()) {
           EXPECT_TRUE(name.starts_with("language_model.model.")) << name;
@@ -462,10 +493,10 @@ TEST(MultimodalGemma3, FusesWhatHasTheNamesOfTransformers5) {
   settings.keys = {"all"};
   lora::Adapters adapters = lora::attach(*model, settings);
   std::vector<mx::array> values;
-  for (const mx::array& value : adapters.values()) {
+  for (const mx::array& value : adapters.parameters().values()) {
     values.push_back(named_values("lora_b", value.shape()));
   }
-  adapters.set(values);
+  adapters.parameters().set(values);
   const Expected expected(kFamilies / "gemma3" / "expected.safetensors");
   const auto logits_of = [&](Model& one) {
     return logits(one, expected.ids, one.context(expected.sequences));

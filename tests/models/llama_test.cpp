@@ -117,7 +117,8 @@ TEST(Llama, BiasesOfAnotherDtypeTakeThatOfTheActivations) {
   auto model = load_model(ModelFolder::open(copy.path()));
   EXPECT_EQ(model->dtype(), mx::float32);
   int biases = 0;
-  for (const nn::Linear* layer : model->linears()) {
+  for (const LinearPart& part : linears_of(model->parts())) {
+    const nn::Linear* layer = std::get<nn::Linear*>(part.linear);
     if (!layer->bias) continue;
     ++biases;
     EXPECT_EQ(layer->bias->dtype(), mx::float32) << layer->path;

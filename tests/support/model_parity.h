@@ -29,16 +29,22 @@ struct Expected {
     }
   }
 
-  // The next token of each sequence's; -1 after its last.
-  mx::array targets() const {
+  // The next token of each sequence's; none after its last.
+  ops::Targets targets() const {
     std::vector<int32_t> next(ids.size(), -1);
+    std::vector<float> weights(ids.size(), 0.0f);
     for (const Sequence& s : sequences) {
       for (int64_t i = s.query_begin; i + 1 < s.query_end; ++i) {
         next[static_cast<size_t>(i)] = ids.data<int32_t>()[i + 1];
+        weights[static_cast<size_t>(i)] = 1;
       }
     }
-    return mx::array(next.begin(), {static_cast<int>(next.size())}, mx::int32);
+    const int n = static_cast<int>(next.size());
+    return {mx::array(next.begin(), {n}, mx::int32), mx::array(weights.begin(), {n}, mx::float32)};
   }
+
+  /// The tokens that carry loss.
+  double weight() const { return static_cast<double>(ids.size() - sequences.size()); }
 
   SafetensorsFile file;
   mx::array ids;
@@ -56,23 +62,26 @@ inline void check_adapted(models::Model& model, const Expected& expected,
         distance(models::logits(model, expected.ids, context), expected.file.load("lora_logits")),
         kParity);
   }
-  std::vector<int> all(adapters.names().size());
+  const models::ParameterSet& trained = adapters.parameters();
+  std::vector<int> all(trained.all().size());
   std::iota(all.begin(), all.end(), 0);
-  std::vector<mx::array> values = adapters.values();
+  std::vector<mx::array> values = trained.values();
   auto [loss, gradients] = mx::value_and_grad(
       [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
-        adapters.set(parameters);
+        trained.set(parameters);
         models::Hidden hidden = model.embed(expected.ids);
         for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
-        return {ops::head_loss(model.norm(hidden), model.head(), expected.targets(), true).mean};
+        return {ops::head_loss(model.norm(hidden), model.head(), expected.targets(),
+                               expected.weight(), ops::LossGradient::of_sum)
+                    .sum};
       },
       all)(values);
-  adapters.set(values);
+  trained.set(values);
   mx::eval(gradients);
   float wanted = expected.file.load("lora_loss").item<float>();
   EXPECT_NEAR(loss[0].item<float>(), wanted, kParity * wanted);
   for (size_t i = 0; i < all.size(); ++i) {
-    std::string name = "grad." + adapters.names()[i];
+    std::string name = "grad." + trained.all()[i].name;
     EXPECT_LT(distance(gradients[i], expected.file.load(name)), kParity) << name;
   }
 }

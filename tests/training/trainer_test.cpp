@@ -12,7 +12,7 @@
 #include "graft/lora/adapter_file.h"
 #include "graft/models/registry.h"
 #include "graft/ops/backend.h"
-#include "graft/training/loss.h"
+#include "graft/training/evaluation.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
@@ -26,19 +26,17 @@ using testing::TempFolder;
 const fs::path kBase = testing::fixture("llama/base");
 
 // What a run reports, in order.
-class Record final : public Reporter {
+class Record final : public EventSink {
  public:
-  void progressed(int, int, double loss, double, int64_t) override { losses.push_back(loss); }
-  void trained(const TrainReport& r) override { reports.push_back(r); }
-  void validating(size_t, size_t) override {}
-  void validated(int iteration, double loss, double) override {
-    validations.emplace_back(iteration, loss);
-  }
-  void saved(int iteration, const std::string&) override { saves.push_back(iteration); }
-  void profiled(const std::vector<Phase>& all) override { phases = all; }
+  using EventSink::on;
+  void on(const Stepped& step) override { losses.push_back(step.loss); }
+  void on(const Reported& r) override { reports.push_back(r); }
+  void on(const Validated& v) override { validations.emplace_back(v.iteration, v.loss); }
+  void on(const Saved& saved) override { saves.push_back(saved.iteration); }
+  void on(const Profiled& profile) override { phases = profile.phases; }
 
   std::vector<double> losses;
-  std::vector<TrainReport> reports;
+  std::vector<Reported> reports;
   std::vector<std::pair<int, double>> validations;
   std::vector<int> saves;
   std::vector<Phase> phases;
@@ -50,8 +48,7 @@ data::Dataset counting_set(int examples) {
   for (int i = 0; i < examples; ++i) {
     std::vector<int32_t> ids;
     for (int t = 0; t < 6 + i % 5; ++t) ids.push_back((i + t) % 60 + 1);
-    set.examples.push_back(ids);
-    set.lines.push_back(i + 1);
+    set.examples.push_back({.ids = ids, .line = i + 1});
   }
   return set;
 }
@@ -79,7 +76,9 @@ class TrainerTest : public ::testing::Test {
     settings.num_layers = -1;
     settings.keys = {"q_proj", "v_proj", "down_proj"};
     lora::Adapters adapters = lora::attach(*model_, settings);
-    Trainer trainer(*model_, adapters, train_, valid_, options_, record);
+    // The record outlives the run.
+    const std::shared_ptr<EventSink> sink(&record, [](EventSink*) {});
+    Trainer trainer(*model_, adapters, train_, valid_, options_, Events({sink}));
     return trainer.run(interrupted);
   }
 
@@ -248,6 +247,21 @@ TEST_F(TrainerTest, AProfileAddsUpToTheTimeOfTheRun) {
   EXPECT_EQ(calls["saving"], 3);
   if (ops::use_cpu_kernels()) {
     EXPECT_EQ(calls["HeadLoss"], options_.iters);  // those of the validations are not among them
+  }
+}
+
+TEST_F(TrainerTest, AGroupOfBatchesIsAsOneBatch) {
+  Record one, grouped;
+  train_ = counting_set(8);  // whole batches
+  options_.iters = 8;        // before differences of rounding have grown
+  options_.learning_rate = 1e-3f;
+  run(one);
+  options_.batch_size = 2;
+  options_.batches_a_step = 2;
+  run(grouped);
+  ASSERT_EQ(grouped.losses.size(), one.losses.size());
+  for (size_t i = 0; i < one.losses.size(); ++i) {
+    EXPECT_NEAR(grouped.losses[i], one.losses[i], 2e-4 * one.losses[0]) << i;
   }
 }
 

@@ -10,17 +10,18 @@
 namespace graft::kernels {
 
 /// head_loss as plain loops in double: what the vector code is tested against.
-inline float head_loss_scalar(const Head& head, const Rows& h, const int32_t* targets,
+inline float head_loss_scalar(const Head& head, const Rows& h, const Targets& targets,
                               float* losses, void* d_h) {
   const LinearWeight& w = head.weight;
-  const auto count = std::count_if(targets, targets + h.rows, [](int32_t t) { return t >= 0; });
   const ScalarType type = product_type(h.type);
   std::vector<double> logits(static_cast<size_t>(w.out)), gradient(static_cast<size_t>(w.in));
-  double total = 0;
+  double weighted = 0;
   for (int64_t row = 0; row < h.rows; ++row) {
     losses[row] = 0;
     std::fill(gradient.begin(), gradient.end(), 0.0);
-    if (targets[row] >= 0) {
+    const double weight = targets.weights[row];
+    const int32_t target = targets.words[row];
+    if (weight != 0) {
       for (int64_t word = 0; word < w.out; ++word) {
         double& logit = logits[static_cast<size_t>(word)] =
             head.bias == nullptr ? 0.0 : double{head.bias[word]};
@@ -33,13 +34,13 @@ inline float head_loss_scalar(const Head& head, const Rows& h, const int32_t* ta
       const double max = *std::max_element(logits.begin(), logits.end());
       double sum = 0;
       for (double logit : logits) sum += std::exp(logit - max);
-      const double loss = std::log(sum) + max - logits[static_cast<size_t>(targets[row])];
+      const double loss = std::log(sum) + max - logits[static_cast<size_t>(target)];
       losses[row] = static_cast<float>(loss);
-      total += loss;
+      weighted += weight * loss;
       for (int64_t word = 0; word < w.out; ++word) {
         const double logit = logits[static_cast<size_t>(word)];
         const double p = std::exp(logit - max) / sum;
-        double d_logit = (p - (word == targets[row] ? 1 : 0)) / static_cast<double>(count);
+        double d_logit = weight * (p - (word == target ? 1 : 0)) / targets.divisor;
         if (head.soft_cap > 0) d_logit *= 1 - std::pow(logit / head.soft_cap, 2);
         for (int64_t k = 0; k < w.in; ++k) {
           gradient[static_cast<size_t>(k)] += d_logit * weight_scalar(w, word, k, type);
@@ -51,7 +52,7 @@ inline float head_loss_scalar(const Head& head, const Rows& h, const int32_t* ta
                    static_cast<float>(gradient[static_cast<size_t>(k)]));
     }
   }
-  return count == 0 ? 0.0f : static_cast<float>(total / static_cast<double>(count));
+  return static_cast<float>(weighted / targets.divisor);
 }
 
 }  // namespace graft::kernels

@@ -12,34 +12,43 @@
 namespace graft::ops::cpu {
 namespace {
 
-// Inputs: h, targets[, bias], the weight's arrays. Outputs: mean, losses[, the gradient of mean by
-// h].
+struct Settings {
+  kernels::LinearWeight weight;  // its pointers are filled in when the node runs
+  bool has_bias;
+  float soft_cap;
+  int64_t rows;
+  kernels::ScalarType type;
+  double divisor;
+  LossGradient gradient;
+
+  bool with_gradient() const { return gradient == LossGradient::of_sum; }
+};
+
+// Inputs: h, the targets' words and weights[, bias], the weight's arrays. Outputs: sum, losses[,
+// the gradient of the sum by h].
 class HeadLossNode final : public CpuPrimitive {
  public:
-  HeadLossNode(const Head& head, const mx::array& h, bool with_gradient)
-      : weight_(describe(head.weight)),
-        has_bias_(head.bias.has_value()),
-        soft_cap_(head.soft_cap),
-        rows_(h.shape(0)),
-        type_(scalar_type(h.dtype())),
-        with_gradient_(with_gradient) {}
+  explicit HeadLossNode(const Settings& settings) : settings_(settings) {}
   const char* name() const override { return "HeadLoss"; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
-    const kernels::Head head{bind(weight_, in, has_bias_ ? 3 : 2),
-                             has_bias_ ? static_cast<const float*>(in[2].data) : nullptr,
-                             soft_cap_};
+    const kernels::Head head{bind(settings_.weight, in, settings_.has_bias ? 4 : 3),
+                             settings_.has_bias ? static_cast<const float*>(in[3].data) : nullptr,
+                             settings_.soft_cap};
+    const kernels::Targets targets{static_cast<const int32_t*>(in[1].data),
+                                   static_cast<const float*>(in[2].data), settings_.divisor};
     *static_cast<float*>(out[0].data) = kernels::head_loss(
-        head, {const_cast<void*>(in[0].data), rows_, type_},
-        static_cast<const int32_t*>(in[1].data), static_cast<float*>(out[1].data),
-        with_gradient_ ? out[2].data : nullptr);
+        head, {const_cast<void*>(in[0].data), settings_.rows, settings_.type}, targets,
+        static_cast<float*>(out[1].data), settings_.with_gradient() ? out[2].data : nullptr);
   }
 
   double operations(const std::vector<Input>& in) const override {
-    const auto* targets = static_cast<const int32_t*>(in[1].data);
-    const auto count = std::count_if(targets, targets + rows_, [](int32_t t) { return t >= 0; });
-    const double product = 2.0 * static_cast<double>(count * weight_.in * weight_.out);
-    return with_gradient_ ? 2 * product : product;
+    const auto* weights = static_cast<const float*>(in[2].data);
+    const auto count =
+        std::count_if(weights, weights + settings_.rows, [](float w) { return w != 0; });
+    const double product =
+        2.0 * static_cast<double>(count * settings_.weight.in * settings_.weight.out);
+    return settings_.with_gradient() ? 2 * product : product;
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
@@ -48,35 +57,59 @@ class HeadLossNode final : public CpuPrimitive {
                              const std::vector<mx::array>& outputs) override {
     if (argnums.size() != 1 || argnums[0] != 0)
       fail("internal: the weights of the head are frozen");
-    if (outputs.size() < 3) fail("internal: a loss without gradient is differentiated");
-    mx::array factor = mx::astype(cotangents[0], primals[0].dtype());
-    return {mx::multiply(outputs[2], factor)};
+    switch (settings_.gradient) {
+      case LossGradient::none:
+        fail("internal: a loss without gradient is differentiated");
+      case LossGradient::of_sum:
+        return {mx::multiply(outputs[2], mx::astype(cotangents[0], primals[0].dtype()))};
+      case LossGradient::of_losses:
+        break;
+    }
+    // For gradients g of the losses and s of the sum, that of h is the gradient of
+    // sum_i (g_i + s weight_i / divisor) loss_i: this operation's own, with other weights.
+    const mx::array& weights = primals[2];
+    const mx::array of_sum = mx::multiply(
+        weights, mx::divide(cotangents[0], mx::array(static_cast<float>(settings_.divisor))));
+    std::vector<mx::array> inputs = primals;
+    inputs[2] = mx::where(mx::equal(weights, mx::array(0.0f)), mx::zeros_like(weights),
+                          mx::add(cotangents[1], of_sum));
+    Settings settings = settings_;
+    settings.divisor = 1;
+    settings.gradient = LossGradient::of_sum;
+    return {apply_to(std::move(inputs), settings)[2]};
+  }
+
+  static std::vector<mx::array> apply_to(std::vector<mx::array> inputs, const Settings& settings) {
+    const mx::array& h = inputs[0];
+    std::vector<mx::Shape> shapes = {{}, {h.shape(0)}};
+    std::vector<mx::Dtype> dtypes = {mx::float32, mx::float32};
+    if (settings.with_gradient()) {
+      shapes.push_back(h.shape());
+      dtypes.push_back(h.dtype());
+    }
+    return apply(std::make_shared<HeadLossNode>(settings), std::move(shapes), dtypes,
+                 std::move(inputs));
   }
 
  private:
-  kernels::LinearWeight weight_;
-  bool has_bias_;
-  float soft_cap_;
-  int64_t rows_;
-  kernels::ScalarType type_;
-  bool with_gradient_;
+  Settings settings_;
 };
 
 }  // namespace
 
-HeadLoss head_loss(const mx::array& h, const Head& head, const mx::array& targets,
-                   bool with_gradient) {
-  auto node = std::make_shared<HeadLossNode>(head, h, with_gradient);
-  std::vector<mx::array> inputs = {h, targets};
+HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets, double divisor,
+                   LossGradient gradient) {
+  std::vector<mx::array> inputs = {h, targets.words, targets.weights};
   if (head.bias) inputs.push_back(*head.bias);
   for (const mx::array& part : head.weight.arrays()) inputs.push_back(part);
-  std::vector<mx::Shape> shapes = {{}, {h.shape(0)}};
-  std::vector<mx::Dtype> dtypes = {mx::float32, mx::float32};
-  if (with_gradient) {
-    shapes.push_back(h.shape());
-    dtypes.push_back(h.dtype());
-  }
-  auto outputs = apply(node, shapes, dtypes, std::move(inputs));
+  const Settings settings{describe(head.weight),
+                          head.bias.has_value(),
+                          head.soft_cap,
+                          h.shape(0),
+                          scalar_type(h.dtype()),
+                          divisor,
+                          gradient};
+  const auto outputs = HeadLossNode::apply_to(std::move(inputs), settings);
   return {outputs[0], outputs[1]};
 }
 

@@ -1,4 +1,4 @@
-#include "graft/data/download.h"
+#include "graft/data/importers/download.h"
 
 #include <cstdlib>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "graft/training/reporter.h"
+#include "graft/training/console_sink.h"
 
 #include <fmt/format.h>
 
@@ -15,52 +15,54 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kSmoothing = 0.9;  // of the live line's loss and speed
 
-class ConsoleReporter final : public Reporter {
+class ConsoleSink final : public EventSink {
  public:
-  void progressed(int iteration, int iterations, double loss, double learning_rate,
-                  int64_t tokens) override {
+  using EventSink::on;
+
+  void on(const Stepped& step) override {
     Clock::time_point now = Clock::now();
     std::chrono::duration<double> took = now - last_;
     last_ = now;
-    mix(loss_, loss);
+    mix(loss_, step.loss);
     mix(seconds_, took.count());
-    mix(tokens_, static_cast<double>(tokens));
-    double left = seconds_ * (iterations - iteration);
+    mix(tokens_, static_cast<double>(step.tokens));
+    double left = seconds_ * (step.iterations - step.iteration);
     // The first fields are those that a narrow terminal keeps.
     std::vector<std::string> fields = {
-        fmt::format("{}/{}", iteration, iterations),
+        fmt::format("{}/{}", step.iteration, step.iterations),
         fmt::format("loss {:.3f}", loss_),
         fmt::format("{} left", duration_text(left)),
         fmt::format("{:.0f} tok/s", tokens_ / seconds_),
-        fmt::format("lr {:.1e}", learning_rate),
+        fmt::format("lr {:.1e}", step.learning_rate),
         fmt::format("{:.2f} GB", static_cast<double>(peak_memory()) / 1e9)};
-    double share = static_cast<double>(iteration) / iterations;
+    double share = static_cast<double>(step.iteration) / step.iterations;
     line_.show(progress_line(share, std::move(fields), live_line_width()));
   }
 
-  void trained(const TrainReport& r) override {
+  void on(const Reported& r) override {
     print(fmt::format("Iter {}: Train loss {:.3f}, It/sec {:.3f}, Tokens/sec {:.3f}", r.iteration,
                       r.loss, r.iterations_per_second, r.tokens_per_second));
   }
 
-  void validating(size_t done, size_t batches) override {
-    double share = static_cast<double>(done) / static_cast<double>(batches);
-    line_.show(
-        progress_line(share, {fmt::format("validation {}/{}", done, batches)}, live_line_width()));
+  void on(const Validating& v) override {
+    double share = static_cast<double>(v.done) / static_cast<double>(v.batches);
+    line_.show(progress_line(share, {fmt::format("validation {}/{}", v.done, v.batches)},
+                             live_line_width()));
   }
 
-  void validated(int iteration, double loss, double seconds) override {
-    print(fmt::format("Iter {}: Val loss {:.3f}, Val took {:.3f}s", iteration, loss, seconds));
+  void on(const Validated& v) override {
+    print(
+        fmt::format("Iter {}: Val loss {:.3f}, Val took {:.3f}s", v.iteration, v.loss, v.seconds));
     last_ = Clock::now();
   }
 
-  void saved(int iteration, const std::string& path) override {
-    print(fmt::format("Iter {}: Saved adapter weights to {}.", iteration, path));
+  void on(const Saved& saved) override {
+    print(fmt::format("Iter {}: Saved adapter weights to {}.", saved.iteration, saved.path));
     last_ = Clock::now();
   }
 
-  void profiled(const std::vector<Phase>& phases) override {
-    print(fmt::format("\nWhere the time went:\n{}", profile_table(phases)));
+  void on(const Profiled& profile) override {
+    print(fmt::format("\nWhere the time went:\n{}", profile_table(profile.phases)));
   }
 
  private:
@@ -81,6 +83,6 @@ class ConsoleReporter final : public Reporter {
 
 }  // namespace
 
-std::unique_ptr<Reporter> make_reporter() { return std::make_unique<ConsoleReporter>(); }
+std::shared_ptr<EventSink> make_console_sink() { return std::make_shared<ConsoleSink>(); }
 
 }  // namespace graft::training

@@ -1,7 +1,6 @@
-#include "graft/training/recomputed_layer.h"
+#include "graft/training/recomputed_layers.h"
 
 #include <mlx/ops.h>
-#include <mlx/random.h>
 #include <mlx/transforms.h>
 
 namespace graft::training {
@@ -41,33 +40,30 @@ models::Hidden hidden_of(const mx::array* arrays, bool has_delta) {
 
 }  // namespace
 
-models::Hidden recomputed_layer(const models::Model& model, int index, const models::Hidden& hidden,
-                                const models::Context& context,
-                                const std::vector<mx::array*>& parameters, bool wants_hidden) {
-  using mx::random::KeySequence;
+models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
+                                       const models::Context& context) const {
+  if (index < first_) return LayerRunner::layer(index, hidden, context);
+  // Nothing below the lowest layer with a parameter wants a gradient.
+  const bool wants_hidden = index > first_;
+  const std::vector<mx::array*> places = parameters_.of_layer(index);
   // Inputs: those of `hidden`, if its gradient is wanted, then the parameters.
-  auto layer = [&model, index, hidden, context, parameters, wants_hidden,
-                keys = KeySequence::default_()](const Arrays& inputs) {
-    KeySequence::default_() = keys;
+  auto layer = [this, index, hidden, context, places, wants_hidden](const Arrays& inputs) {
     const mx::array* next = inputs.data();
     models::Hidden in = hidden;
     if (wants_hidden) {
       in = hidden_of(next, hidden.delta.has_value());
       next += arrays_of(hidden).size();
     }
-    Replaced replaced(parameters, next);
-    return arrays_of(model.layer(index, in, context));
+    Replaced replaced(places, next);
+    return arrays_of(model().layer(index, in, context));
   };
   auto gradient = [layer](const Arrays& inputs, const Arrays& cotangents, const Arrays&) {
-    const KeySequence keys = KeySequence::default_();
-    // Nothing is computed anew before the layers above are done with.
-    Arrays gradients = mx::vjp(layer, mx::depends(inputs, cotangents), cotangents).second;
-    KeySequence::default_() = keys;
-    return gradients;
+    // Nothing is computed again before the layers above are done with.
+    return mx::vjp(layer, mx::depends(inputs, cotangents), cotangents).second;
   };
   Arrays inputs;
   if (wants_hidden) inputs = arrays_of(hidden);
-  for (const mx::array* parameter : parameters) inputs.push_back(*parameter);
+  for (const mx::array* place : places) inputs.push_back(*place);
   const Arrays outputs = mx::custom_vjp(layer, gradient)(inputs);
   return hidden_of(outputs.data(), outputs.size() > 1);
 }

@@ -1,4 +1,4 @@
-#include "graft/data/wikisql.h"
+#include "graft/data/importers/wikisql.h"
 
 #include <array>
 #include <limits>
@@ -10,8 +10,8 @@
 
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/data/archive.h"
-#include "graft/data/download.h"
+#include "graft/data/importers/archive.h"
+#include "graft/data/importers/download.h"
 
 namespace graft::data {
 namespace {

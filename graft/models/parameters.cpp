@@ -1,0 +1,44 @@
+#include "graft/models/parameters.h"
+
+#include <algorithm>
+
+namespace graft::models {
+
+ParameterSet::ParameterSet(std::vector<Parameter> parameters) : parameters_(std::move(parameters)) {
+  std::sort(parameters_.begin(), parameters_.end(),
+            [](const Parameter& a, const Parameter& b) { return a.name < b.name; });
+}
+
+std::vector<mx::array> ParameterSet::values() const {
+  std::vector<mx::array> values;
+  for (const Parameter& parameter : parameters_) values.push_back(*parameter.place);
+  return values;
+}
+
+void ParameterSet::set(const std::vector<mx::array>& values) const {
+  for (size_t i = 0; i < parameters_.size(); ++i) *parameters_[i].place = values[i];
+}
+
+std::vector<mx::array*> ParameterSet::of_layer(int layer) const {
+  std::vector<mx::array*> places;
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.layer == layer) places.push_back(parameter.place);
+  }
+  return places;
+}
+
+int ParameterSet::first_layer(int otherwise) const {
+  int first = otherwise;
+  for (const Parameter& parameter : parameters_) {
+    first = std::min(first, std::max(0, parameter.layer));
+  }
+  return first;
+}
+
+size_t ParameterSet::count() const {
+  size_t count = 0;
+  for (const Parameter& parameter : parameters_) count += parameter.place->size();
+  return count;
+}
+
+}  // namespace graft::models

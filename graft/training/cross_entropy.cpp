@@ -1,0 +1,27 @@
+#include "graft/ops/head_loss.h"
+#include "graft/training/objective.h"
+
+namespace graft::training {
+
+Loss CrossEntropy::operator()(const models::LayerRunner& runner, const data::Batch& batch,
+                              const ObjectiveOptions& options) const {
+  const models::Model& model = runner.model();
+  std::vector<Sequence> sequences;
+  for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
+    const int64_t begin = batch.offsets[i], end = batch.offsets[i + 1];
+    sequences.push_back({begin, end, begin, end});
+  }
+  models::Context context = model.context(std::move(sequences));
+  context.dropout = options.dropout;
+  const int tokens = static_cast<int>(batch.tokens());
+  const mx::array ids(batch.inputs.begin(), {tokens}, mx::int32);
+  const ops::Targets targets{mx::array(batch.targets.begin(), {tokens}, mx::int32),
+                             mx::array(batch.weights.begin(), {tokens}, mx::float32)};
+  const auto gradient =
+      options.differentiated ? ops::LossGradient::of_sum : ops::LossGradient::none;
+  const ops::HeadLoss loss =
+      ops::head_loss(runner.hidden(ids, context), model.head(), targets, options.divisor, gradient);
+  return {loss.sum, loss.losses};
+}
+
+}  // namespace graft::training

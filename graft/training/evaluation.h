@@ -1,0 +1,25 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "graft/data/batch.h"
+#include "graft/models/model.h"
+
+namespace graft::training {
+
+/// Loss of a data set, as the mean over all tokens that carry loss, each by its weight.
+struct Evaluation {
+  double loss;
+  double weight;  // of those tokens
+  double seconds;
+
+  double perplexity() const;
+};
+
+/// Evaluates batches one by one. `done` is called after each with the count of those done, and says
+/// whether to go on. Throws Error if a loss is not finite, or no token carries loss.
+Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
+                    const std::function<bool(size_t)>& done = {});
+
+}  // namespace graft::training

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graft/base/profile.h"
+
+// What happens in a training, and who is told of it.
+namespace graft::training {
+
+/// After every step.
+struct Stepped {
+  int iteration, iterations;
+  double loss;
+  double learning_rate;
+  int64_t tokens;
+};
+
+/// The figures of the iterations since the last report.
+struct Reported {
+  int iteration;
+  double loss;  // mean over the iterations
+  double learning_rate;
+  double iterations_per_second;
+  double tokens_per_second;  // trained tokens; there is no padding
+};
+
+/// After every batch of a validation.
+struct Validating {
+  size_t done, batches;
+};
+
+struct Validated {
+  int iteration;
+  double loss;
+  double seconds;
+};
+
+struct Saved {
+  int iteration;
+  std::string path;
+};
+
+/// At the end of a run that was profiled: phases that add up to its time.
+struct Profiled {
+  std::vector<Phase> phases;
+};
+
+/// Someone who is told: a console, a file, a test. What does not matter to it, it leaves out.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on(const Stepped&) {}
+  virtual void on(const Reported&) {}
+  virtual void on(const Validating&) {}
+  virtual void on(const Validated&) {}
+  virtual void on(const Saved&) {}
+  virtual void on(const Profiled&) {}
+};
+
+/// Tells every event to all sinks, in their order.
+class Events {
+ public:
+  explicit Events(std::vector<std::shared_ptr<EventSink>> sinks) : sinks_(std::move(sinks)) {}
+
+  template <class Event>
+  void emit(const Event& event) const {
+    for (const auto& sink : sinks_) sink->on(event);
+  }
+
+ private:
+  std::vector<std::shared_ptr<EventSink>> sinks_;
+};
+
+}  // namespace graft::training

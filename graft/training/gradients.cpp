@@ -1,0 +1,45 @@
+#include "graft/training/gradients.h"
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include <numeric>
+
+namespace graft::training {
+
+Gradients::Gradients(const models::ParameterSet& parameters, double weight)
+    : parameters_(parameters), weight_(weight > 0 ? weight : 1) {}
+
+void Gradients::add(const Objective& objective, const models::LayerRunner& runner,
+                    const data::Batch& batch, const models::Dropout& dropout) {
+  const std::vector<mx::array> values = parameters_.values();
+  std::vector<int> arguments(values.size());
+  std::iota(arguments.begin(), arguments.end(), 0);
+  auto loss_of = [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
+    parameters_.set(parameters);
+    const Loss loss =
+        objective(runner, batch, {.divisor = weight_, .differentiated = true, .dropout = dropout});
+    return {loss.sum, loss.losses};
+  };
+  auto [loss, gradients] = mx::value_and_grad(loss_of, arguments)(values);
+  parameters_.set(values);
+  token_losses_.push_back(loss[1]);
+  if (sums_.empty()) {
+    sums_ = std::move(gradients);
+    loss_ = loss[0];
+    return;
+  }
+  loss_ = mx::add(loss_, loss[0]);
+  for (size_t i = 0; i < sums_.size(); ++i) sums_[i] = mx::add(sums_[i], gradients[i]);
+}
+
+void Gradients::clip(float max_norm) {
+  mx::array squares(0.0f);
+  for (const mx::array& g : sums_) squares = mx::add(squares, mx::sum(mx::square(g)));
+  const mx::array norm = mx::sqrt(squares);
+  const mx::array factor = mx::where(mx::greater(norm, mx::array(max_norm)),
+                                     mx::divide(mx::array(max_norm), norm), mx::array(1.0f));
+  for (mx::array& g : sums_) g = mx::multiply(g, factor);
+}
+
+}  // namespace graft::training

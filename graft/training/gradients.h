@@ -1,0 +1,39 @@
+#pragma once
+
+#include <vector>
+
+#include "graft/models/parameters.h"
+#include "graft/training/objective.h"
+
+namespace graft::training {
+
+/// The gradients of a step, summed over the batches of its group; lazy.
+class Gradients {
+ public:
+  /// `weight`: that of all batches to come, which their sums are divided by.
+  Gradients(const models::ParameterSet& parameters, double weight);
+
+  /// Differentiates the batch's loss by the parameters.
+  void add(const Objective& objective, const models::LayerRunner& runner, const data::Batch& batch,
+           const models::Dropout& dropout);
+
+  /// Scales all so that their norm together is at most `max_norm`; a norm that is not finite stays.
+  /// Pascanu et al., arXiv:1211.5063.
+  void clip(float max_norm);
+
+  /// In the order of the ParameterSet.
+  const std::vector<mx::array>& arrays() const { return sums_; }
+  /// The loss of the group, f32 scalar: the sum of weight * loss over the weight.
+  const mx::array& loss() const { return loss_; }
+  /// Each token's, by batch.
+  const std::vector<mx::array>& token_losses() const { return token_losses_; }
+
+ private:
+  const models::ParameterSet& parameters_;
+  double weight_;
+  std::vector<mx::array> sums_;
+  mx::array loss_{0.0f};
+  std::vector<mx::array> token_losses_;
+};
+
+}  // namespace graft::training

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+
+#include "graft/training/gradients.h"
+#include "graft/training/train_state.h"
+
+namespace graft::training {
+
+/// How parameters follow their gradients. It has no state of its own: that is in the TrainState. A
+/// new one is a subclass in a file of its own.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// The state before the first step.
+  TrainState start(const models::ParameterSet& parameters) const;
+  /// The state after one more step; lazy.
+  TrainState update(const TrainState& state, const Gradients& gradients, float rate) const;
+
+ protected:
+  /// How many arrays are kept for each parameter; zeros at first.
+  virtual int moments() const = 0;
+  /// Changes one parameter and its moments.
+  virtual void step(mx::array& parameter, std::vector<mx::array>& moments,
+                    const mx::array& gradient, float rate) const = 0;
+};
+
+/// Adam without bias correction, as MLX's optimizer takes it by default (ops/adam.h).
+std::unique_ptr<Optimizer> make_adam();
+
+}  // namespace graft::training

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "graft/models/layer_runner.h"
+#include "graft/models/parameters.h"
+
+namespace graft::training {
+
+namespace mx = mlx::core;
+
+/// Gradient checkpointing: from the lowest layer with a parameter on, a layer's gradient keeps the
+/// layer's inputs alone and computes the rest again when it is due. Chen et al., arXiv:1604.06174.
+class RecomputedLayers final : public models::LayerRunner {
+ public:
+  RecomputedLayers(const models::Model& model, const models::ParameterSet& parameters)
+      : LayerRunner(model),
+        parameters_(parameters),
+        first_(parameters.first_layer(model.num_layers())) {}
+
+ private:
+  models::Hidden layer(int index, const models::Hidden& hidden,
+                       const models::Context& context) const override;
+
+  const models::ParameterSet& parameters_;
+  int first_;
+};
+
+}  // namespace graft::training

@@ -1,0 +1,14 @@
+#include "graft/training/train_state.h"
+
+namespace graft::training {
+
+std::vector<mx::array> TrainState::arrays() const {
+  std::vector<mx::array> all;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    all.push_back(parameters[i]);
+    all.insert(all.end(), moments[i].begin(), moments[i].end());
+  }
+  return all;
+}
+
+}  // namespace graft::training
