@@ -88,7 +88,7 @@ Provenance provenance(const FuseCommand& o, const LoadedModel& loaded,
   std::string command = "graft fuse --model " + name_in_command(result.origin);
   if (o.fused_bits) command += " --fused-bits " + *o.fused_bits;
   if (o.de_quantize) command += " --de-quantize";
-  result.steps.push_back({command, GRAFT_VERSION});
+  result.steps.push_back({.command = command, .version = GRAFT_VERSION, .finetunes = true});
   return result;
 }
 

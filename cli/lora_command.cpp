@@ -141,11 +141,11 @@ lora::Adapters resumed(const LoraCommand& o, LoadedModel& loaded, const std::str
 }
 
 // What an adapter's file says of a training, beside its results: no path of this machine.
-MakingStep training_step(const LoraCommand& o, const lora::Adapters& adapters,
-                         const std::optional<Origin>& origin) {
+HistoryEntry training_step(const LoraCommand& o, const lora::Adapters& adapters,
+                           const std::optional<Origin>& origin) {
   const lora::LoraSettings& s = adapters.settings();
-  MakingStep step{fmt::format("graft lora --model {} --train", name_in_command(origin)),
-                  GRAFT_VERSION};
+  HistoryEntry step{fmt::format("graft lora --model {} --train", name_in_command(origin)),
+                    GRAFT_VERSION};
   step.facts = {{"LoRA rank", std::to_string(s.rank)},
                 {"LoRA scale", fmt::format("{}", s.scale)},
                 {"LoRA dropout", fmt::format("{}", s.dropout)},

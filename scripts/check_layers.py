@@ -13,22 +13,22 @@ import sys
 # What each layer may include, itself aside. The program, the tests and the benchmarks may include all.
 BELOW = {
     "base": [],
-    "unicode": ["base"],
+    "unicode": [],
     "kernels": ["base"],
     "io": ["base"],
     "hub": ["io", "base"],
     "ops": ["kernels", "base"],
-    "nn": ["ops", "kernels", "base"],
+    "nn": ["ops", "base"],
     "jinja": ["unicode", "base"],
     "regex": ["unicode", "base"],
     "tokenizer": ["jinja", "regex", "unicode", "io", "base"],
     "parquet_reader": [],
     "data": ["tokenizer", "hub", "parquet_reader", "base"],
-    "models": ["nn", "ops", "kernels", "io", "base"],
-    "lora": ["models", "nn", "ops", "kernels", "io", "base"],
-    "convert": ["models", "nn", "ops", "kernels", "tokenizer", "io", "base"],
-    "training": ["lora", "convert", "models", "nn", "ops", "kernels", "data", "tokenizer", "io", "base"],
-    "generation": ["lora", "convert", "models", "nn", "ops", "kernels", "tokenizer", "base"],
+    "models": ["nn", "ops", "io", "base"],
+    "lora": ["models", "nn", "io", "base"],
+    "convert": ["models", "tokenizer", "io", "base"],
+    "training": ["lora", "models", "ops", "data", "io", "base"],
+    "generation": ["models", "ops", "tokenizer", "base"],
 }
 
 # MLX's own command encoder is not a stable interface: one file alone depends on it.

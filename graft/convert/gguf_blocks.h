@@ -12,7 +12,7 @@
 namespace graft {
 
 /// Where the rows of a matrix stand in a GGUF file. Those of Q and K are permuted there: rows j and
-/// j + C/2 of a head of width C, which RoPE turns together, stand side by side.
+/// j + C/2 of a head of width C, which RoPE rotates together, stand side by side.
 struct RowOrder {
   int head_dim = 0;  // 0: as they are
 

@@ -28,7 +28,7 @@ struct GgufModel {
   const GgufArchitecture* architecture = nullptr;
   int num_hidden_layers = 0, hidden_size = 0, intermediate_size = 0;
   int num_attention_heads = 0, num_key_value_heads = 0, head_dim = 0;
-  int rotary_dim = 0;  ///< elements of a head that RoPE turns
+  int rotary_dim = 0;  ///< elements of a head that RoPE rotates
   int vocab_size = 0, max_position_embeddings = 0;
   double rms_norm_eps = 0, rope_theta = 0;
 };

@@ -16,7 +16,7 @@ constexpr double kHighFrequencyFactor = 4;
 constexpr double kOriginalLength = 8192;
 constexpr double kTolerance = 1e-3;  // the divisors were computed in float32
 
-// A tensor with a number for each pair of elements that is turned.
+// A tensor with a number for each pair of elements that is rotated.
 std::vector<double> numbers_of(const GgufFile& file, const std::string& name, int rotary_dim) {
   if (file.tensor(name).shape != mx::Shape{rotary_dim / 2}) {
     fail("{}: {} does not have half the width {} of a head", file.path().string(), name,

@@ -110,7 +110,7 @@ std::string beginning(const CardFacts& facts) {
 
 std::string making(const Provenance& provenance) {
   std::string text = "\n## How it was made\n";
-  for (const MakingStep& step : provenance.steps) {
+  for (const HistoryEntry& step : provenance.steps) {
     if (!is_plain_command(step.command)) continue;
     text += fmt::format("\n```\n{}\n```\n", step.command);
     if (step.facts.empty()) continue;

@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "graft/base/error.h"
+#include "graft/hub/for_each_concurrent.h"
 #include "graft/hub/refusal.h"
-#include "graft/hub/several.h"
 #include "graft/hub/text.h"
 #include "graft/io/json.h"
 
@@ -159,7 +159,7 @@ Lfs::Refused Lfs::send_parts(const LocalFile& file, const std::string& oid, Uplo
       any_refused = true;
     }
   };
-  several(missing.size(), kPartsAtOnce, send_part, [this] { stop(); });
+  for_each_concurrent(missing.size(), kPartsAtOnce, send_part, [this] { stop(); });
   if (refused) return refused;
   json parts = json::array();
   for (size_t part = 0; part < plan.parts.size(); ++part) {

@@ -8,8 +8,8 @@
 #include "graft/base/error.h"
 #include "graft/base/files.h"
 #include "graft/base/log.h"
+#include "graft/hub/for_each_concurrent.h"
 #include "graft/hub/progress.h"
-#include "graft/hub/several.h"
 
 namespace graft::hub {
 namespace {
@@ -55,7 +55,7 @@ void Snapshot::fetch(const std::vector<RemoteFile>& files, bool quiet) {
     download(http_, repository_, cache_, file, progress);
     cache_.link(listing_.commit, file.name, file.etag);
   };
-  several(small.size(), kDownloadsAtOnce, [&](size_t i) { one(*small[i]); });
+  for_each_concurrent(small.size(), kDownloadsAtOnce, [&](size_t i) { one(*small[i]); });
   for (const RemoteFile* file : large) one(*file);
 }
 

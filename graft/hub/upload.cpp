@@ -11,11 +11,11 @@
 #include "graft/base/error.h"
 #include "graft/base/log.h"
 #include "graft/hub/address.h"
+#include "graft/hub/for_each_concurrent.h"
 #include "graft/hub/http.h"
 #include "graft/hub/lfs.h"
 #include "graft/hub/progress.h"
 #include "graft/hub/refusal.h"
-#include "graft/hub/several.h"
 #include "graft/hub/text.h"
 #include "graft/io/json.h"
 
@@ -218,7 +218,7 @@ class Uploader {
     const std::vector<std::pair<std::string, const LocalFile*>> list(large.begin(), large.end());
     Progress progress(bytes);
     Lfs lfs(http_, repository_, progress);
-    several(
+    for_each_concurrent(
         list.size(), kUploadsAtOnce, [&](size_t i) { lfs.upload(*list[i].second, list[i].first); },
         [&] { lfs.stop(); });
   }

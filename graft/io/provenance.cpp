@@ -25,8 +25,12 @@ std::vector<json> items_at(const json& object, const char* key) {
   return {found->end() - count, found->end()};
 }
 
-MakingStep step_from(const json& value) {
-  MakingStep step{line_at(value, "command"), line_at(value, "graft_version")};
+HistoryEntry step_from(const json& value) {
+  HistoryEntry step{line_at(value, "command"), line_at(value, "graft_version")};
+  const auto finetunes = value.find("finetunes");
+  step.finetunes = finetunes != value.end() && *finetunes == true;
+  // Files of earlier versions have the command alone.
+  if (step.command.starts_with("graft fuse")) step.finetunes = true;
   for (const json& fact : items_at(value, "facts")) {
     if (!fact.is_object()) continue;
     step.facts.emplace_back(line_at(fact, "name"), line_at(fact, "value"));
@@ -52,7 +56,7 @@ void Provenance::add(const Provenance& other) {
 
 bool Provenance::is_finetuned() const {
   return std::any_of(steps.begin(), steps.end(),
-                     [](const MakingStep& step) { return step.command.starts_with("graft fuse"); });
+                     [](const HistoryEntry& step) { return step.finetunes; });
 }
 
 json Provenance::to_json() const {
@@ -63,11 +67,12 @@ json Provenance::to_json() const {
   }
   if (!datasets.empty()) value["datasets"] = datasets;
   value["steps"] = json::array();
-  for (const MakingStep& step : steps) {
+  for (const HistoryEntry& step : steps) {
     json facts = json::array();
     for (const auto& [name, text] : step.facts) facts.push_back({{"name", name}, {"value", text}});
-    value["steps"].push_back(
-        {{"command", step.command}, {"graft_version", step.version}, {"facts", facts}});
+    json entry = {{"command", step.command}, {"graft_version", step.version}, {"facts", facts}};
+    if (step.finetunes) entry["finetunes"] = true;
+    value["steps"].push_back(std::move(entry));
   }
   return value;
 }

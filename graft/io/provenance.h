@@ -19,10 +19,11 @@ struct Origin {
 std::string name_in_command(const std::optional<Origin>& origin);
 
 /// One thing that was done to a model: `graft convert`, a training, `graft fuse`.
-struct MakingStep {
+struct HistoryEntry {
   std::string command;  // as it may be shown to others: no paths of this machine
   std::string version;  // graft's
   std::vector<std::pair<std::string, std::string>> facts = {};  // "iterations", "600"
+  bool finetunes = false;  // the result is another model, and not only in another format
 };
 
 /// Where a model or an adapter comes from and how it was made, which its model card tells. A
@@ -30,7 +31,7 @@ struct MakingStep {
 struct Provenance {
   std::optional<Origin> origin = {};
   std::vector<std::string> datasets = {};  // of the Hub, that it was trained on
-  std::vector<MakingStep> steps = {};      // the first one first
+  std::vector<HistoryEntry> steps = {};    // the first one first
 
   /// Adds what `other` was trained on and its steps; its origin where there is none.
   void add(const Provenance& other);

@@ -61,7 +61,7 @@ void rope(const RopeShape& shape, const void* x, const float* cos, const float* 
   constexpr int64_t kGrain = 1 << 14;  // elements that are worth a thread
   if (shape.rotary_dim < 0 || shape.rotary_dim % 2 != 0 || shape.rotary_dim > shape.head_dim) {
     fail(
-        "RoPE turns pairs of dimensions: rotary_dim must be even and from 0 to head_dim, found "
+        "RoPE rotates pairs of dimensions: rotary_dim must be even and from 0 to head_dim, found "
         "rotary_dim {} with head_dim {}",
         shape.rotary_dim, shape.head_dim);
   }

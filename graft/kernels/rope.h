@@ -16,10 +16,10 @@ struct RopeShape {
 };
 
 /// Rotary position embedding, in Hugging Face's order: within each head the dimensions i and
-/// i + rotary_dim / 2 are a pair, turned by the angle whose cosine and sine are
+/// i + rotary_dim / 2 are a pair, rotated by the angle whose cosine and sine are
 /// [rows, rotary_dim / 2]:
 ///   out_i = x_i cos_i - x_(i+half) sin_i,  out_(i+half) = x_(i+half) cos_i + x_i sin_i.
-/// `inverse` turns back (the transpose), which takes the gradient of `out` to that of `x`.
+/// `inverse` rotates back (the transpose), which takes the gradient of `out` to that of `x`.
 /// `out` may be x. Throws Error if rotary_dim is odd, negative or more than head_dim.
 /// Su et al., RoFormer, arXiv:2104.09864.
 void rope(const RopeShape& shape, const void* x, const float* cos, const float* sin, bool inverse,

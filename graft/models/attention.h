@@ -16,12 +16,12 @@ struct AttentionConfig {
   ops::AttentionOptions options;
   int hidden_size = 0;
   bool qkv_bias = false, output_bias = false;
-  std::optional<int> rope = 0;  // which of the model's RoPE tables turns q and k; none: they stay
+  std::optional<int> rope = 0;  // which of the model's RoPE tables rotates q and k; none: they stay
   std::string output = "o_proj";
   bool fused = false;  // one qkv_proj [H*C + 2*K*C, D]
 };
 
-/// A norm of the heads of q or k [N, heads*C], before they are turned.
+/// A norm of the heads of q or k [N, heads*C], before they are rotated.
 struct HeadNorm {
   nn::Norm norm;
   int width = 0;                     // what is normed together: C, or all of heads*C

@@ -56,7 +56,7 @@ class Model {
   /// What turns the norm into logits.
   virtual const ops::Head& head() const = 0;
 
-  /// The angles of the sequences' tokens, one table for each way that layers turn them.
+  /// The angles of the sequences' tokens, one table for each way that layers rotate them.
   virtual std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const = 0;
 
   /// All that holds weights: the layers' parts in order, then what is outside of them. Any of it

@@ -128,7 +128,7 @@ Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::st
   if (part > 0 && part <= 1) rope.rotary_dim_ = static_cast<int>(head_dim * part);
   if (rope.theta_ <= 0 || rope.rotary_dim_ <= 0 || rope.rotary_dim_ > head_dim ||
       rope.rotary_dim_ % 2 != 0) {
-    fail("{}: RoPE turns {} of {} elements of a head with base {}: not an even number of them",
+    fail("{}: RoPE rotates {} of {} elements of a head with base {}: not an even number of them",
          what, rope.rotary_dim_, head_dim, rope.theta_);
   }
   if (rope.type_ == "default") return rope;
@@ -200,7 +200,7 @@ ops::RopeTable Rope::table(const std::vector<Sequence>& sequences) const {
     std::vector<float> frequencies = inverse_frequencies(s.keys());
     for (int64_t position = s.keys() - s.queries(); position < s.keys(); ++position) {
       for (float frequency : frequencies) {
-        // The angle is rounded to f32 before it is turned, as in transformers.
+        // The angle is rounded to f32 before it is rotated, as in transformers.
         float angle = static_cast<float>(position) * frequency;
         cos.push_back(std::cos(angle) * scale);
         sin.push_back(std::sin(angle) * scale);

@@ -17,11 +17,11 @@ mx::array portable_rope(const mx::array& x, const RopeTable& table, int head_dim
   };
   mx::array first = part(0, half), second = part(half, 2 * half);
   mx::array cos = mx::expand_dims(table.cos, 1), sin = mx::expand_dims(table.sin, 1);
-  std::vector<mx::array> turned = {
+  std::vector<mx::array> rotated = {
       mx::subtract(mx::multiply(first, cos), mx::multiply(second, sin)),
       mx::add(mx::multiply(second, cos), mx::multiply(first, sin))};
-  if (2 * half < head_dim) turned.push_back(part(2 * half, head_dim));
-  return mx::astype(mx::reshape(mx::concatenate(turned, 2), x.shape()), x.dtype());
+  if (2 * half < head_dim) rotated.push_back(part(2 * half, head_dim));
+  return mx::astype(mx::reshape(mx::concatenate(rotated, 2), x.shape()), x.dtype());
 }
 
 }  // namespace

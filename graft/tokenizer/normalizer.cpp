@@ -46,7 +46,7 @@ struct ApplyToText {
     return std::string(strip(sides, text));
   }
   std::string operator()(Normalizer::Lowercase) const { return lower(text); }
-  std::string operator()(const Precompiled& map) const {
+  std::string operator()(const Charsmap& map) const {
     std::string result;
     map.apply(text, result);
     return result;

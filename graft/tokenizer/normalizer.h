@@ -5,8 +5,8 @@
 #include <variant>
 #include <vector>
 
+#include "graft/tokenizer/charsmap.h"
 #include "graft/tokenizer/normal_form.h"
-#include "graft/tokenizer/precompiled.h"
 #include "graft/tokenizer/replacement.h"
 
 namespace graft {
@@ -24,7 +24,7 @@ class Normalizer {
   };
   /// Lower case, character by character.
   struct Lowercase {};
-  using Step = std::variant<NormalForm, Prepend, Replacement, Strip, Lowercase, Precompiled>;
+  using Step = std::variant<NormalForm, Prepend, Replacement, Strip, Lowercase, Charsmap>;
 
   Normalizer() = default;
   explicit Normalizer(std::vector<Step> steps);

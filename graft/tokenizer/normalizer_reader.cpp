@@ -35,7 +35,7 @@ void add_steps(const JsonField& field, NormalizerSteps& steps) {
     JsonField map = field.at("precompiled_charsmap");
     std::optional<std::string> bytes = base64_decode(map.string());
     if (!bytes) map.reject("base64");
-    steps.push_back(Precompiled(*bytes, map.where()));
+    steps.push_back(Charsmap(*bytes, map.where()));
   } else {
     refuse_component(
         field, type,

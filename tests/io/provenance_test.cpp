@@ -48,6 +48,20 @@ TEST(Provenance, AddsStepsAndDataSetsOnceAndKeepsTheOrigin) {
   EXPECT_EQ(none.origin->repository, "acme/base");
 }
 
+TEST(Provenance, AFusedModelIsAnotherThanItsOrigin) {
+  EXPECT_FALSE(whole().is_finetuned());
+  TempFolder folder;
+  Provenance fused = whole();
+  fused.steps.push_back({.command = "x", .version = "0.1.0", .finetunes = true});
+  fused.write(folder.path());
+  EXPECT_TRUE(Provenance::read(folder.path()).is_finetuned());
+  // Version 0.1.0 wrote the command alone.
+  EXPECT_TRUE(
+      Provenance::from_json({{"steps", {{{"command", "graft fuse --model a/b"}}}}}).is_finetuned());
+  EXPECT_FALSE(Provenance::from_json({{"steps", {{{"command", "x"}, {"finetunes", "yes"}}}}})
+                   .is_finetuned());
+}
+
 // Others write such files too.
 TEST(Provenance, WhatMakesNoSenseIsPassedOver) {
   const Provenance read = Provenance::from_json(json::parse(R"({

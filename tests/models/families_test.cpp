@@ -215,7 +215,7 @@ TEST(FamilyConfigs, WhatIsNotBuiltIsRefusedByName) {
   refused("mistral", {{"rope_parameters", {{"full_attention", {{"rope_theta", 1e4}}}}}},
           "rope_parameters of several kinds of layers (full_attention)");
   refused("gemma2", {{"layer_types", "full_attention"}}, "layer_types must be a list");
-  refused("phi", {{"rope_scaling", {{"partial_rotary_factor", 1e300}}}}, "RoPE turns 0 of 8");
+  refused("phi", {{"rope_scaling", {{"partial_rotary_factor", 1e300}}}}, "RoPE rotates 0 of 8");
   refused("qwen3_moe_mixed", {{"mlp_only_layers", {7}}}, "names a layer that is not there");
 }
 

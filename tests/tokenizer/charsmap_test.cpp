@@ -1,4 +1,4 @@
-#include "graft/tokenizer/precompiled.h"
+#include "graft/tokenizer/charsmap.h"
 
 #include <gtest/gtest.h>
 
@@ -48,14 +48,14 @@ class Builder {
     return *this;
   }
 
-  Precompiled build() const { return {charsmap_of(trie_, replacements_), "f"}; }
+  Charsmap build() const { return {charsmap_of(trie_, replacements_), "f"}; }
 
  private:
   std::vector<uint32_t> trie_;
   std::string replacements_;
 };
 
-std::string normalized(const Precompiled& map, std::string_view text) {
+std::string normalized(const Charsmap& map, std::string_view text) {
   std::string out = "<";  // the result is appended
   map.apply(text, out);
   return out.substr(1);
@@ -66,14 +66,14 @@ std::string bytes_of(const nlohmann::json& base64) {
 }
 
 // All expected texts here were put to the reference, with maps that are the same.
-TEST(Precompiled, ReplacesWhatIsMapped) {
-  Precompiled map = Builder()
-                        .map("a", "xy")
-                        .map("\u00e9", "e")
-                        .map("\u00ad", "")
-                        .map("\u65e5", "\u306b\u3061")
-                        .map(std::string(1, '\0'), "never")
-                        .build();
+TEST(Charsmap, ReplacesWhatIsMapped) {
+  Charsmap map = Builder()
+                     .map("a", "xy")
+                     .map("\u00e9", "e")
+                     .map("\u00ad", "")
+                     .map("\u65e5", "\u306b\u3061")
+                     .map(std::string(1, '\0'), "never")
+                     .build();
   EXPECT_EQ(normalized(map, ""), "");
   EXPECT_EQ(normalized(map, "banana"), "bxynxynxy");
   EXPECT_EQ(normalized(map, "\u00e9t\u00e9 \u65e5"), "ete \u306b\u3061");
@@ -81,8 +81,8 @@ TEST(Precompiled, ReplacesWhatIsMapped) {
   EXPECT_EQ(normalized(map, std::string_view("a\0b", 3)), std::string_view("xy\0b", 4));
 }
 
-TEST(Precompiled, AShortClusterIsReplacedByItsShortestMappedPrefix) {
-  Precompiled map = Builder().map("e", "E").map("e\u0301", "long").map("o\u0301", "O").build();
+TEST(Charsmap, AShortClusterIsReplacedByItsShortestMappedPrefix) {
+  Charsmap map = Builder().map("e", "E").map("e\u0301", "long").map("o\u0301", "O").build();
   EXPECT_EQ(normalized(map, "e\u0301"), "E");        // the accent goes
   EXPECT_EQ(normalized(map, "e\u0301\u0302"), "E");  // 5 bytes
   EXPECT_EQ(normalized(map, "e\u0301\u0302\u0302"), "E\u0301\u0302\u0302");
@@ -91,15 +91,15 @@ TEST(Precompiled, AShortClusterIsReplacedByItsShortestMappedPrefix) {
   EXPECT_EQ(normalized(map, "u\u0301e"), "u\u0301E");
 }
 
-TEST(Precompiled, LineEndsAreOneCluster) {
-  Precompiled map = Builder().map("\r\n", "N").map("\n", "n").build();
+TEST(Charsmap, LineEndsAreOneCluster) {
+  Charsmap map = Builder().map("\r\n", "N").map("\n", "n").build();
   EXPECT_EQ(normalized(map, "a\r\nb\nc\rd\n\r\n"), "aNbnc\rdnN");
   EXPECT_EQ(normalized(map, "\n\u0301"), "n\u0301");
 }
 
-TEST(Precompiled, LeavesTextsAsTheReferenceDoes) {
+TEST(Charsmap, LeavesTextsAsTheReferenceDoes) {
   nlohmann::json fixture = testing::tokenizer_fixture_json("precompiled.json");
-  Precompiled map(bytes_of(fixture["charsmap"]), "f");
+  Charsmap map(bytes_of(fixture["charsmap"]), "f");
   for (const auto& pair : fixture["texts"]) {
     std::string text = pair[0];
     EXPECT_EQ(normalized(map, text), pair[1].get<std::string>()) << text;
@@ -107,9 +107,9 @@ TEST(Precompiled, LeavesTextsAsTheReferenceDoes) {
 }
 
 // Whether every code point begins a cluster, ends one, and what it does between others.
-TEST(Precompiled, CutsClustersWhereTheReferenceDoes) {
+TEST(Charsmap, CutsClustersWhereTheReferenceDoes) {
   nlohmann::json fixture = testing::tokenizer_fixture_json("precompiled.json");
-  Precompiled map(bytes_of(fixture["first_byte_map"]), "f");
+  Charsmap map(bytes_of(fixture["first_byte_map"]), "f");
   std::string text, out;
   for (const auto& context : fixture["contexts"]) {
     std::string before = context[0], after = context[1];
@@ -128,16 +128,16 @@ TEST(Precompiled, CutsClustersWhereTheReferenceDoes) {
   }
 }
 
-TEST(Precompiled, TimeIsLinearInALongCluster) {
-  Precompiled map = Builder().map("\u0301", "x").build();
+TEST(Charsmap, TimeIsLinearInALongCluster) {
+  Charsmap map = Builder().map("\u0301", "x").build();
   std::string text;
   for (int i = 0; i < 1 << 19; ++i) text += "\u0301";
   EXPECT_EQ(normalized(map, text), std::string(1 << 19, 'x'));
 }
 
-TEST(Precompiled, BrokenMapsAreRefused) {
+TEST(Charsmap, BrokenMapsAreRefused) {
   auto refused = [](const std::string& charsmap, std::string_view part) {
-    testing::expect_error([&] { Precompiled(charsmap, "f"); }, part);
+    testing::expect_error([&] { Charsmap(charsmap, "f"); }, part);
   };
   std::vector<uint32_t> trie(512);
   trie[0] = 256 << 10;
@@ -147,7 +147,7 @@ TEST(Precompiled, BrokenMapsAreRefused) {
     return changed;
   };
   std::string good = charsmap_of(trie, "x");
-  EXPECT_EQ(normalized(Precompiled(good, "f"), "aé"), "aé");
+  EXPECT_EQ(normalized(Charsmap(good, "f"), "aé"), "aé");
 
   refused("", "f: has 0 bytes and no trie");
   refused("abc", "f: has 3 bytes and no trie");
@@ -165,8 +165,8 @@ TEST(Precompiled, BrokenMapsAreRefused) {
   refused(charsmap_of(trie, "x\xc3"), "f: the replacements are not valid UTF-8");
   std::vector<uint32_t> value = with(256 + 'a', ('a' << 10) | kHasValue | 'a');
   value[256] = kValue | 2;
-  EXPECT_EQ(normalized(Precompiled(charsmap_of(value, "xyz"), "f"), "ab"), "zb");
-  EXPECT_EQ(normalized(Precompiled(charsmap_of(value, "xy"), "f"), "ab"), "b");
+  EXPECT_EQ(normalized(Charsmap(charsmap_of(value, "xyz"), "f"), "ab"), "zb");
+  EXPECT_EQ(normalized(Charsmap(charsmap_of(value, "xy"), "f"), "ab"), "b");
   refused(charsmap_of(value, "x"), "f: unit 353 of the trie is mapped to 2, where no replacement");
   refused(charsmap_of(value, "xé"), "f: unit 353 of the trie is mapped to 2");
   value[256] = 0xFFFFFFFF;

@@ -15,13 +15,13 @@ namespace graft {
 /// replaced as a whole by what the shortest mapped prefix of it stands for, even if that is but its
 /// first character; in others, and where no prefix is mapped, this is done character by character.
 /// What is not mapped stays.
-class Precompiled {
+class Charsmap {
  public:
   /// `charsmap` is `precompiled_charsmap` of a SentencePiece model, which tokenizer.json has in
   /// base64: the size of a trie in bytes as a little-endian uint32, the trie (a double array of
   /// Darts-clone), and the replacements, each ended by a zero byte. Throws Error, which begins with
   /// `where`, if it is broken.
-  Precompiled(std::string_view charsmap, const std::string& where);
+  Charsmap(std::string_view charsmap, const std::string& where);
 
   /// Appends the normalized text, which is valid UTF-8 if `text` is, as it must be. Time is linear
   /// in what is read and written. Safe in several threads.

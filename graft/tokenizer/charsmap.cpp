@@ -1,4 +1,4 @@
-#include "graft/tokenizer/precompiled.h"
+#include "graft/tokenizer/charsmap.h"
 
 #include <algorithm>
 
@@ -307,7 +307,7 @@ uint32_t little_endian(std::string_view bytes) {
 
 }  // namespace
 
-Precompiled::Precompiled(std::string_view charsmap, const std::string& where) {
+Charsmap::Charsmap(std::string_view charsmap, const std::string& where) {
   if (charsmap.size() < kHeader) fail("{}: has {} bytes and no trie", where, charsmap.size());
   const size_t size = little_endian(charsmap);
   charsmap.remove_prefix(kHeader);
@@ -323,7 +323,7 @@ Precompiled::Precompiled(std::string_view charsmap, const std::string& where) {
   }
 }
 
-void Precompiled::read_trie(std::string_view bytes) {
+void Charsmap::read_trie(std::string_view bytes) {
   trie_.reserve(bytes.size() / sizeof(uint32_t));
   for (size_t i = 0; i < bytes.size(); i += sizeof(uint32_t)) {
     trie_.push_back(little_endian(bytes.substr(i)));
@@ -331,7 +331,7 @@ void Precompiled::read_trie(std::string_view bytes) {
 }
 
 // After this no walk through the trie leaves it, and every value is a place in the replacements.
-void Precompiled::check(const std::string& where) const {
+void Charsmap::check(const std::string& where) const {
   if (unicode::valid_prefix(replacements_) != replacements_.size()) {
     fail("{}: the replacements are not valid UTF-8", where);
   }
@@ -351,7 +351,7 @@ void Precompiled::check(const std::string& where) const {
   }
 }
 
-void Precompiled::apply(std::string_view text, std::string& out) const {
+void Charsmap::apply(std::string_view text, std::string& out) const {
   const BreakTable& breaks = break_table();
   while (!text.empty()) {
     const size_t plain = plain_size(text);
@@ -371,7 +371,7 @@ void Precompiled::apply(std::string_view text, std::string& out) const {
 
 // Bytes at the start of `text` that stay as they are. What follows a character may join it, so the
 // last one is followed by one that never does.
-size_t Precompiled::plain_size(std::string_view text) const {
+size_t Charsmap::plain_size(std::string_view text) const {
   size_t size = 0;
   auto at = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   while (size < text.size() && plain_[at(size)]) ++size;
@@ -380,7 +380,7 @@ size_t Precompiled::plain_size(std::string_view text) const {
 }
 
 // Where the replacement of the shortest mapped prefix of `part` begins.
-std::optional<size_t> Precompiled::find(std::string_view part) const {
+std::optional<size_t> Charsmap::find(std::string_view part) const {
   uint32_t place = Unit{trie_[0]}.offset();
   for (char c : part) {
     const auto byte = static_cast<unsigned char>(c);
@@ -395,7 +395,7 @@ std::optional<size_t> Precompiled::find(std::string_view part) const {
 }
 
 // Appends what `part` is replaced by; false if no prefix of it is mapped.
-bool Precompiled::replace(std::string_view part, std::string& out) const {
+bool Charsmap::replace(std::string_view part, std::string& out) const {
   const std::optional<size_t> begin = find(part);
   if (!begin) return false;
   const size_t end = std::min(replacements_.find('\0', *begin), replacements_.size());

@@ -14,7 +14,7 @@ namespace graft::hub {
 /// first is thrown, when all threads have ended; none begins anything after it, and `stop` is
 /// called at once.
 template <class Action, class Stop>
-void several(size_t count, size_t at_once, const Action& action, const Stop& stop) {
+void for_each_concurrent(size_t count, size_t at_once, const Action& action, const Stop& stop) {
   std::atomic<size_t> next{0};
   std::mutex mutex;
   std::exception_ptr failure;
@@ -36,8 +36,8 @@ void several(size_t count, size_t at_once, const Action& action, const Stop& sto
 }
 
 template <class Action>
-void several(size_t count, size_t at_once, const Action& action) {
-  several(count, at_once, action, [] {});
+void for_each_concurrent(size_t count, size_t at_once, const Action& action) {
+  for_each_concurrent(count, at_once, action, [] {});
 }
 
 }  // namespace graft::hub
