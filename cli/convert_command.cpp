@@ -7,10 +7,12 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/named_model.h"
 #include "cli/threads_option.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
+#include "graft/base/log.h"
 #include "graft/convert/convert.h"
 
 namespace graft::cli {
@@ -55,7 +57,8 @@ void run(const ConvertCommand& command) {
   }
   options.provenance.steps.push_back(
       {command_text(options, options.provenance.origin), GRAFT_VERSION});
-  ConvertReport report = convert(options);
+  ConvertReport report =
+      convert(options, [](std::string_view line) { note_line(with_flags(line)); });
   fmt::print("Wrote {}: {} tensors, {:.1f} MB, {:.3f} bits a weight\n",
              command.convert.mlx_path.string(), report.tensors,
              static_cast<double>(report.bytes) / 1e6, report.bits_per_weight);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/dataset_warnings.h"
 #include "cli/loaded_model.h"
 #include "cli/named_data.h"
 #include "cli/threads_option.h"
@@ -74,9 +75,12 @@ std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& fol
         "splits",
         *o.data);
   }
-  return data::load_dataset(
-      folder, has_test ? "test" : "valid", loaded.tokenizer,
-      {.add_eos = o.add_eos_token != 0, .vocab_size = loaded.model->vocab_size()});
+  const data::RenderOptions options{.add_eos = o.add_eos_token != 0,
+                                    .vocab_size = loaded.model->vocab_size()};
+  data::Dataset set =
+      data::load_dataset(folder, has_test ? "test" : "valid", loaded.tokenizer, options);
+  warn_of_cuts(set, options.max_seq_length);
+  return set;
 }
 
 // How the fused model comes to be: the base model's own history, the adapter's and this fusing.

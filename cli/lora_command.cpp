@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/dataset_warnings.h"
 #include "cli/interrupt.h"
 #include "cli/loaded_model.h"
 #include "cli/named_data.h"
@@ -167,10 +168,12 @@ std::vector<std::string> splits_of(const LoraCommand& o) {
 
 data::Dataset load_split(const LoraCommand& o, const NamedData& data, const char* split,
                          const LoadedModel& loaded) {
-  return data::load_dataset(data.folder, split, loaded.tokenizer,
-                            {.add_eos = o.add_eos_token != 0,
-                             .max_seq_length = o.max_seq_length,
-                             .vocab_size = loaded.model->vocab_size()});
+  data::Dataset set = data::load_dataset(data.folder, split, loaded.tokenizer,
+                                         {.add_eos = o.add_eos_token != 0,
+                                          .max_seq_length = o.max_seq_length,
+                                          .vocab_size = loaded.model->vocab_size()});
+  warn_of_cuts(set, o.max_seq_length);
+  return set;
 }
 
 int train(const LoraCommand& o, const NamedData& data, LoadedModel& loaded) {

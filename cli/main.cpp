@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/suggest.h"
 #include "graft/base/error.h"
 #include "graft/base/memory.h"
@@ -60,8 +61,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return report(graft::cli::explain(app, error, argc, argv).c_str(), 2);
   } catch (const graft::UsageError& error) {
-    return report(error.what(), 2);
+    return report(graft::cli::with_flags(error.what()).c_str(), 2);
   } catch (const std::exception& error) {
-    return report(error.what(), 1);
+    return report(graft::cli::with_flags(error.what()).c_str(), 1);
   }
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Checks that includes point down: what docs/architecture.md says of the layers.
+"""Checks that includes point down, as docs/architecture.md says of the layers, and that the library's messages name no
+flag of the program: it is not alone in using it, and puts its flags there itself (cli/flags.cpp).
 
   scripts/check_layers.py [ROOT]
 
-Prints each include that breaks a rule, as file:line, and exits with 1 if there is one.
+Prints each line that breaks a rule, as file:line, and exits with 1 if there is one.
 """
 
 import pathlib
@@ -33,6 +34,10 @@ BELOW = {
 
 # MLX's own command encoder is not a stable interface: one file alone depends on it.
 ENCODER, ENCODER_USER = "mlx/backend/cpu/encoder.h", "graft/ops/cpu/primitive.cpp"
+
+# A flag within a text, and who may have one: a model card has commands, and another program's are its own.
+FLAG = re.compile(r'"[^"]*(?<![\w-])--[a-z]')
+HAS_COMMANDS, OTHERS_COMMAND = "graft/hub/card.cpp", "llama-gguf-split"
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
@@ -68,6 +73,15 @@ def problem(root, file, quote, name):
     return None
 
 
+def flags(path, file):
+    """The numbers of a file's lines whose texts name a flag."""
+    if file.as_posix() == HAS_COMMANDS:
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.lstrip().startswith("//") and FLAG.search(line) and OTHERS_COMMAND not in line:
+            yield number
+
+
 def cycle(graph):
     """Files that include each other in a circle, or []."""
     done, path = set(), []
@@ -96,6 +110,7 @@ def check(root):
             continue
         file = path.relative_to(root)
         graph[file.as_posix()] = []
+        problems += [f"{file}:{n}: a message of the library names a flag" for n in flags(path, file)]
         for number, quote, name in includes(path):
             if what := problem(root, file, quote, name):
                 problems.append(f"{file}:{number}: {what}")

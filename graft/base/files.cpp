@@ -191,7 +191,7 @@ void check_replaceable(const fs::path& target,
   if (!fs::exists(target, ignored)) return;
   if (fs::is_directory(target, ignored) && fs::is_empty(target, ignored)) return;
   if (replaceable(target)) return;
-  fail_usage("{} exists and is not a model folder: name another, or give --force to replace it",
+  fail_usage("{} exists and is not a model folder: name another, or give `force` to replace it",
              target.string());
 }
 

@@ -12,23 +12,23 @@ namespace {
 
 void check_options(const ConvertOptions& options) {
   if (options.quantize && options.dequantize) {
-    fail_usage("give either --quantize or --dequantize: to quantize anew, convert twice");
+    fail_usage("give either `quantize` or `dequantize`: to quantize again, convert twice");
   }
   if (!is_quantization_bits(options.q_bits)) {
-    fail_usage("--q-bits is {}, but MLX quantizes to 2, 3, 4, 5, 6 or 8 bits", options.q_bits);
+    fail_usage("`q_bits` is {}, but MLX quantizes to 2, 3, 4, 5, 6 or 8 bits", options.q_bits);
   }
   if (!is_quantization_group(options.q_group_size)) {
-    fail_usage("--q-group-size is {}, but MLX has groups of 32, 64 or 128", options.q_group_size);
+    fail_usage("`q_group_size` is {}, but MLX has groups of 32, 64 or 128", options.q_group_size);
   }
   if (options.dtype && !dtype_from_name(*options.dtype)) {
-    fail_usage("--dtype is {}, expected float16, bfloat16 or float32", *options.dtype);
+    fail_usage("`dtype` is {}, expected float16, bfloat16 or float32", *options.dtype);
   }
 }
 
 // The output replaces its folder, so the source must not lie in it.
 void check_apart(const fs::path& source, const fs::path& target) {
   if (!lies_within(source, target)) return;
-  fail_usage("{} would replace the model that it is made from: give another --mlx-path",
+  fail_usage("{} would replace the model that it is made from: give another `mlx_path`",
              target.string());
 }
 

@@ -40,7 +40,7 @@ class FolderPlanner {
     plan_.config = read_ordered_json_object(options_.hf_path / "config.json");
     quantization_ = QuantizationConfig::from_config(source_->config(), config_path_);
     if (quantization_ && options_.quantize) {
-      fail_usage("{} is quantized already: convert it with --dequantize first, then quantize that",
+      fail_usage("{} is quantized already: convert it with `dequantize` first, then quantize that",
                  options_.hf_path.string());
     }
     // Of a multimodal checkpoint the language model is converted, as mlx-lm does.
@@ -196,7 +196,7 @@ class FolderPlanner {
     }
     if (options_.dequantize) {
       if (!quantization_) {
-        plan_.lines.push_back("the model is not quantized: --dequantize changes nothing");
+        plan_.lines.push_back("the model is not quantized: `dequantize` changes nothing");
       }
       config.erase("quantization");
       config.erase("quantization_config");

@@ -58,20 +58,20 @@ class GgufPlanner {
     for (const GgufName& name : names) blocks = blocks || keeps_blocks(name);
     if (blocks && options_.quantize) {
       fail_usage(
-          "{} is quantized already, and stays so without --quantize: to quantize it anew, "
-          "convert it with --dequantize first",
+          "{} is quantized already, and stays so without `quantize`: to quantize it again, "
+          "convert it with `dequantize` first",
           options_.hf_path.string());
     }
     mx::Dtype embedding = stored_dtype(file_->tensor("token_embd.weight").type);
     mx::Dtype config = dtype_.value_or(blocks ? mx::float16 : embedding);
     if (options_.dequantize && !dtype_) {
       dtype_ = config = mx::float16;
-      plan_.lines.push_back("Dequantizing to float16 (--dtype chooses another type)");
+      plan_.lines.push_back("Dequantizing to float16 (`dtype` chooses another type)");
     }
     if (blocks && dtype_) {
       plan_.lines.push_back(
           fmt::format("Quantized layers keep their float16 scales, the others become {}: with "
-                      "--dequantize all do",
+                      "`dequantize` all do",
                       dtype_name(*dtype_)));
     }
     plan_.config["torch_dtype"] = dtype_name(config);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/data/record_files.h"
 #include "graft/data/splits.h"
 
@@ -58,21 +57,12 @@ Dataset load_dataset(const fs::path& folder, const std::string& split, const Tok
                      const RenderOptions& options) {
   Dataset set;
   std::vector<Record> records = read_split(folder, split, set.path);
-  const size_t count = records.size();
   Rendered rendered = render(std::move(records), set.path.string(), tokenizer, options);
   set.examples = std::move(rendered.examples);
   set.truncated = rendered.truncated;
   set.too_short = rendered.too_short;
   if (set.examples.empty()) {
     fail("{} holds no example of at least 2 tokens", set.path.string());
-  }
-  if (set.truncated > 0) {
-    warn("{}: {} of {} examples are longer than --max-seq-length {} and are cut to it",
-         set.path.string(), set.truncated, count, options.max_seq_length);
-  }
-  if (set.too_short > 0) {
-    warn("{}: {} of {} examples have fewer than 2 tokens and are left out", set.path.string(),
-         set.too_short, count);
   }
   return set;
 }

@@ -112,7 +112,7 @@ class Uploader {
     const json found = response.status / 100 == 4 ? info() : json();
     if (!found.is_object()) refuse_upload(response, environment_, repository_);
     if (options_.make_private && found.value("private", json()) != true) {
-      fail("{} is there already and is public: --private cannot make it private", page());
+      fail("{} is there already and is public: `make_private` cannot make it private", page());
     }
   }
 

@@ -59,15 +59,14 @@ Adapters::Adapters(models::Model& model, LoraSettings settings) : settings_(std:
 Adapters attach(models::Model& model, const LoraSettings& settings) {
   const std::vector<models::LinearPart> linears = models::linears_of(model.parts());
   if (settings.num_layers > model.num_layers()) {
-    fail_usage(
-        "--lora-layers {} is more than the model's {} layers: give at most {}, or -1 for all",
-        settings.num_layers, model.num_layers(), model.num_layers());
+    fail_usage("`num_layers` {} is more than the model's {} layers: give at most {}, or -1 for all",
+               settings.num_layers, model.num_layers(), model.num_layers());
   }
   if (settings.num_layers == 0 || settings.num_layers < -1) {
-    fail_usage("--lora-layers {} adapts nothing: give a positive number, or -1 for all layers",
+    fail_usage("`num_layers` {} adapts nothing: give a positive number, or -1 for all layers",
                settings.num_layers);
   }
-  if (settings.rank < 1) fail_usage("--lora-rank {} must be at least 1", settings.rank);
+  if (settings.rank < 1) fail_usage("`rank` {} must be at least 1", settings.rank);
   int first = settings.num_layers < 0 ? 0 : model.num_layers() - settings.num_layers;
   std::vector<mx::array> fresh;
   for (const std::string& key : settings.keys) {
@@ -82,7 +81,7 @@ Adapters attach(models::Model& model, const LoraSettings& settings) {
       fresh.push_back(linear.adapter()->b);
     }
     if (!found) {
-      fail_usage("--lora-keys: '{}' names no linear layer of this model; there are: {}", key,
+      fail_usage("`keys`: '{}' names no linear layer of this model; there are: {}", key,
                  choices(linears));
     }
   }

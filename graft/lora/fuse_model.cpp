@@ -179,8 +179,7 @@ class Fuser {
 
 void check_fuse_target(const ModelFolder& source, const fs::path& target, bool force) {
   if (lies_within(source.path(), target)) {
-    fail_usage("{} would replace the model that is fused: give another --save-path",
-               target.string());
+    fail_usage("{} would replace the model that is fused: give another `target`", target.string());
   }
   check_replaceable(target, replaceable(force));
 }

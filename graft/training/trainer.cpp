@@ -134,7 +134,7 @@ void Trainer::stop_diverged(int iteration, const std::string& place) {
   }
   fail(
       "iteration {}: the loss, its gradient or the step is not finite (largest loss at {}); {}. A "
-      "smaller --learning-rate or --lora-scale usually helps",
+      "smaller `learning_rate` or `scale` usually helps",
       iteration, place, kept);
 }
 

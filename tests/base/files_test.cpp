@@ -84,7 +84,7 @@ TEST(AtomicFolder, ReplacesOnlyWhatIsRecognized) {
   fs::path target = folder / "model";
   fs::create_directory(target);
   write_bytes(target / "precious.txt", "x");
-  expect_error<UsageError>([&] { AtomicFolder(target, is_model); }, {"model", "--force"});
+  expect_error<UsageError>([&] { AtomicFolder(target, is_model); }, {"model", "`force`"});
   EXPECT_TRUE(fs::exists(target / "precious.txt"));
 
   write_bytes(target / "config.json", "{}");

@@ -151,7 +151,7 @@ TEST(ConvertGguf, TypesAskedForAreSaid) {
   TinyGguf tiny;
   tiny.make();
   ConvertReport dense = convert_file(folder, tiny.file, {.dequantize = true});
-  EXPECT_EQ(dense.lines[0], "Dequantizing to float16 (--dtype chooses another type)");
+  EXPECT_EQ(dense.lines[0], "Dequantizing to float16 (`dtype` chooses another type)");
   ConvertReport mixed = convert_file(folder, tiny.file, {.dtype = "bfloat16"});
   EXPECT_NE(mixed.lines.at(0).find("keep their float16 scales"), std::string::npos);
   ModelFolder model = ModelFolder::open(folder / "out");

@@ -74,7 +74,7 @@ TEST_F(ConvertOutput, ReplacesAnotherFolderOnlyByForce) {
   fs::create_directory(folder_ / "out");
   write_bytes(folder_ / "out" / "config.json", "{}");
   write_bytes(folder_ / "out" / "thesis.txt", "years of work");
-  expect_error<UsageError>([&] { convert(options(), silent); }, "give --force to replace it");
+  expect_error<UsageError>([&] { convert(options(), silent); }, "give `force` to replace it");
   EXPECT_EQ(testing::read_bytes(folder_ / "out" / "thesis.txt"), "years of work");
   ConvertOptions forced = options();
   forced.force = true;
@@ -124,9 +124,9 @@ TEST_F(ConvertOutput, RefusesOptionsThatMakeNoSense) {
     const char* complaint;
   };
   for (const Case& bad : std::vector<Case>{
-           {[](ConvertOptions& o) { o.q_bits = 7; }, "--q-bits is 7"},
-           {[](ConvertOptions& o) { o.q_group_size = 48; }, "--q-group-size is 48"},
-           {[](ConvertOptions& o) { o.dtype = "int8"; }, "--dtype is int8"},
+           {[](ConvertOptions& o) { o.q_bits = 7; }, "`q_bits` is 7"},
+           {[](ConvertOptions& o) { o.q_group_size = 48; }, "`q_group_size` is 48"},
+           {[](ConvertOptions& o) { o.dtype = "int8"; }, "`dtype` is int8"},
            {[](ConvertOptions& o) { o.quantize = o.dequantize = true; }, "give either"},
        }) {
     ConvertOptions changed = options();

@@ -56,6 +56,11 @@ class CheckLayers(unittest.TestCase):
             self.problems({"graft/nn/a.cpp": "#include <mlx/backend/cpu/encoder.h>\n"})[0],
         )
 
+    def test_flags(self):
+        found = self.problems({"graft/io/a.cpp": '// "--fine"\nfail("a-b--c: give --force or not");\n'})
+        self.assertEqual(found, ["graft/io/a.cpp:2: a message of the library names a flag"])
+        self.assertEqual(self.problems({"graft/hub/card.cpp": 'x = "graft lora --train";\n'}), [])
+
     def test_paths_and_folders(self):
         self.assertIn("is no file", self.problems({"graft/io/a.cpp": '#include "error.h"\n'})[0])
         self.assertIn(

@@ -1,0 +1,55 @@
+#include "cli/flags.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+namespace graft::cli {
+namespace {
+
+const std::map<std::string, const char*, std::less<>>& flags() {
+  static const std::map<std::string, const char*, std::less<>> all = {
+      {"add_eos", "--add-eos-token"},
+      {"dequantize", "--dequantize"},
+      {"dtype", "--dtype"},
+      {"force", "--force"},
+      {"hf_path", "--hf-path"},
+      {"keys", "--lora-keys"},
+      {"learning_rate", "--learning-rate"},
+      {"make_private", "--private"},
+      {"mlx_path", "--mlx-path"},
+      {"num_layers", "--lora-layers"},
+      {"q_bits", "--q-bits"},
+      {"q_group_size", "--q-group-size"},
+      {"quantize", "--quantize"},
+      {"rank", "--lora-rank"},
+      {"scale", "--lora-scale"},
+      {"target", "--save-path"},
+  };
+  return all;
+}
+
+}  // namespace
+
+std::string with_flags(std::string_view message) {
+  std::string result;
+  while (!message.empty()) {
+    const size_t begin = std::min(message.find('`'), message.size());
+    result += message.substr(0, begin);
+    message.remove_prefix(begin);
+    if (message.empty()) break;
+    const size_t end = message.find('`', 1);
+    const auto found =
+        end == std::string_view::npos ? flags().end() : flags().find(message.substr(1, end - 1));
+    if (found == flags().end()) {
+      result += '`';
+      message.remove_prefix(1);
+    } else {
+      result += found->second;
+      message.remove_prefix(end + 1);
+    }
+  }
+  return result;
+}
+
+}  // namespace graft::cli
