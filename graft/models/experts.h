@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graft/base/activation.h"
+#include "graft/models/model.h"
 #include "graft/models/tensor_source.h"
 #include "graft/nn/linear.h"
 
