@@ -12,6 +12,11 @@ Gradients::Gradients(const models::ParameterSet& parameters, double weight)
 
 void Gradients::add(const Objective& objective, const models::LayerRunner& runner,
                     const data::Batch& batch, const models::Dropout& dropout) {
+  // One batch's activations at a time.
+  if (!sums_.empty()) {
+    mx::eval(sums_);
+    mx::eval(token_losses_);
+  }
   const std::vector<mx::array> values = parameters_.values();
   std::vector<int> arguments(values.size());
   std::iota(arguments.begin(), arguments.end(), 0);
@@ -34,9 +39,14 @@ void Gradients::add(const Objective& objective, const models::LayerRunner& runne
 }
 
 void Gradients::clip(float max_norm) {
+  // Relative to the largest element, so that no square overflows.
+  mx::array largest(0.0f);
+  for (const mx::array& g : sums_) largest = mx::maximum(largest, mx::max(mx::abs(g)));
   mx::array squares(0.0f);
-  for (const mx::array& g : sums_) squares = mx::add(squares, mx::sum(mx::square(g)));
-  const mx::array norm = mx::sqrt(squares);
+  for (const mx::array& g : sums_) {
+    squares = mx::add(squares, mx::sum(mx::square(mx::divide(g, largest))));
+  }
+  const mx::array norm = mx::multiply(largest, mx::sqrt(squares));
   const mx::array factor = mx::where(mx::greater(norm, mx::array(max_norm)),
                                      mx::divide(mx::array(max_norm), norm), mx::array(1.0f));
   for (mx::array& g : sums_) g = mx::multiply(g, factor);

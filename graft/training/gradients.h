@@ -7,7 +7,8 @@
 
 namespace graft::training {
 
-/// The gradients of a step, summed over the batches of its group; lazy.
+/// The gradients of a step, summed over the batches of its group; lazy. A batch is
+/// computed before the next one is added, so that one at a time is in memory.
 class Gradients {
  public:
   /// `weight`: that of all batches to come, which their sums are divided by.

@@ -95,7 +95,8 @@ class AdapterFiles : public ::testing::TestWithParam<const char*> {
     s.dropout = 0.25f;
     adapters_ = std::make_unique<Adapters>(attach(*model_, s));
     std::vector<mx::array> values;
-    for (const mx::array& v : adapters_->parameters().values()) values.push_back(mx::random::normal(v.shape()));
+    for (const mx::array& v : adapters_->parameters().values())
+      values.push_back(mx::random::normal(v.shape()));
     mx::eval(values);
     adapters_->parameters().set(values);
     save_adapter_file(path_, *adapters_, "0123456789abcdef");

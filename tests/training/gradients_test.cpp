@@ -74,6 +74,26 @@ TEST_F(GradientsTest, BatchesOfAGroupSumToThatOfOneBatch) {
   expect_near(of({batch({0, 3}), batch({1}), batch({2, 4})}), of({batch({0, 3, 1, 2, 4})}));
 }
 
+TEST_F(GradientsTest, AreThoseOfTheMeanLoss) {
+  const std::vector<data::Batch> group = {batch({0, 3}), batch({1, 2})};
+  const Gradients gradients = of(group);
+  EXPECT_NEAR(mx::array(gradients.loss()).item<float>(), evaluate(*model_, group).loss, 1e-5);
+  // Along the gradient the loss changes by its squared norm.
+  const std::vector<mx::array> values = parameters().values();
+  const float step = 1e-3f / static_cast<float>(norm_of(gradients));
+  const auto loss_at = [&](float distance) {
+    std::vector<mx::array> moved;
+    for (size_t i = 0; i < values.size(); ++i) {
+      moved.push_back(mx::add(values[i], mx::multiply(gradients.arrays()[i], mx::array(distance))));
+    }
+    mx::eval(moved);
+    parameters().set(moved);
+    return evaluate(*model_, group).loss;
+  };
+  const double slope = (loss_at(step) - loss_at(-step)) / (2 * step);
+  EXPECT_NEAR(slope, std::pow(norm_of(gradients), 2), 0.02 * slope);
+}
+
 TEST_F(GradientsTest, ATokenCountsByItsWeight) {
   // An example that is masked is as one that is not there.
   set_.examples[1].weights.assign(set_.examples[1].ids.size(), 0.0f);
@@ -106,6 +126,14 @@ TEST_F(GradientsTest, AreClippedTogetherToANorm) {
     const mx::array third = mx::multiply(whole.arrays()[i], mx::array(1.0f / 3));
     EXPECT_LT(testing::distance(clipped.arrays()[i], third), 1e-6);
   }
+}
+
+TEST_F(GradientsTest, WhoseSquaresOverflowAreClippedAndNotLost) {
+  set_.examples[0].weights.assign(set_.examples[0].ids.size(), 1e25f);
+  Gradients large(parameters(), 1);
+  large.add(CrossEntropy(), models::LayerRunner(*model_), batch({0}), {});
+  large.clip(2);
+  EXPECT_NEAR(norm_of(large), 2, 1e-4);
 }
 
 TEST_F(GradientsTest, AnEvaluationWeighsTokensToo) {
