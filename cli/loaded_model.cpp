@@ -36,15 +36,8 @@ LoadedModel load(const std::string& name) {
 
 std::string LoadedModel::precision() const {
   std::set<std::string> kinds;
-  const auto weight_of = [](const auto* layer) -> const ops::Weight& {
-    if constexpr (requires { layer->weight; }) {
-      return layer->weight;
-    } else {
-      return layer->weights.front();
-    }
-  };
   for (const models::LinearPart& linear : models::linears_of(model->parts())) {
-    const ops::Weight& w = std::visit(weight_of, linear.linear);
+    const ops::Weight& w = linear.weight();
     kinds.insert(w.quantized() ? fmt::format("{}-bit, groups of {}", w.bits, w.group_size)
                                : std::string(dtype_name(w.weight.dtype())));
   }

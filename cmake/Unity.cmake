@@ -17,7 +17,7 @@ function(graft_unity out target)
     cmake_path(RELATIVE_PATH source BASE_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE path)
     cmake_path(GET path PARENT_PATH folder)
     get_source_file_property(definitions "${source}" COMPILE_DEFINITIONS)
-    # A kernel includes itself again for each instruction set; definitions of a file's own are for it alone.
+    # Each test of a kernel has a Case of its own; definitions of a file's own are for it alone.
     if(folder MATCHES "/kernels$" OR definitions)
       list(APPEND alone "${source}")
       continue()

@@ -183,7 +183,7 @@ std::vector<mx::array> quantized_from_blocks(const GgufFile& file, const std::st
       if (static_cast<float>(stored_bias) != bias) {
         blocks.refuse(from, column,
                       fmt::format("its scale {} is too large for a quantized layer: convert with "
-                                  "`dequantize` and `dtype` float32",
+                                  "`dequantize` `dtype` float32",
                                   scale.scale));
       }
       *scale_out++ = static_cast<mx::float16_t>(scale.scale);

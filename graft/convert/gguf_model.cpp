@@ -220,7 +220,7 @@ std::vector<GgufName> name_gguf_tensors(const GgufFile& file, const GgufModel& m
   int hidden = model.hidden_size, inner = model.intermediate_size;
   int queries = model.num_attention_heads * model.head_dim;
   int keys = model.num_key_value_heads * model.head_dim;
-  RowOrder rotated_rows{.head_dim = architecture.permuted ? model.head_dim : 0};
+  RowOrder permuted{.head_dim = architecture.permuted ? model.head_dim : 0};
   Namer namer(file);
   const auto norm = [&](const std::string& gguf, const std::string& checkpoint, int size) {
     namer.require(gguf + ".weight", checkpoint + ".weight", {size}, {}, architecture.norm_offset);
@@ -243,8 +243,8 @@ std::vector<GgufName> name_gguf_tensors(const GgufFile& file, const GgufModel& m
                     {queries + 2 * keys, hidden});
       namer.require(from + "ffn_up.weight", to + "mlp.gate_up_proj.weight", {2 * inner, hidden});
     } else {
-      namer.projection(from + "attn_q", to + "self_attn.q_proj", {queries, hidden}, rotated_rows);
-      namer.projection(from + "attn_k", to + "self_attn.k_proj", {keys, hidden}, rotated_rows);
+      namer.projection(from + "attn_q", to + "self_attn.q_proj", {queries, hidden}, permuted);
+      namer.projection(from + "attn_k", to + "self_attn.k_proj", {keys, hidden}, permuted);
       namer.projection(from + "attn_v", to + "self_attn.v_proj", {keys, hidden});
       namer.projection(from + "ffn_gate", to + "mlp.gate_proj", {inner, hidden});
       namer.projection(from + "ffn_up", to + "mlp.up_proj", {inner, hidden});

@@ -14,8 +14,8 @@ Rendered render(std::vector<Record> records, const std::string& path, const Toke
   std::vector<std::vector<int32_t>> encoded = tokenizer.encode_batch(texts);
   if (options.add_eos && !tokenizer.eos_id()) {
     fail(
-        "the tokenizer's tokenizer_config.json names no eos_token to end examples with: set "
-        "`add_eos` to 0");
+        "the tokenizer's tokenizer_config.json names no eos_token to end examples with: give "
+        "`add_eos` 0");
   }
   const auto most = static_cast<size_t>(options.max_seq_length);
   Rendered result;

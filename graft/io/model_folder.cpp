@@ -19,9 +19,8 @@ void require_folder(const fs::path& path) {
   }
   if (path.extension() == ".gguf") {
     fail_usage(
-        "{} is a GGUF file, not a model folder: convert it first (graft convert, with it as "
-        "`hf_path`)",
-        path.string());
+        "{} is a GGUF file, not a model folder: convert it first with graft convert `hf_path` {}",
+        path.string(), path.string());
   }
   if (fs::exists(path, ignored)) fail("{} is a file, not a model folder", path.string());
   fail("there is no model folder {}", path.string());

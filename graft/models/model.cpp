@@ -1,5 +1,7 @@
 #include "graft/models/model.h"
 
+#include "graft/models/layer_runner.h"
+
 namespace graft::models {
 
 Context Model::context(std::vector<Sequence> sequences) const {
@@ -8,9 +10,7 @@ Context Model::context(std::vector<Sequence> sequences) const {
 }
 
 mx::array logits(const Model& model, const mx::array& ids, const Context& context) {
-  Hidden hidden = model.embed(ids);
-  for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
-  return ops::logits(model.norm(hidden), model.head());
+  return ops::logits(LayerRunner(model).hidden(ids, context), model.head());
 }
 
 }  // namespace graft::models

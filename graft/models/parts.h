@@ -42,6 +42,11 @@ struct LinearPart {
   const std::string& path() const {
     return std::visit([](const auto* l) -> const std::string& { return l->path; }, linear);
   }
+  /// Of experts the first one's, as which all are stored.
+  const ops::Weight& weight() const {
+    const auto* const* one = std::get_if<nn::Linear*>(&linear);
+    return one != nullptr ? (*one)->weight : std::get<nn::ExpertLinear*>(linear)->weights.front();
+  }
   std::optional<nn::LoraAdapter>& adapter() const {
     return std::visit([](auto* l) -> std::optional<nn::LoraAdapter>& { return l->adapter; },
                       linear);

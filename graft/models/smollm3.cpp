@@ -7,7 +7,7 @@ namespace graft::models {
 namespace {
 
 // Whether each layer rotates q and k.
-std::vector<bool> turned_layers(const Family& family) {
+std::vector<bool> rotated_layers(const Family& family) {
   std::vector<bool> rotated;
   const json& config = family.config_json();
   if (family.config().has("no_rope_layers")) {
@@ -33,7 +33,7 @@ std::unique_ptr<Model> make_smollm3(const ModelFolder& folder, std::optional<mx:
   Family family(folder, dtype);
   AttentionConfig attention = family.attention_with_biases();
   const MlpConfig mlp = family.mlp_with_biases();
-  const std::vector<bool> rotated = turned_layers(family);
+  const std::vector<bool> rotated = rotated_layers(family);
   const bool slides =
       family.config().boolean("use_sliding_window", false) && family.config().has("sliding_window");
   const std::vector<int> windows =

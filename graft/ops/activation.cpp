@@ -1,8 +1,8 @@
 #include "graft/ops/activation.h"
 
+#include <graft_config.h>
 #include <mlx/ops.h>
 
-#include <graft_config.h>
 #include <cmath>
 #include <numbers>
 

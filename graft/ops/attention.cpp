@@ -1,9 +1,9 @@
 #include "graft/ops/attention.h"
 
+#include <graft_config.h>
 #include <mlx/fast.h>
 #include <mlx/ops.h>
 
-#include <graft_config.h>
 #include <algorithm>
 #include <cmath>
 #include <limits>

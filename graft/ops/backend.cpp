@@ -1,8 +1,8 @@
 #include "graft/ops/backend.h"
 
+#include <graft_config.h>
 #include <mlx/device.h>
 
-#include <graft_config.h>
 #include <cstdlib>
 #include <string_view>
 

@@ -1,8 +1,8 @@
 #include "graft/ops/head_loss.h"
 
+#include <graft_config.h>
 #include <mlx/ops.h>
 
-#include <graft_config.h>
 #include <algorithm>
 
 #include "graft/ops/backend.h"

@@ -1,8 +1,8 @@
 #include "graft/ops/rows.h"
 
+#include <graft_config.h>
 #include <mlx/ops.h>
 
-#include <graft_config.h>
 #include <cstring>
 
 #include "graft/base/error.h"

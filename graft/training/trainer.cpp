@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
@@ -59,12 +60,11 @@ std::string place_of_largest_loss(const data::Dataset& set, const std::vector<da
     for (size_t i = 0; i < group[b].examples.size(); ++i) {
       double sum = 0;
       for (int64_t t = group[b].offsets[i]; t < group[b].offsets[i + 1]; ++t) sum += losses[t];
-      if (!(sum <= most)) {
+      if (!std::isfinite(sum)) sum = std::numeric_limits<double>::infinity();
+      if (sum > most) {
         most = sum;
         worst = group[b].examples[i];
       }
-      if (!std::isfinite(sum))
-        return fmt::format("{}:{}", set.path.string(), set.examples[worst].line);
     }
   }
   return fmt::format("{}:{}", set.path.string(), set.examples[worst].line);

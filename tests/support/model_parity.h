@@ -9,7 +9,7 @@
 
 #include "graft/io/safetensors.h"
 #include "graft/lora/adapter_file.h"
-#include "graft/models/model.h"
+#include "graft/models/layer_runner.h"
 #include "graft/ops/head_loss.h"
 #include "tests/support/distance.h"
 
@@ -69,10 +69,9 @@ inline void check_adapted(models::Model& model, const Expected& expected,
   auto [loss, gradients] = mx::value_and_grad(
       [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
         trained.set(parameters);
-        models::Hidden hidden = model.embed(expected.ids);
-        for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
-        return {ops::head_loss(model.norm(hidden), model.head(), expected.targets(),
-                               expected.weight(), ops::LossGradient::of_sum)
+        const mx::array hidden = models::LayerRunner(model).hidden(expected.ids, context);
+        return {ops::head_loss(hidden, model.head(), expected.targets(), expected.weight(),
+                               ops::LossGradient::of_sum)
                     .sum};
       },
       all)(values);

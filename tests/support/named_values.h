@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/base/hash.h"
 #include "graft/io/json.h"
 #include "graft/io/safetensors.h"
 
@@ -18,18 +19,13 @@ namespace mx = mlx::core;
 
 /// The values of a tensor of this name: `values` of scripts/fixtures/tiny_families.py.
 inline mx::array named_values(const std::string& name, const mx::Shape& shape) {
-  uint64_t seed = 0xCBF29CE484222325;
-  for (char c : name) seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  const uint64_t seed = fnv1a(name);
   size_t count = 1;
   for (int size : shape) count *= static_cast<size_t>(size);
   const auto last = static_cast<double>(shape.back());
   std::vector<float> values;
   for (uint64_t i = 0; i < count; ++i) {
-    uint64_t x = seed + i + 0x9E3779B97F4A7C15;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9;
-    x = (x ^ x >> 27) * 0x94D049BB133111EB;
-    x ^= x >> 31;
-    const float u = static_cast<float>(x >> 40) / 0x1p23f - 1.0f;
+    const float u = static_cast<float>(split_mix(seed + i) >> 40) / 0x1p23f - 1.0f;
     if (name.ends_with("bias")) {
       values.push_back(u * 0.5f);
     } else if (shape.size() == 1) {
