@@ -12,7 +12,6 @@
 
 #include "cli/commands.h"
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/hub/cached_repositories.h"
 #include "graft/hub/progress.h"
 
@@ -50,9 +49,11 @@ std::string total_text(const hub::CachedSummary& repository) {
   return text;
 }
 
+FrontEnd& say(const hub::Environment& environment) { return *environment.front_end; }
+
 void list(const hub::Environment& environment, const std::vector<hub::CachedSummary>& all) {
   if (all.empty()) {
-    note("There is nothing in {}", environment.cache.string());
+    say(environment).note("There is nothing in {}", environment.cache.string());
     return;
   }
   std::vector<std::vector<std::string>> rows = {{"Repository", "Size", "Last use", "Revisions"}};
@@ -69,11 +70,13 @@ void list(const hub::Environment& environment, const std::vector<hub::CachedSumm
     fmt::print("{:<{}}  {:<{}}  {:<{}}  {}\n", row[0], widths[0], row[1], widths[1], row[2],
                widths[2], row[3]);
   }
-  note("{} in {}", hub::size_text(bytes), environment.cache.string());
+  say(environment).note("{} in {}", hub::size_text(bytes), environment.cache.string());
 }
 
-bool agreed(const std::vector<hub::CachedSummary>& chosen) {
-  for (const hub::CachedSummary& one : chosen) note("{}  {}", one.name, total_text(one));
+bool agreed(const hub::Environment& environment, const std::vector<hub::CachedSummary>& chosen) {
+  for (const hub::CachedSummary& one : chosen) {
+    say(environment).note("{}  {}", one.name, total_text(one));
+  }
   if (isatty(STDIN_FILENO) == 0)
     fail_usage("--delete asks before it deletes; without a terminal give --yes");
   std::cerr << "Delete " << (chosen.size() == 1 ? "it" : "them") << " from the cache? [y/N] "
@@ -93,18 +96,17 @@ void remove(const hub::Environment& environment, const std::vector<hub::CachedSu
       fail("{} is not in {}; graft cache lists what is", name, environment.cache.string());
     if (std::none_of(chosen.begin(), chosen.end(), has_name)) chosen.push_back(*found);
   }
-  if (!o.yes && !agreed(chosen)) {
-    note("Nothing was deleted");
+  if (!o.yes && !agreed(environment, chosen)) {
+    say(environment).note("Nothing was deleted");
     return;
   }
   for (const hub::CachedSummary& one : chosen) {
     hub::remove_cached(environment, one);
-    note("Deleted {}: {}", one.name, total_text(one));
+    say(environment).note("Deleted {}: {}", one.name, total_text(one));
   }
 }
 
-void run(const CacheCommand& o) {
-  const hub::Environment environment = hub::Environment::read();
+void run(const CacheCommand& o, const hub::Environment& environment) {
   const auto all = hub::cached_repositories(environment);
   if (o.remove.empty()) {
     if (o.yes) fail_usage("--yes goes with --delete");
@@ -116,14 +118,14 @@ void run(const CacheCommand& o) {
 
 }  // namespace
 
-void add_cache_command(CLI::App& app) {
+void add_cache_command(CLI::App& app, engine::Runtime& runtime) {
   auto o = std::make_shared<CacheCommand>();
   CLI::App* command = app.add_subcommand(
       "cache", "List what has been downloaded from the Hub, or delete some of it");
   command->add_option("--delete", o->remove,
                       "Delete these repositories (as they are listed), after asking");
   command->add_flag("--yes", o->yes, "Do not ask");
-  command->callback([o] { run(*o); });
+  on_run(*command, runtime, [o, &runtime] { run(*o, runtime.hub()); });
 }
 
 }  // namespace graft::cli

@@ -2,17 +2,28 @@
 
 #include <CLI/CLI.hpp>
 
+#include "graft/engine/runtime.h"
+
 namespace graft::cli {
 
 /// Each registers a command of the program: its options, its help, and what it runs.
-void add_cache_command(CLI::App& app);
-void add_convert_command(CLI::App& app);
-void add_data_command(CLI::App& app);
-void add_fuse_command(CLI::App& app);
-void add_generate_command(CLI::App& app);
-void add_info_command(CLI::App& app);
-void add_lora_command(CLI::App& app);
-void add_tokenize_command(CLI::App& app);
-void add_upload_command(CLI::App& app);
+void add_cache_command(CLI::App& app, engine::Runtime& runtime);
+void add_convert_command(CLI::App& app, engine::Runtime& runtime);
+void add_data_command(CLI::App& app, engine::Runtime& runtime);
+void add_fuse_command(CLI::App& app, engine::Runtime& runtime);
+void add_generate_command(CLI::App& app, engine::Runtime& runtime);
+void add_info_command(CLI::App& app, engine::Runtime& runtime);
+void add_lora_command(CLI::App& app, engine::Runtime& runtime);
+void add_tokenize_command(CLI::App& app, engine::Runtime& runtime);
+void add_upload_command(CLI::App& app, engine::Runtime& runtime);
+
+/// Has a command do `action`, computing as the runtime says, once the command line is read.
+template <class Action>
+void on_run(CLI::App& command, engine::Runtime& runtime, Action action) {
+  command.callback([&runtime, action] {
+    const engine::Use use(runtime);
+    action();
+  });
+}
 
 }  // namespace graft::cli

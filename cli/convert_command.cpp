@@ -7,13 +7,12 @@
 #include <string>
 
 #include "cli/commands.h"
-#include "cli/flags.h"
-#include "cli/named_model.h"
+#include "cli/named.h"
 #include "cli/threads_option.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/convert/convert.h"
+#include "graft/engine/named_model.h"
 
 namespace graft::cli {
 namespace {
@@ -35,21 +34,22 @@ std::string command_text(const ConvertOptions& o, const std::optional<Origin>& o
   return text;
 }
 
-void run(const ConvertCommand& command) {
+void run(const ConvertCommand& command, const engine::Runtime& runtime) {
   if (!command.model && !command.hf_path) {
     fail_usage(
         "--hf-path is missing: a checkpoint on the Hub (owner/name), a folder or a GGUF file");
   }
   if (command.make_private && !command.upload_name) fail_usage("--private goes with --upload-name");
   std::optional<PlannedUpload> upload;
-  if (command.upload_name) upload.emplace(*command.upload_name, command.make_private);
+  if (command.upload_name)
+    upload.emplace(runtime.hub(), *command.upload_name, command.make_private);
 
   // With --model, --hf-path only says where that comes from.
   const std::string source = command.model ? *command.model : *command.hf_path;
   const auto origin = command.model ? named_origin(command.hf_path) : std::nullopt;
   ConvertOptions options = command.convert;
-  options.hf_path = named_model(source);
-  options.provenance = provenance_of(options.hf_path);
+  options.hf_path = model_path(runtime, source);
+  options.provenance = engine::provenance_of(options.hf_path);
   if (origin) options.provenance.origin = origin;
   if (upload) {
     upload->check(options.provenance, source,
@@ -57,8 +57,7 @@ void run(const ConvertCommand& command) {
   }
   options.provenance.steps.push_back(
       {command_text(options, options.provenance.origin), GRAFT_VERSION});
-  ConvertReport report =
-      convert(options, [](std::string_view line) { note_line(with_flags(line)); });
+  const ConvertReport report = convert(options, runtime.front_end());
   fmt::print("Wrote {}: {} tensors, {:.1f} MB, {:.3f} bits a weight\n",
              command.convert.mlx_path.string(), report.tensors,
              static_cast<double>(report.bytes) / 1e6, report.bits_per_weight);
@@ -69,7 +68,7 @@ void run(const ConvertCommand& command) {
 
 }  // namespace
 
-void add_convert_command(CLI::App& app) {
+void add_convert_command(CLI::App& app, engine::Runtime& runtime) {
   auto command = std::make_shared<ConvertCommand>();
   ConvertOptions& options = command->convert;
   CLI::App* sub = app.add_subcommand(
@@ -93,11 +92,11 @@ void add_convert_command(CLI::App& app) {
                   "checkpoint's own)");
   sub->add_flag("-d,--dequantize", options.dequantize, "Turn quantized layers into plain ones");
   sub->add_flag("--force", options.force, "Replace --mlx-path even if it is not a model folder");
-  add_threads_option(*sub, "Threads that quantize");
+  add_threads_option(*sub, runtime, "Threads that quantize");
   sub->add_option("--upload-name,--upload-repo", command->upload_name,
                   "Upload it to the Hub: owner/name, or a name for mlx-community/name");
   sub->add_flag("--private", command->make_private, "As a private repository");
-  sub->callback([command] { run(*command); });
+  on_run(*sub, runtime, [command, &runtime] { run(*command, runtime); });
 }
 
 }  // namespace graft::cli

@@ -10,17 +10,17 @@
 namespace graft::cli {
 namespace {
 
-void run_wikisql(const data::WikiSqlOptions& options) {
+void run_wikisql(const data::WikiSqlOptions& options, const engine::Runtime& runtime) {
   fmt::print("Downloading {}\n", options.url);
   std::fflush(stdout);
-  for (const data::WikiSqlFile& file : data::write_wikisql(options)) {
+  for (const data::WikiSqlFile& file : data::write_wikisql(options, runtime.options().front_end)) {
     fmt::print("Wrote {} ({} examples)\n", file.path.string(), file.examples);
   }
 }
 
 }  // namespace
 
-void add_data_command(CLI::App& app) {
+void add_data_command(CLI::App& app, engine::Runtime& runtime) {
   CLI::App* command = app.add_subcommand("data", "Fetch a data set");
   command->require_subcommand(1);
 
@@ -34,7 +34,7 @@ void add_data_command(CLI::App& app) {
       ->capture_default_str();
   wikisql->add_option("--url", options->url, "Where the archive lies: https:// or file://")
       ->capture_default_str();
-  wikisql->callback([options] { run_wikisql(*options); });
+  on_run(*wikisql, runtime, [options, &runtime] { run_wikisql(*options, runtime); });
 }
 
 }  // namespace graft::cli

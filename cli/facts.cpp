@@ -52,7 +52,7 @@ Fact threads() {
   };
   const Source source = [] {
     switch (threads_from()) {
-      case ThreadsFrom::set_num_threads:
+      case ThreadsFrom::scope:
         return Source{"--threads", "as --threads says"};
       case ThreadsFrom::graft_threads:
         return Source{"GRAFT_THREADS", "as GRAFT_THREADS says"};
@@ -159,7 +159,7 @@ std::vector<Fact> machine_facts() {
           data_sets()};
 }
 
-Fact model_fact(const LoadedModel& loaded) {
+Fact model_fact(const engine::LoadedModel& loaded) {
   const models::Model& model = *loaded.model;
   const std::string path = loaded.folder.path().string();
   const ConfigReader config(loaded.folder.config(), path + "/config.json");

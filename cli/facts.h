@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/loaded_model.h"
+#include "graft/engine/loaded_model.h"
 #include "graft/io/json.h"
 
 namespace graft::cli {
@@ -23,6 +23,6 @@ struct Fact {
 /// Throws Error for an environment variable that no command would take either.
 std::vector<Fact> machine_facts();
 
-Fact model_fact(const LoadedModel& loaded);
+Fact model_fact(const engine::LoadedModel& loaded);
 
 }  // namespace graft::cli

@@ -17,6 +17,7 @@ const std::map<std::string, const char*, std::less<>>& flags() {
       {"keys", "--lora-keys"},
       {"learning_rate", "--learning-rate"},
       {"make_private", "--private"},
+      {"max_seq_length", "--max-seq-length"},
       {"mlx_path", "--mlx-path"},
       {"num_layers", "--lora-layers"},
       {"q_bits", "--q-bits"},
@@ -25,6 +26,7 @@ const std::map<std::string, const char*, std::less<>>& flags() {
       {"rank", "--lora-rank"},
       {"scale", "--lora-scale"},
       {"target", "--save-path"},
+      {"threads", "--threads"},
   };
   return all;
 }

@@ -6,13 +6,13 @@
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/dataset_warnings.h"
-#include "cli/loaded_model.h"
-#include "cli/named_data.h"
+#include "cli/named.h"
 #include "cli/threads_option.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
 #include "graft/data/dataset.h"
+#include "graft/engine/data_split.h"
+#include "graft/engine/named_model.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fuse_model.h"
 #include "graft/training/evaluation.h"
@@ -47,7 +47,6 @@ void check(const FuseCommand& o) {
 lora::FuseOptions fuse_options(const FuseCommand& o) {
   lora::FuseOptions options;
   options.de_quantize = o.de_quantize;
-  options.force = o.force;
   using Kind = lora::FusedFormat::Kind;
   if (o.de_quantize || o.fused_bits == "none") {
     options.adapted.kind = Kind::dense;
@@ -60,7 +59,7 @@ lora::FuseOptions fuse_options(const FuseCommand& o) {
 // What the losses are measured on: the test split, the validation split where there is none, or a
 // text; nothing if the user asked for no check.
 std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& folder,
-                                       const LoadedModel& loaded) {
+                                       const engine::LoadedModel& loaded, FrontEnd& front_end) {
   if (o.check_text) {
     data::Dataset set;
     set.examples.push_back({.ids = loaded.tokenizer.encode(*o.check_text), .line = 1});
@@ -75,18 +74,14 @@ std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& fol
         "splits",
         *o.data);
   }
-  const data::RenderOptions options{.add_eos = o.add_eos_token != 0,
-                                    .vocab_size = loaded.model->vocab_size()};
-  data::Dataset set =
-      data::load_dataset(folder, has_test ? "test" : "valid", loaded.tokenizer, options);
-  warn_of_cuts(set, options.max_seq_length);
-  return set;
+  return engine::load_split(folder, has_test ? "test" : "valid", loaded,
+                            {.add_eos = o.add_eos_token != 0}, front_end);
 }
 
 // How the fused model comes to be: the base model's own history, the adapter's and this fusing.
-Provenance provenance(const FuseCommand& o, const LoadedModel& loaded,
+Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loaded,
                       const lora::AdapterFile& file) {
-  Provenance result = provenance_of(loaded.folder.path());
+  Provenance result = engine::provenance_of(loaded.folder.path());
   if (const auto origin = named_origin(o.hf_path)) result.origin = origin;
   result.add(file.provenance);
   std::string command = "graft fuse --model " + name_in_command(result.origin);
@@ -100,10 +95,10 @@ double loss_of(const models::Model& model, const data::Dataset& set) {
   return training::evaluate(model, data::evaluation_batches(set, 4, -1)).loss;
 }
 
-void report_losses(const FuseCommand& o, const NamedData& data, const LoadedModel& loaded,
-                   const data::Dataset& set, double base) {
+void report_losses(const FuseCommand& o, const engine::NamedData& data,
+                   const engine::LoadedModel& loaded, const data::Dataset& set, double base) {
   double adapted = loss_of(*loaded.model, set);
-  double fused = loss_of(*load(o.save_path).model, set);
+  double fused = loss_of(*engine::load_folder(o.save_path).model, set);
   fmt::print("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
              o.check_text ? "the text" : data.path_text(set.path), base, adapted, fused);
   double gained = base - adapted;
@@ -114,26 +109,27 @@ void report_losses(const FuseCommand& o, const NamedData& data, const LoadedMode
   }
 }
 
-void run(const FuseCommand& o) {
+void run(const FuseCommand& o, const engine::Runtime& runtime) {
   check(o);
-  const NamedData data =
-      o.data ? named_data(*o.data, {"test", "valid"}, Splits::first) : NamedData{};
+  engine::NamedData data;
+  if (o.data) data = data_folder(runtime, *o.data, {"test", "valid"}, engine::Splits::first);
   std::optional<PlannedUpload> upload;
-  if (o.upload_name) upload.emplace(*o.upload_name, o.make_private);
+  if (o.upload_name) upload.emplace(runtime.hub(), *o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
   // All that can be refused is refused before the first loss, which may take long.
   lora::AdapterFile file = lora::read_adapter_file(o.adapter_file);
-  LoadedModel loaded = load(o.model);
+  engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);
-  lora::check_fuse_target(loaded.folder, o.save_path, o.force);
+  const ModelTarget target{.path = o.save_path, .force = o.force, .option = "target"};
+  check_model_target(loaded.folder.path(), target);
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);
-  std::optional<data::Dataset> set = check_set(o, data.folder, loaded);
+  std::optional<data::Dataset> set = check_set(o, data.folder, loaded, runtime.front_end());
   std::optional<double> base;
   if (set) base = loss_of(*loaded.model, *set);
-  lora::Adapters adapters = put_adapter(loaded, file);
-  WrittenModel written =
-      lora::fuse_model(loaded.folder, *loaded.model, adapters, o.save_path, options);
+  lora::Adapters adapters = engine::put_adapter(loaded, file, runtime.front_end());
+  const WrittenModel written = lora::fuse_model(loaded.folder, *loaded.model, adapters, target,
+                                                options, runtime.front_end());
   fmt::print("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
              o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
   if (set) report_losses(o, data, loaded, *set, *base);
@@ -143,7 +139,7 @@ void run(const FuseCommand& o) {
 
 }  // namespace
 
-void add_fuse_command(CLI::App& app) {
+void add_fuse_command(CLI::App& app, engine::Runtime& runtime) {
   auto o = std::make_shared<FuseCommand>();
   CLI::App* command = app.add_subcommand("fuse", "Merge an adapter into its model, as a new model");
   command->option_defaults()->always_capture_default()->take_last();
@@ -165,14 +161,14 @@ void add_fuse_command(CLI::App& app) {
                    "1: end every example of --data with the tokenizer's EOS token")
       ->check(CLI::Range(0, 1));
   command->add_flag("--force", o->force, "Replace --save-path even if it is not a model folder");
-  add_threads_option(*command, "Threads that measure the losses");
+  add_threads_option(*command, runtime, "Threads that measure the losses");
   command->add_option("--upload-name,--upload-repo", o->upload_name,
                       "Upload it to the Hub: owner/name, or a name for mlx-community/name");
   command->add_option("--hf-path,--hf-repo", o->hf_path,
                       "The model of the Hub that --model comes from, for its card [what --model "
                       "remembers]");
   command->add_flag("--private", o->make_private, "Upload to a private repository");
-  command->callback([o] { run(*o); });
+  on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });
 }
 
 }  // namespace graft::cli

@@ -7,16 +7,15 @@
 #include <memory>
 #include <optional>
 
+#include "cli/adapter_option.h"
 #include "cli/commands.h"
-#include "cli/loaded_model.h"
+#include "cli/named.h"
 #include "cli/number_checks.h"
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/base/memory.h"
 #include "graft/base/profile.h"
 #include "graft/generation/generate.h"
-#include "graft/lora/adapter_file.h"
 #include "graft/tokenizer/chat_template.h"
 
 namespace graft::cli {
@@ -40,7 +39,8 @@ std::string prompt_text(const std::string& prompt) {
 }
 
 // The ids of the prompt: as a user's message in the model's chat template, where it has one.
-std::vector<int32_t> prompt_ids(const GenerateCommand& o, const LoadedModel& loaded) {
+std::vector<int32_t> prompt_ids(const GenerateCommand& o, const engine::LoadedModel& loaded,
+                                FrontEnd& front_end) {
   const std::string prompt = prompt_text(o.prompt);
   std::optional<ChatTemplate> chat;
   if (!o.ignore_chat_template) chat = ChatTemplate::load(loaded.folder.path());
@@ -48,7 +48,7 @@ std::vector<int32_t> prompt_ids(const GenerateCommand& o, const LoadedModel& loa
     if (o.system) fail("{}: --system needs a chat template, and this model has none", o.model);
     return loaded.tokenizer.encode(prompt);
   }
-  note("Using the model's chat template (--ignore-chat-template: the prompt as it is)");
+  front_end.note("Using the model's chat template (--ignore-chat-template: the prompt as it is)");
   std::vector<ChatMessage> messages;
   if (o.system) messages.push_back({"system", *o.system});
   messages.push_back({"user", prompt});
@@ -58,13 +58,14 @@ std::vector<int32_t> prompt_ids(const GenerateCommand& o, const LoadedModel& loa
 
 double rate(int count, double seconds) { return seconds > 0 ? count / seconds : 0; }
 
-void run(const GenerateCommand& o) {
-  LoadedModel loaded = load(o.model);
+void run(const GenerateCommand& o, const engine::Runtime& runtime) {
+  engine::LoadedModel loaded = load_named(runtime, o.model);
   // An adapter only when it is named.
-  auto adapters = use_adapter(loaded, o.adapter_file.value_or("none"));
+  use_adapter(loaded, o.adapter_file.value_or("none"), runtime.front_end());
   generation::GenerateOptions options{o.max_tokens, o.sampler, loaded.eos_ids(), o.stop, o.profile};
-  auto result = generation::generate(*loaded.model, loaded.tokenizer, prompt_ids(o, loaded),
-                                     options, [](std::string_view text) {
+  const auto ids = prompt_ids(o, loaded, runtime.front_end());
+  auto result = generation::generate(*loaded.model, loaded.tokenizer, ids, options,
+                                     [](std::string_view text) {
                                        std::fwrite(text.data(), 1, text.size(), stdout);
                                        std::fflush(stdout);
                                      });
@@ -82,7 +83,7 @@ void run(const GenerateCommand& o) {
 
 }  // namespace
 
-void add_generate_command(CLI::App& app) {
+void add_generate_command(CLI::App& app, engine::Runtime& runtime) {
   auto o = std::make_shared<GenerateCommand>();
   CLI::App* command = app.add_subcommand("generate", "Continue a prompt");
   command->option_defaults()->always_capture_default()->take_last();
@@ -120,8 +121,8 @@ void add_generate_command(CLI::App& app) {
       ->allow_extra_args(false)
       ->take_all();
   command->add_flag("--profile", o->profile, "Show at the end where the time went");
-  add_threads_option(*command, "Threads of the CPU kernels");
-  command->callback([o] { run(*o); });
+  add_threads_option(*command, runtime, "Threads of the CPU kernels");
+  on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });
 }
 
 }  // namespace graft::cli

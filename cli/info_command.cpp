@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/facts.h"
-#include "cli/loaded_model.h"
+#include "cli/named.h"
 #include "cli/threads_option.h"
 
 namespace graft::cli {
@@ -37,9 +37,9 @@ void print_screen(const std::vector<Fact>& facts) {
   }
 }
 
-void run(const InfoCommand& o) {
+void run(const InfoCommand& o, const engine::Runtime& runtime) {
   std::vector<Fact> facts = machine_facts();
-  if (o.model) facts.push_back(model_fact(load(*o.model)));
+  if (o.model) facts.push_back(model_fact(load_named(runtime, *o.model)));
   if (o.json) {
     print_json(facts);
   } else {
@@ -49,15 +49,15 @@ void run(const InfoCommand& o) {
 
 }  // namespace
 
-void add_info_command(CLI::App& app) {
+void add_info_command(CLI::App& app, engine::Runtime& runtime) {
   auto o = std::make_shared<InfoCommand>();
   CLI::App* command = app.add_subcommand(
       "info", "Say what graft runs on: processor, threads, memory, kernels; what a model is");
   command->option_defaults()->always_capture_default()->take_last();
   command->add_option("--model", o->model, "Folder of a model to describe, converted or not");
   command->add_flag("--json", o->json, "Print JSON, for scripts");
-  add_threads_option(*command, "Threads that the others would be given");
-  command->callback([o] { run(*o); });
+  add_threads_option(*command, runtime, "Threads that the others would be given");
+  on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });
 }
 
 }  // namespace graft::cli

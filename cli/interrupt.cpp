@@ -49,6 +49,6 @@ InterruptNotice::InterruptNotice(std::string line) : line_(std::move(line)) {
 
 InterruptNotice::~InterruptNotice() { handle_by(SIG_DFL); }
 
-bool InterruptGuard::interrupted() const { return signalled != 0; }
+bool interrupted() { return signalled != 0; }
 
 }  // namespace graft::cli

@@ -4,20 +4,18 @@
 
 namespace graft::cli {
 
-/// While it lives, the first Ctrl-C (SIGINT) or SIGTERM is noted, for the program to end in order;
-/// a second one ends it at once.
+/// While it lives, the first Ctrl-C (SIGINT) or SIGTERM is noted, for the program to end in order
+/// (`interrupted`); a second one ends it at once.
 class InterruptGuard {
  public:
   InterruptGuard();
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
-
-  bool interrupted() const;
 };
 
-inline constexpr const char* kDownloadInterrupted =
-    "Interrupted: what has arrived is kept, and the same command goes on with it";
+/// Whether an InterruptGuard has noted a signal.
+bool interrupted();
 
 /// While it lives, Ctrl-C and SIGTERM end the program at once, as they do else, after a line.
 class InterruptNotice {

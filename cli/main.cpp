@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <mlx/memory.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -8,9 +7,11 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 #include "cli/suggest.h"
 #include "graft/base/error.h"
-#include "graft/base/memory.h"
+#include "graft/engine/console.h"
+#include "graft/engine/runtime.h"
 
 namespace {
 
@@ -29,23 +30,22 @@ int written() {
 
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write, not the end
-  graft::keep_freed_memory();
-  // What MLX frees it would keep in a cache that only an exact size hits, and the sizes follow the
-  // lengths of the batches: it holds memory without saving time. The C library keeps it instead.
-  mlx::core::set_cache_limit(0);
+  graft::engine::tune_memory();
+  graft::engine::Runtime runtime({.front_end = graft::engine::make_console(
+                                      {graft::cli::with_flags, graft::cli::interrupted})});
 
   CLI::App app("LoRA and QLoRA fine-tuning of large language models.", "graft");
   app.set_version_flag("--version", "graft " GRAFT_VERSION);
   app.require_subcommand(1);
-  graft::cli::add_convert_command(app);
-  graft::cli::add_lora_command(app);
-  graft::cli::add_fuse_command(app);
-  graft::cli::add_generate_command(app);
-  graft::cli::add_data_command(app);
-  graft::cli::add_tokenize_command(app);
-  graft::cli::add_upload_command(app);
-  graft::cli::add_cache_command(app);
-  graft::cli::add_info_command(app);
+  graft::cli::add_convert_command(app, runtime);
+  graft::cli::add_lora_command(app, runtime);
+  graft::cli::add_fuse_command(app, runtime);
+  graft::cli::add_generate_command(app, runtime);
+  graft::cli::add_data_command(app, runtime);
+  graft::cli::add_tokenize_command(app, runtime);
+  graft::cli::add_upload_command(app, runtime);
+  graft::cli::add_cache_command(app, runtime);
+  graft::cli::add_info_command(app, runtime);
   app.footer("`graft COMMAND --help` lists a command's options.");
   try {
     app.parse(argc, argv);

@@ -5,10 +5,11 @@
 
 namespace graft::cli {
 
-void add_threads_option(CLI::App& command, const std::string& use) {
+void add_threads_option(CLI::App& command, engine::Runtime& runtime, const std::string& use) {
   command
-      .add_option_function<int>("--threads", set_num_threads,
-                                use + " [GRAFT_THREADS, or every core that may be used]")
+      .add_option_function<int>(
+          "--threads", [&runtime](int n) { runtime.set_threads(n); },
+          use + " [GRAFT_THREADS, or every core that may be used]")
       ->check(count_up_to(kMaxThreads));
 }
 

@@ -12,11 +12,10 @@
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/named_model.h"
+#include "cli/named.h"
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/base/log.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/chat_template.h"
 #include "graft/tokenizer/stream_decoder.h"
@@ -32,9 +31,11 @@ struct TokenizeCommand {
   bool decode = false, chat = false, ids = false, count = false;
 };
 
-std::string read_input(const std::string& file) {
+std::string read_input(const std::string& file, FrontEnd& front_end) {
   if (file != "-") return read_text(file);
-  if (isatty(STDIN_FILENO) != 0) note("Reading text from the terminal; Ctrl-D ends it");
+  if (isatty(STDIN_FILENO) != 0) {
+    front_end.note("Reading text from the terminal; Ctrl-D ends it");
+  }
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
@@ -218,8 +219,8 @@ std::vector<int32_t> parse_ids(std::string_view line, const Tokenizer& tokenizer
   return ids;
 }
 
-void run_decode(const TokenizeCommand& o, const Tokenizer& tokenizer) {
-  std::vector<std::string> lines = lines_of(read_input(o.file));
+void run_decode(const TokenizeCommand& o, const Tokenizer& tokenizer, FrontEnd& front_end) {
+  std::vector<std::string> lines = lines_of(read_input(o.file, front_end));
   for (size_t i = 0; i < lines.size(); ++i) {
     std::string where =
         fmt::format("{}: line {}", o.file == "-" ? "standard input" : o.file, i + 1);
@@ -227,11 +228,11 @@ void run_decode(const TokenizeCommand& o, const Tokenizer& tokenizer) {
   }
 }
 
-void run(TokenizeCommand& o) {
-  o.model = named_model(o.model).string();
+void run(TokenizeCommand& o, const engine::Runtime& runtime) {
+  o.model = model_path(runtime, o.model).string();
   Tokenizer tokenizer = Tokenizer::load(o.model);
-  if (o.decode) return run_decode(o, tokenizer);
-  Input input(o, read_input(o.file));
+  if (o.decode) return run_decode(o, tokenizer, runtime.front_end());
+  Input input(o, read_input(o.file, runtime.front_end()));
   std::vector<std::vector<int32_t>> all =
       tokenizer.encode_batch(input.texts(), {.add_special_tokens = !input.is_chat()});
   if (o.count) return print_counts(all);
@@ -247,7 +248,7 @@ void run(TokenizeCommand& o) {
 
 }  // namespace
 
-void add_tokenize_command(CLI::App& app) {
+void add_tokenize_command(CLI::App& app, engine::Runtime& runtime) {
   auto o = std::make_shared<TokenizeCommand>();
   CLI::App* command = app.add_subcommand("tokenize", "Show the tokens that a model sees in a text");
   command->option_defaults()->always_capture_default()->take_last();
@@ -264,8 +265,8 @@ void add_tokenize_command(CLI::App& app) {
   CLI::Option* decode = command->add_flag("--decode", o->decode,
                                           "Take ids, a line for each text, and print the texts");
   decode->excludes(chat)->excludes(ids)->excludes(count);
-  add_threads_option(*command, "Threads to use");
-  command->callback([o] { run(*o); });
+  add_threads_option(*command, runtime, "Threads to use");
+  on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });
 }
 
 }  // namespace graft::cli

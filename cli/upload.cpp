@@ -7,10 +7,8 @@
 #include <cstdio>
 #include <string_view>
 
-#include "cli/hub_environment.h"
 #include "cli/interrupt.h"
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/hub/cache.h"
 #include "graft/hub/upload.h"
 
@@ -33,13 +31,6 @@ std::string shell_word(const std::string& text) {
 
 }  // namespace
 
-Provenance provenance_of(const fs::path& model) {
-  std::error_code ignored;
-  if (!fs::is_directory(model, ignored)) return {};
-  if (const auto origin = hub::origin_of_snapshot(model)) return {.origin = origin};
-  return Provenance::read(model);
-}
-
 std::optional<Origin> named_origin(const std::optional<std::string>& hf_path) {
   if (!hf_path) return std::nullopt;
   const auto repository = hub::Repository::parse(*hf_path);
@@ -55,10 +46,9 @@ hub::Relation relation_of(const fs::path& model, const Provenance& provenance) {
   return config.contains("quantization") ? hub::Relation::quantized : hub::Relation::converted;
 }
 
-PlannedUpload::PlannedUpload(const std::string& name, bool make_private)
-    : environment_(hub_environment()),
-      target_(hub::upload_target(name)),
-      make_private_(make_private) {}
+PlannedUpload::PlannedUpload(const hub::Environment& environment, const std::string& name,
+                             bool make_private)
+    : environment_(environment), target_(hub::upload_target(name)), make_private_(make_private) {}
 
 void PlannedUpload::check(const Provenance& provenance, const std::string& model,
                           const std::string& how) const {
@@ -77,15 +67,16 @@ std::string PlannedUpload::command(const fs::path& folder) const {
 }
 
 void PlannedUpload::add_card(std::vector<hub::LocalFile>& files, hub::CardFacts& facts) const {
+  FrontEnd& say = *environment_.front_end;
   const auto own = std::find_if(files.begin(), files.end(),
                                 [](const hub::LocalFile& file) { return file.name() == kCard; });
   if (own != files.end()) {
-    note("{} is uploaded as it is", kCard);
+    say.note("{} is uploaded as it is", kCard);
     return;
   }
   const auto there = hub::fetch_card(environment_, target_);
   if (there && !hub::is_generated_card(*there)) {
-    note("The {} of {} stays as it is", kCard, target_.name);
+    say.note("The {} of {} stays as it is", kCard, target_.name);
     return;
   }
   if (const auto& origin = facts.provenance.origin) {
@@ -93,11 +84,11 @@ void PlannedUpload::add_card(std::vector<hub::LocalFile>& files, hub::CardFacts&
     if (repository && hub::is_commit(origin->commit)) repository->revision = origin->commit;
     if (repository) facts.original = hub::fetch_card(environment_, *repository);
     if (!facts.original) {
-      warn("{} has no card that can be read: the new one names no licence", origin->repository);
+      say.warn("{} has no card that can be read: the new one names no licence", origin->repository);
     }
   }
   facts.target = target_;
-  files.emplace_back(kCard, hub::model_card(std::move(facts)));
+  files.emplace_back(kCard, hub::model_card(std::move(facts), say));
 }
 
 void PlannedUpload::run(const fs::path& folder, std::vector<hub::LocalFile> files,

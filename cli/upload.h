@@ -13,10 +13,6 @@
 
 namespace graft::cli {
 
-/// Where a model comes from: a snapshot of the Hub's cache is its repository's, another folder says
-/// it in its graft.json, or does not know.
-Provenance provenance_of(const fs::path& model);
-
 /// `--hf-path` as an origin; nothing if it was not given. Throws UsageError for what is no name.
 std::optional<Origin> named_origin(const std::optional<std::string>& hf_path);
 
@@ -27,7 +23,7 @@ hub::Relation relation_of(const fs::path& model, const Provenance& provenance);
 class PlannedUpload {
  public:
   /// `name`: of the repository. Throws UsageError for a name that is none.
-  PlannedUpload(const std::string& name, bool make_private);
+  PlannedUpload(const hub::Environment& environment, const std::string& name, bool make_private);
 
   /// Before the work that the upload follows: throws UsageError if it would not say what model
   /// `model` is made from (`how` it can be said), Error without a token that the Hub knows.
@@ -40,14 +36,12 @@ class PlannedUpload {
   /// A model's.
   void run(const fs::path& model, const Provenance& provenance) const;
 
-  const hub::Environment& environment() const { return environment_; }
-
  private:
   /// That uploads a folder as this does.
   std::string command(const fs::path& folder) const;
   void add_card(std::vector<hub::LocalFile>& files, hub::CardFacts& facts) const;
 
-  hub::Environment environment_;
+  const hub::Environment& environment_;
   hub::Repository target_;
   bool make_private_;
 };

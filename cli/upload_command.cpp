@@ -10,6 +10,7 @@
 #include "cli/upload.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
+#include "graft/engine/named_model.h"
 #include "graft/hub/cache.h"
 #include "graft/hub/upload.h"
 #include "graft/lora/adapter_file.h"
@@ -41,24 +42,24 @@ lora::AdapterFile adapter_in(const fs::path& folder) {
   return lora::read_adapter_file(found.front());
 }
 
-void run(const UploadCommand& o) {
+void run(const UploadCommand& o, const engine::Runtime& runtime) {
   std::error_code ignored;
   const fs::path folder = o.folder;
   if (!fs::is_directory(folder, ignored)) fail_usage("there is no folder {}", o.folder);
-  const PlannedUpload upload(o.repository, o.make_private);
+  const PlannedUpload upload(runtime.hub(), o.repository, o.make_private);
   const auto origin = named_origin(o.hf_path);
   const bool has_card = is_there(folder / "README.md");
   const auto check = [&](Provenance& provenance) {
     if (origin) provenance.origin = origin;
     if (has_card) {
-      hub::check_can_upload(upload.environment());
+      hub::check_can_upload(runtime.hub());
     } else {
       upload.check(provenance, o.folder);
     }
   };
   if (is_there(folder / "config.json")) {
     if (!hub::is_complete_model(folder)) fail("{} lacks weights: it is no whole model", o.folder);
-    Provenance provenance = provenance_of(folder);
+    Provenance provenance = engine::provenance_of(folder);
     check(provenance);
     return upload.run(folder, provenance);
   }
@@ -77,7 +78,7 @@ void run(const UploadCommand& o) {
 
 }  // namespace
 
-void add_upload_command(CLI::App& app) {
+void add_upload_command(CLI::App& app, engine::Runtime& runtime) {
   auto o = std::make_shared<UploadCommand>();
   CLI::App* command =
       app.add_subcommand("upload", "Upload a model's or an adapter's folder to the Hub");
@@ -91,7 +92,7 @@ void add_upload_command(CLI::App& app) {
                       "The model of the Hub that it comes from, for its card [what the folder "
                       "remembers]");
   command->add_flag("--private", o->make_private, "Make the repository private");
-  command->callback([o] { run(*o); });
+  on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });
 }
 
 }  // namespace graft::cli

@@ -29,7 +29,8 @@ BELOW = {
     "lora": ["models", "nn", "io", "base"],
     "convert": ["models", "tokenizer", "io", "base"],
     "training": ["lora", "models", "ops", "data", "io", "base"],
-    "generation": ["models", "ops", "tokenizer", "base"],
+    "generation": ["models", "nn", "ops", "tokenizer", "base"],
+    "engine": ["training", "generation", "lora", "convert", "models", "ops", "data", "tokenizer", "hub", "io", "base"],
 }
 
 # MLX's own command encoder is not a stable interface: one file alone depends on it.

@@ -1,6 +1,7 @@
 #include "graft/base/thread_pool.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -61,13 +62,14 @@ constexpr int64_t kMostParts = 0xffffffff;
 
 class ThreadPool {
  public:
-  // False if another thread's job is under way.
+  // False if a job is under way.
   bool run(int64_t parts, int threads, const PartWork& work) {
     std::unique_lock lock(running_, std::try_to_lock);
     if (!lock) return false;
     while (threads_ < threads) std::thread(&ThreadPool::serve, this, threads_++).detach();
     work_ = &work;
     parts_ = parts;
+    job_threads_ = threads;
     error_ = nullptr;
     unfinished_.store(parts, std::memory_order_relaxed);
     ticket_.store(Ticket(Ticket(ticket_.load()).job() + 1, threads, parts).word());
@@ -93,6 +95,8 @@ class ThreadPool {
     } while (!exchange(ticket));
     inside = true;
     try {
+      // What a part asks for is what its caller would get.
+      const ThreadsScope threads(job_threads_);
       (*work_)(parts_ - ticket.left(), worker);
     } catch (...) {
       std::lock_guard lock(error_mutex_);
@@ -126,16 +130,28 @@ class ThreadPool {
   std::atomic<int64_t> unfinished_{0};
   const PartWork* work_ = nullptr;
   int64_t parts_ = 0;
+  int job_threads_ = 0;
   std::mutex error_mutex_;
   std::exception_ptr error_;
 };
 
 thread_local bool ThreadPool::inside = false;
 
-// Never destroyed: its threads sleep in it when the program ends.
-ThreadPool& pool() {
-  static auto* const all = new ThreadPool;
+// As many calls at a time have threads of their own; one more does its parts alone.
+constexpr size_t kPools = 16;
+
+// Never destroyed: threads sleep in it when the program ends.
+std::array<ThreadPool, kPools>& pools() {
+  static auto* const all = new std::array<ThreadPool, kPools>;
   return *all;
+}
+
+// On the first pool that is idle, so that calls one after the other wake the same threads.
+bool run_in_a_pool(int64_t parts, int threads, const PartWork& work) {
+  for (ThreadPool& pool : pools()) {
+    if (pool.run(parts, threads, work)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -143,7 +159,7 @@ ThreadPool& pool() {
 void run_parts(int64_t parts, PartWork work) {
   const int threads = std::min(num_threads(), kMostThreads);
   const bool shared = parts > 1 && parts <= kMostParts && threads > 1 && !ThreadPool::inside;
-  if (shared && pool().run(parts, threads, work)) return;
+  if (shared && run_in_a_pool(parts, threads, work)) return;
   for (int64_t part = 0; part < parts; ++part) work(part, 0);
 }
 

@@ -28,8 +28,8 @@ class PartWork {
 ///
 /// A thread takes the next part when it is done with its last. So one that the system keeps from
 /// running (other programs want the processor, too) costs its own help alone, and no more: nobody
-/// waits for a thread that has taken nothing. A call within a part, or while another thread's call
-/// is under way, runs its parts in order on the calling thread.
+/// waits for a thread that has taken nothing. Calls of several threads run side by side, each on
+/// threads of its own. A call within a part runs its parts in order on the calling thread.
 void run_parts(int64_t parts, PartWork work);
 
 }  // namespace graft

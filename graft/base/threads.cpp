@@ -82,10 +82,10 @@ Choice choose() {
   return {found.allowed, ThreadsFrom::processors};
 }
 
-int given = 0;  // to set_num_threads; 0: nothing
+thread_local int in_scope = 0;  // 0: nothing
 
 Choice chosen() {
-  if (given > 0) return {given, ThreadsFrom::set_num_threads};
+  if (in_scope > 0) return {in_scope, ThreadsFrom::scope};
   static const Choice choice = choose();
   return choice;
 }
@@ -94,7 +94,11 @@ Choice chosen() {
 
 int num_threads() { return chosen().threads; }
 
-void set_num_threads(int count) { given = std::max(1, count); }
+ThreadsScope::ThreadsScope(int count) : saved_(in_scope) {
+  if (count > 0) in_scope = count;
+}
+
+ThreadsScope::~ThreadsScope() { in_scope = saved_; }
 
 ThreadsFrom threads_from() { return chosen().from; }
 

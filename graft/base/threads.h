@@ -5,18 +5,27 @@ namespace graft {
 /// More threads than this are refused: a number that was meant for something else.
 constexpr int kMaxThreads = 1024;
 
-/// The threads that our CPU kernels use: what set_num_threads was given, else GRAFT_THREADS, else
-/// OMP_NUM_THREADS, else the processors that this process may use, which a container's quota may
-/// hold below those that it may run on. At least 1. Throws Error if GRAFT_THREADS decides and is no
-/// whole number from 1 to kMaxThreads.
+/// The threads that kernels use which the calling thread calls: what a ThreadsScope says, else
+/// GRAFT_THREADS, else OMP_NUM_THREADS, else the processors that this process may use, which a
+/// container's quota may hold below those that it may run on. At least 1. Throws Error if
+/// GRAFT_THREADS decides and is no whole number from 1 to kMaxThreads.
 int num_threads();
 
-/// From the next kernel call on. Not to be called while a kernel runs.
-void set_num_threads(int count);
+/// While it lives, kernels that the calling thread calls use so many threads; 0: as before.
+class ThreadsScope {
+ public:
+  explicit ThreadsScope(int count);
+  ~ThreadsScope();
+  ThreadsScope(const ThreadsScope&) = delete;
+  ThreadsScope& operator=(const ThreadsScope&) = delete;
+
+ private:
+  int saved_;
+};
 
 /// What num_threads follows from.
 enum class ThreadsFrom {
-  set_num_threads,
+  scope,            // a ThreadsScope
   graft_threads,    // the environment variable GRAFT_THREADS
   omp_num_threads,  // the environment variable OMP_NUM_THREADS
   processors,       // that the process may run on

@@ -25,13 +25,6 @@ void check_options(const ConvertOptions& options) {
   }
 }
 
-// The output replaces its folder, so the source must not lie in it.
-void check_apart(const fs::path& source, const fs::path& target) {
-  if (!lies_within(source, target)) return;
-  fail_usage("{} would replace the model that it is made from: give another `mlx_path`",
-             target.string());
-}
-
 bool is_gguf(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return false;
@@ -41,26 +34,18 @@ bool is_gguf(const fs::path& path) {
 
 }  // namespace
 
-ConvertReport convert(const ConvertOptions& options,
-                      const std::function<void(std::string_view)>& say) {
+ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end) {
   check_options(options);
-  ConversionPlan plan = is_gguf(options.hf_path) ? plan_gguf(options) : plan_folder(options);
-  check_apart(options.hf_path, options.mlx_path);
-  AtomicFolder target(options.mlx_path, [&](const fs::path& earlier) {
-    return options.force || looks_like_model_folder(earlier);
-  });
+  ConversionPlan plan =
+      is_gguf(options.hf_path) ? plan_gguf(options, front_end) : plan_folder(options);
+  const ModelTarget target{
+      .path = options.mlx_path, .force = options.force, .max_shard_bytes = options.max_shard_bytes};
+  check_model_target(options.hf_path, target);
   ConvertReport report;
-  for (const std::string& line : plan.lines) {
-    say(line);
-    report.lines.push_back(line);
-  }
-  WrittenModel written =
-      write_model_tensors(target.path(), std::move(plan.jobs), options.max_shard_bytes);
-  write_model_config(target.path() / "config.json", std::move(plan.config));
-  for (const fs::path& file : plan.copies) copy_file_into(file, target.path());
-  for (const auto& [name, text] : plan.texts) write_text(target.path() / name, text);
-  options.provenance.write(target.path());
-  target.commit();
+  for (const std::string& line : plan.lines) front_end.note_line(line);
+  report.lines = std::move(plan.lines);
+  plan.provenance = options.provenance;
+  WrittenModel written = write_model_folder(std::move(plan), target, front_end);
   report.tensors = written.tensors;
   report.bytes = written.bytes;
   report.parameters = written.parameters;

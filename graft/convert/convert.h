@@ -1,14 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "graft/base/files.h"
-#include "graft/base/log.h"
+#include "graft/base/front_end.h"
 #include "graft/io/model_writer.h"
 #include "graft/io/provenance.h"
 
@@ -38,12 +36,11 @@ struct ConvertReport {
 };
 
 /// Makes an MLX model folder. It appears whole, in place of an earlier model, or not at all; no
-/// more than one layer's tensors are in memory. `say` gets a line for each thing that a person
-/// should know. Throws UsageError for options that contradict each other or the source, Error for
-/// a source that cannot be read or an output that cannot be written.
+/// more than one layer's tensors are in memory. The front end gets a note for each thing that a
+/// person should know. Throws UsageError for options that contradict each other or the source,
+/// Error for a source that cannot be read or an output that cannot be written.
 ///
 /// What `quantize` writes is, bit for bit, what `mlx_lm.convert -q` writes for the same weights.
-ConvertReport convert(const ConvertOptions& options,
-                      const std::function<void(std::string_view)>& say = note_line);
+ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end = *silent_front_end());
 
 }  // namespace graft

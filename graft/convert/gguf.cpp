@@ -29,8 +29,10 @@ mx::Dtype stored_dtype(GgufTensorType type) {
 
 class GgufPlanner {
  public:
-  explicit GgufPlanner(const ConvertOptions& options)
-      : options_(options), file_(std::make_shared<const GgufFile>(options.hf_path)) {
+  GgufPlanner(const ConvertOptions& options, FrontEnd& front_end)
+      : options_(options),
+        front_end_(front_end),
+        file_(std::make_shared<const GgufFile>(options.hf_path)) {
     if (options.dtype) dtype_ = dtype_from_name(*options.dtype);
   }
 
@@ -38,7 +40,7 @@ class GgufPlanner {
     GgufModel model = read_gguf_model(*file_);
     std::vector<GgufName> names = name_gguf_tensors(*file_, model);
     plan_.config = gguf_config(*file_, model);
-    plan_.texts = gguf_tokenizer_files(*file_);
+    plan_.texts = gguf_tokenizer_files(*file_, front_end_);
     plan_.texts["generation_config.json"] = python_json(gguf_generation_config(*file_));
     choose_dtype(names);
     for (const GgufName& name : names) plan_tensor(name);
@@ -154,6 +156,7 @@ class GgufPlanner {
   }
 
   const ConvertOptions& options_;
+  FrontEnd& front_end_;
   std::shared_ptr<const GgufFile> file_;
   ConversionPlan plan_;
   std::optional<mx::Dtype> dtype_;                   // that what is not quantized is cast to
@@ -163,6 +166,8 @@ class GgufPlanner {
 
 }  // namespace
 
-ConversionPlan plan_gguf(const ConvertOptions& options) { return GgufPlanner(options).plan(); }
+ConversionPlan plan_gguf(const ConvertOptions& options, FrontEnd& front_end) {
+  return GgufPlanner(options, front_end).plan();
+}
 
 }  // namespace graft

@@ -59,7 +59,7 @@ class TokenizerMetadata {
 
 }  // namespace
 
-std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
+std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file, FrontEnd& front_end) {
   TokenizerMetadata metadata(file);
   GgufTokenizer tokenizer{
       .model = metadata.text("tokenizer.ggml.model"),
@@ -77,7 +77,7 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
       .add_space_prefix = metadata.flag("tokenizer.ggml.add_space_prefix"),
       .chat_template = metadata.text("tokenizer.chat_template"),
       .context_length = metadata.id(metadata.text("general.architecture") + ".context_length")};
-  TokenizerDocuments documents = convert_gguf_tokenizer(tokenizer, file.path().string());
+  TokenizerDocuments documents = convert_gguf_tokenizer(tokenizer, file.path().string(), front_end);
   try {
     return {{"tokenizer.json", documents.tokenizer_json.dump(2)},
             {"tokenizer_config.json", documents.tokenizer_config_json.dump(2)}};

@@ -47,8 +47,8 @@ void add_item(std::string& yaml, const std::string& key, const CardValue& values
   for (const std::string& value : values.items) yaml += "- " + quoted(value) + "\n";
 }
 
-std::string front_matter(const CardFacts& facts) {
-  const CardMetadata original = card_metadata(facts.original.value_or(""));
+std::string front_matter(const CardFacts& facts, FrontEnd& front_end) {
+  const CardMetadata original = card_metadata(facts.original.value_or(""), front_end);
   std::string yaml = "---\nlibrary_name: mlx\npipeline_tag: text-generation\n";
   add_item(yaml, "tags", {{"mlx", "graft"}, true});
   if (const auto& origin = facts.provenance.origin) {
@@ -142,12 +142,12 @@ std::string use(const CardFacts& facts) {
 
 }  // namespace
 
-std::string model_card(CardFacts facts) {
+std::string model_card(CardFacts facts, FrontEnd& front_end) {
   // What is no name on the Hub would be refused there, or be something else.
   auto& [origin, datasets, steps] = facts.provenance;
   if (origin && !Repository::parse(origin->repository)) origin.reset();
   std::erase_if(datasets, [](const std::string& name) { return !Repository::parse(name); });
-  return front_matter(facts) + beginning(facts) + making(facts.provenance) + use(facts) +
+  return front_matter(facts, front_end) + beginning(facts) + making(facts.provenance) + use(facts) +
          fmt::format("\n{}\n", kGeneratedMark);
 }
 

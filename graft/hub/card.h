@@ -24,8 +24,8 @@ struct CardFacts {
 
 /// The text of a README.md, as the Hub reads it (its "Model Cards"): YAML between two lines of
 /// `---` with library, tags, base model, licence and data sets, then how the model was made and how
-/// it is used with graft and with mlx-lm.
-std::string model_card(CardFacts facts);
+/// it is used with graft and with mlx-lm. Warns of an original's card that cannot be read.
+std::string model_card(CardFacts facts, FrontEnd& front_end);
 
 /// Whether a card was written by graft and is nobody's own.
 bool is_generated_card(const std::string& card);

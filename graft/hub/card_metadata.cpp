@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "graft/base/log.h"
 #include "graft/hub/text.h"
 
 namespace graft::hub {
@@ -42,7 +41,7 @@ bool fits(const YAML::Node& node) {
 
 }  // namespace
 
-CardMetadata card_metadata(const std::string& card) {
+CardMetadata card_metadata(const std::string& card, FrontEnd& front_end) {
   CardMetadata metadata;
   try {
     const YAML::Node root = YAML::Load(front_matter(card));
@@ -61,7 +60,8 @@ CardMetadata card_metadata(const std::string& card) {
       if (!value.items.empty()) metadata[entry.first.Scalar()] = std::move(value);
     }
   } catch (const YAML::Exception& error) {
-    warn("the YAML of the original's card is broken, and is passed over: {}", error.what());
+    front_end.warn("the YAML of the original's card is broken, and is passed over: {}",
+                   error.what());
     return {};
   }
   return metadata;

@@ -4,6 +4,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "graft/base/files.h"
@@ -68,7 +69,7 @@ class FileFetch {
       progress_.tick();
       if (stopped_) return "";
       if (there - at < std::min<uint64_t>(kHashPiece, file_.size - at)) {
-        sleep_seconds(0.002);
+        http_.pause(0.002);
         continue;
       }
       const size_t size = std::min<uint64_t>(kHashPiece, there - at);
@@ -102,7 +103,7 @@ class FileFetch {
       if (fruitless == kTries) throw ConnectionError(fmt::format("{}: {}", file_.name, why));
       if (pause == 0) pause = pause_seconds(fruitless, nullptr);
       progress_.say(fmt::format("  {}: {}; going on in {:.1f} s", file_.name, why, pause));
-      sleep_seconds(pause);
+      http_.pause(pause);
     }
   }
 
@@ -148,8 +149,12 @@ void download(const Http& http, const Repository& repository, const CachedReposi
               const RemoteFile& file, Progress& progress) {
   const fs::path blob = cache.blob(file.etag);
   if (is_there(blob)) return;
+  bool said = false;
   const FileLock lock(cache.lock(file.etag), [&] {
-    progress.say(fmt::format("  {}: another process fetches it; waiting", file.name));
+    if (!std::exchange(said, true)) {
+      progress.say(fmt::format("  {}: another process fetches it; waiting", file.name));
+    }
+    http.environment().front_end->check_cancelled();
   });
   if (is_there(blob)) return;
   bool in_parts = true;

@@ -7,10 +7,10 @@
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/base/log.h"
 #include "graft/hub/address.h"
 
 namespace graft::hub {
@@ -63,7 +63,7 @@ std::optional<std::string> cleaned(std::string token) {
   return token;
 }
 
-std::optional<std::string> read_token() {
+std::optional<std::string> read_token(FrontEnd& front_end) {
   if (is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return std::nullopt;
   for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {
     if (auto own = variable(name)) return cleaned(*own);
@@ -73,7 +73,7 @@ std::optional<std::string> read_token() {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   if ((status.st_mode & 077) != 0) {
-    warn("{} can be read by others: chmod 600 {}", path.string(), path.string());
+    front_end.warn("{} can be read by others: chmod 600 {}", path.string(), path.string());
   }
   return cleaned(read_text(path, kMostTokenBytes));
 }
@@ -90,14 +90,15 @@ long timeout() {
 
 }  // namespace
 
-Environment Environment::read() {
+Environment Environment::read(std::shared_ptr<FrontEnd> front_end) {
   Environment environment;
+  environment.front_end = std::move(front_end);
   environment.endpoint = variable("HF_ENDPOINT").value_or("https://huggingface.co");
   while (environment.endpoint.ends_with('/')) environment.endpoint.pop_back();
   check_address(environment.endpoint);
   environment.cache = fs::absolute(cache_folder());
   environment.notes = fs::absolute(hub_home() / "graft");
-  environment.token = read_token();
+  environment.token = read_token(*environment.front_end);
   environment.offline = is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE");
   environment.timeout_seconds = timeout();
   return environment;

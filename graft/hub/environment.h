@@ -1,15 +1,20 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+
+#include "graft/base/front_end.h"
 
 namespace graft::hub {
 
 namespace fs = std::filesystem;
 
 /// Where the Hub and its cache are, from the variables that the Python package `huggingface_hub`
-/// reads (its `constants.py`), so that both share one cache and one token.
+/// reads (its `constants.py`), so that both share one cache and one token; and who is told of what
+/// is sent and fetched. If that one's `cancelled()` becomes true, what is under way throws
+/// Cancelled: what has arrived is kept.
 struct Environment {
   std::string endpoint;              // HF_ENDPOINT, without a slash at the end
   fs::path cache;                    // HF_HUB_CACHE, else hub/ in HF_HOME
@@ -17,10 +22,11 @@ struct Environment {
   std::optional<std::string> token;  // HF_TOKEN, else the file that `hf auth login` writes
   bool offline = false;              // HF_HUB_OFFLINE
   long timeout_seconds = 10;         // HF_HUB_DOWNLOAD_TIMEOUT: without an answer or a byte
+  std::shared_ptr<FrontEnd> front_end = silent_front_end();
 
   /// Throws UsageError for an endpoint that is neither https nor on this machine. Warns of a token
   /// file that others may read.
-  static Environment read();
+  static Environment read(std::shared_ptr<FrontEnd> front_end = silent_front_end());
 };
 
 }  // namespace graft::hub

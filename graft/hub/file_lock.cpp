@@ -6,29 +6,33 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "graft/base/error.h"
 
 namespace graft::hub {
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenTries{50};
+
+}  // namespace
 
 FileLock::FileLock(const std::filesystem::path& path, const std::function<void()>& waiting) {
-  bool said = false;
   for (;;) {
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0664);
     if (descriptor_ < 0) fail("cannot lock {}: {}", path.string(), std::strerror(errno));
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK && !said) {
-        said = true;
+    try {
+      while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR) continue;
+        if (errno != EWOULDBLOCK) fail("cannot lock {}: {}", path.string(), std::strerror(errno));
         waiting();
+        std::this_thread::sleep_for(kBetweenTries);
       }
-      while (::flock(descriptor_, LOCK_EX) != 0) {
-        if (errno != EINTR) {
-          const int reason = errno;
-          ::close(descriptor_);
-          fail("cannot lock {}: {}", path.string(), std::strerror(reason));
-        }
-      }
+    } catch (...) {
+      ::close(descriptor_);
+      throw;
     }
     // Whoever had it may have removed the file: then this is the lock of nothing.
     struct stat own {

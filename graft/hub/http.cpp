@@ -12,7 +12,7 @@
 #include <memory>
 #include <thread>
 
-#include "graft/base/log.h"
+#include "graft/base/front_end.h"
 #include "graft/hub/address.h"
 
 namespace graft::hub {
@@ -89,6 +89,11 @@ size_t on_body(char* data, size_t, size_t size, void* user) {
   }
 }
 
+// Called while data flows, and about once a second while none does.
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const FrontEnd*>(user)->cancelled() ? 1 : 0;
+}
+
 // libcurl's own reading of a body that is sent.
 size_t on_read(char* to, size_t, size_t room, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
@@ -142,6 +147,9 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, environment_.front_end.get());
   // The libcurl of some distributions does not look at it itself.
   if (const char* authorities = std::getenv("SSL_CERT_FILE")) {
     curl_easy_setopt(handle, CURLOPT_CAINFO, authorities);
@@ -159,6 +167,7 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
 
   const CURLcode code = curl_easy_perform(handle);
   if (transfer.failure) std::rethrow_exception(transfer.failure);
+  if (code == CURLE_ABORTED_BY_CALLBACK) environment_.front_end->check_cancelled();
   Response& response = transfer.response;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &response.status);
   if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && transfer.broken_off)) {
@@ -209,8 +218,21 @@ Response Http::send(const Request& request, const Say& say) const {
       pause = pause_seconds(attempt, nullptr);
       why = error.what();
     }
-    say(fmt::format("{}; trying again in {:.1f} s", why, pause));
-    sleep_seconds(pause);
+    const std::string line = fmt::format("{}; trying again in {:.1f} s", why, pause);
+    if (say) {
+      say(line);
+    } else {
+      environment_.front_end->note_line(line);
+    }
+    this->pause(pause);
+  }
+}
+
+void Http::pause(double seconds) const {
+  constexpr double kSlice = 0.1;
+  for (; seconds > 0; seconds -= kSlice) {
+    environment_.front_end->check_cancelled();
+    std::this_thread::sleep_for(std::chrono::duration<double>(std::min(seconds, kSlice)));
   }
 }
 
@@ -242,10 +264,6 @@ double pause_seconds(int attempt, const Response* response) {
     if (!wanted.empty() && *end == '\0' && seconds >= 0) return std::min(seconds, kLongestPause);
   }
   return 0.5 * std::pow(2.0, std::min(attempt, 5));
-}
-
-void sleep_seconds(double seconds) {
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
 }  // namespace graft::hub

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/hub/environment.h"
 
 namespace graft::hub {
@@ -57,7 +56,7 @@ Request post_json(const std::string& url, const std::string& text,
 
 /// Requests to the Hub. The token goes to the endpoint's own origin and to no other, wherever a
 /// redirect leads; certificates are always verified; proxies are those of the environment.
-/// May be used by several threads.
+/// May be used by several threads. What is under way throws Cancelled if the front end wants it.
 class Http {
  public:
   explicit Http(const Environment& environment) : environment_(environment) {}
@@ -68,8 +67,11 @@ class Http {
   /// certificate is to blame for.
   Response send_once(const Request& request) const;
   /// The same, tried again with growing pauses after ConnectionError and what `is_transient`; `say`
-  /// is told of it. For requests without a sink.
-  Response send(const Request& request, const Say& say = note_line) const;
+  /// (else the front end) is told of it. For requests without a sink.
+  Response send(const Request& request, const Say& say = {}) const;
+
+  /// Waits, as long as it is not cancelled.
+  void pause(double seconds) const;
 
  private:
   Response hop(const Request& request, const std::string& url, std::string& redirect) const;
@@ -85,7 +87,6 @@ void check_not_transient(const Response& response, const std::string& what);
 /// How long to wait before try number `attempt` + 1 (0 the first): twice as long each time, or what
 /// the server's Retry-After says, at most a minute.
 double pause_seconds(int attempt, const Response* response);
-void sleep_seconds(double seconds);
 
 /// Tries that a request is worth, where none of them got anything.
 constexpr int kTries = 6;

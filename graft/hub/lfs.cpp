@@ -46,7 +46,8 @@ fs::path Lfs::notes_path(const std::string& oid) const {
 }
 
 void Lfs::upload(const LocalFile& file, const std::string& oid) {
-  const UploadNotes::Of of{notes_path(oid), http_.environment().endpoint, oid, file.size()};
+  const UploadNotes::Of of{notes_path(oid), http_.environment().endpoint, oid, file.size(),
+                           http_.environment().front_end};
   if (auto notes = UploadNotes::find(of)) {
     const size_t before = notes->parts_there();
     try {

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "graft/base/error.h"
-#include "graft/base/log.h"
+#include "graft/base/terminal.h"
 
 namespace graft::hub {
 
@@ -14,6 +13,8 @@ std::string size_text(uint64_t bytes) {
   if (value < 1e9) return fmt::format("{:.1f} MB", value / 1e6);
   return fmt::format("{:.2f} GB", value / 1e9);
 }
+
+Progress::~Progress() { front_end_.progress({}); }
 
 void Progress::begin(const std::string& name, uint64_t size, std::function<uint64_t()> done) {
   const std::lock_guard lock(mutex_);
@@ -30,39 +31,35 @@ void Progress::end(const std::string& name, bool arrived) {
   if (!arrived) return;
   finished_ += size;
   if (quiet_) return;
-  lines_.clear();
-  note("  {}  {}", name, size_text(size));
+  front_end_.note("  {}  {}", name, size_text(size));
 }
 
 void Progress::tick() {
   const std::lock_guard lock(mutex_);
   const auto now = Clock::now();
-  if (quiet_ || now - drawn_ < std::chrono::milliseconds(100)) return;
-  drawn_ = now;
-  draw();
+  if (quiet_ || now - told_ < std::chrono::milliseconds(100)) return;
+  told_ = now;
+  tell();
 }
 
 void Progress::say(const std::string& text) {
   const std::lock_guard lock(mutex_);
-  lines_.clear();
-  note("{}", text);
+  front_end_.note_line(text);
 }
 
-void Progress::draw() {
+void Progress::tell() {
   const auto share = [](uint64_t done, uint64_t size) {
     return size > 0 ? static_cast<double>(done) / static_cast<double>(size) : 1;
   };
   uint64_t done = finished_;
-  std::vector<std::string> lines;
+  std::vector<ProgressLine> lines;
   for (const auto& [name, file] : active_) {
     const uint64_t own = file.done();
     done += own;
     if (own == 0 || file.size == 0 || active_.size() < 2) continue;
-    lines.push_back(progress_line(share(own, file.size),
-                                  {fmt::format("{:3}%", 100 * own / file.size), name},
-                                  live_line_width()));
+    lines.push_back({share(own, file.size), {fmt::format("{:3}%", 100 * own / file.size), name}});
   }
-  const double seconds = std::chrono::duration<double>(drawn_ - start_).count();
+  const double seconds = std::chrono::duration<double>(told_ - start_).count();
   const double speed =
       seconds > 0 && done > at_first_ ? static_cast<double>(done - at_first_) / seconds : 0;
   std::vector<std::string> fields = {size_text(done) + " of " + size_text(total_)};
@@ -72,8 +69,8 @@ void Progress::draw() {
                      " left");
   }
   if (active_.size() == 1) fields.push_back(active_.begin()->first);
-  lines.push_back(progress_line(share(done, total_), std::move(fields), live_line_width()));
-  lines_.show(lines);
+  lines.push_back({share(done, total_), std::move(fields)});
+  front_end_.progress(lines);
 }
 
 }  // namespace graft::hub

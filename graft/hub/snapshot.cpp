@@ -7,7 +7,6 @@
 
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/base/log.h"
 #include "graft/hub/for_each_concurrent.h"
 #include "graft/hub/progress.h"
 
@@ -31,6 +30,7 @@ Snapshot::Snapshot(const Http& http, const Repository& repository, const CachedR
     : http_(http), repository_(repository), cache_(cache), listing_(std::move(listing)) {}
 
 void Snapshot::fetch(const std::vector<RemoteFile>& files, bool quiet) {
+  FrontEnd& say = *http_.environment().front_end;
   std::vector<const RemoteFile*> small, large;
   uint64_t bytes = 0, begun = 0;
   for (const RemoteFile& file : files) {
@@ -46,11 +46,11 @@ void Snapshot::fetch(const std::vector<RemoteFile>& files, bool quiet) {
   check_space(bytes - begun);
   const size_t count = small.size() + large.size();
   if (!quiet) {
-    note("Downloading {} at {}: {} file{}, {}{}", repository_.name, listing_.commit.substr(0, 8),
-         count, count == 1 ? "" : "s", size_text(bytes),
-         begun > 0 ? fmt::format(", of which {} are there", size_text(begun)) : "");
+    say.note("Downloading {} at {}: {} file{}, {}{}", repository_.name,
+             listing_.commit.substr(0, 8), count, count == 1 ? "" : "s", size_text(bytes),
+             begun > 0 ? fmt::format(", of which {} are there", size_text(begun)) : "");
   }
-  Progress progress(bytes, quiet);
+  Progress progress(say, bytes, quiet);
   const auto one = [&](const RemoteFile& file) {
     download(http_, repository_, cache_, file, progress);
     cache_.link(listing_.commit, file.name, file.etag);
@@ -93,7 +93,8 @@ fs::path fetch_snapshot(const Environment& environment, const Repository& reposi
     if (!cached) {
       fail("{}; what has arrived is kept: start again when the connection is back", error.what());
     }
-    note("{}; using the copy of {} in the cache", error.what(), repository.name);
+    environment.front_end->note("{}; using the copy of {} in the cache", error.what(),
+                                repository.name);
     return *cached;
   }
 }

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
-#include "graft/base/log.h"
+#include "graft/base/front_end.h"
 #include "graft/hub/address.h"
 #include "graft/hub/for_each_concurrent.h"
 #include "graft/hub/http.h"
@@ -70,6 +70,7 @@ class Uploader {
     std::string hash;  // of LFS: its name there
   };
 
+  FrontEnd& say() const { return *environment_.front_end; }
   std::string page() const { return environment_.endpoint + "/" + repository_.name; }
   std::string api(const std::string& what) const {
     return fmt::format("{}/api/models/{}{}", environment_.endpoint, repository_.name, what);
@@ -93,14 +94,14 @@ class Uploader {
       const Response response =
           http_.send(post_json(environment_.endpoint + "/api/repos/create", wanted.dump()));
       if (response.status / 100 == 2) {
-        note("Created {}{}", page(), options_.make_private ? " (private)" : "");
+        say().note("Created {}{}", page(), options_.make_private ? " (private)" : "");
         return;
       }
       check_not_transient(response, environment_.endpoint);
       // The Hub makes one repository of an account at a time.
       if (response.status == 409 && attempt + 1 < kTries &&
           response.body.find("another conflicting operation") != std::string::npos) {
-        sleep_seconds(pause_seconds(attempt, &response));
+        http_.pause(pause_seconds(attempt, &response));
         continue;
       }
       return check_there(response);
@@ -172,7 +173,7 @@ class Uploader {
            file.name());
     }
     if (answer->second.value("shouldIgnore", json()) == true) {
-      note("{} is left out, as the .gitignore of {} wants it", file.name(), repository_.name);
+      say().note("{} is left out, as the .gitignore of {} wants it", file.name(), repository_.name);
       return;
     }
     const bool lfs = mode == "lfs" && file.size() > 0;  // S3 takes no empty file
@@ -193,7 +194,7 @@ class Uploader {
     const auto found = hashes_.find(key);
     if (found != hashes_.end()) return found->second;
     std::atomic<uint64_t> done{0};
-    Progress progress(file.size(), file.size() < kQuietlyRead);
+    Progress progress(say(), file.size(), file.size() < kQuietlyRead);
     progress.begin("reading " + file.name(), file.size(), [&done] { return done.load(); });
     std::string hash = file.hash(kind, [&](uint64_t bytes) {
       done = bytes;
@@ -213,10 +214,10 @@ class Uploader {
         bytes += change.file->size();
       }
     }
-    note("Uploading {} file{} to {}, {}", changes.size(), changes.size() == 1 ? "" : "s", page(),
-         size_text(all));
+    say().note("Uploading {} file{} to {}, {}", changes.size(), changes.size() == 1 ? "" : "s",
+               page(), size_text(all));
     const std::vector<std::pair<std::string, const LocalFile*>> list(large.begin(), large.end());
-    Progress progress(bytes);
+    Progress progress(say(), bytes);
     Lfs lfs(http_, repository_, progress);
     for_each_concurrent(
         list.size(), kUploadsAtOnce, [&](size_t i) { lfs.upload(*list[i].second, list[i].first); },
@@ -269,8 +270,8 @@ class Uploader {
     } catch (const ConnectionError& error) {
       why = error.what();
     }
-    note("{}; looking again in {:.1f} s", why, pause);
-    sleep_seconds(pause);
+    say().note("{}; looking again in {:.1f} s", why, pause);
+    http_.pause(pause);
     return why;
   }
 

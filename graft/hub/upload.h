@@ -21,7 +21,7 @@ struct Uploaded {
 
 /// Makes a model's repository unless it is there, and puts files into it as one commit on its
 /// branch: what is large by LFS first, several files at once. What the server has it is not sent
-/// again, so that a broken upload goes on when it is started anew. Throws ConnectionError, and
+/// again, so that a broken upload goes on when it is started again. Throws ConnectionError, and
 /// Error that says what to do; then the repository's files are as they were.
 Uploaded upload(const Environment& environment, const Repository& repository,
                 const std::vector<LocalFile>& files, const UploadOptions& options);

@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/hub/address.h"
 #include "graft/io/json.h"
 
@@ -112,7 +111,7 @@ void UploadNotes::write() {
     make_private_folder(of_.path.parent_path());
     write_text(of_.path, note.dump());
   } catch (const Error& error) {
-    warn("{}: if the upload breaks off, it begins anew", error.what());
+    of_.front_end->warn("{}: if the upload breaks off, it starts from the beginning", error.what());
     writable_ = false;
   }
 }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/base/front_end.h"
 #include "graft/hub/lfs_plan.h"
 
 namespace graft::hub {
@@ -21,6 +23,7 @@ class UploadNotes {
     std::string endpoint;
     std::string oid;
     uint64_t size = 0;
+    std::shared_ptr<FrontEnd> front_end = silent_front_end();
   };
 
   /// What an earlier try has left; nothing if there is nothing, nothing that makes sense, or

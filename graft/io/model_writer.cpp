@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "graft/base/error.h"
-#include "graft/io/provenance.h"
 
 namespace graft {
 namespace {
@@ -32,7 +31,33 @@ std::vector<size_t> shard_starts(const std::vector<TensorJob>& jobs, size_t max_
   return starts;
 }
 
-void write_shard(const fs::path& path, const TensorJob* begin, const TensorJob* end) {
+// Tells how much of a model is written.
+class Written {
+ public:
+  Written(FrontEnd& front_end, const std::vector<TensorJob>& jobs) : front_end_(front_end) {
+    for (const TensorJob& job : jobs) total_ += bytes_of(job);
+  }
+  ~Written() { front_end_.progress({}); }
+  Written(const Written&) = delete;
+  Written& operator=(const Written&) = delete;
+
+  void add(const TensorJob& job) {
+    done_ += bytes_of(job);
+    front_end_.check_cancelled();
+    const auto gigabytes = [](size_t bytes) { return static_cast<double>(bytes) / 1e9; };
+    const double share = total_ == 0 ? 1 : gigabytes(done_) / gigabytes(total_);
+    front_end_.progress({{share,
+                          {fmt::format("{:.2f} of {:.2f} GB", gigabytes(done_), gigabytes(total_)),
+                           job.outputs[0].name}}});
+  }
+
+ private:
+  FrontEnd& front_end_;
+  size_t done_ = 0, total_ = 0;
+};
+
+void write_shard(const fs::path& path, const TensorJob* begin, const TensorJob* end,
+                 Written& progress) {
   std::vector<TensorDeclaration> layout;
   for (const TensorJob* job = begin; job != end; ++job) {
     layout.insert(layout.end(), job->outputs.begin(), job->outputs.end());
@@ -46,6 +71,7 @@ void write_shard(const fs::path& path, const TensorJob* begin, const TensorJob* 
     }
     values.clear();
     if (job->release) job->release();
+    progress.add(*job);
   }
   writer.commit();
 }
@@ -62,14 +88,13 @@ bool is_companion(const fs::path& file) {
   return false;
 }
 
-}  // namespace
-
-WrittenModel write_model_tensors(const fs::path& folder, std::vector<TensorJob> jobs,
-                                 size_t max_shard_bytes) {
+WrittenModel write_tensors(const fs::path& folder, std::vector<TensorJob> jobs,
+                           size_t max_shard_bytes, FrontEnd& front_end) {
   std::sort(jobs.begin(), jobs.end(), [](const TensorJob& a, const TensorJob& b) {
     return a.outputs.at(0).name < b.outputs.at(0).name;
   });
   std::vector<size_t> starts = shard_starts(jobs, max_shard_bytes);
+  Written progress(front_end, jobs);
   WrittenModel written;
   std::map<std::string, std::string> weight_map;
   for (size_t shard = 0; shard < starts.size(); ++shard) {
@@ -77,7 +102,7 @@ WrittenModel write_model_tensors(const fs::path& folder, std::vector<TensorJob> 
     std::string file = starts.size() == 1 ? "model.safetensors"
                                           : fmt::format("model-{:05}-of-{:05}.safetensors",
                                                         shard + 1, starts.size());
-    write_shard(folder / file, jobs.data() + starts[shard], jobs.data() + end);
+    write_shard(folder / file, jobs.data() + starts[shard], jobs.data() + end, progress);
     for (size_t i = starts[shard]; i < end; ++i) {
       written.bytes += bytes_of(jobs[i]);
       written.parameters += jobs[i].parameters;
@@ -93,12 +118,39 @@ WrittenModel write_model_tensors(const fs::path& folder, std::vector<TensorJob> 
   return written;
 }
 
-void write_model_config(const fs::path& path, ordered_json config) {
+void write_config(const fs::path& path, ordered_json config) {
   config.erase("_name_or_path");
   if (config.contains("quantization")) config["quantization_config"] = config["quantization"];
   std::map<std::string, ordered_json> sorted;
   for (const auto& [key, value] : config.items()) sorted.emplace(key, value);
   write_text(path, python_json(ordered_json(sorted)));
+}
+
+std::function<bool(const fs::path&)> replaceable(bool force) {
+  return [force](const fs::path& earlier) { return force || looks_like_model_folder(earlier); };
+}
+
+}  // namespace
+
+void check_model_target(const fs::path& source, const ModelTarget& target) {
+  if (lies_within(source, target.path)) {
+    fail_usage("{} would replace the model that it is made from: give another `{}`",
+               target.path.string(), target.option);
+  }
+  check_replaceable(target.path, replaceable(target.force));
+}
+
+WrittenModel write_model_folder(ModelContents contents, const ModelTarget& target,
+                                FrontEnd& front_end) {
+  AtomicFolder folder(target.path, replaceable(target.force));
+  WrittenModel written =
+      write_tensors(folder.path(), std::move(contents.jobs), target.max_shard_bytes, front_end);
+  write_config(folder.path() / "config.json", std::move(contents.config));
+  for (const fs::path& file : contents.copies) copy_file_into(file, folder.path());
+  for (const auto& [name, text] : contents.texts) write_text(folder.path() / name, text);
+  contents.provenance.write(folder.path());
+  folder.commit();
+  return written;
 }
 
 std::vector<fs::path> model_companions(const fs::path& folder) {

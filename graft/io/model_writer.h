@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/front_end.h"
 #include "graft/io/json.h"
+#include "graft/io/provenance.h"
 #include "graft/io/safetensors.h"
 
 namespace graft {
@@ -32,15 +34,35 @@ struct WrittenModel {
 /// The most that a shard holds (mlx-lm's 5 GiB), unless one job alone is larger.
 inline constexpr size_t kMaxShardBytes = size_t{5} << 30;
 
-/// Writes a model's tensors into a folder as mlx-lm does: `model.safetensors`, or shards
-/// `model-00001-of-00003.safetensors`, and `model.safetensors.index.json`. Jobs are sorted by their
-/// first output's name and run one at a time. Throws Error if writing fails.
-WrittenModel write_model_tensors(const fs::path& folder, std::vector<TensorJob> jobs,
-                                 size_t max_shard_bytes = kMaxShardBytes);
+/// All that a model's folder is to hold.
+struct ModelContents {
+  ordered_json config;
+  std::vector<TensorJob> jobs;
+  std::vector<fs::path> copies;              // files to copy as they are
+  std::map<std::string, std::string> texts;  // files to write, by name
+  Provenance provenance;                     // goes along as graft.json
+};
 
-/// Writes a config.json as mlx-lm does: keys sorted, `_name_or_path` left out, `quantization`
-/// repeated as `quantization_config`.
-void write_model_config(const fs::path& path, ordered_json config);
+/// The folder that a model is written to.
+struct ModelTarget {
+  fs::path path;
+  bool force = false;               // replace a folder that is not a model's
+  const char* option = "mlx_path";  // what messages call it
+  size_t max_shard_bytes = kMaxShardBytes;
+};
+
+/// Throws UsageError if the target would replace the model that is at `source`, or, without
+/// `force`, what is no model.
+void check_model_target(const fs::path& source, const ModelTarget& target);
+
+/// Writes a model's folder, which appears whole, in place of an earlier model, or not at all. As
+/// mlx-lm has it: `model.safetensors`, or shards `model-00001-of-00003.safetensors`, with
+/// `model.safetensors.index.json`; config.json with its keys sorted, without `_name_or_path`, with
+/// `quantization` repeated as `quantization_config`. Jobs are sorted by their first output's name
+/// and run one at a time. Throws Error if writing fails, UsageError for an earlier folder that is
+/// no model's, Cancelled.
+WrittenModel write_model_folder(ModelContents contents, const ModelTarget& target,
+                                FrontEnd& front_end = *silent_front_end());
 
 /// Files beside a model's weights that belong to it and are copied along: tokenizer, generation
 /// settings, templates, code, licence. Sorted; config.json, the index and the provenance are not

@@ -139,7 +139,14 @@ KeyGradients take_sums(Carver& carver, const AttentionItem& item, int64_t width)
 
 void attention(const AttentionShape& shape, std::span<const Sequence> sequences, const void* q,
                const void* k, const void* v, void* out, float* lse) {
+  const int64_t rows = std::max<int64_t>(shape.key_rows, 1);
+  attention(shape, sequences, q, RowBlocks{&k, rows}, RowBlocks{&v, rows}, out, lse);
+}
+
+void attention(const AttentionShape& shape, std::span<const Sequence> sequences, const void* q,
+               const RowBlocks& k, const RowBlocks& v, void* out, float* lse) {
   check_attention(shape, sequences, false);
+  check_blocks(shape, sequences, k, v);
   const auto gaps = uncovered_rows(sequences, Side::queries, shape.query_rows);
   const size_t heads = static_cast<size_t>(shape.heads);
   zero_rows(out, heads * static_cast<size_t>(shape.head_dim) * size_of(shape.type), gaps);

@@ -21,6 +21,15 @@ struct AttentionShape {
   float soft_cap = 0;      ///< what no score's size exceeds; 0: no cap
 };
 
+/// Rows of keys or values [M, K*C], in blocks of `rows` rows one after the other: row r is row
+/// r % rows of block r / rows. More than one block need a multiple of kKeyBlockRows as `rows`, and
+/// sequences whose keys begin at a multiple of it.
+struct RowBlocks {
+  const void* const* blocks;
+  int64_t rows;
+};
+inline constexpr int64_t kKeyBlockRows = 128;
+
 /// Causal attention within each sequence: out = softmax(s) v with the scores s = scale q k^T, of
 /// q [N, H*C] and k, v [M, K*C] into out [N, H*C]. `lse` [N, H], if not null, receives the natural
 /// logarithm of each row's sum of e^s, which the backward needs. A query that sees no key has a
@@ -41,6 +50,9 @@ struct AttentionShape {
 /// out of range, or two sequences share a query row.
 /// Dao, FlashAttention-2, arXiv:2307.08691; Beltagy et al., Longformer, arXiv:2004.05150 (windows);
 /// Gemma Team, Gemma 2, arXiv:2408.00118 (soft caps).
+void attention(const AttentionShape& shape, std::span<const Sequence> sequences, const void* q,
+               const RowBlocks& k, const RowBlocks& v, void* out, float* lse);
+/// The same with all rows of k, and of v, in one block.
 void attention(const AttentionShape& shape, std::span<const Sequence> sequences, const void* q,
                const void* k, const void* v, void* out, float* lse);
 

@@ -22,27 +22,44 @@ namespace HWY_NAMESPACE {
 /// The query of one item, and the keys that it sees.
 template <class T>
 struct DecodeOperands {
-  const T *q, *k, *v;  ///< of the item's first head; k and v of its first key
+  const T* q;  ///< of the item's first head
+  RowBlocks k, v;
   T* out;
-  float* lse;  ///< or null
+  float* lse;         ///< or null
+  int64_t first_key;  ///< its row
   int64_t keys;
-  int64_t key_step;  ///< elements from a key to the next
+  int64_t key_begin;  ///< of the key head, in elements of a row
+  int64_t key_step;   ///< elements from a key to the next
+
+  /// Calls use(j, k's row, v's row, n) for the n keys from `first` + j on that lie in one block,
+  /// over `count` keys.
+  template <class Use>
+  void for_each_run(int64_t first, int64_t count, Use&& use) const {
+    for (int64_t j = 0; j < count;) {
+      const int64_t row = first_key + first + j, block = row / k.rows, at = row % k.rows;
+      const int64_t n = std::min(count - j, k.rows - at), offset = at * key_step + key_begin;
+      use(j, static_cast<const T*>(k.blocks[block]) + offset,
+          static_cast<const T*>(v.blocks[block]) + offset, n);
+      j += n;
+    }
+  }
 };
 
 template <class T>
 DecodeOperands<T> decode_operands(const ForwardCall& call, const AttentionItem& item) {
   const HeadRows q = f32_words::query_rows(call.shape, item, call.q);
-  const HeadRows k = f32_words::key_rows(call.shape, item, call.k);
   const HeadRows lse = f32_words::lse_rows(call.shape, item, call.lse);
   const int64_t end = std::max<int64_t>(item.visible(item.query_begin), 0);
   const int64_t begin = std::max<int64_t>(end - item.window, 0);
   return {static_cast<const T*>(call.q) + q.at(0),
-          static_cast<const T*>(call.k) + k.at(begin),
-          static_cast<const T*>(call.v) + k.at(begin),
+          call.k,
+          call.v,
           static_cast<T*>(call.out) + q.at(0),
           call.lse == nullptr ? nullptr : call.lse + lse.at(0),
+          item.sequence.key_begin + begin,
           end - begin,
-          k.row_step};
+          item.kv_head * call.shape.head_dim,
+          call.shape.kv_heads * call.shape.head_dim};
 }
 
 /// Scores become weights e^(score - largest) for `count` keys; `largest` and `sum` are those of all
@@ -79,9 +96,10 @@ HWY_INLINE float decode_softmax(const AttentionShape& shape, int64_t count, floa
   return factor;
 }
 
-/// Weights [heads, kKeyTile] of `count` keys, and what the heads' sums so far are multiplied by.
+/// Weights [heads, kKeyTile] of `count` keys from `first` on, and what the heads' sums so far are
+/// multiplied by.
 struct DecodeTile {
-  int64_t count;
+  int64_t first, count;
   const float* weights;
   const float* factors;
 };
@@ -104,7 +122,7 @@ HWY_INLINE void add_values(const DecodeTile& tile, const T* values, int64_t step
       numbers[i] = load(d, values + j * step + i * static_cast<int64_t>(hn::Lanes(d)), lanes);
     }
     for (int h = 0; h < kHeads; ++h) {
-      const auto weight = hn::Set(d, tile.weights[h * kKeyTile + j]);
+      const auto weight = hn::Set(d, tile.weights[h * kKeyTile + tile.first + j]);
       for (int i = 0; i < kVectors; ++i) sums[h][i] = hn::MulAdd(numbers[i], weight, sums[h][i]);
     }
   }
@@ -135,31 +153,34 @@ HWY_INLINE void decode_heads(const AttentionShape& shape, const DecodeOperands<T
   }
   for (int64_t first = 0; first < x.keys; first += kKeyTile) {
     const int64_t count = std::min(kKeyTile, x.keys - first);
-    for (int64_t j = 0; j < count; ++j) {
-      const T* key = x.k + (first + j) * x.key_step;
-      FloatVec sums[kHeads];
-      for (int h = 0; h < kHeads; ++h) sums[h] = hn::Zero(d);
-      for_vectors(hn::Lanes(d), 0, dim, [&](int64_t i, auto lanes) HWY_ATTR {
-        const auto numbers = load(d, key + i, lanes);
-        for (int h = 0; h < kHeads; ++h) {
-          sums[h] = hn::MulAdd(numbers, hn::Load(d, queries + h * width + i), sums[h]);
-        }
-      });
-      for (int h = 0; h < kHeads; ++h) weights[h * kKeyTile + j] = sum_of(d, sums[h]);
-    }
+    x.for_each_run(first, count, [&](int64_t at, const T* key, const T*, int64_t n) HWY_ATTR {
+      for (int64_t j = at; j < at + n; ++j, key += x.key_step) {
+        FloatVec sums[kHeads];
+        for (int h = 0; h < kHeads; ++h) sums[h] = hn::Zero(d);
+        for_vectors(hn::Lanes(d), 0, dim, [&](int64_t i, auto lanes) HWY_ATTR {
+          const auto numbers = load(d, key + i, lanes);
+          for (int h = 0; h < kHeads; ++h) {
+            sums[h] = hn::MulAdd(numbers, hn::Load(d, queries + h * width + i), sums[h]);
+          }
+        });
+        for (int h = 0; h < kHeads; ++h) weights[h * kKeyTile + j] = sum_of(d, sums[h]);
+      }
+    });
     float factors[kHeads];
     for (int h = 0; h < kHeads; ++h) {
       factors[h] = decode_softmax(shape, count, weights + h * kKeyTile, largest[h], sum[h]);
     }
-    const DecodeTile tile{count, weights, factors};
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-    const T* values = x.v + first * x.key_step;
-    int64_t i = 0;
-    for (; i + 2 * lanes <= dim; i += 2 * lanes) {
-      add_values<kHeads, 2>(tile, values + i, x.key_step, width, out + i, Whole());
-    }
-    for_vectors(hn::Lanes(d), i, dim, [&](int64_t at, auto part) HWY_ATTR {
-      add_values<kHeads, 1>(tile, values + at, x.key_step, width, out + at, part);
+    x.for_each_run(first, count, [&](int64_t at, const T*, const T* values, int64_t n) HWY_ATTR {
+      const DecodeTile tile{at, n, weights, factors};
+      const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+      int64_t i = 0;
+      for (; i + 2 * lanes <= dim; i += 2 * lanes) {
+        add_values<kHeads, 2>(tile, values + i, x.key_step, width, out + i, Whole());
+      }
+      for_vectors(hn::Lanes(d), i, dim, [&](int64_t column, auto part) HWY_ATTR {
+        add_values<kHeads, 1>(tile, values + column, x.key_step, width, out + column, part);
+      });
+      std::fill_n(factors, kHeads, 1.0f);  // the next run's sums are of the same tile
     });
   }
   for (int h = 0; h < kHeads; ++h) {

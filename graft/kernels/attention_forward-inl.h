@@ -44,6 +44,15 @@ inline HeadRows key_rows(const AttentionShape& shape, const AttentionItem& item,
           .head_dim = shape.head_dim};
 }
 
+/// The same of rows in blocks, the first of them key `key` of the sequence.
+inline HeadRows key_rows(const AttentionShape& shape, const AttentionItem& item,
+                         const RowBlocks& rows, int64_t key) {
+  const int64_t row = item.sequence.key_begin + key;
+  HeadRows result = key_rows(shape, item, rows.blocks[row / rows.rows]);
+  result.begin += (row % rows.rows - item.sequence.key_begin) * result.row_step;
+  return result;
+}
+
 /// The item's elements of lse [N, H].
 inline HeadRows lse_rows(const AttentionShape& shape, const AttentionItem& item, const float* lse) {
   AttentionShape one = shape;
@@ -147,7 +156,6 @@ inline void forward_item(const ForwardCall& call, const AttentionItem& item, std
   Carver carver(block);
   const ForwardScratch<Word> s(carver, rows, width);
   const HeadRows q = query_rows(shape, item, call.q);
-  const HeadRows k = key_rows(shape, item, call.k), v = key_rows(shape, item, call.v);
 
   [[maybe_unused]] const Products products;
   load_left(q, 0, rows, width, s.queries);
@@ -156,8 +164,8 @@ inline void forward_item(const ForwardCall& call, const AttentionItem& item, std
   std::fill_n(s.largest, rows, kLowest);
   for (int64_t key = item.key_begin(); key < item.key_end(); key = tile_end(item, key)) {
     const int64_t count = tile_end(item, key) - key;
-    load_right_transposed(k, key, count, kKeyTile, s.keys);
-    load_right(v, key, count, width, s.values);
+    load_right_transposed(key_rows(shape, item, call.k, key), 0, count, kKeyTile, s.keys);
+    load_right(key_rows(shape, item, call.v, key), 0, count, width, s.values);
     for (int64_t r = 0; r < rows; r += kRowBlock) {
       const int64_t n = std::min(kRowBlock, rows - r);
       SeenKeys seen;

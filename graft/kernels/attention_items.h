@@ -13,8 +13,8 @@
 // (attention_forward-inl.h, attention_backward-inl.h) share. Not for other callers.
 namespace graft::kernels {
 
-/// Keys that are multiplied at a time; a multiple of kMaxRowBlock.
-constexpr int64_t kKeyTile = 128;
+/// Keys that are multiplied at a time; a multiple of kMaxRowBlock. A tile lies in one block.
+constexpr int64_t kKeyTile = kKeyBlockRows;
 
 /// The most rows of a result that any instruction set's products take at a time. Operands have room
 /// for whole blocks.
@@ -57,7 +57,8 @@ inline float score_unit(const AttentionShape& shape) {
 
 struct ForwardCall {
   AttentionShape shape;
-  const void *q, *k, *v;
+  const void* q;
+  RowBlocks k, v;
   void* out;
   float* lse;
 };

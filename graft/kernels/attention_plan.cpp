@@ -94,6 +94,26 @@ void check_attention(const AttentionShape& shape, std::span<const Sequence> sequ
   if (backward) check_disjoint(sequences, Side::keys);
 }
 
+void check_blocks(const AttentionShape& shape, std::span<const Sequence> sequences,
+                  const RowBlocks& k, const RowBlocks& v) {
+  if (k.rows != v.rows) {
+    fail("attention: blocks of {} keys, but of {} values", k.rows, v.rows);
+  }
+  if (k.rows >= shape.key_rows && k.rows > 0) return;  // one block
+  if (k.rows <= 0 || k.rows % kKeyBlockRows != 0) {
+    fail("attention: blocks of keys must have a multiple of {} rows, found {}", kKeyBlockRows,
+         k.rows);
+  }
+  for (const Sequence& s : sequences) {
+    if (s.key_begin % kKeyBlockRows != 0) {
+      fail(
+          "attention: with keys in blocks, a sequence's keys must begin at a multiple of {}, found "
+          "{}",
+          kKeyBlockRows, s.key_begin);
+    }
+  }
+}
+
 std::vector<AttentionItem> forward_items(const AttentionShape& shape,
                                          std::span<const Sequence> sequences, int threads) {
   constexpr int64_t kFewestRows = 24;  // below it, packing the keys costs more than it gains

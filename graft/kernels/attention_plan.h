@@ -15,6 +15,10 @@ namespace graft::kernels {
 void check_attention(const AttentionShape& shape, std::span<const Sequence> sequences,
                      bool backward);
 
+/// Throws Error unless tiles of keys lie in one block each, and k and v in blocks of one size.
+void check_blocks(const AttentionShape& shape, std::span<const Sequence> sequences,
+                  const RowBlocks& k, const RowBlocks& v);
+
 /// The forward's items, the dearest first: every (sequence, key head, tile of queries).
 std::vector<AttentionItem> forward_items(const AttentionShape& shape,
                                          std::span<const Sequence> sequences, int threads);

@@ -7,7 +7,6 @@
 
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/io/json.h"
 #include "graft/io/npz.h"
 #include "graft/io/safetensors.h"
@@ -150,22 +149,24 @@ AdapterFile read_adapter_file(const fs::path& path) {
   return file;
 }
 
-void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint) {
+void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint,
+                        FrontEnd& front_end) {
   if (file.base_fingerprint.empty() || file.base_fingerprint == fingerprint) return;
-  warn("{} was trained on another base model, or on other weights of this one (quantized, say)",
-       file.path.string());
+  front_end.warn(
+      "{} was trained on another base model, or on other weights of this one (quantized, say)",
+      file.path.string());
 }
 
 void check_fits(models::Model& model, const AdapterFile& file) { checked_pairs(model, file); }
 
-Adapters apply(models::Model& model, const AdapterFile& file) {
+Adapters apply(models::Model& model, const AdapterFile& file, FrontEnd& front_end) {
   auto all = checked_pairs(model, file);
   LoraSettings settings;
   if (file.settings) {
     settings = *file.settings;
   } else {
     settings.scale = kDefaultScale;
-    note("{} does not say its scale: {} is taken", file.path.string(), kDefaultScale);
+    front_end.note("{} does not say its scale: {} is taken", file.path.string(), kDefaultScale);
     settings.num_layers = -1;
   }
   auto linears = by_path(model);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "graft/base/files.h"
+#include "graft/base/front_end.h"
 #include "graft/io/provenance.h"
 #include "graft/lora/adapters.h"
 
@@ -27,11 +28,13 @@ struct AdapterFile {
 AdapterFile read_adapter_file(const fs::path& path);
 
 /// Puts the file's adapters on the model. Settings come from the file; without them the rank is
-/// that of the shapes and the scale is 20, said aloud. Throws as check_fits does.
-Adapters apply(models::Model& model, const AdapterFile& file);
+/// that of the shapes and the scale is 20, of which there is a note. Throws as check_fits does.
+Adapters apply(models::Model& model, const AdapterFile& file,
+               FrontEnd& front_end = *silent_front_end());
 
-/// Says aloud if the file knows what model it was trained on, and it was another.
-void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint);
+/// Warns if the file knows what model it was trained on, and it was another.
+void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint,
+                        FrontEnd& front_end);
 
 /// Throws Error naming the tensor, and both shapes, that has no place in the model.
 void check_fits(models::Model& model, const AdapterFile& file);

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 
-#include "graft/base/error.h"
 #include "graft/io/quantized_layer.h"
 #include "graft/models/language_model_names.h"
 
@@ -16,11 +15,7 @@ namespace {
 
 constexpr std::string_view kScales = ".scales";
 
-std::function<bool(const fs::path&)> replaceable(bool force) {
-  return [force](const fs::path& earlier) { return force || looks_like_model_folder(earlier); };
-}
-
-// A layer that is written anew: all of its parts, and how it is quantized from now on.
+// A layer that is written in another form: all of its parts, and how it is quantized from now on.
 struct Rewritten {
   std::string path;
   ops::Weight weight;
@@ -58,7 +53,7 @@ class Fuser {
     for (int expert = 0; expert < layer.count(); ++expert) add(layer.expert(expert));
   }
 
-  // Everything that has not been written anew.
+  // Everything else.
   void add_rest() {
     for (const std::string& name : source_.names()) {
       if (name.ends_with(kScales)) add_quantized(name.substr(0, name.size() - kScales.size()));
@@ -74,17 +69,13 @@ class Fuser {
     }
   }
 
-  WrittenModel write(const fs::path& target) {
-    check_fuse_target(source_, target, options_.force);
-    AtomicFolder folder(target, replaceable(options_.force));
-    WrittenModel written = write_model_tensors(folder.path(), std::move(jobs_));
-    write_model_config(folder.path() / "config.json", config());
-    for (const fs::path& file : model_companions(source_.path())) {
-      copy_file_into(file, folder.path());
-    }
-    options_.provenance.write(folder.path());
-    folder.commit();
-    return written;
+  WrittenModel write(const ModelTarget& target, FrontEnd& front_end) {
+    ModelContents contents{.config = config(),
+                           .jobs = std::move(jobs_),
+                           .copies = model_companions(source_.path()),
+                           .texts = {},
+                           .provenance = options_.provenance};
+    return write_model_folder(std::move(contents), target, front_end);
   }
 
  private:
@@ -177,22 +168,16 @@ class Fuser {
 
 }  // namespace
 
-void check_fuse_target(const ModelFolder& source, const fs::path& target, bool force) {
-  if (lies_within(source.path(), target)) {
-    fail_usage("{} would replace the model that is fused: give another `target`", target.string());
-  }
-  check_replaceable(target, replaceable(force));
-}
-
 WrittenModel fuse_model(const ModelFolder& source, const models::Model& model,
-                        const Adapters& adapters, const fs::path& target,
-                        const FuseOptions& options) {
+                        const Adapters& adapters, const ModelTarget& target,
+                        const FuseOptions& options, FrontEnd& front_end) {
+  check_model_target(source.path(), target);
   Fuser fuser(source, model, options);
   for (const models::LinearPart& linear : adapters.linears()) {
     std::visit([&](const auto* layer) { fuser.add(*layer); }, linear.linear);
   }
   fuser.add_rest();
-  return fuser.write(target);
+  return fuser.write(target, front_end);
 }
 
 }  // namespace graft::lora

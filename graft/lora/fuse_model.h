@@ -14,18 +14,14 @@ namespace graft::lora {
 struct FuseOptions {
   FusedFormat adapted;       // what layers with an adapter become
   bool de_quantize = false;  // all other quantized layers become dense too
-  bool force = false;        // replace a folder that is not a model's
   Provenance provenance;     // of the result: goes along as graft.json
 };
 
-/// Throws UsageError if `target` would replace the source, or what is no model without `force`.
-void check_fuse_target(const ModelFolder& source, const fs::path& target, bool force);
-
 /// Writes the model of `source` with `adapters` fused into it as a folder of its own, which appears
 /// whole or not at all: tensors, config, tokenizer. Layers without an adapter keep their bytes.
-/// Throws as check_fuse_target does.
+/// Throws as check_model_target and write_model_folder do.
 WrittenModel fuse_model(const ModelFolder& source, const models::Model& model,
-                        const Adapters& adapters, const fs::path& target,
-                        const FuseOptions& options);
+                        const Adapters& adapters, const ModelTarget& target,
+                        const FuseOptions& options, FrontEnd& front_end = *silent_front_end());
 
 }  // namespace graft::lora

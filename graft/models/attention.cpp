@@ -2,8 +2,6 @@
 
 #include <mlx/ops.h>
 
-#include <tuple>
-
 #include "graft/ops/columns.h"
 
 namespace graft::models {
@@ -55,8 +53,9 @@ mx::array Attention::operator()(int index, const mx::array& x, const Context& co
     q = ops::rope(q, table, config_.options.head_dim);
     k = ops::rope(k, table, config_.options.head_dim);
   }
-  if (context.cache != nullptr) std::tie(k, v) = context.cache->append(index, k, v);
-  mx::array attended = ops::attention(q, k, v, context.sequences, config_.options);
+  const nn::LayerKeysValues seen =
+      context.cache == nullptr ? nn::LayerKeysValues{{k}, {v}} : context.cache->append(index, k, v);
+  mx::array attended = ops::attention(q, seen.k, seen.v, context.sequences, config_.options);
   return nn::project(attended, {&output_}, context.dropout)[0];
 }
 

@@ -3,42 +3,59 @@
 #include <mlx/ops.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "graft/base/error.h"
 #include "graft/ops/rows.h"
 
 namespace graft::nn {
 namespace {
 
-constexpr int kFirstCapacity = 256;  // tokens
+size_t blocks_for(int rows) {
+  return static_cast<size_t>((rows + kCacheBlockRows - 1) / kCacheBlockRows);
+}
 
-void write_rows(std::optional<mx::array>& cache, const mx::array& rows, int at) {
-  int n = rows.shape(0), width = rows.shape(1);
-  int capacity = cache ? cache->shape(0) : 0;
-  if (at + n > capacity) {
-    int larger = std::max({2 * capacity, at + n, kFirstCapacity});
-    mx::array fresh = mx::zeros({larger - capacity, width}, rows.dtype());
-    cache = cache ? mx::concatenate({*cache, fresh}, 0) : fresh;
+void write_rows(std::vector<mx::array>& blocks, const mx::array& rows, int at) {
+  const int n = rows.shape(0), width = rows.shape(1);
+  while (blocks.size() < blocks_for(at + n)) {
+    blocks.push_back(mx::zeros({kCacheBlockRows, width}, rows.dtype()));
   }
-  // Given up by us, the buffer can be written into.
-  mx::array old = std::move(*cache);
-  cache.reset();
-  cache = ops::write_rows(std::move(old), rows, at);
+  for (int done = 0; done < n;) {
+    mx::array& block = blocks[static_cast<size_t>((at + done) / kCacheBlockRows)];
+    const int row = (at + done) % kCacheBlockRows;
+    const int count = std::min(n - done, kCacheBlockRows - row);
+    // Given up by us, a buffer that nobody else has can be written into.
+    block = ops::write_rows(std::exchange(block, rows), row, rows, {done, count});
+    done += count;
+  }
 }
 
 }  // namespace
 
-std::pair<mx::array, mx::array> KvCache::append(int layer, const mx::array& k, const mx::array& v) {
-  Layer& held = layers_[static_cast<size_t>(layer)];
+LayerKeysValues KvCache::append(int layer, const mx::array& k, const mx::array& v) {
+  LayerKeysValues& held = layers_[static_cast<size_t>(layer)];
   write_rows(held.k, k, length_);
   write_rows(held.v, v, length_);
-  return {*held.k, *held.v};
+  return held;
+}
+
+void KvCache::rewind(int length) {
+  if (length < 0 || length > length_) {
+    fail("internal: a cache of {} tokens has no first {}", length_, length);
+  }
+  length_ = length;
+  for (LayerKeysValues& layer : layers_) {
+    for (auto* blocks : {&layer.k, &layer.v}) {
+      while (blocks->size() > blocks_for(length)) blocks->pop_back();
+    }
+  }
 }
 
 std::vector<mx::array> KvCache::arrays() const {
   std::vector<mx::array> all;
-  for (const Layer& layer : layers_) {
-    if (layer.k) all.push_back(*layer.k);
-    if (layer.v) all.push_back(*layer.v);
+  for (const LayerKeysValues& layer : layers_) {
+    all.insert(all.end(), layer.k.begin(), layer.k.end());
+    all.insert(all.end(), layer.v.begin(), layer.v.end());
   }
   return all;
 }

@@ -2,16 +2,24 @@
 
 #include <mlx/array.h>
 
-#include <optional>
-#include <utility>
 #include <vector>
 
 namespace graft::nn {
 
 namespace mx = mlx::core;
 
-/// The keys and values of one sequence's tokens so far, for every layer: [capacity, K*C]. Rows are
-/// written in place; the capacity doubles when it is used up.
+/// Keys and values of a layer: blocks [kCacheBlockRows, K*C], one after the other. Of the last one
+/// the first rows mean something.
+struct LayerKeysValues {
+  std::vector<mx::array> k, v;
+};
+
+/// Rows of a block: a multiple of kernels::kKeyBlockRows.
+inline constexpr int kCacheBlockRows = 256;
+
+/// The keys and values of one sequence's tokens so far, for every layer, in blocks. Rows are
+/// written in place. A copy shares the blocks: both go on from there, and a block that the other
+/// still has is copied before it is written to. Copies can be used by several threads at once.
 class KvCache {
  public:
   explicit KvCache(int layers) : layers_(static_cast<size_t>(layers)) {}
@@ -19,22 +27,21 @@ class KvCache {
   /// Tokens held in full, in all layers.
   int length() const { return length_; }
 
-  /// Writes the n new rows of a layer after `length()` and gives the layer's keys and values, of
-  /// which the first length() + n rows mean something. They are valid until the layer's next
-  /// append, which may write into their data.
-  std::pair<mx::array, mx::array> append(int layer, const mx::array& k, const mx::array& v);
+  /// Writes the n new rows of a layer after `length()` and gives the layer's keys and values. They
+  /// are valid until the layer's next append, which may write into their data.
+  LayerKeysValues append(int layer, const mx::array& k, const mx::array& v);
 
   /// After all layers have appended n rows.
   void advance(int n) { length_ += n; }
+
+  /// Forgets all tokens but the first `length`. Throws Error if there are fewer.
+  void rewind(int length);
 
   /// The arrays held: evaluated after each step, so that no graph builds up behind them.
   std::vector<mx::array> arrays() const;
 
  private:
-  struct Layer {
-    std::optional<mx::array> k, v;
-  };
-  std::vector<Layer> layers_;
+  std::vector<LayerKeysValues> layers_;
   int length_ = 0;
 };
 

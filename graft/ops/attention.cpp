@@ -86,6 +86,12 @@ mx::array portable_attention(const mx::array& q, const mx::array& k, const mx::a
 
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                     const Sequences& sequences, const AttentionOptions& options) {
+  return attention(q, std::vector{k}, std::vector{v}, sequences, options);
+}
+
+mx::array attention(const mx::array& q, const std::vector<mx::array>& k,
+                    const std::vector<mx::array>& v, const Sequences& sequences,
+                    const AttentionOptions& options) {
   if (options.window < 0) fail("attention: window must be 0 or above, found {}", options.window);
   if (!(options.soft_cap >= 0) || !std::isfinite(options.soft_cap)) {
     fail("attention: soft_cap must be 0 or above and finite, found {}", options.soft_cap);
@@ -93,7 +99,10 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
 #ifdef GRAFT_CPU_KERNELS
   if (use_cpu_kernels()) return cpu::attention(q, k, v, sequences, options);
 #endif
-  return portable_attention(q, k, v, *sequences, options);
+  const auto whole = [](const std::vector<mx::array>& blocks) {
+    return blocks.size() == 1 ? blocks[0] : mx::concatenate(blocks, 0);
+  };
+  return portable_attention(q, whole(k), whole(v), *sequences, options);
 }
 
 }  // namespace graft::ops

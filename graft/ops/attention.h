@@ -2,6 +2,8 @@
 
 #include <mlx/array.h>
 
+#include <vector>
+
 #include "graft/base/sequence.h"
 
 namespace graft::ops {
@@ -30,5 +32,12 @@ struct AttentionOptions {
 /// cap below 0 or not finite.
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                     const Sequences& sequences, const AttentionOptions& options);
+
+/// The same for keys and values in blocks [R, K*C] of the same number of rows, one after the other,
+/// as a cache has them: R a multiple of kernels::kKeyBlockRows, and one sequence whose keys begin
+/// with the first row. Not differentiable.
+mx::array attention(const mx::array& q, const std::vector<mx::array>& k,
+                    const std::vector<mx::array>& v, const Sequences& sequences,
+                    const AttentionOptions& options);
 
 }  // namespace graft::ops

@@ -16,7 +16,7 @@
 namespace graft::ops {
 namespace {
 
-int forced = -1;  // -1: not forced
+thread_local int in_scope = -1;  // -1: nothing
 thread_local bool at_once = false;
 
 bool default_choice() {
@@ -52,7 +52,7 @@ CpuKernels cpu_kernels() {
 #endif
 }
 
-bool use_cpu_kernels() { return forced >= 0 ? forced == 1 : default_choice(); }
+bool use_cpu_kernels() { return in_scope >= 0 ? in_scope == 1 : default_choice(); }
 
 mlx::core::Dtype quantized_activation_dtype() {
 #ifdef GRAFT_CPU_KERNELS
@@ -67,14 +67,11 @@ RunAtOnce::~RunAtOnce() { at_once = saved_; }
 
 bool runs_at_once() { return at_once && use_cpu_kernels(); }
 
-BackendOverride::BackendOverride(bool cpu_kernels) : saved_(forced) {
-#ifdef GRAFT_CPU_KERNELS
-  forced = cpu_kernels ? 1 : 0;
-#else
-  static_cast<void>(cpu_kernels);
-#endif
+KernelsScope::KernelsScope(Kernels kernels) : saved_(in_scope) {
+  if (kernels == Kernels::mlx) in_scope = 0;
+  if (kernels == Kernels::own) in_scope = has_cpu_kernels() ? 1 : 0;
 }
 
-BackendOverride::~BackendOverride() { forced = saved_; }
+KernelsScope::~KernelsScope() { in_scope = saved_; }
 
 }  // namespace graft::ops

@@ -10,8 +10,9 @@ namespace graft::ops {
 /// Whether our CPU kernels are built in.
 bool has_cpu_kernels();
 
-/// True where operations run on our CPU kernels: they are built in, MLX's default device is the
-/// CPU, and the environment does not say GRAFT_KERNELS=mlx. Elsewhere (Metal, CUDA) the same
+/// True where the calling thread's operations run on our CPU kernels: they are built in, and a
+/// KernelsScope says so, or MLX's default device is the CPU and the environment does not say
+/// GRAFT_KERNELS=mlx. Elsewhere (Metal, CUDA) the same
 /// mathematics is built from MLX's own operations.
 bool use_cpu_kernels();
 
@@ -46,14 +47,17 @@ class RunAtOnce {
 };
 bool runs_at_once();
 
-/// Overrides the choice for the life of the object: how tests hold the two forms against each
-/// other.
-class BackendOverride {
+/// What computes: as the machine and GRAFT_KERNELS say, MLX's operations, or our CPU kernels (where
+/// they are built in).
+enum class Kernels { automatic, mlx, own };
+
+/// While one lives, operations that its thread calls use these kernels; `automatic`: as before.
+class KernelsScope {
  public:
-  explicit BackendOverride(bool cpu_kernels);
-  ~BackendOverride();
-  BackendOverride(const BackendOverride&) = delete;
-  BackendOverride& operator=(const BackendOverride&) = delete;
+  explicit KernelsScope(Kernels kernels);
+  ~KernelsScope();
+  KernelsScope(const KernelsScope&) = delete;
+  KernelsScope& operator=(const KernelsScope&) = delete;
 
  private:
   int saved_;

@@ -11,12 +11,13 @@
 
 namespace graft::ops {
 
-mx::array write_rows(mx::array whole, const mx::array& rows, int at) {
-  int n = rows.shape(0), width = rows.shape(1);
-  if (at < 0 || at > whole.shape(0) - n || whole.shape(1) != width ||
-      whole.dtype() != rows.dtype()) {
-    fail("internal: {} rows of width {} are written at {} of {} rows of width {}", n, width, at,
-         whole.shape(0), whole.shape(1));
+mx::array write_rows(mx::array whole, int at, const mx::array& rows, RowRange which) {
+  const auto [begin, n] = which;
+  const int width = rows.shape(1);
+  if (begin < 0 || n < 0 || begin > rows.shape(0) - n || at < 0 || at > whole.shape(0) - n ||
+      whole.shape(1) != width || whole.dtype() != rows.dtype()) {
+    fail("internal: rows [{}, {}) of {} of width {} are written at {} of {} rows of width {}",
+         begin, begin + n, rows.shape(0), width, at, whole.shape(0), whole.shape(1));
   }
 #ifdef GRAFT_CPU_KERNELS
   if (runs_at_once()) {
@@ -25,13 +26,16 @@ mx::array write_rows(mx::array whole, const mx::array& rows, int at) {
       mx::array from = rows;
       cpu::make_ready(from);
       size_t row_bytes = static_cast<size_t>(width) * rows.itemsize();
-      std::memcpy(whole.data<char>() + static_cast<size_t>(at) * row_bytes, from.data<char>(),
+      std::memcpy(whole.data<char>() + static_cast<size_t>(at) * row_bytes,
+                  from.data<char>() + static_cast<size_t>(begin) * row_bytes,
                   static_cast<size_t>(n) * row_bytes);
       return whole;
     }
   }
 #endif
-  return mx::slice_update(whole, rows, mx::Shape{at, 0}, mx::Shape{at + n, width});
+  const mx::array part =
+      n == rows.shape(0) ? rows : mx::slice(rows, {begin, 0}, {begin + n, width});
+  return mx::slice_update(whole, part, mx::Shape{at, 0}, mx::Shape{at + n, width});
 }
 
 }  // namespace graft::ops

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "graft/base/error.h"
-#include "graft/base/log.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/sentencepiece_tokenizer.h"
 #include "graft/tokenizer/split.h"
@@ -46,11 +45,13 @@ constexpr PreTokenizerKind kKinds[] = {
     {"llama-v3", SplitRule::llama3, false, true},  {"qwen2", SplitRule::qwen2, false, false},
 };
 
-const PreTokenizerKind& kind_of(const GgufTokenizer& gguf, const std::string& name) {
+const PreTokenizerKind& kind_of(const GgufTokenizer& gguf, const std::string& name,
+                                FrontEnd& front_end) {
   std::string_view wanted = gguf.pre;
   if (wanted.empty()) wanted = "default";
   if (wanted == "default") {
-    warn("{}: does not say how its tokenizer cuts text into words; GPT-2's way is assumed", name);
+    front_end.warn(
+        "{}: does not say how its tokenizer cuts text into words; GPT-2's way is assumed", name);
   }
   std::string known;
   for (const PreTokenizerKind& kind : kKinds) {
@@ -70,7 +71,8 @@ Json pre_tokenizer_json(const PreTokenizerKind& kind) {
 
 class Converter {
  public:
-  Converter(const GgufTokenizer& gguf, const std::string& name) : gguf_(gguf), name_(name) {}
+  Converter(const GgufTokenizer& gguf, const std::string& name, FrontEnd& front_end)
+      : gguf_(gguf), name_(name), front_end_(front_end) {}
 
   TokenizerDocuments convert() {
     check();
@@ -84,7 +86,7 @@ class Converter {
  private:
   TokenizerParts byte_level_tokenizer() const {
     if (gguf_.merges.empty()) fail("{}: tokenizer.ggml.merges is missing or empty", name_);
-    const PreTokenizerKind& kind = kind_of(gguf_, name_);
+    const PreTokenizerKind& kind = kind_of(gguf_, name_, front_end_);
     TokenizerParts parts;
     parts.bos = named("bos_token_id", gguf_.bos_token_id);
     parts.eos = named("eos_token_id", gguf_.eos_token_id);
@@ -242,12 +244,14 @@ class Converter {
 
   const GgufTokenizer& gguf_;
   const std::string& name_;
+  FrontEnd& front_end_;
 };
 
 }  // namespace
 
-TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::string& name) {
-  return Converter(gguf, name).convert();
+TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::string& name,
+                                          FrontEnd& front_end) {
+  return Converter(gguf, name, front_end).convert();
 }
 
 }  // namespace graft

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/front_end.h"
 #include "graft/tokenizer/tokenizer_documents.h"
 
 namespace graft {
@@ -32,7 +33,9 @@ struct GgufTokenizer {
 /// tokenizer (model "gpt2") or a SentencePiece BPE tokenizer ("llama"), whose merges, if it has
 /// none, are those of its scores. Control tokens become special added tokens, user-defined ones
 /// added tokens; padding to a round size ("unused") is left out. Throws Error, which begins with
-/// `name` and the key, if the metadata is broken or the model or pre-tokenizer is not supported.
-TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::string& name);
+/// `name` and the key, if the metadata is broken or the model or pre-tokenizer is not supported;
+/// warns where the metadata does not say how text is cut.
+TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::string& name,
+                                          FrontEnd& front_end = *silent_front_end());
 
 }  // namespace graft

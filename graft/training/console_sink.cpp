@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "graft/base/memory.h"
 #include "graft/base/terminal.h"
@@ -17,6 +18,8 @@ constexpr double kSmoothing = 0.9;  // of the live line's loss and speed
 
 class ConsoleSink final : public EventSink {
  public:
+  explicit ConsoleSink(std::shared_ptr<FrontEnd> front_end) : front_end_(std::move(front_end)) {}
+  ~ConsoleSink() override { front_end_->progress({}); }
   using EventSink::on;
 
   void on(const Stepped& step) override {
@@ -36,7 +39,7 @@ class ConsoleSink final : public EventSink {
         fmt::format("lr {:.1e}", step.learning_rate),
         fmt::format("{:.2f} GB", static_cast<double>(peak_memory()) / 1e9)};
     double share = static_cast<double>(step.iteration) / step.iterations;
-    line_.show(progress_line(share, std::move(fields), live_line_width()));
+    front_end_->progress({{share, std::move(fields)}});
   }
 
   void on(const Reported& r) override {
@@ -46,8 +49,7 @@ class ConsoleSink final : public EventSink {
 
   void on(const Validating& v) override {
     double share = static_cast<double>(v.done) / static_cast<double>(v.batches);
-    line_.show(progress_line(share, {fmt::format("validation {}/{}", v.done, v.batches)},
-                             live_line_width()));
+    front_end_->progress({{share, {fmt::format("validation {}/{}", v.done, v.batches)}}});
   }
 
   void on(const Validated& v) override {
@@ -71,18 +73,20 @@ class ConsoleSink final : public EventSink {
   }
 
   void print(const std::string& text) {
-    line_.clear();
+    front_end_->progress({});
     fmt::print("{}\n", text);
     std::fflush(stdout);
   }
 
-  LiveLine line_;
+  std::shared_ptr<FrontEnd> front_end_;
   Clock::time_point last_ = Clock::now();
   double loss_ = 0, seconds_ = 0, tokens_ = 0;
 };
 
 }  // namespace
 
-std::shared_ptr<EventSink> make_console_sink() { return std::make_shared<ConsoleSink>(); }
+std::shared_ptr<EventSink> make_console_sink(std::shared_ptr<FrontEnd> front_end) {
+  return std::make_shared<ConsoleSink>(std::move(front_end));
+}
 
 }  // namespace graft::training

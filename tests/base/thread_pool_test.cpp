@@ -15,12 +15,8 @@ namespace graft {
 namespace {
 
 class ThreadPool : public ::testing::TestWithParam<int> {
- protected:
-  ThreadPool() { set_num_threads(GetParam()); }
-  ~ThreadPool() override { set_num_threads(before_); }
-
  private:
-  int before_ = num_threads();
+  ThreadsScope threads_{GetParam()};
 };
 
 TEST_P(ThreadPool, EveryPartIsDoneOnceByAThreadOfItsNumber) {
@@ -88,6 +84,37 @@ TEST_P(ThreadPool, CallsWithinAPartAndFromOtherThreadsAreDoneToo) {
   }
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(done, 40 + 4 * 500 * 4);
+}
+
+// What a part does counts with the threads of its call: the cuts of a sum follow from their number.
+TEST_P(ThreadPool, APartSeesTheThreadsOfItsCall) {
+  std::atomic<bool> same = true;
+  run_parts(200, [&](int64_t, int) { same = same && num_threads() == GetParam(); });
+  EXPECT_TRUE(same);
+}
+
+// Each of the calls waits for the other to have begun on a thread that is not its caller.
+TEST_P(ThreadPool, CallsOfSeveralThreadsRunSideBySide) {
+  if (num_threads() < 2) return;
+  constexpr int kCallers = 3;
+  std::atomic<int> helped = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&] {
+      const ThreadsScope threads(GetParam());
+      const auto caller = std::this_thread::get_id();
+      std::atomic<bool> counted = false;
+      run_parts(2, [&](int64_t, int) {
+        if (std::this_thread::get_id() == caller) {
+          while (helped < kCallers) std::this_thread::yield();
+        } else if (!counted.exchange(true)) {
+          ++helped;
+        }
+      });
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(helped, kCallers);
 }
 
 // A thread that is kept from its work is not waited for, as long as it has taken nothing.

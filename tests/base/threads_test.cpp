@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #ifdef __linux__
 #include <sched.h>
@@ -48,13 +49,29 @@ TEST_F(ThreadsDeathTest, GraftThreadsWinsOverOmpNumThreads) {
   EXPECT_EXIT(run("", "99999", kMaxThreads, ThreadsFrom::omp_num_threads), well, "");
 }
 
-TEST_F(ThreadsDeathTest, WhatWasSetWinsOverAnyEnvironment) {
+TEST_F(ThreadsDeathTest, AScopeWinsOverAnyEnvironment) {
   auto run = [] {
     environment("none", "5");
-    set_num_threads(7);
-    expect(7, ThreadsFrom::set_num_threads);
+    const ThreadsScope scope(7);
+    const ThreadsScope as_before(0);
+    expect(7, ThreadsFrom::scope);
   };
   EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");
+}
+
+// A thread's own, and gone at its end.
+TEST(ThreadsScopes, AreNestedAndOneThreadsAlone) {
+  const ThreadsScope three(3);
+  {
+    const ThreadsScope five(5);
+    EXPECT_EQ(num_threads(), 5);
+    std::thread([] {
+      const ThreadsScope two(2);
+      EXPECT_EQ(num_threads(), 2);
+    }).join();
+    EXPECT_EQ(num_threads(), 5);
+  }
+  EXPECT_EQ(num_threads(), 3);
 }
 
 TEST_F(ThreadsDeathTest, AGraftThreadsThatIsNoCountIsRefused) {

@@ -40,7 +40,7 @@ class Experts : public ::testing::TestWithParam<const char*> {
     write();
     options.hf_path = source();
     options.mlx_path = folder_ / "model";
-    convert(options, [](std::string_view) {});
+    convert(options);
     return ModelFolder::open(options.mlx_path);
   }
   static mx::array logits(const ModelFolder& folder) {
@@ -108,7 +108,7 @@ TEST(QuantizedExperts, AreThoseOfMlx) {
   options.hf_path = folder / "source";
   options.mlx_path = folder / "model";
   options.quantize = true;
-  convert(options, [](std::string_view) {});
+  convert(options);
   const ModelFolder model = ModelFolder::open(folder / "model");
   const auto expected = mx::quantize(mx::stack(all, 0), 64, 4);
   const char* parts[] = {"weight", "scales", "biases"};

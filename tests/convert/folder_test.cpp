@@ -4,7 +4,6 @@
 #include "graft/io/quantized_layer.h"
 #include "tests/support/arrays.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/silent.h"
 #include "tests/support/tiny_checkpoint.h"
 
 namespace graft {
@@ -15,8 +14,6 @@ using testing::same_bits;
 using testing::TempFolder;
 using testing::TinyCheckpoint;
 using testing::write_bytes;
-
-using testing::silent;
 
 TinyCheckpoint checkpoint(mx::Dtype dtype = mx::bfloat16, bool head = true) {
   TinyCheckpoint tiny;
@@ -35,7 +32,7 @@ TEST(ConvertFolder, KeepsATensorsTypeAndBits) {
   tiny.tensors.insert_or_assign("model.norm.weight", mx::random::normal({tiny.hidden}));
   tiny.tensors.emplace("model.layers.0.self_attn.rotary_emb.inv_freq", mx::array({1.0f}));
   tiny.write(folder / "in");
-  ConvertReport report = convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);
+  ConvertReport report = convert({.hf_path = folder / "in", .mlx_path = folder / "out"});
   ModelFolder out = ModelFolder::open(folder / "out");
   EXPECT_EQ(out.names().size(), tiny.tensors.size() - 1);
   for (const std::string& name : out.names()) {
@@ -56,8 +53,7 @@ TEST(ConvertFolder, QuantizesAllMatricesAsMlxDoes) {
                                     .mlx_path = folder / "out",
                                     .quantize = true,
                                     .q_bits = bits,
-                                    .q_group_size = 32},
-                                   silent);
+                                    .q_group_size = 32});
     ModelFolder out = ModelFolder::open(folder / "out");
     size_t expected = 0;
     for (const auto& [name, weight] : tiny.tensors) {
@@ -88,7 +84,7 @@ TEST(ConvertFolder, QuantizesFromTheTypeThatTheConfigNames) {
   TinyCheckpoint tiny = checkpoint(mx::float32);
   tiny.config["torch_dtype"] = "bfloat16";
   tiny.write(folder / "in");
-  convert({.hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true}, silent);
+  convert({.hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true});
   ModelFolder out = ModelFolder::open(folder / "out");
   mx::array weight = mx::astype(tiny.tensors.at("lm_head.weight"), mx::bfloat16);
   EXPECT_TRUE(same_bits(out.load("lm_head.weight"), mx::quantize(weight, 64, 4)[0]));
@@ -99,7 +95,7 @@ TEST(ConvertFolder, LeavesAWidthThatDoesNotDivide) {
   TempFolder folder;
   checkpoint().write(folder / "in");
   ConvertReport report =
-      convert({.hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true}, silent);
+      convert({.hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true});
   ModelFolder out = ModelFolder::open(folder / "out");
   EXPECT_TRUE(out.has("model.layers.0.mlp.up_proj.scales"));
   EXPECT_FALSE(out.has("model.layers.0.mlp.down_proj.scales"));
@@ -114,7 +110,7 @@ TEST(ConvertFolder, CastsToTheTypeAskedFor) {
   TinyCheckpoint tiny = checkpoint();
   tiny.tensors.emplace("counts", mx::array({1, 2, 3}));
   tiny.write(folder / "in");
-  convert({.hf_path = folder / "in", .mlx_path = folder / "out", .dtype = "float16"}, silent);
+  convert({.hf_path = folder / "in", .mlx_path = folder / "out", .dtype = "float16"});
   ModelFolder out = ModelFolder::open(folder / "out");
   for (const auto& [name, value] : tiny.tensors) {
     mx::Dtype dtype = name == "counts" ? mx::int32 : mx::float16;
@@ -130,8 +126,7 @@ TEST(ConvertFolder, WritesShardsWithAnIndex) {
   ConvertReport report = convert({.hf_path = folder / "in",
                                   .mlx_path = folder / "out",
                                   .dtype = {},
-                                  .max_shard_bytes = 40'000},
-                                 silent);
+                                  .max_shard_bytes = 40'000});
   EXPECT_GT(report.files.size(), 2u);
   json index = read_json_object(folder / "out" / "model.safetensors.index.json");
   EXPECT_EQ(index["metadata"]["total_size"], report.bytes);
@@ -143,8 +138,8 @@ TEST(ConvertFolder, WritesShardsWithAnIndex) {
     for (const std::string& name : shard.names()) EXPECT_EQ(index["weight_map"][name], file);
   }
   // Shards are read as one file is, and give the same model.
-  convert({.hf_path = folder / "out", .mlx_path = folder / "again"}, silent);
-  convert({.hf_path = folder / "in", .mlx_path = folder / "whole"}, silent);
+  convert({.hf_path = folder / "out", .mlx_path = folder / "again"});
+  convert({.hf_path = folder / "in", .mlx_path = folder / "whole"});
   EXPECT_EQ(testing::read_bytes(folder / "again" / "model.safetensors"),
             testing::read_bytes(folder / "whole" / "model.safetensors"));
 }
@@ -155,12 +150,12 @@ TEST(ConvertFolder, ATiedHeadIsLeftOut) {
   tiny.config["tie_word_embeddings"] = true;
   tiny.tensors.insert_or_assign("lm_head.weight", tiny.tensors.at("model.embed_tokens.weight"));
   tiny.write(folder / "in");
-  ConvertReport report = convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);
+  ConvertReport report = convert({.hf_path = folder / "in", .mlx_path = folder / "out"});
   EXPECT_FALSE(ModelFolder::open(folder / "out").has("lm_head.weight"));
   EXPECT_EQ(report.lines.size(), 1u);
   tiny.config.erase("tie_word_embeddings");
   tiny.write(folder / "in");
-  convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);
+  convert({.hf_path = folder / "in", .mlx_path = folder / "out"});
   ModelFolder out = ModelFolder::open(folder / "out");
   EXPECT_TRUE(out.has("lm_head.weight"));
   EXPECT_EQ(out.config().at("tie_word_embeddings"), false);
@@ -169,9 +164,9 @@ TEST(ConvertFolder, ATiedHeadIsLeftOut) {
 TEST(ConvertFolder, DequantizesInFloat32AndRoundsOnce) {
   TempFolder folder;
   checkpoint().write(folder / "in");
-  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true}, silent);
+  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true});
   ConvertReport report =
-      convert({.hf_path = folder / "q", .mlx_path = folder / "out", .dequantize = true}, silent);
+      convert({.hf_path = folder / "q", .mlx_path = folder / "out", .dequantize = true});
   ModelFolder quantized = ModelFolder::open(folder / "q"), out = ModelFolder::open(folder / "out");
   EXPECT_FALSE(out.config().contains("quantization"));
   EXPECT_FALSE(out.config().contains("quantization_config"));
@@ -181,25 +176,24 @@ TEST(ConvertFolder, DequantizesInFloat32AndRoundsOnce) {
       mx::astype(quantized.load("lm_head.biases"), mx::float32), 64, 4);
   EXPECT_TRUE(same_bits(out.load("lm_head.weight"), mx::astype(exact, mx::bfloat16)));
   EXPECT_FALSE(out.has("lm_head.scales"));
-  convert(
-      {.hf_path = folder / "q", .mlx_path = folder / "out", .dtype = "float32", .dequantize = true},
-      silent);
+  convert({.hf_path = folder / "q",
+           .mlx_path = folder / "out",
+           .dtype = "float32",
+           .dequantize = true});
   EXPECT_TRUE(same_bits(ModelFolder::open(folder / "out").load("lm_head.weight"), exact));
 }
 
 TEST(ConvertFolder, AQuantizedModelStaysAsItIsButIsNotQuantizedAgain) {
   TempFolder folder;
   checkpoint().write(folder / "in");
-  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true}, silent);
-  convert({.hf_path = folder / "q", .mlx_path = folder / "out"}, silent);
+  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true});
+  convert({.hf_path = folder / "q", .mlx_path = folder / "out"});
   EXPECT_EQ(testing::read_bytes(folder / "q" / "model.safetensors"),
             testing::read_bytes(folder / "out" / "model.safetensors"));
   EXPECT_EQ(testing::read_bytes(folder / "q" / "config.json"),
             testing::read_bytes(folder / "out" / "config.json"));
   expect_error<UsageError>(
-      [&] {
-        convert({.hf_path = folder / "q", .mlx_path = folder / "x", .quantize = true}, silent);
-      },
+      [&] { convert({.hf_path = folder / "q", .mlx_path = folder / "x", .quantize = true}); },
       "is quantized already");
   EXPECT_FALSE(fs::exists(folder / "x"));
 }
@@ -216,7 +210,7 @@ TEST(ConvertFolder, CopiesWhatBelongsToTheModel) {
                            "model.onnx", "pytorch_model.bin.index.json"}) {
     write_bytes(folder / "in" / name, "no");
   }
-  convert({.hf_path = folder / "in", .mlx_path = folder / "out"}, silent);
+  convert({.hf_path = folder / "in", .mlx_path = folder / "out"});
   std::set<std::string> found;
   for (const auto& entry : fs::directory_iterator(folder / "out")) {
     found.insert(entry.path().filename().string());
@@ -232,15 +226,14 @@ TEST(ConvertFolder, CopiesWhatBelongsToTheModel) {
 TEST(ConvertFolder, RefusesTensorsThatContradictTheConfig) {
   TempFolder folder;
   checkpoint().write(folder / "in");
-  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true}, silent);
+  convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true});
   const std::string config = testing::read_bytes(folder / "q" / "config.json");
   auto expect = [&](const char* quantization, const char* complaint) {
     json changed = json::parse(config);
     changed["quantization"] = json::parse(quantization);
     changed.erase("quantization_config");
     write_bytes(folder / "q" / "config.json", changed.dump());
-    expect_error([&] { convert({.hf_path = folder / "q", .mlx_path = folder / "x"}, silent); },
-                 complaint);
+    expect_error([&] { convert({.hf_path = folder / "q", .mlx_path = folder / "x"}); }, complaint);
   };
   expect("null", "has no \"quantization\", but the model has \"lm_head.scales\"");
   expect(R"({"bits": 8, "group_size": 64})", "\"lm_head.weight\" is uint32 [128, 8]");

@@ -5,7 +5,6 @@
 #include "graft/io/quantized_layer.h"
 #include "tests/support/arrays.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/silent.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/tiny_gguf.h"
 
@@ -17,14 +16,12 @@ using testing::same_bits;
 using testing::TempFolder;
 using testing::TinyGguf;
 
-using testing::silent;
-
 ConvertReport convert_file(const TempFolder& folder, const testing::GgufBuilder& file,
                            ConvertOptions options = {}) {
   testing::write_bytes(folder / "x.gguf", file.bytes());
   options.hf_path = folder / "x.gguf";
   options.mlx_path = folder / "out";
-  return convert(options, silent);
+  return convert(options);
 }
 
 // The numbers of a converted tensor in float32.
@@ -170,7 +167,7 @@ TEST(ConvertGguf, APlainFileIsQuantizedAsAFolderIs) {
   convert_file(folder, tiny.file, {.dtype = "float16", .dequantize = true});
   fs::rename(folder / "out", folder / "plain");
   ConvertOptions options{.hf_path = folder / "plain", .mlx_path = folder / "q", .quantize = true};
-  convert(options, silent);
+  convert(options);
   ModelFolder model = ModelFolder::open(folder / "q");
   mx::array weight = ModelFolder::open(folder / "plain").load("lm_head.weight");
   EXPECT_TRUE(same_bits(model.load("lm_head.weight"), mx::quantize(weight, 64, 4)[0]));

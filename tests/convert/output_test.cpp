@@ -3,7 +3,6 @@
 #include "graft/convert/convert.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
-#include "tests/support/silent.h"
 #include "tests/support/tiny_checkpoint.h"
 
 namespace graft {
@@ -13,8 +12,6 @@ using testing::expect_error;
 using testing::TempFolder;
 using testing::TinyCheckpoint;
 using testing::write_bytes;
-
-using testing::silent;
 
 class ConvertOutput : public ::testing::Test {
  protected:
@@ -48,7 +45,7 @@ TEST_F(ConvertOutput, SameSourceGivesTheSameBytes) {
   for (bool quantize : {false, true}) {
     std::string first;
     for (int i = 0; i < 2; ++i) {
-      convert(options(quantize), silent);
+      convert(options(quantize));
       std::string bytes;
       for (const char* name :
            {"model.safetensors", "config.json", "model.safetensors.index.json"}) {
@@ -63,8 +60,8 @@ TEST_F(ConvertOutput, SameSourceGivesTheSameBytes) {
 TEST_F(ConvertOutput, ReplacesAModelWithAllItsShards) {
   ConvertOptions sharded = options();
   sharded.max_shard_bytes = 40'000;
-  convert(sharded, silent);
-  convert(options(), silent);
+  convert(sharded);
+  convert(options());
   EXPECT_FALSE(fs::exists(folder_ / "out" / "model-00001-of-00003.safetensors"));
   EXPECT_TRUE(fs::exists(folder_ / "out" / "model.safetensors"));
   EXPECT_EQ(entries(), (std::set<std::string>{"in", "out"}));
@@ -74,20 +71,20 @@ TEST_F(ConvertOutput, ReplacesAnotherFolderOnlyByForce) {
   fs::create_directory(folder_ / "out");
   write_bytes(folder_ / "out" / "config.json", "{}");
   write_bytes(folder_ / "out" / "thesis.txt", "years of work");
-  expect_error<UsageError>([&] { convert(options(), silent); }, "give `force` to replace it");
+  expect_error<UsageError>([&] { convert(options()); }, "give `force` to replace it");
   EXPECT_EQ(testing::read_bytes(folder_ / "out" / "thesis.txt"), "years of work");
   ConvertOptions forced = options();
   forced.force = true;
-  convert(forced, silent);
+  convert(forced);
   EXPECT_FALSE(fs::exists(folder_ / "out" / "thesis.txt"));
 }
 
 TEST_F(ConvertOutput, AFileInItsPlaceIsNotReplaced) {
   write_bytes(folder_ / "out", "a file");
-  expect_error<UsageError>([&] { convert(options(), silent); }, "exists and is not a model folder");
+  expect_error<UsageError>([&] { convert(options()); }, "exists and is not a model folder");
   ConvertOptions below = options();
   below.mlx_path = folder_ / "out" / "below";
-  expect_error([&] { convert(below, silent); }, "cannot create");
+  expect_error([&] { convert(below); }, "cannot create");
   EXPECT_EQ(testing::read_bytes(folder_ / "out"), "a file");
 }
 
@@ -96,23 +93,23 @@ TEST_F(ConvertOutput, NeverReplacesItsSource) {
   for (const fs::path& target :
        {folder_ / "in", folder_ / "in/", folder_ / "in/../in", folder_.path()}) {
     same.mlx_path = target;
-    expect_error<UsageError>([&] { convert(same, silent); },
+    expect_error<UsageError>([&] { convert(same); },
                              "would replace the model that it is made from");
   }
   fs::create_directory_symlink(folder_ / "in", folder_ / "link");
   same.mlx_path = folder_ / "link";
-  expect_error<UsageError>([&] { convert(same, silent); }, "would replace the model");
+  expect_error<UsageError>([&] { convert(same); }, "would replace the model");
   same.mlx_path = folder_ / "in" / "inside";
-  convert(same, silent);
+  convert(same);
   EXPECT_TRUE(fs::exists(folder_ / "in" / "inside" / "model.safetensors"));
 }
 
 TEST_F(ConvertOutput, AFullDiskLeavesTheEarlierModelWhole) {
-  convert(options(), silent);
+  convert(options());
   std::string before = testing::read_bytes(folder_ / "out" / "model.safetensors");
   {
     testing::FileSizeLimit limit(20'000);
-    expect_error([&] { convert(options(true), silent); }, "cannot write");
+    expect_error([&] { convert(options(true)); }, "cannot write");
   }
   EXPECT_EQ(testing::read_bytes(folder_ / "out" / "model.safetensors"), before);
   EXPECT_EQ(entries(), (std::set<std::string>{"in", "out"}));
@@ -131,11 +128,11 @@ TEST_F(ConvertOutput, RefusesOptionsThatMakeNoSense) {
        }) {
     ConvertOptions changed = options();
     bad.change(changed);
-    expect_error<UsageError>([&] { convert(changed, silent); }, bad.complaint);
+    expect_error<UsageError>([&] { convert(changed); }, bad.complaint);
   }
   ConvertOptions missing = options();
   missing.hf_path = folder_ / "missing.gguf";
-  expect_error([&] { convert(missing, silent); }, "missing.gguf");
+  expect_error([&] { convert(missing); }, "missing.gguf");
   EXPECT_EQ(entries(), std::set<std::string>{"in"});
 }
 

@@ -14,21 +14,14 @@ namespace {
 
 using testing::same_bits;
 
-class QuantizeRows : public ::testing::Test {
- protected:
-  ~QuantizeRows() override { set_num_threads(before_); }
-
-  int before_ = num_threads();
-};
-
-TEST_F(QuantizeRows, IsTheSameForAnyNumberOfThreads) {
+TEST(QuantizeRows, IsTheSameForAnyNumberOfThreads) {
   // Rows that divide by no number of threads, too few for them, and too little to divide.
   for (const mx::Shape& shape : {mx::Shape{1031, 512}, {2, 1 << 18}, {5, 64}}) {
     mx::array weight = mx::random::normal(shape);
     for (int bits : {3, 4}) {
       auto expected = mx::quantize(mx::astype(weight, mx::bfloat16), 64, bits);
       for (int threads : {1, 2, 3, 5}) {
-        set_num_threads(threads);
+        const ThreadsScope scope(threads);
         auto parts = quantize_rows(weight, mx::bfloat16, {64, bits});
         ASSERT_EQ(parts.size(), 3u);
         for (size_t i = 0; i < 3; ++i) {
@@ -39,15 +32,17 @@ TEST_F(QuantizeRows, IsTheSameForAnyNumberOfThreads) {
   }
 }
 
-TEST_F(QuantizeRows, HasAStreamAThread) {
+TEST(QuantizeRows, HasAStreamAThread) {
   if (mx::default_device() == mx::Device::gpu) GTEST_SKIP() << "one stream on a GPU";
   mx::array weight = mx::random::normal({1024, 512});
   mx::eval(weight);
   const size_t streams = mx::get_streams().size();
-  set_num_threads(1);
-  mx::eval(quantize_rows(weight, mx::float32, {64, 4}));
+  {
+    const ThreadsScope one(1);
+    mx::eval(quantize_rows(weight, mx::float32, {64, 4}));
+  }
   EXPECT_EQ(mx::get_streams().size(), streams);
-  set_num_threads(8);  // more than other tests have asked for
+  const ThreadsScope eight(8);  // more than other tests have asked for
   mx::eval(quantize_rows(weight, mx::float32, {64, 4}));
   EXPECT_GT(mx::get_streams().size(), streams);
 }

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (bool dequantize : {false, true}) {
     options.dequantize = dequantize;
     try {
-      graft::ConversionPlan plan = graft::plan_gguf(options);
+      graft::ConversionPlan plan = graft::plan_gguf(options, *graft::silent_front_end());
       for (const graft::TensorJob& job : plan.jobs) {
         std::vector<graft::mx::array> values = job.make();
         if (values.size() != job.outputs.size()) std::abort();

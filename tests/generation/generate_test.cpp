@@ -68,8 +68,7 @@ class CachedGeneration : public ::testing::TestWithParam<bool> {
     for (int32_t& id : text) id = static_cast<int32_t>(random() % 260);
     Recorder recorder(*model_);
     GenerateOptions options{max_tokens, {.temperature = 1}, {}, {}};
-    GenerateResult result =
-        generate(recorder, Tokenizer::load(folder_.path()), text, options, [](std::string_view) {});
+    GenerateResult result = generate(recorder, Tokenizer::load(folder_.path()), text, options);
     EXPECT_EQ(std::ssize(result.tokens), max_tokens);
     text.insert(text.end(), result.tokens.begin(), result.tokens.end());
 
@@ -87,7 +86,7 @@ class CachedGeneration : public ::testing::TestWithParam<bool> {
   }
 
   testing::TempFolder folder_;
-  ops::BackendOverride backend_{GetParam()};
+  ops::KernelsScope backend_{GetParam() ? ops::Kernels::own : ops::Kernels::mlx};
   std::unique_ptr<models::Model> model_;
 };
 

@@ -33,7 +33,7 @@ void convert_smollm2(const fs::path& folder, bool float32) {
     options.dequantize = true;
     options.dtype = "float32";
   }
-  convert(options, [](std::string_view) {});
+  convert(options);
 }
 
 class SmolLM2 : public ::testing::TestWithParam<bool> {

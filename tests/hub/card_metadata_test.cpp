@@ -2,11 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/recording_front_end.h"
+
 namespace graft::hub {
 namespace {
 
+CardMetadata metadata_of(const std::string& card) {
+  return card_metadata(card, *silent_front_end());
+}
+
 TEST(CardMetadata, TakesScalarsAndListsOfScalars) {
-  const CardMetadata found = card_metadata(
+  const CardMetadata found = metadata_of(
       "---\r\nlicense: apache-2.0\nlanguage: [en, \"de\"]\ndatasets:\n  - a/b # the first\n  - "
       "'c/d'\n"
       "nested: {a: 1}\nmixed: [1, [2], x]\nempty:\ntext: >\n  folded\n  text\n---\nlicense: mit\n");
@@ -24,13 +30,17 @@ TEST(CardMetadata, NothingOfACardWithoutYamlOrWithABrokenOne) {
        {"", "# A model\n---\nlicense: mit\n---\n", "---\nlicense: mit\n",
         "--- \nlicense: mit\n---\n", "---\n- a\n- b\n---\n", "---\nlicense: [mit\n---\n",
         "---\n\tlicense: mit\n---\n", "---\na: *nothing\n---\n", "---\nplain\n---\n"}) {
-    EXPECT_TRUE(card_metadata(card).empty()) << card;
+    EXPECT_TRUE(metadata_of(card).empty()) << card;
   }
+  testing::RecordingFrontEnd told;
+  card_metadata("---\nlicense: [mit\n---\n", told);
+  ASSERT_EQ(told.warnings.size(), 1u);
+  EXPECT_NE(told.warnings[0].find("the YAML of the original's card is broken"), std::string::npos);
   const std::string repeated =
       "---\na: &a " + std::string(500'000, 'x') + "\nb: [*a, *a]\nc: d\n---\n";
-  EXPECT_EQ(card_metadata(repeated).size(), 1u);
+  EXPECT_EQ(metadata_of(repeated).size(), 1u);
   const std::string deep = "---\na: " + std::string(100000, '[') + "\n---\n";
-  EXPECT_TRUE(card_metadata(deep).empty());
+  EXPECT_TRUE(metadata_of(deep).empty());
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ bool has(const std::string& text, const std::string& part) {
 }
 
 TEST(ModelCard, SaysWhereTheModelComesFromAndHowItWasMade) {
-  const std::string card = model_card(facts());
+  const std::string card = model_card(facts(), *silent_front_end());
   EXPECT_TRUE(card.starts_with(
       "---\nlibrary_name: mlx\npipeline_tag: text-generation\ntags:\n- \"mlx\"\n- \"graft\"\n"
       "base_model: \"acme/base\"\nbase_model_relation: \"finetune\"\nlicense: \"mit\"\n"
@@ -37,10 +37,10 @@ TEST(ModelCard, SaysWhereTheModelComesFromAndHowItWasMade) {
 TEST(ModelCard, ConversionHasNoRelationAndAnAdapterItsOwnUse) {
   CardFacts other = facts();
   other.relation = Relation::converted;
-  EXPECT_FALSE(has(model_card(other), "base_model_relation"));
+  EXPECT_FALSE(has(model_card(other, *silent_front_end()), "base_model_relation"));
   other.relation = Relation::adapter;
   other.adapter_file = "adapters.npz";
-  const std::string card = model_card(other);
+  const std::string card = model_card(other, *silent_front_end());
   EXPECT_TRUE(has(card, "base_model_relation: \"adapter\"\n"));
   EXPECT_TRUE(has(card, "graft generate --model acme/base --adapter-file adapters.npz"));
   EXPECT_FALSE(has(card, "mlx_lm"));
@@ -55,7 +55,7 @@ TEST(ModelCard, TextsOfOthersStayTexts) {
                               {"rm -rf /", "0"},
                               {"graft fuse", "0", {{"a|b", "</td>"}, {"![](http://evil)", "`x`"}}}};
   hostile.original = "---\nlicense: \"a\\n---\\n<script>\"\nlicense_name: 'a\": 🙂'\n---\n";
-  const std::string card = model_card(hostile);
+  const std::string card = model_card(hostile, *silent_front_end());
   EXPECT_FALSE(has(card, "license:")) << card;
   EXPECT_TRUE(has(card, "license_name: \"a\\\": 🙂\"\n")) << card;
   EXPECT_TRUE(has(card, "datasets:\n- \"acme/fine\"\n---\n"));
@@ -66,11 +66,11 @@ TEST(ModelCard, TextsOfOthersStayTexts) {
   }
   EXPECT_TRUE(has(body, "```\ngraft fuse\n```\n"));
   hostile.provenance.origin = Origin{"x; curl evil", ""};
-  EXPECT_FALSE(has(model_card(hostile), "curl"));
+  EXPECT_FALSE(has(model_card(hostile, *silent_front_end()), "curl"));
 }
 
 TEST(ModelCard, KnowsItsOwn) {
-  EXPECT_TRUE(is_generated_card(model_card(facts())));
+  EXPECT_TRUE(is_generated_card(model_card(facts(), *silent_front_end())));
   EXPECT_FALSE(is_generated_card("# My own words\n"));
 }
 

@@ -8,6 +8,7 @@
 #include "graft/base/files.h"
 #include "graft/hub/cache.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/recording_front_end.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::hub {
@@ -63,13 +64,13 @@ TEST_F(EnvironmentTest, TokenIsTheVariablesOrTheFiles) {
   const fs::path file = folder_ / ".cache/huggingface/token";
   write_text(file, "hf_file\n");
   ::chmod(file.c_str(), 0600);
-  ::testing::internal::CaptureStderr();
-  EXPECT_EQ(Environment::read().token, "hf_file");
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  const auto told = std::make_shared<testing::RecordingFrontEnd>();
+  EXPECT_EQ(Environment::read(told).token, "hf_file");
+  EXPECT_TRUE(told->warnings.empty());
   ::chmod(file.c_str(), 0640);
-  ::testing::internal::CaptureStderr();
-  Environment::read();
-  EXPECT_NE(::testing::internal::GetCapturedStderr().find("chmod 600"), std::string::npos);
+  Environment::read(told);
+  ASSERT_EQ(told->warnings.size(), 1u);
+  EXPECT_NE(told->warnings[0].find("chmod 600"), std::string::npos);
   EXPECT_EQ(with("HF_TOKEN", " hf_own\r\n").token, "hf_own");
   EXPECT_FALSE(with("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1").token);
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "graft/base/threads.h"
@@ -139,8 +140,8 @@ TEST(AttentionSoftCap, NaNOfARowReachesItsOutput) {
 // NaN keys would make NaN of what is multiplied by them. Heads enough that tiles of queries, of
 // 192, are far longer than the window.
 TEST(AttentionWindow, KeysBeforeTheWindowAreNotComputed) {
-  const int before = num_threads();
-  set_num_threads(1);
+  std::optional<ThreadsScope> scope;
+  scope.emplace(1);
   for (ScalarType type : kAllTypes) {
     const Case c = make_case(windowed({4, 4, 16, 0, type}, 10), {400});
     Inputs in(c);
@@ -161,7 +162,6 @@ TEST(AttentionWindow, KeysBeforeTheWindowAreNotComputed) {
       }
     });
   }
-  set_num_threads(before);
 }
 
 TEST(AttentionWindow, GradientsAreThoseOfFiniteDifferences) {
@@ -182,17 +182,17 @@ TEST(AttentionWindow, GradientsAreThoseOfFiniteDifferences) {
 // threads; the gradients of keys are sums over parts of the queries, of which there are more with
 // more threads.
 TEST(AttentionWindow, ThreadsDoNotChangeTheValues) {
-  const int before = num_threads();
+  std::optional<ThreadsScope> scope;
   for (ScalarType type : kAllTypes) {
     for (const auto& lengths : {std::vector<int64_t>{500}, {90, 300, 33}}) {
       const Case c = make_case(windowed({3, 1, 64, 0, type}, 70, 3.0f), lengths, 20);
       const Inputs in(c);
       for_each_isa([&] {
-        set_num_threads(1);
+        scope.emplace(1);
         const Results one = run(c, in);
         for (int threads : {2, 3}) {
           SCOPED_TRACE(threads);
-          set_num_threads(threads);
+          scope.emplace(threads);
           const Results some = run(c, in);
           for (Numbers Results::*x : {&Results::out, &Results::lse}) {
             EXPECT_EQ(std::memcmp((one.*x).data(), (some.*x).data(),
@@ -206,7 +206,6 @@ TEST(AttentionWindow, ThreadsDoNotChangeTheValues) {
       });
     }
   }
-  set_num_threads(before);
 }
 
 TEST(AttentionWindow, ChunkedPrefillGivesTheBytesOfTheWhole) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "graft/base/error.h"
@@ -202,16 +203,15 @@ TEST(HeadLoss, ThreadsChangeNothing) {
   const Numbers w = Numbers(ScalarType::bf16, 2100 * 70).random(2);
   for_each_isa([&] {
     const Case some = Case(50, 2100, 70, ScalarType::bf16, 7).dense(w);
-    const int before = num_threads();
-    set_num_threads(1);
+    std::optional<ThreadsScope> scope;
+    scope.emplace(1);
     const Result one = some.run(head_loss);
     for (int threads : {2, 3}) {
-      set_num_threads(threads);
+      scope.emplace(threads);
       const Result many = some.run(head_loss);
       EXPECT_EQ(many.sum, one.sum);
       expect_close(many.d_h, one.d_h, 0, 0);
     }
-    set_num_threads(before);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <list>
+#include <optional>
 #include <vector>
 
 #include "graft/base/threads.h"
@@ -204,14 +205,14 @@ TEST(PanelProduct, SumsOfManyTermsWithLowRankAndBias) {
 
 // The order of a sum is that of its terms, whatever threads compute it.
 TEST(PanelProduct, AnyNumberOfThreadsGivesTheSameBytes) {
-  const int before = num_threads();
   for_each_isa([] {
+    std::optional<ThreadsScope> scope;
     for (ScalarType type : {ScalarType::f32, ScalarType::bf16}) {
       Case product(97, 224, type);  // whole groups of a row
       product.dense(300, true).quantized(5000, false, 4, 32).low_rank(8, 2.0f);
       std::vector<Numbers> results;
       for (int threads : {1, 2, 3}) {
-        set_num_threads(threads);
+        scope.emplace(threads);
         results.push_back(product.run(type));
       }
       for (const Numbers& result : results) {
@@ -221,7 +222,6 @@ TEST(PanelProduct, AnyNumberOfThreadsGivesTheSameBytes) {
       }
     }
   });
-  set_num_threads(before);
 }
 
 }  // namespace

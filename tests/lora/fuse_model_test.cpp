@@ -47,8 +47,7 @@ class FuseModel : public ::testing::Test {
              .mlx_path = source_,
              .quantize = true,
              .q_group_size = 32,
-             .force = true},
-            [](std::string_view) {});
+             .force = true});
   }
 
   // Fuses the model of `source` with adapters that change it into "fused".
@@ -63,7 +62,7 @@ class FuseModel : public ::testing::Test {
     }
     mx::eval(values);
     adapters.parameters().set(values);
-    fuse_model(source, *model_, adapters, folder_ / "fused", options);
+    fuse_model(source, *model_, adapters, {folder_ / "fused"}, options);
     return ModelFolder::open(folder_ / "fused");
   }
   ModelFolder fuse(const FuseOptions& options = {}) {
@@ -107,7 +106,7 @@ TEST_P(FuseModelOf, TensorsWithoutAnAdapterKeepTheirBits) {
 }
 
 TEST_P(FuseModelOf, ConfigStaysAsConvertWritesIt) {
-  convert({.hf_path = source_, .mlx_path = folder_ / "again"}, [](std::string_view) {});
+  convert({.hf_path = source_, .mlx_path = folder_ / "again"});
   fuse();
   EXPECT_EQ(read_json_object(folder_ / "fused" / "config.json"),
             read_json_object(folder_ / "again" / "config.json"));

@@ -1,6 +1,7 @@
 // Every family against transformers: logits, loss and LoRA gradients of tiny checkpoints, see
 // scripts/fixtures/tiny_families.py.
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <mlx/ops.h>
 
@@ -69,7 +70,7 @@ struct Fixture {
 class Families : public ::testing::TestWithParam<std::string> {
  protected:
   void check(bool cpu_kernels) const {
-    ops::BackendOverride backend(cpu_kernels);
+    ops::KernelsScope backend(cpu_kernels ? ops::Kernels::own : ops::Kernels::mlx);
     Fixture fixture(GetParam());
     const Expected& expected = fixture.expected;
     mx::array found =
@@ -330,9 +331,7 @@ std::string convert_within(const TempFolder& folder) {
   ConvertOptions options;
   options.hf_path = folder / "source";
   options.mlx_path = folder / "model";
-  std::string said;
-  convert(options, [&](std::string_view line) { said += line; });
-  return said;
+  return fmt::format("{}", fmt::join(convert(options).lines, ""));
 }
 
 // What a checkpoint stores for its head, and what its config says of it.
@@ -501,7 +500,7 @@ TEST(MultimodalGemma3, FusesWhatHasTheNamesOfTransformers5) {
   const auto logits_of = [&](Model& one) {
     return logits(one, expected.ids, one.context(expected.sequences));
   };
-  lora::fuse_model(source, *model, adapters, folder / "fused", {});
+  lora::fuse_model(source, *model, adapters, {folder / "fused"}, {});
   auto fused = load_model(ModelFolder::open(folder / "fused"), mx::float32);
   EXPECT_LT(distance(logits_of(*fused), logits_of(*model)), testing::kParity);
   EXPECT_GT(distance(logits_of(*fused), expected.file.load("logits")), 0.01);

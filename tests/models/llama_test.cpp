@@ -74,7 +74,7 @@ class LlamaParity : public ::testing::TestWithParam<Variant> {};
 
 TEST_P(LlamaParity, LogitsLossAndGradientsAreThoseOfTransformers) {
   if (GetParam().cpu_kernels && !ops::has_cpu_kernels()) GTEST_SKIP() << "built without kernels";
-  ops::BackendOverride backend(GetParam().cpu_kernels);
+  ops::KernelsScope backend(GetParam().cpu_kernels ? ops::Kernels::own : ops::Kernels::mlx);
   ModelFolder folder = ModelFolder::open(kFixtures / GetParam().name);
   auto model = load_model(folder, mx::float32);
   Expected expected(folder.path() / GetParam().expected);

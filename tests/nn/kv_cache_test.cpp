@@ -7,6 +7,7 @@
 
 #include "graft/ops/backend.h"
 #include "tests/support/arrays.h"
+#include "tests/support/expect_error.h"
 
 namespace graft::nn {
 namespace {
@@ -30,7 +31,7 @@ class KvCacheRows : public ::testing::TestWithParam<bool> {
     for (int layer = 0; layer < kLayers; ++layer) {
       auto rows = [&] { return mx::astype(mx::random::normal({n, kWidth}), dtype); };
       mx::array k = rows(), v = rows();
-      auto [all_k, all_v] = cache_.append(layer, k, v);
+      const auto [all_k, all_v] = cache_.append(layer, k, v);
       expect(2 * layer, k, all_k);
       expect(2 * layer + 1, v, all_v);
     }
@@ -38,37 +39,36 @@ class KvCacheRows : public ::testing::TestWithParam<bool> {
     mx::eval(cache_.arrays());
   }
 
-  void expect(int which, const mx::array& rows, const mx::array& held) {
+  void expect(int which, const mx::array& rows, const std::vector<mx::array>& blocks) {
     auto& all = appended_[which];
     all = all ? mx::concatenate({*all, rows}, 0) : rows;
-    ASSERT_GE(held.shape(0), all->shape(0));
-    EXPECT_TRUE(same_bits(first_rows(held, all->shape(0)), *all))
+    for (const mx::array& block : blocks) ASSERT_EQ(block.shape(0), kCacheBlockRows);
+    ASSERT_EQ(std::ssize(blocks), (all->shape(0) + kCacheBlockRows - 1) / kCacheBlockRows);
+    EXPECT_TRUE(same_bits(first_rows(mx::concatenate(blocks, 0), all->shape(0)), *all))
         << "array " << which << " of " << all->shape(0) << " rows";
   }
 
-  int capacity() const { return cache_.arrays().at(0).shape(0); }
+  // The first `n` rows of a layer's keys, by appending nothing.
+  static mx::array keys(KvCache& cache, int n) {
+    const mx::array none = mx::zeros({0, kWidth});
+    return first_rows(mx::concatenate(cache.append(0, none, none).k, 0), n);
+  }
 
   std::optional<ops::RunAtOnce> at_once_;
   KvCache cache_{kLayers};
   std::optional<mx::array> appended_[2 * kLayers];
 };
 
-TEST_P(KvCacheRows, StayWhenTheCapacityDoubles) {
+TEST_P(KvCacheRows, StayWhenBlocksAreAdded) {
   append(250);
-  int first = capacity();
-  while (cache_.length() <= first) append(3);
-  EXPECT_EQ(capacity(), 2 * first);
-  while (cache_.length() <= 2 * first) append(100);
-  EXPECT_EQ(capacity(), 4 * first);
+  while (cache_.length() <= kCacheBlockRows) append(3);
+  while (cache_.length() <= 4 * kCacheBlockRows) append(100);
 }
 
-TEST_P(KvCacheRows, FillTheCapacityToItsLastRow) {
+TEST_P(KvCacheRows, FillABlockToItsLastRow) {
   append(1);
-  int first = capacity();
-  append(first - 1);
-  EXPECT_EQ(capacity(), first);
+  append(kCacheBlockRows - 1);
   append(1);
-  EXPECT_EQ(capacity(), 2 * first);
 }
 
 TEST_P(KvCacheRows, OfALongPromptFitAtOnce) {
@@ -91,12 +91,56 @@ TEST_P(KvCacheRows, KeepTheirDtype) {
 // Writing in place must not reach what a caller still holds.
 TEST_P(KvCacheRows, AreNotChangedUnderTheirReader) {
   mx::array ones = mx::ones({4, kWidth}), twos = mx::full({4, kWidth}, 2.0f);
-  mx::array held = cache_.append(0, ones, ones).first;
+  mx::array held = cache_.append(0, ones, ones).k[0];
   held.eval();
-  mx::array later = cache_.append(0, twos, twos).first;  // over the same rows: no advance between
+  mx::array later = cache_.append(0, twos, twos).k[0];  // over the same rows: no advance between
   later.eval();
   EXPECT_TRUE(same_bits(first_rows(held, 4), ones));
   EXPECT_TRUE(same_bits(first_rows(later, 4), twos));
+}
+
+// A copy goes on from the same rows, and neither sees what the other appends, whichever is first.
+TEST_P(KvCacheRows, OfACopyAreItsOwnFromThereOn) {
+  append(300);
+  const mx::array before = *appended_[0];
+  KvCache copy = cache_;
+  append(200);
+  const mx::array ones = mx::ones({200, kWidth});
+  for (int layer = 0; layer < kLayers; ++layer) copy.append(layer, ones, ones);
+  copy.advance(200);
+  mx::eval(copy.arrays());
+  EXPECT_TRUE(same_bits(keys(copy, 500), mx::concatenate({before, ones}, 0)));
+  EXPECT_TRUE(same_bits(keys(cache_, 500), *appended_[0]));
+}
+
+TEST_P(KvCacheRows, ACopySharesWholeBlocksAndTheDataOfTheLast) {
+  append(2 * kCacheBlockRows + 1);
+  const KvCache copy = cache_;
+  const auto own = cache_.arrays(), theirs = copy.arrays();
+  ASSERT_EQ(own.size(), theirs.size());
+  for (size_t i = 0; i < own.size(); ++i) {
+    EXPECT_EQ(own[i].data<char>(), theirs[i].data<char>());
+  }
+}
+
+// In place where nobody shares it: a step does not copy what is there.
+TEST_P(KvCacheRows, AreWrittenInPlace) {
+  append(5);
+  const char* data = cache_.arrays()[0].data<char>();
+  append(5);
+  EXPECT_EQ(cache_.arrays()[0].data<char>(), data);
+}
+
+TEST_P(KvCacheRows, AreForgottenFromTheEnd) {
+  append(600);
+  const mx::array all = *appended_[0];
+  cache_.rewind(300);
+  EXPECT_EQ(cache_.length(), 300);
+  EXPECT_EQ(cache_.arrays().size(), size_t{2 * 2 * kLayers});
+  for (auto& rows : appended_) rows = first_rows(*rows, 300);
+  append(10);
+  EXPECT_TRUE(same_bits(keys(cache_, 300), first_rows(all, 300)));
+  testing::expect_error([&] { cache_.rewind(311); }, "a cache of 310 tokens has no first 311");
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, KvCacheRows, ::testing::Bool(),

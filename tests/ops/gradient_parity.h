@@ -24,7 +24,7 @@ struct ValuesAndGradients {
 inline ValuesAndGradients evaluate_op(const Function& function,
                                       const std::vector<mx::array>& inputs,
                                       const std::vector<mx::array>& cotangents, bool cpu_kernels) {
-  BackendOverride backend(cpu_kernels);
+  KernelsScope backend(cpu_kernels ? Kernels::own : Kernels::mlx);
   auto [values, gradients] = mx::vjp(function, inputs, cotangents);
   mx::eval(values);
   mx::eval(gradients);
@@ -40,7 +40,7 @@ inline void expect_parity(const Function& function, std::vector<mx::array> input
     wide.push_back(mx::astype(input, mx::float32));
   }
   {
-    BackendOverride backend(false);
+    KernelsScope backend(Kernels::mlx);
     mx::random::seed(7);
     for (const mx::array& value : function(wide)) {
       wide_cotangents.push_back(
@@ -48,7 +48,7 @@ inline void expect_parity(const Function& function, std::vector<mx::array> input
     }
   }
   {
-    BackendOverride backend(true);
+    KernelsScope backend(Kernels::own);
     auto outputs = function(inputs);
     for (size_t i = 0; i < outputs.size(); ++i) {
       cotangents.push_back(mx::astype(wide_cotangents[i], outputs[i].dtype()));

@@ -173,7 +173,7 @@ TEST(Norm, WeightIsNotRoundedToTheTypeOfRows) {
   const mx::array weight =
       mx::full({40}, mx::array(1.0f + 1.0f / 512));  // bfloat16 has 1 or 1 + 1/128
   for (bool kernels : {false, true}) {
-    BackendOverride backend(kernels);
+    KernelsScope backend(kernels ? Kernels::own : Kernels::mlx);
     mx::array wide = mx::fast::rms_norm(mx::astype(h, mx::float32), weight, 1e-5f);
     mx::array normed = rms_norm(h, weight, 1e-5f);
     EXPECT_EQ(normed.dtype(), mx::bfloat16);
@@ -260,7 +260,7 @@ TEST_P(Ops, AttentionRefusesWindowsAndCapsThatCannotBe) {
   auto sequences = std::make_shared<const std::vector<Sequence>>(1, Sequence{0, 3, 0, 3});
   mx::array x = random({3, 16});
   for (bool cpu_kernels : {false, true}) {
-    BackendOverride backend(cpu_kernels);
+    KernelsScope backend(cpu_kernels ? Kernels::own : Kernels::mlx);
     AttentionOptions good{1, 1, 16, 0.25f, 2, 1.0f};
     EXPECT_NO_THROW(mx::eval(attention(x, x, x, sequences, good)));
     AttentionOptions bad = good;
@@ -281,7 +281,7 @@ TEST_P(Ops, AttentionCountsTheScoresThatAreSeen) {
       std::vector<Sequence>{{0, 3, 0, 20}, {3, 43, 20, 60}});
   mx::array q = random({43, 96}), k = random({60, 32});
   mx::eval(q, k);
-  BackendOverride backend(true);
+  KernelsScope backend(Kernels::own);
   for (int window : {0, 1, 19, 100}) {
     double scores = 0;
     for (const Sequence& s : *sequences) {
@@ -311,7 +311,7 @@ TEST_P(Ops, RunAtOnceGivesTheSameAsAGraph) {
     std::vector<mx::array> y = linear(turned, {{dense, {}, {}}, {dense, {}, {}}});
     return gated_activation(Activation::silu, y[0], mx::slice(y[1], {0, 0}, {3, 90}));
   };
-  BackendOverride backend(true);
+  KernelsScope backend(Kernels::own);
   mx::array lazy = compute();
   EXPECT_NE(lazy.status(), mx::array::Status::available);
   {
@@ -321,7 +321,7 @@ TEST_P(Ops, RunAtOnceGivesTheSameAsAGraph) {
     EXPECT_EQ(testing::distance(mx::astype(lazy, mx::float32), mx::astype(at, mx::float32)), 0);
   }
   EXPECT_NE(compute().status(), mx::array::Status::available);
-  BackendOverride portable(false);
+  KernelsScope portable(Kernels::mlx);
   const RunAtOnce nothing;
   EXPECT_NE(compute().status(), mx::array::Status::available);
 }
@@ -336,7 +336,7 @@ TEST_P(Ops, RunAtOnceLeavesGradientsAsTheyAre) {
     g.eval();
     return g;
   };
-  BackendOverride backend(true);
+  KernelsScope backend(Kernels::own);
   const mx::array lazy = gradient();
   const RunAtOnce at_once;
   EXPECT_EQ(testing::distance(gradient(), lazy), 0);
@@ -345,18 +345,27 @@ TEST_P(Ops, RunAtOnceLeavesGradientsAsTheyAre) {
 TEST_P(Ops, WriteRowsReplacesRows) {
   const mx::array rows = random({2, 5});
   for (bool at_once : {false, true}) {
-    BackendOverride backend(true);
+    KernelsScope backend(Kernels::own);
     std::optional<RunAtOnce> running;
     if (at_once) running.emplace();
     mx::array whole = mx::zeros({6, 5}, dtype());
-    whole = write_rows(whole, rows, 3);
+    whole = write_rows(whole, 3, rows, {0, rows.shape(0)});
     mx::array expected =
         mx::concatenate({mx::zeros({3, 5}, dtype()), rows, mx::zeros({1, 5}, dtype())}, 0);
     EXPECT_EQ(testing::distance(mx::astype(whole, mx::float32), mx::astype(expected, mx::float32)),
               0);
-    testing::expect_error([&] { write_rows(whole, rows, 5); },
-                          "2 rows of width 5 are written at 5 of 6");
-    testing::expect_error([&] { write_rows(whole, rows, -1); }, "written at -1");
+    whole = write_rows(whole, 0, rows, {1, 1});
+    expected =
+        mx::concatenate({mx::slice(rows, {1, 0}, {2, 5}), mx::slice(expected, {1, 0}, {6, 5})}, 0);
+    EXPECT_EQ(testing::distance(mx::astype(whole, mx::float32), mx::astype(expected, mx::float32)),
+              0);
+    testing::expect_error(
+        [&] {
+          write_rows(whole, 5, rows, {0, 2});
+        },
+        "rows [0, 2) of 2 of width 5 are written at 5 of 6");
+    testing::expect_error([&] { write_rows(whole, -1, rows, {0, 2}); }, "written at -1");
+    testing::expect_error([&] { write_rows(whole, 0, rows, {1, 2}); }, "rows [1, 3) of 2");
   }
 }
 
@@ -365,7 +374,7 @@ TEST_P(Ops, EmbeddingOfDenseAndQuantizedWeights) {
   for (const Weight& w : {Weight{random({90, 64}), {}, {}, 0, 0},
                           quantized(random_array({90, 64}, mx::float32), 32, 4, mx::bfloat16)}) {
     auto rows = [&](bool kernels) {
-      BackendOverride backend(kernels);
+      KernelsScope backend(kernels ? Kernels::own : Kernels::mlx);
       mx::array all = mx::astype(embedding(ids, w, dtype()), mx::float32);
       all.eval();
       return all;
@@ -402,7 +411,7 @@ TEST_P(Ops, HeadAndLossWithMaskedTokens) {
             },
             {random({rows, 64})}, dtype(), tolerance());
         auto losses = [&](bool kernels) {
-          BackendOverride backend(kernels);
+          KernelsScope backend(kernels ? Kernels::own : Kernels::mlx);
           mx::random::seed(3);
           mx::array l = head_loss(random_array({rows, 64}, kernels ? dtype() : mx::float32), head,
                                   targets, 1, LossGradient::none)
@@ -417,7 +426,7 @@ TEST_P(Ops, HeadAndLossWithMaskedTokens) {
 }
 
 TEST(HeadLoss, NoTokenThatCarriesLossGivesZero) {
-  BackendOverride backend(true);
+  KernelsScope backend(Kernels::own);
   const Targets targets{mx::full({4}, -1, mx::int32), mx::zeros({4}, mx::float32)};
   HeadLoss loss = head_loss(mx::ones({4, 32}), {{mx::ones({50, 32}), {}, {}, 0, 0}}, targets, 1,
                             LossGradient::of_sum);
@@ -431,7 +440,7 @@ TEST(Adam, IsThatOfThePortableForm) {
   mx::array gradient = mx::random::normal({9, 5});
   mx::eval(state.parameter, state.m, state.v, gradient);
   auto run = [&](bool kernels) {
-    BackendOverride backend(kernels);
+    KernelsScope backend(kernels ? Kernels::own : Kernels::mlx);
     AdamState next = adam_step(state, gradient, {1e-2f});
     mx::eval(next.parameter, next.m, next.v);
     return next;
@@ -444,7 +453,7 @@ TEST(Adam, IsThatOfThePortableForm) {
 
 // Weights of a norm are not trained: to ask for their gradient is an error, not a wrong gradient.
 TEST(LayerNorm, TheGradientOfWeightAndBiasIsRefused) {
-  BackendOverride backend(true);
+  KernelsScope backend(Kernels::own);
   const mx::array h = mx::ones({2, 8}), weight = mx::ones({8});
   for (int trained : {0, 1}) {
     auto function = [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {

@@ -5,7 +5,6 @@
 
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/base/terminal.h"
 #include "graft/hub/address.h"
 #include "graft/hub/http.h"
 
@@ -23,14 +22,20 @@ std::string read_file(const fs::path& path, size_t max_bytes) {
   return std::string(file.text());
 }
 
+// Of megabytes; `all` is 0 where the server does not say it.
+std::string of_text(double done, double all) {
+  return all > 0 ? fmt::format("{:.1f} of {:.1f} MB", done, all) : fmt::format("{:.1f} MB", done);
+}
+
 // Without the Hub's token: it is somebody else's address.
-std::string fetch(const std::string& url, size_t max_bytes) {
+std::string fetch(const std::string& url, size_t max_bytes,
+                  const std::shared_ptr<FrontEnd>& front_end) {
   hub::Environment environment;
+  environment.front_end = front_end;
   environment.timeout_seconds = kTimeoutSeconds;
   std::string body;
   bool too_large = false;
   double total = 0;
-  LiveLine line;
   hub::Request request;
   request.url = url;
   request.wants_body = [&](const hub::Response& response) {
@@ -42,12 +47,11 @@ std::string fetch(const std::string& url, size_t max_bytes) {
     if (too_large) return false;
     body += bytes;
     const double done = static_cast<double>(body.size()) / 1e6, all = total / 1e6;
-    line.show(total > 0
-                  ? fmt::format("{} {:.1f} of {:.1f} MB", progress_bar(done / all, 30), done, all)
-                  : fmt::format("{:.1f} MB", done));
+    front_end->progress({{all > 0 ? done / all : 0, {of_text(done, all)}}});
     return true;
   };
   const hub::Response response = hub::Http(environment).send_once(request);
+  front_end->progress({});
   if (too_large) fail("it is larger than {} bytes, the most that is taken", max_bytes);
   if (response.status / 100 != 2) fail("HTTP status {}", response.status);
   return body;
@@ -55,14 +59,17 @@ std::string fetch(const std::string& url, size_t max_bytes) {
 
 }  // namespace
 
-std::string download(const std::string& url, size_t max_bytes) {
+std::string download(const std::string& url, size_t max_bytes,
+                     const std::shared_ptr<FrontEnd>& front_end) {
   const bool from_file = url.starts_with(kFile);
   if (!from_file && !url.starts_with("https://")) {
     fail("cannot download {}: the address must begin with https:// or file://", url);
   }
   try {
     return from_file ? read_file(hub::unescaped(url.substr(kFile.size())), max_bytes)
-                     : fetch(url, max_bytes);
+                     : fetch(url, max_bytes, front_end);
+  } catch (const Cancelled&) {
+    throw;
   } catch (const Error& error) {
     fail("cannot download {}: {}", url, error.what());
   }

@@ -2,9 +2,12 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "graft/base/front_end.h"
 
 namespace graft::data {
 
@@ -39,7 +42,8 @@ std::vector<std::string> wikisql_lines(std::string_view questions, std::string_v
 
 /// Downloads WikiSQL and writes train.jsonl, valid.jsonl (its dev split) and test.jsonl: the first
 /// 1000, 100 and 100 questions, or all. Nothing is written before everything is read; each file
-/// appears whole. Throws Error.
-std::vector<WikiSqlFile> write_wikisql(const WikiSqlOptions& options);
+/// appears whole. Throws Error, Cancelled.
+std::vector<WikiSqlFile> write_wikisql(
+    const WikiSqlOptions& options, const std::shared_ptr<FrontEnd>& front_end = silent_front_end());
 
 }  // namespace graft::data

@@ -49,15 +49,20 @@ class AttentionBackward final : public CpuPrimitive {
   Sequences sequences_;
 };
 
-// Inputs: q, k, v. Outputs: out, and the log-sum-exp of each row's scores [N, H] for the gradient.
+// Inputs: q, k's blocks, v's blocks. Outputs: out, and the log-sum-exp of each row's scores [N, H]
+// for the gradient.
 class Attention final : public CpuPrimitive {
  public:
-  Attention(const AttentionShape& shape, Sequences sequences)
-      : shape_(shape), sequences_(std::move(sequences)) {}
+  Attention(const AttentionShape& shape, Sequences sequences, int block_rows)
+      : shape_(shape), sequences_(std::move(sequences)), block_rows_(block_rows) {}
   const char* name() const override { return "Attention"; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
-    kernels::attention(shape_, *sequences_, in[0].data, in[1].data, in[2].data, out[0].data,
+    std::vector<const void*> blocks;
+    for (size_t i = 1; i < in.size(); ++i) blocks.push_back(in[i].data);
+    const kernels::RowBlocks k{blocks.data(), block_rows_};
+    const kernels::RowBlocks v{blocks.data() + blocks.size() / 2, block_rows_};
+    kernels::attention(shape_, *sequences_, in[0].data, k, v, out[0].data,
                        static_cast<float*>(out[1].data));
   }
 
@@ -69,6 +74,7 @@ class Attention final : public CpuPrimitive {
                              const std::vector<mx::array>& cotangents,
                              const std::vector<int>& argnums,
                              const std::vector<mx::array>& outputs) override {
+    if (primals.size() != 3) fail("internal: the attention over a cache has no gradient");
     std::vector<mx::Shape> shapes;
     std::vector<mx::Dtype> dtypes;
     for (const mx::array& primal : primals) {
@@ -86,15 +92,24 @@ class Attention final : public CpuPrimitive {
  private:
   AttentionShape shape_;
   Sequences sequences_;
+  int block_rows_;
 };
 
 }  // namespace
 
-mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
-                    const Sequences& sequences, const AttentionOptions& o) {
-  if (k.dtype() != q.dtype() || v.dtype() != q.dtype()) {
-    fail("internal: attention of q, k and v of different types");
+mx::array attention(const mx::array& q, const std::vector<mx::array>& k,
+                    const std::vector<mx::array>& v, const Sequences& sequences,
+                    const AttentionOptions& o) {
+  std::vector<mx::array> inputs = {q};
+  inputs.insert(inputs.end(), k.begin(), k.end());
+  inputs.insert(inputs.end(), v.begin(), v.end());
+  for (size_t i = 1; i < inputs.size(); ++i) {
+    if (inputs[i].dtype() != q.dtype()) {
+      fail("internal: attention of q, k and v of different types");
+    }
+    if (inputs[i].shape() != k[0].shape()) fail("internal: attention over blocks of other shapes");
   }
+  const int block_rows = k.at(0).shape(0);
   AttentionShape shape{};
   shape.heads = o.heads;
   shape.kv_heads = o.kv_heads;
@@ -102,11 +117,11 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
   shape.scale = o.scale;
   shape.type = scalar_type(q.dtype());
   shape.query_rows = q.shape(0);
-  shape.key_rows = k.shape(0);
+  shape.key_rows = int64_t{block_rows} * std::ssize(k);
   shape.window = o.window;
   shape.soft_cap = o.soft_cap;
-  return apply(std::make_shared<Attention>(shape, sequences), {q.shape(), {q.shape(0), o.heads}},
-               {q.dtype(), mx::float32}, {q, k, v})[0];
+  return apply(std::make_shared<Attention>(shape, sequences, block_rows),
+               {q.shape(), {q.shape(0), o.heads}}, {q.dtype(), mx::float32}, std::move(inputs))[0];
 }
 
 }  // namespace graft::ops::cpu

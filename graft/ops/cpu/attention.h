@@ -5,7 +5,8 @@
 namespace graft::ops::cpu {
 
 /// ops::attention on our kernel.
-mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
-                    const Sequences& sequences, const AttentionOptions& options);
+mx::array attention(const mx::array& q, const std::vector<mx::array>& k,
+                    const std::vector<mx::array>& v, const Sequences& sequences,
+                    const AttentionOptions& options);
 
 }  // namespace graft::ops::cpu

@@ -8,6 +8,7 @@
 
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
+#include "graft/base/threads.h"
 #include "graft/ops/backend.h"
 
 namespace graft::ops::cpu {
@@ -54,7 +55,8 @@ bool is_tracer(const mx::array& a) { return a.is_tracer(); }
 
 }  // namespace
 
-CpuPrimitive::CpuPrimitive() : Primitive(mx::default_stream(mx::Device::cpu)) {}
+CpuPrimitive::CpuPrimitive()
+    : Primitive(mx::default_stream(mx::Device::cpu)), threads_(num_threads()) {}
 
 void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) {
   for (const mx::array& a : inputs) {
@@ -70,6 +72,7 @@ void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx
 void CpuPrimitive::run_timed(const std::vector<Input>& inputs,
                              const std::vector<Output>& outputs) const {
   const PhaseTimer timer(name(), profiling() ? operations(inputs) : 0);
+  const ThreadsScope threads(threads_);
   run(inputs, outputs);
 }
 

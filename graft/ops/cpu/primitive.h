@@ -25,6 +25,7 @@ struct Output {
 /// where it is differentiable, `vjp`. Inputs are row-contiguous: `apply` sees to it.
 class CpuPrimitive : public mx::Primitive {
  public:
+  /// On the calling thread's stream; its kernels will use the threads that the caller may use.
   CpuPrimitive();
 
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) final;
@@ -39,6 +40,9 @@ class CpuPrimitive : public mx::Primitive {
 
   /// The floating-point operations of a run, for a profile; 0 where they are not what takes time.
   virtual double operations(const std::vector<Input>&) const { return 0; }
+
+ private:
+  int threads_;
 };
 
 /// The outputs of a primitive applied to inputs, as lazy arrays; evaluated where operations run at

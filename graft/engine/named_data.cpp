@@ -1,16 +1,14 @@
-#include "cli/named_data.h"
+#include "graft/engine/named_data.h"
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "cli/hub_environment.h"
-#include "cli/interrupt.h"
 #include "graft/base/error.h"
 #include "graft/data/splits.h"
 #include "graft/hub/dataset.h"
 
-namespace graft::cli {
+namespace graft::engine {
 namespace {
 
 struct Place {
@@ -62,22 +60,23 @@ std::string NamedData::path_text(const fs::path& path) const {
   return name ? (shown / path.lexically_relative(folder)).string() : path.string();
 }
 
-NamedData named_data(const std::string& name, const std::vector<std::string>& splits,
-                     Splits which) {
+NamedData named_data(const Runtime& runtime, const std::string& name,
+                     const std::vector<std::string>& splits, Splits which) {
   const auto place = is_there(name) ? std::nullopt : parse(name);
   if (!place) return {.folder = name};
   try {
-    const InterruptNotice notice(kDownloadInterrupted);
     const fs::path snapshot = hub::fetch_dataset(
-        hub_environment(), place->repository,
+        runtime.hub(), place->repository,
         [&](const std::vector<std::string>& all) { return choose(all, *place, splits, which); });
     const fs::path shown = fs::path(place->repository.name) / place->folder;
     return {snapshot / place->folder, place->repository.name, shown};
   } catch (const UsageError&) {
+    throw;
+  } catch (const Cancelled&) {
     throw;
   } catch (const Error& error) {
     fail("there is no folder {} here, and as a data set of the Hub: {}", name, error.what());
   }
 }
 
-}  // namespace graft::cli
+}  // namespace graft::engine

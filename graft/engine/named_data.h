@@ -5,8 +5,9 @@
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/engine/runtime.h"
 
-namespace graft::cli {
+namespace graft::engine {
 
 /// The folder that a person means by a data set.
 struct NamedData {
@@ -23,8 +24,8 @@ enum class Splits { all, first };
 
 /// A folder that is there, else "owner/name", "owner/name/folder" or either with "@revision", a
 /// data set of the Hub, of which the files of these splits ("train", "valid", "test") are fetched
-/// into its cache. Throws Error if it does not have them.
-NamedData named_data(const std::string& name, const std::vector<std::string>& splits,
-                     Splits which = Splits::all);
+/// into its cache. Throws Error if it does not have them, Cancelled.
+NamedData named_data(const Runtime& runtime, const std::string& name,
+                     const std::vector<std::string>& splits, Splits which = Splits::all);
 
-}  // namespace graft::cli
+}  // namespace graft::engine

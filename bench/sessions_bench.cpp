@@ -1,0 +1,88 @@
+// Times generation of one session on one thread, and of two side by side on a thread each, after
+// both were found to give the tokens that each gives alone. The ratio is what a server gains.
+// GRAFT_BENCH_MODEL names a model's folder; without it, a tiny one of the tests is taken.
+//   GRAFT_BENCH_MODEL=mlx_model build/bench/sessions_bench
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "graft/engine/runtime.h"
+#include "graft/generation/session.h"
+#include "graft/models/registry.h"
+
+namespace {
+
+namespace engine = graft::engine;
+using graft::generation::Session;
+using Ids = std::vector<int32_t>;
+
+constexpr int kPrompt = 64, kSteps = 100;
+
+const engine::Runtime& one_thread() {
+  static const engine::Runtime runtime({.threads = 1});
+  return runtime;
+}
+
+const graft::models::Model& model() {
+  static const auto loaded = [] {
+    const char* named = std::getenv("GRAFT_BENCH_MODEL");
+    return graft::models::load_model(graft::ModelFolder::open(
+        named != nullptr ? named : GRAFT_SOURCE_DIR "/tests/fixtures/llama/tied"));
+  }();
+  return *loaded;
+}
+
+// Greedy continuation of a prompt that differs by `first`.
+Ids continued(int32_t first) {
+  const engine::Use use(one_thread());
+  Ids ids(kPrompt);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = first + static_cast<int32_t>(i % 7);
+  Session session(model());
+  std::span<float> logits = session.prefill(ids);
+  ids.clear();
+  for (int i = 0; i < kSteps; ++i) {
+    ids.push_back(
+        static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    logits = session.step(ids.back());
+  }
+  return ids;
+}
+
+std::vector<Ids> side_by_side(int sessions) {
+  std::vector<Ids> results(static_cast<size_t>(sessions));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < sessions; ++i) {
+    threads.emplace_back([&results, i] { results[static_cast<size_t>(i)] = continued(10 * i); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return results;
+}
+
+void sessions(benchmark::State& state) {
+  const auto count = static_cast<int>(state.range(0));
+  const std::vector<Ids> results = side_by_side(count);
+  for (int i = 0; i < count; ++i) {
+    if (results[static_cast<size_t>(i)] != continued(10 * i)) {
+      state.SkipWithError("a session gives other tokens than alone");
+      return;
+    }
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(side_by_side(count));
+  state.counters["tokens/s"] =
+      benchmark::Counter(count * kSteps, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+BENCHMARK(sessions)
+    ->ArgName("sessions")
+    ->Arg(1)
+    ->Arg(2)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+}  // namespace

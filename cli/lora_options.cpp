@@ -1,0 +1,115 @@
+#include "cli/lora_options.h"
+
+#include "cli/number_checks.h"
+#include "graft/base/error.h"
+#include "graft/base/files.h"
+#include "graft/lora/adapter_file.h"
+
+namespace graft::cli {
+namespace {
+
+void check_written_adapter(const LoraOptions& o) {
+  if (o.adapter_file == "none") fail_usage("--train needs an --adapter-file to write");
+  if (o.adapter_file) lora::check_adapter_path(*o.adapter_file);
+  const fs::path file = o.tune.train.adapter_file, folder = file.parent_path();
+  if (!folder.empty() && !fs::is_directory(folder)) {
+    fail_usage("--adapter-file: there is no folder {}", folder.string());
+  }
+  check_writable(file);
+}
+
+bool asks_for_adapters(const engine::AdapterOptions& adapter) {
+  return adapter.num_layers || adapter.rank || adapter.scale || adapter.dropout || adapter.keys;
+}
+
+}  // namespace
+
+void add_lora_options(CLI::App& command, LoraOptions& o) {
+  engine::AdapterOptions& adapter = o.tune.adapter;
+  training::TrainOptions& train = o.tune.train;
+  command.option_defaults()->always_capture_default()->take_last();
+  command.add_option("--model", o.model,
+                     "Folder of the model, converted or not, or its name on the Hub");
+  command.add_flag("--train", o.train, "Fine-tune on train.jsonl, validating on valid.jsonl");
+  command.add_flag("--test", o.test, "Measure loss and perplexity on test.jsonl");
+  command.add_option("-p,--prompt", o.prompt, "A text to continue");
+  command.add_option(
+      "--data", o.data,
+      "Folder with train.jsonl, valid.jsonl, test.jsonl, or a data set's name on the "
+      "Hub");
+  command.add_option("--adapter-file", o.adapter_file,
+                     "Adapter to write (--train) or use; 'none' for the base model "
+                     "[adapters.npz]");
+  command.add_option("--resume-adapter-file", adapter.resume_adapter_file,
+                     "Adapter to go on training from");
+  command.add_option("--iters", train.iters, "Training iterations")->check(positive());
+  command.add_option("--batch-size", train.batch_size, "Examples in a batch")->check(positive());
+  command.add_option("--learning-rate", train.learning_rate, "Of Adam")->check(not_negative());
+  command.add_option("--lora-layers,--num-layers", adapter.num_layers,
+                     "Layers to adapt, counted from the last; -1: all [16]");
+  command.add_option("--lora-rank", adapter.rank, "Rank of the adapters [8]")
+      ->check(CLI::Range(1, 4096));
+  command
+      .add_option("--lora-scale", adapter.scale, "What the adapters' output is multiplied by [20]")
+      ->check(finite());
+  command
+      .add_option("--lora-dropout", adapter.dropout,
+                  "Share of the adapters' input set to zero while training [0]")
+      ->check(number_between(0, 0.99));
+  command
+      .add_option("--lora-keys", adapter.keys,
+                  "Linear layers to adapt, such as q_proj or self_attn.q_proj; 'all': every one "
+                  "[what the model's family has as default]")
+      ->delimiter(',')
+      ->take_all();
+  command
+      .add_option("--max-seq-length", o.tune.render.max_seq_length,
+                  "Tokens of an example; what is beyond is cut off")
+      ->check(CLI::Range(2, 1 << 24));
+  command
+      .add_option("--add-eos-token", o.add_eos_token,
+                  "1: end every example with the tokenizer's EOS token; 0: leave it as it is")
+      ->check(CLI::Range(0, 1));
+  command.add_flag("--grad-checkpoint", train.grad_checkpoint,
+                   "Gradient checkpointing: compute each layer again for its gradient; a third "
+                   "more time, far less memory for long texts");
+  command.add_flag("--profile", train.profile,
+                   "Show at the end of the training where its time went");
+  command.add_option("--val-batches", train.val_batches, "Batches of a validation; -1: all")
+      ->check(count_or_all());
+  command.add_option("--steps-per-report", train.steps_per_report, "Iterations between reports")
+      ->check(positive());
+  command.add_option("--steps-per-eval", train.steps_per_eval, "Iterations between validations")
+      ->check(positive());
+  command.add_option("--save-every", train.save_every, "Iterations between saves of the adapter")
+      ->check(positive());
+  command.add_option("--test-batches", o.test_batches, "Batches of --test; -1: all")
+      ->check(count_or_all());
+  command.add_option("-m,--max-tokens", o.max_tokens, "Tokens that --prompt generates at most")
+      ->check(positive());
+  command.add_option("--temp", o.temp, "Temperature of --prompt; 0: the likeliest token")
+      ->check(not_negative());
+  command.add_option("--seed", train.seed, "Of all that is random");
+}
+
+void finish_lora_options(LoraOptions& o, FrontEnd& front_end) {
+  if (!o.train && !o.test && !o.prompt) {
+    fail_usage("nothing to do: give --train, --test or --prompt");
+  }
+  o.tune.render.add_eos = o.add_eos_token != 0;
+  o.tune.command = [](const std::string& model) {
+    return fmt::format("graft lora --model {} --train", model);
+  };
+  if (o.adapter_file) o.tune.train.adapter_file = *o.adapter_file;
+  if (o.train) return check_written_adapter(o);
+  if (o.tune.adapter.resume_adapter_file) {
+    fail_usage("--resume-adapter-file goes on training, and needs --train");
+  }
+  if (asks_for_adapters(o.tune.adapter)) {
+    front_end.note(
+        "Without --train the adapter itself says its layers, rank and scale: the --lora-... "
+        "options have no part");
+  }
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "graft/engine/fine_tune.h"
+
+namespace graft::cli {
+
+/// What `graft lora` is asked for.
+struct LoraOptions {
+  std::string model = "mlx_model";
+  bool train = false, test = false;
+  std::optional<std::string> prompt;
+  std::string data = "data/";
+  std::optional<std::string> adapter_file;  // to write or to use
+  int add_eos_token = 1;
+  engine::FineTuneOptions tune;
+  int test_batches = 500;
+  int max_tokens = 100;
+  float temp = 0.8f;
+};
+
+void add_lora_options(CLI::App& command, LoraOptions& o);
+
+/// Completes what options say together. Throws UsageError for what contradicts each other, Error
+/// where the adapter cannot be written.
+void finish_lora_options(LoraOptions& o, FrontEnd& front_end);
+
+}  // namespace graft::cli

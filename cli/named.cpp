@@ -1,0 +1,29 @@
+#include "cli/named.h"
+
+#include "cli/interrupt.h"
+#include "graft/engine/named_model.h"
+
+namespace graft::cli {
+namespace {
+
+constexpr const char* kInterrupted =
+    "Interrupted: what has arrived is kept, and the same command goes on with it";
+
+}  // namespace
+
+fs::path model_path(const engine::Runtime& runtime, const std::string& name) {
+  const InterruptNotice notice(kInterrupted);
+  return engine::named_model(runtime, name);
+}
+
+engine::NamedData data_folder(const engine::Runtime& runtime, const std::string& name,
+                              const std::vector<std::string>& splits, engine::Splits which) {
+  const InterruptNotice notice(kInterrupted);
+  return engine::named_data(runtime, name, splits, which);
+}
+
+engine::LoadedModel load_named(const engine::Runtime& runtime, const std::string& name) {
+  return engine::load_folder(model_path(runtime, name));
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,50 @@
+#include "graft/engine/console.h"
+
+#include <cstdio>
+#include <mutex>
+#include <utility>
+
+#include "graft/base/terminal.h"
+
+namespace graft::engine {
+namespace {
+
+class Console final : public FrontEnd {
+ public:
+  explicit Console(ConsoleOptions options) : options_(std::move(options)) {}
+
+  void note_line(std::string_view line) override { write("", line); }
+  void warn_line(std::string_view line) override { write("warning: ", line); }
+  bool cancelled() const override { return options_.cancelled && options_.cancelled(); }
+
+  void progress(const std::vector<ProgressLine>& lines) override {
+    const std::lock_guard lock(mutex_);
+    if (lines.empty()) return live_.clear();
+    if (!stderr_is_terminal()) return;
+    std::vector<std::string> texts;
+    for (const ProgressLine& line : lines) {
+      texts.push_back(progress_line(line.share, line.fields, live_line_width()));
+    }
+    live_.show(texts);
+  }
+
+ private:
+  void write(const char* before, std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    live_.clear();
+    fmt::print(stderr, "{}{}\n", before, options_.words ? options_.words(line) : std::string(line));
+    std::fflush(stderr);
+  }
+
+  ConsoleOptions options_;
+  std::mutex mutex_;
+  LiveLine live_;
+};
+
+}  // namespace
+
+std::shared_ptr<FrontEnd> make_console(ConsoleOptions options) {
+  return std::make_shared<Console>(std::move(options));
+}
+
+}  // namespace graft::engine

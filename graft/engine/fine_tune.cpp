@@ -1,0 +1,111 @@
+#include "graft/engine/fine_tune.h"
+
+#include <fmt/ranges.h>
+
+#include <utility>
+
+#include "graft/engine/named_model.h"
+#include "graft/lora/fingerprint.h"
+
+namespace graft::engine {
+namespace {
+
+lora::LoraSettings settings_for(const AdapterOptions& o, const models::Model& model,
+                                FrontEnd& front_end) {
+  lora::LoraSettings s;
+  s.rank = o.rank.value_or(s.rank);
+  s.scale = o.scale.value_or(s.scale);
+  s.dropout = o.dropout.value_or(s.dropout);
+  s.keys = o.keys.value_or(model.default_lora_keys());
+  if (o.num_layers) {
+    s.num_layers = *o.num_layers;
+  } else if (s.num_layers > model.num_layers()) {
+    front_end.note("The model has {} layers: all are adapted", model.num_layers());
+    s.num_layers = model.num_layers();
+  }
+  return s;
+}
+
+template <class Number>
+void check_same(const char* option, const std::optional<Number>& given, Number held) {
+  if (given && *given != held) {
+    fail_usage("`{}` {} differs from {} of the adapter that is resumed", option, *given, held);
+  }
+}
+
+lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& front_end,
+                       Provenance& provenance) {
+  lora::AdapterFile file = lora::read_adapter_file(*o.resume_adapter_file);
+  provenance = file.provenance;
+  if (o.keys || o.num_layers) {
+    front_end.note(
+        "The adapter that is resumed says its layers: `keys` and `num_layers` have no part");
+  }
+  front_end.note("Resuming from {}", o.resume_adapter_file->string());
+  if (file.settings && o.dropout) file.settings->dropout = *o.dropout;
+  if (!file.settings && (o.scale || o.dropout)) {
+    file.settings = lora::LoraSettings{};
+    file.settings->scale = o.scale.value_or(file.settings->scale);
+    file.settings->dropout = o.dropout.value_or(0);
+    file.settings->num_layers = -1;
+  }
+  lora::Adapters adapters = put_adapter(loaded, file, front_end);
+  check_same("rank", o.rank, adapters.settings().rank);
+  check_same("scale", o.scale, adapters.settings().scale);
+  return adapters;
+}
+
+lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, FrontEnd& front_end) {
+  if (options.adapter.resume_adapter_file) {
+    return resumed(options.adapter, loaded, front_end, options.train.provenance);
+  }
+  return lora::attach(*loaded.model, settings_for(options.adapter, *loaded.model, front_end));
+}
+
+}  // namespace
+
+FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front_end)
+    : loaded_(loaded),
+      options_(std::move(options)),
+      front_end_(front_end),
+      adapters_(make_adapters(loaded_, options_, front_end_)) {
+  training::TrainOptions& train = options_.train;
+  train.base_fingerprint = lora::fingerprint(loaded_.folder);
+  // An adapter on a model that was fine-tuned before is none for that one's origin.
+  const Provenance base = provenance_of(loaded_.folder.path());
+  if (!train.provenance.origin && !base.is_finetuned()) train.provenance.origin = base.origin;
+  if (options_.dataset) train.provenance.add({.datasets = {*options_.dataset}});
+  train.provenance.steps.push_back(history_entry());
+}
+
+int FineTune::adapted_layers() const {
+  const int layers = loaded_.model->num_layers();
+  return layers - adapters_.parameters().first_layer(layers);
+}
+
+// What an adapter's file says of a training, beside its results: no path of this machine.
+HistoryEntry FineTune::history_entry() const {
+  const lora::LoraSettings& s = adapters_.settings();
+  const training::TrainOptions& train = options_.train;
+  const std::string model = name_in_command(train.provenance.origin);
+  HistoryEntry entry{options_.command ? options_.command(model) : "", GRAFT_VERSION};
+  entry.facts = {{"LoRA rank", std::to_string(s.rank)},
+                 {"LoRA scale", fmt::format("{}", s.scale)},
+                 {"LoRA dropout", fmt::format("{}", s.dropout)},
+                 {"layers adapted", s.num_layers < 0 ? "all" : std::to_string(s.num_layers)},
+                 {"adapted", fmt::format("{}", fmt::join(s.keys, ", "))},
+                 {"optimizer", fmt::format("Adam, learning rate {}", train.learning_rate)},
+                 {"batch size", std::to_string(train.batch_size)},
+                 {"tokens of an example at most", std::to_string(options_.render.max_seq_length)},
+                 {"seed", std::to_string(train.seed)}};
+  return entry;
+}
+
+training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset& valid,
+                                 training::Events events) {
+  training::Trainer trainer(*loaded_.model, adapters_, train, valid, options_.train,
+                            std::move(events));
+  return trainer.run([this] { return front_end_.cancelled(); });
+}
+
+}  // namespace graft::engine

@@ -1,0 +1,62 @@
+#include "graft/engine/loaded_model.h"
+
+#include <fmt/ranges.h>
+
+#include "graft/base/error.h"
+#include "graft/engine/named_model.h"
+#include "graft/io/json.h"
+#include "graft/lora/fingerprint.h"
+#include "graft/models/registry.h"
+
+namespace graft::engine {
+namespace {
+
+void add_ids(const json& config, std::set<int32_t>& ids) {
+  auto found = config.find("eos_token_id");
+  if (found == config.end()) return;
+  if (found->is_number_integer()) ids.insert(found->get<int32_t>());
+  if (!found->is_array()) return;
+  for (const json& id : *found) {
+    if (id.is_number_integer()) ids.insert(id.get<int32_t>());
+  }
+}
+
+}  // namespace
+
+LoadedModel load_folder(const fs::path& folder) {
+  ModelFolder opened = ModelFolder::open(folder);
+  auto model = models::load_model(opened);
+  return {std::move(opened), std::move(model), Tokenizer::load(folder)};
+}
+
+LoadedModel load(const Runtime& runtime, const std::string& name) {
+  return load_folder(named_model(runtime, name));
+}
+
+std::string LoadedModel::precision() const {
+  std::set<std::string> kinds;
+  for (const models::LinearPart& linear : models::linears_of(model->parts())) {
+    const ops::Weight& w = linear.weight();
+    kinds.insert(w.quantized() ? fmt::format("{}-bit, groups of {}", w.bits, w.group_size)
+                               : std::string(dtype_name(w.weight.dtype())));
+  }
+  return fmt::format("{}", fmt::join(kinds, " and "));
+}
+
+std::set<int32_t> LoadedModel::eos_ids() const {
+  std::set<int32_t> ids;
+  add_ids(folder.config(), ids);
+  fs::path generation = folder.path() / "generation_config.json";
+  if (fs::exists(generation)) add_ids(read_json_object(generation), ids);
+  if (auto id = tokenizer.eos_id()) ids.insert(*id);
+  return ids;
+}
+
+lora::Adapters put_adapter(LoadedModel& loaded, const lora::AdapterFile& file,
+                           FrontEnd& front_end) {
+  lora::Adapters adapters = lora::apply(*loaded.model, file, front_end);
+  lora::warn_if_other_base(file, lora::fingerprint(loaded.folder), front_end);
+  return adapters;
+}
+
+}  // namespace graft::engine

@@ -1,0 +1,34 @@
+#include "graft/engine/named_model.h"
+
+#include <system_error>
+
+#include "graft/base/error.h"
+#include "graft/hub/cache.h"
+#include "graft/hub/model.h"
+
+namespace graft::engine {
+
+fs::path named_model(const Runtime& runtime, const std::string& name) {
+  if (is_there(name)) return name;
+  const auto repository = hub::Repository::parse(name);
+  // A name alone is more likely a folder that is not there.
+  if (!repository || name.find('/') == std::string::npos || name.ends_with(".gguf")) return name;
+  try {
+    return hub::fetch_model(runtime.hub(), *repository);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const Error& error) {
+    fail("there is no folder {} here, and as a model of the Hub: {}", name, error.what());
+  }
+}
+
+Provenance provenance_of(const fs::path& model) {
+  std::error_code ignored;
+  if (!fs::is_directory(model, ignored)) return {};
+  if (const auto origin = hub::origin_of_snapshot(model)) return {.origin = origin};
+  return Provenance::read(model);
+}
+
+}  // namespace graft::engine
