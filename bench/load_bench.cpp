@@ -32,7 +32,7 @@ void open_model(benchmark::State& state) {
   const fs::path path = folders().model;
   size_t parameters = 0;
   for (auto _ : state) {
-    const ModelFolder folder = ModelFolder::open(path);
+    const io::ModelFolder folder = io::ModelFolder::open(path);
     parameters = models::load_model(folder)->parameters();
   }
   state.counters["parameters"] = static_cast<double>(parameters);
@@ -42,7 +42,7 @@ void open_model(benchmark::State& state) {
 void open_tokenizer(benchmark::State& state) {
   const fs::path path = folders().tokenizer;
   size_t words = 0;
-  for (auto _ : state) words = Tokenizer::load(path).vocab_size();
+  for (auto _ : state) words = tokenizer::Tokenizer::load(path).vocab_size();
   state.counters["words"] = static_cast<double>(words);
   state.SetLabel(path.string());
 }

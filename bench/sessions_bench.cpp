@@ -32,7 +32,7 @@ const engine::Runtime& one_thread() {
 const graft::models::Model& model() {
   static const auto loaded = [] {
     const char* named = std::getenv("GRAFT_BENCH_MODEL");
-    return graft::models::load_model(graft::ModelFolder::open(
+    return graft::models::load_model(graft::io::ModelFolder::open(
         named != nullptr ? named : GRAFT_SOURCE_DIR "/tests/fixtures/llama/tied"));
   }();
   return *loaded;

@@ -32,7 +32,7 @@ fs::path tokenizer_folder() {
 }
 
 struct Job {
-  Job() : folder(tokenizer_folder()), tokenizer(Tokenizer::load(folder)) {
+  Job() : folder(tokenizer_folder()), tokenizer(tokenizer::Tokenizer::load(folder)) {
     std::istringstream lines(read_text(source_folder() / "data" / "train.jsonl"));
     for (std::string line; std::getline(lines, line);) {
       texts.push_back(json::parse(line).at("text").get<std::string>());
@@ -50,7 +50,7 @@ struct Job {
   }
 
   fs::path folder;
-  Tokenizer tokenizer;
+  tokenizer::Tokenizer tokenizer;
   std::vector<std::string> texts;
   std::vector<std::vector<int32_t>> ids;
   double bytes = 0, tokens = 0;

@@ -18,15 +18,16 @@ namespace graft::cli {
 namespace {
 
 struct ConvertCommand {
-  ConvertOptions convert;
+  convert::ConvertOptions convert;
   std::optional<std::string> model, hf_path;
   std::optional<std::string> upload_name;
   bool make_private = false;
 };
 
 // As others would give the command.
-std::string command_text(const ConvertOptions& o, const std::optional<Origin>& origin) {
-  std::string text = "graft convert --hf-path " + name_in_command(origin);
+std::string command_text(const convert::ConvertOptions& o,
+                         const std::optional<io::Origin>& origin) {
+  std::string text = "graft convert --hf-path " + io::name_in_command(origin);
   if (o.quantize)
     text += fmt::format(" -q --q-bits {} --q-group-size {}", o.q_bits, o.q_group_size);
   if (o.dequantize) text += " --dequantize";
@@ -47,7 +48,7 @@ void run(const ConvertCommand& command, const engine::Runtime& runtime) {
   // With --model, --hf-path only says where that comes from.
   const std::string source = command.model ? *command.model : *command.hf_path;
   const auto origin = command.model ? named_origin(command.hf_path) : std::nullopt;
-  ConvertOptions options = command.convert;
+  convert::ConvertOptions options = command.convert;
   options.hf_path = model_path(runtime, source);
   options.provenance = engine::provenance_of(options.hf_path);
   if (origin) options.provenance.origin = origin;
@@ -57,7 +58,7 @@ void run(const ConvertCommand& command, const engine::Runtime& runtime) {
   }
   options.provenance.steps.push_back(
       {command_text(options, options.provenance.origin), GRAFT_VERSION});
-  const ConvertReport report = convert(options, runtime.front_end());
+  const convert::ConvertReport report = convert::convert(options, runtime.front_end());
   fmt::print("Wrote {}: {} tensors, {:.1f} MB, {:.3f} bits a weight\n",
              command.convert.mlx_path.string(), report.tensors,
              static_cast<double>(report.bytes) / 1e6, report.bits_per_weight);
@@ -70,7 +71,7 @@ void run(const ConvertCommand& command, const engine::Runtime& runtime) {
 
 void add_convert_command(CLI::App& app, engine::Runtime& runtime) {
   auto command = std::make_shared<ConvertCommand>();
-  ConvertOptions& options = command->convert;
+  convert::ConvertOptions& options = command->convert;
   CLI::App* sub = app.add_subcommand(
       "convert", "Make an MLX model folder from a checkpoint folder or a GGUF file");
   sub->option_defaults()->always_capture_default()->take_last();

@@ -79,9 +79,9 @@ std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& fol
 }
 
 // How the fused model comes to be: the base model's own history, the adapter's and this fusing.
-Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loaded,
-                      const lora::AdapterFile& file) {
-  Provenance result = engine::provenance_of(loaded.folder.path());
+io::Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loaded,
+                          const lora::AdapterFile& file) {
+  io::Provenance result = engine::provenance_of(loaded.folder.path());
   if (const auto origin = named_origin(o.hf_path)) result.origin = origin;
   result.add(file.provenance);
   std::string command = "graft fuse --model " + name_in_command(result.origin);
@@ -120,16 +120,16 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   lora::AdapterFile file = lora::read_adapter_file(o.adapter_file);
   engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);
-  const ModelTarget target{.path = o.save_path, .force = o.force, .option = "target"};
-  check_model_target(loaded.folder.path(), target);
+  const io::ModelTarget target{.path = o.save_path, .force = o.force, .option = "target"};
+  io::check_model_target(loaded.folder.path(), target);
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);
   std::optional<data::Dataset> set = check_set(o, data.folder, loaded, runtime.front_end());
   std::optional<double> base;
   if (set) base = loss_of(*loaded.model, *set);
   lora::Adapters adapters = engine::put_adapter(loaded, file, runtime.front_end());
-  const WrittenModel written = lora::fuse_model(loaded.folder, *loaded.model, adapters, target,
-                                                options, runtime.front_end());
+  const io::WrittenModel written = lora::fuse_model(loaded.folder, *loaded.model, adapters, target,
+                                                    options, runtime.front_end());
   fmt::print("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
              o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
   if (set) report_losses(o, data, loaded, *set, *base);

@@ -42,14 +42,14 @@ std::string prompt_text(const std::string& prompt) {
 std::vector<int32_t> prompt_ids(const GenerateCommand& o, const engine::LoadedModel& loaded,
                                 FrontEnd& front_end) {
   const std::string prompt = prompt_text(o.prompt);
-  std::optional<ChatTemplate> chat;
-  if (!o.ignore_chat_template) chat = ChatTemplate::load(loaded.folder.path());
+  std::optional<tokenizer::ChatTemplate> chat;
+  if (!o.ignore_chat_template) chat = tokenizer::ChatTemplate::load(loaded.folder.path());
   if (!chat) {
     if (o.system) fail("{}: --system needs a chat template, and this model has none", o.model);
     return loaded.tokenizer.encode(prompt);
   }
   front_end.note("Using the model's chat template (--ignore-chat-template: the prompt as it is)");
-  std::vector<ChatMessage> messages;
+  std::vector<tokenizer::ChatMessage> messages;
   if (o.system) messages.push_back({"system", *o.system});
   messages.push_back({"user", prompt});
   // The template writes the special tokens itself.

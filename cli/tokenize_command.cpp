@@ -59,7 +59,7 @@ bool is_jsonl(const std::vector<std::string>& lines) {
   return first.is_object() && (first.contains("text") || first.contains("messages"));
 }
 
-std::vector<ChatMessage> messages_of(const json& row, const std::string& where) {
+std::vector<tokenizer::ChatMessage> messages_of(const json& row, const std::string& where) {
   auto text = [&](const json& value, const char* key) {
     auto found = value.find(key);
     if (found == value.end() || !found->is_string()) fail("{}: has no text \"{}\"", where, key);
@@ -68,7 +68,7 @@ std::vector<ChatMessage> messages_of(const json& row, const std::string& where) 
   if (!row.contains("messages")) return {{"user", text(row, "text")}};
   const json& messages = row["messages"];
   if (!messages.is_array()) fail("{}: \"messages\" is no array", where);
-  std::vector<ChatMessage> result;
+  std::vector<tokenizer::ChatMessage> result;
   for (const json& message : messages) {
     if (!message.is_object()) fail("{}: a message is no object", where);
     result.push_back({text(message, "role"), text(message, "content")});
@@ -85,7 +85,7 @@ class Input {
     is_jsonl_ = is_jsonl(lines_);
     by_line_ = o.ids;
     if (!o.chat) return;
-    chat_ = ChatTemplate::load(o.model);
+    chat_ = tokenizer::ChatTemplate::load(o.model);
     if (!chat_) fail("{}: --chat needs a chat template, and this model has none", o.model);
   }
 
@@ -108,7 +108,7 @@ class Input {
  private:
   std::string text_of_row(size_t line) const {
     std::string where = fmt::format("{}: line {}", name_, line + 1);
-    json row = parse_json(lines_[line], where);
+    json row = io::parse_json(lines_[line], where);
     if (!row.is_object()) fail("{}: is no object", where);
     if (chat_) return with_template(messages_of(row, where), "");
     auto text = row.find("text");
@@ -119,7 +119,7 @@ class Input {
   }
 
   // A prompt alone is followed by the beginning of the answer.
-  std::string with_template(const std::vector<ChatMessage>& messages,
+  std::string with_template(const std::vector<tokenizer::ChatMessage>& messages,
                             const std::string& plain) const {
     if (!chat_) return plain;
     return chat_->apply(messages, messages.back().role == "user");
@@ -128,7 +128,7 @@ class Input {
   std::string name_, text_;
   std::vector<std::string> lines_;
   bool is_jsonl_ = false, by_line_ = false;
-  std::optional<ChatTemplate> chat_;
+  std::optional<tokenizer::ChatTemplate> chat_;
 };
 
 // Printable on one line: spaces as a dot in the middle, what is no character as its bytes.
@@ -172,10 +172,10 @@ bool stdout_has_colour() {
 }
 
 // A line a token: where its text begins in the text of all tokens (bytes), its id, its piece.
-void print_tokens(const Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
+void print_tokens(const tokenizer::Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
   constexpr const char *kEven = "\x1b[36m", *kOdd = "\x1b[33m", *kSpecial = "\x1b[35;1m";
   const bool colour = stdout_has_colour();
-  DecodeState state(tokenizer.decoder());
+  tokenizer::DecodeState state(tokenizer.decoder());
   std::string text;
   fmt::print("{:>8} {:>8}  piece\n", "offset", "id");
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -201,7 +201,7 @@ void print_counts(const std::vector<std::vector<int32_t>>& all) {
 }
 
 // Numbers between spaces, commas and brackets.
-std::vector<int32_t> parse_ids(std::string_view line, const Tokenizer& tokenizer,
+std::vector<int32_t> parse_ids(std::string_view line, const tokenizer::Tokenizer& tokenizer,
                                const std::string& where) {
   std::vector<int32_t> ids;
   for (size_t i = line.find_first_not_of(" \t,[]"); i != std::string_view::npos;
@@ -211,7 +211,7 @@ std::vector<int32_t> parse_ids(std::string_view line, const Tokenizer& tokenizer
     int32_t id = 0;
     auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
     if (error != std::errc() || stop != word.data() + word.size() || !tokenizer.has(id)) {
-      fail("{}: {} is no id of a token", where, in_quotes(word));
+      fail("{}: {} is no id of a token", where, io::in_quotes(word));
     }
     ids.push_back(id);
     i = end;
@@ -219,7 +219,8 @@ std::vector<int32_t> parse_ids(std::string_view line, const Tokenizer& tokenizer
   return ids;
 }
 
-void run_decode(const TokenizeCommand& o, const Tokenizer& tokenizer, FrontEnd& front_end) {
+void run_decode(const TokenizeCommand& o, const tokenizer::Tokenizer& tokenizer,
+                FrontEnd& front_end) {
   std::vector<std::string> lines = lines_of(read_input(o.file, front_end));
   for (size_t i = 0; i < lines.size(); ++i) {
     std::string where =
@@ -230,7 +231,7 @@ void run_decode(const TokenizeCommand& o, const Tokenizer& tokenizer, FrontEnd& 
 
 void run(TokenizeCommand& o, const engine::Runtime& runtime) {
   o.model = model_path(runtime, o.model).string();
-  Tokenizer tokenizer = Tokenizer::load(o.model);
+  tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::load(o.model);
   if (o.decode) return run_decode(o, tokenizer, runtime.front_end());
   Input input(o, read_input(o.file, runtime.front_end()));
   std::vector<std::vector<int32_t>> all =

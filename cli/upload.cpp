@@ -31,18 +31,19 @@ std::string shell_word(const std::string& text) {
 
 }  // namespace
 
-std::optional<Origin> named_origin(const std::optional<std::string>& hf_path) {
+std::optional<io::Origin> named_origin(const std::optional<std::string>& hf_path) {
   if (!hf_path) return std::nullopt;
   const auto repository = hub::Repository::parse(*hf_path);
   if (!repository) {
     fail_usage("--hf-path: '{}' cannot be a model's name on the Hub (owner/name)", *hf_path);
   }
-  return Origin{repository->name, hub::is_commit(repository->revision) ? repository->revision : ""};
+  return io::Origin{repository->name,
+                    hub::is_commit(repository->revision) ? repository->revision : ""};
 }
 
-hub::Relation relation_of(const fs::path& model, const Provenance& provenance) {
+hub::Relation relation_of(const fs::path& model, const io::Provenance& provenance) {
   if (provenance.is_finetuned()) return hub::Relation::finetune;
-  const json config = read_json_object(model / "config.json");
+  const json config = io::read_json_object(model / "config.json");
   return config.contains("quantization") ? hub::Relation::quantized : hub::Relation::converted;
 }
 
@@ -50,7 +51,7 @@ PlannedUpload::PlannedUpload(const hub::Environment& environment, const std::str
                              bool make_private)
     : environment_(environment), target_(hub::upload_target(name)), make_private_(make_private) {}
 
-void PlannedUpload::check(const Provenance& provenance, const std::string& model,
+void PlannedUpload::check(const io::Provenance& provenance, const std::string& model,
                           const std::string& how) const {
   if (!provenance.origin) {
     fail_usage(
@@ -111,7 +112,7 @@ void PlannedUpload::run(const fs::path& folder, std::vector<hub::LocalFile> file
   }
 }
 
-void PlannedUpload::run(const fs::path& model, const Provenance& provenance) const {
+void PlannedUpload::run(const fs::path& model, const io::Provenance& provenance) const {
   run(model, hub::files_of(model),
       {.provenance = provenance, .relation = relation_of(model, provenance)});
 }

@@ -14,10 +14,10 @@
 namespace graft::cli {
 
 /// `--hf-path` as an origin; nothing if it was not given. Throws UsageError for what is no name.
-std::optional<Origin> named_origin(const std::optional<std::string>& hf_path);
+std::optional<io::Origin> named_origin(const std::optional<std::string>& hf_path);
 
 /// What a model's folder is to the model that it is made from.
-hub::Relation relation_of(const fs::path& model, const Provenance& provenance);
+hub::Relation relation_of(const fs::path& model, const io::Provenance& provenance);
 
 /// An upload that was asked for.
 class PlannedUpload {
@@ -27,14 +27,14 @@ class PlannedUpload {
 
   /// Before the work that the upload follows: throws UsageError if it would not say what model
   /// `model` is made from (`how` it can be said), Error without a token that the Hub knows.
-  void check(const Provenance& provenance, const std::string& model,
+  void check(const io::Provenance& provenance, const std::string& model,
              const std::string& how = "give its owner/name with --hf-path") const;
 
   /// Sends the files of a folder with a card that says where they come from, unless there is one
   /// among them or in the repository that somebody has written.
   void run(const fs::path& folder, std::vector<hub::LocalFile> files, hub::CardFacts facts) const;
   /// A model's.
-  void run(const fs::path& model, const Provenance& provenance) const;
+  void run(const fs::path& model, const io::Provenance& provenance) const;
 
  private:
   /// That uploads a folder as this does.

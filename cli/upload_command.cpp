@@ -49,7 +49,7 @@ void run(const UploadCommand& o, const engine::Runtime& runtime) {
   const PlannedUpload upload(runtime.hub(), o.repository, o.make_private);
   const auto origin = named_origin(o.hf_path);
   const bool has_card = is_there(folder / "README.md");
-  const auto check = [&](Provenance& provenance) {
+  const auto check = [&](io::Provenance& provenance) {
     if (origin) provenance.origin = origin;
     if (has_card) {
       hub::check_can_upload(runtime.hub());
@@ -59,7 +59,7 @@ void run(const UploadCommand& o, const engine::Runtime& runtime) {
   };
   if (is_there(folder / "config.json")) {
     if (!hub::is_complete_model(folder)) fail("{} lacks weights: it is no whole model", o.folder);
-    Provenance provenance = engine::provenance_of(folder);
+    io::Provenance provenance = engine::provenance_of(folder);
     check(provenance);
     return upload.run(folder, provenance);
   }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Checks that includes point down, as docs/architecture.md says of the layers, and that the library's messages name no
-flag of the program: it is not alone in using it, and puts its flags there itself (cli/flags.cpp).
+"""Checks that includes point down, as docs/architecture.md says of the layers, that what a folder declares is in the
+namespace of its name, and that the library's messages name no flag of the program: it is not alone in using it, and
+puts its flags there itself (cli/flags.cpp).
 
   scripts/check_layers.py [ROOT]
 
@@ -39,6 +40,10 @@ ENCODER, ENCODER_USER = "mlx/backend/cpu/encoder.h", "graft/ops/cpu/primitive.cp
 # A flag within a text, and who may have one: a model card has commands, and another program's are its own.
 FLAG = re.compile(r'"[^"]*(?<![\w-])--[a-z]')
 HAS_COMMANDS, OTHERS_COMMAND = "graft/hub/card.cpp", "llama-gguf-split"
+
+# What a header of a folder declares is in graft::FOLDER; what is everybody's, in graft itself.
+NAMESPACE = re.compile(r"^namespace (graft[\w:]*) \{", re.M)
+NO_NAMESPACE_OF_ITS_OWN = "base"
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
@@ -83,6 +88,15 @@ def flags(path, file):
             yield number
 
 
+def other_namespace(path, layer):
+    """The namespace that a header opens and that is not its folder's, or None."""
+    wanted = "graft" if layer == NO_NAMESPACE_OF_ITS_OWN else f"graft::{layer}"
+    for name in NAMESPACE.findall(path.read_text(encoding="utf-8")):
+        if name != wanted and not name.startswith(wanted + "::"):
+            return name
+    return None
+
+
 def cycle(graph):
     """Files that include each other in a circle, or []."""
     done, path = set(), []
@@ -112,6 +126,8 @@ def check(root):
         file = path.relative_to(root)
         graph[file.as_posix()] = []
         problems += [f"{file}:{n}: a message of the library names a flag" for n in flags(path, file)]
+        if path.suffix == ".h" and (name := other_namespace(path, file.parts[1])):
+            problems.append(f"{file}:1: it is in {name}, which is not the namespace of its folder")
         for number, quote, name in includes(path):
             if what := problem(root, file, quote, name):
                 problems.append(f"{file}:{number}: {what}")

@@ -7,20 +7,20 @@
 #include "graft/io/quantization_config.h"
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 void check_options(const ConvertOptions& options) {
   if (options.quantize && options.dequantize) {
     fail_usage("give either `quantize` or `dequantize`: to quantize again, convert twice");
   }
-  if (!is_quantization_bits(options.q_bits)) {
+  if (!io::is_quantization_bits(options.q_bits)) {
     fail_usage("`q_bits` is {}, but MLX quantizes to 2, 3, 4, 5, 6 or 8 bits", options.q_bits);
   }
-  if (!is_quantization_group(options.q_group_size)) {
+  if (!io::is_quantization_group(options.q_group_size)) {
     fail_usage("`q_group_size` is {}, but MLX has groups of 32, 64 or 128", options.q_group_size);
   }
-  if (options.dtype && !dtype_from_name(*options.dtype)) {
+  if (options.dtype && !io::dtype_from_name(*options.dtype)) {
     fail_usage("`dtype` is {}, expected float16, bfloat16 or float32", *options.dtype);
   }
 }
@@ -38,14 +38,14 @@ ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end) {
   check_options(options);
   ConversionPlan plan =
       is_gguf(options.hf_path) ? plan_gguf(options, front_end) : plan_folder(options);
-  const ModelTarget target{
+  const io::ModelTarget target{
       .path = options.mlx_path, .force = options.force, .max_shard_bytes = options.max_shard_bytes};
-  check_model_target(options.hf_path, target);
+  io::check_model_target(options.hf_path, target);
   ConvertReport report;
   for (const std::string& line : plan.lines) front_end.note_line(line);
   report.lines = std::move(plan.lines);
   plan.provenance = options.provenance;
-  WrittenModel written = write_model_folder(std::move(plan), target, front_end);
+  io::WrittenModel written = io::write_model_folder(std::move(plan), target, front_end);
   report.tensors = written.tensors;
   report.bytes = written.bytes;
   report.parameters = written.parameters;
@@ -55,4 +55,4 @@ ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end) {
   return report;
 }
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -10,7 +10,7 @@
 #include "graft/io/model_writer.h"
 #include "graft/io/provenance.h"
 
-namespace graft {
+namespace graft::convert {
 
 /// What `graft convert` is asked for.
 struct ConvertOptions {
@@ -22,8 +22,8 @@ struct ConvertOptions {
   std::optional<std::string> dtype = {};  // of what is not quantized: float16, bfloat16 or float32
   bool dequantize = false;                // turn quantized layers into plain ones
   bool force = false;                     // replace a folder that is not a model's
-  Provenance provenance = {};             // of the result: goes along as graft.json
-  size_t max_shard_bytes = kMaxShardBytes;
+  io::Provenance provenance = {};         // of the result: goes along as graft.json
+  size_t max_shard_bytes = io::kMaxShardBytes;
 };
 
 struct ConvertReport {
@@ -43,4 +43,4 @@ struct ConvertReport {
 /// What `quantize` writes is, bit for bit, what `mlx_lm.convert -q` writes for the same weights.
 ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end = *silent_front_end());
 
-}  // namespace graft
+}  // namespace graft::convert

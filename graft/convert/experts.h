@@ -5,7 +5,7 @@
 
 #include "graft/io/model_folder.h"
 
-namespace graft {
+namespace graft::convert {
 
 /// One weight of all experts of a layer, which mlx-lm has in one tensor and a checkpoint in many.
 struct ExpertWeights {
@@ -15,6 +15,6 @@ struct ExpertWeights {
 
 /// The weights of `model` that are there expert by expert. Throws Error, which names the tensor, if
 /// one of them is missing or differs in shape or type.
-std::vector<ExpertWeights> expert_weights(const ModelFolder& model);
+std::vector<ExpertWeights> expert_weights(const io::ModelFolder& model);
 
-}  // namespace graft
+}  // namespace graft::convert

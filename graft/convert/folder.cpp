@@ -16,10 +16,10 @@
 #include "graft/models/language_model_names.h"
 #include "graft/models/tied_head.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
-constexpr LayerQuantization kEightBits{.group_size = 64, .bits = 8};
+constexpr io::LayerQuantization kEightBits{.group_size = 64, .bits = 8};
 
 // Layers that mlx-lm keeps in 8 bits, whatever is asked for: a router that is rounded to few bits
 // chooses other experts; Granite's weights of small scale.
@@ -33,12 +33,12 @@ class FolderPlanner {
  public:
   explicit FolderPlanner(const ConvertOptions& options)
       : options_(options),
-        source_(std::make_shared<const ModelFolder>(ModelFolder::open(options.hf_path))),
+        source_(std::make_shared<const io::ModelFolder>(io::ModelFolder::open(options.hf_path))),
         config_path_((options.hf_path / "config.json").string()) {}
 
   ConversionPlan plan() {
-    plan_.config = read_ordered_json_object(options_.hf_path / "config.json");
-    quantization_ = QuantizationConfig::from_config(source_->config(), config_path_);
+    plan_.config = io::read_ordered_json_object(options_.hf_path / "config.json");
+    quantization_ = io::QuantizationConfig::from_config(source_->config(), config_path_);
     if (quantization_ && options_.quantize) {
       fail_usage("{} is quantized already: convert it with `dequantize` first, then quantize that",
                  options_.hf_path.string());
@@ -56,7 +56,7 @@ class FolderPlanner {
     for (const ExpertWeights& experts : expert_weights(*source_)) plan_experts(experts);
     for (const std::string& name : source_->names()) plan_tensor(name);
     finish_config();
-    plan_.copies = model_companions(options_.hf_path);
+    plan_.copies = io::model_companions(options_.hf_path);
     return std::move(plan_);
   }
 
@@ -65,14 +65,14 @@ class FolderPlanner {
   // --dtype, every tensor keeps its own.
   void choose_dtype() {
     if (options_.dtype) {
-      dtype_ = dtype_from_name(*options_.dtype);
+      dtype_ = io::dtype_from_name(*options_.dtype);
     } else if (options_.quantize) {
       const json& config = source_->config();
       json named = config.value("torch_dtype", json());
       if (named.is_null() && config.contains("text_config") && config["text_config"].is_object()) {
         named = config["text_config"].value("dtype", json());
       }
-      if (named.is_string()) dtype_ = dtype_from_name(named.get<std::string>());
+      if (named.is_string()) dtype_ = io::dtype_from_name(named.get<std::string>());
     }
   }
 
@@ -82,12 +82,12 @@ class FolderPlanner {
       if (!name.ends_with(".scales")) continue;
       std::string path = name.substr(0, name.size() - std::string_view(".scales").size());
       if (!quantization_) {
-        fail("{} has no \"quantization\", but the model has {}", config_path_, in_quotes(name));
+        fail("{} has no \"quantization\", but the model has {}", config_path_, io::in_quotes(name));
       }
       auto setting = quantization_->lookup(path);
       if (!setting) {
         fail("{} says that {} is not quantized, but the model has {}", config_path_,
-             in_quotes(path), in_quotes(name));
+             io::in_quotes(path), io::in_quotes(name));
       }
       for (const char* part : {".weight", ".scales", ".biases"}) parts_.insert(path + part);
       if (path == names_.stored("lm_head") && drops_head()) continue;
@@ -95,8 +95,8 @@ class FolderPlanner {
     }
   }
 
-  void plan_quantized(const std::string& path, const LayerQuantization& setting) {
-    StoredLayer layer{source_, path, setting, quantized_layer_shape(*source_, path, setting)};
+  void plan_quantized(const std::string& path, const io::LayerQuantization& setting) {
+    StoredLayer layer{source_, path, setting, io::quantized_layer_shape(*source_, path, setting)};
     if (options_.dequantize) {
       mx::Dtype own = source_->info(path + ".scales").dtype;
       plan_.jobs.push_back(dequantized_job(layer, dtype_.value_or(own)));
@@ -107,7 +107,7 @@ class FolderPlanner {
 
   void plan_tensor(const std::string& name) {
     if (parts_.count(name) > 0 || is_dropped(name)) return;
-    const TensorInfo& info = source_->info(name);
+    const io::TensorInfo& info = source_->info(name);
     add_plain({.name = names_.as_on_the_hub(name),
                .shape = info.shape,
                .dtype = stored_dtype(info),
@@ -118,7 +118,7 @@ class FolderPlanner {
   // One tensor of many: what mlx-lm's switch_mlp has.
   void plan_experts(const ExpertWeights& experts) {
     parts_.insert(experts.parts.begin(), experts.parts.end());
-    const TensorInfo& first = source_->info(experts.parts[0]);
+    const io::TensorInfo& first = source_->info(experts.parts[0]);
     const auto names = experts.parts;
     add_plain({.name = experts.name,
                .shape = {static_cast<int>(names.size()), first.shape[0], first.shape[1]},
@@ -135,7 +135,7 @@ class FolderPlanner {
                    }});
   }
 
-  mx::Dtype stored_dtype(const TensorInfo& info) const {
+  mx::Dtype stored_dtype(const io::TensorInfo& info) const {
     return mx::issubdtype(info.dtype, mx::floating) ? dtype_.value_or(info.dtype) : info.dtype;
   }
 
@@ -144,7 +144,7 @@ class FolderPlanner {
       plan_.jobs.push_back(plain_job(tensor));
       return;
     }
-    LayerQuantization own = setting();
+    io::LayerQuantization own = setting();
     const std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
     if (wants_eight_bits(source_->config().value("model_type", json()), path) &&
         tensor.shape.back() % kEightBits.group_size == 0) {
@@ -171,7 +171,7 @@ class FolderPlanner {
     return !own_head_;
   }
 
-  LayerQuantization setting() const {
+  io::LayerQuantization setting() const {
     return {.group_size = options_.q_group_size, .bits = options_.q_bits};
   }
 
@@ -192,7 +192,7 @@ class FolderPlanner {
     }
     if (options_.quantize) {
       config["quantization"] =
-          QuantizationConfig{.standard = setting(), .layers = own_settings_}.to_json();
+          io::QuantizationConfig{.standard = setting(), .layers = own_settings_}.to_json();
     }
     if (options_.dequantize) {
       if (!quantization_) {
@@ -209,26 +209,26 @@ class FolderPlanner {
     fs::path path = options_.hf_path / "generation_config.json";
     std::error_code ignored;
     if (!fs::exists(path, ignored)) return;
-    ordered_json generation = read_ordered_json_object(path);
+    ordered_json generation = io::read_ordered_json_object(path);
     auto eos = generation.find("eos_token_id");
     if (eos != generation.end() && !eos->is_null()) plan_.config["eos_token_id"] = *eos;
   }
 
   const ConvertOptions& options_;
-  std::shared_ptr<const ModelFolder> source_;
+  std::shared_ptr<const io::ModelFolder> source_;
   std::string config_path_;
   ConversionPlan plan_;
-  std::optional<QuantizationConfig> quantization_;
+  std::optional<io::QuantizationConfig> quantization_;
   std::optional<mx::Dtype> dtype_;  // that floating tensors are cast to
   models::LanguageModelNames names_;
   bool own_head_ = false;
   bool said_other_parts_ = false;
   std::set<std::string> parts_;  // of quantized layers and of stacks
-  std::map<std::string, std::optional<LayerQuantization>> own_settings_;  // by path
+  std::map<std::string, std::optional<io::LayerQuantization>> own_settings_;  // by path
 };
 
 }  // namespace
 
 ConversionPlan plan_folder(const ConvertOptions& options) { return FolderPlanner(options).plan(); }
 
-}  // namespace graft
+}  // namespace graft::convert

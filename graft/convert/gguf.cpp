@@ -13,14 +13,14 @@
 #include "graft/convert/plan.h"
 #include "graft/io/mapped_array.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
-mx::Dtype stored_dtype(GgufTensorType type) {
+mx::Dtype stored_dtype(io::GgufTensorType type) {
   switch (type) {
-    case GgufTensorType::f32:
+    case io::GgufTensorType::f32:
       return mx::float32;
-    case GgufTensorType::bf16:
+    case io::GgufTensorType::bf16:
       return mx::bfloat16;
     default:
       return mx::float16;  // blocks too, where they are decoded
@@ -32,8 +32,8 @@ class GgufPlanner {
   GgufPlanner(const ConvertOptions& options, FrontEnd& front_end)
       : options_(options),
         front_end_(front_end),
-        file_(std::make_shared<const GgufFile>(options.hf_path)) {
-    if (options.dtype) dtype_ = dtype_from_name(*options.dtype);
+        file_(std::make_shared<const io::GgufFile>(options.hf_path)) {
+    if (options.dtype) dtype_ = io::dtype_from_name(*options.dtype);
   }
 
   ConversionPlan plan() {
@@ -41,7 +41,7 @@ class GgufPlanner {
     std::vector<GgufName> names = name_gguf_tensors(*file_, model);
     plan_.config = gguf_config(*file_, model);
     plan_.texts = gguf_tokenizer_files(*file_, front_end_);
-    plan_.texts["generation_config.json"] = python_json(gguf_generation_config(*file_));
+    plan_.texts["generation_config.json"] = io::python_json(gguf_generation_config(*file_));
     choose_dtype(names);
     for (const GgufName& name : names) plan_tensor(name);
     say_what_is_decoded(names);
@@ -74,15 +74,15 @@ class GgufPlanner {
       plan_.lines.push_back(
           fmt::format("Quantized layers keep their float16 scales, the others become {}: with "
                       "`dequantize` all do",
-                      dtype_name(*dtype_)));
+                      io::dtype_name(*dtype_)));
     }
-    plan_.config["torch_dtype"] = dtype_name(config);
+    plan_.config["torch_dtype"] = io::dtype_name(config);
   }
 
   void plan_tensor(const GgufName& name) {
-    const GgufTensor& tensor = file_->tensor(name.gguf);
+    const io::GgufTensor& tensor = file_->tensor(name.gguf);
     auto release = [file = file_, offset = tensor.offset, bytes = tensor.bytes] {
-      release_pages(*file->file(), offset, bytes);
+      io::release_pages(*file->file(), offset, bytes);
     };
     if (keeps_blocks(name)) {
       plan_.jobs.push_back(block_job(name, tensor, release));
@@ -99,7 +99,7 @@ class GgufPlanner {
                                                 mx::array(static_cast<float>(name.offset)));
                           },
                       .release = release};
-    LayerQuantization setting{.group_size = options_.q_group_size, .bits = options_.q_bits};
+    io::LayerQuantization setting{.group_size = options_.q_group_size, .bits = options_.q_bits};
     plan_.jobs.push_back(options_.quantize ? quantized_where_possible(plain, setting, plan_.lines)
                                            : plain_job(plain));
   }
@@ -109,27 +109,28 @@ class GgufPlanner {
     std::set<std::string> types;
     size_t count = 0;
     for (const GgufName& name : names) {
-      const GgufTensorType type = file_->tensor(name.gguf).type;
-      if (block_of(type).elements == 1 || is_exact_in_mlx(type)) continue;
-      types.insert(gguf_type_name(type));
+      const io::GgufTensorType type = file_->tensor(name.gguf).type;
+      if (io::block_of(type).elements == 1 || is_exact_in_mlx(type)) continue;
+      types.insert(io::gguf_type_name(type));
       ++count;
     }
     if (count == 0) return;
     plan_.lines.push_back(fmt::format(
         "{} of {} tensors are {}, which MLX's format cannot hold exactly: they become {}{}", count,
-        names.size(), fmt::join(types, " or "), dtype_name(dtype_.value_or(mx::float16)),
+        names.size(), fmt::join(types, " or "), io::dtype_name(dtype_.value_or(mx::float16)),
         options_.quantize ? ", and are quantized anew" : " (-q quantizes anew)"));
   }
 
-  TensorJob block_job(const GgufName& name, const GgufTensor& tensor,
-                      std::function<void()> release) {
+  io::TensorJob block_job(const GgufName& name, const io::GgufTensor& tensor,
+                          std::function<void()> release) {
     std::string path = name.checkpoint.substr(0, name.checkpoint.rfind('.'));
-    LayerQuantization setting = quantization_of(tensor.type);
-    TensorJob job{.outputs = quantized_declarations(path, tensor.shape, mx::float16, setting),
-                  .make = [file = file_,
-                           name] { return quantized_from_blocks(*file, name.gguf, name.order); },
-                  .release = std::move(release),
-                  .parameters = elements_of(tensor.shape)};
+    io::LayerQuantization setting = quantization_of(tensor.type);
+    io::TensorJob job{
+        .outputs = quantized_declarations(path, tensor.shape, mx::float16, setting),
+        .make = [file = file_,
+                 name] { return quantized_from_blocks(*file, name.gguf, name.order); },
+        .release = std::move(release),
+        .parameters = elements_of(tensor.shape)};
     layers_[path] = setting;
     weights_of_bits_[setting.bits] += job.parameters;
     return job;
@@ -137,7 +138,7 @@ class GgufPlanner {
 
   // The model's setting is what most weights have; layers that differ are listed.
   void finish_config() {
-    QuantizationConfig quantization;
+    io::QuantizationConfig quantization;
     if (options_.quantize) {
       quantization.standard = {.group_size = options_.q_group_size, .bits = options_.q_bits};
     } else if (!layers_.empty()) {
@@ -157,10 +158,10 @@ class GgufPlanner {
 
   const ConvertOptions& options_;
   FrontEnd& front_end_;
-  std::shared_ptr<const GgufFile> file_;
+  std::shared_ptr<const io::GgufFile> file_;
   ConversionPlan plan_;
-  std::optional<mx::Dtype> dtype_;                   // that what is not quantized is cast to
-  std::map<std::string, LayerQuantization> layers_;  // that stay quantized
+  std::optional<mx::Dtype> dtype_;                       // that what is not quantized is cast to
+  std::map<std::string, io::LayerQuantization> layers_;  // that stay quantized
   std::map<int, uint64_t> weights_of_bits_;
 };
 
@@ -170,4 +171,4 @@ ConversionPlan plan_gguf(const ConvertOptions& options, FrontEnd& front_end) {
   return GgufPlanner(options, front_end).plan();
 }
 
-}  // namespace graft
+}  // namespace graft::convert

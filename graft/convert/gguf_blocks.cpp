@@ -9,7 +9,7 @@
 #include "graft/io/json.h"
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 constexpr int kBlock = 32;    // elements
@@ -17,19 +17,19 @@ constexpr int kNibbles = 16;  // bytes of 32 elements of 4 bits
 
 // A tensor of blocks, seen as rows.
 struct Blocks {
-  const GgufFile& file;
+  const io::GgufFile& file;
   const std::string& name;
-  const GgufTensor& tensor;
+  const io::GgufTensor& tensor;
   std::string_view bytes;
-  GgufBlock block;
+  io::GgufBlock block;
   int64_t rows, blocks_in_row;
 
-  Blocks(const GgufFile& source, const std::string& tensor_name)
+  Blocks(const io::GgufFile& source, const std::string& tensor_name)
       : file(source),
         name(tensor_name),
         tensor(source.tensor(tensor_name)),
         bytes(source.bytes(tensor)),
-        block(block_of(tensor.type)),
+        block(io::block_of(tensor.type)),
         rows(1),
         blocks_in_row(
             tensor.shape.empty() ? 0 : tensor.shape.back() / static_cast<int64_t>(block.elements)) {
@@ -41,17 +41,17 @@ struct Blocks {
   }
 
   [[noreturn]] void refuse(int64_t row, int64_t column, const std::string& why) const {
-    fail("{}: tensor {}: block {} of row {}: {}", file.path().string(), in_quotes(name), column,
+    fail("{}: tensor {}: block {} of row {}: {}", file.path().string(), io::in_quotes(name), column,
          row, why);
   }
 };
 
-bool has_minimum(GgufTensorType type) {
-  return type == GgufTensorType::q4_1 || type == GgufTensorType::q5_1;
+bool has_minimum(io::GgufTensorType type) {
+  return type == io::GgufTensorType::q4_1 || type == io::GgufTensorType::q5_1;
 }
 
-bool has_five_bits(GgufTensorType type) {
-  return type == GgufTensorType::q5_0 || type == GgufTensorType::q5_1;
+bool has_five_bits(io::GgufTensorType type) {
+  return type == io::GgufTensorType::q5_0 || type == io::GgufTensorType::q5_1;
 }
 
 // A block's scale and, where it has one, minimum.
@@ -72,13 +72,13 @@ Scale read_scale(const Blocks& blocks, int64_t row, int64_t column) {
 }
 
 // The unsigned number that stands for 0 where a block has no minimum.
-float zero_of(GgufTensorType type) {
+float zero_of(io::GgufTensorType type) {
   switch (type) {
-    case GgufTensorType::q4_0:
+    case io::GgufTensorType::q4_0:
       return 8;
-    case GgufTensorType::q5_0:
+    case io::GgufTensorType::q5_0:
       return 16;
-    case GgufTensorType::q8_0:
+    case io::GgufTensorType::q8_0:
       return 128;
     default:
       return 0;
@@ -88,7 +88,7 @@ float zero_of(GgufTensorType type) {
 // The 32 unsigned numbers of a block. Nibbles: the lower ones are elements 0 to 15.
 void read_numbers(const Blocks& blocks, const char* data, uint8_t* numbers) {
   const auto* stored = reinterpret_cast<const uint8_t*>(data);
-  if (blocks.tensor.type == GgufTensorType::q8_0) {
+  if (blocks.tensor.type == io::GgufTensorType::q8_0) {
     stored += sizeof(mx::float16_t);
     for (int i = 0; i < kBlock; ++i) numbers[i] = stored[i] ^ 0x80;
     return;
@@ -115,7 +115,7 @@ void pack(const uint8_t* numbers, int bits, char* bytes) {
 }
 
 mx::array allocate(mx::Shape shape, mx::Dtype dtype) {
-  size_t bytes = checked_bytes(shape, dtype).value();
+  size_t bytes = io::checked_bytes(shape, dtype).value();
   return mx::array(mx::allocator::malloc(bytes), std::move(shape), dtype);
 }
 
@@ -153,14 +153,14 @@ int64_t RowOrder::stored(int64_t row) const {
   return head * head_dim + 2 * (inside % half) + inside / half;
 }
 
-bool is_exact_in_mlx(GgufTensorType type) { return block_of(type).elements == kBlock; }
+bool is_exact_in_mlx(io::GgufTensorType type) { return io::block_of(type).elements == kBlock; }
 
-LayerQuantization quantization_of(GgufTensorType type) {
-  const int bits = type == GgufTensorType::q8_0 ? 8 : has_five_bits(type) ? 5 : 4;
+io::LayerQuantization quantization_of(io::GgufTensorType type) {
+  const int bits = type == io::GgufTensorType::q8_0 ? 8 : has_five_bits(type) ? 5 : 4;
   return {.group_size = kBlock, .bits = bits};
 }
 
-std::vector<mx::array> quantized_from_blocks(const GgufFile& file, const std::string& name,
+std::vector<mx::array> quantized_from_blocks(const io::GgufFile& file, const std::string& name,
                                              RowOrder order) {
   Blocks blocks(file, name);
   int bits = quantization_of(blocks.tensor.type).bits;
@@ -197,9 +197,9 @@ std::vector<mx::array> quantized_from_blocks(const GgufFile& file, const std::st
   return {weight, scales, biases};
 }
 
-mx::array plain_from_gguf(const GgufFile& file, const std::string& name, RowOrder order) {
-  const GgufTensor& tensor = file.tensor(name);
-  if (block_of(tensor.type).elements == 1) return reordered(file.load(tensor), order);
+mx::array plain_from_gguf(const io::GgufFile& file, const std::string& name, RowOrder order) {
+  const io::GgufTensor& tensor = file.tensor(name);
+  if (io::block_of(tensor.type).elements == 1) return reordered(file.load(tensor), order);
   Blocks blocks(file, name);
   if (!is_exact_in_mlx(tensor.type)) return decoded_k_blocks(blocks, order);
   mx::array values = allocate(tensor.shape, mx::float32);
@@ -221,4 +221,4 @@ mx::array plain_from_gguf(const GgufFile& file, const std::string& name, RowOrde
   return values;
 }
 
-}  // namespace graft
+}  // namespace graft::convert

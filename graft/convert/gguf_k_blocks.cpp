@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 constexpr int kGroup = 32;                 // elements that share a scale and a minimum
@@ -68,17 +68,17 @@ float f16_at(const char* data) {
   return static_cast<float>(value);
 }
 
-bool decode_k_block(GgufTensorType type, const char* block, float* numbers) {
-  if (type == GgufTensorType::q6_k) {
-    const float d = f16_at(block + block_of(type).bytes - sizeof(uint16_t));
+bool decode_k_block(io::GgufTensorType type, const char* block, float* numbers) {
+  if (type == io::GgufTensorType::q6_k) {
+    const float d = f16_at(block + io::block_of(type).bytes - sizeof(uint16_t));
     if (!std::isfinite(d)) return false;
     decode_q6(block, d, numbers);
     return true;
   }
   const float d = f16_at(block), d_min = f16_at(block + sizeof(uint16_t));
   if (!std::isfinite(d) || !std::isfinite(d_min)) return false;
-  decode_q4_or_q5(block, type == GgufTensorType::q5_k, d, d_min, numbers);
+  decode_q4_or_q5(block, type == io::GgufTensorType::q5_k, d, d_min, numbers);
   return true;
 }
 
-}  // namespace graft
+}  // namespace graft::convert

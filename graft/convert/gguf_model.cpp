@@ -7,7 +7,7 @@
 #include "graft/convert/gguf_rope.h"
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 constexpr GgufArchitecture kArchitectures[] = {
@@ -24,7 +24,7 @@ constexpr GgufArchitecture kArchitectures[] = {
 // Metadata under the architecture's name.
 class Sizes {
  public:
-  Sizes(const GgufFile& file, const GgufArchitecture& architecture)
+  Sizes(const io::GgufFile& file, const GgufArchitecture& architecture)
       : file_(file), prefix_(std::string(architecture.name) + ".") {}
 
   int size(const char* key) const {
@@ -65,11 +65,11 @@ class Sizes {
  private:
   std::string full(const char* key) const { return prefix_ + key; }
 
-  const GgufFile& file_;
+  const io::GgufFile& file_;
   std::string prefix_;
 };
 
-const GgufArchitecture& architecture_of(const GgufFile& file) {
+const GgufArchitecture& architecture_of(const io::GgufFile& file) {
   const auto name = file.metadata().text("general.architecture");
   std::string known;
   for (const GgufArchitecture& one : kArchitectures) {
@@ -77,10 +77,11 @@ const GgufArchitecture& architecture_of(const GgufFile& file) {
     known += fmt::format("{}{}", known.empty() ? "" : ", ", one.name);
   }
   fail("{}: the architecture {} is not supported; of GGUF files, these are: {}",
-       file.path().string(), name ? in_quotes(*name) : "(none is named)", known);
+       file.path().string(), name ? io::in_quotes(*name) : "(none is named)", known);
 }
 
-void check_kind(const GgufFile& file, const Sizes& sizes, const GgufArchitecture& architecture) {
+void check_kind(const io::GgufFile& file, const Sizes& sizes,
+                const GgufArchitecture& architecture) {
   auto parts = file.metadata().unsigned_number("split.count");
   if (parts.value_or(1) > 1) {
     fail("{}: one of {} parts of a model: merge them first (llama-gguf-split --merge)",
@@ -98,7 +99,7 @@ void check_kind(const GgufFile& file, const Sizes& sizes, const GgufArchitecture
 // Collects names while checking that each tensor is as the model's sizes say.
 class Namer {
  public:
-  explicit Namer(const GgufFile& file) : file_(file) {}
+  explicit Namer(const io::GgufFile& file) : file_(file) {}
 
   void require(const std::string& gguf, const std::string& checkpoint, const mx::Shape& shape,
                RowOrder order = {}, double offset = 0) {
@@ -120,7 +121,7 @@ class Namer {
     for (const GgufName& name : names_) known.insert(name.gguf);
     for (const auto& [name, tensor] : file_.tensors()) {
       if (known.count(name) == 0 && !is_rope_tensor(name)) {
-        fail("{}: tensor {} is not one of a {} model", file_.path().string(), in_quotes(name),
+        fail("{}: tensor {} is not one of a {} model", file_.path().string(), io::in_quotes(name),
              file_.metadata().text("general.architecture").value_or("llama"));
       }
     }
@@ -132,28 +133,29 @@ class Namer {
     const mx::Shape& found = file_.tensor(name).shape;
     if (found != shape) {
       fail("{}: tensor {} is {}, but the metadata makes it {}", file_.path().string(),
-           in_quotes(name), shape_text(found), shape_text(shape));
+           io::in_quotes(name), io::shape_text(found), io::shape_text(shape));
     }
   }
 
-  const GgufFile& file_;
+  const io::GgufFile& file_;
   std::vector<GgufName> names_;
 };
 
-bool any_bias(const GgufFile& file, std::initializer_list<const char*> layers) {
+bool any_bias(const io::GgufFile& file, std::initializer_list<const char*> layers) {
   for (const char* layer : layers) {
     if (file.has(std::string("blk.0.") + layer + ".bias")) return true;
   }
   return false;
 }
 
-void set_token(ordered_json& config, const GgufFile& file, const char* key, const char* metadata) {
+void set_token(ordered_json& config, const io::GgufFile& file, const char* key,
+               const char* metadata) {
   auto id = file.metadata().unsigned_number(std::string("tokenizer.ggml.") + metadata);
   if (id) config[key] = *id;
 }
 
 // One id, or a list where the end of a turn is another token than the end of the text.
-ordered_json stop_tokens(const GgufFile& file) {
+ordered_json stop_tokens(const io::GgufFile& file) {
   std::vector<uint64_t> ids;
   for (const char* key : {"eos_token_id", "eot_token_id"}) {
     auto id = file.metadata().unsigned_number(std::string("tokenizer.ggml.") + key);
@@ -163,7 +165,7 @@ ordered_json stop_tokens(const GgufFile& file) {
   return ids.size() == 1 ? ordered_json(ids[0]) : ordered_json(ids);
 }
 
-void add_phi3_fields(const GgufFile& file, const GgufModel& model, ordered_json& config) {
+void add_phi3_fields(const io::GgufFile& file, const GgufModel& model, ordered_json& config) {
   const Sizes sizes(file, *model.architecture);
   if (model.rotary_dim != model.head_dim) {
     config["partial_rotary_factor"] = static_cast<double>(model.rotary_dim) / model.head_dim;
@@ -178,7 +180,7 @@ void add_phi3_fields(const GgufFile& file, const GgufModel& model, ordered_json&
 
 }  // namespace
 
-GgufModel read_gguf_model(const GgufFile& file) {
+GgufModel read_gguf_model(const io::GgufFile& file) {
   const GgufArchitecture& architecture = architecture_of(file);
   Sizes sizes(file, architecture);
   check_kind(file, sizes, architecture);
@@ -215,7 +217,7 @@ GgufModel read_gguf_model(const GgufFile& file) {
   return model;
 }
 
-std::vector<GgufName> name_gguf_tensors(const GgufFile& file, const GgufModel& model) {
+std::vector<GgufName> name_gguf_tensors(const io::GgufFile& file, const GgufModel& model) {
   const GgufArchitecture& architecture = *model.architecture;
   int hidden = model.hidden_size, inner = model.intermediate_size;
   int queries = model.num_attention_heads * model.head_dim;
@@ -255,7 +257,7 @@ std::vector<GgufName> name_gguf_tensors(const GgufFile& file, const GgufModel& m
   return namer.finish();
 }
 
-ordered_json gguf_config(const GgufFile& file, const GgufModel& model) {
+ordered_json gguf_config(const io::GgufFile& file, const GgufModel& model) {
   ordered_json config = {
       {"architectures", {model.architecture->model_class}},
       {"attention_bias", any_bias(file, {"attn_q", "attn_k", "attn_v", "attn_output"})},
@@ -282,7 +284,7 @@ ordered_json gguf_config(const GgufFile& file, const GgufModel& model) {
   return config;
 }
 
-ordered_json gguf_generation_config(const GgufFile& file) {
+ordered_json gguf_generation_config(const io::GgufFile& file) {
   ordered_json config = ordered_json::object();
   set_token(config, file, "bos_token_id", "bos_token_id");
   if (ordered_json stops = stop_tokens(file); !stops.is_null()) config["eos_token_id"] = stops;
@@ -303,4 +305,4 @@ ordered_json gguf_generation_config(const GgufFile& file) {
   return config;
 }
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -9,7 +9,7 @@
 #include "graft/io/gguf.h"
 #include "graft/io/json.h"
 
-namespace graft {
+namespace graft::convert {
 
 /// What tells an architecture's files from llama's.
 struct GgufArchitecture {
@@ -42,16 +42,16 @@ struct GgufName {
 
 /// Of architecture llama (Mistral's too), qwen2, qwen3, gemma or phi3. Throws Error naming another,
 /// and for what we do not convert (experts, attention scales, a file that is one part of several).
-GgufModel read_gguf_model(const GgufFile& file);
+GgufModel read_gguf_model(const io::GgufFile& file);
 
 /// All tensors to convert. Throws Error if one is missing, has a shape that the sizes do not allow,
 /// or is not known.
-std::vector<GgufName> name_gguf_tensors(const GgufFile& file, const GgufModel& model);
+std::vector<GgufName> name_gguf_tensors(const io::GgufFile& file, const GgufModel& model);
 
 /// The model's part of config.json.
-ordered_json gguf_config(const GgufFile& file, const GgufModel& model);
+ordered_json gguf_config(const io::GgufFile& file, const GgufModel& model);
 
 /// generation_config.json: where generation stops, and sampling as far as the file says.
-ordered_json gguf_generation_config(const GgufFile& file);
+ordered_json gguf_generation_config(const io::GgufFile& file);
 
-}  // namespace graft
+}  // namespace graft::convert

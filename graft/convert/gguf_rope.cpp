@@ -7,7 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/convert/gguf_blocks.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 // The file holds the outcome only; these are what every Llama 3 model has used to get it.
@@ -17,7 +17,7 @@ constexpr double kOriginalLength = 8192;
 constexpr double kTolerance = 1e-3;  // the divisors were computed in float32
 
 // A tensor with a number for each pair of elements that is rotated.
-std::vector<double> numbers_of(const GgufFile& file, const std::string& name, int rotary_dim) {
+std::vector<double> numbers_of(const io::GgufFile& file, const std::string& name, int rotary_dim) {
   if (file.tensor(name).shape != mx::Shape{rotary_dim / 2}) {
     fail("{}: {} does not have half the width {} of a head", file.path().string(), name,
          rotary_dim);
@@ -27,7 +27,7 @@ std::vector<double> numbers_of(const GgufFile& file, const std::string& name, in
   return {stored.data<float>(), stored.data<float>() + stored.size()};
 }
 
-ordered_json llama3_scaling(const GgufFile& file, double rope_theta, int head_dim) {
+ordered_json llama3_scaling(const io::GgufFile& file, double rope_theta, int head_dim) {
   const std::vector<double> divisors = numbers_of(file, "rope_freqs.weight", head_dim);
   double factor = *std::max_element(divisors.begin(), divisors.end());
   std::vector<double> expected = llama3_divisors(factor, rope_theta, head_dim);
@@ -47,7 +47,7 @@ ordered_json llama3_scaling(const GgufFile& file, double rope_theta, int head_di
           {"rope_type", "llama3"}};
 }
 
-ordered_json longrope_scaling(const GgufFile& file, const std::string& prefix, int rotary_dim) {
+ordered_json longrope_scaling(const io::GgufFile& file, const std::string& prefix, int rotary_dim) {
   ordered_json scaling = {
       {"long_factor", numbers_of(file, "rope_factors_long.weight", rotary_dim)},
       {"rope_type", "longrope"},
@@ -59,7 +59,7 @@ ordered_json longrope_scaling(const GgufFile& file, const std::string& prefix, i
   return scaling;
 }
 
-ordered_json yarn_scaling(const GgufFile& file, const std::string& prefix) {
+ordered_json yarn_scaling(const io::GgufFile& file, const std::string& prefix) {
   const auto factor = file.metadata().number(prefix + "factor");
   const auto length = file.metadata().unsigned_number(prefix + "original_context_length");
   if (!factor || !length) {
@@ -104,16 +104,16 @@ std::vector<double> llama3_divisors(double factor, double rope_theta, int head_d
   return divisors;
 }
 
-ordered_json rope_scaling_of(const GgufFile& file, std::string_view architecture, double rope_theta,
-                             int head_dim) {
-  const GgufMetadata& metadata = file.metadata();
+ordered_json rope_scaling_of(const io::GgufFile& file, std::string_view architecture,
+                             double rope_theta, int head_dim) {
+  const io::GgufMetadata& metadata = file.metadata();
   const std::string rope = std::string(architecture) + ".rope.", prefix = rope + "scaling.";
   std::string_view kind = metadata.text(prefix + "type").value_or("none");
   if (file.has("rope_factors_long.weight")) return longrope_scaling(file, prefix, head_dim);
   if (kind == "yarn") return yarn_scaling(file, prefix);
   if (kind != "none" && kind != "linear") {
     fail("{}: RoPE scaling of kind {} is not supported, only linear, yarn, longrope and llama3",
-         file.path().string(), in_quotes(kind));
+         file.path().string(), io::in_quotes(kind));
   }
   double factor =
       metadata.number(kind == "linear" ? prefix + "factor" : rope + "scale_linear").value_or(1);
@@ -126,4 +126,4 @@ ordered_json rope_scaling_of(const GgufFile& file, std::string_view architecture
   return {{"factor", factor}, {"rope_type", "linear"}, {"type", "linear"}};
 }
 
-}  // namespace graft
+}  // namespace graft::convert

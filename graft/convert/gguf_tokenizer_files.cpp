@@ -8,12 +8,12 @@
 #include "graft/io/json.h"
 #include "graft/tokenizer/gguf_tokenizer.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 class TokenizerMetadata {
  public:
-  explicit TokenizerMetadata(const GgufFile& file) : file_(file) {}
+  explicit TokenizerMetadata(const io::GgufFile& file) : file_(file) {}
 
   std::string text(const std::string& key) const {
     return std::string(file_.metadata().text(key).value_or(""));
@@ -35,7 +35,7 @@ class TokenizerMetadata {
     if (!values) return result;
     for (int64_t value : *values) {
       if (value < 0 || value > std::numeric_limits<int32_t>::max()) {
-        fail("{}: the metadata {} holds {}", file_.path().string(), in_quotes(key), value);
+        fail("{}: the metadata {} holds {}", file_.path().string(), io::in_quotes(key), value);
       }
       result.push_back(static_cast<int32_t>(value));
     }
@@ -46,7 +46,7 @@ class TokenizerMetadata {
     auto value = file_.metadata().unsigned_number(key);
     if (!value) return std::nullopt;
     if (*value > std::numeric_limits<int32_t>::max()) {
-      fail("{}: the metadata {} is {}", file_.path().string(), in_quotes(key), *value);
+      fail("{}: the metadata {} is {}", file_.path().string(), io::in_quotes(key), *value);
     }
     return static_cast<int64_t>(*value);
   }
@@ -54,14 +54,15 @@ class TokenizerMetadata {
   std::optional<bool> flag(const std::string& key) const { return file_.metadata().flag(key); }
 
  private:
-  const GgufFile& file_;
+  const io::GgufFile& file_;
 };
 
 }  // namespace
 
-std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file, FrontEnd& front_end) {
+std::map<std::string, std::string> gguf_tokenizer_files(const io::GgufFile& file,
+                                                        FrontEnd& front_end) {
   TokenizerMetadata metadata(file);
-  GgufTokenizer tokenizer{
+  tokenizer::GgufTokenizer tokenizer{
       .model = metadata.text("tokenizer.ggml.model"),
       .pre = metadata.text("tokenizer.ggml.pre"),
       .tokens = metadata.texts("tokenizer.ggml.tokens"),
@@ -77,7 +78,8 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file, Fr
       .add_space_prefix = metadata.flag("tokenizer.ggml.add_space_prefix"),
       .chat_template = metadata.text("tokenizer.chat_template"),
       .context_length = metadata.id(metadata.text("general.architecture") + ".context_length")};
-  TokenizerDocuments documents = convert_gguf_tokenizer(tokenizer, file.path().string(), front_end);
+  tokenizer::TokenizerDocuments documents =
+      tokenizer::convert_gguf_tokenizer(tokenizer, file.path().string(), front_end);
   try {
     return {{"tokenizer.json", documents.tokenizer_json.dump(2)},
             {"tokenizer_config.json", documents.tokenizer_config_json.dump(2)}};
@@ -86,4 +88,4 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file, Fr
   }
 }
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -6,10 +6,11 @@
 #include "graft/base/front_end.h"
 #include "graft/io/gguf.h"
 
-namespace graft {
+namespace graft::convert {
 
 /// tokenizer.json and tokenizer_config.json, by name, from a GGUF file's metadata. Throws Error if
 /// it holds no tokenizer, or one that cannot be converted.
-std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file, FrontEnd& front_end);
+std::map<std::string, std::string> gguf_tokenizer_files(const io::GgufFile& file,
+                                                        FrontEnd& front_end);
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -5,16 +5,16 @@
 
 #include "graft/convert/quantize.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
-TensorDeclaration declaration_of(const ModelFolder& source, const std::string& name) {
-  const TensorInfo& info = source.info(name);
+io::TensorDeclaration declaration_of(const io::ModelFolder& source, const std::string& name) {
+  const io::TensorInfo& info = source.info(name);
   return {.name = name, .dtype = info.dtype, .shape = info.shape};
 }
 
 // A stack [E, out, in] as one long matrix.
-std::vector<mx::array> quantized(const PlainTensor& tensor, const LayerQuantization& setting) {
+std::vector<mx::array> quantized(const PlainTensor& tensor, const io::LayerQuantization& setting) {
   const mx::Shape& shape = tensor.shape;
   if (shape.size() == 2) return quantize_rows(tensor.load(), tensor.dtype, setting);
   const mx::array rows = mx::reshape(tensor.load(), {shape[0] * shape[1], shape[2]});
@@ -25,11 +25,11 @@ std::vector<mx::array> quantized(const PlainTensor& tensor, const LayerQuantizat
 
 }  // namespace
 
-uint64_t elements_of(const mx::Shape& shape) { return checked_bytes(shape, mx::uint8).value(); }
+uint64_t elements_of(const mx::Shape& shape) { return io::checked_bytes(shape, mx::uint8).value(); }
 
-std::vector<TensorDeclaration> quantized_declarations(const std::string& path,
-                                                      const mx::Shape& shape, mx::Dtype dtype,
-                                                      const LayerQuantization& setting) {
+std::vector<io::TensorDeclaration> quantized_declarations(const std::string& path,
+                                                          const mx::Shape& shape, mx::Dtype dtype,
+                                                          const io::LayerQuantization& setting) {
   mx::Shape words = shape, groups = shape;
   words.back() = static_cast<mx::ShapeElem>(int64_t{shape.back()} * setting.bits / 32);
   groups.back() = shape.back() / setting.group_size;
@@ -38,14 +38,14 @@ std::vector<TensorDeclaration> quantized_declarations(const std::string& path,
           {.name = path + ".biases", .dtype = dtype, .shape = groups}};
 }
 
-TensorJob plain_job(const PlainTensor& tensor) {
+io::TensorJob plain_job(const PlainTensor& tensor) {
   return {.outputs = {{.name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape}},
           .make = [tensor] { return std::vector{mx::astype(tensor.load(), tensor.dtype)}; },
           .release = tensor.release,
           .parameters = elements_of(tensor.shape)};
 }
 
-TensorJob quantized_job(const PlainTensor& tensor, const LayerQuantization& setting) {
+io::TensorJob quantized_job(const PlainTensor& tensor, const io::LayerQuantization& setting) {
   std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
   return {.outputs = quantized_declarations(path, tensor.shape, tensor.dtype, setting),
           .make = [tensor, setting] { return quantized(tensor, setting); },
@@ -53,8 +53,9 @@ TensorJob quantized_job(const PlainTensor& tensor, const LayerQuantization& sett
           .parameters = elements_of(tensor.shape)};
 }
 
-TensorJob quantized_where_possible(const PlainTensor& tensor, const LayerQuantization& setting,
-                                   std::vector<std::string>& lines) {
+io::TensorJob quantized_where_possible(const PlainTensor& tensor,
+                                       const io::LayerQuantization& setting,
+                                       std::vector<std::string>& lines) {
   const bool stack =
       tensor.shape.size() == 3 && tensor.name.find(".switch_mlp.") != std::string::npos;
   bool weight = (tensor.shape.size() == 2 || stack) && tensor.name.ends_with(".weight") &&
@@ -63,12 +64,12 @@ TensorJob quantized_where_possible(const PlainTensor& tensor, const LayerQuantiz
   int width = tensor.shape.back();
   if (width > 0 && width % setting.group_size == 0) return quantized_job(tensor, setting);
   lines.push_back(fmt::format("{} is not quantized: its width {} does not divide into groups of {}",
-                              in_quotes(tensor.name), width, setting.group_size));
+                              io::in_quotes(tensor.name), width, setting.group_size));
   return plain_job(tensor);
 }
 
-TensorJob kept_layer_job(const StoredLayer& layer) {
-  TensorJob job;
+io::TensorJob kept_layer_job(const StoredLayer& layer) {
+  io::TensorJob job;
   for (const char* part : {".weight", ".scales", ".biases"}) {
     job.outputs.push_back(declaration_of(*layer.source, layer.path + part));
   }
@@ -76,18 +77,18 @@ TensorJob kept_layer_job(const StoredLayer& layer) {
   auto source = layer.source;
   job.make = [source, outputs] {
     std::vector<mx::array> values;
-    for (const TensorDeclaration& output : outputs) values.push_back(source->load(output.name));
+    for (const io::TensorDeclaration& output : outputs) values.push_back(source->load(output.name));
     return values;
   };
   job.release = [source, outputs] {
-    for (const TensorDeclaration& output : outputs) source->release(output.name);
+    for (const io::TensorDeclaration& output : outputs) source->release(output.name);
   };
   job.parameters = elements_of(layer.shape);
   return job;
 }
 
-TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype) {
-  TensorJob job = kept_layer_job(layer);
+io::TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype) {
+  io::TensorJob job = kept_layer_job(layer);
   job.outputs = {{.name = layer.path + ".weight", .dtype = dtype, .shape = layer.shape}};
   job.make = [parts = job.make, setting = layer.setting, dtype] {
     std::vector<mx::array> stored = parts();
@@ -99,4 +100,4 @@ TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype) {
   return job;
 }
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -8,7 +8,9 @@
 #include "graft/io/model_writer.h"
 #include "graft/io/quantization_config.h"
 
-namespace graft {
+namespace graft::convert {
+
+namespace mx = mlx::core;
 
 /// A tensor that a source has, and the type it is to have.
 struct PlainTensor {
@@ -21,34 +23,35 @@ struct PlainTensor {
 
 /// A quantized layer of a model folder.
 struct StoredLayer {
-  std::shared_ptr<const ModelFolder> source;
+  std::shared_ptr<const io::ModelFolder> source;
   std::string path;
-  LayerQuantization setting;
+  io::LayerQuantization setting;
   mx::Shape shape;  // [out, in]
 };
 
 /// The weight, scales and biases that MLX's affine quantization makes of a weight [out, in] of type
 /// `dtype`, named after the layer `path`.
-std::vector<TensorDeclaration> quantized_declarations(const std::string& path,
-                                                      const mx::Shape& shape, mx::Dtype dtype,
-                                                      const LayerQuantization& setting);
+std::vector<io::TensorDeclaration> quantized_declarations(const std::string& path,
+                                                          const mx::Shape& shape, mx::Dtype dtype,
+                                                          const io::LayerQuantization& setting);
 
 /// Writes the tensor, cast.
-TensorJob plain_job(const PlainTensor& tensor);
+io::TensorJob plain_job(const PlainTensor& tensor);
 /// Casts and quantizes a `.weight`.
-TensorJob quantized_job(const PlainTensor& tensor, const LayerQuantization& setting);
+io::TensorJob quantized_job(const PlainTensor& tensor, const io::LayerQuantization& setting);
 /// Writes a quantized layer as it is.
-TensorJob kept_layer_job(const StoredLayer& layer);
+io::TensorJob kept_layer_job(const StoredLayer& layer);
 /// Writes a quantized layer as a plain one: computed in float32, rounded once.
-TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype);
+io::TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype);
 
 /// Quantizes the tensor where that is what MLX does (a floating 2-D `.weight`, or a stack of
 /// experts, whose width divides into groups), else casts it; adds a line to `lines` for a weight
 /// that cannot be quantized.
-TensorJob quantized_where_possible(const PlainTensor& tensor, const LayerQuantization& setting,
-                                   std::vector<std::string>& lines);
+io::TensorJob quantized_where_possible(const PlainTensor& tensor,
+                                       const io::LayerQuantization& setting,
+                                       std::vector<std::string>& lines);
 
 /// Number of elements of a shape that is known to fit.
 uint64_t elements_of(const mx::Shape& shape);
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -6,10 +6,10 @@
 #include "graft/convert/convert.h"
 #include "graft/io/model_writer.h"
 
-namespace graft {
+namespace graft::convert {
 
 /// What a conversion will write.
-struct ConversionPlan : ModelContents {
+struct ConversionPlan : io::ModelContents {
   std::vector<std::string> lines;  // what a person should know
 };
 
@@ -19,4 +19,4 @@ ConversionPlan plan_folder(const ConvertOptions& options);
 /// From a GGUF file. Warns of a tokenizer that does not say how it works.
 ConversionPlan plan_gguf(const ConvertOptions& options, FrontEnd& front_end);
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -9,7 +9,7 @@
 
 #include "graft/base/threads.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 // Less is done before another stream has begun.
@@ -33,7 +33,7 @@ mx::Stream stream_of(size_t part) {
 }  // namespace
 
 std::vector<mx::array> quantize_rows(const mx::array& weight, mx::Dtype dtype,
-                                     const LayerQuantization& setting) {
+                                     const io::LayerQuantization& setting) {
   const size_t parts = parts_of(weight);
   const auto row = [&](size_t part) {
     return static_cast<int>(static_cast<size_t>(weight.shape(0)) * part / parts);
@@ -50,4 +50,4 @@ std::vector<mx::array> quantize_rows(const mx::array& weight, mx::Dtype dtype,
           mx::concatenate(outputs[2], 0)};
 }
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -6,7 +6,7 @@
 
 #include "graft/io/quantization_config.h"
 
-namespace graft {
+namespace graft::convert {
 
 namespace mx = mlx::core;
 
@@ -15,6 +15,6 @@ namespace mx = mlx::core;
 /// quantized at once, each on a stream of this thread's own; one part on a GPU, and where there is
 /// too little to do.
 std::vector<mx::array> quantize_rows(const mx::array& weight, mx::Dtype dtype,
-                                     const LayerQuantization& setting);
+                                     const io::LayerQuantization& setting);
 
-}  // namespace graft
+}  // namespace graft::convert

@@ -53,8 +53,8 @@ bool has_split(const fs::path& folder, const std::string& split) {
   return !files_of_split(folder, split).empty();
 }
 
-Dataset load_dataset(const fs::path& folder, const std::string& split, const Tokenizer& tokenizer,
-                     const RenderOptions& options) {
+Dataset load_dataset(const fs::path& folder, const std::string& split,
+                     const tokenizer::Tokenizer& tokenizer, const RenderOptions& options) {
   Dataset set;
   std::vector<Record> records = read_split(folder, split, set.path);
   Rendered rendered = render(std::move(records), set.path.string(), tokenizer, options);

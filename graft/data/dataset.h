@@ -27,7 +27,7 @@ bool has_split(const fs::path& folder, const std::string& split);
 
 /// Reads and renders a split once: `<folder>/<split>.jsonl` or what `split_files` finds. Throws
 /// Error as read_records and render do, and where no example is left.
-Dataset load_dataset(const fs::path& folder, const std::string& split, const Tokenizer& tokenizer,
-                     const RenderOptions& options);
+Dataset load_dataset(const fs::path& folder, const std::string& split,
+                     const tokenizer::Tokenizer& tokenizer, const RenderOptions& options);
 
 }  // namespace graft::data

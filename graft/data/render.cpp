@@ -6,8 +6,8 @@
 
 namespace graft::data {
 
-Rendered render(std::vector<Record> records, const std::string& path, const Tokenizer& tokenizer,
-                const RenderOptions& options) {
+Rendered render(std::vector<Record> records, const std::string& path,
+                const tokenizer::Tokenizer& tokenizer, const RenderOptions& options) {
   std::vector<std::string> texts;
   texts.reserve(records.size());
   for (Record& record : records) texts.push_back(std::move(record.text));

@@ -34,7 +34,7 @@ void check_same(const char* option, const std::optional<Number>& given, Number h
 }
 
 lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& front_end,
-                       Provenance& provenance) {
+                       io::Provenance& provenance) {
   lora::AdapterFile file = lora::read_adapter_file(*o.resume_adapter_file);
   provenance = file.provenance;
   if (o.keys || o.num_layers) {
@@ -72,7 +72,7 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
   training::TrainOptions& train = options_.train;
   train.base_fingerprint = lora::fingerprint(loaded_.folder);
   // An adapter on a model that was fine-tuned before is none for that one's origin.
-  const Provenance base = provenance_of(loaded_.folder.path());
+  const io::Provenance base = provenance_of(loaded_.folder.path());
   if (!train.provenance.origin && !base.is_finetuned()) train.provenance.origin = base.origin;
   if (options_.dataset) train.provenance.add({.datasets = {*options_.dataset}});
   train.provenance.steps.push_back(history_entry());
@@ -84,11 +84,11 @@ int FineTune::adapted_layers() const {
 }
 
 // What an adapter's file says of a training, beside its results: no path of this machine.
-HistoryEntry FineTune::history_entry() const {
+io::HistoryEntry FineTune::history_entry() const {
   const lora::LoraSettings& s = adapters_.settings();
   const training::TrainOptions& train = options_.train;
   const std::string model = name_in_command(train.provenance.origin);
-  HistoryEntry entry{options_.command ? options_.command(model) : "", GRAFT_VERSION};
+  io::HistoryEntry entry{options_.command ? options_.command(model) : "", GRAFT_VERSION};
   entry.facts = {{"LoRA rank", std::to_string(s.rank)},
                  {"LoRA scale", fmt::format("{}", s.scale)},
                  {"LoRA dropout", fmt::format("{}", s.dropout)},

@@ -47,7 +47,7 @@ class FineTune {
                          training::Events events);
 
  private:
-  HistoryEntry history_entry() const;
+  io::HistoryEntry history_entry() const;
 
   LoadedModel& loaded_;
   FineTuneOptions options_;

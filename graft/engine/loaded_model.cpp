@@ -24,9 +24,9 @@ void add_ids(const json& config, std::set<int32_t>& ids) {
 }  // namespace
 
 LoadedModel load_folder(const fs::path& folder) {
-  ModelFolder opened = ModelFolder::open(folder);
+  io::ModelFolder opened = io::ModelFolder::open(folder);
   auto model = models::load_model(opened);
-  return {std::move(opened), std::move(model), Tokenizer::load(folder)};
+  return {std::move(opened), std::move(model), tokenizer::Tokenizer::load(folder)};
 }
 
 LoadedModel load(const Runtime& runtime, const std::string& name) {
@@ -38,7 +38,7 @@ std::string LoadedModel::precision() const {
   for (const models::LinearPart& linear : models::linears_of(model->parts())) {
     const ops::Weight& w = linear.weight();
     kinds.insert(w.quantized() ? fmt::format("{}-bit, groups of {}", w.bits, w.group_size)
-                               : std::string(dtype_name(w.weight.dtype())));
+                               : std::string(io::dtype_name(w.weight.dtype())));
   }
   return fmt::format("{}", fmt::join(kinds, " and "));
 }
@@ -47,7 +47,7 @@ std::set<int32_t> LoadedModel::eos_ids() const {
   std::set<int32_t> ids;
   add_ids(folder.config(), ids);
   fs::path generation = folder.path() / "generation_config.json";
-  if (fs::exists(generation)) add_ids(read_json_object(generation), ids);
+  if (fs::exists(generation)) add_ids(io::read_json_object(generation), ids);
   if (auto id = tokenizer.eos_id()) ids.insert(*id);
   return ids;
 }

@@ -16,9 +16,9 @@ namespace graft::engine {
 /// A model folder in use: its files, the model over them, its tokenizer. Once it is loaded and has
 /// its adapter, generations of several threads can use it side by side.
 struct LoadedModel {
-  ModelFolder folder;
+  io::ModelFolder folder;
   std::unique_ptr<models::Model> model;
-  Tokenizer tokenizer;
+  tokenizer::Tokenizer tokenizer;
 
   /// "4-bit, groups of 32" or "bfloat16".
   std::string precision() const;

@@ -24,11 +24,11 @@ fs::path named_model(const Runtime& runtime, const std::string& name) {
   }
 }
 
-Provenance provenance_of(const fs::path& model) {
+io::Provenance provenance_of(const fs::path& model) {
   std::error_code ignored;
   if (!fs::is_directory(model, ignored)) return {};
   if (const auto origin = hub::origin_of_snapshot(model)) return {.origin = origin};
-  return Provenance::read(model);
+  return io::Provenance::read(model);
 }
 
 }  // namespace graft::engine

@@ -15,6 +15,6 @@ fs::path named_model(const Runtime& runtime, const std::string& name);
 
 /// Where a model comes from: a snapshot of the Hub's cache is its repository's, another folder says
 /// it in its graft.json, or does not know.
-Provenance provenance_of(const fs::path& model);
+io::Provenance provenance_of(const fs::path& model);
 
 }  // namespace graft::engine

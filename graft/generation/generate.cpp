@@ -23,14 +23,14 @@ int32_t pick(Sampler& sampler, std::span<float> logits, std::span<const int32_t>
 
 }  // namespace
 
-GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
+GenerateResult generate(const models::Model& model, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write) {
   Session session(model);
   return generate(session, tokenizer, prompt, options, write);
 }
 
-GenerateResult generate(Session& session, const Tokenizer& tokenizer,
+GenerateResult generate(Session& session, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write) {
   if (prompt.empty()) fail("the prompt is empty: there is nothing to continue");
@@ -44,7 +44,7 @@ GenerateResult generate(Session& session, const Tokenizer& tokenizer,
   result.prompt_tokens = static_cast<int>(prompt.size());
   Sampler sampler(options.sampler);
   StopFilter filter(options.stop);
-  StreamDecoder decoder(tokenizer);
+  tokenizer::StreamDecoder decoder(tokenizer);
   const auto say = [&](const std::string& text) {
     if (write) write(text);
   };

@@ -41,12 +41,12 @@ struct GenerateResult {
 using Write = std::function<void(std::string_view)>;
 
 /// Continues a prompt. Throws Error for one that is empty, or has a token that the model has not.
-GenerateResult generate(const models::Model& model, const Tokenizer& tokenizer,
+GenerateResult generate(const models::Model& model, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write = {});
 
 /// The same behind what a session has seen.
-GenerateResult generate(Session& session, const Tokenizer& tokenizer,
+GenerateResult generate(Session& session, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write = {});
 

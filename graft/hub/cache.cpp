@@ -65,7 +65,7 @@ void CachedRepository::link(const std::string& commit, const std::string& file,
   if (error) fail("cannot link {}: {}", path.string(), error.message());
 }
 
-std::optional<Origin> origin_of_snapshot(const fs::path& folder) {
+std::optional<io::Origin> origin_of_snapshot(const fs::path& folder) {
   if (folder.empty()) return std::nullopt;
   const fs::path path = fs::absolute(folder / "").lexically_normal().parent_path();
   const std::string commit = path.filename().string();
@@ -75,14 +75,14 @@ std::optional<Origin> origin_of_snapshot(const fs::path& folder) {
       repository->kind != RepositoryKind::model) {
     return std::nullopt;
   }
-  return Origin{repository->name, commit};
+  return io::Origin{repository->name, commit};
 }
 
 bool is_complete_model(const fs::path& folder) {
   if (!is_there(folder / "config.json")) return false;
-  const fs::path index = folder / kWeightsIndex;
-  if (!is_there(index)) return is_there(folder / kWeightsFile);
-  for (const auto& [name, file] : read_weight_map(index)) {
+  const fs::path index = folder / io::kWeightsIndex;
+  if (!is_there(index)) return is_there(folder / io::kWeightsFile);
+  for (const auto& [name, file] : io::read_weight_map(index)) {
     if (!is_there(folder / file)) return false;
   }
   return true;

@@ -34,7 +34,7 @@ class CachedRepository {
 };
 
 /// The repository and commit whose snapshot in a cache a folder is; nothing if it is none.
-std::optional<Origin> origin_of_snapshot(const fs::path& folder);
+std::optional<io::Origin> origin_of_snapshot(const fs::path& folder);
 
 /// Whether a folder holds all that a model needs: its config, its weights with every shard.
 bool is_complete_model(const fs::path& folder);

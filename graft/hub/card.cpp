@@ -108,9 +108,9 @@ std::string beginning(const CardFacts& facts) {
                     what, origin->repository, origin->repository, at);
 }
 
-std::string making(const Provenance& provenance) {
+std::string making(const io::Provenance& provenance) {
   std::string text = "\n## How it was made\n";
-  for (const HistoryEntry& step : provenance.steps) {
+  for (const io::HistoryEntry& step : provenance.steps) {
     if (!is_plain_command(step.command)) continue;
     text += fmt::format("\n```\n{}\n```\n", step.command);
     if (step.facts.empty()) continue;

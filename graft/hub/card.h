@@ -16,7 +16,7 @@ enum class Relation { converted, quantized, finetune, adapter };
 /// What a model card can be taken from.
 struct CardFacts {
   Repository target = {};
-  Provenance provenance = {};
+  io::Provenance provenance = {};
   Relation relation = Relation::converted;
   std::optional<std::string> original = {};  // the card of the model that it is made from
   std::string adapter_file = {};             // of an adapter

@@ -26,7 +26,7 @@ std::string address(const std::string& url, const std::string& endpoint) {
 }
 
 std::string address_of(const json& action, const std::string& endpoint, const std::string& what) {
-  const std::string url = text_at(action, "href");
+  const std::string url = io::text_at(action, "href");
   if (url.empty()) fail("{}: the server does not say where it is to go", what);
   return address(url, endpoint);
 }
@@ -68,12 +68,12 @@ json object_of(const json& answer, const std::string& oid, const std::string& wh
   json found = json::object();
   if (answer.is_object() && answer.value("objects", json()).is_array()) {
     for (const json& one : answer["objects"]) {
-      if (text_at(one, "oid") == oid) found = one;
+      if (io::text_at(one, "oid") == oid) found = one;
     }
   }
   if (found.empty()) fail("{}: the server does not say what is to be done with it", what);
   if (found.contains("error")) {
-    fail("{}: the server refuses it: {}", what, printable(text_at(found["error"], "message")));
+    fail("{}: the server refuses it: {}", what, printable(io::text_at(found["error"], "message")));
   }
   return found;
 }
@@ -112,8 +112,8 @@ LfsPlan ask_lfs(const Http& http, const Repository& repository, const LocalFile&
   const Response response = http.send(post_json(url, question.dump(), kLfsType), say);
   check_not_transient(response, what);
   if (response.status / 100 != 2) refuse_upload(response, http.environment(), repository);
-  return read_lfs_plan(parse_json(response.body, "the Hub's answer to an upload"), oid, file.size(),
-                       endpoint, what);
+  return read_lfs_plan(io::parse_json(response.body, "the Hub's answer to an upload"), oid,
+                       file.size(), endpoint, what);
 }
 
 }  // namespace graft::hub

@@ -41,7 +41,7 @@ std::string escaped_path(const std::string& name) {
 Listing read_listing(const std::string& body, const Environment& environment,
                      const Repository& repository) {
   const std::string what = fmt::format("the Hub's list of {}", repository.name);
-  const json answer = parse_json(body, what);
+  const json answer = io::parse_json(body, what);
   Listing listing;
   if (answer.is_object())
     listing.commit =

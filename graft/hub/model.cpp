@@ -25,28 +25,29 @@ bool is_companion(const std::string& name) {
 
 void fetch_files(Snapshot& snapshot, const std::string& name) {
   const Listing& listing = snapshot.listing();
-  const bool sharded = listing.find(kWeightsIndex) != nullptr;
+  const bool sharded = listing.find(io::kWeightsIndex) != nullptr;
   if (listing.find("config.json") == nullptr ||
-      (!sharded && listing.find(kWeightsFile) == nullptr)) {
+      (!sharded && listing.find(io::kWeightsFile) == nullptr)) {
     fail("{} has no config.json with {}: graft reads models of the Hub in safetensors only", name,
-         kWeightsFile);
+         io::kWeightsFile);
   }
   std::vector<RemoteFile> files;
   for (const RemoteFile& file : listing.files) {
     if (is_companion(file.name) && file.size <= kMostOfCompanion) files.push_back(file);
   }
   if (!sharded) {
-    files.push_back(*listing.find(kWeightsFile));
+    files.push_back(*listing.find(io::kWeightsFile));
     return snapshot.fetch(files);
   }
-  snapshot.fetch({*listing.find(kWeightsIndex)}, true);
+  snapshot.fetch({*listing.find(io::kWeightsIndex)}, true);
   std::set<std::string> shards;
-  for (const auto& [tensor, shard] : read_weight_map(snapshot.path() / kWeightsIndex)) {
+  for (const auto& [tensor, shard] : io::read_weight_map(snapshot.path() / io::kWeightsIndex)) {
     shards.insert(shard);
   }
   for (const std::string& shard : shards) {
     const RemoteFile* file = listing.find(shard);
-    if (file == nullptr) fail("{}: {} names {}, which is not there", name, kWeightsIndex, shard);
+    if (file == nullptr)
+      fail("{}: {} names {}, which is not there", name, io::kWeightsIndex, shard);
     files.push_back(*file);
   }
   snapshot.fetch(files);

@@ -39,7 +39,7 @@ void refuse_upload(const Response& response, const Environment& environment,
   std::string message = response.header("x-error-message");
   if (message.empty() && response.body.starts_with('{')) {
     try {
-      message = text_at(parse_json(response.body, ""), "error");
+      message = io::text_at(io::parse_json(response.body, ""), "error");
     } catch (const Error&) {
       message.clear();
     }

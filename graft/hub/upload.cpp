@@ -81,7 +81,7 @@ class Uploader {
     Request request;
     request.url = api("");
     const Response response = http_.send(request);
-    return response.status / 100 == 2 ? parse_json(response.body, "the Hub's answer") : json();
+    return response.status / 100 == 2 ? io::parse_json(response.body, "the Hub's answer") : json();
   }
 
   void create() {
@@ -129,10 +129,10 @@ class Uploader {
                              question.dump(-1, ' ', false, json::error_handler_t::replace)));
     if (response.status != 400) return;
     std::string words;
-    const json answer = parse_json(response.body, "the Hub's answer to a card");
+    const json answer = io::parse_json(response.body, "the Hub's answer to a card");
     if (answer.is_object() && answer.value("errors", json()).is_array()) {
       for (const json& error : answer["errors"])
-        words += " " + printable(text_at(error, "message"));
+        words += " " + printable(io::text_at(error, "message"));
     }
     fail("{} does not take the metadata of README.md:{}", environment_.endpoint, words);
   }
@@ -154,10 +154,10 @@ class Uploader {
           api("/preupload/" + escaped(repository_.revision)), json{{"files", question}}.dump()));
       check_not_transient(response, environment_.endpoint);
       if (response.status / 100 != 2) refuse_upload(response, environment_, repository_);
-      const json answer = parse_json(response.body, "the Hub's answer to an upload");
+      const json answer = io::parse_json(response.body, "the Hub's answer to an upload");
       std::map<std::string, json> answers;
       if (answer.is_object() && answer.value("files", json()).is_array()) {
-        for (const json& one : answer["files"]) answers[text_at(one, "path")] = one;
+        for (const json& one : answer["files"]) answers[io::text_at(one, "path")] = one;
       }
       for (size_t i = begin; i < end; ++i) add_change(files_[i], answers, changes);
     }
@@ -167,7 +167,8 @@ class Uploader {
   void add_change(const LocalFile& file, const std::map<std::string, json>& answers,
                   std::vector<Change>& changes) {
     const auto answer = answers.find(file.name());
-    const std::string mode = answer == answers.end() ? "" : text_at(answer->second, "uploadMode");
+    const std::string mode =
+        answer == answers.end() ? "" : io::text_at(answer->second, "uploadMode");
     if (mode != "lfs" && mode != "regular") {
       fail("{} does not say how {} is to be uploaded: is it a Hub?", environment_.endpoint,
            file.name());
@@ -183,7 +184,7 @@ class Uploader {
            environment_.endpoint, size_text(kMostRegular), file.name());
     }
     std::string hash = hash_of(file, lfs);
-    if (hash == text_at(answer->second, "oid")) return;
+    if (hash == io::text_at(answer->second, "oid")) return;
     changes.push_back({&file, lfs, std::move(hash)});
   }
 

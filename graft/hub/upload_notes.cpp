@@ -37,7 +37,7 @@ void make_private_folder(const fs::path& folder) {
 
 json read_note(const fs::path& path) {
   try {
-    return parse_json(read_text(path, kMostNoteBytes), path.string());
+    return io::parse_json(read_text(path, kMostNoteBytes), path.string());
   } catch (const Error&) {
     return {};  // damaged: the file is uploaded from its beginning
   }
@@ -48,7 +48,7 @@ json read_note(const fs::path& path) {
 std::optional<UploadNotes> UploadNotes::find(const Of& of) {
   if (!is_there(of.path) || age(of.path) > kGoodFor) return std::nullopt;
   const json note = read_note(of.path);
-  if (text_at(note, "oid") != of.oid || text_at(note, "endpoint") != of.endpoint ||
+  if (io::text_at(note, "oid") != of.oid || io::text_at(note, "endpoint") != of.endpoint ||
       note.value("size", json()) != of.size || !note.value("parts", json()).is_array() ||
       !note.value("part_size", json()).is_number_unsigned()) {
     return std::nullopt;
@@ -56,13 +56,13 @@ std::optional<UploadNotes> UploadNotes::find(const Of& of) {
   UploadNotes notes(of);
   PartsPlan& plan = notes.plan_;
   plan.part_size = note["part_size"].get<uint64_t>();
-  plan.complete = text_at(note, "complete");
-  if (std::string verify = text_at(note, "verify"); !verify.empty()) {
+  plan.complete = io::text_at(note, "complete");
+  if (std::string verify = io::text_at(note, "verify"); !verify.empty()) {
     notes.verify_ = std::move(verify);
   }
   for (const json& part : note["parts"]) {
-    plan.parts.push_back(text_at(part, "url"));
-    notes.etags_.push_back(text_at(part, "etag"));
+    plan.parts.push_back(io::text_at(part, "url"));
+    notes.etags_.push_back(io::text_at(part, "etag"));
   }
   const bool safe = is_safe_address(plan.complete) &&
                     (!notes.verify_ || is_safe_address(*notes.verify_)) &&

@@ -10,7 +10,7 @@
 #include "graft/io/mapped_array.h"
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 constexpr std::string_view kGgufMagic = "GGUF";
@@ -183,4 +183,4 @@ mx::array GgufFile::load(const GgufTensor& tensor) const {
   }
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -12,7 +12,7 @@
 #include "graft/io/gguf_metadata.h"
 #include "graft/io/gguf_types.h"
 
-namespace graft {
+namespace graft::io {
 
 namespace mx = mlx::core;
 
@@ -59,4 +59,4 @@ class GgufFile {
   GgufHeader header_;
 };
 
-}  // namespace graft
+}  // namespace graft::io

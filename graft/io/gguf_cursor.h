@@ -7,7 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/io/gguf_types.h"
 
-namespace graft {
+namespace graft::io {
 
 /// Reads numbers and texts one after the other, and never behind the end: it throws Error with the
 /// offset instead.
@@ -51,4 +51,4 @@ class GgufCursor {
   size_t at_ = 0;
 };
 
-}  // namespace graft
+}  // namespace graft::io

@@ -4,7 +4,7 @@
 #include "graft/io/gguf_cursor.h"
 #include "graft/io/json.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 constexpr size_t kMaxKey = 65535;
@@ -224,4 +224,4 @@ std::optional<size_t> GgufMetadata::count(const std::string& key) const {
   return entry->count;
 }
 
-}  // namespace graft
+}  // namespace graft::io

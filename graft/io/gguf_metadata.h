@@ -9,7 +9,7 @@
 
 #include "graft/io/gguf_types.h"
 
-namespace graft {
+namespace graft::io {
 
 class GgufCursor;
 
@@ -60,4 +60,4 @@ class GgufMetadata {
   std::map<std::string, Entry> entries_;
 };
 
-}  // namespace graft
+}  // namespace graft::io

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 struct TensorType {
@@ -104,4 +104,4 @@ size_t size_of(GgufValueType type) {
   return 0;
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace graft {
+namespace graft::io {
 
 /// Types of tensors, by their number in the file (ggml.h).
 enum class GgufTensorType : uint32_t {
@@ -62,4 +62,4 @@ inline std::string gguf_type_name(GgufTensorType type) {
 /// Bytes of a value that has a fixed size; 0 for texts, arrays and unknown types.
 size_t size_of(GgufValueType type);
 
-}  // namespace graft
+}  // namespace graft::io

@@ -5,7 +5,7 @@
 
 #include "graft/base/error.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 template <class Json>
@@ -77,4 +77,4 @@ std::string in_quotes(std::string_view text) {
 
 std::string python_json(const ordered_json& value) { return value.dump(4, ' ', true); }
 
-}  // namespace graft
+}  // namespace graft::io

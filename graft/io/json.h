@@ -1,15 +1,12 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "graft/base/files.h"
+#include "graft/base/json_types.h"
 
-namespace graft {
-
-using nlohmann::json;
-using nlohmann::ordered_json;
+namespace graft::io {
 
 /// Bounds for JSON that comes from others.
 struct JsonLimits {
@@ -38,4 +35,4 @@ std::string in_quotes(std::string_view text);
 /// As Python's `json.dump(..., indent=4)` writes it: four spaces, ASCII only.
 std::string python_json(const ordered_json& value);
 
-}  // namespace graft
+}  // namespace graft::io

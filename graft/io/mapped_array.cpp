@@ -13,7 +13,7 @@
 #include "graft/base/error.h"
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 // MLX's CPU allocator keeps a block's size in the 8 bytes before its data, and a Buffer points to
@@ -52,4 +52,4 @@ void release_pages(const MappedFile& file, size_t offset, size_t bytes) {
   }
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -7,7 +7,7 @@
 
 #include "graft/base/files.h"
 
-namespace graft {
+namespace graft::io {
 
 namespace mx = mlx::core;
 
@@ -22,4 +22,4 @@ mx::array mapped_array(const std::shared_ptr<const MappedFile>& file, size_t off
 /// Gives back the memory that pages of a mapped file take, until they are read again.
 void release_pages(const MappedFile& file, size_t offset, size_t bytes);
 
-}  // namespace graft
+}  // namespace graft::io

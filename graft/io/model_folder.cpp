@@ -6,7 +6,7 @@
 
 #include "graft/base/error.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 bool is_rotary_frequency(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
@@ -135,4 +135,4 @@ std::optional<mx::Dtype> config_dtype(const json& config) {
   return std::nullopt;
 }
 
-}  // namespace graft
+}  // namespace graft::io

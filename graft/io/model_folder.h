@@ -9,7 +9,7 @@
 #include "graft/io/json.h"
 #include "graft/io/safetensors.h"
 
-namespace graft {
+namespace graft::io {
 
 /// A folder that holds a model: `config.json`, and its tensors in `model.safetensors` or in the
 /// shards that `model.safetensors.index.json` names. No other file is read. Rotary frequencies
@@ -59,4 +59,4 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index);
 /// "dtype"), if it does.
 std::optional<mx::Dtype> config_dtype(const json& config);
 
-}  // namespace graft
+}  // namespace graft::io

@@ -6,7 +6,7 @@
 
 #include "graft/base/error.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 size_t bytes_of(const TensorJob& job) {
@@ -168,4 +168,4 @@ bool looks_like_model_folder(const fs::path& folder) {
                                               is_there(folder / "model.safetensors.index.json"));
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -11,7 +11,7 @@
 #include "graft/io/provenance.h"
 #include "graft/io/safetensors.h"
 
-namespace graft {
+namespace graft::io {
 
 /// Tensors that are made together, as a quantized layer's weight, scales and biases are.
 struct TensorJob {
@@ -73,4 +73,4 @@ std::vector<fs::path> model_companions(const fs::path& folder);
 /// weights or their index.
 bool looks_like_model_folder(const fs::path& folder);
 
-}  // namespace graft
+}  // namespace graft::io

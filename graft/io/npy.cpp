@@ -13,7 +13,7 @@
 #include "graft/io/json.h"
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 constexpr std::string_view kNpyMagic("\x93NUMPY", 6);
@@ -204,4 +204,4 @@ std::string npy_header(mx::Dtype dtype, const mx::Shape& shape) {
   return header + text;
 }
 
-}  // namespace graft
+}  // namespace graft::io

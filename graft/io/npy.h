@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace graft {
+namespace graft::io {
 
 namespace mx = mlx::core;
 
@@ -30,4 +30,4 @@ inline constexpr size_t kMaxNpyHeader = 1 << 16;
 /// The header of a C-ordered array, padded so that the data starts at a multiple of 64 bytes.
 std::string npy_header(mx::Dtype dtype, const mx::Shape& shape);
 
-}  // namespace graft
+}  // namespace graft::io

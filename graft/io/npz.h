@@ -8,7 +8,7 @@
 
 #include "graft/base/files.h"
 
-namespace graft {
+namespace graft::io {
 
 namespace mx = mlx::core;
 
@@ -35,4 +35,4 @@ std::string load_npz_comment(const fs::path& path);
 void save_npz(const fs::path& path, const std::map<std::string, mx::array>& arrays,
               std::string_view comment = {});
 
-}  // namespace graft
+}  // namespace graft::io

@@ -10,7 +10,7 @@
 #include "graft/io/npz.h"
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 // Deflate cannot shrink more than this, so a member that claims more is lying.
@@ -151,4 +151,4 @@ std::string load_npz_comment(const fs::path& path) {
   return comment_of(open_zip(file.text(), path.string()).get());
 }
 
-}  // namespace graft
+}  // namespace graft::io

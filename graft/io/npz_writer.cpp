@@ -7,7 +7,7 @@
 #include "graft/io/npy.h"
 #include "graft/io/npz.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 constexpr size_t kMaxComment = 65535;
@@ -108,4 +108,4 @@ void save_npz(const fs::path& path, const std::map<std::string, mx::array>& arra
   file.commit();
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 constexpr size_t kMostItems = 100;
@@ -103,4 +103,4 @@ void Provenance::write(const fs::path& folder) const {
   write_text(folder / kProvenanceFile, python_json(ordered_json(to_json())));
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -7,7 +7,7 @@
 
 #include "graft/io/json.h"
 
-namespace graft {
+namespace graft::io {
 
 /// A model of the Hub that another one is made from.
 struct Origin {
@@ -51,4 +51,4 @@ struct Provenance {
 
 inline constexpr const char* kProvenanceFile = "graft.json";
 
-}  // namespace graft
+}  // namespace graft::io

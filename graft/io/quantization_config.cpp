@@ -5,7 +5,7 @@
 
 #include "graft/base/error.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 constexpr std::array<int64_t, 6> kBits{2, 3, 4, 5, 6, 8};
@@ -117,4 +117,4 @@ ordered_json QuantizationConfig::to_json() const {
   return result;
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -6,7 +6,7 @@
 
 #include "graft/io/json.h"
 
-namespace graft {
+namespace graft::io {
 
 /// How one layer's weight is quantized: `w = q * scale + bias`, q of `bits` bits, one scale and one
 /// bias for each `group_size` neighbours of a row.
@@ -42,4 +42,4 @@ struct QuantizationConfig {
   ordered_json to_json() const;
 };
 
-}  // namespace graft
+}  // namespace graft::io

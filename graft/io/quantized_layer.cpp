@@ -2,7 +2,7 @@
 
 #include "graft/base/error.h"
 
-namespace graft {
+namespace graft::io {
 
 LayerQuantization stored_quantization(const ModelFolder& model,
                                       const std::optional<QuantizationConfig>& quantization,
@@ -48,4 +48,4 @@ mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& pat
   return shape;
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -6,7 +6,7 @@
 #include "graft/io/model_folder.h"
 #include "graft/io/quantization_config.h"
 
-namespace graft {
+namespace graft::io {
 
 /// Whether the model stores the layer's weight quantized: where `<path>.scales` exists.
 inline bool is_quantized_layer(const ModelFolder& model, const std::string& path) {
@@ -25,4 +25,4 @@ LayerQuantization stored_quantization(const ModelFolder& model,
 mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& path,
                                 const LayerQuantization& setting);
 
-}  // namespace graft
+}  // namespace graft::io

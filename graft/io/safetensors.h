@@ -11,7 +11,7 @@
 #include "graft/base/files.h"
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::io {
 
 /// A safetensors file, mapped read-only (format: https://huggingface.co/docs/safetensors). All of
 /// the header is checked when it is opened, so that no later access can leave the file.
@@ -77,4 +77,4 @@ class SafetensorsWriter {
 void save_safetensors(const fs::path& path, const std::map<std::string, mx::array>& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 
-}  // namespace graft
+}  // namespace graft::io

@@ -8,7 +8,7 @@
 #include "graft/io/safetensors.h"
 #include "graft/io/safetensors_types.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "files are read as they are stored");
@@ -182,4 +182,4 @@ void SafetensorsFile::release(const std::string& name) const {
   release_pages(*file_, tensor.offset, tensor.bytes);
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, mx::Dtype>, 14> kTypes{{
@@ -40,4 +40,4 @@ std::string_view safetensors_name(mx::Dtype dtype) {
   throw std::logic_error("safetensors has no name for this type");
 }
 
-}  // namespace graft
+}  // namespace graft::io

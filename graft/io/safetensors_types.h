@@ -5,7 +5,7 @@
 
 #include "graft/io/tensor_info.h"
 
-namespace graft {
+namespace graft::io {
 
 /// The type that a safetensors header means by "BF16", or nothing if MLX has none.
 std::optional<mx::Dtype> dtype_from_safetensors(std::string_view name);
@@ -13,4 +13,4 @@ std::optional<mx::Dtype> dtype_from_safetensors(std::string_view name);
 /// The reverse.
 std::string_view safetensors_name(mx::Dtype dtype);
 
-}  // namespace graft
+}  // namespace graft::io

@@ -7,7 +7,7 @@
 #include "graft/io/safetensors.h"
 #include "graft/io/safetensors_types.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 // Spaces fill the header up to a multiple of a cache line, so that what follows is aligned.
@@ -78,4 +78,4 @@ void save_safetensors(const fs::path& path, const std::map<std::string, mx::arra
   writer.commit();
 }
 
-}  // namespace graft
+}  // namespace graft::io

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 constexpr std::array<std::pair<mx::Dtype::Val, std::string_view>, 14> kNames{{
@@ -62,4 +62,4 @@ std::string shape_text(const mx::Shape& shape) {
   return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", "));
 }
 
-}  // namespace graft
+}  // namespace graft::io

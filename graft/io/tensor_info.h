@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace graft {
+namespace graft::io {
 
 namespace mx = mlx::core;
 
@@ -32,4 +32,4 @@ std::optional<mx::Dtype> dtype_from_name(std::string_view name);
 /// "[2, 3]".
 std::string shape_text(const mx::Shape& shape);
 
-}  // namespace graft
+}  // namespace graft::io

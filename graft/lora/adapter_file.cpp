@@ -21,7 +21,7 @@ constexpr size_t kMostProvenance = 32768;  // bytes
 bool is_npz(const fs::path& path) { return path.extension() == ".npz"; }
 
 std::string to_metadata(const LoraSettings& s, const std::string& base_fingerprint,
-                        Provenance provenance) {
+                        io::Provenance provenance) {
   // The comment of a zip holds 64 kB: of very many trainings the last ones are told.
   while (provenance.steps.size() > 1 && provenance.to_json().dump().size() > kMostProvenance) {
     provenance.steps.erase(provenance.steps.begin());
@@ -36,7 +36,7 @@ std::string to_metadata(const LoraSettings& s, const std::string& base_fingerpri
 void read_metadata(AdapterFile& file, const std::string& text) {
   if (text.empty()) return;
   std::string what = file.path.string() + ": its settings";
-  json whole = parse_json(text, what);
+  json whole = io::parse_json(text, what);
   if (!whole.is_object() || !whole.contains(kMetadataKey)) return;
   const json& object = whole[kMetadataKey];
   if (!object.is_object()) fail("{}: {} must be an object", what, kMetadataKey);
@@ -57,7 +57,7 @@ void read_metadata(AdapterFile& file, const std::string& text) {
   }
   file.settings = settings;
   file.base_fingerprint = read.text("base_fingerprint", "");
-  file.provenance = Provenance::from_json(object.value("provenance", json()));
+  file.provenance = io::Provenance::from_json(object.value("provenance", json()));
 }
 
 struct Pair {
@@ -92,7 +92,8 @@ void check_pair(const AdapterFile& file, const Layer& layer, const Pair& pair) {
   auto check = [&](const mx::array& found, const char* name, const mx::Shape& expected) {
     if (found.shape() == expected) return;
     fail("{}: {}.{} is {}, but the model's layer takes {}: the adapter is of another model",
-         file.path.string(), layer.path, name, shape_text(found.shape()), shape_text(expected));
+         file.path.string(), layer.path, name, io::shape_text(found.shape()),
+         io::shape_text(expected));
   };
   const int rank = pair.a->ndim() == layer.a_shape(1).size() ? pair.a->shape(1) : 0;
   check(*pair.a, "lora_a", layer.a_shape(std::max(rank, 1)));
@@ -137,11 +138,11 @@ AdapterFile read_adapter_file(const fs::path& path) {
   AdapterFile file;
   file.path = path;
   if (is_npz(path)) {
-    Npz npz = load_npz(path);
+    io::Npz npz = io::load_npz(path);
     file.tensors = std::move(npz.arrays);
     read_metadata(file, npz.comment);
   } else {
-    SafetensorsFile source(path);
+    io::SafetensorsFile source(path);
     for (const std::string& name : source.names()) file.tensors.insert({name, source.load(name)});
     auto metadata = source.metadata().find(kMetadataKey);
     if (metadata != source.metadata().end()) read_metadata(file, metadata->second);
@@ -184,7 +185,7 @@ Adapters apply(models::Model& model, const AdapterFile& file, FrontEnd& front_en
 }
 
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
-                       const std::string& base_fingerprint, const Provenance& provenance) {
+                       const std::string& base_fingerprint, const io::Provenance& provenance) {
   check_adapter_path(path);
   std::map<std::string, mx::array> tensors;
   for (const models::Parameter& parameter : adapters.parameters().all()) {
@@ -192,9 +193,9 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
   }
   std::string metadata = to_metadata(adapters.settings(), base_fingerprint, provenance);
   if (is_npz(path)) {
-    save_npz(path, tensors, metadata);
+    io::save_npz(path, tensors, metadata);
   } else {
-    save_safetensors(path, tensors, {{"format", "mlx"}, {kMetadataKey, metadata}});
+    io::save_safetensors(path, tensors, {{"format", "mlx"}, {kMetadataKey, metadata}});
   }
 }
 

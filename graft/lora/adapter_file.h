@@ -20,7 +20,7 @@ struct AdapterFile {
   std::map<std::string, mx::array> tensors;
   std::optional<LoraSettings> settings;  // none: written by another program
   std::string base_fingerprint;          // of the model it was trained on; empty: not known
-  Provenance provenance;                 // that model on the Hub, and the trainings
+  io::Provenance provenance;             // that model on the Hub, and the trainings
 };
 
 /// Reads `.npz` (settings in the zip's comment) or `.safetensors` (in its metadata). Throws Error
@@ -42,7 +42,7 @@ void check_fits(models::Model& model, const AdapterFile& file);
 /// Writes an adapter, whole or not at all, in the format of the path's extension. The same adapters
 /// give the same bytes.
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
-                       const std::string& base_fingerprint, const Provenance& provenance = {});
+                       const std::string& base_fingerprint, const io::Provenance& provenance = {});
 
 /// Throws UsageError for an extension that is neither .npz nor .safetensors.
 void check_adapter_path(const fs::path& path);

@@ -15,12 +15,13 @@ constexpr size_t kSampledBytes = 256;
 
 }  // namespace
 
-std::string fingerprint(const ModelFolder& folder) {
+std::string fingerprint(const io::ModelFolder& folder) {
   uint64_t hash = kFnv1aStart;
   for (const std::string& name : folder.names()) {
-    const TensorInfo& info = folder.info(name);
-    hash = fnv1a(fmt::format("{} {} {}\n", name, dtype_name(info.dtype), shape_text(info.shape)),
-                 hash);
+    const io::TensorInfo& info = folder.info(name);
+    hash = fnv1a(
+        fmt::format("{} {} {}\n", name, io::dtype_name(info.dtype), io::shape_text(info.shape)),
+        hash);
     mx::array tensor = folder.load(name);
     hash = fnv1a({tensor.data<char>(), std::min(kSampledBytes, info.bytes)}, hash);
   }

@@ -34,13 +34,13 @@ uint64_t count(int in, int out) { return static_cast<uint64_t>(in) * static_cast
 
 class Fuser {
  public:
-  Fuser(const ModelFolder& source, const models::Model& model, const FuseOptions& options)
+  Fuser(const io::ModelFolder& source, const models::Model& model, const FuseOptions& options)
       : source_(source),
         options_(options),
         names_(models::LanguageModelNames::of(source)),
-        dtype_(config_dtype(source.config()).value_or(model.dtype())),
-        quantization_(QuantizationConfig::from_config(source.config(),
-                                                      (source.path() / "config.json").string())) {}
+        dtype_(io::config_dtype(source.config()).value_or(model.dtype())),
+        quantization_(io::QuantizationConfig::from_config(
+            source.config(), (source.path() / "config.json").string())) {}
 
   void add(const nn::Linear& layer) { add(layer, layer.weight, count(layer.in(), layer.out())); }
 
@@ -60,8 +60,8 @@ class Fuser {
     }
     for (const std::string& name : source_.names()) {
       if (done_.count(name) > 0) continue;
-      const TensorInfo& info = source_.info(name);
-      TensorJob job;
+      const io::TensorInfo& info = source_.info(name);
+      io::TensorJob job;
       job.outputs = {{name, info.dtype, info.shape}};
       job.make = [this, name] { return std::vector<mx::array>{source_.load(name)}; };
       job.parameters = source_.load(name).size();
@@ -69,13 +69,13 @@ class Fuser {
     }
   }
 
-  WrittenModel write(const ModelTarget& target, FrontEnd& front_end) {
-    ModelContents contents{.config = config(),
-                           .jobs = std::move(jobs_),
-                           .copies = model_companions(source_.path()),
-                           .texts = {},
-                           .provenance = options_.provenance};
-    return write_model_folder(std::move(contents), target, front_end);
+  io::WrittenModel write(const io::ModelTarget& target, FrontEnd& front_end) {
+    io::ModelContents contents{.config = config(),
+                               .jobs = std::move(jobs_),
+                               .copies = io::model_companions(source_.path()),
+                               .texts = {},
+                               .provenance = options_.provenance};
+    return io::write_model_folder(std::move(contents), target, front_end);
   }
 
  private:
@@ -93,7 +93,7 @@ class Fuser {
     if (quantized) {
       int bits = format.kind == FusedFormat::Kind::quantized ? format.bits : now.bits;
       int group = now.quantized() ? now.group_size : kDefaultFusedGroup;
-      settings_[path] = LayerQuantization{group, bits};
+      settings_[path] = io::LayerQuantization{group, bits};
     } else {
       settings_[path] = std::nullopt;
     }
@@ -102,7 +102,7 @@ class Fuser {
   // The weight is computed when it is its turn to be written, so that no more than one is held: MLX
   // knows its shapes before.
   void rewrite(const std::string& path, uint64_t parameters, const Make& make) {
-    TensorJob job;
+    io::TensorJob job;
     for (const auto& [name, part] : Rewritten{path, make()}.parts()) {
       job.outputs.push_back({name, part.dtype(), part.shape()});
     }
@@ -119,8 +119,9 @@ class Fuser {
 
   void add_quantized(const std::string& path) {
     if (done_.count(path + ".weight") > 0) return;
-    const LayerQuantization setting = stored_quantization(source_, quantization_, path);
-    quantized_layer_shape(source_, path, setting);  // the model may not use it: a tied head's copy
+    const io::LayerQuantization setting = io::stored_quantization(source_, quantization_, path);
+    io::quantized_layer_shape(source_, path,
+                              setting);  // the model may not use it: a tied head's copy
     ops::Weight weight{source_.load(path + ".weight"), source_.load(path + ".scales"),
                        source_.load(path + ".biases"), setting.bits, setting.group_size};
     uint64_t parameters = count(weight.in(), weight.out());
@@ -138,10 +139,10 @@ class Fuser {
 
   // The source's config with the quantization of every layer as it now is.
   ordered_json config() const {
-    ordered_json config = read_ordered_json_object(source_.path() / "config.json");
+    ordered_json config = io::read_ordered_json_object(source_.path() / "config.json");
     config.erase("quantization");
     config.erase("quantization_config");
-    QuantizationConfig now;
+    io::QuantizationConfig now;
     bool any = false;
     if (quantization_) now.standard = quantization_->standard;
     for (const auto& [path, setting] : settings_) {
@@ -156,22 +157,22 @@ class Fuser {
     return config;
   }
 
-  const ModelFolder& source_;
+  const io::ModelFolder& source_;
   FuseOptions options_;
   models::LanguageModelNames names_;
   mx::Dtype dtype_;
-  std::optional<QuantizationConfig> quantization_;
-  std::map<std::string, std::optional<LayerQuantization>> settings_;
+  std::optional<io::QuantizationConfig> quantization_;
+  std::map<std::string, std::optional<io::LayerQuantization>> settings_;
   std::map<std::string, bool> done_;
-  std::vector<TensorJob> jobs_;
+  std::vector<io::TensorJob> jobs_;
 };
 
 }  // namespace
 
-WrittenModel fuse_model(const ModelFolder& source, const models::Model& model,
-                        const Adapters& adapters, const ModelTarget& target,
-                        const FuseOptions& options, FrontEnd& front_end) {
-  check_model_target(source.path(), target);
+io::WrittenModel fuse_model(const io::ModelFolder& source, const models::Model& model,
+                            const Adapters& adapters, const io::ModelTarget& target,
+                            const FuseOptions& options, FrontEnd& front_end) {
+  io::check_model_target(source.path(), target);
   Fuser fuser(source, model, options);
   for (const models::LinearPart& linear : adapters.linears()) {
     std::visit([&](const auto* layer) { fuser.add(*layer); }, linear.linear);

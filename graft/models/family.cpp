@@ -10,10 +10,10 @@
 
 namespace graft::models {
 
-Family::Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype)
+Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype)
     : Family(folder, dtype, folder.config(), {}) {}
 
-Family::Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
+Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
                const LanguageModelNames& names)
     : config_json_(std::move(config)),
       what_((folder.path() / "config.json").string()),

@@ -23,9 +23,9 @@ struct NormConfig {
 /// transformers' configs and checkpoints, Llama's where a family says nothing else.
 class Family {
  public:
-  Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+  Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
   /// Of a part of a checkpoint, which has a config and names of its own.
-  Family(const ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
+  Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
          const LanguageModelNames& names);
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;

@@ -7,7 +7,7 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_gemma(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_gemma(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   const AttentionConfig attention = gemma_attention(family);
   MlpConfig mlp = gemma_mlp(family, "hidden_act");

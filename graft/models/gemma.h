@@ -10,6 +10,6 @@ namespace graft::models {
 
 /// Gemma (transformers' `modeling_gemma.py`): norms of weight 1 + w, embeddings times sqrt(D), a
 /// gate of tanh-GELU, the head tied.
-std::unique_ptr<Model> make_gemma(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+std::unique_ptr<Model> make_gemma(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

@@ -7,7 +7,7 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_gemma2(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_gemma2(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   AttentionConfig attention = gemma_attention(family);
   const MlpConfig mlp = gemma_mlp(family, "hidden_activation");

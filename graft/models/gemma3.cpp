@@ -34,7 +34,7 @@ json rope_config(const Family& family, const char* kind, const char* theta, doub
 }
 
 // The text model's config in a multimodal one: what it leaves out is Gemma3TextConfig's default.
-json text_config(const ModelFolder& folder) {
+json text_config(const io::ModelFolder& folder) {
   json config = {{"vocab_size", 262208},      {"hidden_size", 2304},
                  {"intermediate_size", 9216}, {"num_hidden_layers", 26},
                  {"num_attention_heads", 8},  {"num_key_value_heads", 4},
@@ -75,11 +75,11 @@ std::unique_ptr<Model> make(Family family) {
 
 }  // namespace
 
-std::unique_ptr<Model> make_gemma3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_gemma3(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   return make(Family(folder, dtype));
 }
 
-std::unique_ptr<Model> make_gemma3_multimodal(const ModelFolder& folder,
+std::unique_ptr<Model> make_gemma3_multimodal(const io::ModelFolder& folder,
                                               std::optional<mx::Dtype> dtype) {
   return make(Family(folder, dtype, text_config(folder), LanguageModelNames::of_part(folder)));
 }

@@ -10,10 +10,10 @@ namespace graft::models {
 
 /// Gemma 3 (transformers' `modeling_gemma3.py`): Gemma 2 without caps, with norms on q and k heads
 /// and five layers with a window and a RoPE base of their own to each without.
-std::unique_ptr<Model> make_gemma3(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+std::unique_ptr<Model> make_gemma3(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 /// The text part of a multimodal checkpoint of Gemma 3.
-std::unique_ptr<Model> make_gemma3_multimodal(const ModelFolder& folder,
+std::unique_ptr<Model> make_gemma3_multimodal(const io::ModelFolder& folder,
                                               std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

@@ -5,7 +5,7 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_granite(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_granite(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   AttentionConfig attention = family.attention_with_biases();
   attention.options.scale = family.number("attention_multiplier", 1.0);

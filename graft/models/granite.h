@@ -10,6 +10,6 @@ namespace graft::models {
 
 /// Granite 3 (transformers' `modeling_granite.py`): Llama with factors on the embedding, the
 /// scores, what blocks add, and the logits.
-std::unique_ptr<Model> make_granite(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+std::unique_ptr<Model> make_granite(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

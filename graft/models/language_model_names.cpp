@@ -11,7 +11,7 @@ constexpr std::string_view kModel = "model.";
 constexpr std::string_view kPart = "language_model.";
 constexpr std::string_view kWithin = "model.language_model.";
 
-bool any_begins(const ModelFolder& folder, std::string_view prefix) {
+bool any_begins(const io::ModelFolder& folder, std::string_view prefix) {
   const auto names = folder.names();
   return std::any_of(names.begin(), names.end(),
                      [&](const std::string& name) { return name.starts_with(prefix); });
@@ -21,12 +21,12 @@ bool is_head(std::string_view name) { return name == "lm_head" || name.starts_wi
 
 }  // namespace
 
-LanguageModelNames LanguageModelNames::of(const ModelFolder& folder) {
+LanguageModelNames LanguageModelNames::of(const io::ModelFolder& folder) {
   const bool multimodal = folder.config().value("model_type", json()) == "gemma3";
   return multimodal ? of_part(folder) : LanguageModelNames();
 }
 
-LanguageModelNames LanguageModelNames::of_part(const ModelFolder& folder) {
+LanguageModelNames LanguageModelNames::of_part(const io::ModelFolder& folder) {
   LanguageModelNames names;
   if (any_begins(folder, kPart)) {
     names.layout_ = Layout::prefixed;

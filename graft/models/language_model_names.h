@@ -13,10 +13,10 @@ class LanguageModelNames {
  public:
   LanguageModelNames() = default;
   /// By the folder's config: those of a part if it is multimodal.
-  static LanguageModelNames of(const ModelFolder& folder);
+  static LanguageModelNames of(const io::ModelFolder& folder);
   /// Of a multimodal checkpoint: "language_model.model.layers.0..." (the Hub's, and mlx-lm's) or
   /// "model.language_model.layers.0..." (transformers 5). Throws Error if it has neither.
-  static LanguageModelNames of_part(const ModelFolder& folder);
+  static LanguageModelNames of_part(const io::ModelFolder& folder);
 
   /// The checkpoint's name of a tensor or path.
   std::string stored(const std::string& name) const;

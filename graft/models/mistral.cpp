@@ -6,7 +6,7 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_mistral(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_mistral(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   AttentionConfig attention = family.attention();
   attention.options.window = family.window(4096);

@@ -10,6 +10,6 @@ namespace graft::models {
 
 /// Mistral (transformers' `modeling_mistral.py`): Llama with a window on every layer, where
 /// `sliding_window` says one.
-std::unique_ptr<Model> make_mistral(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+std::unique_ptr<Model> make_mistral(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

@@ -6,7 +6,7 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_phi(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_phi(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   family.set_norm({.eps_key = "layer_norm_eps", .eps = 1e-5, .centered = true});
   AttentionConfig attention = family.attention();

@@ -6,7 +6,7 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_phi3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_phi3(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   family.set_norm({.eps = 1e-5});
   AttentionConfig attention = family.attention();

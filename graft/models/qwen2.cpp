@@ -6,7 +6,7 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_qwen2(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_qwen2(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   AttentionConfig attention = family.attention();
   attention.qkv_bias = true;

@@ -6,7 +6,7 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_qwen3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_qwen3(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   AttentionConfig attention = family.attention_with_biases(128);
   const int width = attention.options.head_dim;

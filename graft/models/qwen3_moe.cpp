@@ -28,7 +28,8 @@ std::vector<bool> expert_layers(const Family& family) {
 
 }  // namespace
 
-std::unique_ptr<Model> make_qwen3_moe(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_qwen3_moe(const io::ModelFolder& folder,
+                                      std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   AttentionConfig attention = family.attention_with_biases();
   if (family.config().boolean("use_sliding_window", false)) {

@@ -10,6 +10,7 @@ namespace graft::models {
 
 /// Qwen3-MoE (transformers' `modeling_qwen3_moe.py`): Qwen3 whose feed-forward layers, some or all,
 /// are experts.
-std::unique_ptr<Model> make_qwen3_moe(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+std::unique_ptr<Model> make_qwen3_moe(const io::ModelFolder& folder,
+                                      std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

@@ -26,7 +26,7 @@
 namespace graft::models {
 namespace {
 
-using Maker = std::unique_ptr<Model> (*)(const ModelFolder&, std::optional<mx::Dtype>);
+using Maker = std::unique_ptr<Model> (*)(const io::ModelFolder&, std::optional<mx::Dtype>);
 
 const std::map<std::string, Maker>& makers() {
   static const std::map<std::string, Maker> all = {
@@ -63,7 +63,7 @@ void convert_biases(Model& model) {
 
 }  // namespace
 
-std::unique_ptr<Model> load_model(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> load_model(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   std::string what = (folder.path() / "config.json").string();
   std::string type = ConfigReader(folder.config(), what).text("model_type");
   auto maker = makers().find(type);

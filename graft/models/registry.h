@@ -11,6 +11,7 @@ namespace graft::models {
 /// The model of a folder, by its config's `model_type`. Weights stay in the mapped files. With
 /// `dtype`, dense weights and activations are converted to it. Throws Error that lists the model
 /// types for one that is not known.
-std::unique_ptr<Model> load_model(const ModelFolder& folder, std::optional<mx::Dtype> dtype = {});
+std::unique_ptr<Model> load_model(const io::ModelFolder& folder,
+                                  std::optional<mx::Dtype> dtype = {});
 
 }  // namespace graft::models

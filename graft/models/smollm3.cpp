@@ -29,7 +29,7 @@ std::vector<bool> rotated_layers(const Family& family) {
 
 }  // namespace
 
-std::unique_ptr<Model> make_smollm3(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_smollm3(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   AttentionConfig attention = family.attention_with_biases();
   const MlpConfig mlp = family.mlp_with_biases();

@@ -24,7 +24,8 @@ HeadNorm head_norm(Family& family, const std::string& path, int heads, int width
 
 }  // namespace
 
-std::unique_ptr<Model> make_stablelm(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_stablelm(const io::ModelFolder& folder,
+                                     std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   family.set_norm({.eps_key = "layer_norm_eps", .eps = 1e-5, .centered = true});
   AttentionConfig attention = family.attention();

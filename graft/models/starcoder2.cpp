@@ -6,7 +6,8 @@
 
 namespace graft::models {
 
-std::unique_ptr<Model> make_starcoder2(const ModelFolder& folder, std::optional<mx::Dtype> dtype) {
+std::unique_ptr<Model> make_starcoder2(const io::ModelFolder& folder,
+                                       std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
   family.set_norm({.eps_key = "norm_epsilon", .eps = 1e-5, .centered = true});
   const bool bias = family.config().boolean("use_bias", true);

@@ -10,6 +10,7 @@ namespace graft::models {
 
 /// StarCoder2 (transformers' `modeling_starcoder2.py`): LayerNorms, biases, a plain MLP, and a
 /// window where `sliding_window` says one.
-std::unique_ptr<Model> make_starcoder2(const ModelFolder& folder, std::optional<mx::Dtype> dtype);
+std::unique_ptr<Model> make_starcoder2(const io::ModelFolder& folder,
+                                       std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

@@ -32,23 +32,23 @@ ops::Weight slice_of(const ops::Weight& stack, int index) {
 
 }  // namespace
 
-TensorSource::TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype,
+TensorSource::TensorSource(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype,
                            LanguageModelNames names)
     : folder_(folder),
       names_(std::move(names)),
       dtype_(dtype),
-      quantization_(QuantizationConfig::from_config(folder.config(),
-                                                    (folder.path() / "config.json").string())) {}
+      quantization_(io::QuantizationConfig::from_config(
+          folder.config(), (folder.path() / "config.json").string())) {}
 
 mx::array TensorSource::take(const std::string& name, const mx::Shape& shape) {
   if (!folder_.has(name)) {
     fail("{}: tensor {} {} is missing; perhaps an incomplete download", folder_.path().string(),
-         name, shape_text(shape));
+         name, io::shape_text(shape));
   }
-  const TensorInfo& info = folder_.info(name);
+  const io::TensorInfo& info = folder_.info(name);
   if (info.shape != shape) {
     fail("{}: tensor {} is {}, but the config asks for {}", folder_.path().string(), name,
-         shape_text(info.shape), shape_text(shape));
+         io::shape_text(info.shape), io::shape_text(shape));
   }
   taken_.insert(name);
   bytes_ += info.bytes;
@@ -58,7 +58,7 @@ mx::array TensorSource::take(const std::string& name, const mx::Shape& shape) {
 mx::array TensorSource::converted(const mx::array& tensor, const std::string& name) const {
   if (!is_float(tensor.dtype())) {
     fail("{}: tensor {} is {}, not a floating-point number", folder_.path().string(), name,
-         dtype_name(tensor.dtype()));
+         io::dtype_name(tensor.dtype()));
   }
   if (!dtype_ || *dtype_ == tensor.dtype()) return tensor;
   mx::array copy = mx::astype(tensor, *dtype_);
@@ -89,11 +89,11 @@ ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& sha
     return {dense, {}, {}, 0, 0};
   }
 
-  const LayerQuantization setting = stored_quantization(folder_, quantization_, path);
-  mx::Shape stands_for = quantized_layer_shape(folder_, path, setting);
+  const io::LayerQuantization setting = io::stored_quantization(folder_, quantization_, path);
+  mx::Shape stands_for = io::quantized_layer_shape(folder_, path, setting);
   if (stands_for != shape) {
     fail("{}: tensor {} stands for {}, but the config asks for {}", folder_.path().string(), weight,
-         shape_text(stands_for), shape_text(shape));
+         io::shape_text(stands_for), io::shape_text(shape));
   }
   return {take(weight, folder_.info(weight).shape), take(scales, folder_.info(scales).shape),
           take(biases, folder_.info(biases).shape), setting.bits, setting.group_size};
@@ -133,7 +133,7 @@ void TensorSource::finish() const {
   for (const std::string& name : folder_.names()) {
     if (taken_.count(name) == 0 && !names_.is_other_part(name)) {
       fail("{}: tensor {} {} belongs to no part of a '{}' model with this config",
-           folder_.path().string(), name, shape_text(folder_.info(name).shape),
+           folder_.path().string(), name, io::shape_text(folder_.info(name).shape),
            folder_.config().value("model_type", ""));
     }
   }

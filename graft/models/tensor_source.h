@@ -24,7 +24,7 @@ class TensorSource {
  public:
   /// `dtype` is what dense tensors are converted to; the checkpoint's own without it. Where the
   /// language model is a part of a checkpoint, `names` is how that spells its tensors.
-  TensorSource(const ModelFolder& folder, std::optional<mx::Dtype> dtype,
+  TensorSource(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype,
                LanguageModelNames names = {});
 
   /// A vector [size], such as a norm's weight.
@@ -62,10 +62,10 @@ class TensorSource {
   }
   mx::array converted(const mx::array& tensor, const std::string& name) const;
 
-  const ModelFolder& folder_;
+  const io::ModelFolder& folder_;
   LanguageModelNames names_;
   std::optional<mx::Dtype> dtype_;
-  std::optional<QuantizationConfig> quantization_;
+  std::optional<io::QuantizationConfig> quantization_;
   std::optional<mx::Dtype> dense_dtype_;  // of the first dense matrix
   std::set<std::string> taken_;
   size_t parameters_ = 0, bytes_ = 0;

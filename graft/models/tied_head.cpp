@@ -15,7 +15,7 @@ bool is_tied_unless_said(const ConfigReader& config) {
 
 }  // namespace
 
-bool has_own_head(const ModelFolder& folder, const LanguageModelNames& names) {
+bool has_own_head(const io::ModelFolder& folder, const LanguageModelNames& names) {
   // Of a multimodal model the outer config counts.
   const ConfigReader config(folder.config(), (folder.path() / "config.json").string());
   const std::string head = names.stored("lm_head");

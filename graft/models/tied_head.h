@@ -9,6 +9,6 @@ namespace graft::models {
 /// that says nothing means its family's default, and a tied head where there is no other to take.
 /// One that ties the head although the checkpoint has another is wrong, and the checkpoint is
 /// right, as in transformers (`tie_weights` in `modeling_utils.py`).
-bool has_own_head(const ModelFolder& folder, const LanguageModelNames& names);
+bool has_own_head(const io::ModelFolder& folder, const LanguageModelNames& names);
 
 }  // namespace graft::models

@@ -8,7 +8,7 @@
 #include "graft/regex/parser.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::regex {
 namespace {
 
 // What a search may take before it counts as one that does not end. The steps of a search that goes
@@ -34,9 +34,9 @@ std::string message_of(int error) {
   return size < 0 ? fmt::format("error {}", error) : std::string(buffer, static_cast<size_t>(size));
 }
 
-std::string print(const regex::Parsed& parsed, const regex::Alphabet& alphabet) {
+std::string print(const Parsed& parsed, const Alphabet& alphabet) {
   std::string pattern;
-  for (const regex::Parsed::Piece& piece : parsed.pieces) {
+  for (const Parsed::Piece& piece : parsed.pieces) {
     pattern += piece.set < 0 ? piece.syntax : alphabet.kinds_of(static_cast<size_t>(piece.set));
   }
   return pattern;
@@ -82,7 +82,7 @@ class Places {
 
 class Regex::Compiled {
  public:
-  Compiled(std::string_view pattern, const std::string& where, const regex::Parsed& parsed)
+  Compiled(std::string_view pattern, const std::string& where, const Parsed& parsed)
       : where_(where), pattern_(pattern), alphabet_(parsed.sets, where) {
     std::string translated = print(parsed, alphabet_);
     int error;
@@ -139,15 +139,15 @@ class Regex::Compiled {
   }
 
   std::string where_, pattern_;
-  regex::Alphabet alphabet_;
+  Alphabet alphabet_;
   Code code_;
 };
 
 Regex::Regex(std::string_view pattern, const std::string& where)
-    : compiled_(std::make_shared<Compiled>(pattern, where, regex::parse(pattern, where))) {}
+    : compiled_(std::make_shared<Compiled>(pattern, where, parse(pattern, where))) {}
 
 void Regex::find_all(std::string_view text, std::vector<Span>& matches) const {
   compiled_->find_all(text, matches);
 }
 
-}  // namespace graft
+}  // namespace graft::regex

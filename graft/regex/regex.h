@@ -7,15 +7,15 @@
 
 #include "graft/base/span.h"
 
-namespace graft {
+namespace graft::regex {
 
 /// A regular expression as tokenizer files have them: Oniguruma's own syntax, with the classes of
 /// characters of one Unicode version, whatever the machine has. PCRE2 runs it, on a text in which
-/// each character is a byte that says of which kind it is (regex::Alphabet).
+/// each character is a byte that says of which kind it is (Alphabet).
 class Regex {
  public:
   /// Throws Error that begins with `where` if the pattern does not compile or has something that is
-  /// not supported (regex::parse).
+  /// not supported (parse).
   Regex(std::string_view pattern, const std::string& where);
 
   /// Appends the matches in a text (valid UTF-8), from left to right, none overlapping. An empty
@@ -28,4 +28,4 @@ class Regex {
   std::shared_ptr<const Compiled> compiled_;
 };
 
-}  // namespace graft
+}  // namespace graft::regex

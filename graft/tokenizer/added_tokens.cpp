@@ -4,7 +4,7 @@
 
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 unicode::Properties properties_at(std::string_view text, size_t at) {
@@ -94,4 +94,4 @@ void AddedTokenMatcher::split(std::string_view text, std::vector<Piece>& pieces)
   if (done < text.size()) pieces.push_back({done, text.size(), -1});
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

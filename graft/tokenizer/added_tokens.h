@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// A token that is found in the text before it is cut into words, such as <|im_end|>. The fields
 /// are those of `added_tokens` in tokenizer.json.
@@ -56,4 +56,4 @@ class AddedTokenMatcher {
   std::array<uint32_t, 257> first_byte_{};  // patterns that begin with b: [b], [b + 1]
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr std::string_view kDigits =
@@ -62,4 +62,4 @@ std::string base64_encode(std::string_view bytes) {
   return text;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

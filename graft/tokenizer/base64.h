@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The bytes of a base64 text (RFC 4648, with its padding), or nothing if it is none.
 std::optional<std::string> base64_decode(std::string_view text);
@@ -12,4 +12,4 @@ std::optional<std::string> base64_decode(std::string_view text);
 /// The inverse.
 std::string base64_encode(std::string_view bytes);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -7,7 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 // Up to this many tokens, looking over all pairs for the lowest beats a queue.
@@ -219,4 +219,4 @@ void Bpe::merge_long(Workspace& workspace, std::vector<int32_t>& ids) const {
   for (int32_t i = 0; i < n; i = at(next, i)) ids.push_back(at(tokens, i));
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

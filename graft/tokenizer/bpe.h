@@ -13,7 +13,7 @@
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/tokenizer/word_cache.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// What a BPE model is made of.
 struct BpeModel {
@@ -72,4 +72,4 @@ class Bpe {
   std::unique_ptr<std::atomic<uint8_t>[]> whole_;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -7,7 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Tokens = std::vector<std::string_view>;
@@ -74,7 +74,7 @@ class SplitFinder {
     for (size_t i = 1; i < sorted.size(); ++i) {
       if (token(sorted[i - 1]) == token(sorted[i])) {
         fail("{}: tokens {} and {} are both {}", name_, sorted[i - 1], sorted[i],
-             in_quotes(token(sorted[i])));
+             io::in_quotes(token(sorted[i])));
       }
     }
   }
@@ -130,4 +130,4 @@ nlohmann::ordered_json merges_json(const std::vector<TokenSplit>& splits,
   return merges;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// A way to put a token together from two others: ids, that is places in the list of tokens.
 struct TokenSplit {
@@ -28,4 +28,4 @@ std::vector<TokenSplit> find_token_splits(const std::vector<std::string_view>& t
 nlohmann::ordered_json merges_json(const std::vector<TokenSplit>& splits,
                                    const std::vector<std::string_view>& spellings);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -12,7 +12,7 @@
 #include "graft/tokenizer/byte_level.h"
 #include "graft/tokenizer/json_field.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr size_t kMostMerges = size_t{1} << 23;
@@ -21,11 +21,11 @@ void read_vocabulary(JsonReader& reader, const std::string& where, Vocabulary& v
   reader.object([&](std::string_view spelling) {
     int64_t id = reader.integer();
     if (id < 0 || id >= kMostTokens) {
-      fail("{}: token {} has id {}; ids go from 0 to {}", where, in_quotes(spelling), id,
+      fail("{}: token {} has id {}; ids go from 0 to {}", where, io::in_quotes(spelling), id,
            kMostTokens - 1);
     }
     if (!vocabulary.add(spelling, static_cast<int32_t>(id))) {
-      fail("{}: token {} or its id {} is there twice", where, in_quotes(spelling), id);
+      fail("{}: token {} or its id {} is there twice", where, io::in_quotes(spelling), id);
     }
   });
 }
@@ -161,7 +161,7 @@ class MergeReader {
   }
 
   [[noreturn]] void not_there(std::string_view spelling, uint32_t rank) const {
-    fail("{}[{}]: {} is not in the vocabulary", where_, rank, in_quotes(spelling));
+    fail("{}[{}]: {} is not in the vocabulary", where_, rank, io::in_quotes(spelling));
   }
 
   [[noreturn]] void bad_merge() {
@@ -241,4 +241,4 @@ BpeModel read_bpe_model(const ModelFields& fields, Spelling spelling) {
   return model;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

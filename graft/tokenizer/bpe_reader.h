@@ -3,10 +3,10 @@
 #include "graft/tokenizer/bpe.h"
 #include "graft/tokenizer/model_fields.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The model of a tokenizer.json that says BPE. Vocabulary and merges are read without a tree.
 /// Throws Error, which names the file and the field, if something is broken or not supported.
 BpeModel read_bpe_model(const ModelFields& fields, Spelling spelling);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace graft {
+namespace graft::tokenizer {
 
 ByteFallback::ByteFallback(const Vocabulary& vocabulary) {
   for (size_t byte = 0; byte < ids_.size(); ++byte) {
@@ -21,4 +21,4 @@ bool ByteFallback::append(std::string_view bytes, std::vector<int32_t>& tokens) 
   return true;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -7,7 +7,7 @@
 
 #include "graft/tokenizer/vocabulary.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The tokens <0xXX> of a SentencePiece-like vocabulary, each of which stands for a byte.
 class ByteFallback {
@@ -22,4 +22,4 @@ class ByteFallback {
   std::array<int32_t, 256> ids_;  // -1: no token
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

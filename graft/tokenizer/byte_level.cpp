@@ -5,7 +5,7 @@
 
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr uint32_t kFirstSubstitute = 0x100;
@@ -68,4 +68,4 @@ std::string spelling_of_bytes(std::string_view bytes) {
   return spelling;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

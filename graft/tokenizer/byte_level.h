@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// How byte-level BPE spells bytes in its files: every byte is one printable character (GPT-2's
 /// table: the space is U+0120, the newline U+010A). Returns the bytes that `spelling` stands for,
@@ -17,4 +17,4 @@ bool bytes_of_spelling(std::string_view spelling, std::string& bytes);
 /// The inverse: what files call the token of these bytes.
 std::string spelling_of_bytes(std::string_view bytes);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -6,7 +6,7 @@
 #include "graft/unicode/named_sets.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using unicode::CodePointRange;
@@ -403,4 +403,4 @@ bool Charsmap::replace(std::string_view part, std::string& out) const {
   return true;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

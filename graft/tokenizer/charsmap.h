@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// SentencePiece's map of characters, applied exactly as Hugging Face tokenizers' normalizer
 /// Precompiled does it, to grapheme clusters (UAX #29, Unicode 17.0): one of less than 6 bytes is
@@ -39,4 +39,4 @@ class Charsmap {
   std::array<bool, 256> plain_{};  // an ASCII character that stays, and ends what is before it
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -8,7 +8,7 @@
 #include "graft/tokenizer/tokenizer_config.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr size_t kMostTemplateBytes = size_t{1} << 20;
@@ -48,7 +48,7 @@ std::optional<ChatTemplate> ChatTemplate::load(const fs::path& folder) {
   if (fs::exists(own)) {
     source = read_text(own, kMostTemplateBytes);
   } else {
-    const json document = parse_json(config_text, config.string());
+    const json document = io::parse_json(config_text, config.string());
     source = template_of(JsonField(document, config.string()));
     name = config.string() + ": chat_template";
   }
@@ -84,4 +84,4 @@ std::string ChatTemplate::apply(const ordered_json& variables) const {
   }
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

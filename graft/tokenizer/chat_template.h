@@ -9,7 +9,7 @@
 #include "graft/base/files.h"
 #include "graft/jinja/template.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 struct ChatMessage {
   std::string role;  ///< "system", "user", "assistant"
@@ -44,4 +44,4 @@ class ChatTemplate {
   std::string name_;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

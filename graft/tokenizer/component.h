@@ -9,7 +9,7 @@
 #include "graft/tokenizer/json_field.h"
 
 // What the readers of a tokenizer's components share.
-namespace graft {
+namespace graft::tokenizer {
 
 /// The type of a component: its "type".
 std::string component_type(const JsonField& field);
@@ -23,9 +23,9 @@ std::string component_type(const JsonField& field);
 void check_parts(const JsonField& field, size_t parts);
 
 /// A pattern, {"String": ...} or {"Regex": ...}.
-std::variant<std::string, Regex> read_pattern(const JsonField& field);
+std::variant<std::string, regex::Regex> read_pattern(const JsonField& field);
 
 /// One character, as a string.
 std::string read_character(const JsonField& field);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -7,7 +7,7 @@
 #include "graft/tokenizer/literal_matches.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr std::string_view kReplacementCharacter = "\uFFFD";
@@ -130,4 +130,4 @@ void DecodeState::apply(size_t step, const Decoder::JoinWithSpaces&, Part part, 
   run(step + 1, part, text);
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -9,7 +9,7 @@
 
 #include "graft/tokenizer/replacement.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// How the pieces of tokens become text: steps, one after the other, each of which turns a row of
 /// pieces into another. The pieces that come out of the last are put together.
@@ -84,4 +84,4 @@ class DecodeState {
   std::vector<Memory> memory_;  // one for each step
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

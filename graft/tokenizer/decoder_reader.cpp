@@ -5,7 +5,7 @@
 #include "graft/tokenizer/component.h"
 #include "graft/tokenizer/pipeline_reader.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using DecoderSteps = std::vector<Decoder::Step>;
@@ -27,7 +27,7 @@ void add_steps(const JsonField& field, DecoderSteps& steps) {
     return;
   }
   if (is_fused(steps) && type != "Strip" && type != "Fuse") {
-    fail("{}: only Strip may follow Fuse, and here stands {}", field.where(), in_quotes(type));
+    fail("{}: only Strip may follow Fuse, and here stands {}", field.where(), io::in_quotes(type));
   }
   if (type == "ByteFallback") {
     steps.push_back(Decoder::ByteFallback{});
@@ -73,4 +73,4 @@ Decoder read_decoder(const JsonField& field, Spelling spelling) {
   return Decoder(std::move(steps));
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

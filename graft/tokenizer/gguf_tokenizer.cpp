@@ -13,7 +13,7 @@
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -58,7 +58,8 @@ const PreTokenizerKind& kind_of(const GgufTokenizer& gguf, const std::string& na
     if (kind.name == wanted) return kind;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", kind.name);
   }
-  fail("{}: tokenizer.ggml.pre {} is not supported; supported: {}", name, in_quotes(wanted), known);
+  fail("{}: tokenizer.ggml.pre {} is not supported; supported: {}", name, io::in_quotes(wanted),
+       known);
 }
 
 Json pre_tokenizer_json(const PreTokenizerKind& kind) {
@@ -133,7 +134,7 @@ class Converter {
       fail(
           "{}: tokenizer.ggml.model {} is not supported; supported: gpt2 (byte-level BPE), llama "
           "(SentencePiece BPE)",
-          name_, in_quotes(gguf_.model));
+          name_, io::in_quotes(gguf_.model));
     }
     if (gguf_.tokens.empty()) fail("{}: tokenizer.ggml.tokens is missing or empty", name_);
     if (gguf_.tokens.size() > static_cast<size_t>(kMostTokens)) {
@@ -228,7 +229,7 @@ class Converter {
       auto [other, is_new] = seen.emplace(gguf_.tokens[id], id);
       if (!is_new) {
         fail("{}: tokenizer.ggml.tokens[{}] and [{}] are both {}", name_, other->second, id,
-             in_quotes(gguf_.tokens[id]));
+             io::in_quotes(gguf_.tokens[id]));
       }
       // push_back, not operator[]: an ordered object looks a key up by walking.
       vocabulary.push_back({gguf_.tokens[id], id});
@@ -254,4 +255,4 @@ TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::
   return Converter(gguf, name, front_end).convert();
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

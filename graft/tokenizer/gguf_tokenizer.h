@@ -8,7 +8,7 @@
 #include "graft/base/front_end.h"
 #include "graft/tokenizer/tokenizer_documents.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The tokenizer in a GGUF file's metadata. The comments name the keys; what a file lacks is empty.
 struct GgufTokenizer {
@@ -38,4 +38,4 @@ struct GgufTokenizer {
 TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::string& name,
                                           FrontEnd& front_end = *silent_front_end());
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The next power of two that is at least `least`.
 inline size_t table_size(size_t least) {
@@ -44,4 +44,4 @@ inline uint64_t hash_bytes(std::string_view bytes, uint64_t seed) {
   return mix(hash ^ word);
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

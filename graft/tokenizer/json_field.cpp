@@ -3,7 +3,7 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 // What errors show of a value.
@@ -51,7 +51,7 @@ std::vector<std::pair<std::string, JsonField>> JsonField::members() const {
   if (!value_->is_object()) reject("an object");
   std::vector<std::pair<std::string, JsonField>> fields;
   for (const auto& [key, value] : value_->items()) {
-    fields.emplace_back(key, member(value, in_quotes(key)));
+    fields.emplace_back(key, member(value, io::in_quotes(key)));
   }
   return fields;
 }
@@ -81,4 +81,4 @@ bool JsonField::boolean_or(std::string_view key, bool otherwise) const {
   return field ? field->boolean() : otherwise;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// A value in a parsed JSON document and where it stands ("tokenizer.json: model.unk_token"), so
 /// that a wrong type is reported by name.
@@ -45,4 +45,4 @@ class JsonField {
   std::string file_, path_;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

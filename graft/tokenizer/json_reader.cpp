@@ -6,7 +6,7 @@
 #include "graft/base/error.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 void JsonReader::reject(std::string_view expected) {
   std::string found = "the end";
@@ -197,4 +197,4 @@ void JsonReader::finish() {
   if (at_ != text_.size()) reject("the end of the text");
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

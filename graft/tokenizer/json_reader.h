@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Reads one JSON text from front to back, without a tree: what a vocabulary of a hundred thousand
 /// entries wants. Each call takes the next value; a value of another type, bad syntax, a lone
@@ -143,4 +143,4 @@ class JsonReader {
   int depth_ = 0;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

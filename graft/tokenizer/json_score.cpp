@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string>
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 double power_of_ten(size_t exponent) {
@@ -61,4 +61,4 @@ std::optional<double> json_score(std::string_view text) {
   return negative ? -result : result;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

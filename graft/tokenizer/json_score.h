@@ -3,7 +3,7 @@
 #include <optional>
 #include <string_view>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// A number of a JSON text (valid by RFC 8259) as Hugging Face tokenizers reads it, whose JSON
 /// library takes a shortcut: the digits as an integer of 64 bits, those that do not fit dropped,
@@ -12,4 +12,4 @@ namespace graft {
 /// large.
 std::optional<double> json_score(std::string_view text);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -5,7 +5,7 @@
 
 #include "graft/base/span.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Appends the places of `pattern` in a text from left to right, none overlapping; an empty pattern
 /// has none.
@@ -18,4 +18,4 @@ inline void find_literal(std::string_view pattern, std::string_view text,
   }
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

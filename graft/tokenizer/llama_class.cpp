@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using nlohmann::json;
@@ -45,4 +45,4 @@ void rebuild_as_llama(const TokenizerConfig& config, json& document, json& optio
   options["unk_token"] = nullptr;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

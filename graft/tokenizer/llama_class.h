@@ -5,7 +5,7 @@
 
 #include "graft/tokenizer/tokenizer_config.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Whether transformers loads a folder's tokenizer as its class LlamaTokenizer: by the name in
 /// tokenizer_config.json, unless config.json is of a model that has a class of its own there.
@@ -19,4 +19,4 @@ bool is_llama_class(std::string_view tokenizer_class, std::string_view model_typ
 void rebuild_as_llama(const TokenizerConfig& config, nlohmann::json& document,
                       nlohmann::json& options);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -6,7 +6,7 @@
 
 #include "graft/tokenizer/hash.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// What two neighbouring tokens become. Of all pairs in a word the one of the lowest rank merges
 /// first.
@@ -86,4 +86,4 @@ class MergeTable {
   size_t count_ = 0;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

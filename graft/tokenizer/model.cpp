@@ -9,7 +9,7 @@
 #include "graft/tokenizer/json_field.h"
 #include "graft/tokenizer/unigram_reader.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 Bpe::Workspace& part_of(const Bpe&, Model::Workspace& workspace) { return workspace.bpe; }
@@ -40,7 +40,7 @@ Model read_model(const ModelFields& fields, Spelling spelling) {
   if (type == "BPE") return Model(Bpe(read_bpe_model(fields, spelling)));
   if (type == "Unigram") return Model(Unigram(read_unigram_model(fields, spelling)));
   fail("{}: {} is not supported; supported: BPE, Unigram", options.at("type").where(),
-       in_quotes(type));
+       io::in_quotes(type));
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

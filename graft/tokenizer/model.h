@@ -10,7 +10,7 @@
 #include "graft/tokenizer/pre_tokenizer.h"
 #include "graft/tokenizer/unigram.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// What makes tokens of words.
 class Model {
@@ -41,4 +41,4 @@ class Model {
 /// broken or not supported.
 Model read_model(const ModelFields& fields, Spelling spelling);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -3,7 +3,7 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 void put_off(JsonReader& reader, PutOff& value) {
@@ -28,7 +28,7 @@ ModelFields take_model_fields(JsonReader& reader, const std::string& name) {
     } else {
       std::string owned(key);
       fields.options[owned] =
-          parse_json(reader.skip(), fmt::format("{}: model.{}", name, in_quotes(key)));
+          io::parse_json(reader.skip(), fmt::format("{}: model.{}", name, io::in_quotes(key)));
     }
   });
   return fields;
@@ -44,4 +44,4 @@ void check_put_off(const PutOff& value, char bracket, size_t most, std::string_v
   }
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

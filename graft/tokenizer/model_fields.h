@@ -6,7 +6,7 @@
 
 #include "graft/tokenizer/json_reader.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// A large member of a tokenizer.json's `model` that is read without a tree once the rest is known.
 struct PutOff {
@@ -35,4 +35,4 @@ ModelFields take_model_fields(JsonReader& reader, const std::string& name);
 /// Throws Error unless a member is there, begins with this bracket and has at most so many entries.
 void check_put_off(const PutOff& value, char bracket, size_t most, std::string_view entries);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

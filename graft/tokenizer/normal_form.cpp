@@ -9,7 +9,7 @@
 #include "graft/base/error.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 // No code point decomposes into more (U+FDFA has 18).
@@ -95,4 +95,4 @@ std::string normalize(NormalForm form, std::string_view text) {
   return output;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The Unicode normalization forms (UAX #15).
 enum class NormalForm { nfc, nfd, nfkc, nfkd };
@@ -13,4 +13,4 @@ enum class NormalForm { nfc, nfd, nfkc, nfkd };
 /// UTF-8.
 std::string normalize(NormalForm form, std::string_view text);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -4,7 +4,7 @@
 
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 bool is_space_at(std::string_view text, size_t at) {
@@ -80,4 +80,4 @@ std::string Normalizer::apply(std::string_view text) const {
   return result;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

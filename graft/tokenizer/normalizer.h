@@ -9,7 +9,7 @@
 #include "graft/tokenizer/normal_form.h"
 #include "graft/tokenizer/replacement.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Changes text before it is cut into words: steps, one after the other.
 class Normalizer {
@@ -39,4 +39,4 @@ class Normalizer {
   unsigned char unchanged_below_ = 0xFF;  // a text of smaller bytes stays as it is
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -5,7 +5,7 @@
 #include "graft/tokenizer/component.h"
 #include "graft/tokenizer/pipeline_reader.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using NormalizerSteps = std::vector<Normalizer::Step>;
@@ -52,4 +52,4 @@ Normalizer read_normalizer(const JsonField& field) {
   return Normalizer(std::move(steps));
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

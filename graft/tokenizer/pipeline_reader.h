@@ -11,7 +11,7 @@
 
 // The parts of a tokenizer.json around its model. Each reader throws Error that names the field,
 // what it holds and what is supported.
-namespace graft {
+namespace graft::tokenizer {
 
 Normalizer read_normalizer(const JsonField& field);
 
@@ -26,4 +26,4 @@ void read_post_processor(const JsonField& field, std::vector<int32_t>& prefix,
 /// nothing left to do.
 Decoder read_decoder(const JsonField& field, Spelling spelling);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -3,7 +3,7 @@
 #include "graft/tokenizer/component.h"
 #include "graft/tokenizer/pipeline_reader.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 std::vector<int32_t> ids_of_special(const JsonField& template_field, const std::string& token) {
@@ -52,4 +52,4 @@ void read_post_processor(const JsonField& field, std::vector<int32_t>& prefix,
   }
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 // Writes every word anew, by change(word, is_first, output). What lies between words is dropped.
@@ -67,4 +67,4 @@ void PreTokenizer::split(std::string_view text, bool is_start, Words& words) con
   for (const Step& step : steps_) std::visit(ApplyToPieces{words, is_start}, step);
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

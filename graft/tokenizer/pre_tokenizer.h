@@ -8,7 +8,7 @@
 #include "graft/base/span.h"
 #include "graft/tokenizer/splitter.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Cuts text into the words that a model encodes one by one. Steps, one after the other; each works
 /// on every word that the steps before it made.
@@ -53,4 +53,4 @@ class PreTokenizer {
   std::vector<Step> steps_;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

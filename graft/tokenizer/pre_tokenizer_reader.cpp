@@ -6,7 +6,7 @@
 #include "graft/tokenizer/component.h"
 #include "graft/tokenizer/pipeline_reader.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using PreTokenizerSteps = std::vector<PreTokenizer::Step>;
@@ -35,7 +35,8 @@ PreTokenizer::Metaspace::Prepend prepend_of(const JsonField& field) {
   bool add_prefix_space = field.boolean_or("add_prefix_space", true);
   std::string name = scheme ? scheme->string() : add_prefix_space ? "always" : "never";
   if (!add_prefix_space && name != "never") {
-    fail("{}: add_prefix_space is false, but prepend_scheme is {}", field.where(), in_quotes(name));
+    fail("{}: add_prefix_space is false, but prepend_scheme is {}", field.where(),
+         io::in_quotes(name));
   }
   if (name == "always") return Prepend::always;
   if (name == "first") return Prepend::first;
@@ -61,7 +62,8 @@ void add_byte_level(const JsonField& field, PreTokenizerSteps& steps) {
 void add_steps(const JsonField& field, PreTokenizerSteps& steps, Spelling& spelling) {
   std::string type = component_type(field);
   if (spelling == Spelling::byte_level) {
-    fail("{}: nothing may follow ByteLevel, and here stands {}", field.where(), in_quotes(type));
+    fail("{}: nothing may follow ByteLevel, and here stands {}", field.where(),
+         io::in_quotes(type));
   }
   if (type == "Sequence") {
     for (const JsonField& part : field.at("pretokenizers").elements()) {
@@ -105,4 +107,4 @@ PreTokenizer read_pre_tokenizer(const JsonField& field, Spelling& spelling) {
   return PreTokenizer(std::move(steps));
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

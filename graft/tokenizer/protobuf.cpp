@@ -4,7 +4,7 @@
 
 #include "graft/base/error.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 void ProtobufReader::reject(std::string_view problem) const {
   fail("{}: byte {}: {}", name_, base_ + at_, problem);
@@ -98,4 +98,4 @@ void ProtobufReader::skip() {
   }
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Reads one message in protobuf's wire format
 /// (https://protobuf.dev/programming-guides/encoding), field after field:
@@ -58,4 +58,4 @@ class ProtobufReader {
   Wire wire_ = Wire::varint;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -10,7 +10,7 @@
 #include "graft/tokenizer/bpe_merges.h"
 #include "graft/tokenizer/byte_level.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -66,4 +66,4 @@ TokenizerParts ranked_bpe_parts(const RankedBpe& bpe, const std::string& name) {
   return parts;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -6,7 +6,7 @@
 
 #include "graft/tokenizer/tokenizer_documents.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// A byte-level BPE tokenizer that is given by ranks, as tiktoken has it: of the pairs in a word
 /// the one that makes the token of the lowest rank merges first, and a word that is a token is that
@@ -22,4 +22,4 @@ struct RankedBpe {
 /// is empty, two are the same, or a byte has no token.
 TokenizerParts ranked_bpe_parts(const RankedBpe& bpe, const std::string& name);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -4,11 +4,11 @@
 
 #include "graft/tokenizer/literal_matches.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 std::string Replacement::apply(std::string_view text) const {
   std::vector<Span> matches;
-  if (const auto* regex = std::get_if<Regex>(&pattern_)) {
+  if (const auto* regex = std::get_if<regex::Regex>(&pattern_)) {
     regex->find_all(text, matches);
   } else {
     find_literal(std::get<std::string>(pattern_), text, matches);
@@ -25,4 +25,4 @@ std::string Replacement::apply(std::string_view text) const {
   return result;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

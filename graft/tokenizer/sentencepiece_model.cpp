@@ -8,7 +8,7 @@
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Model = SentencePieceModel;
@@ -158,4 +158,4 @@ bool looks_like_sentencepiece(std::string_view bytes) {
   }
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

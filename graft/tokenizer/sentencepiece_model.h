@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// What a SentencePiece model (`tokenizer.model`, a ModelProto) says that matters for encoding and
 /// decoding. The values of the enumerations are those of sentencepiece_model.proto.
@@ -52,4 +52,4 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
 /// Whether a file begins as SentencePiece models do: with a piece. Looks at no more than that.
 bool looks_like_sentencepiece(std::string_view bytes);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -11,7 +11,7 @@
 #include "graft/tokenizer/base64.h"
 #include "graft/tokenizer/bpe_merges.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -140,7 +140,7 @@ void check_distinct(const Model& model, const std::string& name) {
   for (size_t id = 0; id < model.pieces.size(); ++id) {
     const std::string& text = model.pieces[id].text;
     if (!seen.insert(text).second) {
-      fail("{}: piece {} is the same as another: {}", name, id, in_quotes(text));
+      fail("{}: piece {} is the same as another: {}", name, id, io::in_quotes(text));
     }
   }
 }
@@ -213,4 +213,4 @@ TokenizerDocuments sentencepiece_tokenizer(const SentencePieceModel& model, cons
   return make_tokenizer_documents(sentencepiece_parts(model, std::move(merges), hints, name));
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -8,7 +8,7 @@
 #include "graft/tokenizer/sentencepiece_model.h"
 #include "graft/tokenizer/tokenizer_documents.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// What a SentencePiece model does not say, or a tokenizer_config.json says otherwise. As it
 /// stands, the ids are those of SentencePiece itself.
@@ -48,4 +48,4 @@ nlohmann::ordered_json sentencepiece_merges(const SentencePieceModel& model,
                                             SentencePieceHints::MergeOrder order,
                                             const std::string& name);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

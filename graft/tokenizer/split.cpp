@@ -5,7 +5,7 @@
 
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using unicode::CategorySet;
@@ -226,4 +226,4 @@ void split_words(SplitRule rule, std::string_view text, Span stretch, std::vecto
   }
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

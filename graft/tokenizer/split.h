@@ -6,7 +6,7 @@
 
 #include "graft/base/span.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The ways of cutting text into words that tokenizers use most. Each is a regular expression
 /// in their files; here it is a scanner that cuts at the same places in one pass.
@@ -34,4 +34,4 @@ inline bool covers_text(SplitRule rule) { return rule != SplitRule::words; }
 /// Appends the words of a stretch of a text (valid UTF-8). Look-ahead stops at its end.
 void split_words(SplitRule rule, std::string_view text, Span stretch, std::vector<Span>& words);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -4,7 +4,7 @@
 
 #include "graft/tokenizer/literal_matches.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 void find_characters(const CharacterSet& set, std::string_view text, Span stretch,
@@ -87,7 +87,7 @@ void Splitter::find_matches(std::string_view text, Span stretch, std::vector<Spa
   }
   std::string_view part = text.substr(stretch.begin, stretch.end - stretch.begin);
   size_t first = matches.size();
-  if (const auto* regex = std::get_if<Regex>(&pattern_)) {
+  if (const auto* regex = std::get_if<regex::Regex>(&pattern_)) {
     regex->find_all(part, matches);
   } else {
     find_literal(std::get<std::string>(pattern_), part, matches);
@@ -113,4 +113,4 @@ void Splitter::split(std::string_view text, Span stretch, std::vector<Span>& wor
               words.end());
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -10,7 +10,7 @@
 #include "graft/tokenizer/split.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Characters of some categories or with a flag; each of them is a match of its own.
 struct CharacterSet {
@@ -33,7 +33,7 @@ enum class SplitBehavior {
 /// tokenizers do.
 class Splitter {
  public:
-  using Pattern = std::variant<SplitRule, CharacterSet, std::string, Regex>;
+  using Pattern = std::variant<SplitRule, CharacterSet, std::string, regex::Regex>;
 
   /// With `invert` the text between the matches counts as the matches.
   Splitter(Pattern pattern, SplitBehavior behavior, bool invert = false)
@@ -53,4 +53,4 @@ class Splitter {
   bool invert_;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

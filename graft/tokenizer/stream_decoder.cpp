@@ -4,7 +4,7 @@
 
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 std::string StreamDecoder::push(int32_t id) {
   if (!tokenizer_.has(id)) return {};
@@ -33,4 +33,4 @@ std::string StreamDecoder::finish() {
   return unicode::replace_invalid(bytes);
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -6,7 +6,7 @@
 #include "graft/tokenizer/decoder.h"
 #include "graft/tokenizer/tokenizer.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Turns tokens into text as they come. What push() and finish() return is, put together, what
 /// Tokenizer::decode gives for all ids; each part is valid UTF-8, never half a character. Time per
@@ -30,4 +30,4 @@ class StreamDecoder {
   std::string pending_;  // at most 3 bytes: the beginning of a character
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

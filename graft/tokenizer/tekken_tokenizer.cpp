@@ -15,7 +15,7 @@
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr int64_t kMostSpecialTokens = 1 << 18;
@@ -33,9 +33,9 @@ TekkenFile read_file(std::string_view text, const std::string& name) {
   JsonReader reader(text, name);
   reader.object([&](std::string_view key) {
     if (key == "config") {
-      file.config = parse_json(reader.skip(), name + ": config");
+      file.config = io::parse_json(reader.skip(), name + ": config");
     } else if (key == "special_tokens") {
-      file.special_tokens = parse_json(reader.skip(), name + ": special_tokens");
+      file.special_tokens = io::parse_json(reader.skip(), name + ": special_tokens");
     } else if (key == "vocab") {
       file.vocabulary = reader.skip();
     } else {
@@ -101,7 +101,7 @@ std::vector<std::string> special_tokens(const TekkenFile& file, const std::strin
   std::unordered_set<std::string_view> seen;
   for (const std::string& token : tokens) {
     if (!seen.insert(token).second) {
-      fail("{}: the special token {} is there twice", name, in_quotes(token));
+      fail("{}: the special token {} is there twice", name, io::in_quotes(token));
     }
   }
   return tokens;
@@ -192,4 +192,4 @@ TokenizerDocuments tekken_tokenizer(std::string_view text, const std::string& na
   return make_tokenizer_documents(std::move(parts));
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -7,7 +7,7 @@
 #include "graft/tokenizer/base64.h"
 #include "graft/tokenizer/split.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Names = std::vector<std::string>;
@@ -151,7 +151,7 @@ const TiktokenFamily& tiktoken_family(const Names& tokens, std::string_view toke
     fail(
         "{}: has the vocabulary of {}, but the model type {} and tokenizer class {} are those of "
         "{}",
-        name, own->name, in_quotes(model_type), in_quotes(tokenizer_class), named->name);
+        name, own->name, io::in_quotes(model_type), io::in_quotes(tokenizer_class), named->name);
   }
   if (named != nullptr) return *named;
   if (own != nullptr) return *own;
@@ -162,7 +162,7 @@ const TiktokenFamily& tiktoken_family(const Names& tokens, std::string_view toke
   fail(
       "{}: {} tokens of an unknown family (model type {}, tokenizer class {}), so that neither the "
       "way of cutting words nor the special tokens are known; known are {}",
-      name, tokens.size(), in_quotes(model_type), in_quotes(tokenizer_class), known);
+      name, tokens.size(), io::in_quotes(model_type), io::in_quotes(tokenizer_class), known);
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

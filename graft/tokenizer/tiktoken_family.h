@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Models whose tiktoken files need the same beside tokens and ranks.
 struct TiktokenFamily {
@@ -26,4 +26,4 @@ const TiktokenFamily& tiktoken_family(const std::vector<std::string>& tokens,
                                       std::string_view tokenizer_class, std::string_view model_type,
                                       const std::string& name);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -11,7 +11,7 @@
 #include "graft/tokenizer/tiktoken_family.h"
 #include "graft/tokenizer/vocabulary.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr int32_t kMostExtraTokens = 1 << 18;
@@ -53,7 +53,7 @@ std::vector<std::string> read_tokens(std::string_view text, const std::string& n
     std::optional<RankedToken> token = read_line(line);
     if (!token) {
       fail("{}: line {}: expected a token in base64 and its rank, found {}", name, number,
-           in_quotes(line));
+           io::in_quotes(line));
     }
     if (read.size() == static_cast<size_t>(kMostTokens)) {
       fail("{}: more than {} tokens", name, kMostTokens);
@@ -93,11 +93,11 @@ std::vector<AddedToken> folder_tokens(std::vector<AddedToken> named, int32_t fir
     int32_t next = first + static_cast<int32_t>(added.size());
     if (token.id < next) {
       fail("{}: the added token {} has id {}, which another token has", name,
-           in_quotes(token.content), token.id);
+           io::in_quotes(token.content), token.id);
     }
     if (token.id - first >= kMostExtraTokens) {
       fail("{}: the added token {} has id {}, too far behind the {} tokens of the file", name,
-           in_quotes(token.content), token.id, first);
+           io::in_quotes(token.content), token.id, first);
     }
     for (; next < token.id; ++next) {
       added.push_back(
@@ -119,7 +119,7 @@ std::optional<TokenizerParts::Named> named(const std::optional<std::string>& con
   }
   // The family's own may have another name in this folder.
   if (!content) return std::nullopt;
-  fail("{}: {} is {}, which is no added token", name, key, in_quotes(wanted));
+  fail("{}: {} is {}, which is no added token", name, key, io::in_quotes(wanted));
 }
 
 bool is_added(std::optional<bool> wanted, const std::optional<TokenizerParts::Named>& token,
@@ -154,4 +154,4 @@ TokenizerDocuments tiktoken_tokenizer(std::string_view bytes, const TiktokenHint
 
 bool looks_like_tiktoken(std::string_view bytes) { return read_line(take_line(bytes)).has_value(); }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -8,7 +8,7 @@
 #include "graft/tokenizer/added_tokens.h"
 #include "graft/tokenizer/tokenizer_documents.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// What the other files of a folder say about a tiktoken file, which has tokens and ranks only. All
 /// may be missing.
@@ -35,4 +35,4 @@ TokenizerDocuments tiktoken_tokenizer(std::string_view bytes, const TiktokenHint
 /// that.
 bool looks_like_tiktoken(std::string_view bytes);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -14,7 +14,7 @@
 #include "graft/tokenizer/tokenizer_spec.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 // What one call of encode needs; kept between calls, for its word cache most of all.
@@ -270,4 +270,4 @@ std::optional<int32_t> Tokenizer::eos_id() const { return impl_->eos; }
 std::optional<int32_t> Tokenizer::bos_id() const { return impl_->bos; }
 size_t Tokenizer::vocab_size() const { return impl_->size; }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

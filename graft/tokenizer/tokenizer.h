@@ -12,7 +12,7 @@
 #include "graft/base/files.h"
 #include "graft/tokenizer/tokenizer_files.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 class Decoder;
 
@@ -82,4 +82,4 @@ class Tokenizer {
   std::shared_ptr<const Impl> impl_;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

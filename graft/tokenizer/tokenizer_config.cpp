@@ -10,7 +10,7 @@
 #include "graft/tokenizer/json_field.h"
 #include "graft/tokenizer/vocabulary.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 // In the order that transformers adds them, should they be new.
@@ -104,14 +104,14 @@ class NamedTokens {
 TokenizerConfig read_tokenizer_config(std::string_view config, const std::string& config_name,
                                       std::string_view special_map,
                                       const std::string& special_map_name) {
-  json config_json = config.empty() ? json::object() : parse_json(config, config_name);
+  json config_json = config.empty() ? json::object() : io::parse_json(config, config_name);
   JsonField root(config_json, config_name);
   TokenizerConfig result;
   NamedTokens named;
   if (auto decoder = root.find("added_tokens_decoder")) {
     result.added = read_decoder(*decoder);
   } else if (!special_map.empty()) {
-    json map_json = parse_json(special_map, special_map_name);
+    json map_json = io::parse_json(special_map, special_map_name);
     named.read(JsonField(map_json, special_map_name));
   }
   named.read(root);
@@ -129,4 +129,4 @@ TokenizerConfig read_tokenizer_config(std::string_view config, const std::string
   return result;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

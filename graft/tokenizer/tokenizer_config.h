@@ -8,7 +8,7 @@
 
 #include "graft/tokenizer/added_tokens.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// What tokenizer_config.json and special_tokens_map.json say about tokens, merged as transformers
 /// does: the map counts where the config has no `added_tokens_decoder`.
@@ -31,4 +31,4 @@ TokenizerConfig read_tokenizer_config(std::string_view config, const std::string
                                       std::string_view special_map,
                                       const std::string& special_map_name);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

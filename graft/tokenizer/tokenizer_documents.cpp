@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -129,4 +129,4 @@ Json sequence_json(std::string_view key, std::vector<Json> components) {
   return {{"type", "Sequence"}, {std::string(key), Json(std::move(components))}};
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

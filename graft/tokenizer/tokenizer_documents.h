@@ -9,7 +9,7 @@
 
 #include "graft/tokenizer/added_tokens.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The files of a Hugging Face tokenizer, as documents.
 struct TokenizerDocuments {
@@ -53,4 +53,4 @@ nlohmann::ordered_json replace_json(nlohmann::ordered_json pattern, std::string_
 nlohmann::ordered_json sequence_json(std::string_view key,
                                      std::vector<nlohmann::ordered_json> components);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

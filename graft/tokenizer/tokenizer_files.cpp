@@ -14,7 +14,7 @@
 #include "graft/tokenizer/tiktoken_tokenizer.h"
 #include "graft/tokenizer/tokenizer_config.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 std::string read_if_there(const fs::path& path) {
@@ -26,7 +26,7 @@ std::string read_if_there(const fs::path& path) {
 
 std::string model_type_of(const fs::path& config) {
   if (!fs::exists(config)) return {};
-  json document = parse_json(read_text(config), config.string());
+  json document = io::parse_json(read_text(config), config.string());
   auto field = JsonField(document, config.string()).find("model_type");
   return field ? field->string() : std::string();
 }
@@ -84,7 +84,7 @@ void take(TokenizerDocuments documents, const fs::path& path, TokenizerFiles& fi
   files.name = path.string();
   files.is_converted = true;
   if (!files.tokenizer_config_json.empty()) {
-    json own = parse_json(files.tokenizer_config_json, files.config_name);
+    json own = io::parse_json(files.tokenizer_config_json, files.config_name);
     own.erase("tokenizer_class");
     for (const auto& [key, value] : own.items()) documents.tokenizer_config_json[key] = value;
   }
@@ -141,4 +141,4 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
   return files;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -4,7 +4,7 @@
 
 #include "graft/base/files.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The JSON documents of a tokenizer; all but the first may be empty.
 struct TokenizerFiles {
@@ -21,4 +21,4 @@ struct TokenizerFiles {
 /// tekken.json. Throws Error, which names the file, if there is none or it is broken.
 TokenizerFiles read_tokenizer_files(const fs::path& folder);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -13,7 +13,7 @@
 #include "graft/tokenizer/pipeline_reader.h"
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr size_t kMostAddedTokens = 1 << 18;
@@ -39,7 +39,7 @@ void read_added_tokens(const JsonField& field, TokenizerSpec& spec) {
   for (const JsonField& element : elements) {
     AddedToken token = read_added_token(element);
     if (spec.added.find(token.content) != nullptr) {
-      fail("{}: {} is there twice", element.at("content").where(), in_quotes(token.content));
+      fail("{}: {} is there twice", element.at("content").where(), io::in_quotes(token.content));
     }
     spec.added.add(std::move(token), spec.model.vocabulary(), element.where());
   }
@@ -80,12 +80,12 @@ int32_t AddedTokenList::add(AddedToken token, const Vocabulary& vocabulary,
     id = std::max(static_cast<int32_t>(vocabulary.count()), highest_ + 1);
     if (vocabulary.has(id) || id >= kMostTokens) {
       fail("{}: no free id for the added token {}: the vocabulary has gaps", where,
-           in_quotes(token.content));
+           io::in_quotes(token.content));
     }
   }
   if (token.id >= 0 && token.id != id) {
     fail("{}: the added token {} has id {}, but by its place in the vocabulary it is {}", where,
-         in_quotes(token.content), token.id, id);
+         io::in_quotes(token.content), token.id, id);
   }
   token.id = id;
   highest_ = std::max(highest_, id);
@@ -110,7 +110,7 @@ TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name
       model = take_model_fields(reader, name);
     } else {
       std::string owned(key);
-      rest[owned] = parse_json(reader.skip(), fmt::format("{}: {}", name, in_quotes(key)));
+      rest[owned] = io::parse_json(reader.skip(), fmt::format("{}: {}", name, io::in_quotes(key)));
     }
   });
   reader.finish();
@@ -143,4 +143,4 @@ TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name
   return spec;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

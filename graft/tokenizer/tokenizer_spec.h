@@ -13,7 +13,7 @@
 #include "graft/tokenizer/pre_tokenizer.h"
 #include "graft/tokenizer/tokenizer_config.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The added tokens of a tokenizer, with ids given as Hugging Face tokenizers gives them: that of
 /// the model's token of the same spelling, else the next free one.
@@ -54,4 +54,4 @@ struct ClassRules {
 TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name,
                                   const ClassRules& classes);
 
-}  // namespace graft
+}  // namespace graft::tokenizer

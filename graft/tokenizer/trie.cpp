@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace graft {
+namespace graft::tokenizer {
 
 class Trie::Builder {
  public:
@@ -135,4 +135,4 @@ Trie::Trie(std::vector<Entry> entries) {
   Builder(nodes_).build(entries);
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

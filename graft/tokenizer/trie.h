@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// A double-array trie over bytes: finds which keys a text begins with.
 class Trie {
@@ -46,4 +46,4 @@ class Trie {
   std::vector<Node> nodes_;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

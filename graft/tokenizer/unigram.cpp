@@ -5,7 +5,7 @@
 
 #include "graft/unicode/unicode.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr double kUnknownPenalty = 10.0;
@@ -95,4 +95,4 @@ void Unigram::append_unknown(std::string_view text, std::vector<int32_t>& tokens
   tokens.push_back(model_.unknown_id);
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -10,7 +10,7 @@
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/tokenizer/word_cache.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// What a Unigram model is made of.
 struct UnigramModel {
@@ -57,4 +57,4 @@ class Unigram {
   std::optional<ByteFallback> fallback_;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

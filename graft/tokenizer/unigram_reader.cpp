@@ -8,7 +8,7 @@
 #include "graft/tokenizer/json_field.h"
 #include "graft/tokenizer/json_score.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 double read_score(JsonReader& reader, bool exact, const std::string& where) {
@@ -29,7 +29,7 @@ void read_piece(JsonReader& reader, bool exact, const std::string& where, Unigra
     if (part == 0) {
       std::string_view piece = reader.string(buffer);
       if (!model.vocabulary.add(piece, id)) {
-        fail("{}[{}]: {} is there twice", where, id, in_quotes(piece));
+        fail("{}[{}]: {} is there twice", where, id, io::in_quotes(piece));
       }
     } else if (part == 1) {
       model.scores.push_back(read_score(reader, exact, fmt::format("{}[{}]", where, id)));
@@ -61,4 +61,4 @@ UnigramModel read_unigram_model(const ModelFields& fields, Spelling spelling) {
   return model;
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

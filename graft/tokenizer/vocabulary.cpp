@@ -6,7 +6,7 @@
 #include "graft/tokenizer/byte_level.h"
 #include "graft/tokenizer/hash.h"
 
-namespace graft {
+namespace graft::tokenizer {
 
 uint64_t hash_seed() {
   static const uint64_t seed = [] {
@@ -101,4 +101,4 @@ std::string_view Vocabulary::bytes(int32_t id) const {
   return {arena_.data() + span.begin, span.size};
 }
 
-}  // namespace graft
+}  // namespace graft::tokenizer

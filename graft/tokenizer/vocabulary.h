@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// Largest number of ids that a tokenizer may have; the largest in use are near 2^18.
 inline constexpr int64_t kMostTokens = int64_t{1} << 22;
@@ -95,4 +95,4 @@ class Vocabulary {
   size_t count_ = 0;
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 
 /// The tokens of words met before: a fixed number of places (1 MB), one for each value of a word's
 /// hash, where the latest word wins. Words that are long or make many tokens have no place.
@@ -46,4 +46,4 @@ class WordCache {
   std::vector<Entry> entries_;  // value-initialized: the empty word with no tokens
 };
 
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -153,8 +153,8 @@ bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) 
   return true;
 }
 
-Provenance Trainer::provenance(int iteration) const {
-  Provenance result = options_.provenance;
+io::Provenance Trainer::provenance(int iteration) const {
+  io::Provenance result = options_.provenance;
   if (result.steps.empty()) return result;
   auto& facts = result.steps.back().facts;
   facts.emplace_back("iterations", std::to_string(iteration));

@@ -31,7 +31,7 @@ struct TrainOptions {
   int save_every = 100;
   fs::path adapter_file = "adapters.npz";
   std::string base_fingerprint;  // goes into the adapter file
-  Provenance provenance;         // the same; its last step is this training, without its results
+  io::Provenance provenance;     // the same; its last step is this training, without its results
   uint64_t seed = 0;
   bool profile = false;          // says at the end where the time went
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
@@ -63,7 +63,7 @@ class Trainer {
   StepResult step();
   bool validate(int iteration, const std::function<bool()>& interrupted);
   void save(int iteration);
-  Provenance provenance(int iteration) const;
+  io::Provenance provenance(int iteration) const;
   [[noreturn]] void stop_diverged(int iteration, const std::string& place);
 
   const models::Model& model_;

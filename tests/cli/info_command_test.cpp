@@ -31,7 +31,7 @@ class Info : public ProgramTest {
     ProgramResult result = info(more, std::move(environment));
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_EQ(result.err, "");
-    return parse_json(result.out, "graft info --json");
+    return io::parse_json(result.out, "graft info --json");
   }
 
   std::string screen(const std::vector<std::string>& more = {},
@@ -150,7 +150,7 @@ TEST_F(Info, SaysWhatAModelIs) {
   EXPECT_EQ(plain.at("bytes"), 4 * plain.at("parameters").get<int64_t>());
   EXPECT_EQ(plain.at("tokenizer"), (json{{"kind", "byte-level BPE"}, {"tokens", 260}}));
 
-  json config = parse_json(read_bytes(folder_ / "model" / "config.json"), "config.json");
+  json config = io::parse_json(read_bytes(folder_ / "model" / "config.json"), "config.json");
   config["max_position_embeddings"] = 2048;
   write("model/config.json", config.dump());
   EXPECT_EQ(told({"--model", "model"}).at("model").at("context_length"), 2048);

@@ -20,7 +20,7 @@ class Upload : public ProgramTest {
     for (const char* name : {"HF_HOME", "HF_ENDPOINT", "HF_TOKEN"}) ::unsetenv(name);
   }
   json provenance(const char* model) const {
-    return read_json_object(folder_ / model / "graft.json");
+    return io::read_json_object(folder_ / model / "graft.json");
   }
 };
 

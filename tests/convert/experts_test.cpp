@@ -11,8 +11,10 @@
 #include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
+
+namespace mx = mlx::core;
 
 using testing::expect_error;
 
@@ -23,8 +25,8 @@ class Experts : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     fs::create_directory(source());
-    config_ = read_json_object(kFixtures / GetParam() / "config.json");
-    const json shapes = read_json_object(kFixtures / GetParam() / "tensors.json");
+    config_ = io::read_json_object(kFixtures / GetParam() / "config.json");
+    const json shapes = io::read_json_object(kFixtures / GetParam() / "tensors.json");
     for (const auto& [name, shape] : shapes.items()) {
       const auto sizes = shape.get<std::vector<int>>();
       tensors_.insert({name, testing::named_values(name, mx::Shape(sizes.begin(), sizes.end()))});
@@ -34,16 +36,16 @@ class Experts : public ::testing::TestWithParam<const char*> {
   fs::path source() const { return folder_ / "source"; }
   void write() const {
     write_text(source() / "config.json", config_.dump());
-    save_safetensors(source() / "model.safetensors", tensors_, {{"format", "pt"}});
+    io::save_safetensors(source() / "model.safetensors", tensors_, {{"format", "pt"}});
   }
-  ModelFolder converted(ConvertOptions options = {}) const {
+  io::ModelFolder converted(ConvertOptions options = {}) const {
     write();
     options.hf_path = source();
     options.mlx_path = folder_ / "model";
     convert(options);
-    return ModelFolder::open(options.mlx_path);
+    return io::ModelFolder::open(options.mlx_path);
   }
-  static mx::array logits(const ModelFolder& folder) {
+  static mx::array logits(const io::ModelFolder& folder) {
     const std::vector<int32_t> ids = {1, 5, 3, 3, 20, 7};
     auto model = models::load_model(folder, mx::float32);
     mx::array found = models::logits(*model, mx::array(ids.begin(), {6}, mx::int32),
@@ -58,7 +60,7 @@ class Experts : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(Experts, AreStackedAsMlxLmHasThem) {
-  const ModelFolder model = converted();
+  const io::ModelFolder model = converted();
   int stacks = 0;
   for (const std::string& name : model.names()) {
     EXPECT_EQ(name.find(".experts."), std::string::npos) << name;
@@ -68,7 +70,7 @@ TEST_P(Experts, AreStackedAsMlxLmHasThem) {
   }
   EXPECT_EQ(stacks % 3, 0);
   EXPECT_GT(stacks, 0);
-  EXPECT_EQ(testing::distance(logits(model), logits(ModelFolder::open(source()))), 0);
+  EXPECT_EQ(testing::distance(logits(model), logits(io::ModelFolder::open(source()))), 0);
 }
 
 TEST_P(Experts, ThatAreNotAllThereAreRefused) {
@@ -85,7 +87,7 @@ TEST_P(Experts, ThatAreNotAllThereAreRefused) {
 TEST_P(Experts, AreChosenFromThoseThatAreThere) {
   config_["num_experts_per_tok"] = 9;
   write();
-  expect_error([&] { models::load_model(ModelFolder::open(source())); },
+  expect_error([&] { models::load_model(io::ModelFolder::open(source())); },
                {"num_experts_per_tok 9", "num_local_experts"});
 }
 
@@ -103,13 +105,13 @@ TEST(QuantizedExperts, AreThoseOfMlx) {
     tensors.insert({name, all.back()});
   }
   write_text(folder / "source/config.json", R"({"model_type": "mixtral"})");
-  save_safetensors(folder / "source/model.safetensors", tensors);
+  io::save_safetensors(folder / "source/model.safetensors", tensors);
   ConvertOptions options;
   options.hf_path = folder / "source";
   options.mlx_path = folder / "model";
   options.quantize = true;
   convert(options);
-  const ModelFolder model = ModelFolder::open(folder / "model");
+  const io::ModelFolder model = io::ModelFolder::open(folder / "model");
   const auto expected = mx::quantize(mx::stack(all, 0), 64, 4);
   const char* parts[] = {"weight", "scales", "biases"};
   for (size_t i = 0; i < 3; ++i) {
@@ -120,4 +122,4 @@ TEST(QuantizedExperts, AreThoseOfMlx) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::convert

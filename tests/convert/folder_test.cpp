@@ -6,8 +6,10 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/tiny_checkpoint.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
+
+namespace mx = mlx::core;
 
 using testing::expect_error;
 using testing::same_bits;
@@ -33,7 +35,7 @@ TEST(ConvertFolder, KeepsATensorsTypeAndBits) {
   tiny.tensors.emplace("model.layers.0.self_attn.rotary_emb.inv_freq", mx::array({1.0f}));
   tiny.write(folder / "in");
   ConvertReport report = convert({.hf_path = folder / "in", .mlx_path = folder / "out"});
-  ModelFolder out = ModelFolder::open(folder / "out");
+  io::ModelFolder out = io::ModelFolder::open(folder / "out");
   EXPECT_EQ(out.names().size(), tiny.tensors.size() - 1);
   for (const std::string& name : out.names()) {
     EXPECT_TRUE(same_bits(out.load(name), tiny.tensors.at(name))) << name;
@@ -54,7 +56,7 @@ TEST(ConvertFolder, QuantizesAllMatricesAsMlxDoes) {
                                     .quantize = true,
                                     .q_bits = bits,
                                     .q_group_size = 32});
-    ModelFolder out = ModelFolder::open(folder / "out");
+    io::ModelFolder out = io::ModelFolder::open(folder / "out");
     size_t expected = 0;
     for (const auto& [name, weight] : tiny.tensors) {
       if (!is_matrix(name)) {
@@ -67,13 +69,13 @@ TEST(ConvertFolder, QuantizesAllMatricesAsMlxDoes) {
       EXPECT_TRUE(same_bits(out.load(path + ".weight"), parts[0])) << name;
       EXPECT_TRUE(same_bits(out.load(path + ".scales"), parts[1])) << name;
       EXPECT_TRUE(same_bits(out.load(path + ".biases"), parts[2])) << name;
-      EXPECT_EQ(quantized_layer_shape(out, path, {32, bits}), weight.shape());
+      EXPECT_EQ(io::quantized_layer_shape(out, path, {32, bits}), weight.shape());
       expected += 3;
     }
     EXPECT_EQ(out.names().size(), expected);
     EXPECT_EQ(report.tensors, expected);
-    auto settings = QuantizationConfig::from_config(out.config(), "config.json");
-    EXPECT_EQ(settings->standard, (LayerQuantization{32, bits}));
+    auto settings = io::QuantizationConfig::from_config(out.config(), "config.json");
+    EXPECT_EQ(settings->standard, (io::LayerQuantization{32, bits}));
     EXPECT_EQ(out.config().at("quantization"), out.config().at("quantization_config"));
     EXPECT_NEAR(report.bits_per_weight, bits + 1, 0.06);
   }
@@ -85,7 +87,7 @@ TEST(ConvertFolder, QuantizesFromTheTypeThatTheConfigNames) {
   tiny.config["torch_dtype"] = "bfloat16";
   tiny.write(folder / "in");
   convert({.hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true});
-  ModelFolder out = ModelFolder::open(folder / "out");
+  io::ModelFolder out = io::ModelFolder::open(folder / "out");
   mx::array weight = mx::astype(tiny.tensors.at("lm_head.weight"), mx::bfloat16);
   EXPECT_TRUE(same_bits(out.load("lm_head.weight"), mx::quantize(weight, 64, 4)[0]));
   EXPECT_EQ(out.load("model.norm.weight").dtype(), mx::bfloat16);
@@ -96,7 +98,7 @@ TEST(ConvertFolder, LeavesAWidthThatDoesNotDivide) {
   checkpoint().write(folder / "in");
   ConvertReport report =
       convert({.hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true});
-  ModelFolder out = ModelFolder::open(folder / "out");
+  io::ModelFolder out = io::ModelFolder::open(folder / "out");
   EXPECT_TRUE(out.has("model.layers.0.mlp.up_proj.scales"));
   EXPECT_FALSE(out.has("model.layers.0.mlp.down_proj.scales"));
   ASSERT_EQ(report.lines.size(), 2u);
@@ -111,7 +113,7 @@ TEST(ConvertFolder, CastsToTheTypeAskedFor) {
   tiny.tensors.emplace("counts", mx::array({1, 2, 3}));
   tiny.write(folder / "in");
   convert({.hf_path = folder / "in", .mlx_path = folder / "out", .dtype = "float16"});
-  ModelFolder out = ModelFolder::open(folder / "out");
+  io::ModelFolder out = io::ModelFolder::open(folder / "out");
   for (const auto& [name, value] : tiny.tensors) {
     mx::Dtype dtype = name == "counts" ? mx::int32 : mx::float16;
     EXPECT_TRUE(same_bits(out.load(name), mx::astype(value, dtype))) << name;
@@ -128,12 +130,12 @@ TEST(ConvertFolder, WritesShardsWithAnIndex) {
                                   .dtype = {},
                                   .max_shard_bytes = 40'000});
   EXPECT_GT(report.files.size(), 2u);
-  json index = read_json_object(folder / "out" / "model.safetensors.index.json");
+  json index = io::read_json_object(folder / "out" / "model.safetensors.index.json");
   EXPECT_EQ(index["metadata"]["total_size"], report.bytes);
   EXPECT_EQ(index["metadata"]["total_parameters"], report.parameters);
   EXPECT_EQ(report.bytes, 2 * report.parameters);
   for (const std::string& file : report.files) {
-    SafetensorsFile shard(folder / "out" / file);
+    io::SafetensorsFile shard(folder / "out" / file);
     EXPECT_EQ(shard.metadata().at("format"), "mlx");
     for (const std::string& name : shard.names()) EXPECT_EQ(index["weight_map"][name], file);
   }
@@ -151,12 +153,12 @@ TEST(ConvertFolder, ATiedHeadIsLeftOut) {
   tiny.tensors.insert_or_assign("lm_head.weight", tiny.tensors.at("model.embed_tokens.weight"));
   tiny.write(folder / "in");
   ConvertReport report = convert({.hf_path = folder / "in", .mlx_path = folder / "out"});
-  EXPECT_FALSE(ModelFolder::open(folder / "out").has("lm_head.weight"));
+  EXPECT_FALSE(io::ModelFolder::open(folder / "out").has("lm_head.weight"));
   EXPECT_EQ(report.lines.size(), 1u);
   tiny.config.erase("tie_word_embeddings");
   tiny.write(folder / "in");
   convert({.hf_path = folder / "in", .mlx_path = folder / "out"});
-  ModelFolder out = ModelFolder::open(folder / "out");
+  io::ModelFolder out = io::ModelFolder::open(folder / "out");
   EXPECT_TRUE(out.has("lm_head.weight"));
   EXPECT_EQ(out.config().at("tie_word_embeddings"), false);
 }
@@ -167,7 +169,8 @@ TEST(ConvertFolder, DequantizesInFloat32AndRoundsOnce) {
   convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true});
   ConvertReport report =
       convert({.hf_path = folder / "q", .mlx_path = folder / "out", .dequantize = true});
-  ModelFolder quantized = ModelFolder::open(folder / "q"), out = ModelFolder::open(folder / "out");
+  io::ModelFolder quantized = io::ModelFolder::open(folder / "q"),
+                  out = io::ModelFolder::open(folder / "out");
   EXPECT_FALSE(out.config().contains("quantization"));
   EXPECT_FALSE(out.config().contains("quantization_config"));
   EXPECT_EQ(report.bits_per_weight, 16);
@@ -180,7 +183,7 @@ TEST(ConvertFolder, DequantizesInFloat32AndRoundsOnce) {
            .mlx_path = folder / "out",
            .dtype = "float32",
            .dequantize = true});
-  EXPECT_TRUE(same_bits(ModelFolder::open(folder / "out").load("lm_head.weight"), exact));
+  EXPECT_TRUE(same_bits(io::ModelFolder::open(folder / "out").load("lm_head.weight"), exact));
 }
 
 TEST(ConvertFolder, AQuantizedModelStaysAsItIsButIsNotQuantizedAgain) {
@@ -220,7 +223,7 @@ TEST(ConvertFolder, CopiesWhatBelongsToTheModel) {
                        "merges.txt", "model.safetensors", "model.safetensors.index.json",
                        "tokenizer.json", "tokenizer.model", "tokenizer_config.json"}));
   EXPECT_EQ(testing::read_bytes(folder / "out" / "tokenizer.json"), "tokenizer.json");
-  EXPECT_EQ(read_json_object(folder / "out" / "config.json").at("eos_token_id"), json({5, 6}));
+  EXPECT_EQ(io::read_json_object(folder / "out" / "config.json").at("eos_token_id"), json({5, 6}));
 }
 
 TEST(ConvertFolder, RefusesTensorsThatContradictTheConfig) {
@@ -243,4 +246,4 @@ TEST(ConvertFolder, RefusesTensorsThatContradictTheConfig) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::convert

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 // A block with random fields, written as ggml-quants.c packs them, and its numbers.
@@ -25,9 +25,9 @@ void put_f16(std::string& bytes, size_t at, float value) {
 
 uint8_t& at(std::string& bytes, size_t i) { return reinterpret_cast<uint8_t&>(bytes[i]); }
 
-Packed pack_q4_or_q5(GgufTensorType type, std::mt19937& random) {
-  const bool five = type == GgufTensorType::q5_k;
-  Packed result{std::string(block_of(type).bytes, '\0'), {}};
+Packed pack_q4_or_q5(io::GgufTensorType type, std::mt19937& random) {
+  const bool five = type == io::GgufTensorType::q5_k;
+  Packed result{std::string(io::block_of(type).bytes, '\0'), {}};
   std::string& b = result.bytes;
   const float d = 0.25f, d_min = 0.125f;
   put_f16(b, 0, d);
@@ -73,25 +73,26 @@ Packed pack_q6(std::mt19937& random) {
 TEST(GgufKBlocks, AreWhatWasPacked) {
   std::mt19937 random(5);
   for (int round = 0; round < 50; ++round) {
-    for (auto type : {GgufTensorType::q4_k, GgufTensorType::q5_k, GgufTensorType::q6_k}) {
+    for (auto type :
+         {io::GgufTensorType::q4_k, io::GgufTensorType::q5_k, io::GgufTensorType::q6_k}) {
       const Packed packed =
-          type == GgufTensorType::q6_k ? pack_q6(random) : pack_q4_or_q5(type, random);
+          type == io::GgufTensorType::q6_k ? pack_q6(random) : pack_q4_or_q5(type, random);
       std::vector<float> found(kKBlock);
       ASSERT_TRUE(decode_k_block(type, packed.bytes.data(), found.data()));
-      EXPECT_EQ(found, packed.numbers) << gguf_type_name(type);
+      EXPECT_EQ(found, packed.numbers) << io::gguf_type_name(type);
     }
   }
 }
 
 TEST(GgufKBlocks, ScalesThatAreNoNumbersAreRefused) {
   std::vector<float> numbers(kKBlock);
-  for (auto type : {GgufTensorType::q4_k, GgufTensorType::q5_k, GgufTensorType::q6_k}) {
-    std::string bytes(block_of(type).bytes, '\0');
+  for (auto type : {io::GgufTensorType::q4_k, io::GgufTensorType::q5_k, io::GgufTensorType::q6_k}) {
+    std::string bytes(io::block_of(type).bytes, '\0');
     EXPECT_TRUE(decode_k_block(type, bytes.data(), numbers.data()));
-    put_f16(bytes, type == GgufTensorType::q6_k ? 208 : 2, INFINITY);
+    put_f16(bytes, type == io::GgufTensorType::q6_k ? 208 : 2, INFINITY);
     EXPECT_FALSE(decode_k_block(type, bytes.data(), numbers.data()));
   }
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::convert

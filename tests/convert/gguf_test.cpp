@@ -8,8 +8,10 @@
 #include "tests/support/temp_folder.h"
 #include "tests/support/tiny_gguf.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
+
+namespace mx = mlx::core;
 
 using testing::expect_error;
 using testing::same_bits;
@@ -25,12 +27,12 @@ ConvertReport convert_file(const TempFolder& folder, const testing::GgufBuilder&
 }
 
 // The numbers of a converted tensor in float32.
-mx::array values_of(const ModelFolder& model, const std::string& name) {
+mx::array values_of(const io::ModelFolder& model, const std::string& name) {
   std::string path = name.substr(0, name.rfind('.'));
-  if (!is_quantized_layer(model, path)) return mx::astype(model.load(name), mx::float32);
-  auto settings = QuantizationConfig::from_config(model.config(), "config.json");
-  LayerQuantization setting = settings->lookup(path).value();
-  quantized_layer_shape(model, path, setting);
+  if (!io::is_quantized_layer(model, path)) return mx::astype(model.load(name), mx::float32);
+  auto settings = io::QuantizationConfig::from_config(model.config(), "config.json");
+  io::LayerQuantization setting = settings->lookup(path).value();
+  io::quantized_layer_shape(model, path, setting);
   return mx::dequantize(model.load(name), mx::astype(model.load(path + ".scales"), mx::float32),
                         mx::astype(model.load(path + ".biases"), mx::float32), setting.group_size,
                         setting.bits);
@@ -51,11 +53,11 @@ TEST(ConvertGguf, LosesNothing) {
   TinyGguf tiny;
   tiny.make();
   convert_file(folder, tiny.file);
-  ModelFolder model = ModelFolder::open(folder / "out");
+  io::ModelFolder model = io::ModelFolder::open(folder / "out");
   size_t quantized = 0, plain = 0;
   for (const auto& [name, values] : tiny.expected) {
     expect_exact(values_of(model, name), values, name);
-    bool layer = is_quantized_layer(model, name.substr(0, name.rfind('.')));
+    bool layer = io::is_quantized_layer(model, name.substr(0, name.rfind('.')));
     (layer ? quantized : plain) += 1;
   }
   EXPECT_EQ(model.names().size(), 3 * quantized + plain);
@@ -64,25 +66,26 @@ TEST(ConvertGguf, LosesNothing) {
 }
 
 TEST(ConvertGguf, HoldsEveryNumberOfEveryType) {
-  for (GgufTensorType type : {GgufTensorType::q4_0, GgufTensorType::q4_1, GgufTensorType::q8_0}) {
+  for (io::GgufTensorType type :
+       {io::GgufTensorType::q4_0, io::GgufTensorType::q4_1, io::GgufTensorType::q8_0}) {
     TempFolder folder;
     TinyGguf tiny;
     tiny.types = {type};
     tiny.largest_scale = 500;
     tiny.make();
     convert_file(folder, tiny.file);
-    ModelFolder model = ModelFolder::open(folder / "out");
+    io::ModelFolder model = io::ModelFolder::open(folder / "out");
     for (const auto& [name, values] : tiny.expected) {
       expect_exact(values_of(model, name), values, name);
     }
     for (const char* dtype : {"float32", "bfloat16", "float16"}) {
       convert_file(folder, tiny.file, {.dtype = dtype, .dequantize = true});
-      ModelFolder dense = ModelFolder::open(folder / "out");
+      io::ModelFolder dense = io::ModelFolder::open(folder / "out");
       EXPECT_EQ(dense.names().size(), tiny.expected.size());
       EXPECT_EQ(dense.config().at("torch_dtype"), dtype);
       for (const auto& [name, values] : tiny.expected) {
         mx::array exact(values.data(), {static_cast<int>(values.size())}, mx::float32);
-        mx::array rounded = mx::astype(exact, dtype_from_name(dtype).value());
+        mx::array rounded = mx::astype(exact, io::dtype_from_name(dtype).value());
         EXPECT_TRUE(same_bits(mx::flatten(dense.load(name)), rounded)) << name;
       }
     }
@@ -92,12 +95,12 @@ TEST(ConvertGguf, HoldsEveryNumberOfEveryType) {
 TEST(ConvertGguf, WritesTheConfig) {
   TempFolder folder;
   TinyGguf tiny;
-  tiny.types = {GgufTensorType::q4_1};
+  tiny.types = {io::GgufTensorType::q4_1};
   tiny.make();
   tiny.file.set("tokenizer.ggml.eot_token_id", uint32_t{3});
   tiny.file.set("general.sampling.temp", 0.6f).set("general.sampling.top_k", uint32_t{20});
   convert_file(folder, tiny.file);
-  json config = read_json_object(folder / "out" / "config.json");
+  json config = io::read_json_object(folder / "out" / "config.json");
   json expected = json::parse(R"({
       "architectures": ["LlamaForCausalLM"], "attention_bias": false, "bos_token_id": 1,
       "eos_token_id": [2, 3], "head_dim": 32, "hidden_act": "silu", "hidden_size": 64,
@@ -110,7 +113,7 @@ TEST(ConvertGguf, WritesTheConfig) {
       "model.embed_tokens": {"group_size": 32, "bits": 8, "mode": "affine"}}})");
   expected["quantization_config"] = expected["quantization"];
   EXPECT_EQ(config, expected);
-  json generation = read_json_object(folder / "out" / "generation_config.json");
+  json generation = io::read_json_object(folder / "out" / "generation_config.json");
   EXPECT_EQ(generation, json::parse(R"({"bos_token_id": 1, "eos_token_id": [2, 3],
                                         "temperature": 0.6, "top_k": 20})"));
 }
@@ -121,9 +124,9 @@ TEST(ConvertGguf, WritesTheTokenizer) {
   tiny.make();
   tiny.file.set("tokenizer.chat_template", "{{ messages }}");
   convert_file(folder, tiny.file);
-  json tokenizer = read_json_object(folder / "out" / "tokenizer.json");
+  json tokenizer = io::read_json_object(folder / "out" / "tokenizer.json");
   EXPECT_EQ(tokenizer.at("model").at("vocab").at("!"), 0);
-  json config = read_json_object(folder / "out" / "tokenizer_config.json");
+  json config = io::read_json_object(folder / "out" / "tokenizer_config.json");
   EXPECT_EQ(config.at("chat_template"), "{{ messages }}");
   EXPECT_EQ(config.at("eos_token"), "#");
   TinyGguf broken;
@@ -138,7 +141,7 @@ TEST(ConvertGguf, ATiedHeadHasNoTensor) {
   tiny.head = false;
   tiny.make();
   convert_file(folder, tiny.file);
-  ModelFolder model = ModelFolder::open(folder / "out");
+  io::ModelFolder model = io::ModelFolder::open(folder / "out");
   EXPECT_FALSE(model.has("lm_head.weight"));
   EXPECT_EQ(model.config().at("tie_word_embeddings"), true);
 }
@@ -151,7 +154,7 @@ TEST(ConvertGguf, TypesAskedForAreSaid) {
   EXPECT_EQ(dense.lines[0], "Dequantizing to float16 (`dtype` chooses another type)");
   ConvertReport mixed = convert_file(folder, tiny.file, {.dtype = "bfloat16"});
   EXPECT_NE(mixed.lines.at(0).find("keep their float16 scales"), std::string::npos);
-  ModelFolder model = ModelFolder::open(folder / "out");
+  io::ModelFolder model = io::ModelFolder::open(folder / "out");
   EXPECT_EQ(model.load("model.norm.weight").dtype(), mx::bfloat16);
   EXPECT_EQ(model.load("lm_head.scales").dtype(), mx::float16);
   expect_exact(values_of(model, "lm_head.weight"), tiny.expected.at("lm_head.weight"), "head");
@@ -160,7 +163,7 @@ TEST(ConvertGguf, TypesAskedForAreSaid) {
 TEST(ConvertGguf, APlainFileIsQuantizedAsAFolderIs) {
   TempFolder folder;
   TinyGguf tiny;
-  tiny.types = {GgufTensorType::q4_1};
+  tiny.types = {io::GgufTensorType::q4_1};
   tiny.make();
   expect_error<UsageError>([&] { convert_file(folder, tiny.file, {.quantize = true}); },
                            "is quantized already");
@@ -168,20 +171,20 @@ TEST(ConvertGguf, APlainFileIsQuantizedAsAFolderIs) {
   fs::rename(folder / "out", folder / "plain");
   ConvertOptions options{.hf_path = folder / "plain", .mlx_path = folder / "q", .quantize = true};
   convert(options);
-  ModelFolder model = ModelFolder::open(folder / "q");
-  mx::array weight = ModelFolder::open(folder / "plain").load("lm_head.weight");
+  io::ModelFolder model = io::ModelFolder::open(folder / "q");
+  mx::array weight = io::ModelFolder::open(folder / "plain").load("lm_head.weight");
   EXPECT_TRUE(same_bits(model.load("lm_head.weight"), mx::quantize(weight, 64, 4)[0]));
 }
 
 TEST(ConvertGguf, AScaleThatDoesNotFitIsNamed) {
   TempFolder folder;
   TinyGguf tiny;
-  tiny.types = {GgufTensorType::q8_0};
+  tiny.types = {io::GgufTensorType::q8_0};
   tiny.largest_scale = 60'000;
   tiny.make();
   expect_error([&] { convert_file(folder, tiny.file); }, "is too large for a quantized layer");
   convert_file(folder, tiny.file, {.dtype = "float32", .dequantize = true});
-  ModelFolder model = ModelFolder::open(folder / "out");
+  io::ModelFolder model = io::ModelFolder::open(folder / "out");
   for (const auto& [name, values] : tiny.expected) {
     expect_exact(values_of(model, name), values, name);
   }
@@ -196,9 +199,9 @@ TEST(ConvertGguf, FindsLlama3sRopeScaling) {
     for (double divisor : llama3_divisors(factor, 500'000, 32)) {
       bytes += testing::GgufBuilder::raw(static_cast<float>(divisor));
     }
-    tiny.file.tensor("rope_freqs.weight", {16}, GgufTensorType::f32, bytes);
+    tiny.file.tensor("rope_freqs.weight", {16}, io::GgufTensorType::f32, bytes);
     convert_file(folder, tiny.file);
-    json scaling = read_json_object(folder / "out" / "config.json").at("rope_scaling");
+    json scaling = io::read_json_object(folder / "out" / "config.json").at("rope_scaling");
     EXPECT_EQ(scaling, json({{"rope_type", "llama3"},
                              {"factor", factor},
                              {"low_freq_factor", 1.0},
@@ -207,7 +210,7 @@ TEST(ConvertGguf, FindsLlama3sRopeScaling) {
     TinyGguf other;
     other.make();
     bytes.replace(4 * 9, 4, testing::GgufBuilder::raw(3.0f));
-    other.file.tensor("rope_freqs.weight", {16}, GgufTensorType::f32, bytes);
+    other.file.tensor("rope_freqs.weight", {16}, io::GgufTensorType::f32, bytes);
     expect_error([&] { convert_file(folder, other.file); }, "scaled in a way that is not known");
   }
 }
@@ -218,7 +221,7 @@ TEST(ConvertGguf, ReadsLinearRopeScaling) {
   tiny.make();
   tiny.file.set("llama.rope.scaling.type", "linear").set("llama.rope.scaling.factor", 4.0f);
   convert_file(folder, tiny.file);
-  json scaling = read_json_object(folder / "out" / "config.json").at("rope_scaling");
+  json scaling = io::read_json_object(folder / "out" / "config.json").at("rope_scaling");
   EXPECT_EQ(scaling.at("rope_type"), "linear");
   EXPECT_EQ(scaling.at("factor"), 4.0);
 }
@@ -233,7 +236,7 @@ TEST(ConvertGguf, YarnKeepsItsParameters) {
       .set("llama.rope.scaling.yarn_beta_fast", 8.0f)
       .set("llama.rope.scaling.yarn_attn_factor", 0.5f);
   convert_file(folder, tiny.file);
-  json scaling = read_json_object(folder / "out" / "config.json").at("rope_scaling");
+  json scaling = io::read_json_object(folder / "out" / "config.json").at("rope_scaling");
   EXPECT_EQ(scaling.at("rope_type"), "yarn");
   EXPECT_EQ(scaling.at("original_max_position_embeddings"), 32);
   EXPECT_EQ(scaling.at("beta_fast"), 8.0);
@@ -246,7 +249,7 @@ TEST(ConvertGguf, SaysWhatIsWrong) {
     std::function<void(TinyGguf&)> change;
     const char* complaint;
   };
-  constexpr auto kF32 = GgufTensorType::f32;
+  constexpr auto kF32 = io::GgufTensorType::f32;
   for (const Case& bad : std::vector<Case>{
            {[](TinyGguf& t) { t.file.set("llama.rope.scaling.type", "spiral"); },
             "RoPE scaling of kind \"spiral\" is not supported"},
@@ -303,4 +306,4 @@ TEST(ConvertGguf, RefusesOtherArchitecturesByName) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::convert

@@ -5,7 +5,7 @@
 #include "tests/support/file_size_limit.h"
 #include "tests/support/tiny_checkpoint.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
 
 using testing::expect_error;
@@ -137,4 +137,4 @@ TEST_F(ConvertOutput, RefusesOptionsThatMakeNoSense) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::convert

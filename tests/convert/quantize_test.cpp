@@ -9,8 +9,10 @@
 #include "graft/base/threads.h"
 #include "tests/support/arrays.h"
 
-namespace graft {
+namespace graft::convert {
 namespace {
+
+namespace mx = mlx::core;
 
 using testing::same_bits;
 
@@ -48,4 +50,4 @@ TEST(QuantizeRows, HasAStreamAThread) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::convert

@@ -14,7 +14,9 @@ using testing::TempFolder;
 using testing::write_bytes;
 using Ids = std::vector<int32_t>;
 
-Tokenizer fixture(const char* kind) { return Tokenizer::load(testing::tokenizer_fixture(kind)); }
+tokenizer::Tokenizer fixture(const char* kind) {
+  return tokenizer::Tokenizer::load(testing::tokenizer_fixture(kind));
+}
 
 std::vector<Ids> ids_of(const Dataset& set) {
   std::vector<Ids> all;
@@ -39,7 +41,7 @@ class LoadDataset : public ::testing::Test {
   }
 
   TempFolder folder_;
-  Tokenizer tokenizer_ = fixture("smollm");
+  tokenizer::Tokenizer tokenizer_ = fixture("smollm");
 };
 
 TEST_F(LoadDataset, EndsEveryExampleWithOneEos) {
@@ -69,7 +71,7 @@ TEST_F(LoadDataset, BeginsExamplesAsThePostProcessorDoes) {
 
 TEST_F(LoadDataset, WithoutAnEosInTheTokenizerNoneCanBeAdded) {
   fs::copy(testing::tokenizer_fixture("gpt2") / "tokenizer.json", folder_.path());
-  tokenizer_ = Tokenizer::load(folder_.path());
+  tokenizer_ = tokenizer::Tokenizer::load(folder_.path());
   write(R"({"text": "the cat"})");
   expect_error([&] { load({.add_eos = true}); }, {"eos_token", "`add_eos`"});
   EXPECT_EQ(ids_of(load({})), std::vector<Ids>{encode("the cat")});

@@ -83,7 +83,8 @@ TEST_F(Parquet, ShardsOfASplitAreReadOneAfterTheOther) {
   }
   EXPECT_TRUE(has_split(folder.path(), "train"));
   EXPECT_FALSE(has_split(folder.path(), "valid"));
-  const Tokenizer tokenizer = Tokenizer::load(testing::tokenizer_fixture("smollm"));
+  const tokenizer::Tokenizer tokenizer =
+      tokenizer::Tokenizer::load(testing::tokenizer_fixture("smollm"));
   const Dataset set = load_dataset(folder.path(), "train", tokenizer, {});
   EXPECT_EQ(set.path.filename(), "train (2 files)");
   ASSERT_EQ(set.examples.size() % 2, 0u);

@@ -21,7 +21,7 @@ void attempt(Access&& access) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
   try {
-    graft::GgufHeader header = graft::parse_gguf(bytes, "input");
+    graft::io::GgufHeader header = graft::io::parse_gguf(bytes, "input");
     for (const std::string& key : header.metadata.keys()) {
       attempt([&] { header.metadata.text(key); });
       attempt([&] { header.metadata.unsigned_number(key); });

@@ -6,7 +6,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    graft::parse_npy_header({reinterpret_cast<const char*>(data), size}, "input");
+    graft::io::parse_npy_header({reinterpret_cast<const char*>(data), size}, "input");
   } catch (const graft::Error&) {
   }
   return 0;

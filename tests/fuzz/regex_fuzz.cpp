@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       graft::unicode::replace_invalid(input.substr(std::min(end + 1, size)).substr(0, 200));
   try {
     std::vector<graft::Span> matches;
-    graft::Regex(input.substr(0, end), "input").find_all(text, matches);
+    graft::regex::Regex(input.substr(0, end), "input").find_all(text, matches);
     size_t at = 0;
     for (const graft::Span& match : matches) {
       if (match.begin < at || match.end < match.begin || match.end > text.size()) __builtin_trap();

@@ -7,14 +7,16 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  graft::looks_like_sentencepiece(bytes);
-  using Hints = graft::SentencePieceHints;
+  graft::tokenizer::looks_like_sentencepiece(bytes);
+  using Hints = graft::tokenizer::SentencePieceHints;
   for (auto prefix : {Hints::SpacePrefix::sentencepiece, Hints::SpacePrefix::text_start}) {
     try {
-      graft::TokenizerDocuments documents = graft::sentencepiece_tokenizer(
-          graft::parse_sentencepiece_model(bytes, "input"), "input", {.space_prefix = prefix});
-      graft::Tokenizer::parse({.tokenizer_json = documents.tokenizer_json.dump(),
-                               .tokenizer_config_json = documents.tokenizer_config_json.dump()})
+      graft::tokenizer::TokenizerDocuments documents = graft::tokenizer::sentencepiece_tokenizer(
+          graft::tokenizer::parse_sentencepiece_model(bytes, "input"), "input",
+          {.space_prefix = prefix});
+      graft::tokenizer::Tokenizer::parse(
+          {.tokenizer_json = documents.tokenizer_json.dump(),
+           .tokenizer_config_json = documents.tokenizer_config_json.dump()})
           .encode("a  bc\n</s>\xC3\xA9");
     } catch (const graft::Error&) {
     }

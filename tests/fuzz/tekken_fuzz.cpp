@@ -7,10 +7,11 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    graft::TokenizerDocuments documents =
-        graft::tekken_tokenizer({reinterpret_cast<const char*>(data), size}, "input");
-    graft::Tokenizer::parse({.tokenizer_json = documents.tokenizer_json.dump(),
-                             .tokenizer_config_json = documents.tokenizer_config_json.dump()})
+    graft::tokenizer::TokenizerDocuments documents =
+        graft::tokenizer::tekken_tokenizer({reinterpret_cast<const char*>(data), size}, "input");
+    graft::tokenizer::Tokenizer::parse(
+        {.tokenizer_json = documents.tokenizer_json.dump(),
+         .tokenizer_config_json = documents.tokenizer_config_json.dump()})
         .encode("a  bc\n</s>\xC3\xA9");
   } catch (const graft::Error&) {
   }

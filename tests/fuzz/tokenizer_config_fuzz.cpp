@@ -8,7 +8,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   try {
-    graft::Tokenizer::parse(
+    graft::tokenizer::Tokenizer::parse(
         {.tokenizer_json =
              R"({"pre_tokenizer": null, "model": {"type": "BPE", "vocab": {"a": 0, "<s>": 1},
                                "merges": []}})",

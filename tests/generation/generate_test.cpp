@@ -57,7 +57,7 @@ class CachedGeneration : public ::testing::TestWithParam<bool> {
   void SetUp() override {
     if (GetParam() && !ops::has_cpu_kernels()) GTEST_SKIP() << "built without kernels";
     testing::write_tiny_model(folder_.path());
-    model_ = models::load_model(ModelFolder::open(folder_.path()));
+    model_ = models::load_model(io::ModelFolder::open(folder_.path()));
   }
 
   // Samples a text and expects, at the end of every run, the logits of the whole text in one run
@@ -68,7 +68,8 @@ class CachedGeneration : public ::testing::TestWithParam<bool> {
     for (int32_t& id : text) id = static_cast<int32_t>(random() % 260);
     Recorder recorder(*model_);
     GenerateOptions options{max_tokens, {.temperature = 1}, {}, {}};
-    GenerateResult result = generate(recorder, Tokenizer::load(folder_.path()), text, options);
+    GenerateResult result =
+        generate(recorder, tokenizer::Tokenizer::load(folder_.path()), text, options);
     EXPECT_EQ(std::ssize(result.tokens), max_tokens);
     text.insert(text.end(), result.tokens.begin(), result.tokens.end());
 

@@ -35,7 +35,7 @@ class SessionTest : public ::testing::TestWithParam<bool> {
   void SetUp() override {
     if (GetParam() && !ops::has_cpu_kernels()) GTEST_SKIP() << "built without kernels";
     testing::write_tiny_model(folder_.path());
-    model_ = models::load_model(ModelFolder::open(folder_.path()));
+    model_ = models::load_model(io::ModelFolder::open(folder_.path()));
   }
 
   // Feeds a text in pieces; the logits after each.
@@ -142,7 +142,7 @@ TEST_P(SessionTest, GoesBackAndOnAnotherWay) {
 }
 
 TEST_P(SessionTest, GenerationGoesOnBehindIt) {
-  const Tokenizer tokenizer = Tokenizer::load(folder_.path());
+  const tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::load(folder_.path());
   const Ids begin = random_ids(30, 11), more = random_ids(12, 12);
   Ids whole = begin;
   whole.insert(whole.end(), more.begin(), more.end());
@@ -156,7 +156,7 @@ TEST_P(SessionTest, GenerationGoesOnBehindIt) {
 }
 
 TEST_P(SessionTest, GenerationSaysWhyItEnds) {
-  const Tokenizer tokenizer = Tokenizer::load(folder_.path());
+  const tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::load(folder_.path());
   const Ids prompt = random_ids(30, 11);
   GenerateOptions options{15, {}, {}, {}};
   const GenerateResult whole = generate(*model_, tokenizer, prompt, options);

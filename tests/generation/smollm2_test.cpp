@@ -28,12 +28,12 @@ const fs::path kGguf = testing::source_folder() / "models/smollm2/SmolLM2-135M-I
 
 // Makes a model folder in which the file's blocks stay 4-bit layers or become float32 weights.
 void convert_smollm2(const fs::path& folder, bool float32) {
-  ConvertOptions options{.hf_path = kGguf, .mlx_path = folder};
+  convert::ConvertOptions options{.hf_path = kGguf, .mlx_path = folder};
   if (float32) {
     options.dequantize = true;
     options.dtype = "float32";
   }
-  convert(options);
+  convert::convert(options);
 }
 
 class SmolLM2 : public ::testing::TestWithParam<bool> {
@@ -41,14 +41,14 @@ class SmolLM2 : public ::testing::TestWithParam<bool> {
   void SetUp() override {
     if (!fs::exists(kGguf)) GTEST_SKIP() << kGguf << " is not there: scripts/setup.sh model";
     convert_smollm2(folder_ / "model", GetParam());
-    model_ = models::load_model(ModelFolder::open(folder_ / "model"), mx::float32);
-    tokenizer_.emplace(Tokenizer::load(folder_ / "model"));
+    model_ = models::load_model(io::ModelFolder::open(folder_ / "model"), mx::float32);
+    tokenizer_.emplace(tokenizer::Tokenizer::load(folder_ / "model"));
   }
 
   TempFolder folder_;
-  SafetensorsFile expected_{testing::fixture("smollm2/logits.safetensors")};
+  io::SafetensorsFile expected_{testing::fixture("smollm2/logits.safetensors")};
   std::unique_ptr<models::Model> model_;
-  std::optional<Tokenizer> tokenizer_;
+  std::optional<tokenizer::Tokenizer> tokenizer_;
 };
 
 TEST_P(SmolLM2, LogitsAndGreedyAnswersAreThoseOfTransformers) {
@@ -88,11 +88,12 @@ TEST(SmolLM2Loss, InFourBitsAndBfloat16IsThatOfFloat32) {
   auto loss = [](bool float32) {
     TempFolder folder;
     convert_smollm2(folder.path(), float32);
-    auto model =
-        models::load_model(ModelFolder::open(folder.path()), float32 ? mx::float32 : mx::bfloat16);
+    auto model = models::load_model(io::ModelFolder::open(folder.path()),
+                                    float32 ? mx::float32 : mx::bfloat16);
     EXPECT_EQ(std::get<nn::Linear*>(model->parts()[0].part)->weight.quantized(), !float32);
-    data::Dataset set = data::load_dataset(testing::source_folder() / "data", "test",
-                                           Tokenizer::load(folder.path()), {.add_eos = true});
+    data::Dataset set =
+        data::load_dataset(testing::source_folder() / "data", "test",
+                           tokenizer::Tokenizer::load(folder.path()), {.add_eos = true});
     return training::evaluate(*model, data::evaluation_batches(set, 4, 2)).loss;  // 8 lines
   };
   EXPECT_NEAR(loss(false), loss(true), 0.01);

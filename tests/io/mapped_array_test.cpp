@@ -9,7 +9,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::expect_error;
@@ -99,4 +99,4 @@ TEST(MappedArray, RefusesWhatLeavesTheFile) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

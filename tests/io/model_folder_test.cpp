@@ -6,7 +6,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::expect_error;
@@ -89,4 +89,4 @@ TEST(ModelFolder, NamesWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

@@ -10,7 +10,7 @@
 #include "tests/support/file_size_limit.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::error_of;
@@ -224,4 +224,4 @@ TEST(Npz, AFullDiskLeavesTheEarlierFileWhole) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

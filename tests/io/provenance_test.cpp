@@ -5,7 +5,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::expect_error;
@@ -80,4 +80,4 @@ TEST(Provenance, WhatMakesNoSenseIsPassedOver) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

@@ -4,7 +4,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::expect_error;
@@ -67,4 +67,4 @@ TEST(QuantizationConfig, RefusesWhatMlxDoesNotHave) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

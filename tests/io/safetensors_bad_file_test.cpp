@@ -4,7 +4,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::error_of;
@@ -137,4 +137,4 @@ TEST(SafetensorsBadFile, AFolderOrNothingIsNamed) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

@@ -5,7 +5,7 @@
 #include "tests/support/file_size_limit.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::expect_error;
@@ -38,4 +38,4 @@ TEST(SafetensorsFullDisk, AFileInPlaceOfTheFolderIsNamed) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

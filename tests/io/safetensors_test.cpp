@@ -7,7 +7,7 @@
 #include "tests/support/arrays.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::io {
 namespace {
 
 using testing::same_bits;
@@ -115,4 +115,4 @@ TEST(SafetensorsWriter, HoldsTheCallerToItsDeclaration) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::io

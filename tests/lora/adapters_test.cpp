@@ -24,7 +24,7 @@ using testing::TempFolder;
 
 const fs::path kBase = testing::fixture("llama/base");
 
-std::unique_ptr<models::Model> base() { return models::load_model(ModelFolder::open(kBase)); }
+std::unique_ptr<models::Model> base() { return models::load_model(io::ModelFolder::open(kBase)); }
 
 LoraSettings settings(int layers, std::vector<std::string> keys) {
   LoraSettings s;
@@ -127,13 +127,13 @@ TEST_P(AdapterFiles, ComeBackWithValuesAndSettings) {
 
 // A zip's comment has a bound, and an adapter may be resumed very often.
 TEST_P(AdapterFiles, TellTheLastOfVeryManyTrainings) {
-  Provenance many;
+  io::Provenance many;
   for (int i = 0; i < 500; ++i) {
     many.steps.push_back(
         {"graft lora", "0", {{"seed", std::to_string(i)}, {"x", std::string(200, 'x')}}});
   }
   save_adapter_file(path_, *adapters_, "0123456789abcdef", many);
-  const Provenance back = read_adapter_file(path_).provenance;
+  const io::Provenance back = read_adapter_file(path_).provenance;
   EXPECT_GT(back.steps.size(), 50u);
   EXPECT_LT(back.steps.size(), 500u);
   EXPECT_EQ(back.steps.back().facts, many.steps.back().facts);
@@ -146,7 +146,7 @@ TEST_P(AdapterFiles, AreTheSameBytesEachTime) {
 }
 
 TEST_P(AdapterFiles, OfAnotherModelNameTheTensorAndBothShapes) {
-  auto other = models::load_model(ModelFolder::open(kBase.parent_path() / "head_dim"));
+  auto other = models::load_model(io::ModelFolder::open(kBase.parent_path() / "head_dim"));
   expect_error([&] { apply(*other, read_adapter_file(path_)); },
                {"model.layers.1.self_attn.q_proj.lora_b", "[4, 32]", "[4, 48]", "another model"});
   EXPECT_THROW(check_fits(*other, read_adapter_file(path_)), Error);
@@ -176,7 +176,7 @@ TEST(AdapterFile, SettingsOutOfRangeAreErrors) {
       {"model.layers.0.self_attn.v_proj.lora_a", mx::ones({32, 3})},
       {"model.layers.0.self_attn.v_proj.lora_b", mx::ones({3, 16})}};
   auto read = [&](const std::string& settings) {
-    save_npz(folder / "a.npz", tensors, "{\"graft_adapter\": " + settings + "}");
+    io::save_npz(folder / "a.npz", tensors, "{\"graft_adapter\": " + settings + "}");
     return read_adapter_file(folder / "a.npz");
   };
   EXPECT_EQ(read(R"({"rank": 3, "scale": 2, "num_layers": -1})").settings->num_layers, -1);
@@ -215,7 +215,7 @@ TEST(AdapterFile, ThatIsNoneIsNamed) {
 
 TEST(Fingerprint, TellsWeightsApart) {
   fs::path fixtures = kBase.parent_path();
-  auto of = [&](const char* name) { return fingerprint(ModelFolder::open(fixtures / name)); };
+  auto of = [&](const char* name) { return fingerprint(io::ModelFolder::open(fixtures / name)); };
   EXPECT_EQ(of("base"), of("base"));
   EXPECT_EQ(of("base"), of("rope_linear"));  // the weights are the same
   EXPECT_NE(of("base"), of("bias"));

@@ -43,16 +43,16 @@ class FuseModel : public ::testing::Test {
     tiny.write(folder_ / "dense");
     source_ = folder_ / (quantize ? "4_bits" : "dense");
     if (!quantize) return;
-    convert({.hf_path = folder_ / "dense",
-             .mlx_path = source_,
-             .quantize = true,
-             .q_group_size = 32,
-             .force = true});
+    convert::convert({.hf_path = folder_ / "dense",
+                      .mlx_path = source_,
+                      .quantize = true,
+                      .q_group_size = 32,
+                      .force = true});
   }
 
   // Fuses the model of `source` with adapters that change it into "fused".
-  ModelFolder fuse(const FuseOptions& options, const std::vector<std::string>& keys) {
-    ModelFolder source = ModelFolder::open(source_);
+  io::ModelFolder fuse(const FuseOptions& options, const std::vector<std::string>& keys) {
+    io::ModelFolder source = io::ModelFolder::open(source_);
     model_ = models::load_model(source);
     LoraSettings settings{.rank = 4, .scale = 0.5f, .num_layers = 1, .keys = keys};
     Adapters adapters = attach(*model_, settings);
@@ -63,9 +63,9 @@ class FuseModel : public ::testing::Test {
     mx::eval(values);
     adapters.parameters().set(values);
     fuse_model(source, *model_, adapters, {folder_ / "fused"}, options);
-    return ModelFolder::open(folder_ / "fused");
+    return io::ModelFolder::open(folder_ / "fused");
   }
-  ModelFolder fuse(const FuseOptions& options = {}) {
+  io::ModelFolder fuse(const FuseOptions& options = {}) {
     return fuse(options, {"q_proj", "down_proj"});
   }
 
@@ -95,8 +95,8 @@ class FuseModelOf : public FuseModel, public ::testing::WithParamInterface<Sourc
 };
 
 TEST_P(FuseModelOf, TensorsWithoutAnAdapterKeepTheirBits) {
-  ModelFolder fused = fuse();
-  ModelFolder source = ModelFolder::open(source_);
+  io::ModelFolder fused = fuse();
+  io::ModelFolder source = io::ModelFolder::open(source_);
   EXPECT_EQ(fused.names(), source.names());
   std::set<std::string> changed;
   for (const std::string& name : source.names()) {
@@ -106,10 +106,10 @@ TEST_P(FuseModelOf, TensorsWithoutAnAdapterKeepTheirBits) {
 }
 
 TEST_P(FuseModelOf, ConfigStaysAsConvertWritesIt) {
-  convert({.hf_path = source_, .mlx_path = folder_ / "again"});
+  convert::convert({.hf_path = source_, .mlx_path = folder_ / "again"});
   fuse();
-  EXPECT_EQ(read_json_object(folder_ / "fused" / "config.json"),
-            read_json_object(folder_ / "again" / "config.json"));
+  EXPECT_EQ(io::read_json_object(folder_ / "fused" / "config.json"),
+            io::read_json_object(folder_ / "again" / "config.json"));
 }
 
 TEST_P(FuseModelOf, DenseWeightsHaveTheDtypeThatTheConfigNames) {
@@ -117,8 +117,8 @@ TEST_P(FuseModelOf, DenseWeightsHaveTheDtypeThatTheConfigNames) {
   dense.adapted.kind = Kind::dense;
   for (bool de_quantize : {false, true}) {
     dense.de_quantize = de_quantize;
-    ModelFolder fused = fuse(dense);
-    EXPECT_EQ(config_dtype(fused.config()), GetParam().dtype);
+    io::ModelFolder fused = fuse(dense);
+    EXPECT_EQ(io::config_dtype(fused.config()), GetParam().dtype);
     for (const std::string& name : fused.names()) {
       bool packed = GetParam().quantized && !de_quantize && fused.has(path_of(name) + ".scales");
       EXPECT_EQ(fused.info(name).dtype == GetParam().dtype, !packed || !name.ends_with(".weight"))
@@ -143,7 +143,7 @@ TEST_F(FuseModel, LayersInEightBitsStandInTheConfigAndAreReadBack) {
   make(mx::bfloat16, true);
   FuseOptions eight;
   eight.adapted = {Kind::quantized, 8};
-  ModelFolder fused = fuse(eight);
+  io::ModelFolder fused = fuse(eight);
   const json finer = {{"group_size", 32}, {"bits", 8}, {"mode", "affine"}};
   const json expected = {
       {"group_size", 32}, {"bits", 4}, {"mode", "affine"}, {kQ, finer}, {kDown, finer}};
@@ -166,24 +166,24 @@ TEST_F(FuseModel, LayersInEightBitsStaySoWhenOthersAreFused) {
   fuse(eight);
   fs::rename(folder_ / "fused", folder_ / "mixed");
   source_ = folder_ / "mixed";
-  ModelFolder again = fuse({}, {"q_proj", "up_proj"});
-  EXPECT_EQ(again.config(), ModelFolder::open(source_).config());
-  EXPECT_TRUE(
-      same_bits(again.load(kDown + ".weight"), ModelFolder::open(source_).load(kDown + ".weight")));
+  io::ModelFolder again = fuse({}, {"q_proj", "up_proj"});
+  EXPECT_EQ(again.config(), io::ModelFolder::open(source_).config());
+  EXPECT_TRUE(same_bits(again.load(kDown + ".weight"),
+                        io::ModelFolder::open(source_).load(kDown + ".weight")));
   EXPECT_LT(testing::distance(logits_of(*models::load_model(again)), logits_of(*model_)), 0.2);
 }
 
 // What a tied model stores for its head is ignored when it is loaded, so nobody has looked at it.
 TEST_F(FuseModel, AnIgnoredHeadWithoutSettingsIsNamed) {
   make(mx::bfloat16, true);
-  ModelFolder source = ModelFolder::open(source_);
+  io::ModelFolder source = io::ModelFolder::open(source_);
   std::map<std::string, mx::array> tensors;
   for (const std::string& name : source.names()) tensors.insert({name, source.load(name)});
   for (const char* part : {"weight", "scales", "biases"}) {
     tensors.insert_or_assign(std::string("lm_head.") + part,
                              source.load(std::string("model.embed_tokens.") + part));
   }
-  save_safetensors(source_ / "model.safetensors", tensors, {{"format", "mlx"}});
+  io::save_safetensors(source_ / "model.safetensors", tensors, {{"format", "mlx"}});
   json config = source.config();
   config["tie_word_embeddings"] = true;
   config["quantization"]["lm_head"] = false;
@@ -195,7 +195,7 @@ TEST_F(FuseModel, LayersOfADenseModelInBitsAreItsOnlyQuantizedOnes) {
   make(mx::bfloat16, false);
   FuseOptions eight;
   eight.adapted = {Kind::quantized, 8};
-  ModelFolder fused = fuse(eight, {"q_proj", "up_proj"});
+  io::ModelFolder fused = fuse(eight, {"q_proj", "up_proj"});
   EXPECT_EQ(fused.config().at("quantization"),
             (json{{"group_size", kDefaultFusedGroup}, {"bits", 8}, {"mode", "affine"}}));
   auto model = models::load_model(fused);

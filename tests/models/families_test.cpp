@@ -45,7 +45,7 @@ std::vector<std::string> variants() {
 struct Fixture {
   explicit Fixture(const std::string& name) : expected(kFamilies / name / "expected.safetensors") {
     testing::write_named_checkpoint(kFamilies / name, folder.path());
-    model = load_model(ModelFolder::open(folder.path()), mx::float32);
+    model = load_model(io::ModelFolder::open(folder.path()), mx::float32);
   }
 
   // Adapters on all linear layers, their values by their names too.
@@ -179,9 +179,9 @@ TEST_P(Families, AnOlderSpellingOfTheConfigMeansTheSame) {
   const Fixture fixture(GetParam());
   const Expected& expected = fixture.expected;
   const fs::path path = fixture.folder / "config.json";
-  const json now = read_json_object(path);
+  const json now = io::read_json_object(path);
   write_text(path, older_spelling(now).dump());
-  auto model = load_model(ModelFolder::open(fixture.folder.path()), mx::float32);
+  auto model = load_model(io::ModelFolder::open(fixture.folder.path()), mx::float32);
   mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
   EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity);
 }
@@ -190,10 +190,10 @@ TEST_P(Families, AnOlderSpellingOfTheConfigMeansTheSame) {
 std::unique_ptr<Model> load_changed(const std::string& name, const json& changes) {
   TempFolder folder;
   testing::write_named_checkpoint(kFamilies / name, folder.path());
-  json config = read_json_object(folder / "config.json");
+  json config = io::read_json_object(folder / "config.json");
   config.update(changes);
   write_text(folder / "config.json", config.dump());
-  return load_model(ModelFolder::open(folder.path()), mx::float32);
+  return load_model(io::ModelFolder::open(folder.path()), mx::float32);
 }
 
 TEST(FamilyConfigs, WhatIsNotBuiltIsRefusedByName) {
@@ -313,11 +313,11 @@ TEST(FamilyConfigs, MistralHasAWindowUnlessToldOtherwise) {
   const auto last = [&](const json& window, bool erase) {
     TempFolder folder;
     testing::write_named_checkpoint(kFamilies / "mistral_window", folder.path());
-    json config = read_json_object(folder / "config.json");
+    json config = io::read_json_object(folder / "config.json");
     config["sliding_window"] = window;
     if (erase) config.erase("sliding_window");
     write_text(folder / "config.json", config.dump());
-    auto model = load_model(ModelFolder::open(folder.path()), mx::float32);
+    auto model = load_model(io::ModelFolder::open(folder.path()), mx::float32);
     mx::array all = logits(*model, ids, model->context({{0, 4200, 0, 4200}}));
     return mx::slice(all, {4190, 0}, {4200, 29});
   };
@@ -328,10 +328,10 @@ TEST(FamilyConfigs, MistralHasAWindowUnlessToldOtherwise) {
 
 // Converts `source` of a folder to `model` of it; gives what was said.
 std::string convert_within(const TempFolder& folder) {
-  ConvertOptions options;
+  convert::ConvertOptions options;
   options.hf_path = folder / "source";
   options.mlx_path = folder / "model";
-  return fmt::format("{}", fmt::join(convert(options).lines, ""));
+  return fmt::format("{}", fmt::join(convert::convert(options).lines, ""));
 }
 
 // What a checkpoint stores for its head, and what its config says of it.
@@ -345,7 +345,7 @@ void write_with_head(const fs::path& folder, const Head& head) {
   testing::write_named_checkpoint(kFamilies / "qwen2", folder);
   std::map<std::string, mx::array> tensors;
   {
-    const ModelFolder source = ModelFolder::open(folder);
+    const io::ModelFolder source = io::ModelFolder::open(folder);
     for (const std::string& name : source.names()) {
       if (name == "lm_head.weight" && head.stored == Head::none) continue;
       const bool same = name == "lm_head.weight" && head.stored == Head::embedding;
@@ -353,8 +353,8 @@ void write_with_head(const fs::path& folder, const Head& head) {
       tensors.at(name).eval();
     }
   }
-  save_safetensors(folder / "model.safetensors", tensors);
-  json config = read_json_object(folder / "config.json");
+  io::save_safetensors(folder / "model.safetensors", tensors);
+  json config = io::read_json_object(folder / "config.json");
   config.erase("tie_word_embeddings");
   if (!head.tied.is_null()) config["tie_word_embeddings"] = head.tied;
   write_text(folder / "config.json", config.dump());
@@ -363,7 +363,7 @@ void write_with_head(const fs::path& folder, const Head& head) {
 TEST(TiedHeads, AreTheEmbeddingUnlessTheCheckpointHasAnother) {
   const Expected expected(kFamilies / "qwen2" / "expected.safetensors");
   const auto logits_of = [&](const fs::path& folder) {
-    auto model = load_model(ModelFolder::open(folder), mx::float32);
+    auto model = load_model(io::ModelFolder::open(folder), mx::float32);
     return logits(*model, expected.ids, model->context(expected.sequences));
   };
   TempFolder tied;
@@ -385,7 +385,7 @@ TEST(TiedHeads, AreTheEmbeddingUnlessTheCheckpointHasAnother) {
       EXPECT_LT(distance(logits_of(path), wanted), testing::kParity) << head.tied << head.stored;
     }
     // mlx-lm believes the config: it has to be right.
-    const ModelFolder converted = ModelFolder::open(folder / "model");
+    const io::ModelFolder converted = io::ModelFolder::open(folder / "model");
     const bool keeps = head.stored == Head::other || head.tied == json(false) ||
                        (head.stored == Head::embedding && head.tied.is_null());
     EXPECT_EQ(converted.has("lm_head.weight"), keeps) << head.tied << head.stored;
@@ -398,7 +398,7 @@ TEST(TiedHeads, AreTheEmbeddingUnlessTheCheckpointHasAnother) {
 TEST(TiedHeads, OneThatIsDeniedMustBeThere) {
   TempFolder folder;
   write_with_head(folder.path(), {Head::none, false});
-  testing::expect_error([&] { load_model(ModelFolder::open(folder.path())); },
+  testing::expect_error([&] { load_model(io::ModelFolder::open(folder.path())); },
                         {"tensor lm_head.weight [29, 16] is missing"});
 }
 
@@ -409,7 +409,7 @@ TEST(FamilyConfigs, HeadsNormsMayBeOfAnotherTypeThanMatrices) {
   const Expected expected(kFamilies / name / "expected.safetensors");
   std::map<std::string, mx::array> tensors;
   {
-    const ModelFolder source = ModelFolder::open(folder.path());
+    const io::ModelFolder source = io::ModelFolder::open(folder.path());
     for (const std::string& own : source.names()) {
       const mx::array tensor = source.load(own);
       tensors.insert({own, tensor.ndim() == 2 ? mx::astype(tensor, mx::bfloat16)
@@ -417,8 +417,8 @@ TEST(FamilyConfigs, HeadsNormsMayBeOfAnotherTypeThanMatrices) {
     }
     for (auto& [own, tensor] : tensors) tensor.eval();
   }
-  save_safetensors(folder / "model.safetensors", tensors);
-  auto model = load_model(ModelFolder::open(folder.path()));
+  io::save_safetensors(folder / "model.safetensors", tensors);
+  auto model = load_model(io::ModelFolder::open(folder.path()));
   EXPECT_EQ(model->dtype(), mx::bfloat16);
   mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
   EXPECT_LT(distance(found, expected.file.load("logits")), 0.1);
@@ -427,19 +427,19 @@ TEST(FamilyConfigs, HeadsNormsMayBeOfAnotherTypeThanMatrices) {
 // A multimodal checkpoint of the fixture's text model; `stored` renames its tensors.
 void write_multimodal(const fs::path& folder,
                       const std::function<std::string(const std::string&)>& stored) {
-  const json text = read_json_object(kFamilies / "gemma3" / "config.json");
+  const json text = io::read_json_object(kFamilies / "gemma3" / "config.json");
   const json config = {
       {"model_type", "gemma3"}, {"text_config", text}, {"vision_config", {{"hidden_size", 8}}}};
   write_text(folder / "config.json", config.dump());
   std::map<std::string, mx::array> tensors = {
       {stored("model.vision_tower.patch.weight"), mx::ones({3, 4})},
       {stored("model.multi_modal_projector.norm.weight"), mx::ones({4})}};
-  const json shapes = read_json_object(kFamilies / "gemma3" / "tensors.json");
+  const json shapes = io::read_json_object(kFamilies / "gemma3" / "tensors.json");
   for (const auto& [name, shape] : shapes.items()) {
     const auto sizes = shape.get<std::vector<int>>();
     tensors.insert({stored(name), named_values(name, mx::Shape(sizes.begin(), sizes.end()))});
   }
-  save_safetensors(folder / "model.safetensors", tensors);
+  io::save_safetensors(folder / "model.safetensors", tensors);
 }
 
 std::string as_on_the_hub(const std::string& name) {
@@ -465,7 +465,7 @@ TEST(MultimodalGemma3, TextPartIsThatOfTheTextModel) {
     const std::string said = convert_within(folder);
     EXPECT_NE(said.find("images is left out"), std::string::npos);
     for (const fs::path& path : {folder / "source", folder / "model"}) {
-      const ModelFolder source = ModelFolder::open(path);
+      const io::ModelFolder source = io::ModelFolder::open(path);
       auto model = load_model(source, mx::float32);
       mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
       EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity) << path;
@@ -485,7 +485,7 @@ TEST(MultimodalGemma3, FusesWhatHasTheNamesOfTransformers5) {
   TempFolder folder;
   fs::create_directory(folder / "source");
   write_multimodal(folder / "source", as_in_transformers_5);
-  const ModelFolder source = ModelFolder::open(folder / "source");
+  const io::ModelFolder source = io::ModelFolder::open(folder / "source");
   auto model = load_model(source, mx::float32);
   lora::LoraSettings settings;
   settings.num_layers = -1;
@@ -501,7 +501,7 @@ TEST(MultimodalGemma3, FusesWhatHasTheNamesOfTransformers5) {
     return logits(one, expected.ids, one.context(expected.sequences));
   };
   lora::fuse_model(source, *model, adapters, {folder / "fused"}, {});
-  auto fused = load_model(ModelFolder::open(folder / "fused"), mx::float32);
+  auto fused = load_model(io::ModelFolder::open(folder / "fused"), mx::float32);
   EXPECT_LT(distance(logits_of(*fused), logits_of(*model)), testing::kParity);
   EXPECT_GT(distance(logits_of(*fused), expected.file.load("logits")), 0.01);
 }
@@ -509,20 +509,20 @@ TEST(MultimodalGemma3, FusesWhatHasTheNamesOfTransformers5) {
 TEST(MultimodalGemma3, TheOuterConfigSaysWhetherTheHeadIsTied) {
   TempFolder folder;
   write_multimodal(folder.path(), as_in_transformers_5);
-  json config = read_json_object(folder / "config.json");
+  json config = io::read_json_object(folder / "config.json");
   config["text_config"]["tie_word_embeddings"] = false;
   write_text(folder / "config.json", config.dump());
-  EXPECT_NO_THROW(load_model(ModelFolder::open(folder.path())));
+  EXPECT_NO_THROW(load_model(io::ModelFolder::open(folder.path())));
   config["tie_word_embeddings"] = false;
   write_text(folder / "config.json", config.dump());
-  testing::expect_error([&] { load_model(ModelFolder::open(folder.path())); },
+  testing::expect_error([&] { load_model(io::ModelFolder::open(folder.path())); },
                         {"tensor lm_head.weight"});
 }
 
 TEST(MultimodalGemma3, WithoutALanguageModelIsRefused) {
   TempFolder folder;
   write_multimodal(folder.path(), [](const std::string& name) { return name; });
-  testing::expect_error([&] { load_model(ModelFolder::open(folder.path())); },
+  testing::expect_error([&] { load_model(io::ModelFolder::open(folder.path())); },
                         {"no tensors of a language model"});
 }
 

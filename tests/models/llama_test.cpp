@@ -75,7 +75,7 @@ class LlamaParity : public ::testing::TestWithParam<Variant> {};
 TEST_P(LlamaParity, LogitsLossAndGradientsAreThoseOfTransformers) {
   if (GetParam().cpu_kernels && !ops::has_cpu_kernels()) GTEST_SKIP() << "built without kernels";
   ops::KernelsScope backend(GetParam().cpu_kernels ? ops::Kernels::own : ops::Kernels::mlx);
-  ModelFolder folder = ModelFolder::open(kFixtures / GetParam().name);
+  io::ModelFolder folder = io::ModelFolder::open(kFixtures / GetParam().name);
   auto model = load_model(folder, mx::float32);
   Expected expected(folder.path() / GetParam().expected);
   mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
@@ -93,8 +93,8 @@ INSTANTIATE_TEST_SUITE_P(All, LlamaParity, ::testing::ValuesIn(llama_variants())
 
 TEST(Llama, BothSpellingsOfAConfigMeanTheSameRotations) {
   for (const char* name : {"base", "rope_dynamic", "rope_linear", "rope_llama3"}) {
-    json now = read_json_object(kFixtures / name / "config.json");
-    json before = read_json_object(kFixtures / name / "config_old_spelling.json");
+    json now = io::read_json_object(kFixtures / name / "config.json");
+    json before = io::read_json_object(kFixtures / name / "config_old_spelling.json");
     for (int64_t length : {8, 100}) {
       EXPECT_EQ(nn::Rope::from_config(now, 8, "config.json").inverse_frequencies(length),
                 nn::Rope::from_config(before, 8, "config.json").inverse_frequencies(length))
@@ -106,7 +106,7 @@ TEST(Llama, BothSpellingsOfAConfigMeanTheSameRotations) {
 TEST(Llama, BiasesOfAnotherDtypeTakeThatOfTheActivations) {
   TempFolder copy;
   fs::copy(kFixtures / "bias", copy.path(), fs::copy_options::recursive);
-  ModelFolder original = ModelFolder::open(kFixtures / "bias");
+  io::ModelFolder original = io::ModelFolder::open(kFixtures / "bias");
   std::unordered_map<std::string, mx::array> tensors;
   for (const std::string& name : original.names()) {
     mx::array tensor = original.load(name);
@@ -114,7 +114,7 @@ TEST(Llama, BiasesOfAnotherDtypeTakeThatOfTheActivations) {
   }
   mx::save_safetensors((copy.path() / "model.safetensors").string(), tensors);
 
-  auto model = load_model(ModelFolder::open(copy.path()));
+  auto model = load_model(io::ModelFolder::open(copy.path()));
   EXPECT_EQ(model->dtype(), mx::float32);
   int biases = 0;
   for (const LinearPart& part : linears_of(model->parts())) {
@@ -131,10 +131,10 @@ class LlamaConfig : public ::testing::Test {
  protected:
   LlamaConfig() {
     fs::copy(kFixtures / "base", folder_.path(), fs::copy_options::recursive);
-    config_ = read_json_object(folder_.path() / "config.json");
+    config_ = io::read_json_object(folder_.path() / "config.json");
   }
   void write() { write_text(folder_.path() / "config.json", config_.dump()); }
-  void load() { load_model(ModelFolder::open(folder_.path())); }
+  void load() { load_model(io::ModelFolder::open(folder_.path())); }
 
   TempFolder folder_;
   json config_;

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/paths.h"
 
-namespace graft {
+namespace graft::regex {
 namespace {
 
 using json = nlohmann::json;
@@ -167,4 +167,4 @@ TEST(CodePointSet, DoesTheAlgebraOfSets) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::regex

@@ -56,6 +56,19 @@ class CheckLayers(unittest.TestCase):
             self.problems({"graft/nn/a.cpp": "#include <mlx/backend/cpu/encoder.h>\n"})[0],
         )
 
+    def test_namespaces(self):
+        found = self.problems(
+            {
+                "graft/io/a.h": "namespace graft {\nnamespace graft::io::parts {\n",
+                "graft/nn/a.cpp": "namespace graft {\n",
+                "graft/base/b.h": "namespace graft {\n",
+                "graft/hub/c.h": "namespace graft::io {\n",
+            }
+        )
+        self.assertEqual(len(found), 2)
+        self.assertIn("graft/hub/c.h:1: it is in graft::io, which is not the namespace of its folder", found[0])
+        self.assertIn("graft/io/a.h:1: it is in graft,", found[1])
+
     def test_flags(self):
         found = self.problems({"graft/io/a.cpp": '// "--fine"\nfail("a-b--c: give --force or not");\n'})
         self.assertEqual(found, ["graft/io/a.cpp:2: a message of the library names a flag"])

@@ -65,7 +65,7 @@ class GgufBuilder {
   }
   /// A tensor and its bytes, behind the last one's.
   GgufBuilder& tensor(std::string_view name, const std::vector<uint64_t>& dimensions,
-                      GgufTensorType type, const std::string& bytes) {
+                      io::GgufTensorType type, const std::string& bytes) {
     entry(name, dimensions, static_cast<uint32_t>(type), data_.size());
     data_ += bytes;
     data_.resize((data_.size() + alignment - 1) / alignment * alignment, '\0');

@@ -16,6 +16,8 @@
 // A model against what PyTorch computed for it (scripts/fixtures).
 namespace graft::testing {
 
+namespace mx = mlx::core;
+
 /// Of the largest value.
 inline constexpr double kParity = 1e-4;
 
@@ -46,7 +48,7 @@ struct Expected {
   /// The tokens that carry loss.
   double weight() const { return static_cast<double>(ids.size() - sequences.size()); }
 
-  SafetensorsFile file;
+  io::SafetensorsFile file;
   mx::array ids;
   std::vector<Sequence> sequences;
 };

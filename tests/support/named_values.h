@@ -45,12 +45,12 @@ inline mx::array named_values(const std::string& name, const mx::Shape& shape) {
 inline void write_named_checkpoint(const fs::path& fixture, const fs::path& folder) {
   fs::copy_file(fixture / "config.json", folder / "config.json");
   std::map<std::string, mx::array> tensors;
-  const json shapes = read_json_object(fixture / "tensors.json");
+  const json shapes = io::read_json_object(fixture / "tensors.json");
   for (const auto& [name, shape] : shapes.items()) {
     const auto sizes = shape.get<std::vector<int>>();
     tensors.insert({name, named_values(name, mx::Shape(sizes.begin(), sizes.end()))});
   }
-  save_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  io::save_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
 }
 
 }  // namespace graft::testing

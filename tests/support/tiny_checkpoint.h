@@ -34,7 +34,7 @@ struct TinyCheckpoint {
               {"rms_norm_eps", 1e-5},
               {"vocab_size", vocab},
               {"tie_word_embeddings", !head},
-              {"torch_dtype", dtype_name(dtype)}};
+              {"torch_dtype", io::dtype_name(dtype)}};
     weight("model.embed_tokens", {vocab, hidden});
     weight("model.norm", {hidden});
     if (head) weight("lm_head", {vocab, hidden});
@@ -62,7 +62,7 @@ struct TinyCheckpoint {
   void write(const fs::path& folder) const {
     fs::create_directories(folder);
     write_bytes(folder / "config.json", config.dump());
-    save_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+    io::save_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
   }
 };
 

@@ -19,9 +19,9 @@ namespace mx = mlx::core;
 struct TinyGguf {
   int hidden = 64, inner = 96, heads = 2, kv_heads = 1, head_dim = 32, vocab = 64, layers = 2;
   /// Of a layer's matrices, in turn; embedding and head have Q8_0.
-  std::vector<GgufTensorType> types{GgufTensorType::q4_1, GgufTensorType::q4_0,
-                                    GgufTensorType::q8_0, GgufTensorType::f16,
-                                    GgufTensorType::bf16, GgufTensorType::f32};
+  std::vector<io::GgufTensorType> types{io::GgufTensorType::q4_1, io::GgufTensorType::q4_0,
+                                        io::GgufTensorType::q8_0, io::GgufTensorType::f16,
+                                        io::GgufTensorType::bf16, io::GgufTensorType::f32};
   bool head = true;
   float largest_scale = 0.1f;
   GgufBuilder file;
@@ -38,9 +38,9 @@ struct TinyGguf {
     file.set("llama.rope.freq_base", 500000.0f);
     file.set("tokenizer.ggml.bos_token_id", u32(1)).set("tokenizer.ggml.eos_token_id", u32(2));
     tokenizer();
-    matrix("token_embd", "model.embed_tokens", vocab, hidden, GgufTensorType::q8_0);
+    matrix("token_embd", "model.embed_tokens", vocab, hidden, io::GgufTensorType::q8_0);
     norm("output_norm", "model.norm");
-    if (head) matrix("output", "lm_head", vocab, hidden, GgufTensorType::q8_0);
+    if (head) matrix("output", "lm_head", vocab, hidden, io::GgufTensorType::q8_0);
     for (int i = 0; i < layers; ++i) {
       std::string from = "blk." + std::to_string(i) + ".";
       std::string to = "model.layers." + std::to_string(i) + ".";
@@ -70,13 +70,13 @@ struct TinyGguf {
   void norm(const std::string& gguf, const std::string& checkpoint) {
     std::vector<float> values;
     std::string bytes;
-    for (int i = 0; i < hidden; ++i) append(GgufTensorType::f32, bytes, values);
-    file.tensor(gguf + ".weight", {static_cast<uint64_t>(hidden)}, GgufTensorType::f32, bytes);
+    for (int i = 0; i < hidden; ++i) append(io::GgufTensorType::f32, bytes, values);
+    file.tensor(gguf + ".weight", {static_cast<uint64_t>(hidden)}, io::GgufTensorType::f32, bytes);
     expected[checkpoint + ".weight"] = values;
   }
 
   void matrix(const std::string& gguf, const std::string& checkpoint, int rows, int width,
-              GgufTensorType type, bool permuted = false) {
+              io::GgufTensorType type, bool permuted = false) {
     std::vector<std::string> stored(static_cast<size_t>(rows));
     std::vector<float> all;
     for (int row = 0; row < rows; ++row) {
@@ -94,7 +94,7 @@ struct TinyGguf {
   }
 
  private:
-  GgufTensorType next() { return types[turn_++ % types.size()]; }
+  io::GgufTensorType next() { return types[turn_++ % types.size()]; }
 
   // Where a checkpoint's row of Q or K stands: halves of a head are interleaved.
   int place(int row) const {
@@ -110,13 +110,13 @@ struct TinyGguf {
   }
 
   // One block, or one number.
-  void append(GgufTensorType type, std::string& bytes, std::vector<float>& values) {
-    if (type == GgufTensorType::f32) {
+  void append(io::GgufTensorType type, std::string& bytes, std::vector<float>& values) {
+    if (type == io::GgufTensorType::f32) {
       values.push_back(std::normal_distribution<float>()(random_));
       bytes += GgufBuilder::raw(values.back());
-    } else if (type == GgufTensorType::f16) {
+    } else if (type == io::GgufTensorType::f16) {
       values.push_back(f16(bytes));
-    } else if (type == GgufTensorType::bf16) {
+    } else if (type == io::GgufTensorType::bf16) {
       auto bits = static_cast<uint16_t>(0x3c00 + random_() % 0x300);
       uint32_t wide = uint32_t{bits} << 16;
       float value;
@@ -128,10 +128,10 @@ struct TinyGguf {
     }
   }
 
-  void append_block(GgufTensorType type, std::string& bytes, std::vector<float>& values) {
+  void append_block(io::GgufTensorType type, std::string& bytes, std::vector<float>& values) {
     float scale = f16(bytes);
-    float minimum = type == GgufTensorType::q4_1 ? f16(bytes) : 0;
-    if (type == GgufTensorType::q8_0) {
+    float minimum = type == io::GgufTensorType::q4_1 ? f16(bytes) : 0;
+    if (type == io::GgufTensorType::q8_0) {
       for (int i = 0; i < 32; ++i) {
         auto number = static_cast<int8_t>(random_());
         values.push_back(scale * number);
@@ -139,12 +139,12 @@ struct TinyGguf {
       }
       return;
     }
-    int zero = type == GgufTensorType::q4_0 ? 8 : 0;
+    int zero = type == io::GgufTensorType::q4_0 ? 8 : 0;
     int numbers[32];
     for (int& number : numbers) {
       number = static_cast<int>(random_() % 16);
       float value = scale * static_cast<float>(number - zero);
-      values.push_back(type == GgufTensorType::q4_1 ? value + minimum : value);
+      values.push_back(type == io::GgufTensorType::q4_1 ? value + minimum : value);
     }
     for (int i = 0; i < 16; ++i) bytes += static_cast<char>(numbers[i] | numbers[i + 16] << 4);
   }

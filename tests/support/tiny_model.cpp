@@ -17,7 +17,7 @@ constexpr int kLayers = 2;
 json tokenizer_json() {
   json vocab = json::object();
   for (int byte = 0; byte < 256; ++byte)
-    vocab[spelling_of_bytes(std::string(1, static_cast<char>(byte)))] = byte;
+    vocab[tokenizer::spelling_of_bytes(std::string(1, static_cast<char>(byte)))] = byte;
   vocab["<s>"] = 256;
   vocab["</s>"] = 257;
   vocab["th"] = 258;
@@ -102,7 +102,7 @@ void write_tiny_model(const fs::path& folder, int seed, int hidden, int vocab) {
     matrix(at + "mlp.up_proj.weight", feed_forward, hidden);
     matrix(at + "mlp.down_proj.weight", hidden, feed_forward);
   }
-  save_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  io::save_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
 }
 
 void write_tiny_data(const fs::path& folder) {

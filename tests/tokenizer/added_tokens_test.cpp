@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 AddedTokenMatcher matcher_of(std::vector<AddedToken> tokens) {
@@ -64,4 +64,4 @@ TEST(AddedTokens, WhiteSpaceIsSkippedOnce) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 // The examples of RFC 4648.
@@ -35,4 +35,4 @@ TEST(Base64, RefusesWhatIsNone) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -9,7 +9,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Split = std::tuple<int32_t, int32_t, int32_t>;
@@ -85,4 +85,4 @@ TEST(BpeMerges, AreWrittenAsPairs) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -8,7 +8,7 @@
 
 #include "graft/tokenizer/byte_level.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 // Merges as they are defined: of all pairs the one of the lowest rank, the leftmost of equals.
@@ -227,4 +227,4 @@ TEST(ByteLevel, EveryByteHasItsCharacter) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 constexpr uint32_t kValue = 0x80000000, kHasValue = 0x100;
@@ -174,4 +174,4 @@ TEST(Charsmap, BrokenMapsAreRefused) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -7,7 +7,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using testing::expect_error;
@@ -75,4 +75,4 @@ TEST(ChatTemplate, VariablesOfTheModelsOwn) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Pieces = std::vector<std::string>;
@@ -74,4 +74,4 @@ TEST(Decoder, WithoutStepsPiecesArePutTogether) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -11,7 +11,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using nlohmann::json;
@@ -197,4 +197,4 @@ TEST(GgufTokenizer, BadMetadataIsRefusedByKey) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

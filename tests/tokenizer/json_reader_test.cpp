@@ -7,7 +7,7 @@
 #include "graft/base/error.h"
 #include "tests/support/expect_error.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 std::string string_of(std::string_view document) {
@@ -138,4 +138,4 @@ TEST(JsonReader, BoundsNesting) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -6,7 +6,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using NormalizerSteps = std::vector<Normalizer::Step>;
@@ -56,7 +56,7 @@ TEST(Normalizer, StepsThatAreNoForms) {
             "\u00E0i\u0307\u03C3\u00DF!");
   EXPECT_EQ(apply(Replacement("aa", "b"), "aaaaa aa"), "bba b");
   EXPECT_EQ(apply(Replacement("", "b"), "aa"), "aa");
-  EXPECT_EQ(apply(Replacement(Regex(R"(\d+)", "test"), "$0"), "a12b\u0663"), "a$0b$0");
+  EXPECT_EQ(apply(Replacement(regex::Regex(R"(\d+)", "test"), "$0"), "a12b\u0663"), "a$0b$0");
 }
 
 // The map of precompiled.json, put into a tokenizer.json.
@@ -85,4 +85,4 @@ TEST(Normalizer, ALongRunOfMarksTakesNoQuadraticTime) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -7,7 +7,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/sentencepiece_builder.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using testing::expect_error;
@@ -111,4 +111,4 @@ TEST(Protobuf, RefusesAnotherTypeThanAskedFor) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

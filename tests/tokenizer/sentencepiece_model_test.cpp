@@ -7,7 +7,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/sentencepiece_builder.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Model = SentencePieceModel;
@@ -102,4 +102,4 @@ TEST(SentencePieceModel, IsKnownByItsBeginning) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

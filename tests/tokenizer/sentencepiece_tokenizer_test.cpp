@@ -6,7 +6,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/sentencepiece_builder.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using testing::SentencePieceBuilder;
@@ -193,4 +193,4 @@ TEST(SentencePieceTokenizer, WhatIsNotSupportedIsRefusedByName) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

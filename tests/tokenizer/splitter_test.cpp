@@ -7,7 +7,7 @@
 
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -48,7 +48,7 @@ std::map<std::string, Splitter> fixture_splitters() {
       {"merged_with_previous", SplitBehavior::merged_with_previous},
       {"merged_with_next", SplitBehavior::merged_with_next},
       {"contiguous", SplitBehavior::contiguous}};
-  Regex regex(R"(\s|(?=t))", "test");
+  regex::Regex regex(R"(\s|(?=t))", "test");
   for (const auto& [name, behavior] : behaviors) {
     for (bool invert : {false, true}) {
       std::string key = std::string(name) + (invert ? "_inverted" : "");
@@ -84,7 +84,7 @@ TEST(Splitter, LooksNoFurtherThanItsStretch) {
   EXPECT_EQ(words(isolated(SplitRule::llama3), text, {3, 3}), Words{});
   EXPECT_EQ(words(isolated(SplitRule::words), text, {1, 7}), (Words{"x", " ", "a", "  ", "b"}));
   EXPECT_EQ(words(isolated(std::string("c''s")), text, {7, 10}), (Words{"c''"}));
-  EXPECT_EQ(words(isolated(Regex("c$", "test")), text, {6, 8}), (Words{"b", "c"}));
+  EXPECT_EQ(words(isolated(regex::Regex("c$", "test")), text, {6, 8}), (Words{"b", "c"}));
 }
 
 TEST(Splitter, RulesDiffer) {
@@ -106,4 +106,4 @@ TEST(Splitter, PatternsOfRulesAreKnownByTheirSpelling) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

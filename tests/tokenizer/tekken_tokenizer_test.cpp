@@ -8,7 +8,7 @@
 #include "graft/tokenizer/tokenizer.h"
 #include "tests/support/expect_error.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using nlohmann::ordered_json;
@@ -134,4 +134,4 @@ TEST(TekkenTokenizer, BadFilesAreRefused) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

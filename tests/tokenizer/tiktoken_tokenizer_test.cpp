@@ -6,7 +6,7 @@
 #include "graft/tokenizer/tokenizer.h"
 #include "tests/support/expect_error.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using nlohmann::ordered_json;
@@ -175,4 +175,4 @@ TEST(TiktokenTokenizer, IsKnownByItsBeginning) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using nlohmann::json;
@@ -236,4 +236,4 @@ TEST(TokenizerBadFile, DamagedFilesNeverCrash) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

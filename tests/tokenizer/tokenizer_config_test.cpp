@@ -6,7 +6,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 Tokenizer with_config(const std::string& config, const std::string& map = "") {
@@ -86,4 +86,4 @@ TEST(TokenizerConfig, BadFilesAreRefusedByName) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

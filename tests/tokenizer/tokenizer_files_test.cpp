@@ -8,7 +8,7 @@
 #include "tests/support/temp_folder.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using testing::expect_error;
@@ -121,4 +121,4 @@ TEST(TokenizerFiles, LlamaTokenizerRebuildsThePipeline) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

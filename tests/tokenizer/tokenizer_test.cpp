@@ -10,7 +10,7 @@
 #include "tests/support/temp_folder.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using testing::tokenizer_fixture;
@@ -154,4 +154,4 @@ TEST(StreamDecoder, SkipsSpecialTokensOnDemand) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

@@ -11,7 +11,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft {
+namespace graft::tokenizer {
 namespace {
 
 using nlohmann::json;
@@ -148,4 +148,4 @@ TEST(Trie, FindsEveryKeyThatATextBeginsWith) {
 }
 
 }  // namespace
-}  // namespace graft
+}  // namespace graft::tokenizer

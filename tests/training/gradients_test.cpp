@@ -21,7 +21,7 @@ class GradientsTest : public ::testing::Test {
  protected:
   GradientsTest() {
     mx::random::seed(11);
-    model_ = models::load_model(ModelFolder::open(testing::fixture("llama/base")));
+    model_ = models::load_model(io::ModelFolder::open(testing::fixture("llama/base")));
     lora::LoraSettings settings{.rank = 4, .scale = 4, .num_layers = -1, .keys = {"all"}};
     adapters_.emplace(lora::attach(*model_, settings));
     // A fresh adapter's b is zero, and a has no gradient.

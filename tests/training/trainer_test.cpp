@@ -68,7 +68,7 @@ class TrainerTest : public ::testing::Test {
   TrainEnd run(
       Record& record, const std::function<bool()>& interrupted = [] { return false; }) {
     mx::random::seed(11);
-    model_ = models::load_model(ModelFolder::open(kBase));
+    model_ = models::load_model(io::ModelFolder::open(kBase));
     lora::LoraSettings settings;
     settings.rank = 4;
     settings.scale = 4;
@@ -110,7 +110,7 @@ TEST_F(TrainerTest, FirstValidationIsThatOfTheBaseModel) {
   Record record;
   options_.iters = 1;
   run(record);
-  auto base = models::load_model(ModelFolder::open(kBase));
+  auto base = models::load_model(io::ModelFolder::open(kBase));
   Evaluation expected = evaluate(*base, data::evaluation_batches(valid_, 4, -1));
   EXPECT_DOUBLE_EQ(record.validations[0].second, expected.loss);
 }
@@ -131,11 +131,11 @@ TEST_F(TrainerTest, SameSeedGivesTheSameBytes) {
 
 TEST_F(TrainerTest, AdapterSaysHowItWasTrainedAndWithWhatLosses) {
   Record record;
-  options_.provenance.origin = Origin{"acme/base", ""};
+  options_.provenance.origin = io::Origin{"acme/base", ""};
   options_.provenance.steps = {{"graft lora", "0", {{"seed", "3"}}}};
   options_.iters = 18;
   run(record);
-  const Provenance found = lora::read_adapter_file(options_.adapter_file).provenance;
+  const io::Provenance found = lora::read_adapter_file(options_.adapter_file).provenance;
   EXPECT_EQ(found.origin->repository, "acme/base");
   ASSERT_EQ(found.steps.size(), 1u);
   const std::vector<std::pair<std::string, std::string>> expected = {
@@ -156,7 +156,7 @@ TEST_F(TrainerTest, DropoutChangesTrainingAndNotValidation) {
   options_.iters = options_.steps_per_eval = 3;
   Record record;
   run(record);
-  auto model = models::load_model(ModelFolder::open(kBase));
+  auto model = models::load_model(io::ModelFolder::open(kBase));
   lora::AdapterFile file = lora::read_adapter_file(options_.adapter_file);
   file.settings->dropout = 0;
   lora::Adapters adapters = lora::apply(*model, file);
@@ -219,7 +219,7 @@ TEST_F(TrainerTest, AFirstStepThatIsNotFiniteLeavesTheEarlierFile) {
 }
 
 TEST(BatchLoss, IsTheMeanOverTokensHoweverExamplesAreGrouped) {
-  auto model = models::load_model(ModelFolder::open(kBase));
+  auto model = models::load_model(io::ModelFolder::open(kBase));
   data::Dataset set = counting_set(9);
   double one = evaluate(*model, data::evaluation_batches(set, 1, -1)).loss;
   double four = evaluate(*model, data::evaluation_batches(set, 4, -1)).loss;
