@@ -1,7 +1,7 @@
 # `cmake --install build --prefix P` makes a folder that can be moved:
 #
 #   bin/graft                  the program, which finds MLX by a path relative to itself
-#   lib/libgraft.a, include/   the library
+#   lib/libgraft.a, include/   the library: the headers of graft/engine and what they include
 #   lib/cmake/graft/           for find_package(graft)
 #   lib/graft/mlx/             MLX's library, headers and CMake files, as its wheel has them
 #   lib/graft/mlx_cpu.libs/    BLAS and Fortran, where libmlx.so looks for them: ../../mlx_cpu.libs
@@ -10,6 +10,7 @@
 #
 # The system libraries that graft links stay where they are.
 include(CMakePackageConfigHelpers)
+include(PublicHeaders)
 
 set(graft_private_dir "${CMAKE_INSTALL_LIBDIR}/graft")
 set(graft_config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/graft")
@@ -64,12 +65,11 @@ endif()
 
 install(TARGETS graft_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS graft EXPORT graftTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-set(graft_left_out)
-if(NOT GRAFT_CPU_KERNELS)
-  set(graft_left_out PATTERN "kernels" EXCLUDE PATTERN "cpu" EXCLUDE)
-endif()
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/graft" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-        FILES_MATCHING PATTERN "*.h" ${graft_left_out})
+graft_public_headers(graft_headers)
+foreach(header IN LISTS graft_headers)
+  cmake_path(GET header PARENT_PATH folder)
+  install(FILES "${PROJECT_SOURCE_DIR}/${header}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/${folder}")
+endforeach()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${graft_doc_dir}")
 
 install(EXPORT graftTargets NAMESPACE graft:: DESTINATION "${graft_config_dir}")

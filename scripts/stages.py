@@ -93,6 +93,7 @@ stage("downloads against huggingface_hub", f"{INTEROP}/hub_downloads.py build/gr
 
 stage("unit tests", run_tests("release"), 180, ("build", "model"), 2)
 stage("installed package", "tests/install/run.sh build", 60, ("build",))
+stage("part of another project", "tests/install/subproject.sh", 20, ("build",))
 stage("benchmarks", "tests/benches.sh build", 60, ("build",), 2)
 stage("npz against NumPy and MLX", f"{INTEROP}/npz_parity.py build/tests/npz_driver", 20, BUILT)
 stage("GGUF against gguf", f"{INTEROP}/gguf_parity.py build/graft build/tests/logits_driver", 40, BUILT)
@@ -129,6 +130,9 @@ for name in ("uploads", "downloads"):
     model = GGUF if name == "uploads" else "build/smollm2"
     stage(f"{name} and 100 kills", f"{INTEROP}/hub_{name}.py build/graft --model {model} --kills 100", 900,
           (*BUILT, "SmolLM2 for the comparisons"), 0, when="long")
+TINY = "build/tiny/model build/tiny/data"
+stage("part of another project, built", f"mkdir -p {TINY} && build/tests/tiny_model_driver {TINY} && "
+      f"tests/install/subproject.sh --build {TINY}", 900, ("build",), 2, when="long")
 stage("tokenizers and long texts",
       f"{INTEROP}/tokenizer_parity.py build/tests/tokenize_driver build/smollm2 {TOKENIZERS} --bytes 12000000 "
       "--random 200000", 1800, (*BUILT, "SmolLM2 for the comparisons"), when="long")

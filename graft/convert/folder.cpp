@@ -15,19 +15,12 @@
 #include "graft/io/quantized_layer.h"
 #include "graft/models/language_model_names.h"
 #include "graft/models/tied_head.h"
+#include "graft/models/traits.h"
 
 namespace graft::convert {
 namespace {
 
 constexpr io::LayerQuantization kEightBits{.group_size = 64, .bits = 8};
-
-// Layers that mlx-lm keeps in 8 bits, whatever is asked for: a router that is rounded to few bits
-// chooses other experts; Granite's weights of small scale.
-bool wants_eight_bits(const json& model_type, const std::string& path) {
-  if (model_type == "qwen3_moe") return path.ends_with("mlp.gate");
-  return model_type == "granite" && (path.ends_with("self_attn.o_proj") ||
-                                     path.ends_with("mlp.down_proj") || path == "lm_head");
-}
 
 class FolderPlanner {
  public:
@@ -146,7 +139,7 @@ class FolderPlanner {
     }
     io::LayerQuantization own = setting();
     const std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
-    if (wants_eight_bits(source_->config().value("model_type", json()), path) &&
+    if (models::traits_of(source_->config()).wants_eight_bits(path) &&
         tensor.shape.back() % kEightBits.group_size == 0) {
       own = kEightBits;
       own_settings_[path] = own;

@@ -30,60 +30,27 @@ Moments moments_of(int64_t width, float eps, float center, float distances, floa
   return {center, rest, 1.0f / std::sqrt((variance < 0 ? 0 : variance) + eps)};
 }
 
-template <class T>
-HWY_INLINE FloatVec total_of(const T* row, int64_t width) {
-  const FloatTag d;
-  auto total = hn::Zero(d);
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    total = hn::Add(total, load(d, row + i, lanes));
-  });
-  return total;
-}
-
 template <class T, class W>
-void add_layer_norm_row(int64_t width, float eps, const T* h, const T* delta, const W* weight,
-                        const W* bias, T* sum, T* normed) {
+HWY_INLINE void layer_norm_row(const NormRow<T, W>& row) {
   const FloatTag d;
   auto total = hn::Zero(d);
-  const T* summed = h;
-  if (delta != nullptr) {
-    for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-      const auto s = rounded_to<T>(d, hn::Add(load(d, h + i, lanes), load(d, delta + i, lanes)));
-      store(d, s, sum + i, lanes);
-      total = hn::Add(total, s);
-    });
-    summed = sum;
-  } else {
-    total = total_of(h, width);
-  }
-  const float mean = sum_of(d, total) / static_cast<float>(width);
+  const T* sum = summed(row, [&](auto s) HWY_ATTR { total = hn::Add(total, s); });
+  const float mean = sum_of(d, total) / static_cast<float>(row.width);
   const auto center = hn::Set(d, mean);
   auto distances = hn::Zero(d), squares = hn::Zero(d);
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto e = keep(d, hn::Sub(load(d, summed + i, lanes), center), hn::Zero(d), lanes);
+  for_vectors(hn::Lanes(d), 0, row.width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto e = keep(d, hn::Sub(load(d, sum + i, lanes), center), hn::Zero(d), lanes);
     distances = hn::Add(distances, e);
     squares = hn::MulAdd(e, e, squares);
   });
-  const Moments m = moments_of(width, eps, mean, sum_of(d, distances), sum_of(d, squares));
+  const Moments m = moments_of(row.width, row.eps, mean, sum_of(d, distances), sum_of(d, squares));
   const auto rest = hn::Set(d, m.rest);
   const auto scale = hn::Set(d, m.scale);
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto e = hn::Sub(hn::Sub(load(d, summed + i, lanes), center), rest);
-    const auto added = bias == nullptr ? hn::Zero(d) : load(d, bias + i, lanes);
-    store(d, hn::MulAdd(hn::Mul(e, scale), load(d, weight + i, lanes), added), normed + i, lanes);
-  });
-}
-
-void add_layer_norm_rows(const NormShape& shape, const void* h, const void* delta,
-                         const void* weight, const void* bias, void* sum, void* normed,
-                         int64_t begin, int64_t end) {
-  const int64_t width = shape.width;
-  for_norm_rows(shape, begin, end, [&](auto tag, auto weight_tag, int64_t row) HWY_ATTR {
-    using T = decltype(tag);
-    using W = decltype(weight_tag);
-    add_layer_norm_row(width, shape.eps, row_of<T>(h, row, width), row_of<T>(delta, row, width),
-                       static_cast<const W*>(weight), static_cast<const W*>(bias),
-                       row_of<T>(sum, row, width), row_of<T>(normed, row, width));
+  for_vectors(hn::Lanes(d), 0, row.width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto e = hn::Sub(hn::Sub(load(d, sum + i, lanes), center), rest);
+    const auto added = row.bias == nullptr ? hn::Zero(d) : load(d, row.bias + i, lanes);
+    store(d, hn::MulAdd(hn::Mul(e, scale), load(d, row.weight + i, lanes), added), row.normed + i,
+          lanes);
   });
 }
 
@@ -93,49 +60,45 @@ void add_layer_norm_rows(const NormShape& shape, const void* h, const void* delt
 //   ds_j = r (w_j g_j - mean(w g)) - r^3 x_j mean(w g x),
 // to which the gradient that comes from the sum's other uses is added.
 template <class T, class W>
-void add_layer_norm_backward_row(int64_t width, float eps, const T* sum, const W* weight,
-                                 const T* d_normed, const T* d_sum, T* d_h) {
+HWY_INLINE void layer_norm_backward_row(const NormBackwardRow<T, W>& row) {
   const FloatTag d;
-  const float n = static_cast<float>(width);
-  const float mean = sum_of(d, total_of(sum, width)) / n;
+  const float n = static_cast<float>(row.width);
+  auto total = hn::Zero(d);
+  for_vectors(hn::Lanes(d), 0, row.width, [&](int64_t i, auto lanes) HWY_ATTR {
+    total = hn::Add(total, load(d, row.sum + i, lanes));
+  });
+  const float mean = sum_of(d, total) / n;
   const auto center = hn::Set(d, mean);
   auto distances = hn::Zero(d), squares = hn::Zero(d);
   auto gradients = hn::Zero(d), products = hn::Zero(d);
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto e = keep(d, hn::Sub(load(d, sum + i, lanes), center), hn::Zero(d), lanes);
-    const auto wg = hn::Mul(load(d, weight + i, lanes), load(d, d_normed + i, lanes));
+  for_vectors(hn::Lanes(d), 0, row.width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto e = keep(d, hn::Sub(load(d, row.sum + i, lanes), center), hn::Zero(d), lanes);
+    const auto wg = weighted_gradient(row, i, lanes);
     distances = hn::Add(distances, e);
     squares = hn::MulAdd(e, e, squares);
     gradients = hn::Add(gradients, wg);
     products = hn::MulAdd(e, wg, products);
   });
-  const Moments m = moments_of(width, eps, mean, sum_of(d, distances), sum_of(d, squares));
+  const Moments m = moments_of(row.width, row.eps, mean, sum_of(d, distances), sum_of(d, squares));
   const float gradient = sum_of(d, gradients) / n;
   const float product = sum_of(d, products) / n - m.rest * gradient;
   const auto rest = hn::Set(d, m.rest);
   const auto scale = hn::Set(d, m.scale);
   const auto mean_wg = hn::Set(d, gradient);
   const auto back = hn::Set(d, m.scale * m.scale * m.scale * product);
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto x = hn::Sub(hn::Sub(load(d, sum + i, lanes), center), rest);
-    const auto wg = hn::Mul(load(d, weight + i, lanes), load(d, d_normed + i, lanes));
-    auto ds = hn::NegMulAdd(x, back, hn::Mul(hn::Sub(wg, mean_wg), scale));
-    if (d_sum != nullptr) ds = hn::Add(ds, load(d, d_sum + i, lanes));
-    store(d, ds, d_h + i, lanes);
+  write_d_h(row, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto x = hn::Sub(hn::Sub(load(d, row.sum + i, lanes), center), rest);
+    const auto wg = weighted_gradient(row, i, lanes);
+    return hn::NegMulAdd(x, back, hn::Mul(hn::Sub(wg, mean_wg), scale));
   });
 }
 
-void add_layer_norm_backward_rows(const NormShape& shape, const void* sum, const void* weight,
-                                  const void* d_normed, const void* d_sum, void* d_h, int64_t begin,
-                                  int64_t end) {
-  const int64_t width = shape.width;
-  for_norm_rows(shape, begin, end, [&](auto tag, auto weight_tag, int64_t row) HWY_ATTR {
-    using T = decltype(tag);
-    using W = decltype(weight_tag);
-    add_layer_norm_backward_row(width, shape.eps, row_of<T>(sum, row, width),
-                                static_cast<const W*>(weight), row_of<T>(d_normed, row, width),
-                                row_of<T>(d_sum, row, width), row_of<T>(d_h, row, width));
-  });
+void layer_norm_rows(const NormCall& call, int64_t begin, int64_t end) {
+  for_norm_rows(call, begin, end, [](const auto& row) HWY_ATTR { layer_norm_row(row); });
+}
+
+void layer_norm_backward_rows(const NormBackwardCall& call, int64_t begin, int64_t end) {
+  for_norm_rows(call, begin, end, [](const auto& row) HWY_ATTR { layer_norm_backward_row(row); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -145,23 +108,19 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace graft::kernels {
 
-HWY_EXPORT(add_layer_norm_rows);
-HWY_EXPORT(add_layer_norm_backward_rows);
+HWY_EXPORT(layer_norm_rows);
+HWY_EXPORT(layer_norm_backward_rows);
 
 void add_layer_norm(const NormShape& shape, const void* h, const void* delta, const void* weight,
                     const void* bias, void* sum, void* normed) {
-  auto rows = GRAFT_DISPATCH(add_layer_norm_rows);
-  parallel_norm_rows(shape, [&](int64_t begin, int64_t end) {
-    rows(shape, h, delta, weight, bias, sum, normed, begin, end);
-  });
+  parallel_norm_rows(NormCall{shape, h, delta, weight, bias, sum, normed},
+                     GRAFT_DISPATCH(layer_norm_rows));
 }
 
 void add_layer_norm_backward(const NormShape& shape, const void* sum, const void* weight,
                              const void* d_normed, const void* d_sum, void* d_h) {
-  auto rows = GRAFT_DISPATCH(add_layer_norm_backward_rows);
-  parallel_norm_rows(shape, [&](int64_t begin, int64_t end) {
-    rows(shape, sum, weight, d_normed, d_sum, d_h, begin, end);
-  });
+  parallel_norm_rows(NormBackwardCall{shape, sum, weight, d_normed, d_sum, d_h},
+                     GRAFT_DISPATCH(layer_norm_backward_rows));
 }
 
 }  // namespace graft::kernels

@@ -25,15 +25,100 @@ HWY_INLINE T* row_of(void* data, int64_t row, int64_t width) {
   return data == nullptr ? nullptr : static_cast<T*>(data) + row * width;
 }
 
-/// Calls body(T{}, W{}, row) for rows [begin, end), with the types of the hidden states and of the
-/// weight. The body is a generic lambda marked HWY_ATTR.
-template <class Body>
-HWY_INLINE void for_norm_rows(const NormShape& shape, int64_t begin, int64_t end, Body&& body) {
-  with_type(shape.type, [&](auto tag) HWY_ATTR {
-    with_type(shape.weight_type, [&](auto weight_tag) HWY_ATTR {
-      for (int64_t row = begin; row < end; ++row) body(tag, weight_tag, row);
+/// One row of a NormCall.
+template <class T, class W>
+struct NormRow {
+  int64_t width;
+  float eps;
+  const T *h, *delta;
+  const W *weight, *bias;
+  T *sum, *normed;
+};
+
+/// One row of a NormBackwardCall.
+template <class T, class W>
+struct NormBackwardRow {
+  int64_t width;
+  float eps;
+  const T* sum;
+  const W* weight;
+  const T *d_normed, *d_sum;
+  T* d_h;
+};
+
+template <class T, class W>
+HWY_INLINE NormRow<T, W> row_of_call(const NormCall& call, int64_t row) {
+  const int64_t width = call.shape.width;
+  return {width,
+          call.shape.eps,
+          row_of<T>(call.h, row, width),
+          row_of<T>(call.delta, row, width),
+          static_cast<const W*>(call.weight),
+          static_cast<const W*>(call.bias),
+          row_of<T>(call.sum, row, width),
+          row_of<T>(call.normed, row, width)};
+}
+
+template <class T, class W>
+HWY_INLINE NormBackwardRow<T, W> row_of_call(const NormBackwardCall& call, int64_t row) {
+  const int64_t width = call.shape.width;
+  return {width,
+          call.shape.eps,
+          row_of<T>(call.sum, row, width),
+          static_cast<const W*>(call.weight),
+          row_of<T>(call.d_normed, row, width),
+          row_of<T>(call.d_sum, row, width),
+          row_of<T>(call.d_h, row, width)};
+}
+
+/// Calls body(row) for rows [begin, end) of a call, as a NormRow or NormBackwardRow of the types of
+/// the hidden states and of the weight. The body is a generic lambda marked HWY_ATTR.
+template <class Call, class Body>
+HWY_INLINE void for_norm_rows(const Call& call, int64_t begin, int64_t end, Body&& body) {
+  with_type(call.shape.type, [&](auto tag) HWY_ATTR {
+    with_type(call.shape.weight_type, [&](auto weight_tag) HWY_ATTR {
+      for (int64_t row = begin; row < end; ++row) {
+        body(row_of_call<decltype(tag), decltype(weight_tag)>(call, row));
+      }
     });
   });
+}
+
+/// The row h + delta, which is written to the row's sum, or h itself without a delta. Calls use(s)
+/// for each vector of it, a lambda marked HWY_ATTR; zeros follow the last element.
+template <class T, class W, class Use>
+HWY_INLINE const T* summed(const NormRow<T, W>& row, Use&& use) {
+  const FloatTag d;
+  if (row.delta == nullptr) {
+    for_vectors(hn::Lanes(d), 0, row.width,
+                [&](int64_t i, auto lanes) HWY_ATTR { use(load(d, row.h + i, lanes)); });
+    return row.h;
+  }
+  for_vectors(hn::Lanes(d), 0, row.width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto s =
+        rounded_to<T>(d, hn::Add(load(d, row.h + i, lanes), load(d, row.delta + i, lanes)));
+    store(d, s, row.sum + i, lanes);
+    use(s);
+  });
+  return row.sum;
+}
+
+/// Writes d_h = gradient(i, lanes) + d_sum, a lambda marked HWY_ATTR that gives the vector at i.
+template <class T, class W, class Gradient>
+HWY_INLINE void write_d_h(const NormBackwardRow<T, W>& row, Gradient&& gradient) {
+  const FloatTag d;
+  for_vectors(hn::Lanes(d), 0, row.width, [&](int64_t i, auto lanes) HWY_ATTR {
+    auto ds = gradient(i, lanes);
+    if (row.d_sum != nullptr) ds = hn::Add(ds, load(d, row.d_sum + i, lanes));
+    store(d, ds, row.d_h + i, lanes);
+  });
+}
+
+/// weight * d_normed at i.
+template <class T, class W, class Lanes>
+HWY_INLINE FloatVec weighted_gradient(const NormBackwardRow<T, W>& row, int64_t i, Lanes lanes) {
+  const FloatTag d;
+  return hn::Mul(load(d, row.weight + i, lanes), load(d, row.d_normed + i, lanes));
 }
 
 }  // namespace HWY_NAMESPACE

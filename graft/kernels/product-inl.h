@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "graft/kernels/product_operands-inl.h"
 #include "graft/kernels/simd-inl.h"
 
 GRAFT_BEFORE_WORDS();
@@ -28,23 +29,6 @@ constexpr int64_t kVectorBlock = 4;
 #else
 constexpr int64_t kVectorBlock = 2;
 #endif
-
-/// The left operand: element (row, depth) stands at data[row * row_step + depth * depth_step].
-struct Left {
-  const Word* data;
-  int64_t row_step, depth_step;
-};
-
-/// The right operand [depth, columns], rows `row_step` apart.
-struct Right {
-  const Word* data;
-  int64_t row_step;
-};
-
-struct Result {
-  float* data;
-  int64_t row_step;
-};
 
 template <int kRows, int kVectors>
 HWY_NOINLINE void product_block(int64_t depth, Left a, Right b, Result c, const float* keep) {

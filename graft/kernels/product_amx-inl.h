@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "graft/kernels/product_operands-inl.h"
 #include "graft/kernels/simd-inl.h"
 
 GRAFT_BEFORE_WORDS();
@@ -26,21 +27,6 @@ constexpr int64_t kTile = 16;
 
 /// Rows of a result that share one pass over the right operand: two tiles.
 constexpr int64_t kRowBlock = 2 * kTile;
-
-struct Left {
-  const Word* data;
-  int64_t row_step, depth_step;
-};
-
-struct Right {
-  const Word* data;
-  int64_t row_step;
-};
-
-struct Result {
-  float* data;
-  int64_t row_step;
-};
 
 /// The tiles are configured while it lives.
 class Products {

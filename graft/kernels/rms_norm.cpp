@@ -14,41 +14,15 @@ namespace graft::kernels {
 namespace HWY_NAMESPACE {
 
 template <class T, class W>
-void add_rms_norm_row(int64_t width, float eps, const T* h, const T* delta, const W* weight, T* sum,
-                      T* normed) {
+HWY_INLINE void rms_norm_row(const NormRow<T, W>& row) {
   const FloatTag d;
   auto squares = hn::Zero(d);
-  const T* summed = h;
-  if (delta != nullptr) {
-    for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-      const auto s = rounded_to<T>(d, hn::Add(load(d, h + i, lanes), load(d, delta + i, lanes)));
-      store(d, s, sum + i, lanes);
-      squares = hn::MulAdd(s, s, squares);
-    });
-    summed = sum;
-  } else {
-    for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-      const auto s = load(d, h + i, lanes);
-      squares = hn::MulAdd(s, s, squares);
-    });
-  }
-  const float mean = sum_of(d, squares) / static_cast<float>(width);
-  const auto scale = hn::Set(d, 1.0f / std::sqrt(mean + eps));
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto s = hn::Mul(load(d, summed + i, lanes), scale);
-    store(d, hn::Mul(s, load(d, weight + i, lanes)), normed + i, lanes);
-  });
-}
-
-void add_rms_norm_rows(const NormShape& shape, const void* h, const void* delta, const void* weight,
-                       void* sum, void* normed, int64_t begin, int64_t end) {
-  const int64_t width = shape.width;
-  for_norm_rows(shape, begin, end, [&](auto tag, auto weight_tag, int64_t row) HWY_ATTR {
-    using T = decltype(tag);
-    using W = decltype(weight_tag);
-    add_rms_norm_row(width, shape.eps, row_of<T>(h, row, width), row_of<T>(delta, row, width),
-                     static_cast<const W*>(weight), row_of<T>(sum, row, width),
-                     row_of<T>(normed, row, width));
+  const T* sum = summed(row, [&](auto s) HWY_ATTR { squares = hn::MulAdd(s, s, squares); });
+  const float mean = sum_of(d, squares) / static_cast<float>(row.width);
+  const auto scale = hn::Set(d, 1.0f / std::sqrt(mean + row.eps));
+  for_vectors(hn::Lanes(d), 0, row.width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto s = hn::Mul(load(d, sum + i, lanes), scale);
+    store(d, hn::Mul(s, load(d, row.weight + i, lanes)), row.normed + i, lanes);
   });
 }
 
@@ -57,41 +31,31 @@ void add_rms_norm_rows(const NormShape& shape, const void* h, const void* delta,
 //   ds_j = sum_i g_i dy_i/ds_j = r w_j g_j - (r^3 / n) s_j sum_i g_i w_i s_i,
 // to which the gradient that comes from the sum's other uses is added.
 template <class T, class W>
-void add_rms_norm_backward_row(int64_t width, float eps, const T* sum, const W* weight,
-                               const T* d_normed, const T* d_sum, T* d_h) {
+HWY_INLINE void rms_norm_backward_row(const NormBackwardRow<T, W>& row) {
   const FloatTag d;
   auto squares = hn::Zero(d);
   auto product = hn::Zero(d);
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto s = load(d, sum + i, lanes);
-    const auto wg = hn::Mul(load(d, weight + i, lanes), load(d, d_normed + i, lanes));
+  for_vectors(hn::Lanes(d), 0, row.width, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto s = load(d, row.sum + i, lanes);
     squares = hn::MulAdd(s, s, squares);
-    product = hn::MulAdd(s, wg, product);
+    product = hn::MulAdd(s, weighted_gradient(row, i, lanes), product);
   });
-  const float n = static_cast<float>(width);
-  const float r = 1.0f / std::sqrt(sum_of(d, squares) / n + eps);
+  const float n = static_cast<float>(row.width);
+  const float r = 1.0f / std::sqrt(sum_of(d, squares) / n + row.eps);
   const auto scale = hn::Set(d, r);
   const auto back = hn::Set(d, r * r * r * sum_of(d, product) / n);
-  for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto s = load(d, sum + i, lanes);
-    const auto wg = hn::Mul(load(d, weight + i, lanes), load(d, d_normed + i, lanes));
-    auto ds = hn::NegMulAdd(s, back, hn::Mul(wg, scale));
-    if (d_sum != nullptr) ds = hn::Add(ds, load(d, d_sum + i, lanes));
-    store(d, ds, d_h + i, lanes);
+  write_d_h(row, [&](int64_t i, auto lanes) HWY_ATTR {
+    const auto s = load(d, row.sum + i, lanes);
+    return hn::NegMulAdd(s, back, hn::Mul(weighted_gradient(row, i, lanes), scale));
   });
 }
 
-void add_rms_norm_backward_rows(const NormShape& shape, const void* sum, const void* weight,
-                                const void* d_normed, const void* d_sum, void* d_h, int64_t begin,
-                                int64_t end) {
-  const int64_t width = shape.width;
-  for_norm_rows(shape, begin, end, [&](auto tag, auto weight_tag, int64_t row) HWY_ATTR {
-    using T = decltype(tag);
-    using W = decltype(weight_tag);
-    add_rms_norm_backward_row(width, shape.eps, row_of<T>(sum, row, width),
-                              static_cast<const W*>(weight), row_of<T>(d_normed, row, width),
-                              row_of<T>(d_sum, row, width), row_of<T>(d_h, row, width));
-  });
+void rms_norm_rows(const NormCall& call, int64_t begin, int64_t end) {
+  for_norm_rows(call, begin, end, [](const auto& row) HWY_ATTR { rms_norm_row(row); });
+}
+
+void rms_norm_backward_rows(const NormBackwardCall& call, int64_t begin, int64_t end) {
+  for_norm_rows(call, begin, end, [](const auto& row) HWY_ATTR { rms_norm_backward_row(row); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -101,23 +65,19 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace graft::kernels {
 
-HWY_EXPORT(add_rms_norm_rows);
-HWY_EXPORT(add_rms_norm_backward_rows);
+HWY_EXPORT(rms_norm_rows);
+HWY_EXPORT(rms_norm_backward_rows);
 
 void add_rms_norm(const NormShape& shape, const void* h, const void* delta, const void* weight,
                   void* sum, void* normed) {
-  auto rows = GRAFT_DISPATCH(add_rms_norm_rows);
-  parallel_norm_rows(shape, [&](int64_t begin, int64_t end) {
-    rows(shape, h, delta, weight, sum, normed, begin, end);
-  });
+  parallel_norm_rows(NormCall{shape, h, delta, weight, nullptr, sum, normed},
+                     GRAFT_DISPATCH(rms_norm_rows));
 }
 
 void add_rms_norm_backward(const NormShape& shape, const void* sum, const void* weight,
                            const void* d_normed, const void* d_sum, void* d_h) {
-  auto rows = GRAFT_DISPATCH(add_rms_norm_backward_rows);
-  parallel_norm_rows(shape, [&](int64_t begin, int64_t end) {
-    rows(shape, sum, weight, d_normed, d_sum, d_h, begin, end);
-  });
+  parallel_norm_rows(NormBackwardCall{shape, sum, weight, d_normed, d_sum, d_h},
+                     GRAFT_DISPATCH(rms_norm_backward_rows));
 }
 
 }  // namespace graft::kernels

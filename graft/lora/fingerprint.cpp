@@ -1,6 +1,7 @@
 #include "graft/lora/fingerprint.h"
 
 #include <fmt/format.h>
+#include <mlx/array.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -22,7 +23,7 @@ std::string fingerprint(const io::ModelFolder& folder) {
     hash = fnv1a(
         fmt::format("{} {} {}\n", name, io::dtype_name(info.dtype), io::shape_text(info.shape)),
         hash);
-    mx::array tensor = folder.load(name);
+    const mlx::core::array tensor = folder.load(name);
     hash = fnv1a({tensor.data<char>(), std::min(kSampledBytes, info.bytes)}, hash);
   }
   return fmt::format("{:016x}", hash);

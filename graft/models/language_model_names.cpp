@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graft/base/error.h"
+#include "graft/models/traits.h"
 
 namespace graft::models {
 namespace {
@@ -22,8 +23,7 @@ bool is_head(std::string_view name) { return name == "lm_head" || name.starts_wi
 }  // namespace
 
 LanguageModelNames LanguageModelNames::of(const io::ModelFolder& folder) {
-  const bool multimodal = folder.config().value("model_type", json()) == "gemma3";
-  return multimodal ? of_part(folder) : LanguageModelNames();
+  return traits_of(folder.config()).multimodal ? of_part(folder) : LanguageModelNames();
 }
 
 LanguageModelNames LanguageModelNames::of_part(const io::ModelFolder& folder) {

@@ -2,6 +2,7 @@
 
 #include <mlx/ops.h>
 
+#include <algorithm>
 #include <map>
 
 #include "graft/base/config_reader.h"
@@ -22,31 +23,37 @@
 #include "graft/models/smollm3.h"
 #include "graft/models/stablelm.h"
 #include "graft/models/starcoder2.h"
+#include "graft/models/traits.h"
 
 namespace graft::models {
 namespace {
 
 using Maker = std::unique_ptr<Model> (*)(const io::ModelFolder&, std::optional<mx::Dtype>);
 
-const std::map<std::string, Maker>& makers() {
-  static const std::map<std::string, Maker> all = {
-      {"gemma", make_gemma},
-      {"gemma2", make_gemma2},
-      {"gemma3", make_gemma3_multimodal},
-      {"gemma3_text", make_gemma3},
-      {"granite", make_granite},
-      {"llama", make_llama},
-      {"mistral", make_mistral},
-      {"mixtral", make_mixtral},
-      {"olmo2", make_olmo2},
-      {"phi", make_phi},
-      {"phi3", make_phi3},
-      {"qwen2", make_qwen2},
-      {"qwen3", make_qwen3},
-      {"qwen3_moe", make_qwen3_moe},
-      {"smollm3", make_smollm3},
-      {"stablelm", make_stablelm},
-      {"starcoder2", make_starcoder2},
+struct Entry {
+  Maker make;
+  FamilyTraits traits = {};
+};
+
+const std::map<std::string, Entry>& families() {
+  static const std::map<std::string, Entry> all = {
+      {"gemma", {make_gemma, {.tied_head = true}}},
+      {"gemma2", {make_gemma2, {.tied_head = true}}},
+      {"gemma3", {make_gemma3_multimodal, {.tied_head = true, .multimodal = true}}},
+      {"gemma3_text", {make_gemma3, {.tied_head = true}}},
+      {"granite", {make_granite, {.eight_bits = {"self_attn.o_proj", "mlp.down_proj", "lm_head"}}}},
+      {"llama", {make_llama}},
+      {"mistral", {make_mistral}},
+      {"mixtral", {make_mixtral}},
+      {"olmo2", {make_olmo2}},
+      {"phi", {make_phi}},
+      {"phi3", {make_phi3}},
+      {"qwen2", {make_qwen2}},
+      {"qwen3", {make_qwen3}},
+      {"qwen3_moe", {make_qwen3_moe, {.eight_bits = {"mlp.gate"}}}},
+      {"smollm3", {make_smollm3, {.tied_head = true}}},
+      {"stablelm", {make_stablelm}},
+      {"starcoder2", {make_starcoder2, {.tied_head = true}}},
   };
   return all;
 }
@@ -63,16 +70,30 @@ void convert_biases(Model& model) {
 
 }  // namespace
 
+bool FamilyTraits::wants_eight_bits(const std::string& path) const {
+  return std::any_of(eight_bits.begin(), eight_bits.end(), [&](const std::string& end) {
+    return path == end || path.ends_with("." + end);
+  });
+}
+
+const FamilyTraits& traits_of(const json& config) {
+  static const FamilyTraits none;
+  const auto type = config.find("model_type");
+  if (type == config.end() || !type->is_string()) return none;
+  const auto family = families().find(type->get<std::string>());
+  return family == families().end() ? none : family->second.traits;
+}
+
 std::unique_ptr<Model> load_model(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   std::string what = (folder.path() / "config.json").string();
   std::string type = ConfigReader(folder.config(), what).text("model_type");
-  auto maker = makers().find(type);
-  if (maker == makers().end()) {
+  const auto family = families().find(type);
+  if (family == families().end()) {
     std::string known;
-    for (const auto& [name, unused] : makers()) known += (known.empty() ? "" : ", ") + name;
+    for (const auto& [name, unused] : families()) known += (known.empty() ? "" : ", ") + name;
     fail("{}: model_type '{}' is not supported; supported: {}", what, type, known);
   }
-  std::unique_ptr<Model> model = maker->second(folder, dtype);
+  std::unique_ptr<Model> model = family->second.make(folder, dtype);
   convert_biases(*model);
   return model;
 }

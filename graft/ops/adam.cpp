@@ -3,10 +3,20 @@
 #include <graft_config.h>
 #include <mlx/ops.h>
 
+#include <cmath>
+
 #include "graft/ops/backend.h"
 #include "graft/ops/cpu/adam.h"
 
 namespace graft::ops {
+
+BiasCorrection bias_correction(const AdamOptions& o) {
+  if (o.corrected_step == 0) return {};
+  const auto rest = [&](float beta) {
+    return static_cast<float>(1 - std::pow(double{beta}, static_cast<double>(o.corrected_step)));
+  };
+  return {rest(o.beta1), rest(o.beta2)};
+}
 
 AdamState adam_step(const AdamState& s, const mx::array& g, const AdamOptions& o) {
 #ifdef GRAFT_CPU_KERNELS
@@ -17,9 +27,11 @@ AdamState adam_step(const AdamState& s, const mx::array& g, const AdamOptions& o
   };
   mx::array m = mix(o.beta1, s.m, g);
   mx::array v = mix(o.beta2, s.v, mx::square(g));
-  mx::array step = mx::divide(mx::multiply(mx::array(o.learning_rate), m),
-                              mx::add(mx::sqrt(v), mx::array(o.eps)));
-  return {mx::subtract(s.parameter, step), m, v};
+  const BiasCorrection c = bias_correction(o);
+  mx::array step = mx::divide(mx::multiply(mx::array(o.learning_rate / c.m), m),
+                              mx::add(mx::sqrt(mx::divide(v, mx::array(c.v))), mx::array(o.eps)));
+  mx::array kept = mx::multiply(mx::array(1 - o.learning_rate * o.weight_decay), s.parameter);
+  return {mx::subtract(kept, step), m, v};
 }
 
 }  // namespace graft::ops

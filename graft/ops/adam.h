@@ -2,6 +2,8 @@
 
 #include <mlx/array.h>
 
+#include <cstdint>
+
 namespace graft::ops {
 
 namespace mx = mlx::core;
@@ -11,6 +13,9 @@ struct AdamOptions {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float eps = 1e-8f;
+  float weight_decay = 0;      // decoupled: p shrinks by learning_rate * weight_decay * p
+  int64_t corrected_step = 0;  // the step, counted from 1, for whose bias m and v are corrected;
+                               // 0: they are not
 };
 
 /// A parameter with the moving averages of its gradient and of its square, all f32.
@@ -18,9 +23,17 @@ struct AdamState {
   mx::array parameter, m, v;
 };
 
-/// One step of Adam (Kingma and Ba 2014, arXiv:1412.6980) without bias correction, as MLX's
-/// optimizer takes it by default: m' = b1 m + (1-b1) g, v' = b2 v + (1-b2) g^2, p' = p - lr m' /
-/// (sqrt(v') + eps).
+/// What m and v are divided by.
+struct BiasCorrection {
+  float m = 1, v = 1;
+};
+BiasCorrection bias_correction(const AdamOptions& options);
+
+/// One step of Adam (Kingma and Ba 2014, arXiv:1412.6980; its decay decoupled: Loshchilov and
+/// Hutter 2017, arXiv:1711.05101): m' = b1 m + (1-b1) g, v' = b2 v + (1-b2) g^2, and, with c1 = 1 -
+/// b1^t and c2 = 1 - b2^t where bias is corrected, else 1,
+///   p' = p - lr wd p - lr (m' / c1) / (sqrt(v' / c2) + eps).
+/// The defaults are MLX's: without correction and decay.
 AdamState adam_step(const AdamState& state, const mx::array& gradient, const AdamOptions& options);
 
 }  // namespace graft::ops

@@ -6,19 +6,33 @@ namespace graft::training {
 namespace {
 
 class Adam final : public Optimizer {
+ public:
+  explicit Adam(const AdamConfig& config) : config_(config) {}
+
+ private:
   int moments() const override { return 2; }
 
   void step(mx::array& parameter, std::vector<mx::array>& moments, const mx::array& gradient,
-            float rate) const override {
+            float rate, int64_t number) const override {
+    const ops::AdamOptions options{.learning_rate = rate,
+                                   .beta1 = config_.beta1,
+                                   .beta2 = config_.beta2,
+                                   .eps = config_.eps,
+                                   .weight_decay = config_.weight_decay,
+                                   .corrected_step = config_.bias_correction ? number : 0};
     const ops::AdamState next =
-        ops::adam_step({parameter, moments[0], moments[1]}, gradient, {.learning_rate = rate});
+        ops::adam_step({parameter, moments[0], moments[1]}, gradient, options);
     parameter = next.parameter;
     moments = {next.m, next.v};
   }
+
+  AdamConfig config_;
 };
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_adam() { return std::make_unique<Adam>(); }
+std::unique_ptr<Optimizer> make_adam(const AdamConfig& config) {
+  return std::make_unique<Adam>(config);
+}
 
 }  // namespace graft::training

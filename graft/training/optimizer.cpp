@@ -18,7 +18,7 @@ TrainState Optimizer::update(const TrainState& state, const Gradients& gradients
   TrainState next = state;
   ++next.step;
   for (size_t i = 0; i < next.parameters.size(); ++i) {
-    step(next.parameters[i], next.moments[i], gradients.arrays()[i], rate);
+    step(next.parameters[i], next.moments[i], gradients.arrays()[i], rate, next.step);
   }
   return next;
 }

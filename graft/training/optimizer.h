@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "graft/training/gradients.h"
@@ -21,12 +22,20 @@ class Optimizer {
  protected:
   /// How many arrays are kept for each parameter; zeros at first.
   virtual int moments() const = 0;
-  /// Changes one parameter and its moments.
+  /// Changes one parameter and its moments, in step number `number`, counted from 1.
   virtual void step(mx::array& parameter, std::vector<mx::array>& moments,
-                    const mx::array& gradient, float rate) const = 0;
+                    const mx::array& gradient, float rate, int64_t number) const = 0;
 };
 
-/// Adam without bias correction, as MLX's optimizer takes it by default (ops/adam.h).
-std::unique_ptr<Optimizer> make_adam();
+/// The defaults are those of MLX's Adam.
+struct AdamConfig {
+  float beta1 = 0.9f, beta2 = 0.999f;
+  float eps = 1e-8f;
+  float weight_decay = 0;        // decoupled, as in AdamW
+  bool bias_correction = false;  // PyTorch has it always
+};
+
+/// Adam and AdamW (ops/adam.h).
+std::unique_ptr<Optimizer> make_adam(const AdamConfig& config = {});
 
 }  // namespace graft::training

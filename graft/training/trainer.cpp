@@ -10,7 +10,6 @@
 
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
-#include "graft/lora/adapter_file.h"
 #include "graft/training/evaluation.h"
 #include "graft/training/recomputed_layers.h"
 
@@ -92,7 +91,8 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
       optimizer_(make_adam()),
       schedule_(constant_schedule(options_.learning_rate)),
       sampler_(train, options_.batch_size, options_.seed, options_.batches_a_step),
-      state_(optimizer_->start(adapters.parameters())) {}
+      state_(optimizer_->start(adapters.parameters())),
+      checkpoint_(options_.adapter_file, options_.base_fingerprint, options_.provenance) {}
 
 Trainer::StepResult Trainer::step() {
   const std::vector<data::Batch> group = sampler_.next_group();
@@ -127,10 +127,10 @@ void Trainer::stop_diverged(int iteration, const std::string& place) {
   // Before the first whole step there is nothing that an earlier file should give way to.
   std::string kept = "nothing was saved";
   if (iteration > 1) {
-    lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint,
-                            provenance(iteration - 1));
+    progress_.iteration = iteration - 1;
+    checkpoint_.save(adapters_, progress_);
     kept = fmt::format("the adapter of iteration {} is in {}", iteration - 1,
-                       options_.adapter_file.string());
+                       checkpoint_.file().string());
   }
   fail(
       "iteration {}: the loss, its gradient or the step is not finite (largest loss at {}); {}. A "
@@ -148,31 +148,16 @@ bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) 
     return whole;
   });
   if (!whole) return false;
-  valid_loss_ = {iteration, result.loss};
+  progress_.valid = {iteration, result.loss};
   events_.emit(Validated{iteration, result.loss, result.seconds});
   return true;
 }
 
-io::Provenance Trainer::provenance(int iteration) const {
-  io::Provenance result = options_.provenance;
-  if (result.steps.empty()) return result;
-  auto& facts = result.steps.back().facts;
-  facts.emplace_back("iterations", std::to_string(iteration));
-  if (train_loss_) facts.emplace_back("training loss", fmt::format("{:.3f}", *train_loss_));
-  if (valid_loss_) {
-    const auto& [at, loss] = *valid_loss_;
-    facts.emplace_back(
-        "validation loss",
-        fmt::format("{:.3f}{}", loss, at == iteration ? "" : fmt::format(" (iteration {})", at)));
-  }
-  return result;
-}
-
 void Trainer::save(int iteration) {
   const PhaseTimer timer(kSaving);
-  lora::save_adapter_file(options_.adapter_file, adapters_, options_.base_fingerprint,
-                          provenance(iteration));
-  events_.emit(Saved{iteration, options_.adapter_file.string()});
+  progress_.iteration = iteration;
+  checkpoint_.save(adapters_, progress_);
+  events_.emit(Saved{iteration, checkpoint_.file().string()});
 }
 
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
@@ -205,8 +190,8 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
     const double rate = schedule_(state_.step - 1);
     events_.emit(Stepped{iteration, options_.iters, done.loss, rate, done.tokens});
     if (iteration % options_.steps_per_report == 0) {
-      train_loss_ = loss_sum / steps;
-      events_.emit(Reported{iteration, *train_loss_, rate, steps / train_seconds,
+      progress_.train_loss = loss_sum / steps;
+      events_.emit(Reported{iteration, *progress_.train_loss, rate, steps / train_seconds,
                             static_cast<double>(tokens) / train_seconds});
       loss_sum = train_seconds = 0;
       tokens = steps = 0;

@@ -11,6 +11,7 @@
 #include "graft/io/provenance.h"
 #include "graft/lora/adapters.h"
 #include "graft/models/layer_runner.h"
+#include "graft/training/checkpoint.h"
 #include "graft/training/events.h"
 #include "graft/training/objective.h"
 #include "graft/training/optimizer.h"
@@ -63,7 +64,6 @@ class Trainer {
   StepResult step();
   bool validate(int iteration, const std::function<bool()>& interrupted);
   void save(int iteration);
-  io::Provenance provenance(int iteration) const;
   [[noreturn]] void stop_diverged(int iteration, const std::string& place);
 
   const models::Model& model_;
@@ -79,8 +79,8 @@ class Trainer {
   data::Sampler sampler_;
   TrainState state_;
   double step_seconds_ = 0;
-  std::optional<double> train_loss_;                    // mean of the last report
-  std::optional<std::pair<int, double>> valid_loss_{};  // of the last validation, and when it was
+  Checkpoint checkpoint_;
+  Progress progress_;
 };
 
 }  // namespace graft::training

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the installed graft: installs it, moves the folder, looks for the licence of everything in it, and
-# builds and runs a small project against it. Meanwhile this tree, the build folder and .venv are hidden,
+# builds a small project against it, which trains a model and generates with it. Meanwhile this tree, the build folder and .venv are hidden,
 # where the system lets them be; and everywhere nothing may name them that is installed, that the build
 # leaves behind, or that the loader opens.
 #
@@ -38,7 +38,23 @@ cmake --install "$build" --prefix "$folder/first" >"$folder/log" 2>&1 ||
   fail_with_log "cmake --install failed"
 mkdir "$folder/elsewhere"
 mv "$folder/first" "$prefix"
-cp -r "$here" "$folder/consumer"
+cp -r "$here/consumer" "$folder/consumer"
+"$build/tests/tiny_model_driver" "$folder/model" "$folder/data"
+
+# Of the headers those of graft/engine and what they include.
+headers=$prefix/include/graft
+[[ -f $headers/engine/engine.h && -f $headers/models/model.h ]] || fail "headers are missing in $headers"
+for inner in kernels ops/cpu hub/http.h convert/plan.h tokenizer/bpe.h; do
+  if [[ -e $headers/$inner ]]; then fail "$inner is installed, which is no part of the library's surface"; fi
+done
+# The documentation shows the project as it is.
+for source in CMakeLists.txt main.cpp; do
+  python3 - "$root/docs/library.md" "$here/consumer/$source" <<'PYTHON' || fail "docs/library.md shows another $source"
+import sys
+document, source = (open(path, encoding="utf-8").read() for path in sys.argv[1:])
+sys.exit(0 if source in document else 1)
+PYTHON
+done
 
 # The licences: of graft, of MLX, and of every library that MLX brings along.
 doc=$prefix/share/doc/graft
@@ -99,7 +115,8 @@ cd "$folder"
 test "\$("$prefix/bin/graft" --version)" = "\$(cat version)"
 cmake -S consumer -B consumer/build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
 cmake --build consumer/build
-consumer/build/consumer | tee said
+consumer/build/consumer model data adapter.npz "the cat" | tee said
+"$prefix/bin/graft" generate --model model --adapter-file adapter.npz -p "the cat" -m 20 >by_program
 USE
 "$build/graft" --version >"$folder/version"
 
@@ -126,8 +143,9 @@ for flags in -m -rm; do
   fi
 done
 ${hide[@]+"${hide[@]}"} bash "$folder/use.sh" >>"$folder/log" 2>&1 || fail_with_log "see above"
-grep -qF "$(cut -d' ' -f2 "$folder/version"): SwiGLU is right" "$folder/said" ||
-  fail "the consumer said: $(cat "$folder/said")"
+grep -qF "Saved adapter weights to adapter.npz" "$folder/said" || fail "the consumer said: $(cat "$folder/said")"
+cmp -s <(tail -n "$(wc -l <"$folder/by_program")" "$folder/said") "$folder/by_program" ||
+  fail "with the consumer's adapter the program generates something else: $(cat "$folder/said" "$folder/by_program")"
 
 # What was configured, compiled and linked stands in CMake's cache and in ninja's files, headers too; what
 # was loaded, the loader says.
@@ -146,5 +164,5 @@ if [[ -d $prefix/lib/graft/arrow ]]; then
   grep -qF "$folder/elsewhere/graft/lib/graft/arrow/libarrow." "$folder/loaded" ||
     fail "the reader of Parquet does not take Arrow from the installed folder"
 fi
-loads_its_own "$folder/consumer/build/consumer"
-echo "install: $(cat "$folder/said"); this tree was $how, and nothing names it"
+loads_its_own env -C "$folder" consumer/build/consumer model data adapter.npz "the cat"
+echo "install: the consumer trains, saves and generates; this tree was $how, and nothing names it"

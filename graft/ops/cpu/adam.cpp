@@ -14,6 +14,10 @@ class AdamStep final : public CpuPrimitive {
     options_.beta1 = options.beta1;
     options_.beta2 = options.beta2;
     options_.eps = options.eps;
+    options_.weight_decay = options.weight_decay;
+    const BiasCorrection correction = bias_correction(options);
+    options_.bias_correction1 = correction.m;
+    options_.bias_correction2 = correction.v;
   }
   const char* name() const override { return "AdamStep"; }
 

@@ -2,6 +2,7 @@
 
 #include <mlx/ops.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -18,35 +19,49 @@ using kernels::LinearWeight;
 using kernels::LoraShape;
 using kernels::ScalarType;
 
-// A projection, with its arrays named by their places among the node's inputs; -1: there is none.
+// A projection of the node, without its arrays.
 struct Part {
-  LinearWeight weight;  // its pointers are filled in when the node runs
-  int weight_at = -1, bias_at = -1, a_at = -1, b_at = -1, x_at = 0;
+  LinearWeight weight;  // without its data
+  int weight_arrays = 0;
+  bool has_bias = false, has_lora = false;
   bool own_x = false;  // the update has an x of its own: with dropout
   int rank = 0;
   float scale = 0;
-
-  bool has_lora() const { return a_at >= 0; }
 };
 
-const float* floats(const std::vector<Input>& inputs, int at) {
-  return static_cast<const float*>(inputs[static_cast<size_t>(at)].data);
-}
+// Where the arrays of a part are among the inputs of Linear, which are x, and then part by part
+// these in this order, as far as the part has them. `end` is where the next part's begin.
+struct Places {
+  int weight, bias, a, b, x, end;
 
-Part describe_part(const Projection& p) {
-  Part part;
-  part.weight = describe(p.weight);
-  if (p.lora) {
-    part.rank = p.lora->a.shape(1);
-    part.scale = p.lora->scale;
+  Places(const Part& part, int begin) : weight(begin) {
+    end = begin + part.weight_arrays;
+    bias = part.has_bias ? end++ : -1;
+    a = part.has_lora ? end++ : -1;
+    b = part.has_lora ? end++ : -1;
+    x = part.own_x ? end++ : 0;
   }
-  return part;
+};
+
+// The same of LinearBackward: only what its gradients need.
+struct BackwardPlaces {
+  int d_y, weight, a, b, x, xa, end;
+
+  BackwardPlaces(const Part& part, bool wants_x, int begin) : d_y(begin), weight(begin + 1) {
+    end = weight + (wants_x ? part.weight_arrays : 0);
+    a = part.has_lora ? end++ : -1;
+    b = part.has_lora ? end++ : -1;
+    x = part.has_lora ? end++ : -1;
+    xa = part.has_lora ? end++ : -1;
+  }
+};
+
+const void* data(const std::vector<Input>& inputs, int at) {
+  return at < 0 ? nullptr : inputs[static_cast<size_t>(at)].data;
 }
 
-int append(std::vector<mx::array>& inputs, const std::vector<mx::array>& more) {
-  int at = static_cast<int>(inputs.size());
-  inputs.insert(inputs.end(), more.begin(), more.end());
-  return at;
+const float* floats(const std::vector<Input>& inputs, int at) {
+  return static_cast<const float*>(data(inputs, at));
 }
 
 LoraShape lora_shape(const Part& part, int64_t rows, ScalarType type) {
@@ -61,13 +76,12 @@ double operations_of(const Part& part, int64_t rows, int products, int updates) 
   return 2 * n * (products * in * out + updates * part.rank * (in + out));
 }
 
-// Gradients of the node below. Inputs: the d_y of the parts, then those of the node's own that are
-// needed, then its xa. Outputs: d_x if wanted, then for each part with an update d_a, d_b and, if
-// it has one, its own d_x.
+// Gradients of the node below. Inputs: BackwardPlaces of each part. Outputs: d_x if wanted, then
+// for each part with an update d_a, d_b and, if it has one, its own d_x.
 class LinearBackward final : public CpuPrimitive {
  public:
-  LinearBackward(std::vector<Part> parts, int64_t rows, ScalarType type, bool wants_x, int xa_at)
-      : parts_(std::move(parts)), rows_(rows), type_(type), wants_x_(wants_x), xa_at_(xa_at) {}
+  LinearBackward(std::vector<Part> parts, int64_t rows, ScalarType type, bool wants_x)
+      : parts_(std::move(parts)), rows_(rows), type_(type), wants_x_(wants_x) {}
 
   const char* name() const override { return "LinearBackward"; }
 
@@ -75,24 +89,23 @@ class LinearBackward final : public CpuPrimitive {
     static thread_local kernels::GrownBuffer scratch;
     float* room = scratch.get_as<float>(scratch_floats());
     size_t next = wants_x_ ? 1 : 0;
-    int xa_at = xa_at_;
+    int begin = 0;
     std::vector<kernels::ProductTerm> terms;
     std::vector<kernels::LowRankTerm> low_rank;
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      const Part& part = parts_[i];
-      const void* d_y = inputs[i].data;
-      if (wants_x_) {
-        terms.push_back({d_y, type_, bind(part.weight, inputs, part.weight_at), false});
-      }
-      if (!part.has_lora()) continue;
+    for (const Part& part : parts_) {
+      const BackwardPlaces at(part, wants_x_, begin);
+      begin = at.end;
+      const void* d_y = data(inputs, at.d_y);
+      if (wants_x_) terms.push_back({d_y, type_, bind(part.weight, inputs, at.weight), false});
+      if (!part.has_lora) continue;
       const LoraShape shape = lora_shape(part, rows_, type_);
       auto* d_a = static_cast<float*>(outputs[next++].data);
       auto* d_b = static_cast<float*>(outputs[next++].data);
       float* d_xa = std::exchange(room, room + rows_ * part.rank);
-      lora_backward(shape, inputs[static_cast<size_t>(part.x_at)].data, floats(inputs, xa_at++),
-                    floats(inputs, part.b_at), part.scale, d_y, d_a, d_b, d_xa);
+      lora_backward(shape, data(inputs, at.x), floats(inputs, at.xa), floats(inputs, at.b),
+                    part.scale, d_y, d_a, d_b, d_xa);
       float* transposed_a = std::exchange(room, room + shape.in * part.rank);
-      kernels::lora_transpose(shape, floats(inputs, part.a_at), transposed_a);
+      kernels::lora_transpose(shape, floats(inputs, at.a), transposed_a);
       const kernels::LowRankTerm update{d_xa, transposed_a, part.rank, 1.0f};
       if (!part.own_x) {
         low_rank.push_back(update);
@@ -132,7 +145,6 @@ class LinearBackward final : public CpuPrimitive {
   int64_t rows_;
   ScalarType type_;
   bool wants_x_;
-  int xa_at_;
 };
 
 // Outputs: y of each part, then xa = x a [N, R] of each part with an update, kept for the gradient.
@@ -147,18 +159,18 @@ class Linear final : public CpuPrimitive {
     size_t xa_at = parts_.size();
     std::vector<kernels::LowRankTerm> updates(parts_.size());
     std::vector<kernels::LinearProduct> products;
+    int begin = 1;
     for (size_t i = 0; i < parts_.size(); ++i) {
       const Part& part = parts_[i];
-      if (part.has_lora()) {
+      const Places at(part, begin);
+      begin = at.end;
+      if (part.has_lora) {
         auto* xa = static_cast<float*>(outputs[xa_at++].data);
-        lora_down(lora_shape(part, rows_, type_), inputs[static_cast<size_t>(part.x_at)].data,
-                  floats(inputs, part.a_at), xa);
-        updates[i] = {xa, floats(inputs, part.b_at), part.rank, part.scale};
+        lora_down(lora_shape(part, rows_, type_), data(inputs, at.x), floats(inputs, at.a), xa);
+        updates[i] = {xa, floats(inputs, at.b), part.rank, part.scale};
       }
-      products.push_back(
-          {bind(part.weight, inputs, part.weight_at),
-           part.bias_at < 0 ? nullptr : inputs[static_cast<size_t>(part.bias_at)].data,
-           std::span(&updates[i], part.has_lora() ? 1 : 0), outputs[i].data});
+      products.push_back({bind(part.weight, inputs, at.weight), data(inputs, at.bias),
+                          std::span(&updates[i], part.has_lora ? 1 : 0), outputs[i].data});
     }
     kernels::linear(products, {inputs[0].data, rows_, type_}, type_);
   }
@@ -175,44 +187,45 @@ class Linear final : public CpuPrimitive {
                              const std::vector<mx::array>& cotangents,
                              const std::vector<int>& argnums,
                              const std::vector<mx::array>& outputs) override {
-    int count = static_cast<int>(parts_.size());
-    bool wants_x = false;
-    for (int argument : argnums) wants_x |= argument == 0;
-
+    const bool wants_x = std::find(argnums.begin(), argnums.end(), 0) != argnums.end();
+    const auto primal = [&](int at) { return primals[static_cast<size_t>(at)]; };
     std::vector<mx::Shape> shapes;
     std::vector<mx::Dtype> dtypes;
     std::vector<int> gives;  // which argument an output is the gradient of
-    auto add_output = [&](int argument, mx::Dtype dtype) {
-      shapes.push_back(primals[static_cast<size_t>(argument)].shape());
+    const auto add_output = [&](int argument, mx::Dtype dtype) {
+      shapes.push_back(primal(argument).shape());
       dtypes.push_back(dtype);
       gives.push_back(argument);
     };
     if (wants_x) add_output(0, primals[0].dtype());
     // What is not needed is not held on to: x is kept for the updates' sake alone.
-    std::vector<mx::array> inputs(cotangents.begin(), cotangents.begin() + count);
-    auto take = [&](int& at, int arrays) {
-      auto from = primals.begin() + at;
-      at = append(inputs, {from, from + arrays});
-    };
-    std::vector<Part> parts = parts_;
-    for (Part& part : parts) {
-      if (wants_x) take(part.weight_at, part.weight.quantized ? 3 : 1);
-      if (!part.has_lora()) continue;
-      add_output(part.a_at, mx::float32);
-      add_output(part.b_at, mx::float32);
-      if (part.own_x) add_output(part.x_at, mx::float32);
-      for (int* at : {&part.a_at, &part.b_at, &part.x_at}) take(*at, 1);
+    std::vector<mx::array> inputs;  // as BackwardPlaces has them
+    size_t xa_at = parts_.size();
+    int begin = 1;
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const Part& part = parts_[i];
+      const Places at(part, begin);
+      begin = at.end;
+      inputs.push_back(cotangents[i]);
+      if (wants_x) {
+        const auto from = primals.begin() + at.weight;
+        inputs.insert(inputs.end(), from, from + part.weight_arrays);
+      }
+      if (!part.has_lora) continue;
+      for (const int argument : {at.a, at.b, at.x}) inputs.push_back(primal(argument));
+      inputs.push_back(outputs[xa_at++]);
+      add_output(at.a, mx::float32);
+      add_output(at.b, mx::float32);
+      if (part.own_x) add_output(at.x, mx::float32);
     }
-    int xa_at = append(inputs, {outputs.begin() + count, outputs.end()});
-    auto node = std::make_shared<LinearBackward>(std::move(parts), rows_, type_, wants_x, xa_at);
-    std::vector<mx::array> gradients = apply(node, shapes, dtypes, std::move(inputs));
+    auto node = std::make_shared<LinearBackward>(parts_, rows_, type_, wants_x);
+    const std::vector<mx::array> gradients = apply(node, shapes, dtypes, std::move(inputs));
 
     std::vector<mx::array> results;
     for (int argument : argnums) {
-      size_t at = 0;
-      while (at < gives.size() && gives[at] != argument) ++at;
-      if (at == gives.size()) fail("internal: the weights of a linear layer are frozen");
-      results.push_back(gradients[at]);
+      const auto found = std::find(gives.begin(), gives.end(), argument);
+      if (found == gives.end()) fail("internal: the weights of a linear layer are frozen");
+      results.push_back(gradients[static_cast<size_t>(found - gives.begin())]);
     }
     return results;
   }
@@ -226,22 +239,27 @@ class Linear final : public CpuPrimitive {
 }  // namespace
 
 std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>& projections) {
-  std::vector<mx::array> inputs = {x};
+  std::vector<mx::array> inputs = {x};  // as Places has them
   std::vector<Part> parts;
   std::vector<mx::Shape> shapes, xa_shapes;
   int rows = x.shape(0);
   for (const Projection& p : projections) {
-    Part part = describe_part(p);
+    const std::vector<mx::array> weight = p.weight.arrays();
+    Part part{.weight = describe(p.weight),
+              .weight_arrays = static_cast<int>(weight.size()),
+              .has_bias = p.bias.has_value(),
+              .has_lora = p.lora.has_value()};
     if (part.weight.in != x.shape(1)) {
       fail("internal: a linear layer of {} inputs is given {}", part.weight.in, x.shape(1));
     }
-    part.weight_at = append(inputs, p.weight.arrays());
-    if (p.bias) part.bias_at = append(inputs, {mx::astype(*p.bias, x.dtype())});
+    inputs.insert(inputs.end(), weight.begin(), weight.end());
+    if (p.bias) inputs.push_back(mx::astype(*p.bias, x.dtype()));
     if (p.lora) {
-      part.a_at = append(inputs, {p.lora->a});
-      part.b_at = append(inputs, {p.lora->b});
+      part.rank = p.lora->a.shape(1);
+      part.scale = p.lora->scale;
       part.own_x = p.lora->x.has_value();
-      if (part.own_x) part.x_at = append(inputs, {*p.lora->x});
+      inputs.insert(inputs.end(), {p.lora->a, p.lora->b});
+      if (part.own_x) inputs.push_back(*p.lora->x);
       xa_shapes.push_back({rows, part.rank});
     }
     shapes.push_back({rows, p.weight.out()});

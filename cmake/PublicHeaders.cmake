@@ -1,0 +1,22 @@
+# Sets `out` to the headers that users of the library see: those of graft/engine and what these include, by paths from
+# the root of the tree.
+function(graft_public_headers out)
+  file(GLOB todo RELATIVE "${PROJECT_SOURCE_DIR}" CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/graft/engine/*.h")
+  set(found)
+  while(todo)
+    list(POP_FRONT todo header)
+    if(header IN_LIST found)
+      continue()
+    endif()
+    list(APPEND found "${header}")
+    # A change of its includes is one of what is installed.
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${header}")
+    file(STRINGS "${PROJECT_SOURCE_DIR}/${header}" includes REGEX "^#include \"graft/")
+    foreach(line IN LISTS includes)
+      string(REGEX REPLACE "^#include \"(.*)\".*" "\\1" name "${line}")
+      list(APPEND todo "${name}")
+    endforeach()
+  endwhile()
+  list(SORT found)
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()

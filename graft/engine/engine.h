@@ -1,0 +1,19 @@
+#pragma once
+
+// All that a program needs that uses graft: load a model, fine-tune it, measure it, fuse it,
+// convert it, generate with it. docs/library.md has an example.
+
+#include "graft/convert/convert.h"
+#include "graft/data/dataset.h"
+#include "graft/engine/console.h"
+#include "graft/engine/data_split.h"
+#include "graft/engine/fine_tune.h"
+#include "graft/engine/loaded_model.h"
+#include "graft/engine/named_data.h"
+#include "graft/engine/named_model.h"
+#include "graft/engine/runtime.h"
+#include "graft/generation/generate.h"
+#include "graft/lora/fuse_model.h"
+#include "graft/tokenizer/chat_template.h"
+#include "graft/training/console_sink.h"
+#include "graft/training/evaluation.h"

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "graft/base/files.h"
+#include "graft/io/provenance.h"
+#include "graft/lora/adapters.h"
+
+namespace graft::training {
+
+/// How far a training has come, as its file tells others.
+struct Progress {
+  struct Validation {
+    int iteration;
+    double loss;
+  };
+
+  int iteration = 0;
+  std::optional<double> train_loss = {};  // mean of the last report
+  std::optional<Validation> valid = {};   // the last one
+};
+
+/// The file that a training writes its adapter to.
+class Checkpoint {
+ public:
+  /// `provenance`: its last step is this training, without its results. Both go into the file.
+  Checkpoint(fs::path file, std::string base_fingerprint, io::Provenance provenance);
+
+  const fs::path& file() const { return file_; }
+  /// Writes it, whole or not at all.
+  void save(const lora::Adapters& adapters, const Progress& progress) const;
+
+ private:
+  fs::path file_;
+  std::string base_fingerprint_;
+  io::Provenance provenance_;
+};
+
+}  // namespace graft::training
