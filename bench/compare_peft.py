@@ -95,7 +95,7 @@ def write_texts(file: Path, examples: list[list[int]], tokenizer) -> None:
 
 def train_peft(model, optimizer, batches, iterations: int, window: int) -> Run:
     run = Run()
-    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again
     for _ in range(iterations // window):
         losses, targets = [], 0
         start = time.perf_counter()

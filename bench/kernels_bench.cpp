@@ -166,16 +166,16 @@ void ungated_backward(benchmark::State& state, Activation kind, ScalarType type)
   time_bytes(state, d_x.agrees(d_x2, 1000), 3 * x.bytes(), run);
 }
 
-// A block of words of the vocabulary, as head_loss takes it.
+// A block of ids of the vocabulary, as head_loss takes it.
 void softmax_block(benchmark::State& state, ScalarType type) {
-  constexpr int64_t kWords = 1024;
-  Array logits(f32, kTokens * kWords), numerators(type, kTokens * kWords);
+  constexpr int64_t kColumns = 1024;
+  Array logits(f32, kTokens * kColumns), numerators(type, kTokens * kColumns);
   const std::vector<int32_t> targets(static_cast<size_t>(kTokens), 17);
   std::vector<OnlineSoftmax> rows(static_cast<size_t>(kTokens));
   auto run = [&] {
     online_softmax({.rows = kTokens,
-                    .words = kWords,
-                    .first_word = 0,
+                    .columns = kColumns,
+                    .first_column = 0,
                     .logits = logits.floats(),
                     .targets = targets.data(),
                     .numerators = numerators.data(),
@@ -186,7 +186,7 @@ void softmax_block(benchmark::State& state, ScalarType type) {
   };
   run();
   double sum = 0;
-  for (int64_t i = 0; i < kWords; ++i) sum += std::exp(double{logits.get(i)});
+  for (int64_t i = 0; i < kColumns; ++i) sum += std::exp(double{logits.get(i)});
   const double loss = std::log(sum) - logits.get(17);
   time_bytes(state, std::abs(rows[0].loss() - loss) < 1e-5, logits.bytes() + numerators.bytes(),
              run);

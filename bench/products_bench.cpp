@@ -68,14 +68,14 @@ void panel(benchmark::State& state, Format format, bool forward) {
 
 // The head [V, D] forward, the loss, and the gradient of h.
 void head(benchmark::State& state, Format format) {
-  constexpr int64_t kWords = 49152, kHidden = 576;
+  constexpr int64_t kColumns = 49152, kHidden = 576;
   const int64_t rows = state.range(0);
-  const Weight w(format, kWords, kHidden);
+  const Weight w(format, kColumns, kHidden);
   Array h(format.type, rows * kHidden), losses(f32, rows), d_h(format.type, rows * kHidden);
   // Hidden states so small that the softmax is no single word's.
   for (int64_t i = 0; i < rows * kHidden; ++i) h.set(i, h.get(i) / 16);
   std::vector<int32_t> targets(static_cast<size_t>(rows));
-  for (size_t i = 0; i < targets.size(); ++i) targets[i] = static_cast<int32_t>(i * 131 % kWords);
+  for (size_t i = 0; i < targets.size(); ++i) targets[i] = static_cast<int32_t>(i * 131 % kColumns);
   const std::vector<float> weights(targets.size(), 1.0f);
   auto run = [&] {
     head_loss({w.weight}, {h.data(), rows, format.type},
@@ -90,7 +90,7 @@ void head(benchmark::State& state, Format format) {
   Array scaled(format.type, kHidden);
   for (int64_t i = 0; i < kHidden; ++i) scaled.set(i, d_h.get(i) * static_cast<float>(rows));
   const bool right = losses.agrees(expected_loss, 1) && scaled.agrees(expected);
-  time_products(state, right, 4.0 * static_cast<double>(rows * kWords * kHidden),
+  time_products(state, right, 4.0 * static_cast<double>(rows * kColumns * kHidden),
                 product_peak(format.type), run);
 }
 

@@ -20,16 +20,16 @@ using graft::generation::Sampler;
 using graft::generation::SamplerOptions;
 
 // Normally distributed, as a model's roughly are.
-std::vector<float> random_logits(int64_t words) {
+std::vector<float> random_logits(int64_t vocabulary) {
   std::mt19937 engine(1);
   std::normal_distribution<float> normal(0, 3);
-  std::vector<float> logits(static_cast<size_t>(words));
+  std::vector<float> logits(static_cast<size_t>(vocabulary));
   std::generate(logits.begin(), logits.end(), [&] { return normal(engine); });
   return logits;
 }
 
-// How many of the likeliest words the options let through.
-size_t allowed_words(std::vector<float> logits, const SamplerOptions& options) {
+// How many of the likeliest tokens the options let through.
+size_t allowed_tokens(std::vector<float> logits, const SamplerOptions& options) {
   if (options.temperature <= 0) return options.repetition_penalty == 1 ? 1 : 2;
   std::sort(logits.begin(), logits.end(), std::greater<>());
   size_t count = logits.size();
@@ -49,7 +49,7 @@ void pick(benchmark::State& state, const SamplerOptions& options) {
   const std::vector<float> logits = random_logits(state.range(0));
   std::vector<float> copy(logits);
   const std::vector<int32_t> history(100, 17);
-  const size_t allowed = allowed_words(logits, options);
+  const size_t allowed = allowed_tokens(logits, options);
   Sampler sampler(options);
   auto run = [&] {
     std::copy(logits.begin(), logits.end(), copy.begin());
@@ -60,7 +60,7 @@ void pick(benchmark::State& state, const SamplerOptions& options) {
     const auto likelier =
         std::count_if(logits.begin(), logits.end(), [&](float other) { return other > picked; });
     if (static_cast<size_t>(likelier) >= allowed) {
-      state.SkipWithError("a word was picked that the options leave out");
+      state.SkipWithError("a token was picked that the options leave out");
       return;
     }
   }

@@ -182,7 +182,7 @@ Fact model_fact(const engine::LoadedModel& loaded) {
                                  static_cast<double>(model.parameters()) / 1e6, loaded.precision(),
                                  static_cast<double>(model.bytes()) / 1e6)},
            {"Layers", fmt::format("{}", model.num_layers())},
-           {"Vocabulary", fmt::format("{} words", model.vocab_size())},
+           {"Vocabulary", fmt::format("{} tokens", model.vocab_size())},
            {"Context", context ? fmt::format("{} tokens", *context) : "the config does not say"},
            {"Tokenizer", fmt::format("{}, {} tokens", kind, tokens)}}};
 }

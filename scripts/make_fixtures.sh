@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the reference values under tests/fixtures/ anew, with PyTorch and transformers in .venv-fixtures (about 6 GB).
+# Makes the reference values under tests/fixtures/ again, with PyTorch and transformers in .venv-fixtures (about 6 GB).
 # The values are committed: the tests need neither this script nor Python. On the same machine a new run gives the same
 # bytes; another processor differs in the last bits of f32.
 #

@@ -9,7 +9,7 @@ namespace graft {
 size_t peak_memory();
 
 /// Keeps freed blocks in the process: a training step frees and takes the same large blocks again
-/// and again, and glibc would return each to the system and fault it in anew. Call once, at the
+/// and again, and glibc would return each to the system and fault it in again. Call once, at the
 /// start.
 void keep_freed_memory();
 

@@ -118,7 +118,7 @@ class GgufPlanner {
     plan_.lines.push_back(fmt::format(
         "{} of {} tensors are {}, which MLX's format cannot hold exactly: they become {}{}", count,
         names.size(), fmt::join(types, " or "), io::dtype_name(dtype_.value_or(mx::float16)),
-        options_.quantize ? ", and are quantized anew" : " (-q quantizes anew)"));
+        options_.quantize ? ", and are quantized again" : " (-q quantizes again)"));
   }
 
   io::TensorJob block_job(const GgufName& name, const io::GgufTensor& tensor,

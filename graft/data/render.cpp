@@ -30,8 +30,8 @@ Rendered render(std::vector<Record> records, const std::string& path,
     }
     for (int32_t id : ids) {
       if (id < options.vocab_size) continue;
-      fail("{}:{}: the tokenizer gives token {} ({}), but the model has {} words", path,
-           records[i].line, id, tokenizer.decode({&id, 1}), options.vocab_size);
+      fail("{}:{}: the tokenizer gives token {} ({}), but the model has {}", path, records[i].line,
+           id, tokenizer.decode({&id, 1}), options.vocab_size);
     }
     if (ids.size() < 2) {
       ++result.too_short;

@@ -22,7 +22,7 @@ struct Rendered {
 };
 
 /// Makes tokens and weights of records, on all cores. Throws Error if `add_eos` finds no EOS in the
-/// tokenizer, and for a token that the model has no word for, naming `path` and the line.
+/// tokenizer, and for a token that the model has not, naming `path` and the line.
 Rendered render(std::vector<Record> records, const std::string& path,
                 const tokenizer::Tokenizer& tokenizer, const RenderOptions& options);
 

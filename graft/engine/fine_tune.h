@@ -15,10 +15,10 @@ namespace graft::engine {
 /// What adapters a fine-tuning is to have. What is not said is LoraSettings' default and the
 /// family's own keys, or what the adapter says that is resumed.
 struct AdapterOptions {
-  std::optional<int> num_layers, rank;
-  std::optional<float> scale, dropout;
-  std::optional<std::vector<std::string>> keys;
-  std::optional<fs::path> resume_adapter_file;  // to go on training from
+  std::optional<int> num_layers = {}, rank = {};
+  std::optional<float> scale = {}, dropout = {};
+  std::optional<std::vector<std::string>> keys = {};
+  std::optional<fs::path> resume_adapter_file = {};  // to go on training from
 };
 
 struct FineTuneOptions {

@@ -34,10 +34,10 @@ GenerateResult generate(Session& session, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write) {
   if (prompt.empty()) fail("the prompt is empty: there is nothing to continue");
-  const int words = session.model().vocab_size();
+  const int known = session.model().vocab_size();
   for (int32_t id : prompt) {
-    if (id < 0 || id >= words) {
-      fail("the tokenizer gives token {}, but the model has {} words", id, words);
+    if (id < 0 || id >= known) {
+      fail("the tokenizer gives token {}, but the model has {}", id, known);
     }
   }
   GenerateResult result;

@@ -118,7 +118,7 @@ struct Gelu {
 
   // P(-z) e^(z^2 / 2) for z in [0, 15] with a relative error below 4e-7: t times a polynomial of
   // t = 1 / (1 + 0.35 z), which has the least largest relative error, 3.2e-8, among those of degree
-  // 8 (least squares, weighted anew until the errors are level; of the steps 0.01 apart, 0.35 is
+  // 8 (least squares, weighted again until the errors are level; of the steps 0.01 apart, 0.35 is
   // the best).
   template <class D>
   static HWY_INLINE hn::Vec<D> tail_ratio(D d, hn::Vec<D> z) {

@@ -11,7 +11,7 @@ void embedding(const LinearWeight& weight, const int32_t* ids, int64_t count, Sc
                void* out) {
   for (int64_t i = 0; i < count; ++i) {
     if (ids[i] < 0 || ids[i] >= weight.out) {
-      fail("a token is word {} of a vocabulary of {}", ids[i], weight.out);
+      fail("a token is id {} of a vocabulary of {}", ids[i], weight.out);
     }
   }
   if (weight.quantized) return dequantize_rows(weight.matrix, ids, count, type, out);

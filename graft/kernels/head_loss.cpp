@@ -15,9 +15,10 @@ namespace graft::kernels {
 namespace {
 
 // A chunk of tokens goes through the vocabulary block by block: 4 MB of logits at most, whatever
-// the numbers of tokens and words. Each chunk unpacks all of the weight anew, hence many tokens.
+// the numbers of tokens and of the vocabulary. Each chunk unpacks all of the weight again, hence
+// many tokens.
 constexpr int64_t kTokens = 1024;
-constexpr int64_t kWords = 1024;
+constexpr int64_t kColumns = 1024;
 
 // Tokens that carry loss, their rows of h and their targets together.
 struct Chunk {
@@ -33,7 +34,7 @@ class HeadLoss {
   HeadLoss(const Head& head, const Rows& h, void* d_h, int64_t most)
       : head_(head), w_(head.weight), h_(h), d_h_(d_h), type_(product_type(h.type)) {
     static thread_local GrownBuffer logits, numerators, weighted;
-    const auto block = static_cast<size_t>(most * std::min(kWords, w_.out));
+    const auto block = static_cast<size_t>(most * std::min(kColumns, w_.out));
     logits_ = logits.get_as<float>(block);
     if (d_h == nullptr) return;
     numerators_ = type_ == ScalarType::f32 ? logits_ : numerators.get(block * size_of(type_));
@@ -43,26 +44,27 @@ class HeadLoss {
   // Writes the rows of d_h, and gives the softmax of each.
   std::vector<OnlineSoftmax> run(const Chunk& chunk) {
     std::vector<OnlineSoftmax> softmax(static_cast<size_t>(chunk.count));
-    for (int64_t word = 0; word < w_.out; word += kWords) take_block(chunk, word, softmax.data());
+    for (int64_t first = 0; first < w_.out; first += kColumns)
+      take_block(chunk, first, softmax.data());
     if (d_h_ != nullptr) write_gradient(chunk, softmax.data());
     return softmax;
   }
 
  private:
-  void take_block(const Chunk& chunk, int64_t word, OnlineSoftmax* softmax) {
-    const LinearWeight part = rows_of(w_, word, std::min(w_.out, word + kWords));
+  void take_block(const Chunk& chunk, int64_t first, OnlineSoftmax* softmax) {
+    const LinearWeight part = rows_of(w_, first, std::min(w_.out, first + kColumns));
     const LinearProduct logits{part, nullptr, {}, logits_};
     linear({&logits, 1}, {chunk.rows, chunk.count, h_.type}, ScalarType::f32);
     online_softmax({.rows = chunk.count,
-                    .words = part.out,
-                    .first_word = word,
+                    .columns = part.out,
+                    .first_column = first,
                     .logits = logits_,
-                    .bias = head_.bias == nullptr ? nullptr : head_.bias + word,
+                    .bias = head_.bias == nullptr ? nullptr : head_.bias + first,
                     .soft_cap = head_.soft_cap,
                     .targets = chunk.targets.data(),
                     .numerators = numerators_,
                     .type = type_,
-                    .weighted = word == 0 ? nullptr : weighted_,
+                    .weighted = first == 0 ? nullptr : weighted_,
                     .width = w_.in},
                    softmax);
     if (d_h_ == nullptr) return;
@@ -72,11 +74,11 @@ class HeadLoss {
                    .terms = {&term, 1},
                    .out = weighted_,
                    .out_type = ScalarType::f32,
-                   .accumulate = word > 0});
+                   .accumulate = first > 0});
   }
 
-  // d_h = (sum over words of p w[word]) - w[target]. The target's share is left out of the sums and
-  // comes in here as (p - 1) w[target]: of a word that is nearly certain, p rounded to bf16 would
+  // d_h = (sum over ids of p w[id]) - w[target]. The target's share is left out of the sums and
+  // comes in here as (p - 1) w[target]: of an id that is nearly certain, p rounded to bf16 would
   // leave nothing of p - 1.
   void write_gradient(const Chunk& chunk, const OnlineSoftmax* softmax) {
     const size_t row_bytes = static_cast<size_t>(w_.in) * size_of(h_.type);
@@ -104,15 +106,15 @@ class HeadLoss {
   ScalarType type_;
   float* logits_;
   void* numerators_ = nullptr;
-  float* weighted_ = nullptr;  // [tokens, D]: sums over words of numerators times their rows
+  float* weighted_ = nullptr;  // [tokens, D]: sums over ids of numerators times their rows
 };
 
 std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const Targets& targets) {
   std::vector<int64_t> tokens;
   for (int64_t i = 0; i < rows; ++i) {
     if (targets.weights[i] == 0) continue;
-    const int32_t word = targets.words[i];
-    if (word < 0 || word >= w.out) fail("a target is word {} of a vocabulary of {}", word, w.out);
+    const int32_t id = targets.ids[i];
+    if (id < 0 || id >= w.out) fail("a target is id {} of a vocabulary of {}", id, w.out);
     tokens.push_back(i);
   }
   return tokens;
@@ -139,7 +141,7 @@ float head_loss(const Head& head, const Rows& h, const Targets& targets, float* 
   for (int64_t begin = 0; begin < count; begin += most) {
     Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr, {}, {}};
     for (int64_t i = 0; i < chunk.count; ++i) {
-      chunk.targets.push_back(targets.words[chunk.tokens[i]]);
+      chunk.targets.push_back(targets.ids[chunk.tokens[i]]);
       chunk.scales.push_back(targets.weights[chunk.tokens[i]] / divisor);
     }
     const auto* rows = static_cast<const std::byte*>(h.data);

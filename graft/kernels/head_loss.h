@@ -16,15 +16,15 @@ struct Head {
 
 /// What a head's logits are held against.
 struct Targets {
-  const int32_t* words;  // [N]
-  const float* weights;  // [N]; 0: the token carries no loss, and its word means nothing
+  const int32_t* ids;    // [N]
+  const float* weights;  // [N]; 0: the token carries no loss, and its id means nothing
   double divisor = 1;    // of the sum and its gradient
 };
 
 /// Cross-entropy of a head's logits against targets: `losses` [N] (0 where the weight is 0), and
 /// the sum of weight times loss over the divisor. With `d_h` ([N, D] of h's type), the gradient of
 /// that with respect to h comes out too, rounded once. Tokens that carry no loss are never
-/// multiplied. Throws Error for a word that is none of the head's.
+/// multiplied. Throws Error for an id that the head has not.
 float head_loss(const Head& head, const Rows& h, const Targets& targets, float* losses, void* d_h);
 
 }  // namespace graft::kernels

@@ -74,13 +74,13 @@ void softmax_rows(const SoftmaxBlock& b, OnlineSoftmax* rows, int64_t begin, int
     using T = decltype(tag);
     for (int64_t r = begin; r < end; ++r) {
       OnlineSoftmax& row = rows[r];
-      float* x = b.logits + r * b.words;
-      if (b.bias != nullptr) add_bias(x, b.words, b.bias);
-      if (b.soft_cap > 0) cap_softly(x, b.words, b.soft_cap);
-      const int64_t target = b.targets[r] - b.first_word;
-      const bool has_target = target >= 0 && target < b.words;
+      float* x = b.logits + r * b.columns;
+      if (b.bias != nullptr) add_bias(x, b.columns, b.bias);
+      if (b.soft_cap > 0) cap_softly(x, b.columns, b.soft_cap);
+      const int64_t target = b.targets[r] - b.first_column;
+      const bool has_target = target >= 0 && target < b.columns;
       if (has_target) row.target = x[target];
-      if (const float largest = largest_of(x, b.words); largest > row.max) {
+      if (const float largest = largest_of(x, b.columns); largest > row.max) {
         const float factor = static_cast<float>(std::exp(double{row.max} - largest));
         row.sum *= factor;
         if (b.weighted != nullptr && row.max != kNothing) {
@@ -90,8 +90,8 @@ void softmax_rows(const SoftmaxBlock& b, OnlineSoftmax* rows, int64_t begin, int
       }
       // Where all are -inf, e^(x - max) would be NaN, not 0.
       const float shift = row.max == kNothing ? 0.0f : row.max;
-      T* out = b.numerators == nullptr ? nullptr : static_cast<T*>(b.numerators) + r * b.words;
-      row.sum += double{exponentials(x, b.words, shift, b.soft_cap, out)};
+      T* out = b.numerators == nullptr ? nullptr : static_cast<T*>(b.numerators) + r * b.columns;
+      row.sum += double{exponentials(x, b.columns, shift, b.soft_cap, out)};
       if (has_target && out != nullptr) out[target] = T{};
     }
   });
@@ -132,7 +132,7 @@ void online_softmax(const SoftmaxBlock& block, OnlineSoftmax* rows) {
   constexpr int64_t kGrain = 1 << 13;  // logits that are worth a thread
   auto range = GRAFT_DISPATCH(softmax_rows);
   parallel_ranges(
-      block.rows, kGrain / (block.words + 1) + 1,
+      block.rows, kGrain / (block.columns + 1) + 1,
       [&](int64_t begin, int64_t end) { range(block, rows, begin, end); }, 1, 4);
 }
 

@@ -20,16 +20,16 @@ struct OnlineSoftmax {
   double target_gradient(float soft_cap) const;
 };
 
-/// A block of logits [rows, words], of the vocabulary's words from `first_word` on.
+/// A block of logits [rows, columns], of the vocabulary's ids from `first_column` on.
 struct SoftmaxBlock {
   int64_t rows;
-  int64_t words;
-  int64_t first_word;
+  int64_t columns;
+  int64_t first_column;
   float* logits;                ///< become the head's: bias and soft cap are put on them
-  const float* bias = nullptr;  ///< [words], or null
+  const float* bias = nullptr;  ///< [columns], or null
   float soft_cap = 0;           ///< as kernels::Head
-  const int32_t* targets;       ///< [rows], words of the vocabulary
-  /// Receives e^(logit - max) [rows, words], the target's as 0, each times the slope of the soft
+  const int32_t* targets;       ///< [rows], ids of the vocabulary
+  /// Receives e^(logit - max) [rows, columns], the target's as 0, each times the slope of the soft
   /// cap; null: not wanted. May be `logits` if it is f32.
   void* numerators;
   ScalarType type;  ///< of the numerators

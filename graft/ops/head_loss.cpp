@@ -15,9 +15,9 @@ constexpr int kChunk = 256;  // tokens
 
 mx::array token_losses(const mx::array& h, const Head& head, const Targets& targets) {
   const mx::array none = mx::equal(targets.weights, mx::array(0.0f));
-  const mx::array words = mx::where(none, mx::zeros_like(targets.words), targets.words);
+  const mx::array ids = mx::where(none, mx::zeros_like(targets.ids), targets.ids);
   mx::array predicted = logits(h, head);
-  mx::array chosen = mx::take_along_axis(predicted, mx::expand_dims(words, 1), 1);
+  mx::array chosen = mx::take_along_axis(predicted, mx::expand_dims(ids, 1), 1);
   mx::array loss = mx::subtract(mx::logsumexp(predicted, -1), mx::squeeze(chosen, 1));
   return mx::where(none, mx::zeros_like(loss), loss);
 }
@@ -35,7 +35,7 @@ HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets,
     int end = std::min(begin + kChunk, h.shape(0));
     chunks.push_back(token_losses(
         mx::slice(h, {begin, 0}, {end, h.shape(1)}), head,
-        {mx::slice(targets.words, {begin}, {end}), mx::slice(targets.weights, {begin}, {end})}));
+        {mx::slice(targets.ids, {begin}, {end}), mx::slice(targets.weights, {begin}, {end})}));
   }
   mx::array losses = mx::concatenate(chunks, 0);
   mx::array sum = mx::sum(mx::multiply(losses, targets.weights));

@@ -8,10 +8,10 @@ namespace graft::ops {
 
 namespace mx = mlx::core;
 
-/// What the next tokens should be: int32 words [N], and the weight of each one's loss, f32 [N]; 0:
-/// it carries none, and its word means nothing.
+/// What the next tokens should be: int32 ids [N], and the weight of each one's loss, f32 [N]; 0:
+/// it carries none, and its id means nothing.
 struct Targets {
-  mx::array words;
+  mx::array ids;
   mx::array weights;
 };
 

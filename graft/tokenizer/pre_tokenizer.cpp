@@ -5,7 +5,7 @@
 namespace graft::tokenizer {
 namespace {
 
-// Writes every word anew, by change(word, is_first, output). What lies between words is dropped.
+// Writes every word again, by change(word, is_first, output). What lies between words is dropped.
 template <class Change>
 void change_words(PreTokenizer::Words& words, Change&& change) {
   std::string changed;

@@ -19,8 +19,8 @@ class StreamDecoder {
   /// The text that is complete with this token; perhaps none.
   std::string push(int32_t id);
 
-  /// The rest, such as U+FFFD if the text ended within a character. The decoder may then begin
-  /// anew.
+  /// The rest, such as U+FFFD if the text ended within a character. The decoder may then take
+  /// another text.
   std::string finish();
 
  private:

@@ -168,7 +168,8 @@ struct Tokenizer::Impl {
 
 namespace {
 
-// The library itself reads a tokenizer.json where the config names no class that reads it anew.
+// The library itself reads a tokenizer.json where the config names no class that reads it in its
+// own way.
 ClassRules rules(const TokenizerFiles& files, const TokenizerConfig& config) {
   const std::string& name = config.tokenizer_class;
   bool by_library =

@@ -18,7 +18,7 @@ namespace {
 using testing::expect_error;
 
 // The choice is made once a process: each test makes it in one of its own, forked before this one
-// has made it (GoogleTest runs death tests first) and not executed anew, which an emulator cannot
+// has made it (GoogleTest runs death tests first) and not executed again, which an emulator cannot
 // do.
 class ThreadsDeathTest : public ::testing::Test {
  protected:

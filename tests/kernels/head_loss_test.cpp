@@ -26,8 +26,8 @@ struct Result {
       : sum(0), losses(f32, rows, offset), d_h(type, rows * width, offset) {}
 };
 
-// A head of `vocab` words, and hidden states with targets of which every `masked`-th carries no
-// loss (0: all do). The divisor is their number.
+// A head of a vocabulary of `vocab`, and hidden states with targets of which every `masked`-th
+// carries no loss (0: all do). The divisor is their number.
 class Case {
  public:
   Case(int64_t rows, int64_t vocab, int64_t width, ScalarType type, int64_t masked = 0,
@@ -85,7 +85,7 @@ class Case {
   }
 
   void check() const {
-    SCOPED_TRACE(testing::Message() << rows_ << " rows, " << weight_.out << " words of width "
+    SCOPED_TRACE(testing::Message() << rows_ << " rows, " << weight_.out << " ids of width "
                                     << weight_.in << ", type " << static_cast<int>(h_.type()));
     const Result expected = run(head_loss_scalar), actual = run(head_loss);
     EXPECT_NEAR(actual.sum, expected.sum, 3e-6 * (1 + std::abs(expected.sum)));
@@ -142,7 +142,8 @@ TEST(HeadLoss, EveryVocabulary) {
   });
 }
 
-// More words than one block, more tokens than one chunk, and numbers that divide by nothing.
+// A larger vocabulary than one block, more tokens than one chunk, and numbers that divide by
+// nothing.
 TEST(HeadLoss, BlocksOfWordsAndChunksOfTokens) {
   for_each_isa([] {
     for (ScalarType type : {f32, ScalarType::bf16}) {

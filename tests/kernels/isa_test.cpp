@@ -51,7 +51,8 @@ TEST(Isa, NeonNeedsNoAes) {
 #endif
 
 TEST(IsaDeathTest, TheEnvironmentVariableIsObeyedAndChecked) {
-  ::testing::FLAGS_gtest_death_test_style = "fast";  // an emulator cannot execute this program anew
+  ::testing::FLAGS_gtest_death_test_style =
+      "fast";  // an emulator cannot execute this program again
   auto exit_code = [](const char* value) {
     setenv("GRAFT_CPU_ISA", value, 1);
     try {

@@ -20,6 +20,12 @@ class RecordingFrontEnd : public FrontEnd {
   }
   bool cancelled() const override { return cancel; }
 
+  /// For another thread than the one that is told.
+  size_t notes_so_far() const {
+    const std::lock_guard lock(mutex_);
+    return notes.size();
+  }
+
   std::vector<std::string> notes, warnings;
   std::vector<std::vector<ProgressLine>> shown;
   std::atomic<bool> cancel = false;
@@ -29,7 +35,7 @@ class RecordingFrontEnd : public FrontEnd {
     const std::lock_guard lock(mutex_);
     to.emplace_back(line);
   }
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
 };
 
 }  // namespace graft::testing

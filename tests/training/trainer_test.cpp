@@ -265,16 +265,16 @@ TEST_F(TrainerTest, AGroupOfBatchesIsAsOneBatch) {
   }
 }
 
-TEST_F(TrainerTest, LayersComputedAnewTrainToTheSameBytes) {
+TEST_F(TrainerTest, LayersComputedAgainTrainToTheSameBytes) {
   for (float dropout : {0.0f, 0.4f}) {
     dropout_ = dropout;
     options_.grad_checkpoint = false;
-    Record kept, anew;
+    Record kept, recomputed;
     run(kept);
     const std::string expected = read_bytes(options_.adapter_file);
     options_.grad_checkpoint = true;
-    run(anew);
-    EXPECT_EQ(anew.losses, kept.losses);
+    run(recomputed);
+    EXPECT_EQ(recomputed.losses, kept.losses);
     EXPECT_TRUE(read_bytes(options_.adapter_file) == expected);
   }
 }

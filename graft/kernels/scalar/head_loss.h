@@ -20,14 +20,14 @@ inline float head_loss_scalar(const Head& head, const Rows& h, const Targets& ta
     losses[row] = 0;
     std::fill(gradient.begin(), gradient.end(), 0.0);
     const double weight = targets.weights[row];
-    const int32_t target = targets.words[row];
+    const int32_t target = targets.ids[row];
     if (weight != 0) {
-      for (int64_t word = 0; word < w.out; ++word) {
-        double& logit = logits[static_cast<size_t>(word)] =
-            head.bias == nullptr ? 0.0 : double{head.bias[word]};
+      for (int64_t id = 0; id < w.out; ++id) {
+        double& logit = logits[static_cast<size_t>(id)] =
+            head.bias == nullptr ? 0.0 : double{head.bias[id]};
         for (int64_t k = 0; k < w.in; ++k) {
           logit +=
-              double{load_scalar(h.type, h.data, row * w.in + k)} * weight_scalar(w, word, k, type);
+              double{load_scalar(h.type, h.data, row * w.in + k)} * weight_scalar(w, id, k, type);
         }
         if (head.soft_cap > 0) logit = head.soft_cap * std::tanh(logit / head.soft_cap);
       }
@@ -37,13 +37,13 @@ inline float head_loss_scalar(const Head& head, const Rows& h, const Targets& ta
       const double loss = std::log(sum) + max - logits[static_cast<size_t>(target)];
       losses[row] = static_cast<float>(loss);
       weighted += weight * loss;
-      for (int64_t word = 0; word < w.out; ++word) {
-        const double logit = logits[static_cast<size_t>(word)];
+      for (int64_t id = 0; id < w.out; ++id) {
+        const double logit = logits[static_cast<size_t>(id)];
         const double p = std::exp(logit - max) / sum;
-        double d_logit = weight * (p - (word == target ? 1 : 0)) / targets.divisor;
+        double d_logit = weight * (p - (id == target ? 1 : 0)) / targets.divisor;
         if (head.soft_cap > 0) d_logit *= 1 - std::pow(logit / head.soft_cap, 2);
         for (int64_t k = 0; k < w.in; ++k) {
-          gradient[static_cast<size_t>(k)] += d_logit * weight_scalar(w, word, k, type);
+          gradient[static_cast<size_t>(k)] += d_logit * weight_scalar(w, id, k, type);
         }
       }
     }

@@ -24,7 +24,7 @@ struct Settings {
   bool with_gradient() const { return gradient == LossGradient::of_sum; }
 };
 
-// Inputs: h, the targets' words and weights[, bias], the weight's arrays. Outputs: sum, losses[,
+// Inputs: h, the targets' ids and weights[, bias], the weight's arrays. Outputs: sum, losses[,
 // the gradient of the sum by h].
 class HeadLossNode final : public CpuPrimitive {
  public:
@@ -99,7 +99,7 @@ class HeadLossNode final : public CpuPrimitive {
 
 HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets, double divisor,
                    LossGradient gradient) {
-  std::vector<mx::array> inputs = {h, targets.words, targets.weights};
+  std::vector<mx::array> inputs = {h, targets.ids, targets.weights};
   if (head.bias) inputs.push_back(*head.bias);
   for (const mx::array& part : head.weight.arrays()) inputs.push_back(part);
   const Settings settings{describe(head.weight),
