@@ -120,7 +120,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   lora::AdapterFile file = lora::read_adapter_file(o.adapter_file);
   engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);
-  const io::ModelTarget target{.path = o.save_path, .force = o.force, .option = "target"};
+  const io::ModelTarget target{.path = o.save_path, .force = o.force};
   io::check_model_target(loaded.folder.path(), target);
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);

@@ -28,9 +28,13 @@ void note_signal(int number) {
   std::signal(number, SIG_DFL);
 }
 
+// What is ignored stays ignored: a shell has SIGINT so for what it starts in the background.
 void handle_by(void (*handler)(int)) {
-  std::signal(SIGINT, handler);
-  std::signal(SIGTERM, handler);
+  for (const int number : {SIGINT, SIGTERM}) {
+    struct sigaction before {};
+    if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    std::signal(number, handler);
+  }
 }
 
 }  // namespace

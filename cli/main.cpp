@@ -15,15 +15,17 @@
 
 namespace {
 
-int report(const char* message, int code) {
+int report(graft::FrontEnd& front_end, const char* message, int code) {
+  front_end.progress({});  // what was on its way is not any more
   fmt::print(stderr, "graft: {}\n", message);
   return code;
 }
 
 // Standard output may lead to a full disk.
-int written() {
+int written(graft::FrontEnd& front_end) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
-  return report("cannot write all of standard output: what it leads to is full or closed", 1);
+  return report(front_end,
+                "cannot write all of standard output: what it leads to is full or closed", 1);
 }
 
 }  // namespace
@@ -33,6 +35,7 @@ int main(int argc, char** argv) {
   graft::engine::tune_memory();
   graft::engine::Runtime runtime({.front_end = graft::engine::make_console(
                                       {graft::cli::with_flags, graft::cli::interrupted})});
+  graft::FrontEnd& front_end = runtime.front_end();
 
   CLI::App app("LoRA and QLoRA fine-tuning of large language models.", "graft");
   app.set_version_flag("--version", "graft " GRAFT_VERSION);
@@ -49,7 +52,7 @@ int main(int argc, char** argv) {
   app.footer("`graft COMMAND --help` lists a command's options.");
   try {
     app.parse(argc, argv);
-    return written();
+    return written(front_end);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::CallForAllHelp& help) {
@@ -59,10 +62,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::RuntimeError& ended) {  // a command's own exit code, not 0
     return ended.get_exit_code();
   } catch (const CLI::ParseError& error) {
-    return report(graft::cli::explain(app, error, argc, argv).c_str(), 2);
+    return report(front_end, graft::cli::explain(app, error, argc, argv).c_str(), 2);
   } catch (const graft::UsageError& error) {
-    return report(graft::cli::with_flags(error.what()).c_str(), 2);
+    return report(front_end, graft::cli::with_flags(error.what()).c_str(), 2);
   } catch (const std::exception& error) {
-    return report(graft::cli::with_flags(error.what()).c_str(), 1);
+    return report(front_end, graft::cli::with_flags(error.what()).c_str(), 1);
   }
 }

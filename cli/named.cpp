@@ -1,5 +1,7 @@
 #include "cli/named.h"
 
+#include <optional>
+
 #include "cli/interrupt.h"
 #include "graft/engine/named_model.h"
 
@@ -12,13 +14,15 @@ constexpr const char* kInterrupted =
 }  // namespace
 
 fs::path model_path(const engine::Runtime& runtime, const std::string& name) {
+  if (is_there(name)) return name;
   const InterruptNotice notice(kInterrupted);
   return engine::named_model(runtime, name);
 }
 
 engine::NamedData data_folder(const engine::Runtime& runtime, const std::string& name,
                               const std::vector<std::string>& splits, engine::Splits which) {
-  const InterruptNotice notice(kInterrupted);
+  std::optional<InterruptNotice> notice;
+  if (!is_there(name)) notice.emplace(kInterrupted);
   return engine::named_data(runtime, name, splits, which);
 }
 

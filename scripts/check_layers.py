@@ -38,7 +38,7 @@ BELOW = {
 ENCODER, ENCODER_USER = "mlx/backend/cpu/encoder.h", "graft/ops/cpu/primitive.cpp"
 
 # A flag within a text, and who may have one: a model card has commands, and another program's are its own.
-FLAG = re.compile(r'"[^"]*(?<![\w-])--[a-z]')
+FLAG = re.compile(r'"[^"]*((?<![\w-])--[a-z]|[ (]-[a-z][ )",])')
 HAS_COMMANDS, OTHERS_COMMAND = "graft/hub/card.cpp", "llama-gguf-split"
 
 # What a header of a folder declares is in graft::FOLDER; what is everybody's, in graft itself.

@@ -112,12 +112,12 @@ stage("tokenizers of well-known models", f"{INTEROP}/real_tokenizers.py build/te
 NARROW = "ops lora models training generation cli"  # what computes, or runs what computes
 stage("unit tests on AVX2", f"GRAFT_CPU_ISA=avx2 {run_tests('release', layers(NARROW))}", 120, ("unit tests",), 2,
       when="full")
-SANITIZED = "base unicode io hub convert data lora jinja regex tokenizer fuzz kernels ops nn models training generation"
+SANITIZED = "base unicode io hub convert data lora jinja regex tokenizer fuzz kernels ops nn models training generation engine"
 stage("sanitizers, build", build("asan", targets(SANITIZED)), 1000, ("build",), 2, when="full")
 # One test sends whole texts through all of SmolLM2: minutes, for code that the others run too.
 stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.SmolLM2Loss\\.'"), 400,
       ("sanitizers, build", "model"), 2, when="full")
-PORTABLE = "models training cli"
+PORTABLE = "models training generation engine cli"
 stage("portable, build", build("portable", targets(PORTABLE)), 400, ("build",), 2, when="full")
 stage("portable", run_tests("portable", layers(PORTABLE)), 120, ("portable, build",), 2, when="full")
 stage("64-bit ARM, compiler", "scripts/setup.sh arm", 240, ("build",), 0, when="full")

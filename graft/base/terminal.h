@@ -23,7 +23,6 @@ class LiveLine {
   /// Replaces the lines, each cut to the terminal's width. ASCII and box characters of one column
   /// only.
   void show(const std::vector<std::string>& lines);
-  void show(const std::string& line) { show(std::vector{line}); }
   /// Removes them, so that other output can be written.
   void clear();
 

@@ -38,12 +38,13 @@ ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end) {
   check_options(options);
   ConversionPlan plan =
       is_gguf(options.hf_path) ? plan_gguf(options, front_end) : plan_folder(options);
-  const io::ModelTarget target{
-      .path = options.mlx_path, .force = options.force, .max_shard_bytes = options.max_shard_bytes};
+  const io::ModelTarget target{.path = options.mlx_path,
+                               .force = options.force,
+                               .option = "mlx_path",
+                               .max_shard_bytes = options.max_shard_bytes};
   io::check_model_target(options.hf_path, target);
   ConvertReport report;
-  for (const std::string& line : plan.lines) front_end.note_line(line);
-  report.lines = std::move(plan.lines);
+  report.lines = plan.notes;
   plan.provenance = options.provenance;
   io::WrittenModel written = io::write_model_folder(std::move(plan), target, front_end);
   report.tensors = written.tensors;

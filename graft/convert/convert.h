@@ -38,7 +38,7 @@ struct ConvertReport {
 /// Makes an MLX model folder. It appears whole, in place of an earlier model, or not at all; no
 /// more than one layer's tensors are in memory. The front end gets a note for each thing that a
 /// person should know. Throws UsageError for options that contradict each other or the source,
-/// Error for a source that cannot be read or an output that cannot be written.
+/// Error for a source that cannot be read or an output that cannot be written, Cancelled.
 ///
 /// What `quantize` writes is, bit for bit, what `mlx_lm.convert -q` writes for the same weights.
 ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end = *silent_front_end());

@@ -144,14 +144,14 @@ class FolderPlanner {
       own = kEightBits;
       own_settings_[path] = own;
     }
-    plan_.jobs.push_back(quantized_where_possible(tensor, own, plan_.lines));
+    plan_.jobs.push_back(quantized_where_possible(tensor, own, plan_.notes));
   }
 
   // A tied head is the embedding: what the file holds for it is not used.
   bool is_dropped(const std::string& name) {
     if (names_.is_other_part(name)) {
       if (!std::exchange(said_other_parts_, true)) {
-        plan_.lines.push_back("what the model has for images is left out: it is the text part");
+        plan_.notes.push_back("what the model has for images is left out: it is the text part");
       }
       return true;
     }
@@ -160,7 +160,7 @@ class FolderPlanner {
 
   // What the file holds for a tied head.
   bool drops_head() {
-    if (!own_head_) plan_.lines.push_back("lm_head is left out: it is the embedding once more");
+    if (!own_head_) plan_.notes.push_back("lm_head is left out: it is the embedding once more");
     return !own_head_;
   }
 
@@ -174,7 +174,7 @@ class FolderPlanner {
     if (own_head_) {
       const bool denied = std::exchange(config["tie_word_embeddings"], false) == true;
       if (denied) {
-        plan_.lines.push_back(
+        plan_.notes.push_back(
             "the config ties the head to the embedding, but lm_head is another "
             "one: it stays, and tie_word_embeddings becomes false");
       }
@@ -189,7 +189,7 @@ class FolderPlanner {
     }
     if (options_.dequantize) {
       if (!quantization_) {
-        plan_.lines.push_back("the model is not quantized: `dequantize` changes nothing");
+        plan_.notes.push_back("the model is not quantized: `dequantize` changes nothing");
       }
       config.erase("quantization");
       config.erase("quantization_config");

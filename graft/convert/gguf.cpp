@@ -68,10 +68,10 @@ class GgufPlanner {
     mx::Dtype config = dtype_.value_or(blocks ? mx::float16 : embedding);
     if (options_.dequantize && !dtype_) {
       dtype_ = config = mx::float16;
-      plan_.lines.push_back("Dequantizing to float16 (`dtype` chooses another type)");
+      plan_.notes.push_back("Dequantizing to float16 (`dtype` chooses another type)");
     }
     if (blocks && dtype_) {
-      plan_.lines.push_back(
+      plan_.notes.push_back(
           fmt::format("Quantized layers keep their float16 scales, the others become {}: with "
                       "`dequantize` all do",
                       io::dtype_name(*dtype_)));
@@ -100,7 +100,7 @@ class GgufPlanner {
                           },
                       .release = release};
     io::LayerQuantization setting{.group_size = options_.q_group_size, .bits = options_.q_bits};
-    plan_.jobs.push_back(options_.quantize ? quantized_where_possible(plain, setting, plan_.lines)
+    plan_.jobs.push_back(options_.quantize ? quantized_where_possible(plain, setting, plan_.notes)
                                            : plain_job(plain));
   }
 
@@ -115,10 +115,10 @@ class GgufPlanner {
       ++count;
     }
     if (count == 0) return;
-    plan_.lines.push_back(fmt::format(
+    plan_.notes.push_back(fmt::format(
         "{} of {} tensors are {}, which MLX's format cannot hold exactly: they become {}{}", count,
         names.size(), fmt::join(types, " or "), io::dtype_name(dtype_.value_or(mx::float16)),
-        options_.quantize ? ", and are quantized again" : " (-q quantizes again)"));
+        options_.quantize ? ", and are quantized again" : " (`quantize` quantizes again)"));
   }
 
   io::TensorJob block_job(const GgufName& name, const io::GgufTensor& tensor,

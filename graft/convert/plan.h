@@ -1,17 +1,12 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "graft/convert/convert.h"
 #include "graft/io/model_writer.h"
 
 namespace graft::convert {
 
 /// What a conversion will write.
-struct ConversionPlan : io::ModelContents {
-  std::vector<std::string> lines;  // what a person should know
-};
+using ConversionPlan = io::ModelContents;
 
 /// From a folder: a Hugging Face checkpoint, or a model converted before.
 ConversionPlan plan_folder(const ConvertOptions& options);

@@ -34,13 +34,14 @@ void check_same(const char* option, const std::optional<Number>& given, Number h
 }
 
 lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& front_end,
-                       io::Provenance& provenance) {
+                       training::TrainOptions& train) {
   lora::AdapterFile file = lora::read_adapter_file(*o.resume_adapter_file);
-  provenance = file.provenance;
+  train.provenance = file.provenance;
   if (o.keys || o.num_layers) {
     front_end.note(
         "The adapter that is resumed says its layers: `keys` and `num_layers` have no part");
   }
+  lora::warn_if_other_base(file, train.base_fingerprint, front_end);
   front_end.note("Resuming from {}", o.resume_adapter_file->string());
   if (file.settings && o.dropout) file.settings->dropout = *o.dropout;
   if (!file.settings && (o.scale || o.dropout)) {
@@ -49,15 +50,16 @@ lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& f
     file.settings->dropout = o.dropout.value_or(0);
     file.settings->num_layers = -1;
   }
-  lora::Adapters adapters = put_adapter(loaded, file, front_end);
-  check_same("rank", o.rank, adapters.settings().rank);
-  check_same("scale", o.scale, adapters.settings().scale);
-  return adapters;
+  lora::check_fits(*loaded.model, file);
+  check_same("rank", o.rank, lora::rank_of(file));
+  if (file.settings) check_same("scale", o.scale, file.settings->scale);
+  return lora::apply(*loaded.model, file, front_end);
 }
 
 lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, FrontEnd& front_end) {
+  options.train.base_fingerprint = lora::fingerprint(loaded.folder);
   if (options.adapter.resume_adapter_file) {
-    return resumed(options.adapter, loaded, front_end, options.train.provenance);
+    return resumed(options.adapter, loaded, front_end, options.train);
   }
   return lora::attach(*loaded.model, settings_for(options.adapter, *loaded.model, front_end));
 }
@@ -70,7 +72,6 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       front_end_(front_end),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
-  train.base_fingerprint = lora::fingerprint(loaded_.folder);
   // An adapter on a model that was fine-tuned before is none for that one's origin.
   const io::Provenance base = provenance_of(loaded_.folder.path());
   if (!train.provenance.origin && !base.is_finetuned()) train.provenance.origin = base.origin;

@@ -31,7 +31,7 @@ struct FineTuneOptions {
 };
 
 /// A fine-tuning of a loaded model: the model has its adapters when this is made, and is trained by
-/// `run`.
+/// `run`. Model and front end must outlive it.
 class FineTune {
  public:
   /// Throws UsageError for options that the model or the resumed adapter contradicts, Error as

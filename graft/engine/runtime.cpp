@@ -8,12 +8,25 @@
 
 namespace graft::engine {
 
+namespace {
+
+void choose_device(mx::Device::DeviceType device) {
+  static std::mutex mutex;
+  static std::optional<mx::Device::DeviceType> chosen;
+  const std::lock_guard lock(mutex);
+  if (chosen && *chosen != device) fail_usage("another runtime of this process has another device");
+  if (!mx::is_available(device)) {
+    fail_usage("there is no {} here that MLX can use", device == mx::Device::gpu ? "GPU" : "CPU");
+  }
+  mx::set_default_device(device);
+  chosen = device;
+}
+
+}  // namespace
+
 Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
   set_threads(options_.threads);
-  if (options_.device && !mx::is_available(*options_.device)) {
-    fail_usage("`device`: there is no {} here that MLX can use",
-               *options_.device == mx::Device::gpu ? "GPU" : "CPU");
-  }
+  if (options_.device) choose_device(*options_.device);
 }
 
 void Runtime::set_threads(int threads) {
@@ -30,15 +43,7 @@ const hub::Environment& Runtime::hub() const {
 }
 
 Use::Use(const Runtime& runtime)
-    : threads_(runtime.options().threads), kernels_(runtime.options().kernels) {
-  if (!runtime.options().device) return;
-  device_ = mx::default_device();
-  mx::set_default_device(*runtime.options().device);
-}
-
-Use::~Use() {
-  if (device_) mx::set_default_device(*device_);
-}
+    : threads_(runtime.options().threads), kernels_(runtime.options().kernels) {}
 
 void tune_memory() {
   keep_freed_memory();

@@ -16,9 +16,12 @@ namespace graft::engine {
 namespace mx = mlx::core;
 
 struct RuntimeOptions {
-  int threads = 0;  // of kernels; 0: as GRAFT_THREADS says, or one a processor (base/threads.h)
-  ops::Kernels kernels = ops::Kernels::automatic;
-  std::optional<mx::Device::DeviceType> device = {};  // none: the one that MLX chooses
+  // Of kernels; 0: those of an outer Use, else as GRAFT_THREADS says, or one a processor
+  // (base/threads.h).
+  int threads = 0;
+  ops::Kernels kernels = ops::Kernels::automatic;  // those of an outer Use, else the machine's
+  // Of all runtimes of the process, as MLX has one default device; none: the one that MLX chooses.
+  std::optional<mx::Device::DeviceType> device = {};
   std::shared_ptr<FrontEnd> front_end = silent_front_end();
 };
 
@@ -26,7 +29,8 @@ struct RuntimeOptions {
 /// uses the one of its `Use`.
 class Runtime {
  public:
-  /// Throws UsageError for a device that is not there, and for more than kMaxThreads threads.
+  /// Makes its device MLX's default one. Throws UsageError for a device that is not there, or not
+  /// that of an earlier runtime, and for more than kMaxThreads threads.
   explicit Runtime(RuntimeOptions options = {});
 
   const RuntimeOptions& options() const { return options_; }
@@ -49,14 +53,12 @@ class Runtime {
 class Use {
  public:
   explicit Use(const Runtime& runtime);
-  ~Use();
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
 
  private:
   ThreadsScope threads_;
   ops::KernelsScope kernels_;
-  std::optional<mx::Device> device_;  // that was MLX's default before
 };
 
 /// Has the process keep the memory that it frees, and MLX keep none: a training step takes the same

@@ -23,16 +23,11 @@ int32_t pick(Sampler& sampler, std::span<float> logits, std::span<const int32_t>
 
 }  // namespace
 
-GenerateResult generate(const models::Model& model, const tokenizer::Tokenizer& tokenizer,
-                        const std::vector<int32_t>& prompt, const GenerateOptions& options,
-                        const Write& write) {
-  Session session(model);
-  return generate(session, tokenizer, prompt, options, write);
-}
+namespace {
 
-GenerateResult generate(Session& session, const tokenizer::Tokenizer& tokenizer,
-                        const std::vector<int32_t>& prompt, const GenerateOptions& options,
-                        const Write& write) {
+GenerateResult continued(Session& session, const tokenizer::Tokenizer& tokenizer,
+                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
+                         const Write& write) {
   if (prompt.empty()) fail("the prompt is empty: there is nothing to continue");
   const int known = session.model().vocab_size();
   for (int32_t id : prompt) {
@@ -86,6 +81,25 @@ GenerateResult generate(Session& session, const tokenizer::Tokenizer& tokenizer,
     result.phases = take_profile();
     add_rest(result.phases, "rest", result.seconds);
   }
+  return result;
+}
+
+}  // namespace
+
+GenerateResult generate(const models::Model& model, const tokenizer::Tokenizer& tokenizer,
+                        const std::vector<int32_t>& prompt, const GenerateOptions& options,
+                        const Write& write) {
+  Session session(model);
+  return continued(session, tokenizer, prompt, options, write);
+}
+
+GenerateResult generate(Session& session, const tokenizer::Tokenizer& tokenizer,
+                        const std::vector<int32_t>& prompt, const GenerateOptions& options,
+                        const Write& write) {
+  const size_t seen = session.tokens().size() + prompt.size();
+  GenerateResult result = continued(session, tokenizer, prompt, options, write);
+  const size_t expected = seen + result.tokens.size();
+  if (session.tokens().size() < expected) session.step(result.tokens.back());
   return result;
 }
 

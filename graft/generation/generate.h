@@ -45,7 +45,8 @@ GenerateResult generate(const models::Model& model, const tokenizer::Tokenizer& 
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write = {});
 
-/// The same behind what a session has seen.
+/// The same behind what a session has seen, which then has seen the prompt and all of the tokens
+/// too (not an EOS that ended them).
 GenerateResult generate(Session& session, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write = {});

@@ -43,6 +43,19 @@ std::span<float> Session::prefill(std::span<const int32_t> ids) {
       fail("token {} is not one of the model's {}", id, model_->vocab_size());
     }
   }
+  const std::vector<int32_t> more(ids.begin(), ids.end());  // they may be of `tokens_`
+  tokens_.reserve(tokens_.size() + more.size());
+  try {
+    run(more);
+  } catch (...) {
+    cache_.rewind(static_cast<int>(tokens_.size()));
+    throw;
+  }
+  tokens_.insert(tokens_.end(), more.begin(), more.end());
+  return logits_;
+}
+
+void Session::run(std::span<const int32_t> ids) {
   const ops::RunAtOnce at_once;
   mx::array hidden(0.0f);
   for (size_t begin = 0; begin < ids.size(); begin += kChunk) {
@@ -55,8 +68,6 @@ std::span<float> Session::prefill(std::span<const int32_t> ids) {
   logits.eval();
   const float* values = logits.data<float>();
   logits_.assign(values, values + logits.size());
-  tokens_.insert(tokens_.end(), ids.begin(), ids.end());
-  return logits_;
 }
 
 void Session::rewind(size_t length) {

@@ -19,7 +19,7 @@ class Session {
 
   /// Runs tokens behind those seen, in chunks that bound the memory that a long text takes. Gives
   /// the logits [V], f32, of the token after them; valid until the next call, and may be changed.
-  /// Throws Error for no token, or one that the model has not; then nothing has been seen.
+  /// Throws Error for no token, or one that the model has not. If it throws, nothing has been seen.
   std::span<float> prefill(std::span<const int32_t> ids);
 
   /// The same of one token.
@@ -33,6 +33,9 @@ class Session {
   const models::Model& model() const { return *model_; }
 
  private:
+  // Tokens behind those in the cache, to `logits_`.
+  void run(std::span<const int32_t> ids);
+
   const models::Model* model_;
   nn::KvCache cache_;
   std::vector<int32_t> tokens_;

@@ -111,8 +111,12 @@ std::string beginning(const CardFacts& facts) {
 std::string making(const io::Provenance& provenance) {
   std::string text = "\n## How it was made\n";
   for (const io::HistoryEntry& step : provenance.steps) {
-    if (!is_plain_command(step.command)) continue;
-    text += fmt::format("\n```\n{}\n```\n", step.command);
+    // A program that uses the library may have no command; what is said beside one that is not
+    // graft's own is not shown either.
+    if (!step.command.empty()) {
+      if (!is_plain_command(step.command)) continue;
+      text += fmt::format("\n```\n{}\n```\n", step.command);
+    }
     if (step.facts.empty()) continue;
     text += "\n| | |\n|---|---|\n";
     for (const auto& [name, value] : step.facts) {

@@ -29,6 +29,7 @@ constexpr long kPatienceWithUploads = 6, kPatienceWithLateAnswers = 60;
 struct Transfer {
   CURL* curl;
   const Request& request;
+  const FrontEnd& front_end;
   Response response;
   bool asked = false, to_sink = false, broken_off = false;
   uint64_t sent = 0;
@@ -91,7 +92,14 @@ size_t on_body(char* data, size_t, size_t size, void* user) {
 
 // Called while data flows, and about once a second while none does.
 int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<const FrontEnd*>(user)->cancelled() ? 1 : 0;
+  auto& transfer = *static_cast<Transfer*>(user);
+  try {
+    transfer.front_end.check_cancelled();
+    return 0;
+  } catch (...) {
+    transfer.failure = std::current_exception();
+    return 1;
+  }
 }
 
 // libcurl's own reading of a body that is sent.
@@ -119,7 +127,11 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
   std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
   if (initialized != CURLE_OK || !curl) fail("libcurl does not start");
   CURL* handle = curl.get();
-  Transfer transfer{.curl = handle, .request = request, .response = {}, .failure = {}};
+  Transfer transfer{.curl = handle,
+                    .request = request,
+                    .front_end = *environment_.front_end,
+                    .response = {},
+                    .failure = {}};
   std::array<char, CURL_ERROR_SIZE> reason{};
   const bool sends = request.method == "POST" || request.method == "PUT";
   const long patience =
@@ -149,7 +161,7 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
-  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, environment_.front_end.get());
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &transfer);
   // The libcurl of some distributions does not look at it itself.
   if (const char* authorities = std::getenv("SSL_CERT_FILE")) {
     curl_easy_setopt(handle, CURLOPT_CAINFO, authorities);
@@ -167,7 +179,6 @@ Response Http::hop(const Request& request, const std::string& url, std::string& 
 
   const CURLcode code = curl_easy_perform(handle);
   if (transfer.failure) std::rethrow_exception(transfer.failure);
-  if (code == CURLE_ABORTED_BY_CALLBACK) environment_.front_end->check_cancelled();
   Response& response = transfer.response;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &response.status);
   if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && transfer.broken_off)) {

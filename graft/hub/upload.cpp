@@ -199,6 +199,7 @@ class Uploader {
     progress.begin("reading " + file.name(), file.size(), [&done] { return done.load(); });
     std::string hash = file.hash(kind, [&](uint64_t bytes) {
       done = bytes;
+      say().check_cancelled();
       progress.tick();
     });
     progress.end("reading " + file.name(), false);

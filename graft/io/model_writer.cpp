@@ -143,6 +143,7 @@ void check_model_target(const fs::path& source, const ModelTarget& target) {
 WrittenModel write_model_folder(ModelContents contents, const ModelTarget& target,
                                 FrontEnd& front_end) {
   AtomicFolder folder(target.path, replaceable(target.force));
+  for (const std::string& note : contents.notes) front_end.note_line(note);
   WrittenModel written =
       write_tensors(folder.path(), std::move(contents.jobs), target.max_shard_bytes, front_end);
   write_config(folder.path() / "config.json", std::move(contents.config));

@@ -41,13 +41,14 @@ struct ModelContents {
   std::vector<fs::path> copies;              // files to copy as they are
   std::map<std::string, std::string> texts;  // files to write, by name
   Provenance provenance;                     // goes along as graft.json
+  std::vector<std::string> notes = {};       // for a person, once the folder can be written
 };
 
 /// The folder that a model is written to.
 struct ModelTarget {
   fs::path path;
-  bool force = false;               // replace a folder that is not a model's
-  const char* option = "mlx_path";  // what messages call it
+  bool force = false;             // replace a folder that is not a model's
+  const char* option = "target";  // what messages call it
   size_t max_shard_bytes = kMaxShardBytes;
 };
 

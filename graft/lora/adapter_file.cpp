@@ -158,6 +158,11 @@ void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint,
       file.path.string());
 }
 
+int rank_of(const AdapterFile& file) {
+  const auto all = pairs(file);
+  return all.empty() ? 0 : all.rbegin()->second.a->shape(1);
+}
+
 void check_fits(models::Model& model, const AdapterFile& file) { checked_pairs(model, file); }
 
 Adapters apply(models::Model& model, const AdapterFile& file, FrontEnd& front_end) {

@@ -36,6 +36,9 @@ Adapters apply(models::Model& model, const AdapterFile& file,
 void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint,
                         FrontEnd& front_end);
 
+/// The rank of a file's adapters, by their shapes; 0 if it holds none.
+int rank_of(const AdapterFile& file);
+
 /// Throws Error naming the tensor, and both shapes, that has no place in the model.
 void check_fits(models::Model& model, const AdapterFile& file);
 

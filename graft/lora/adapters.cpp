@@ -67,22 +67,24 @@ Adapters attach(models::Model& model, const LoraSettings& settings) {
                settings.num_layers);
   }
   if (settings.rank < 1) fail_usage("`rank` {} must be at least 1", settings.rank);
+  // All that can be refused is refused before anything is changed.
+  for (const std::string& key : settings.keys) {
+    const bool found = std::any_of(linears.begin(), linears.end(),
+                                   [&](const auto& linear) { return matches(linear.path(), key); });
+    if (!found) {
+      fail_usage("`keys`: '{}' names no linear layer of this model; there are: {}", key,
+                 choices(linears));
+    }
+  }
   int first = settings.num_layers < 0 ? 0 : model.num_layers() - settings.num_layers;
   std::vector<mx::array> fresh;
   for (const std::string& key : settings.keys) {
-    bool found = false;
     for (const models::LinearPart& linear : linears) {
-      if (!matches(linear.path(), key)) continue;
-      found = true;
-      if (linear.layer < first || linear.adapter()) continue;
+      if (!matches(linear.path(), key) || linear.layer < first || linear.adapter()) continue;
       linear.adapter() =
           std::visit([&](const auto* l) { return fresh_adapter(*l, settings); }, linear.linear);
       fresh.push_back(linear.adapter()->a);
       fresh.push_back(linear.adapter()->b);
-    }
-    if (!found) {
-      fail_usage("`keys`: '{}' names no linear layer of this model; there are: {}", key,
-                 choices(linears));
     }
   }
   mx::eval(fresh);

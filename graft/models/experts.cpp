@@ -1,12 +1,13 @@
 #include "graft/models/experts.h"
 
+#include <fmt/format.h>
 #include <mlx/ops.h>
 
-#include "graft/base/error.h"
 #include "graft/ops/activation.h"
 #include "graft/ops/routes.h"
 
 namespace graft::models {
+
 Experts::Experts(TensorSource& source, const std::string& path, const ExpertsConfig& c)
     : config_(c),
       router_(source.linear(path + ".gate", c.count, c.hidden_size, false)),

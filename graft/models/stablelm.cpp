@@ -14,11 +14,10 @@ HeadNorm head_norm(Family& family, const std::string& path, int heads, int width
     weights.push_back(family.source().vector(fmt::format("{}.norms.{}.weight", path, head), width));
   }
   mx::array all = mx::concatenate(weights, 0);
-  all.eval();
-  const nn::Norm norm{.weight = mx::ones({width}, all.dtype()),
-                      .eps = family.norm_eps(),
-                      .centered = true,
-                      .path = path + ".norms"};
+  mx::array ones = mx::ones({width}, all.dtype());
+  mx::eval({all, ones});
+  const nn::Norm norm{
+      .weight = ones, .eps = family.norm_eps(), .centered = true, .path = path + ".norms"};
   return {norm, width, all};
 }
 

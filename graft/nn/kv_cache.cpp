@@ -3,7 +3,6 @@
 #include <mlx/ops.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "graft/base/error.h"
 #include "graft/ops/rows.h"
@@ -24,8 +23,7 @@ void write_rows(std::vector<mx::array>& blocks, const mx::array& rows, int at) {
     mx::array& block = blocks[static_cast<size_t>((at + done) / kCacheBlockRows)];
     const int row = (at + done) % kCacheBlockRows;
     const int count = std::min(n - done, kCacheBlockRows - row);
-    // Given up by us, a buffer that nobody else has can be written into.
-    block = ops::write_rows(std::exchange(block, rows), row, rows, {done, count});
+    ops::write_rows(block, row, rows, {done, count});
     done += count;
   }
 }

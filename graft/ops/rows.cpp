@@ -11,7 +11,7 @@
 
 namespace graft::ops {
 
-mx::array write_rows(mx::array whole, int at, const mx::array& rows, RowRange which) {
+void write_rows(mx::array& whole, int at, const mx::array& rows, RowRange which) {
   const auto [begin, n] = which;
   const int width = rows.shape(1);
   if (begin < 0 || n < 0 || begin > rows.shape(0) - n || at < 0 || at > whole.shape(0) - n ||
@@ -29,13 +29,13 @@ mx::array write_rows(mx::array whole, int at, const mx::array& rows, RowRange wh
       std::memcpy(whole.data<char>() + static_cast<size_t>(at) * row_bytes,
                   from.data<char>() + static_cast<size_t>(begin) * row_bytes,
                   static_cast<size_t>(n) * row_bytes);
-      return whole;
+      return;
     }
   }
 #endif
   const mx::array part =
       n == rows.shape(0) ? rows : mx::slice(rows, {begin, 0}, {begin + n, width});
-  return mx::slice_update(whole, part, mx::Shape{at, 0}, mx::Shape{at + n, width});
+  whole = mx::slice_update(whole, part, mx::Shape{at, 0}, mx::Shape{at + n, width});
 }
 
 }  // namespace graft::ops

@@ -11,8 +11,8 @@ struct RowRange {
   int begin, n;
 };
 
-/// `whole` [N, W] with the rows from `at` on replaced by those rows of `rows` [M, W], of the same
-/// type; in place if `whole` was moved in and its data is nobody else's.
-mx::array write_rows(mx::array whole, int at, const mx::array& rows, RowRange which);
+/// Replaces the rows of `whole` [N, W] from `at` on by those rows of `rows` [M, W], of the same
+/// type; in its own memory if that is nobody else's. If it throws, `whole` is as it was.
+void write_rows(mx::array& whole, int at, const mx::array& rows, RowRange which);
 
 }  // namespace graft::ops

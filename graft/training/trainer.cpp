@@ -88,7 +88,7 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
       events_(std::move(events)),
       runner_(make_runner(model, adapters.parameters(), options_.grad_checkpoint)),
       objective_(std::make_unique<CrossEntropy>()),
-      optimizer_(make_adam()),
+      optimizer_(make_adam(options_.adam)),
       schedule_(constant_schedule(options_.learning_rate)),
       sampler_(train, options_.batch_size, options_.seed, options_.batches_a_step),
       state_(optimizer_->start(adapters.parameters())),

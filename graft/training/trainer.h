@@ -25,6 +25,7 @@ struct TrainOptions {
   int batch_size = 4;
   int batches_a_step = 1;  // whose gradients are summed
   float learning_rate = 1e-5f;
+  AdamConfig adam = {};
   float max_norm = 0;    // of all gradients together; 0: any
   int val_batches = 25;  // -1: all of the validation set
   int steps_per_report = 10;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <new>
 #include <random>
 #include <thread>
 
@@ -153,6 +154,51 @@ TEST_P(SessionTest, GenerationGoesOnBehindIt) {
   const GenerateResult at_once = generate(*model_, tokenizer, whole, options);
   EXPECT_EQ(behind.tokens, at_once.tokens);
   EXPECT_EQ(behind.end, GenerateEnd::length);
+  whole.insert(whole.end(), at_once.tokens.begin(), at_once.tokens.end());
+  EXPECT_EQ(session.tokens(), whole);
+  const Logits next = copied(session.step(3)), expected = feed({whole, {3}})[1];
+  for (size_t i = 0; i < next.size(); ++i) EXPECT_NEAR(next[i], expected[i], 1e-4) << i;
+}
+
+// A model that cannot go on, say for want of memory, leaves a session as it was.
+TEST_P(SessionTest, AFailureLeavesItAsItWas) {
+  class Failing final : public models::Model {
+   public:
+    explicit Failing(models::Model& model) : model_(model) { dtype_ = model.dtype(); }
+    int num_layers() const override { return model_.num_layers(); }
+    int vocab_size() const override { return model_.vocab_size(); }
+    models::Hidden embed(const mlx::core::array& ids) const override { return model_.embed(ids); }
+    models::Hidden layer(int index, const models::Hidden& hidden,
+                         const models::Context& context) const override {
+      if (--left == 0) throw std::bad_alloc();
+      return model_.layer(index, hidden, context);
+    }
+    mlx::core::array norm(const models::Hidden& hidden) const override {
+      return model_.norm(hidden);
+    }
+    const ops::Head& head() const override { return model_.head(); }
+    std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& s) const override {
+      return model_.rope_tables(s);
+    }
+    std::vector<models::Part> parts() override { return model_.parts(); }
+    std::vector<std::string> default_lora_keys() const override { return {}; }
+    mutable int left = -1;
+
+   private:
+    models::Model& model_;
+  };
+  const Ids begin = random_ids(100, 13), more = random_ids(700, 14);
+  const Logits expected = feed({begin, more})[1];
+  Failing model(*model_);
+  Session session(model);
+  session.prefill(begin);
+  model.left = 4;  // the second chunk's second layer
+  EXPECT_THROW(session.prefill(more), std::bad_alloc);
+  EXPECT_EQ(session.tokens(), begin);
+  EXPECT_EQ(copied(session.prefill(more)), expected);
+  const Ids own(session.tokens().begin(), session.tokens().end());
+  session.prefill(session.tokens());  // its own text again
+  EXPECT_EQ(session.tokens().size(), 2 * own.size());
 }
 
 TEST_P(SessionTest, GenerationSaysWhyItEnds) {

@@ -69,6 +69,14 @@ TEST(ModelCard, TextsOfOthersStayTexts) {
   EXPECT_FALSE(has(model_card(hostile, *silent_front_end()), "curl"));
 }
 
+// As a program makes that uses the library.
+TEST(ModelCard, ATrainingWithoutACommandIsToldByItsFacts) {
+  CardFacts other = facts();
+  other.provenance.steps = {{"", "0", {{"LoRA rank", "4"}}}};
+  EXPECT_TRUE(has(model_card(other, *silent_front_end()),
+                  "## How it was made\n\n| | |\n|---|---|\n| LoRA rank | 4 |\n"));
+}
+
 TEST(ModelCard, KnowsItsOwn) {
   EXPECT_TRUE(is_generated_card(model_card(facts(), *silent_front_end())));
   EXPECT_FALSE(is_generated_card("# My own words\n"));

@@ -43,7 +43,7 @@ struct Places {
   }
 };
 
-// The same of LinearBackward: only what its gradients need.
+// The same of LinearBackward, whose inputs are d_y and what else a part's gradients need.
 struct BackwardPlaces {
   int d_y, weight, a, b, x, xa, end;
 
