@@ -8,8 +8,8 @@
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
 #include "graft/io/json.h"
-#include "graft/io/npz.h"
-#include "graft/io/safetensors.h"
+#include "graft/io/tensor_info.h"
+#include "graft/lora/adapter_format.h"
 
 namespace graft::lora {
 namespace {
@@ -18,7 +18,17 @@ constexpr float kDefaultScale = 20.0f;
 constexpr const char* kMetadataKey = "graft_adapter";
 constexpr size_t kMostProvenance = 32768;  // bytes
 
-bool is_npz(const fs::path& path) { return path.extension() == ".npz"; }
+constexpr const AdapterFormat* kFormats[] = {&kNpzAdapters, &kSafetensorsAdapters};
+
+// By the path's extension. Throws UsageError for one that no format has.
+const AdapterFormat& format_of(const fs::path& path) {
+  std::string known;
+  for (const AdapterFormat* format : kFormats) {
+    if (path.extension() == format->extension) return *format;
+    known += (known.empty() ? "" : " or ") + std::string(format->extension);
+  }
+  fail_usage("the adapter file {} must end in {}", path.string(), known);
+}
 
 std::string to_metadata(const LoraSettings& s, const std::string& base_fingerprint,
                         io::Provenance provenance) {
@@ -126,27 +136,16 @@ std::map<std::string, Pair> checked_pairs(models::Model& model, const AdapterFil
 
 }  // namespace
 
-void check_adapter_path(const fs::path& path) {
-  if (path.extension() != ".npz" && path.extension() != ".safetensors") {
-    fail_usage("the adapter file {} must end in .npz or .safetensors", path.string());
-  }
-}
+void check_adapter_path(const fs::path& path) { format_of(path); }
 
 AdapterFile read_adapter_file(const fs::path& path) {
-  check_adapter_path(path);
+  const AdapterFormat& format = format_of(path);
   if (!fs::exists(path)) fail("there is no adapter file {}", path.string());
+  AdapterContents contents = format.read(path);
   AdapterFile file;
   file.path = path;
-  if (is_npz(path)) {
-    io::Npz npz = io::load_npz(path);
-    file.tensors = std::move(npz.arrays);
-    read_metadata(file, npz.comment);
-  } else {
-    io::SafetensorsFile source(path);
-    for (const std::string& name : source.names()) file.tensors.insert({name, source.load(name)});
-    auto metadata = source.metadata().find(kMetadataKey);
-    if (metadata != source.metadata().end()) read_metadata(file, metadata->second);
-  }
+  file.tensors = std::move(contents.tensors);
+  read_metadata(file, contents.settings);
   return file;
 }
 
@@ -191,17 +190,12 @@ Adapters apply(models::Model& model, const AdapterFile& file, FrontEnd& front_en
 
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
                        const std::string& base_fingerprint, const io::Provenance& provenance) {
-  check_adapter_path(path);
-  std::map<std::string, mx::array> tensors;
+  AdapterContents contents;
   for (const models::Parameter& parameter : adapters.parameters().all()) {
-    tensors.insert({parameter.name, *parameter.place});
+    contents.tensors.insert({parameter.name, *parameter.place});
   }
-  std::string metadata = to_metadata(adapters.settings(), base_fingerprint, provenance);
-  if (is_npz(path)) {
-    io::save_npz(path, tensors, metadata);
-  } else {
-    io::save_safetensors(path, tensors, {{"format", "mlx"}, {kMetadataKey, metadata}});
-  }
+  contents.settings = to_metadata(adapters.settings(), base_fingerprint, provenance);
+  format_of(path).write(path, contents);
 }
 
 }  // namespace graft::lora

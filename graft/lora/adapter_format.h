@@ -1,0 +1,37 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <map>
+#include <string>
+
+#include "graft/base/files.h"
+
+namespace graft::lora {
+
+namespace mx = mlx::core;
+
+/// What an adapter's file holds: its tensors by name, and the JSON text that graft writes beside
+/// them
+/// ({"graft_adapter": {...}}; empty: another program's file).
+struct AdapterContents {
+  std::map<std::string, mx::array> tensors;
+  std::string settings;
+};
+
+/// A file format of adapters. A new one is such a constant in a file of its own, and a line in
+/// adapter_file.cpp.
+struct AdapterFormat {
+  const char* extension;  // of its files' names: ".npz"
+  /// Throws Error for a file that is damaged.
+  AdapterContents (*read)(const fs::path& path);
+  /// Whole or not at all; the same contents give the same bytes.
+  void (*write)(const fs::path& path, const AdapterContents& contents);
+};
+
+/// NumPy's zip of arrays, the settings in the zip's comment.
+extern const AdapterFormat kNpzAdapters;
+/// safetensors, the settings in its metadata.
+extern const AdapterFormat kSafetensorsAdapters;
+
+}  // namespace graft::lora

@@ -1,0 +1,28 @@
+#include "graft/io/safetensors.h"
+#include "graft/lora/adapter_format.h"
+
+namespace graft::lora {
+namespace {
+
+constexpr const char* kSettings = "graft_adapter";
+
+AdapterContents read_safetensors(const fs::path& path) {
+  const io::SafetensorsFile source(path);
+  AdapterContents contents;
+  for (const std::string& name : source.names()) {
+    contents.tensors.insert({name, source.load(name)});
+  }
+  const auto settings = source.metadata().find(kSettings);
+  if (settings != source.metadata().end()) contents.settings = settings->second;
+  return contents;
+}
+
+void write_safetensors(const fs::path& path, const AdapterContents& contents) {
+  io::save_safetensors(path, contents.tensors, {{"format", "mlx"}, {kSettings, contents.settings}});
+}
+
+}  // namespace
+
+const AdapterFormat kSafetensorsAdapters{".safetensors", read_safetensors, write_safetensors};
+
+}  // namespace graft::lora
