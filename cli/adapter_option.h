@@ -7,9 +7,9 @@
 
 namespace graft::cli {
 
-/// Puts an adapter on the model for `--test`, `--prompt` and the like. `file`: the path that the
-/// user gave; without one, `adapters.npz` is taken, and named, if it is there; "none": the base
-/// model.
+/// Attaches an adapter to the model for `--test`, `--prompt` and the like. `file`: the path that
+/// the user gave, or "none" for the base model; without one, `adapters.npz` is used if it exists,
+/// and a note names it.
 void use_adapter(engine::LoadedModel& loaded, const std::optional<std::string>& file,
                  FrontEnd& front_end);
 

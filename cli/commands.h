@@ -6,7 +6,7 @@
 
 namespace graft::cli {
 
-/// Each registers a command of the program: its options, its help, and what it runs.
+/// Each registers a command: its options, its help, and its action.
 void add_cache_command(CLI::App& app, engine::Runtime& runtime);
 void add_convert_command(CLI::App& app, engine::Runtime& runtime);
 void add_data_command(CLI::App& app, engine::Runtime& runtime);
@@ -17,7 +17,7 @@ void add_lora_command(CLI::App& app, engine::Runtime& runtime);
 void add_tokenize_command(CLI::App& app, engine::Runtime& runtime);
 void add_upload_command(CLI::App& app, engine::Runtime& runtime);
 
-/// Has a command do `action`, computing as the runtime says, once the command line is read.
+/// Makes a command run `action` with the runtime's settings, once the command line is read.
 template <class Action>
 void on_run(CLI::App& command, engine::Runtime& runtime, Action action) {
   command.callback([&runtime, action] {

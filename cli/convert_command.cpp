@@ -24,7 +24,7 @@ struct ConvertCommand {
   bool make_private = false;
 };
 
-// As others would give the command.
+// The command as others would type it.
 std::string command_text(const convert::ConvertOptions& o,
                          const std::optional<io::Origin>& origin) {
   std::string text = "graft convert --hf-path " + io::name_in_command(origin);

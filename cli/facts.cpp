@@ -106,7 +106,7 @@ Fact kernels_in_use() {
           {{"Kernels", text}}};
 }
 
-// What MLX's operations run with, only MLX knows.
+// Only MLX knows the instruction set of its own operations.
 Fact instruction_set() {
   if (!ops::use_cpu_kernels()) return {"instruction_set", nullptr, {}};
   const ops::CpuKernels kernels = ops::cpu_kernels();
@@ -126,7 +126,7 @@ Fact instruction_set() {
           {{"Instruction set", text}}};
 }
 
-// Of a weight with the activations that come to it.
+// How weights are multiplied with activations.
 Fact products() {
   if (!ops::use_cpu_kernels()) return {"products", nullptr, {}};
   const bool bf16 = ops::cpu_kernels().multiplies_bf16;

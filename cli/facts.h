@@ -8,7 +8,7 @@
 
 namespace graft::cli {
 
-/// One thing that `graft info` tells: a member of the JSON, and the lines of the screen.
+/// A fact that `graft info` shows: a member of the JSON, and lines on the screen.
 struct Fact {
   struct Line {
     std::string label, text;
@@ -19,8 +19,8 @@ struct Fact {
   std::vector<Line> lines;
 };
 
-/// What holds for every command on this machine: versions, processor, threads, memory, kernels.
-/// Throws Error for an environment variable that no command would take either.
+/// Facts that hold for every command on this machine: versions, processor, threads, memory,
+/// kernels. Throws Error for an environment variable that every command would refuse.
 std::vector<Fact> machine_facts();
 
 Fact model_fact(const engine::LoadedModel& loaded);

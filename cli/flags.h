@@ -5,8 +5,8 @@
 
 namespace graft::cli {
 
-/// A message of the library, which names options as it has them, in backquotes ("`num_layers`"),
-/// with this program's flags in their places ("--lora-layers").
+/// Replaces the option names in a library message, which are in backquotes ("`num_layers`"), with
+/// this program's flags ("--lora-layers").
 std::string with_flags(std::string_view message);
 
 }  // namespace graft::cli

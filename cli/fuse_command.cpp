@@ -56,8 +56,8 @@ lora::FuseOptions fuse_options(const FuseCommand& o) {
   return options;
 }
 
-// What the losses are measured on: the test split, the validation split where there is none, or a
-// text; nothing if the user asked for no check.
+// What the losses are measured on: the test split, else the validation split, or a text; nothing if
+// the user asked for no check.
 std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& folder,
                                        const engine::LoadedModel& loaded, FrontEnd& front_end) {
   if (o.check_text) {
@@ -78,7 +78,7 @@ std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& fol
                             {.add_eos = o.add_eos_token != 0}, front_end);
 }
 
-// How the fused model comes to be: the base model's own history, the adapter's and this fusing.
+// The fused model's history: the base model's own, the adapter's and this fusing.
 io::Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loaded,
                           const lora::AdapterFile& file) {
   io::Provenance result = engine::provenance_of(loaded.folder.path());
@@ -116,7 +116,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   std::optional<PlannedUpload> upload;
   if (o.upload_name) upload.emplace(runtime.hub(), *o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
-  // All that can be refused is refused before the first loss, which may take long.
+  // Everything that can fail is checked before the first loss, which may take long.
   lora::AdapterFile file = lora::read_adapter_file(o.adapter_file);
   engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);

@@ -13,7 +13,7 @@ volatile std::sig_atomic_t signalled = 0;
 
 const char* notice = nullptr;
 
-// Only what a signal's handler may do.
+// Only async-signal-safe calls.
 void end_with_notice(int number) {
   const auto say = [](const char* text) {
     return ::write(STDERR_FILENO, text, std::strlen(text)) >= 0;
@@ -28,7 +28,7 @@ void note_signal(int number) {
   std::signal(number, SIG_DFL);
 }
 
-// What is ignored stays ignored: a shell has SIGINT so for what it starts in the background.
+// Ignored signals stay ignored: a shell ignores SIGINT for what it starts in the background.
 void handle_by(void (*handler)(int)) {
   for (const int number : {SIGINT, SIGTERM}) {
     struct sigaction before {};

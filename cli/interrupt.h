@@ -4,8 +4,8 @@
 
 namespace graft::cli {
 
-/// While it lives, the first Ctrl-C (SIGINT) or SIGTERM is noted, for the program to end in order
-/// (`interrupted`); a second one ends it at once.
+/// While it lives, the first Ctrl-C (SIGINT) or SIGTERM is only recorded (see `interrupted`), so
+/// that the program can end in order; a second one ends it at once.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -17,7 +17,7 @@ class InterruptGuard {
 /// Whether an InterruptGuard has noted a signal.
 bool interrupted();
 
-/// While it lives, Ctrl-C and SIGTERM end the program at once, as they do else, after a line.
+/// While it lives, Ctrl-C and SIGTERM print a line and then end the program at once, as usual.
 class InterruptNotice {
  public:
   explicit InterruptNotice(std::string line);

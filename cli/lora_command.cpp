@@ -42,7 +42,7 @@ class LoraRun {
     loaded_.emplace(load_named(runtime, o_.model));
   }
 
-  // Gives the program's exit code.
+  // Returns the program's exit code.
   int run() {
     std::optional<data::Dataset> test_set;  // read before the training, which may take hours
     if (o_.test) test_set = split("test");
@@ -76,7 +76,7 @@ class LoraRun {
     return exit_code(tune.run(train_set, valid_set, training::Events({console})));
   }
 
-  // What is said once, before the first step.
+  // Printed once, before the first step.
   void describe(const engine::FineTune& tune) const {
     const size_t total = loaded_->model->parameters();
     const size_t trainable = tune.adapters().parameters().count();

@@ -9,7 +9,7 @@
 
 namespace graft::cli {
 
-/// What `graft lora` is asked for.
+/// The options of `graft lora`.
 struct LoraOptions {
   std::string model = "mlx_model";
   bool train = false, test = false;
@@ -25,8 +25,8 @@ struct LoraOptions {
 
 void add_lora_options(CLI::App& command, LoraOptions& o);
 
-/// Completes what options say together. Throws UsageError for what contradicts each other, Error
-/// where the adapter cannot be written.
+/// Completes options that depend on each other. Throws UsageError for contradictions, Error if the
+/// adapter cannot be written.
 void finish_lora_options(LoraOptions& o, FrontEnd& front_end);
 
 }  // namespace graft::cli

@@ -4,11 +4,11 @@
 #include <optional>
 #include <string>
 
-// What the operating system tells of the machine.
+// What the operating system says about the machine.
 namespace graft::cli {
 
-/// The processor's name in commerce, as /proc/cpuinfo or sysctl gives it; its architecture
-/// ("aarch64") where they give none.
+/// The processor's product name, from /proc/cpuinfo or sysctl; its architecture ("aarch64") if they
+/// give none.
 std::string processor_name();
 
 /// In bytes.

@@ -16,12 +16,12 @@
 namespace {
 
 int report(graft::FrontEnd& front_end, const char* message, int code) {
-  front_end.progress({});  // what was on its way is not any more
+  front_end.progress({});  // nothing is in progress any more
   fmt::print(stderr, "graft: {}\n", message);
   return code;
 }
 
-// Standard output may lead to a full disk.
+// Standard output may be on a full disk.
 int written(graft::FrontEnd& front_end) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
   return report(front_end,

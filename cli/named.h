@@ -6,7 +6,7 @@
 #include "graft/engine/loaded_model.h"
 #include "graft/engine/named_data.h"
 
-// What a person names, by the engine's functions; Ctrl-C while it is fetched says how to go on.
+// The engine's look-ups by name; Ctrl-C during a download prints how to go on.
 namespace graft::cli {
 
 fs::path model_path(const engine::Runtime& runtime, const std::string& name);

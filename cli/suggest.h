@@ -5,8 +5,8 @@
 
 namespace graft::cli {
 
-/// What is wrong with the command line, in one line; for an unknown option or command, with the
-/// nearest that there is.
+/// One line on what is wrong with the command line; suggests the nearest option or command for an
+/// unknown one.
 std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv);
 
 /// Insertions, deletions, replacements and swaps of neighbours between two words (optimal string

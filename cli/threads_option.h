@@ -7,8 +7,8 @@
 
 namespace graft::cli {
 
-/// Adds --threads, the number of threads, whose help says what this command uses them for. It is
-/// set once the command line is read, which is before the command does anything.
+/// Adds --threads, whose help says what this command uses threads for. The number is set once the
+/// command line is read, before the command does anything.
 void add_threads_option(CLI::App& command, engine::Runtime& runtime, const std::string& use);
 
 }  // namespace graft::cli

@@ -39,7 +39,7 @@ std::string read_input(const std::string& file, FrontEnd& front_end) {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
-// Without their ends, LF or CR LF; what stands behind the last end is a line if it is not empty.
+// Lines without their ends, LF or CR LF; text after the last end is a line if it is not empty.
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
   while (!text.empty()) {
@@ -76,7 +76,7 @@ std::vector<tokenizer::ChatMessage> messages_of(const json& row, const std::stri
   return result;
 }
 
-// The texts of an input: those of a data set's lines, or the lines, or all as one.
+// The texts of an input: those of a data set's records, its lines, or all of it as one.
 class Input {
  public:
   Input(const TokenizeCommand& o, std::string text)
@@ -118,7 +118,7 @@ class Input {
     return text->get<std::string>();
   }
 
-  // A prompt alone is followed by the beginning of the answer.
+  // Messages that end with the user's are followed by the beginning of the answer.
   std::string with_template(const std::vector<tokenizer::ChatMessage>& messages,
                             const std::string& plain) const {
     if (!chat_) return plain;
@@ -131,7 +131,7 @@ class Input {
   std::optional<tokenizer::ChatTemplate> chat_;
 };
 
-// Printable on one line: spaces as a dot in the middle, what is no character as its bytes.
+// Printable on one line: a space as a middle dot, invalid UTF-8 as its bytes.
 std::string visible(std::string_view piece) {
   std::string result;
   while (!piece.empty()) {
@@ -171,7 +171,7 @@ bool stdout_has_colour() {
   return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
 }
 
-// A line a token: where its text begins in the text of all tokens (bytes), its id, its piece.
+// One line per token: where it begins in the text of all tokens (bytes), its id, its piece.
 void print_tokens(const tokenizer::Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
   constexpr const char *kEven = "\x1b[36m", *kOdd = "\x1b[33m", *kSpecial = "\x1b[35;1m";
   const bool colour = stdout_has_colour();

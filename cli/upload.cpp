@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kCard = "README.md";
 
-// As a shell reads it.
+// Quoted for a shell if needed.
 std::string shell_word(const std::string& text) {
   const auto plain = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||

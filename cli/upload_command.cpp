@@ -63,7 +63,7 @@ void run(const UploadCommand& o, const engine::Runtime& runtime) {
     check(provenance);
     return upload.run(folder, provenance);
   }
-  // Of an adapter's folder nothing else: it may be where somebody works.
+  // Only the adapter's own files are sent: somebody may be working in its folder.
   lora::AdapterFile adapter = adapter_in(folder);
   check(adapter.provenance);
   const std::string name = adapter.path.filename().string();

@@ -17,7 +17,7 @@ class ConfigReader {
       : object_(object), what_(std::move(what)) {}
 
   bool has(const char* key) const;
-  /// An integer of at least `least`, 1 unless told, and at most 2^31 - 1.
+  /// An integer from `least` to 2^31 - 1.
   int64_t integer(const char* key, std::optional<int64_t> otherwise = {}, int64_t least = 1) const;
   /// A finite number.
   double number(const char* key, std::optional<double> otherwise = {}) const;

@@ -16,7 +16,7 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The command line asks for something that cannot be: `main` prints it and exits with 2.
+/// The command line asks for something impossible: `main` prints it and exits with 2.
 class UsageError : public Error {
  public:
   using Error::Error;

@@ -23,7 +23,7 @@ fs::path hidden_sibling(const fs::path& path) {
   return path.parent_path() / ("." + path.filename().string() + hidden_ending());
 }
 
-// Where a file will lie in the end, for errors: hidden folders on the way by their later names.
+// The final path of a file, for errors: temporary hidden folders in it get their final names.
 std::string destination(const fs::path& path) {
   const std::string ending = hidden_ending();
   fs::path shown;
@@ -108,7 +108,7 @@ std::string read_text(const fs::path& path, size_t limit) {
   if (descriptor < 0) fail("cannot open {}: {}", path.string(), reason());
   std::string text;
   struct stat status {};
-  if (::fstat(descriptor, &status) == 0 && status.st_size > 0) {  // a pipe does not say
+  if (::fstat(descriptor, &status) == 0 && status.st_size > 0) {  // a pipe has no size
     text.reserve(std::min(static_cast<size_t>(status.st_size), limit) + 1);
   }
   char buffer[1 << 16];

@@ -33,21 +33,21 @@ class MappedFile {
   size_t size_ = 0;
 };
 
-/// Whether something has this name; false where that cannot be found out.
+/// Whether the path exists; false if that cannot be determined.
 bool is_there(const fs::path& path);
 
-/// The files of a folder and of those in it, as paths from it with '/' between, sorted; without
-/// what is hidden. A link to a file counts as the file, one to a folder is passed over. None of a
-/// folder that is not there. Throws Error for one that cannot be read.
+/// The files in a folder and its subfolders, as sorted relative paths separated by '/'. Hidden
+/// files and folders are left out. A link to a file counts as a file, a link to a folder is
+/// skipped. Empty if the folder does not exist. Throws Error if it cannot be read.
 std::vector<std::string> files_below(const fs::path& folder);
 
 /// The whole of a small text file. Throws Error if it cannot be read or is larger than `limit`
 /// bytes.
 std::string read_text(const fs::path& path, size_t limit = size_t{256} << 20);
 
-/// A file that appears whole or not at all: bytes go to a hidden sibling, `commit` syncs and
-/// renames it into place. Destroyed without commit (an exception, say), it leaves the earlier file
-/// as it was.
+/// A file that appears whole or not at all: bytes go to a hidden sibling, which `commit` syncs and
+/// renames into place. If it is destroyed without commit (after an exception, say), the earlier
+/// file stays as it was.
 class AtomicFile {
  public:
   explicit AtomicFile(fs::path path);
@@ -85,8 +85,8 @@ void check_replaceable(const fs::path& target,
                        const std::function<bool(const fs::path&)>& replaceable);
 
 /// An output folder that appears whole: files are written under `path()`, a hidden sibling, and
-/// `commit` swaps it in for `target`. Destroyed without commit, it removes what was written.
-/// Throws as check_replaceable does.
+/// `commit` swaps it in for `target`. If it is destroyed without commit, what was written is
+/// removed. Throws as check_replaceable does.
 class AtomicFolder {
  public:
   AtomicFolder(fs::path target, const std::function<bool(const fs::path&)>& replaceable);

@@ -12,20 +12,20 @@
 
 namespace graft {
 
-/// Something that is on its way, as one line of a screen can show it.
+/// A task in progress, as one line of a screen can show it.
 struct ProgressLine {
-  double share = 0;                 // that is done, from 0 to 1
-  std::vector<std::string> fields;  // what is said of it, the most important first
+  double share = 0;                 // done so far, from 0 to 1
+  std::vector<std::string> fields;  // details to show, the most important first
 };
 
-/// The front end asked that a work stop.
+/// The front end asked for the work to stop.
 class Cancelled : public Error {
  public:
   using Error::Error;
 };
 
-/// Whoever uses the library (a command line, a server, a window): takes what a person should know
-/// while something long is done, and says whether it shall go on. Called from any thread. This one
+/// The program that uses the library (a command line, a server, a window): receives messages while
+/// something long is done, and decides whether it goes on. Called from any thread. This base class
 /// shows nothing and never stops anything.
 class FrontEnd {
  public:
@@ -33,11 +33,11 @@ class FrontEnd {
 
   /// One line that a person should know but need not act on.
   virtual void note_line(std::string_view) {}
-  /// One line of what may be wrong.
+  /// One line about a possible problem.
   virtual void warn_line(std::string_view) {}
-  /// What is on its way now, in place of what was shown before; nothing: it is done.
+  /// The tasks now in progress, replacing those shown before; empty when all are done.
   virtual void progress(const std::vector<ProgressLine>&) {}
-  /// Whether what is being done shall stop.
+  /// Whether the current work should stop.
   virtual bool cancelled() const { return false; }
 
   template <class... Args>
@@ -48,13 +48,13 @@ class FrontEnd {
   void warn(fmt::format_string<Args...> format, Args&&... args) {
     warn_line(fmt::format(format, std::forward<Args>(args)...));
   }
-  /// Throws Cancelled if what is being done shall stop.
+  /// Throws Cancelled if the current work should stop.
   void check_cancelled() const {
     if (cancelled()) throw Cancelled("interrupted");
   }
 };
 
-/// One for all who name none.
+/// Shared by all callers that name no front end.
 const std::shared_ptr<FrontEnd>& silent_front_end();
 
 }  // namespace graft

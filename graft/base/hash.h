@@ -7,8 +7,8 @@ namespace graft {
 
 inline constexpr uint64_t kFnv1aStart = 0xcbf29ce484222325u;
 
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): the hash of what `state` is the hash of with `bytes` after
-/// it.
+/// FNV-1a, 64 bits (Fowler, Noll, Vo). To hash a text piece by piece, pass the hash of the bytes so
+/// far as `state`.
 inline uint64_t fnv1a(std::string_view bytes, uint64_t state = kFnv1aStart) {
   for (const char byte : bytes) {
     state = (state ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
@@ -16,8 +16,8 @@ inline uint64_t fnv1a(std::string_view bytes, uint64_t state = kFnv1aStart) {
   return state;
 }
 
-/// SplitMix64's step: numbers that follow each other give numbers that look random (Steele, Lea
-/// and Flood 2014).
+/// SplitMix64's step: consecutive numbers give numbers that look random (Steele, Lea and Flood
+/// 2014).
 inline uint64_t split_mix(uint64_t number) {
   uint64_t z = number + 0x9E3779B97F4A7C15u;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;

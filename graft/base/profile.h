@@ -12,13 +12,13 @@ struct Phase {
   std::string name;
   int64_t calls = 0;
   double seconds = 0;
-  double operations = 0;  ///< of floating point; 0: not counted
+  double operations = 0;  ///< floating-point operations; 0: not counted
 };
 
 /// Whether time is summed by phase, for the whole program.
 bool profiling();
 
-/// Switches profiling on or off for its own life. It is off before the first.
+/// Switches profiling on or off while it lives. Profiling is off by default.
 class ProfilingSwitch {
  public:
   explicit ProfilingSwitch(bool on);
@@ -33,13 +33,13 @@ class ProfilingSwitch {
 /// Adds a call to a phase; from any thread.
 void add_to_profile(const char* name, double seconds, double operations = 0);
 
-/// What was added since the last call, the longest phase first, and forgets it.
+/// The phases recorded since the last call, the longest first; clears the record.
 std::vector<Phase> take_profile();
 
-/// Adds to `phases` one of the time that they leave of `seconds`.
+/// Adds a phase `name` for the part of `seconds` that `phases` do not account for.
 void add_rest(std::vector<Phase>& phases, const char* name, double seconds);
 
-/// Adds its own life, with so many operations, to a phase, if profiling is on when it begins.
+/// Adds its own lifetime and `operations` to a phase, if profiling is on when it begins.
 class PhaseTimer {
  public:
   explicit PhaseTimer(const char* name, double operations = 0)
@@ -61,7 +61,7 @@ class PhaseTimer {
   Clock::time_point start_;
 };
 
-/// A table of phases, with each one's share of the seconds of all, and its GFLOPS where counted.
+/// A table of phases: each with its share of the total time and, if counted, its GFLOPS.
 std::string profile_table(const std::vector<Phase>& phases);
 
 }  // namespace graft

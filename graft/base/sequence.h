@@ -6,10 +6,10 @@
 
 namespace graft {
 
-/// One example among the flat tokens of a batch. Its queries are rows [query_begin, query_end); the
-/// keys that they may see are rows [key_begin, key_end) of k and v. Its last query belongs to its
-/// last key, so that query i of n sees keys j <= key_count - n + i: with more keys than queries the
-/// first keys are the past.
+/// One example in the flat tokens of a batch. Its queries are rows [query_begin, query_end); the
+/// keys that they may see are rows [key_begin, key_end) of k and v. The last query belongs to the
+/// last key, so query i of n sees keys j <= key_count - n + i: if there are more keys than queries,
+/// the first keys are the past.
 struct Sequence {
   int64_t query_begin, query_end;
   int64_t key_begin, key_end;

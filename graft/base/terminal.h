@@ -11,12 +11,12 @@ bool stderr_is_terminal();
 /// Columns of the terminal behind standard error; 80 where that is not known.
 int terminal_width();
 
-/// Columns that a LiveLine has. The last one stays free, as writing to it makes some terminals
-/// wrap, and two more, for the ^C that they show.
+/// Columns available to a LiveLine. Three stay free: the last one, where writing makes some
+/// terminals wrap, and two for the ^C that they show.
 int live_line_width();
 
-/// One line or some at the bottom of a terminal that are drawn over in place. Nothing is drawn
-/// where standard error is no terminal.
+/// One or more lines at the bottom of a terminal, redrawn in place. Draws nothing if standard error
+/// is not a terminal.
 class LiveLine {
  public:
   ~LiveLine() { clear(); }
@@ -33,9 +33,9 @@ class LiveLine {
 /// "[=====>    ]" with `width` cells between the brackets, for a share between 0 and 1.
 std::string progress_bar(double share, int width);
 
-/// `fields`, two spaces apart, behind a bar of at most 20 cells that takes what room `columns`
-/// leave, and is left out where that is too little to show anything. Where not all fields have
-/// room, the last ones are left out, whole, so that no number is cut.
+/// `fields`, two spaces apart, behind a bar of at most 20 cells that takes the room left in
+/// `columns`; without the bar if there is too little room. If the fields do not all fit, the last
+/// ones are dropped whole, so that no number is cut.
 std::string progress_line(double share, std::vector<std::string> fields, int columns);
 
 /// "59s", "12m03s", "3h07m".

@@ -16,8 +16,8 @@
 namespace graft {
 namespace {
 
-// Looks at what is waited for before a thread sleeps: some tens of microseconds. Between two
-// kernels of a training step there is less; to be woken costs as much.
+// How often a thread polls before it sleeps: some tens of microseconds. The pause between two
+// kernels of a training step is shorter; waking a thread takes as long.
 constexpr int kLooks = 4000;
 
 void pause_briefly() {
@@ -37,9 +37,9 @@ bool becomes_true_soon(Condition&& condition) {
   return false;
 }
 
-// A job's number, its threads, and how many of its parts nobody has taken, in one word, so that a
-// part is taken by one exchange. A thread that comes late may compare with a later job's word: if
-// it is the same, the part that it takes is that job's.
+// A job's number, its threads, and the count of its untaken parts, in one word, so that one
+// compare-exchange takes a part. A late thread may compare with a later job's word: if it is equal,
+// the part that it takes is that job's.
 class Ticket {
  public:
   explicit Ticket(uint64_t word) : word_(word) {}
@@ -86,8 +86,8 @@ class ThreadPool {
   static thread_local bool inside;
 
  private:
-  // Takes a part and does it; false if there is none for this worker. What the job is, is read
-  // after a part of it was taken: until that is done the job lasts.
+  // Takes a part and does it; false if there is none for this worker. The job's fields are read
+  // after the part was taken: the job cannot end before that part is done.
   bool take(int worker) {
     Ticket ticket(ticket_.load());
     do {
@@ -95,7 +95,7 @@ class ThreadPool {
     } while (!exchange(ticket));
     inside = true;
     try {
-      // What a part asks for is what its caller would get.
+      // Within a part, num_threads() is what the caller would get.
       const ThreadsScope threads(job_threads_);
       (*work_)(parts_ - ticket.left(), worker);
     } catch (...) {
@@ -137,7 +137,7 @@ class ThreadPool {
 
 thread_local bool ThreadPool::inside = false;
 
-// As many calls at a time have threads of their own; one more does its parts alone.
+// So many calls at a time have threads of their own; a further one does its parts alone.
 constexpr size_t kPools = 16;
 
 // Never destroyed: threads sleep in it when the program ends.
@@ -146,7 +146,7 @@ std::array<ThreadPool, kPools>& pools() {
   return *all;
 }
 
-// On the first pool that is idle, so that calls one after the other wake the same threads.
+// In the first idle pool, so that consecutive calls wake the same threads; false if none is idle.
 bool run_in_a_pool(int64_t parts, int threads, const PartWork& work) {
   for (ThreadPool& pool : pools()) {
     if (pool.run(parts, threads, work)) return true;

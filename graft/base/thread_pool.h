@@ -5,7 +5,7 @@
 
 namespace graft {
 
-/// A callable `void(int64_t part, int worker)` that is referred to, not copied.
+/// A reference to a callable `void(int64_t part, int worker)`, which is not copied.
 class PartWork {
  public:
   template <class Work>
@@ -22,14 +22,14 @@ class PartWork {
   void (*call_)(const void* object, int64_t part, int worker);
 };
 
-/// Calls work(part, worker) once for each part in [0, parts), on up to num_threads() threads, this
-/// one among them; `worker` tells the threads apart, in [0, num_threads()). Returns when all parts
-/// are done; rethrows the first exception of any.
+/// Calls work(part, worker) once for each part in [0, parts), on up to num_threads() threads
+/// including the calling one; `worker`, in [0, num_threads()), tells the threads apart. Returns
+/// when all parts are done; rethrows the first exception.
 ///
-/// A thread takes the next part when it is done with its last. So one that the system keeps from
-/// running (other programs want the processor, too) costs its own help alone, and no more: nobody
-/// waits for a thread that has taken nothing. Calls of several threads run side by side, each on
-/// threads of its own. A call within a part runs its parts in order on the calling thread.
+/// A thread takes its next part when it is done with its last. So a descheduled thread (other
+/// programs want the processor, too) costs its own help and no more: nobody waits for a thread that
+/// has not taken a part. Calls from several threads run side by side, each on threads of its own. A
+/// call within a part runs its parts in order on the calling thread.
 void run_parts(int64_t parts, PartWork work);
 
 }  // namespace graft

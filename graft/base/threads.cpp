@@ -29,7 +29,7 @@ std::string_view environment(const char* name) {
   return text == nullptr ? "" : text;
 }
 
-// The number that a text begins with, and whether it is the whole of it; 0 if there is none.
+// The number at the start of a text, 0 if there is none, and whether it is the whole text.
 std::pair<int, bool> leading_number(std::string_view text) {
   int number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -47,8 +47,8 @@ int allowed_processors() {
   return online_processors();
 }
 
-// The processors' worth of time that the container's control group grants, or 0 for no limit:
-// "quota period" in microseconds (cgroup v2), or the two in files of their own (v1).
+// The CPU time granted by the container's control group, in processors; 0: no limit. Read from
+// "quota period" in microseconds (cgroup v2), or from a file for each (v1).
 double granted_processors() {
 #ifdef __linux__
   double quota = 0, period = 0;
@@ -71,8 +71,8 @@ Choice choose() {
     }
     return {count, ThreadsFrom::graft_threads};
   }
-  // Other programs' variable: a list (of nested levels) begins with ours, and what is no number is
-  // not for us to refuse.
+  // The variable belongs to other programs: a list (of nested levels) begins with our number, and a
+  // value that is not a number is ignored.
   if (int count = leading_number(environment("OMP_NUM_THREADS")).first; count > 0) {
     return {std::min(count, kMaxThreads), ThreadsFrom::omp_num_threads};
   }

@@ -5,13 +5,13 @@ namespace graft {
 /// More threads than this are refused: a number that was meant for something else.
 constexpr int kMaxThreads = 1024;
 
-/// The threads that kernels use which the calling thread calls: what a ThreadsScope says, else
-/// GRAFT_THREADS, else OMP_NUM_THREADS, else the processors that this process may use, which a
-/// container's quota may hold below those that it may run on. At least 1. Throws Error if
-/// GRAFT_THREADS decides and is no whole number from 1 to kMaxThreads.
+/// How many threads a kernel uses when the calling thread calls it: what a ThreadsScope says, else
+/// GRAFT_THREADS, else OMP_NUM_THREADS, else the processors that this process may use (a
+/// container's quota may allow fewer than its affinity). At least 1. Throws Error if GRAFT_THREADS
+/// decides and is not a whole number from 1 to kMaxThreads.
 int num_threads();
 
-/// While it lives, kernels that the calling thread calls use so many threads; 0: as before.
+/// While it lives, kernels that the calling thread calls use `count` threads; 0: no change.
 class ThreadsScope {
  public:
   explicit ThreadsScope(int count);
@@ -23,7 +23,7 @@ class ThreadsScope {
   int saved_;
 };
 
-/// What num_threads follows from.
+/// What decided num_threads.
 enum class ThreadsFrom {
   scope,            // a ThreadsScope
   graft_threads,    // the environment variable GRAFT_THREADS
@@ -35,11 +35,11 @@ enum class ThreadsFrom {
 /// Throws as num_threads does.
 ThreadsFrom threads_from();
 
-/// What there is to run threads on.
+/// The processors that threads can run on.
 struct Processors {
   int online;    // of the machine
   int allowed;   // that this process may run on: its affinity
-  double quota;  // processors' worth of time that the container is granted; 0: no limit
+  double quota;  // CPU time granted to the container, in processors; 0: no limit
 };
 
 Processors find_processors();

@@ -12,17 +12,17 @@
 
 namespace graft::convert {
 
-/// What `graft convert` is asked for.
+/// The options of `graft convert`.
 struct ConvertOptions {
   fs::path hf_path = {};            // a checkpoint folder, a converted folder, or a .gguf file
   fs::path mlx_path = "mlx_model";  // the folder to write
   bool quantize = false;            // embeddings, projections and head
   int q_bits = 4;                   // 2, 3, 4, 5, 6 or 8
   int q_group_size = 64;            // 32, 64 or 128
-  std::optional<std::string> dtype = {};  // of what is not quantized: float16, bfloat16 or float32
+  std::optional<std::string> dtype = {};  // for what is not quantized: float16, bfloat16 or float32
   bool dequantize = false;                // turn quantized layers into plain ones
   bool force = false;                     // replace a folder that is not a model's
-  io::Provenance provenance = {};         // of the result: goes along as graft.json
+  io::Provenance provenance = {};         // of the result; written as graft.json
   size_t max_shard_bytes = io::kMaxShardBytes;
 };
 

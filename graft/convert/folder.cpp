@@ -36,7 +36,7 @@ class FolderPlanner {
       fail_usage("{} is quantized already: convert it with `dequantize` first, then quantize that",
                  options_.hf_path.string());
     }
-    // Of a multimodal checkpoint the language model is converted, as mlx-lm does.
+    // Only the language model of a multimodal checkpoint is converted, as in mlx-lm.
     names_ = models::LanguageModelNames::of(*source_);
     own_head_ = models::has_own_head(*source_, names_);
     if (quantization_ &&
@@ -108,7 +108,7 @@ class FolderPlanner {
                .release = [source = source_, name] { source->release(name); }});
   }
 
-  // One tensor of many: what mlx-lm's switch_mlp has.
+  // Stacks many tensors into one, as in mlx-lm's switch_mlp.
   void plan_experts(const ExpertWeights& experts) {
     parts_.insert(experts.parts.begin(), experts.parts.end());
     const io::TensorInfo& first = source_->info(experts.parts[0]);
@@ -147,7 +147,7 @@ class FolderPlanner {
     plan_.jobs.push_back(quantized_where_possible(tensor, own, plan_.notes));
   }
 
-  // A tied head is the embedding: what the file holds for it is not used.
+  // A tied head is the embedding: a copy of it in the file is not used.
   bool is_dropped(const std::string& name) {
     if (names_.is_other_part(name)) {
       if (!std::exchange(said_other_parts_, true)) {
@@ -158,7 +158,7 @@ class FolderPlanner {
     return name == names_.stored("lm_head.weight") && drops_head();
   }
 
-  // What the file holds for a tied head.
+  // Whether the file's tensor for a tied head is dropped.
   bool drops_head() {
     if (!own_head_) plan_.notes.push_back("lm_head is left out: it is the embedding once more");
     return !own_head_;
@@ -197,7 +197,7 @@ class FolderPlanner {
     take_eos_from_generation_config();
   }
 
-  // As mlx-lm: the ids at which generation stops are the generation config's.
+  // As in mlx-lm, the stop tokens are the generation config's.
   void take_eos_from_generation_config() {
     fs::path path = options_.hf_path / "generation_config.json";
     std::error_code ignored;
@@ -212,7 +212,7 @@ class FolderPlanner {
   std::string config_path_;
   ConversionPlan plan_;
   std::optional<io::QuantizationConfig> quantization_;
-  std::optional<mx::Dtype> dtype_;  // that floating tensors are cast to
+  std::optional<mx::Dtype> dtype_;  // for floating tensors
   models::LanguageModelNames names_;
   bool own_head_ = false;
   bool said_other_parts_ = false;

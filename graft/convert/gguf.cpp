@@ -160,7 +160,7 @@ class GgufPlanner {
   FrontEnd& front_end_;
   std::shared_ptr<const io::GgufFile> file_;
   ConversionPlan plan_;
-  std::optional<mx::Dtype> dtype_;                       // that what is not quantized is cast to
+  std::optional<mx::Dtype> dtype_;                       // for what is not quantized
   std::map<std::string, io::LayerQuantization> layers_;  // that stay quantized
   std::map<int, uint64_t> weights_of_bits_;
 };

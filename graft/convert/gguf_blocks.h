@@ -13,8 +13,8 @@ namespace graft::convert {
 
 namespace mx = mlx::core;
 
-/// Where the rows of a matrix stand in a GGUF file. Those of Q and K are permuted there: rows j and
-/// j + C/2 of a head of width C, which RoPE rotates together, stand side by side.
+/// The order of a matrix's rows in a GGUF file. Those of Q and K are permuted there: in a head of
+/// width C, rows j and j + C/2, which RoPE rotates together, are adjacent.
 struct RowOrder {
   int head_dim = 0;  // 0: as they are
 
@@ -25,7 +25,7 @@ struct RowOrder {
 /// Whether MLX's format holds a type's blocks exactly: those of 32 elements with a scale.
 bool is_exact_in_mlx(io::GgufTensorType type);
 
-/// What MLX calls the same: groups of 32; 4 bits for Q4_0 and Q4_1, 5 for Q5_0 and Q5_1, 8 for
+/// The same quantization in MLX: groups of 32; 4 bits for Q4_0 and Q4_1, 5 for Q5_0 and Q5_1, 8 for
 /// Q8_0.
 io::LayerQuantization quantization_of(io::GgufTensorType type);
 
@@ -36,7 +36,7 @@ io::LayerQuantization quantization_of(io::GgufTensorType type);
 std::vector<mx::array> quantized_from_blocks(const io::GgufFile& file, const std::string& name,
                                              RowOrder order);
 
-/// The numbers themselves: of blocks in float32, exactly; of others in their own type.
+/// The numbers themselves: blocks exactly, in float32; other tensors in their own type.
 mx::array plain_from_gguf(const io::GgufFile& file, const std::string& name, RowOrder order);
 
 }  // namespace graft::convert

@@ -13,8 +13,8 @@ constexpr int kGroup = 32;                 // elements that share a scale and a 
 constexpr int kGroups = kKBlock / kGroup;  // 8
 constexpr int kScaleBytes = 12;            // 8 scales and 8 minima of 6 bits
 
-// Of group i. The first four have their bits in one byte; the last four have four bits in the last
-// bytes, and two above those of the first four.
+// Scale and minimum of group i. In the first four groups each is in one byte; in the last four,
+// four bits are in the last bytes, and the upper two above those of the first four.
 struct ScaleMinimum {
   int scale, minimum;
 };
@@ -24,8 +24,8 @@ ScaleMinimum scale_minimum(const uint8_t* packed, int i) {
           (packed[i + 4] >> 4) | (packed[i] >> 6 << 4)};
 }
 
-// d, dmin, scales[, high bits], nibbles: 64 elements are the lower halves of 32 bytes, and then the
-// upper ones.
+// Layout: d, dmin, scales[, high bits], nibbles. 64 elements are the lower halves of 32 bytes, then
+// the upper halves.
 void decode_q4_or_q5(const char* block, bool five_bits, float d, float d_min, float* numbers) {
   const auto* scales = reinterpret_cast<const uint8_t*>(block) + 4;
   const uint8_t* high = scales + kScaleBytes;

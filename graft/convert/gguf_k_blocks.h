@@ -10,9 +10,10 @@ float f16_at(const char* data);
 /// Elements of a block of the K types.
 inline constexpr int kKBlock = 256;
 
-/// The numbers of a block of Q4_K, Q5_K or Q6_K, computed in float32 as llama.cpp does: a scale and
-/// a minimum of 6 bits for each 32 elements, times one of float16 for all; in Q6_K a scale of 8
-/// bits for each 16. False, and nothing is written, where the block's own scales are not finite.
+/// The numbers of a block of Q4_K, Q5_K or Q6_K, computed in float32 as in llama.cpp: each 32
+/// elements have a 6-bit scale and minimum, which are multiplied by the block's float16 ones; in
+/// Q6_K each 16 have an 8-bit scale. Returns false and writes nothing if the block's own scales are
+/// not finite.
 bool decode_k_block(io::GgufTensorType type, const char* block, float* numbers);
 
 }  // namespace graft::convert

@@ -53,7 +53,7 @@ class Sizes {
     return std::stod(fmt::format("{}", static_cast<float>(*value)));
   }
 
-  // Settings of other models that borrow the name; a value of `harmless` changes nothing.
+  // Refuses settings of other models with this architecture name, unless the value is `harmless`.
   void refuse_unless(const char* key, double harmless) const {
     auto value = file_.metadata().number(full(key));
     if (value && *value != harmless) {
@@ -154,7 +154,7 @@ void set_token(ordered_json& config, const io::GgufFile& file, const char* key,
   if (id) config[key] = *id;
 }
 
-// One id, or a list where the end of a turn is another token than the end of the text.
+// One id, or a list if the end of a turn and the end of the text are different tokens.
 ordered_json stop_tokens(const io::GgufFile& file) {
   std::vector<uint64_t> ids;
   for (const char* key : {"eos_token_id", "eot_token_id"}) {

@@ -11,7 +11,7 @@
 
 namespace graft::convert {
 
-/// What tells an architecture's files from llama's.
+/// How an architecture's files differ from llama's.
 struct GgufArchitecture {
   /// In `general.architecture` and in the keys of metadata; also the `model_type` of config.json.
   std::string_view name;
@@ -19,7 +19,7 @@ struct GgufArchitecture {
   bool permuted = false;    ///< rows of Q and K, see RowOrder
   bool head_norms = false;  ///< attn_q_norm and attn_k_norm
   bool fused = false;       ///< attn_qkv, and ffn_up has the gate in front
-  double norm_offset = 0;   ///< is in the stored weights of norms, and not in a checkpoint's
+  double norm_offset = 0;   ///< included in the file's norm weights, but not in a checkpoint's
   std::string_view activation = "silu";
 };
 
@@ -37,11 +37,12 @@ struct GgufModel {
 struct GgufName {
   std::string gguf, checkpoint;
   RowOrder order;
-  double offset = 0;  ///< to be taken off its numbers
+  double offset = 0;  ///< to subtract from its numbers
 };
 
-/// Of architecture llama (Mistral's too), qwen2, qwen3, gemma or phi3. Throws Error naming another,
-/// and for what we do not convert (experts, attention scales, a file that is one part of several).
+/// The sizes from a file of architecture llama (Mistral's too), qwen2, qwen3, gemma or phi3. Throws
+/// Error for another one, by name, and for what we do not convert (experts, attention scales, a
+/// file that is one part of several).
 GgufModel read_gguf_model(const io::GgufFile& file);
 
 /// All tensors to convert. Throws Error if one is missing, has a shape that the sizes do not allow,
@@ -51,7 +52,7 @@ std::vector<GgufName> name_gguf_tensors(const io::GgufFile& file, const GgufMode
 /// The model's part of config.json.
 ordered_json gguf_config(const io::GgufFile& file, const GgufModel& model);
 
-/// generation_config.json: where generation stops, and sampling as far as the file says.
+/// generation_config.json: the stop tokens, and the sampling settings that the file has.
 ordered_json gguf_generation_config(const io::GgufFile& file);
 
 }  // namespace graft::convert

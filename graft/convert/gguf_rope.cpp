@@ -10,7 +10,7 @@
 namespace graft::convert {
 namespace {
 
-// The file holds the outcome only; these are what every Llama 3 model has used to get it.
+// The file only holds the results; every Llama 3 model has used these constants to get them.
 constexpr double kLowFrequencyFactor = 1;
 constexpr double kHighFrequencyFactor = 4;
 constexpr double kOriginalLength = 8192;
@@ -66,7 +66,7 @@ ordered_json yarn_scaling(const io::GgufFile& file, const std::string& prefix) {
     fail("{}: RoPE of kind yarn needs the metadata {}factor and {}original_context_length",
          file.path().string(), prefix, prefix);
   }
-  // Of the rest only what llama.cpp and transformers define alike.
+  // Of the other settings, only those that llama.cpp and transformers define alike are supported.
   const auto number = [&](const char* key) { return file.metadata().number(prefix + key); };
   if (number("yarn_ext_factor").value_or(1) != 1 ||
       number("yarn_log_multiplier").value_or(0) != 0) {
@@ -80,7 +80,7 @@ ordered_json yarn_scaling(const io::GgufFile& file, const std::string& prefix) {
   for (const char* key : {"beta_fast", "beta_slow"}) {
     if (const auto beta = number((std::string("yarn_") + key).c_str())) scaling[key] = *beta;
   }
-  // llama.cpp's multiplies the usual factor, transformers' stands in its place.
+  // llama.cpp's factor multiplies the usual one, transformers' replaces it.
   for (const char* key : {"attn_factor", "yarn_attn_factor"}) {
     if (const auto own = number(key)) {
       scaling["attention_factor"] = *own * (*factor > 1 ? 0.1 * std::log(*factor) + 1 : 1);

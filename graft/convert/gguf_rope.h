@@ -20,7 +20,7 @@ inline bool is_rope_tensor(std::string_view name) {
          name == "rope_factors_long.weight";
 }
 
-/// What RoPE of kind llama3 divides the frequencies by, head_dim/2 of them.
+/// The head_dim/2 numbers by which RoPE of kind llama3 divides the frequencies.
 std::vector<double> llama3_divisors(double factor, double rope_theta, int head_dim);
 
 }  // namespace graft::convert

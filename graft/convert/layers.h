@@ -12,7 +12,7 @@ namespace graft::convert {
 
 namespace mx = mlx::core;
 
-/// A tensor that a source has, and the type it is to have.
+/// A tensor of a source, and its type in the output.
 struct PlainTensor {
   std::string name;
   mx::Shape shape;
@@ -44,9 +44,9 @@ io::TensorJob kept_layer_job(const StoredLayer& layer);
 /// Writes a quantized layer as a plain one: computed in float32, rounded once.
 io::TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype);
 
-/// Quantizes the tensor where that is what MLX does (a floating 2-D `.weight`, or a stack of
-/// experts, whose width divides into groups), else casts it; adds a line to `lines` for a weight
-/// that cannot be quantized.
+/// Quantizes the tensor if MLX does (a floating 2-D `.weight`, or a stack of experts, whose width
+/// divides into groups), else casts it; adds a line to `lines` for a weight that cannot be
+/// quantized.
 io::TensorJob quantized_where_possible(const PlainTensor& tensor,
                                        const io::LayerQuantization& setting,
                                        std::vector<std::string>& lines);

@@ -12,7 +12,7 @@
 namespace graft::convert {
 namespace {
 
-// Less is done before another stream has begun.
+// Fewer elements are done before another stream has begun.
 constexpr size_t kElementsWorthAPart = size_t{1} << 16;
 
 size_t parts_of(const mx::array& weight) {

@@ -11,9 +11,9 @@ namespace graft::convert {
 namespace mx = mlx::core;
 
 /// The packed weight, scales and biases that mx::quantize makes of `weight` [out, in] cast to
-/// `dtype`, to the bit. MLX quantizes on one core: here num_threads() parts of the rows are
-/// quantized at once, each on a stream of this thread's own; one part on a GPU, and where there is
-/// too little to do.
+/// `dtype`, bit for bit. MLX quantizes on one core: here num_threads() parts of the rows are
+/// quantized at once, each on its own thread-local stream; one part on a GPU, or if there is too
+/// little to do.
 std::vector<mx::array> quantize_rows(const mx::array& weight, mx::Dtype dtype,
                                      const io::LayerQuantization& setting);
 

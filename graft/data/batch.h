@@ -7,8 +7,8 @@
 
 namespace graft::data {
 
-/// Some examples as one run of N tokens, with no padding: of an example with n tokens the first n-1
-/// are inputs and the last n-1 targets.
+/// Some examples concatenated into N tokens, without padding: of an example with n tokens the first
+/// n-1 are inputs and the last n-1 targets.
 struct Batch {
   std::vector<int32_t> inputs;   // [N]
   std::vector<int32_t> targets;  // [N]
@@ -17,15 +17,15 @@ struct Batch {
   std::vector<size_t> examples;  // their places in the data set
 
   int64_t tokens() const { return static_cast<int64_t>(inputs.size()); }
-  /// Of all targets: what a sum of weighted losses is divided by.
+  /// Of all targets: the divisor for a sum of weighted losses.
   double weight() const;
 };
 
 /// Examples `chosen` of a data set as a batch.
 Batch make_batch(const Dataset& dataset, const std::vector<size_t>& chosen);
 
-/// The batches of an evaluation: the examples in their order, the last batch as small as it comes;
-/// at most `most` of them, or all with -1.
+/// The batches of an evaluation: the examples in order, the last batch possibly smaller; at most
+/// `most` batches, or all if it is -1.
 std::vector<Batch> evaluation_batches(const Dataset& dataset, int batch_size, int most);
 
 }  // namespace graft::data

@@ -16,7 +16,7 @@ std::vector<std::string> files_of_split(const fs::path& folder, const std::strin
   return split_files(files_below(folder), split);
 }
 
-// The records of a split's files one after the other; `path` becomes what the split is called.
+// The records of a split's files, concatenated; sets `path` to the split's name in messages.
 std::vector<Record> read_split(const fs::path& folder, const std::string& split, fs::path& path) {
   const std::vector<std::string> files = files_of_split(folder, split);
   if (files.size() < 2) {

@@ -15,7 +15,7 @@ namespace graft::data {
 struct Dataset {
   fs::path path;  // of its file, or a name for several
   std::vector<Example> examples;
-  int64_t truncated = 0;  // of them: cut to max_seq_length
+  int64_t truncated = 0;  // examples cut to max_seq_length
   int64_t too_short = 0;  // records left out
 
   int64_t tokens() const;   // in all examples
@@ -25,8 +25,8 @@ struct Dataset {
 /// Whether a folder has files of a split ("train", "valid", "test"), as `split_files` finds them.
 bool has_split(const fs::path& folder, const std::string& split);
 
-/// Reads and renders a split once: `<folder>/<split>.jsonl` or what `split_files` finds. Throws
-/// Error as read_records and render do, and where no example is left.
+/// Reads and renders a split: `<folder>/<split>.jsonl` or the files that `split_files` finds.
+/// Throws Error as read_records and render do, and if no example is left.
 Dataset load_dataset(const fs::path& folder, const std::string& split,
                      const tokenizer::Tokenizer& tokenizer, const RenderOptions& options);
 

@@ -15,12 +15,12 @@ namespace {
 #define GRAFT_PARQUET_LIBRARY ""
 #endif
 
-// Where the code that asks for it lies: the program, or a library that graft is linked into.
+// The folder of the file that holds this code: the program, or a library that links graft.
 fs::path own_folder() {
   Dl_info info{};
   fs::path file;
   if (::dladdr(reinterpret_cast<void*>(&own_folder), &info) != 0) file = info.dli_fname;
-  // Of a program it is what it was called by, which PATH may have found.
+  // For a program it is the name it was called by, which may have been found through PATH.
   std::error_code ignored;
   if (!file.is_absolute()) file = fs::read_symlink("/proc/self/exe", ignored);
   return file.is_absolute() ? fs::canonical(file, ignored).parent_path() : fs::path();
@@ -36,7 +36,7 @@ ParquetReader load_reader() {
   if (name.empty()) return {nullptr, "it was built without Arrow"};
   const fs::path folder = own_folder();
   if (folder.empty()) return {nullptr, "it does not find its own folder"};
-  // Beside the program and its tests in a build folder, and as it is installed.
+  // Next to the program and its tests in a build folder, and where it is installed.
   for (const fs::path& place : {folder, folder / "..", folder / ".." / GRAFT_LIBDIR / "graft"}) {
     const fs::path library = (place / name).lexically_normal();
     if (!is_there(library)) continue;

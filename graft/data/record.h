@@ -5,7 +5,7 @@
 
 namespace graft::data {
 
-/// What a line (or row) of a data set says, before a model's tokenizer has seen it.
+/// A line (or row) of a data set, before it is tokenized.
 struct Record {
   int64_t line = 0;  // of its file, from 1
   std::string text;

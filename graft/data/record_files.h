@@ -7,8 +7,8 @@
 
 namespace graft::data {
 
-/// The records of a file, by the reader that its extension names; JSONL where it names none. Throws
-/// Error as that reader does.
+/// The records of a file, from the reader for its extension; JSONL if the extension is unknown.
+/// Throws Error as that reader does.
 std::vector<Record> read_records(const fs::path& path);
 
 }  // namespace graft::data

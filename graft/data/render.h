@@ -10,8 +10,8 @@
 namespace graft::data {
 
 struct RenderOptions {
-  bool add_eos = false;       // append the tokenizer's EOS where it is not last already
-  int max_seq_length = 2048;  // tokens; what is beyond is cut off
+  bool add_eos = false;       // append the tokenizer's EOS unless it is last already
+  int max_seq_length = 2048;  // tokens; longer examples are cut
   int vocab_size = INT_MAX;   // the model's: a token beyond it is an error
 };
 
@@ -21,8 +21,9 @@ struct Rendered {
   int64_t too_short = 0;          // records left out: fewer than 2 tokens leave nothing to predict
 };
 
-/// Makes tokens and weights of records, on all cores. Throws Error if `add_eos` finds no EOS in the
-/// tokenizer, and for a token that the model has not, naming `path` and the line.
+/// Tokenizes records and sets their weights, on all cores. Throws Error if `add_eos` is set but the
+/// tokenizer has no EOS, and for a token outside the model's vocabulary, naming `path` and the
+/// line.
 Rendered render(std::vector<Record> records, const std::string& path,
                 const tokenizer::Tokenizer& tokenizer, const RenderOptions& options);
 

@@ -9,18 +9,18 @@
 
 namespace graft::data {
 
-/// Where a sampler is: all that its next batches follow from.
+/// The state of a sampler, which determines its next batches.
 struct SamplerState {
-  std::string generator;      // std::mt19937_64, as the standard has it written
+  std::string generator;      // std::mt19937_64, in the standard's text form
   std::vector<size_t> order;  // of the examples, in this epoch
-  size_t position = 0;        // in it, of the next example
+  size_t position = 0;        // of the next example in `order`
 
   bool operator==(const SamplerState&) const = default;
 };
 
-/// The batches of training: all examples in a random order, then all again in another. The last
-/// batch of an epoch may be smaller; a set smaller than a batch is one batch. A step takes a group
-/// of batches, whose gradients are summed.
+/// The batches of training: all examples in random order, then all again in a new one. The last
+/// batch of an epoch may be smaller; a data set smaller than a batch is one batch. A step takes a
+/// group of batches, whose gradients are summed.
 class Sampler {
  public:
   Sampler(const Dataset& dataset, int batch_size, uint64_t seed, int batches_a_step = 1);
@@ -28,7 +28,7 @@ class Sampler {
   std::vector<Batch> next_group();
 
   SamplerState state() const;
-  /// Goes on from there. Throws Error if the state is not of a data set of this size.
+  /// Continues from a state. Throws Error if it is not of a data set of this size.
   void restore(const SamplerState& state);
 
  private:

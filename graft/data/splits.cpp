@@ -15,7 +15,7 @@
 namespace graft::data {
 namespace {
 
-// As the package `datasets` knows them (its `data_files.py`).
+// The words of the package `datasets` (its `data_files.py`).
 const std::map<std::string, std::string>& split_words() {
   static const std::map<std::string, std::string> words = {
       {"train", "train"}, {"training", "train"},  {"validation", "valid"}, {"valid", "valid"},
@@ -25,7 +25,7 @@ const std::map<std::string, std::string>& split_words() {
   return words;
 }
 
-// The split that a name's words say, the first of them that does.
+// The split that a name stands for, by its first word that names one.
 std::optional<std::string> split_in(const std::string& name) {
   std::string word;
   for (const char c : name + ".") {
@@ -40,7 +40,7 @@ std::optional<std::string> split_in(const std::string& name) {
   return std::nullopt;
 }
 
-// The file's own name says it, or else the innermost folder that does.
+// The split that the file's own name gives, or else the innermost folder that names one.
 std::optional<std::string> split_of(std::string path) {
   while (!path.empty()) {
     const size_t slash = path.rfind('/');
@@ -59,7 +59,7 @@ std::string folder_of(const std::string& name) {
 // Of "train-00000-of-00003" there must be three, and no other series beside them.
 void check_shards(const std::string& split, const std::vector<std::string>& files) {
   static const std::regex shard("^(.*)-([0-9]{1,9})-of-([0-9]{1,9})[^/]*$");
-  std::map<std::string, std::set<unsigned long>> series;  // the numbers that there are
+  std::map<std::string, std::set<unsigned long>> series;  // the shard numbers found
   std::map<std::string, unsigned long> wanted;
   for (const std::string& file : files) {
     std::smatch match;

@@ -5,11 +5,11 @@
 
 namespace graft::data {
 
-/// The files of one split ("train", "valid" or "test") among a data set's, by their names:
-/// `<split>.jsonl` where there is one, else those whose name, or whose folder's, has the split as a
-/// word as data sets of the Hub have it ("data/train-00000-of-00002.parquet", "validation.jsonl",
-/// "default/test/0000.parquet"), JSONL before Parquet. Sorted; empty where there are none. Throws
-/// Error where they lie in several folders, and for a shard that is missing.
+/// The files of one split ("train", "valid" or "test"), chosen by name from a data set's:
+/// `<split>.jsonl` if it exists, else the files whose name, or whose folder's, contains the split
+/// as a word, as in data sets on the Hub ("data/train-00000-of-00002.parquet", "validation.jsonl",
+/// "default/test/0000.parquet"), JSONL before Parquet. Sorted; empty if there are none. Throws
+/// Error if they lie in several folders or a shard is missing.
 std::vector<std::string> split_files(const std::vector<std::string>& names,
                                      const std::string& split);
 

@@ -10,14 +10,14 @@
 namespace graft::engine {
 
 struct ConsoleOptions {
-  /// Puts a message of the library into the words of a program; none: as it is.
+  /// Rewords a message of the library for this program; empty: messages stay as they are.
   std::function<std::string(std::string_view)> words = {};
-  /// Whether what is done shall stop; none: never.
+  /// Whether the current work should stop; empty: never.
   std::function<bool()> cancelled = {};
 };
 
-/// A front end that writes to standard error, at once: notes as they are, warnings after
-/// "warning: ", and, where that is a terminal, what is on its way as lines that are drawn over.
+/// A front end that writes to standard error without delay: notes as they are, warnings after
+/// "warning: ", and, if it is a terminal, progress as lines that are redrawn in place.
 std::shared_ptr<FrontEnd> make_console(ConsoleOptions options = {});
 
 }  // namespace graft::engine

@@ -7,8 +7,8 @@
 
 namespace graft::engine {
 
-/// A split of a data set for a model, as data::load_dataset reads it (`options.vocab_size` is the
-/// model's). Warns of examples that are cut or left out. Throws as load_dataset does.
+/// Loads a split of a data set for a model, as data::load_dataset does (`options.vocab_size` is set
+/// to the model's). Warns if examples are cut or left out. Throws as load_dataset does.
 data::Dataset load_split(const fs::path& folder, const std::string& split,
                          const LoadedModel& loaded, data::RenderOptions options,
                          FrontEnd& front_end);

@@ -1,6 +1,6 @@
 #pragma once
 
-// All that a program needs that uses graft: load a model, fine-tune it, measure it, fuse it,
+// Everything that a program needs to use graft: load a model, fine-tune it, measure it, fuse it,
 // convert it, generate with it. docs/library.md has an example.
 
 #include "graft/convert/convert.h"

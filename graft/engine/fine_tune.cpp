@@ -72,7 +72,7 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       front_end_(front_end),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
-  // An adapter on a model that was fine-tuned before is none for that one's origin.
+  // If the model was fine-tuned before, its origin is not the base of this adapter.
   const io::Provenance base = provenance_of(loaded_.folder.path());
   if (!train.provenance.origin && !base.is_finetuned()) train.provenance.origin = base.origin;
   if (options_.dataset) train.provenance.add({.datasets = {*options_.dataset}});
@@ -84,7 +84,7 @@ int FineTune::adapted_layers() const {
   return layers - adapters_.parameters().first_layer(layers);
 }
 
-// What an adapter's file says of a training, beside its results: no path of this machine.
+// What the adapter file records of a training besides its results: no path of this machine.
 io::HistoryEntry FineTune::history_entry() const {
   const lora::LoraSettings& s = adapters_.settings();
   const training::TrainOptions& train = options_.train;

@@ -12,13 +12,13 @@
 
 namespace graft::engine {
 
-/// What adapters a fine-tuning is to have. What is not said is LoraSettings' default and the
-/// family's own keys, or what the adapter says that is resumed.
+/// The adapters for a fine-tuning. Options that are not given come from the adapter to resume, else
+/// from LoraSettings' defaults and the family's own keys.
 struct AdapterOptions {
   std::optional<int> num_layers = {}, rank = {};
   std::optional<float> scale = {}, dropout = {};
   std::optional<std::vector<std::string>> keys = {};
-  std::optional<fs::path> resume_adapter_file = {};  // to go on training from
+  std::optional<fs::path> resume_adapter_file = {};  // to continue training
 };
 
 struct FineTuneOptions {
@@ -26,23 +26,23 @@ struct FineTuneOptions {
   training::TrainOptions train;        // its fingerprint and provenance are filled in
   data::RenderOptions render;          // of the data
   std::optional<std::string> dataset;  // its name on the Hub
-  // The command that others would give, for what they call the model: goes into the history.
+  // The command that others would use, given their name for the model; recorded in the history.
   std::function<std::string(const std::string& model)> command = {};
 };
 
-/// A fine-tuning of a loaded model: the model has its adapters when this is made, and is trained by
-/// `run`. Model and front end must outlive it.
+/// A fine-tuning of a loaded model: the constructor attaches the adapters, `run` trains them. The
+/// model and the front end must outlive it.
 class FineTune {
  public:
-  /// Throws UsageError for options that the model or the resumed adapter contradicts, Error as
+  /// Throws UsageError for options that contradict the model or the resumed adapter, Error as
   /// lora::attach and lora::apply do.
   FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front_end);
 
   const lora::Adapters& adapters() const { return adapters_; }
-  /// Layers that have one.
+  /// Number of layers that have an adapter.
   int adapted_layers() const;
 
-  /// As training::Trainer::run; stops too when the front end wants it.
+  /// As training::Trainer::run; also stops when the front end asks for it.
   training::TrainEnd run(const data::Dataset& train, const data::Dataset& valid,
                          training::Events events);
 

@@ -13,8 +13,8 @@
 
 namespace graft::engine {
 
-/// A model folder in use: its files, the model over them, its tokenizer. Once it is loaded and has
-/// its adapter, generations of several threads can use it side by side.
+/// A loaded model folder: its files, the model, its tokenizer. Once it is loaded and its adapter is
+/// attached, several threads can generate with it at the same time.
 struct LoadedModel {
   io::ModelFolder folder;
   std::unique_ptr<models::Model> model;
@@ -26,13 +26,13 @@ struct LoadedModel {
   std::set<int32_t> eos_ids() const;
 };
 
-/// The model that a folder holds. Throws Error.
+/// Loads the model in a folder. Throws Error.
 LoadedModel load_folder(const fs::path& folder);
 
-/// Of a folder, or of a name on the Hub (`named_model`).
+/// Loads the model in a folder, or one named on the Hub (see `named_model`).
 LoadedModel load(const Runtime& runtime, const std::string& name);
 
-/// Puts an adapter that was read on the model, and warns if it was trained on another one.
+/// Attaches an adapter to the model; warns if it was trained on another one.
 lora::Adapters put_adapter(LoadedModel& loaded, const lora::AdapterFile& file,
                            FrontEnd& front_end = *silent_front_end());
 

@@ -13,14 +13,14 @@ namespace {
 
 struct Place {
   hub::Repository repository;
-  std::string folder;  // in it, with a slash at its end; empty: its top
+  std::string folder;  // in the repository, ending in a slash; empty: its top
 };
 
 std::optional<Place> parse(const std::string& text) {
   const size_t at = std::min(text.find('@'), text.size());
   const std::string path = text.substr(0, at);
   const size_t owner = path.find('/');
-  if (owner == std::string::npos) return std::nullopt;  // rather a folder that is not there
+  if (owner == std::string::npos) return std::nullopt;  // more likely a missing folder
   const size_t end = std::min(path.find('/', owner + 1), path.size());
   auto repository = hub::Repository::parse(path.substr(0, end) + text.substr(at));
   if (!repository) return std::nullopt;

@@ -9,22 +9,22 @@
 
 namespace graft::engine {
 
-/// The folder that a person means by a data set.
+/// The folder that a data set's name stands for.
 struct NamedData {
   fs::path folder;
   std::optional<std::string> name = {};  // of the repository, on the Hub
-  fs::path shown = {};                   // the same with the folder in it
+  fs::path shown = {};                   // the name, with the folder in the repository
 
-  /// What a person knows a path in `folder` by.
+  /// How messages show a path in `folder`.
   std::string path_text(const fs::path& path) const;
 };
 
-/// What is wanted of a data set: all of the splits that are named, or the first that there is.
+/// Which of the named splits are needed: all of them, or the first that exists.
 enum class Splits { all, first };
 
-/// A folder that is there, else "owner/name", "owner/name/folder" or either with "@revision", a
-/// data set of the Hub, of which the files of these splits ("train", "valid", "test") are fetched
-/// into its cache. Throws Error if it does not have them, Cancelled.
+/// Resolves a data set's name: an existing folder, else a data set on the Hub, "owner/name",
+/// "owner/name/folder" or either with "@revision", whose files for these splits ("train", "valid",
+/// "test") are fetched into the cache. Throws Error if it does not have them, Cancelled.
 NamedData named_data(const Runtime& runtime, const std::string& name,
                      const std::vector<std::string>& splits, Splits which = Splits::all);
 

@@ -11,7 +11,7 @@ namespace graft::engine {
 fs::path named_model(const Runtime& runtime, const std::string& name) {
   if (is_there(name)) return name;
   const auto repository = hub::Repository::parse(name);
-  // A name alone is more likely a folder that is not there.
+  // A name without an owner is more likely a missing folder.
   if (!repository || name.find('/') == std::string::npos || name.ends_with(".gguf")) return name;
   try {
     return hub::fetch_model(runtime.hub(), *repository);

@@ -8,13 +8,12 @@
 
 namespace graft::engine {
 
-/// The folder (or file) that a person means by a model: one that is there under this name, else
-/// "owner/name" or "owner/name@revision" on the Hub, which is fetched into its cache. Throws Error,
-/// Cancelled.
+/// Resolves a model's name to a folder (or file): an existing one, else "owner/name" or
+/// "owner/name@revision" on the Hub, which is fetched into its cache. Throws Error, Cancelled.
 fs::path named_model(const Runtime& runtime, const std::string& name);
 
-/// Where a model comes from: a snapshot of the Hub's cache is its repository's, another folder says
-/// it in its graft.json, or does not know.
+/// Where a model comes from: for a snapshot in the Hub's cache, its repository; for another folder,
+/// what its graft.json says, if it has one.
 io::Provenance provenance_of(const fs::path& model);
 
 }  // namespace graft::engine

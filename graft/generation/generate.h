@@ -20,7 +20,7 @@ struct GenerateOptions {
   SamplerOptions sampler;
   std::set<int32_t> eos_ids;      // generation ends at any of them
   std::vector<std::string> stop;  // and before any of these texts
-  bool profile = false;           // of the time after the prompt; drops one that was being made
+  bool profile = false;           // profile the time after the prompt; drops a profile in progress
   std::function<bool()> interrupted = {};  // asked after every token: end now?
 };
 
@@ -34,19 +34,19 @@ struct GenerateResult {
   double seconds = 0;  // of all tokens after the prompt's
   int steps = 0;       // tokens sampled, an EOS included
   GenerateEnd end = GenerateEnd::length;
-  std::vector<Phase> phases;  // that add up to `seconds`, if it was profiled
+  std::vector<Phase> phases;  // they add up to `seconds`; empty unless profiled
 };
 
-/// Gets a text as it comes, in complete UTF-8 characters.
+/// Receives a text as it is generated, in complete UTF-8 characters.
 using Write = std::function<void(std::string_view)>;
 
-/// Continues a prompt. Throws Error for one that is empty, or has a token that the model has not.
+/// Continues a prompt. Throws Error if it is empty or has a token outside of the vocabulary.
 GenerateResult generate(const models::Model& model, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write = {});
 
-/// The same behind what a session has seen, which then has seen the prompt and all of the tokens
-/// too (not an EOS that ended them).
+/// The same, continuing a session. Afterwards the session has also seen the prompt and all
+/// generated tokens (but not an EOS that ended them).
 GenerateResult generate(Session& session, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,
                         const Write& write = {});

@@ -15,13 +15,13 @@ struct Candidate {
   int32_t id;
 };
 
-// Likelier first; equal ones in order of their ids, so that a seed gives one result everywhere.
+// Likelier first; equals in the order of their ids, so that a seed gives one result everywhere.
 bool likelier(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-// Candidates from the likeliest on, sorted only as far as they are looked at: of a vocabulary it is
-// mostly a few.
+// Candidates, the likeliest first, sorted only as far as they are looked at, usually a small part
+// of the vocabulary.
 class Ranking {
  public:
   explicit Ranking(std::vector<Candidate> candidates) : candidates_(std::move(candidates)) {}
@@ -34,7 +34,7 @@ class Ranking {
     return candidates_[rank];
   }
 
-  // Leaves `count`, which is no more than there are.
+  // Keeps the likeliest `count`, of which there must be that many.
   void truncate(size_t count) {
     sort_to(count);
     candidates_.resize(count);
@@ -55,7 +55,8 @@ class Ranking {
   size_t sorted_ = 0;
 };
 
-// The likeliest that together have `share` of the weights e^(logit - most), one at least.
+// The number of the likeliest that together have `share` of the weights e^(logit - most), at least
+// 1.
 size_t count_top_p(Ranking& ranking, float most, double share) {
   double sum = 0;
   size_t kept = 0;
@@ -95,7 +96,7 @@ int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history)
   }
   if (options_.temperature <= 0) return static_cast<int32_t>(likeliest - logits.begin());
   // Filters look at the model's own probabilities; the temperature applies to what they leave.
-  const double lowest = most + std::log(double{options_.min_p});  // of min_p 0: all are above
+  const double lowest = most + std::log(double{options_.min_p});  // -inf if min_p is 0
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (logits[i] >= lowest) candidates.push_back({logits[i], static_cast<int32_t>(i)});
@@ -115,7 +116,8 @@ int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history)
   };
   double total = 0;
   for (const Candidate& c : ranking.all()) total += weight(c);
-  // 53 random bits to a number in [0, 1): the standard's distributions differ between libraries.
+  // Turns 53 random bits into a number in [0, 1): the standard distributions differ between
+  // libraries.
   double target = static_cast<double>(random_() >> 11) * 0x1p-53 * total;
   for (size_t rank = 0; rank + 1 < ranking.size(); ++rank) {
     target -= weight(ranking[rank]);

@@ -11,7 +11,7 @@ struct SamplerOptions {
   float temperature = 0;         // 0: always the most likely token
   float top_p = 1;               // keep the likeliest tokens that make up this share
   int top_k = 0;                 // keep this many; 0: all
-  float min_p = 0;               // drop what is less likely than this share of the likeliest
+  float min_p = 0;               // drop tokens below this share of the largest probability
   float repetition_penalty = 1;  // of tokens seen lately; 1: none
   int repetition_context = 20;   // tokens that "lately" reaches back
   uint64_t seed = 0;

@@ -16,7 +16,7 @@ namespace mx = mlx::core;
 
 constexpr size_t kChunk = 512;  // tokens
 
-// Runs tokens behind those in the cache; the hidden state of the last, [1, D].
+// Runs tokens after those in the cache; returns the hidden state of the last, [1, D].
 mx::array advance(const models::Model& model, std::span<const int32_t> ids, nn::KvCache& cache) {
   const int n = static_cast<int>(ids.size());
   models::Context context = model.context({{0, n, 0, cache.length() + n}});
@@ -43,7 +43,7 @@ std::span<float> Session::prefill(std::span<const int32_t> ids) {
       fail("token {} is not one of the model's {}", id, model_->vocab_size());
     }
   }
-  const std::vector<int32_t> more(ids.begin(), ids.end());  // they may be of `tokens_`
+  const std::vector<int32_t> more(ids.begin(), ids.end());  // `ids` may point into `tokens_`
   tokens_.reserve(tokens_.size() + more.size());
   try {
     run(more);

@@ -6,15 +6,15 @@
 
 namespace graft::generation {
 
-/// Lets text through up to the first of some stop texts, and holds back only what may be the
-/// beginning of one.
+/// Passes text through up to the first stop text, and holds back only what may be the beginning of
+/// one.
 class StopFilter {
  public:
   explicit StopFilter(std::vector<std::string> stops);
 
-  /// What can be shown after `text` has come.
+  /// The text that can be shown once `text` has arrived.
   std::string push(std::string_view text);
-  /// What was held back when no more comes.
+  /// The text that was held back; call this when no more arrives.
   std::string finish();
   bool stopped() const { return stopped_; }
 

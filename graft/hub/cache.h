@@ -19,24 +19,24 @@ class CachedRepository {
 
   fs::path snapshot(const std::string& commit) const { return folder_ / "snapshots" / commit; }
   fs::path blob(const std::string& etag) const { return folder_ / "blobs" / etag; }
-  /// The lock of a blob; makes the folders that it and the blob lie in.
+  /// The lock file of a blob; makes the folders of both.
   fs::path lock(const std::string& etag) const;
   const fs::path& folder() const { return folder_; }
 
-  /// The commit that a revision was last known as: itself if it is one, else what `refs/` says.
+  /// The last known commit of a revision: itself if it is a commit, else what `refs/` says.
   std::optional<std::string> commit_of(const std::string& revision) const;
   void remember(const std::string& revision, const std::string& commit) const;
-  /// Makes the link of a snapshot's file; what was there before is replaced at once.
+  /// Makes the link of a snapshot's file, atomically replacing an earlier one.
   void link(const std::string& commit, const std::string& file, const std::string& etag) const;
 
  private:
   fs::path folder_, locks_;
 };
 
-/// The repository and commit whose snapshot in a cache a folder is; nothing if it is none.
+/// The repository and commit of a snapshot folder in a cache; nothing for any other folder.
 std::optional<io::Origin> origin_of_snapshot(const fs::path& folder);
 
-/// Whether a folder holds all that a model needs: its config, its weights with every shard.
+/// Whether a folder holds all that a model needs: its config, and its weights with every shard.
 bool is_complete_model(const fs::path& folder);
 
 }  // namespace graft::hub

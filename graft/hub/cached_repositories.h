@@ -9,22 +9,22 @@
 
 namespace graft::hub {
 
-/// What the cache holds of one repository.
+/// What the cache holds for a repository.
 struct CachedSummary {
   struct Revision {
     std::string commit;
-    std::vector<std::string> refs;  // branches and tags that were this commit, sorted
+    std::vector<std::string> refs;  // branches and tags that pointed to this commit, sorted
   };
 
   std::string name;  // "owner/name" of a model, "datasets/owner/name" of others
   fs::path folder;
   uint64_t bytes = 0;       // of whole files
-  uint64_t unfinished = 0;  // of downloads that broke off
+  uint64_t unfinished = 0;  // of interrupted downloads
   std::time_t last_use = 0;
   std::vector<Revision> revisions;
 };
 
-/// All repositories in the cache, sorted by name; those that huggingface_hub has put there too.
+/// All repositories in the cache, sorted by name, including those from huggingface_hub.
 std::vector<CachedSummary> cached_repositories(const Environment& environment);
 
 /// Removes a repository, its unfinished downloads and its locks. Throws Error.

@@ -75,7 +75,7 @@ std::string front_matter(const CardFacts& facts, FrontEnd& front_end) {
   return yaml + "---\n";
 }
 
-// A text that somebody else may have written, as a cell of a table: no markup, no address.
+// A text that somebody else may have written, as a table cell: no markup, no addresses.
 std::string plain(const std::string& text) {
   std::string result;
   for (const char c : text) {
@@ -86,7 +86,7 @@ std::string plain(const std::string& text) {
   return result;
 }
 
-// A command of graft's that no shell takes for more than one.
+// Whether a text is a graft command that a shell reads as one command.
 bool is_plain_command(const std::string& text) {
   return text.starts_with("graft ") && std::all_of(text.begin(), text.end(), [](char c) {
            return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
@@ -111,8 +111,8 @@ std::string beginning(const CardFacts& facts) {
 std::string making(const io::Provenance& provenance) {
   std::string text = "\n## How it was made\n";
   for (const io::HistoryEntry& step : provenance.steps) {
-    // A program that uses the library may have no command; what is said beside one that is not
-    // graft's own is not shown either.
+    // A program that uses the library may have no command. If a step's command is not graft's own,
+    // its facts are not shown either.
     if (!step.command.empty()) {
       if (!is_plain_command(step.command)) continue;
       text += fmt::format("\n```\n{}\n```\n", step.command);
@@ -147,7 +147,7 @@ std::string use(const CardFacts& facts) {
 }  // namespace
 
 std::string model_card(CardFacts facts, FrontEnd& front_end) {
-  // What is no name on the Hub would be refused there, or be something else.
+  // The Hub would refuse an invalid name, or take it for something else.
   auto& [origin, datasets, steps] = facts.provenance;
   if (origin && !Repository::parse(origin->repository)) origin.reset();
   std::erase_if(datasets, [](const std::string& name) { return !Repository::parse(name); });

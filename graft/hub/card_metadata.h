@@ -16,9 +16,9 @@ struct CardValue {
 
 using CardMetadata = std::map<std::string, CardValue>;
 
-/// The scalars and lists of scalars at the top of a card's YAML (between two lines of `---` at its
-/// beginning). The rest of it is passed over, and so is what is long or holds control characters.
-/// Nothing of a card without YAML or with a broken one, of which the front end is warned.
+/// The top-level scalars and lists of scalars in a card's YAML (between two lines of `---` at its
+/// beginning). Other values are skipped, as are long ones and those with control characters. Empty
+/// if there is no YAML, or broken YAML, of which the front end is warned.
 CardMetadata card_metadata(const std::string& card, FrontEnd& front_end);
 
 }  // namespace graft::hub

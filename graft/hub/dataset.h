@@ -9,12 +9,13 @@
 
 namespace graft::hub {
 
-/// Says which of a data set's files are wanted; throws Error if there are none.
+/// Chooses the files that are needed from a data set's; throws Error if there are none.
 using ChooseFiles = std::function<std::vector<std::string>(const std::vector<std::string>& names)>;
 
-/// The folder in the cache that holds the chosen files of a data set, downloaded as a model is. The
-/// names of all its files are noted, so that a copy in the cache is known to be whole when it holds
-/// what `choose` takes of them; one that others have brought, when it takes something of it.
+/// Downloads the chosen files of a data set as a model is downloaded, and returns their folder in
+/// the cache. The names of all its files are noted: a cached copy is complete if it has those that
+/// `choose` picks from them. A copy made by another program has no such note and is complete if
+/// `choose` picks any of its files.
 fs::path fetch_dataset(const Environment& environment, const Repository& repository,
                        const ChooseFiles& choose);
 

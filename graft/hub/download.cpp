@@ -20,7 +20,7 @@ constexpr uint64_t kPartSize = uint64_t{64} << 20;
 constexpr size_t kConnections = 4;  // of one file
 constexpr size_t kHashPiece = size_t{1} << 20;
 
-// The server sends the whole file whatever part is asked for.
+// The server sends the whole file when asked for a part.
 struct RangesIgnored {};
 
 class FileFetch {
@@ -49,7 +49,7 @@ class FileFetch {
   }
 
  private:
-  // Of several failures the first counts; all the others stop.
+  // The first failure counts; it stops all others.
   template <class Work>
   void guarded(const Work& work) {
     try {
@@ -122,7 +122,7 @@ class FileFetch {
       return !ignored;
     };
     request.sink = [&](std::string_view bytes) {
-      // What is too much is not kept; the hash decides on the rest.
+      // Surplus bytes are dropped; the hash checks the rest.
       const uint64_t room = parts_.end(part) - parts_.begin(part) - parts_.done(part);
       parts_.append(part, bytes.substr(0, std::min<uint64_t>(room, bytes.size())));
       return bytes.size() <= room && !stopped_;

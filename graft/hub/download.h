@@ -17,9 +17,9 @@ struct RemoteFile {
   std::string url;
 };
 
-/// Brings a file into the cache's blobs, unless it is there: in parts over several connections if
-/// it is large, on from where an earlier try stopped, as often as something arrives. A file whose
-/// hash is wrong is fetched once more. While another process fetches it, waits for that. Throws
+/// Downloads a file into the cache's blobs unless it is there: a large one in parts over several
+/// connections, resuming where an earlier try stopped, as long as something arrives. A file with a
+/// wrong hash is fetched once more. If another process is fetching it, waits for that. Throws
 /// Error.
 void download(const Http& http, const Repository& repository, const CachedRepository& cache,
               const RemoteFile& file, Progress& progress);

@@ -12,8 +12,8 @@ namespace graft::hub {
 namespace fs = std::filesystem;
 
 /// Where the Hub and its cache are, from the variables that the Python package `huggingface_hub`
-/// reads (its `constants.py`), so that both share one cache and one token; and who is told of what
-/// is sent and fetched. If that one's `cancelled()` becomes true, what is under way throws
+/// reads (its `constants.py`), so that both share one cache and one token; and the front end for
+/// messages about transfers. If its `cancelled()` becomes true, a running transfer throws
 /// Cancelled: what has arrived is kept.
 struct Environment {
   std::string endpoint;              // HF_ENDPOINT, without a slash at the end
@@ -24,8 +24,8 @@ struct Environment {
   long timeout_seconds = 10;         // HF_HUB_DOWNLOAD_TIMEOUT: without an answer or a byte
   std::shared_ptr<FrontEnd> front_end = silent_front_end();
 
-  /// Throws UsageError for an endpoint that is neither https nor on this machine. Warns of a token
-  /// file that others may read.
+  /// Throws UsageError for an endpoint that is neither https nor on this machine. Warns if others
+  /// may read the token file.
   static Environment read(std::shared_ptr<FrontEnd> front_end = silent_front_end());
 };
 

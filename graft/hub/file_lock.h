@@ -9,7 +9,7 @@ namespace graft::hub {
 /// and huggingface_hub wait for each other. Given back when destroyed, or when the process dies.
 class FileLock {
  public:
-  /// Waits for it; calls `waiting` every so often while somebody else has it, and gives up if that
+  /// Waits for the lock; calls `waiting` regularly while somebody else has it, and gives up if that
   /// throws. Throws Error if the file cannot be made.
   FileLock(const std::filesystem::path& path, const std::function<void()>& waiting);
   ~FileLock();

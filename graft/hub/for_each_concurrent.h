@@ -10,9 +10,9 @@
 
 namespace graft::hub {
 
-/// `action(i)` for each i below `count`, on at most `at_once` threads. Of several failures the
-/// first is thrown, when all threads have ended; none begins anything after it, and `stop` is
-/// called at once.
+/// Calls action(i) for each i below `count`, on at most `at_once` threads. After a failure no
+/// thread begins another action, and `stop` is called at once; when all threads have ended, the
+/// first failure is thrown.
 template <class Action, class Stop>
 void for_each_concurrent(size_t count, size_t at_once, const Action& action, const Stop& stop) {
   std::atomic<size_t> next{0};

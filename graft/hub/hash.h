@@ -7,7 +7,7 @@
 
 namespace graft::hub {
 
-/// SHA-256 of what is in LFS, git's SHA-1 of a blob ("blob <size>\0" and the bytes) of the others.
+/// SHA-256 for files in LFS, git's SHA-1 of a blob ("blob <size>\0" and the bytes) for the others.
 enum class HashKind { sha256, git };
 
 /// The kind that `etag` is: 64 hexadecimal digits or 40. Throws Error for anything else.

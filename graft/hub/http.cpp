@@ -23,7 +23,7 @@ constexpr size_t kMostHeaders = 200;
 constexpr size_t kMostHeaderBytes = 16384;
 constexpr int kMostRedirects = 10;
 constexpr double kLongestPause = 60;
-// Times the usual time-out: while a body is sent the other side may be busy with what it has.
+// Multiples of the usual time-out: while a body is sent, the server may be busy with what it has.
 constexpr long kPatienceWithUploads = 6, kPatienceWithLateAnswers = 60;
 
 struct Transfer {
@@ -33,7 +33,7 @@ struct Transfer {
   Response response;
   bool asked = false, to_sink = false, broken_off = false;
   uint64_t sent = 0;
-  std::exception_ptr failure;  // of a source or a sink: it must not fly through libcurl
+  std::exception_ptr failure;  // of a source or a sink: it must not propagate through libcurl
 
   uint64_t body_size() const { return request.source ? request.source_size : request.body.size(); }
 };

@@ -14,14 +14,14 @@ namespace graft::hub {
 namespace {
 
 constexpr size_t kPartsAtOnce = 4;
-constexpr int kPlans = 3;  // that a file is worth: addresses run out after some hours
+constexpr int kPlans = 3;  // tries per file with new addresses: they expire after some hours
 
 std::optional<std::string> refusal_of(const Response& response) {
   if (response.status / 100 == 2) return std::nullopt;
   return fmt::format("HTTP status {}", response.status);
 }
 
-// A file on the progress's lines while it is sent, however that ends.
+// Shows a file in the progress lines while it is sent, however that ends.
 class Shown {
  public:
   Shown(Progress& progress, const LocalFile& file, std::function<uint64_t()> done)
@@ -53,7 +53,7 @@ void Lfs::upload(const LocalFile& file, const std::string& oid) {
     try {
       if (!in_parts(file, oid, *notes)) return;
     } catch (const ConnectionError&) {
-      // What the note leads to may be gone for good.
+      // The addresses in the note may be gone for good.
       if (notes->parts_there() > before) throw;
     }
   }

@@ -14,9 +14,9 @@
 
 namespace graft::hub {
 
-/// Brings large files to where a repository's Git LFS keeps them, with the transfers that
-/// huggingface_hub's `lfs.py` speaks: `basic`, and `multipart`, which is the Hub's own. May be used
-/// by several threads, for files of different hashes.
+/// Uploads large files to a repository's Git LFS storage, with the transfers of huggingface_hub's
+/// `lfs.py`: `basic`, and the Hub's own `multipart`. Several threads may use it, for files of
+/// different hashes.
 class Lfs {
  public:
   Lfs(const Http& http, const Repository& repository, Progress& progress)
@@ -25,14 +25,15 @@ class Lfs {
         progress_(progress),
         say_([&progress](const std::string& line) { progress.say(line); }) {}
 
-  /// A file whose SHA-256 is `oid`, unless the server has it: in parts, several at once, if the
-  /// server wants it so, on from where an earlier try stopped. Throws ConnectionError, Error.
+  /// Uploads a file whose SHA-256 is `oid` unless the server has it: in parts, several at once, if
+  /// the server asks for that, resuming where an earlier try stopped. Throws ConnectionError,
+  /// Error.
   void upload(const LocalFile& file, const std::string& oid);
-  /// Breaks off what all threads are at: they throw Error.
+  /// Aborts the uploads of all threads: they throw Error.
   void stop() { stopped_ = true; }
 
  private:
-  /// Why the server has not taken a file, or nothing.
+  /// Why the server did not take a file; nothing if it did.
   using Refused = std::optional<std::string>;
 
   Refused whole(const LocalFile& file, const std::string& oid, const LfsPlan& plan);

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kMostParts = 10000;  // S3's own bound
 constexpr std::string_view kHub = "https://huggingface.co";
 
-// An address that the server gives. One that names the Hub itself is meant for where we reach it,
+// An address from the server. One that names the Hub itself is changed to the endpoint that we use,
 // as in huggingface_hub's `fix_hf_endpoint_in_url`.
 std::string address(const std::string& url, const std::string& endpoint) {
   const bool hub = url.starts_with(kHub) && url.substr(kHub.size(), 1) == "/";
@@ -63,7 +63,7 @@ PartsPlan read_parts(const json& header, uint64_t size, const std::string& endpo
   return plan;
 }
 
-// What the answer says of the file.
+// The answer's entry for the file.
 json object_of(const json& answer, const std::string& oid, const std::string& what) {
   json found = json::object();
   if (answer.is_object() && answer.value("objects", json()).is_array()) {

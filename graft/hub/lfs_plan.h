@@ -12,18 +12,18 @@
 
 namespace graft::hub {
 
-/// Where a file goes in parts, and who is told at the end.
+/// The addresses for a file that goes in parts.
 struct PartsPlan {
   uint64_t part_size = 0;
-  std::string complete;            // address
+  std::string complete;            // to be told when all parts are there
   std::vector<std::string> parts;  // addresses, in order
 };
 
-/// What the server wants of a file: nothing of all this if it has it.
+/// Where the server wants a file sent; all empty if it has the file.
 struct LfsPlan {
-  std::string basic;                  // the address that the whole goes to
+  std::string basic;                  // the address for the whole file
   std::optional<PartsPlan> parts;     // instead
-  std::optional<std::string> verify;  // the address that is asked afterwards
+  std::optional<std::string> verify;  // the address to ask afterwards
 };
 
 /// Reads an answer of a repository's Git LFS (git-lfs's `docs/api/batch.md`) about a file of `size`
@@ -33,7 +33,7 @@ struct LfsPlan {
 LfsPlan read_lfs_plan(const json& answer, const std::string& oid, uint64_t size,
                       const std::string& endpoint, const std::string& what);
 
-/// Asks what is to be done with a file. Throws ConnectionError, Error.
+/// Asks the server how to upload a file. Throws ConnectionError, Error.
 LfsPlan ask_lfs(const Http& http, const Repository& repository, const LocalFile& file,
                 const std::string& oid, const Say& say);
 

@@ -9,18 +9,18 @@
 
 namespace graft::hub {
 
-/// What a repository holds at one commit.
+/// The files of a repository at one commit.
 struct Listing {
   std::string commit;
   std::vector<RemoteFile> files;
 
-  /// Null if there is none of this name.
+  /// Null if there is no file of this name.
   const RemoteFile* find(const std::string& name) const;
 };
 
-/// Asks the Hub (`/api/models/{name}/revision/{revision}?blobs=true`). A name that cannot be a
-/// file's here is passed over: an absolute one, one with "..", with something hidden or with a
-/// character that a terminal obeys. Throws ConnectionError, and Error that says what to do.
+/// Asks the Hub (`/api/models/{name}/revision/{revision}?blobs=true`). Unsafe file names are
+/// skipped: absolute ones, and those with "..", a hidden part or a control character. Throws
+/// ConnectionError, and Error that says what to do.
 Listing list_repository(const Http& http, const Repository& repository);
 
 }  // namespace graft::hub

@@ -11,19 +11,19 @@
 
 namespace graft::hub {
 
-/// A file as it is to be in a repository: one that is here, or a text.
+/// A file to be uploaded, under its name in the repository: one on this machine, or a text.
 class LocalFile {
  public:
-  /// Of a file here. Throws Error if it cannot be read, and for a name that no repository can have.
+  /// A file on this machine. Throws Error if it cannot be read or no repository can have its name.
   LocalFile(std::string name, const fs::path& path);
   LocalFile(std::string name, std::string text);
 
   const std::string& name() const { return name_; }  // in the repository, folders before it
   uint64_t size() const { return size_; }
-  /// Puts bytes from `at` on at `to`; at least one. Throws Error if it became shorter meanwhile.
+  /// Reads bytes from position `at` into `to`, at least one. Throws Error if the file has shrunk.
   size_t read(uint64_t at, char* to, size_t room) const;
   std::string bytes(uint64_t begin, uint64_t size) const;
-  /// Reads the whole file; `tick` is called now and then with the bytes that are done.
+  /// Hashes the whole file; calls `tick` now and then with the number of bytes done.
   std::string hash(HashKind kind, const std::function<void(uint64_t)>& tick) const;
 
  private:
@@ -33,8 +33,8 @@ class LocalFile {
   uint64_t size_ = 0;
 };
 
-/// The files of a folder and of those in it, sorted by name, without what is hidden (.git, .cache).
-/// Throws Error where there is none, or where there are very many.
+/// The files in a folder and its subfolders, sorted by name, without hidden ones (.git, .cache).
+/// Throws Error if there are none or very many.
 std::vector<LocalFile> files_of(const fs::path& folder);
 
 }  // namespace graft::hub

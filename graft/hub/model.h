@@ -9,8 +9,8 @@
 namespace graft::hub {
 
 /// The folder in the cache that holds a repository's model: its JSON files, tokenizer, card and
-/// safetensors, and nothing else of it. What is missing is downloaded; without a connection what is
-/// there is taken, if it is whole. Throws Error that says what to do.
+/// safetensors, and no other files. Missing files are downloaded; without a connection the cached
+/// ones are used if they are complete. Throws Error that says what to do.
 fs::path fetch_model(const Environment& environment, const Repository& repository);
 
 }  // namespace graft::hub

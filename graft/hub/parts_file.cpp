@@ -57,7 +57,7 @@ PartsFile::PartsFile(const std::filesystem::path& path, uint64_t size, uint64_t 
                notes[0] == size && notes[1] == part_size;
   struct stat status {};
   known = known && ::fstat(file_, &status) == 0;
-  uint64_t needed = 0;  // of the file's length, by its notes
+  uint64_t needed = 0;  // the file length that the note implies
   for (size_t part = 0; known && part < count_; ++part) {
     const uint64_t done = notes[2 + part];
     if (done > end(part) - begin(part)) known = false;
@@ -100,7 +100,7 @@ void PartsFile::append(size_t part, std::string_view bytes) {
   const uint64_t now = before + bytes.size();
   done_[part].store(now, std::memory_order_release);
 #ifdef __linux__
-  // The disk begins at once, so that there is little to wait for at the end.
+  // Start writing to disk now, so that the final sync is short.
   if (now / kWriteEvery != before / kWriteEvery) {
     const uint64_t from = begin(part) + before / kWriteEvery * kWriteEvery;
     ::sync_file_range(file_, static_cast<off_t>(from), static_cast<off_t>(begin(part) + now - from),
@@ -117,7 +117,7 @@ void PartsFile::note(size_t part) {
 
 void PartsFile::begin_anew() {
   const std::array<uint64_t, 2> header = {size_, part_size_};
-  // First that nothing is there, then what it would be: a crash between both is a new beginning.
+  // The header is written last: after a crash before that, the next try starts over.
   if (::ftruncate(notes_file_, 0) != 0 || ::ftruncate(file_, 0) != 0) {
     fail("cannot write {}: {}", incomplete_.string(), std::strerror(errno));
   }

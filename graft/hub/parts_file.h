@@ -9,12 +9,12 @@
 
 namespace graft::hub {
 
-/// A file on its way in, `<path>.incomplete`, that arrives in several parts at once, and beside it
-/// how far each part has come, so that another process can go on where this one was broken off.
-/// What the note says has been written; that it is right, the file's hash has to say.
+/// A download in progress, `<path>.incomplete`, whose parts arrive at the same time, and a note
+/// beside it of how far each part has come, so that another process can resume it. Bytes in the
+/// note have been written; whether they are right is for the file's hash to show.
 class PartsFile {
  public:
-  /// Takes up an earlier try of the same size and parts. Throws Error.
+  /// Resumes an earlier try of the same size and parts. Throws Error.
   PartsFile(const std::filesystem::path& path, uint64_t size, uint64_t part_size);
   ~PartsFile();
   PartsFile(const PartsFile&) = delete;
@@ -24,19 +24,19 @@ class PartsFile {
   uint64_t size() const { return size_; }
   uint64_t begin(size_t part) const { return part * part_size_; }
   uint64_t end(size_t part) const { return std::min(size_, begin(part) + part_size_); }
-  /// Bytes of a part that are there.
+  /// Bytes of a part that have arrived.
   uint64_t done(size_t part) const { return done_[part].load(std::memory_order_acquire); }
   uint64_t all_done() const;
   /// Bytes from the beginning of the file without a gap.
   uint64_t prefix() const;
 
-  /// Writes the bytes that follow those of a part; one thread a part. Throws Error (no space).
+  /// Writes the next bytes of a part; one thread per part. Throws Error (no space).
   void append(size_t part, std::string_view bytes);
-  /// Reads bytes that are there.
+  /// Reads bytes that have arrived.
   void read(uint64_t at, char* to, size_t size) const;
-  /// Syncs the file and gives it its name.
+  /// Syncs the file and renames it to `path`.
   void commit();
-  /// Removes the file and what is known of it.
+  /// Removes the file and its note.
   void discard();
 
  private:

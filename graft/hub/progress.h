@@ -14,21 +14,21 @@ namespace graft::hub {
 /// "1.4 GB", "23 kB".
 std::string size_text(uint64_t bytes);
 
-/// What a front end is told of several files that are on their way at once: a line a file and one
-/// for all (share, bytes, speed, time left), and a note a file when it is there.
+/// Reports several transfers at once to a front end: a line per file and one for all (share, bytes,
+/// speed, time left), and a note for each file that has arrived.
 class Progress {
  public:
-  /// `total`: bytes of all files. `quiet`: says nothing but what went wrong.
+  /// `total`: bytes of all files. `quiet`: reports only what went wrong.
   Progress(FrontEnd& front_end, uint64_t total, bool quiet = false)
       : front_end_(front_end), total_(total), quiet_(quiet) {}
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` says how many bytes of the file are there; it may be asked until `end`.
+  /// `done` returns how many bytes of the file have arrived; it may be called until `end`.
   void begin(const std::string& name, uint64_t size, std::function<uint64_t()> done);
   void end(const std::string& name, bool arrived);
-  /// Tells how it stands, if it is time for it.
+  /// Reports the progress if it is time to.
   void tick();
   /// A note beside it.
   void say(const std::string& line);

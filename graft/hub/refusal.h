@@ -5,13 +5,13 @@
 
 namespace graft::hub {
 
-/// Throws Error that says what an answer other than 2xx means and what to do: a repository that is
-/// not there, private or gated, a revision or file that it does not have, a token that is missing
-/// or not enough. Of the server's own words it repeats one short printable line.
+/// Throws Error that explains an answer other than 2xx and says what to do: a repository that does
+/// not exist or is private or gated, a missing revision or file, a token that is missing or lacks
+/// permission. Quotes at most one short printable line from the server.
 [[noreturn]] void refuse(const Response& response, const Environment& environment,
                          const Repository& repository);
 
-/// The same of an answer to an upload: a token that is not valid or may not write there.
+/// The same for an answer to an upload: an invalid token, or one that may not write there.
 [[noreturn]] void refuse_upload(const Response& response, const Environment& environment,
                                 const Repository& repository);
 

@@ -13,11 +13,11 @@ struct Repository {
   std::string revision = "main";
   RepositoryKind kind = RepositoryKind::model;
 
-  /// "owner/name" or "owner/name@revision"; nothing if the text cannot be one. The rules of
+  /// Parses "owner/name" or "owner/name@revision"; nothing if it breaks the rules of
   /// huggingface_hub's `validate_repo_id`.
   static std::optional<Repository> parse(const std::string& text);
 
-  /// Of a folder in the cache; nothing if it is none's.
+  /// From a folder's name in the cache; nothing if it is not a repository's.
   static std::optional<Repository> of_folder(const std::string& folder);
 
   /// The folder in the cache: "models--owner--name".

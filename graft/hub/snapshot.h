@@ -9,7 +9,7 @@
 
 namespace graft::hub {
 
-/// A commit of a repository on its way into the cache.
+/// A commit of a repository that is being fetched into the cache.
 class Snapshot {
  public:
   Snapshot(const Http& http, const Repository& repository, const CachedRepository& cache,
@@ -17,8 +17,8 @@ class Snapshot {
 
   const Listing& listing() const { return listing_; }
   fs::path path() const { return cache_.snapshot(listing_.commit); }
-  /// Downloads those files that are missing, several small ones at once, large ones in parts one
-  /// after the other. `quiet`: says nothing but what goes wrong. Throws Error.
+  /// Downloads the missing files, small ones several at once, large ones in parts one after the
+  /// other. `quiet`: reports only what goes wrong. Throws Error.
   void fetch(const std::vector<RemoteFile>& files, bool quiet = false);
 
  private:
@@ -30,15 +30,15 @@ class Snapshot {
   Listing listing_;
 };
 
-/// What is wanted of a repository, and how to see whether a folder has all of it.
+/// What is needed from a repository, and how to check whether a folder has all of it.
 struct Wanted {
   std::function<void(Snapshot&)> fetch;
   std::function<bool(const fs::path&)> is_whole;
 };
 
-/// The folder in the cache that holds what is wanted of a repository. What is missing is
-/// downloaded; without a connection what is there is taken, if it is whole. Throws Error that says
-/// what to do.
+/// The folder in the cache that holds what is needed from a repository. Missing files are
+/// downloaded; without a connection the cached ones are used if they are complete. Throws Error
+/// that says what to do.
 fs::path fetch_snapshot(const Environment& environment, const Repository& repository,
                         const Wanted& wanted);
 

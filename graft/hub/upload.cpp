@@ -76,7 +76,7 @@ class Uploader {
     return fmt::format("{}/api/models/{}{}", environment_.endpoint, repository_.name, what);
   }
 
-  // What the server says of the repository; nothing if it is not there for us.
+  // The server's entry for the repository; null if it does not exist or we may not see it.
   json info() const {
     Request request;
     request.url = api("");
@@ -108,7 +108,7 @@ class Uploader {
     }
   }
 
-  // It may be there already; or the token may not create it, but write to it.
+  // It may exist already; or the token may write to it, but not create it.
   void check_there(const Response& response) const {
     const json found = response.status / 100 == 4 ? info() : json();
     if (!found.is_object()) refuse_upload(response, environment_, repository_);
@@ -117,7 +117,7 @@ class Uploader {
     }
   }
 
-  // The Hub refuses a commit with a card that it cannot read: that is better known before.
+  // The Hub refuses a commit with a card that it cannot read: better to know that first.
   void check_card() const {
     const auto card = std::find_if(files_.begin(), files_.end(), [](const LocalFile& file) {
       return file.name() == "README.md";
@@ -137,7 +137,7 @@ class Uploader {
     fail("{} does not take the metadata of README.md:{}", environment_.endpoint, words);
   }
 
-  // The files that the repository has not, or has other ones of.
+  // The files that the repository lacks or has in another version.
   std::vector<Change> find_changes() {
     regular_bytes_ = 0;
     std::vector<Change> changes;
@@ -245,8 +245,8 @@ class Uploader {
         .dump();
   }
 
-  // Why it was not taken, or nobody knows whether it was: then what has changed is looked at once
-  // more. Nothing if it was.
+  // Returns why the commit failed, or may have failed: the caller then looks for changes again.
+  // Nothing if it succeeded.
   std::optional<std::string> commit(const std::vector<Change>& changes, int attempt) {
     Request request;
     request.method = "POST";

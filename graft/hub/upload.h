@@ -19,19 +19,19 @@ struct Uploaded {
   bool changed = false;  // false: the repository had all of it already
 };
 
-/// Makes a model's repository unless it is there, and puts files into it as one commit on its
-/// branch: what is large by LFS first, several files at once. What the server has it is not sent
-/// again, so that a broken upload goes on when it is started again. Throws ConnectionError, and
-/// Error that says what to do; then the repository's files are as they were.
+/// Creates a model's repository unless it exists, and adds files to its branch in one commit: large
+/// ones by LFS first, several at once. What the server has is not sent again, so a broken upload
+/// resumes when it is started again. Throws ConnectionError, and Error that says what to do; the
+/// repository's files are then unchanged.
 Uploaded upload(const Environment& environment, const Repository& repository,
                 const std::vector<LocalFile>& files, const UploadOptions& options);
 
 /// Throws Error if nothing can be uploaded: offline, without a token, or with one that the Hub does
-/// not know. Says nothing where the Hub cannot be reached.
+/// not know. Does nothing if the Hub cannot be reached.
 void check_can_upload(const Environment& environment);
 
-/// As `mlx-examples` has it: a plain name is one of the MLX community, `owner/name` is itself.
-/// Throws UsageError for what is no name.
+/// Resolves a name as `mlx-examples` does: a plain name belongs to the MLX community, `owner/name`
+/// stands for itself. Throws UsageError for an invalid name.
 Repository upload_target(const std::string& name);
 
 }  // namespace graft::hub

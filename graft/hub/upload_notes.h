@@ -12,12 +12,13 @@
 
 namespace graft::hub {
 
-/// An upload in parts on its way, and the note of it on the disk by which another process goes on
-/// with it: addresses and which parts the server has. The addresses let their holder write, so that
-/// the folder is the user's alone. A note that cannot be written is done without, after a warning.
+/// An upload in parts, and a note of it on disk with which another process can resume it: the
+/// addresses, and which parts the server has. Whoever has the addresses can write, so only the user
+/// can access the folder. If the note cannot be written, the upload goes on without it, after a
+/// warning.
 class UploadNotes {
  public:
-  /// Whose note it is, and where it lies.
+  /// The upload that a note is for, and where the note lies.
   struct Of {
     fs::path path;
     std::string endpoint;
@@ -26,15 +27,15 @@ class UploadNotes {
     std::shared_ptr<FrontEnd> front_end = silent_front_end();
   };
 
-  /// What an earlier try has left; nothing if there is nothing, nothing that makes sense, or
-  /// nothing of the last day: addresses run out.
+  /// The note of an earlier try; nothing if it is missing, damaged, or more than a day old:
+  /// addresses expire.
   static std::optional<UploadNotes> find(const Of& of);
-  /// Removes what others have left for a week.
+  /// Begins a note; also removes notes of others that are more than a week old.
   static UploadNotes begin(const Of& of, PartsPlan plan, const std::optional<std::string>& verify);
 
   const PartsPlan& plan() const { return plan_; }
   const std::optional<std::string>& verify() const { return verify_; }
-  /// What the server called a part when it had it; empty: it has not.
+  /// The ETag that the server gave a part; empty if it does not have the part.
   const std::string& etag(size_t part) const { return etags_[part]; }
   void set_etag(size_t part, std::string etag);
   size_t parts_there() const;

@@ -106,7 +106,7 @@ uint64_t alignment_of(const GgufMetadata& metadata, const std::string& what) {
   return alignment;
 }
 
-// Turns offsets into those from the start of the file, once they are known to lie inside it.
+// Makes offsets relative to the start of the file, after checking that they lie inside it.
 void place_tensors(GgufCursor& cursor, GgufHeader& header) {
   uint64_t alignment = alignment_of(header.metadata, cursor.what());
   size_t padding = (alignment - cursor.offset() % alignment) % alignment;

@@ -25,15 +25,16 @@ struct GgufTensor {
   size_t bytes = 0;
 };
 
-/// What a GGUF file says about itself; views in the metadata live as long as the bytes parsed.
+/// The contents of a GGUF header; views in the metadata live as long as the bytes parsed.
 struct GgufHeader {
   GgufMetadata metadata;
   std::map<std::string, GgufTensor> tensors;
 };
 
-/// Checks and reads the header of a GGUF file of version 2 or 3 (format:
-/// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) so that no later access can leave the
-/// file. `what` names it in errors. Throws Error, and names types of tensors that we do not read.
+/// Reads the header of a GGUF file of version 2 or 3 (format:
+/// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) and checks it, so that no later
+/// access can leave the file. `what` names it in errors. Throws Error, also for tensor types that
+/// we do not read, by name.
 GgufHeader parse_gguf(std::string_view bytes, const std::string& what);
 
 /// A GGUF file, mapped read-only.

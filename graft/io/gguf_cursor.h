@@ -9,8 +9,8 @@
 
 namespace graft::io {
 
-/// Reads numbers and texts one after the other, and never behind the end: it throws Error with the
-/// offset instead.
+/// Reads numbers and texts one after the other, never past the end: it throws Error with the offset
+/// instead.
 class GgufCursor {
  public:
   /// `what` names the file in errors.

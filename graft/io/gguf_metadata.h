@@ -37,7 +37,7 @@ class GgufMetadata {
   std::optional<std::vector<int64_t>> integers(const std::string& key) const;
   /// An array of any integer or floating type.
   std::optional<std::vector<double>> numbers(const std::string& key) const;
-  /// Elements of an array, nested ones not counted.
+  /// Number of elements of an array; those of nested arrays are not counted.
   std::optional<size_t> count(const std::string& key) const;
 
   /// Reads one pair. Throws Error if it is malformed or its key is there already.

@@ -38,7 +38,7 @@ enum class GgufValueType : uint32_t {
   f64 = 12,
 };
 
-/// A row is stored in blocks of this many elements and bytes.
+/// A row is stored in blocks, each of `elements` numbers in `bytes` bytes.
 struct GgufBlock {
   size_t elements = 1;
   size_t bytes = 0;
@@ -50,10 +50,10 @@ bool is_supported(uint32_t tensor_type);
 /// "F32, F16, ... and Q8_0".
 std::string supported_gguf_types();
 
-/// Of a supported type.
+/// The block of a supported type.
 GgufBlock block_of(GgufTensorType type);
 
-/// "Q4_K": also of types that are not supported, as far as they have a name.
+/// "Q4_K"; also for unsupported types, if they have a name.
 std::string gguf_type_name(uint32_t tensor_type);
 inline std::string gguf_type_name(GgufTensorType type) {
   return gguf_type_name(static_cast<uint32_t>(type));

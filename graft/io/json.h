@@ -8,7 +8,7 @@
 
 namespace graft::io {
 
-/// Bounds for JSON that comes from others.
+/// Limits for JSON from other programs.
 struct JsonLimits {
   int depth = 64;                  // nested objects and arrays
   bool refuse_duplicates = false;  // otherwise the last of two equal keys stands, as in Python
@@ -26,7 +26,7 @@ ordered_json parse_ordered_json(std::string_view text, const std::string& what,
 json read_json_object(const fs::path& path);
 ordered_json read_ordered_json_object(const fs::path& path);
 
-/// The text under a key of an object; empty for anything else.
+/// The text under a key of an object; empty if it is missing or not a text.
 std::string text_at(const json& object, const char* key);
 
 /// A name from a file, for a message: in quotes, without control characters, and cut when long.

@@ -11,15 +11,15 @@ namespace graft::io {
 
 namespace mx = mlx::core;
 
-/// An array over the bytes of a mapped file, which starts at `offset` and is stored row by row. On
-/// the CPU it is a view: nothing is read or copied, it is never written to, and the mapping lives
-/// at least as long as the array. Where a view cannot be (an offset that is no multiple of the
-/// item size, fewer than 8 bytes before it, a GPU build of MLX) the bytes are copied. Throws Error
-/// if the file ends before the array does.
+/// An array over a memory-mapped file: it starts at `offset` and is stored row by row. On the CPU
+/// it is a view: nothing is read or copied, it is never written to, and the mapping lives at least
+/// as long as the array. If a view is impossible (an offset that is not a multiple of the item
+/// size, fewer than 8 bytes before it, a GPU build of MLX), the bytes are copied. Throws Error if
+/// the file ends before the array does.
 mx::array mapped_array(const std::shared_ptr<const MappedFile>& file, size_t offset,
                        mx::Shape shape, mx::Dtype dtype);
 
-/// Gives back the memory that pages of a mapped file take, until they are read again.
+/// Drops the pages of a mapped file from memory until they are read again.
 void release_pages(const MappedFile& file, size_t offset, size_t bytes);
 
 }  // namespace graft::io

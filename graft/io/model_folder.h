@@ -33,7 +33,7 @@ class ModelFolder {
   /// Whether two layers' weights (with scales and biases where they are quantized) are there and
   /// the same, bit by bit.
   bool same_layer(const std::string& path, const std::string& other) const;
-  /// Gives back the memory that a tensor's part of the mapping takes, until it is read again.
+  /// Drops a tensor's pages from memory until they are read again.
   void release(const std::string& name) const { shard(name).release(name); }
 
  private:
@@ -52,11 +52,11 @@ class ModelFolder {
 inline constexpr const char* kWeightsFile = "model.safetensors";
 inline constexpr const char* kWeightsIndex = "model.safetensors.index.json";
 
-/// The file of each tensor by an index of shards. Throws Error unless all are plain file names.
+/// The file of each tensor, from a shard index. Throws Error unless all are plain file names.
 std::map<std::string, std::string> read_weight_map(const fs::path& index);
 
-/// What a config names as the type of the weights that are not quantized ("torch_dtype", newer
-/// "dtype"), if it does.
+/// The dtype that a config names for weights that are not quantized ("torch_dtype", newer "dtype"),
+/// if any.
 std::optional<mx::Dtype> config_dtype(const json& config);
 
 }  // namespace graft::io

@@ -13,14 +13,14 @@
 
 namespace graft::io {
 
-/// Tensors that are made together, as a quantized layer's weight, scales and biases are.
+/// Tensors that are computed together, such as a quantized layer's weight, scales and biases.
 struct TensorJob {
   std::vector<TensorDeclaration> outputs;
   /// Values for the outputs, in their order.
   std::function<std::vector<mx::array>()> make;
-  /// Called when they are written: lets go of what they were made from. May be empty.
+  /// Called once they are written, to free what they were made from. May be empty.
   std::function<void()> release;
-  /// The weights that the outputs stand for.
+  /// How many weights the outputs represent.
   uint64_t parameters = 0;
 };
 
@@ -31,17 +31,17 @@ struct WrittenModel {
   std::vector<std::string> files;
 };
 
-/// The most that a shard holds (mlx-lm's 5 GiB), unless one job alone is larger.
+/// The size limit of a shard (mlx-lm's 5 GiB); only a single larger job exceeds it.
 inline constexpr size_t kMaxShardBytes = size_t{5} << 30;
 
-/// All that a model's folder is to hold.
+/// The contents of a model folder.
 struct ModelContents {
   ordered_json config;
   std::vector<TensorJob> jobs;
   std::vector<fs::path> copies;              // files to copy as they are
   std::map<std::string, std::string> texts;  // files to write, by name
-  Provenance provenance;                     // goes along as graft.json
-  std::vector<std::string> notes = {};       // for a person, once the folder can be written
+  Provenance provenance;                     // written as graft.json
+  std::vector<std::string> notes = {};       // for the user, once the target is writable
 };
 
 /// The folder that a model is written to.
@@ -52,16 +52,16 @@ struct ModelTarget {
   size_t max_shard_bytes = kMaxShardBytes;
 };
 
-/// Throws UsageError if the target would replace the model that is at `source`, or, without
-/// `force`, what is no model.
+/// Throws UsageError if the target would replace the model at `source` or, without `force`,
+/// anything that is not a model folder.
 void check_model_target(const fs::path& source, const ModelTarget& target);
 
-/// Writes a model's folder, which appears whole, in place of an earlier model, or not at all. As
-/// mlx-lm has it: `model.safetensors`, or shards `model-00001-of-00003.safetensors`, with
-/// `model.safetensors.index.json`; config.json with its keys sorted, without `_name_or_path`, with
-/// `quantization` repeated as `quantization_config`. Jobs are sorted by their first output's name
-/// and run one at a time. Throws Error if writing fails, UsageError for an earlier folder that is
-/// no model's, Cancelled.
+/// Writes a model folder, which appears whole, in place of an earlier model, or not at all. As in
+/// mlx-lm: `model.safetensors`, or shards `model-00001-of-00003.safetensors` with
+/// `model.safetensors.index.json`; config.json with its keys sorted, without `_name_or_path`, and
+/// with `quantization` repeated as `quantization_config`. Jobs are sorted by the name of their
+/// first output and run one at a time. Throws Error if writing fails, UsageError if the earlier
+/// folder holds no model, Cancelled.
 WrittenModel write_model_folder(ModelContents contents, const ModelTarget& target,
                                 FrontEnd& front_end = *silent_front_end());
 
@@ -70,7 +70,7 @@ WrittenModel write_model_folder(ModelContents contents, const ModelTarget& targe
 /// among them.
 std::vector<fs::path> model_companions(const fs::path& folder);
 
-/// Whether a folder is a model's, which an output folder may replace: it has a config.json, and
+/// Whether a folder holds a model, so that an output folder may replace it: a config.json, and
 /// weights or their index.
 bool looks_like_model_folder(const fs::path& folder);
 

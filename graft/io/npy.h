@@ -24,7 +24,7 @@ struct NpyHeader {
 /// bfloat16 as MLX stores it, "<V2"). `what` names the file in errors. Throws Error for any other.
 NpyHeader parse_npy_header(std::string_view bytes, const std::string& what);
 
-/// Bytes of a header that parse_npy_header asks for at most.
+/// The most bytes that parse_npy_header needs.
 inline constexpr size_t kMaxNpyHeader = 1 << 16;
 
 /// The header of a C-ordered array, padded so that the data starts at a multiple of 64 bytes.

@@ -20,13 +20,13 @@ struct Npz {
 };
 
 /// Reads a .npz file, as numpy.savez, numpy.savez_compressed, mlx.core.savez or save_npz write it.
-/// Throws Error naming the file, and the array where it is one's fault.
+/// Throws Error naming the file, and the array if one is at fault.
 Npz load_npz(const fs::path& path);
 
 /// The same from memory; `what` names the source in errors.
 Npz parse_npz(std::string_view bytes, const std::string& what);
 
-/// The comment alone: no array is read.
+/// Reads only the comment, no array.
 std::string load_npz_comment(const fs::path& path);
 
 /// Writes a .npz file, uncompressed. The same arrays give the same bytes; bfloat16 is stored as

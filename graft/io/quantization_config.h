@@ -26,11 +26,11 @@ bool is_quantization_group(int64_t group_size);
 struct QuantizationConfig {
   LayerQuantization standard = {};
   std::string mode = "affine";
-  /// By the layer's path ("model.layers.0.mlp.down_proj"); nothing where it is not quantized.
+  /// By layer path ("model.layers.0.mlp.down_proj"); nothing if the layer is not quantized.
   std::map<std::string, std::optional<LayerQuantization>> layers = {};
 
-  /// How the layer is quantized, if it is: its own setting, else the model's. A layer that the
-  /// config leaves to the model's setting is quantized only where the file has its `.scales`.
+  /// How a layer is quantized, if at all: by its own setting, else the model's. A layer without a
+  /// setting of its own is quantized only if the file has its `.scales`.
   std::optional<LayerQuantization> lookup(const std::string& path) const;
 
   /// From a config.json; nothing if the model is not quantized. `what` names the file in errors.

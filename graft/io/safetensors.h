@@ -17,8 +17,8 @@ namespace graft::io {
 /// the header is checked when it is opened, so that no later access can leave the file.
 class SafetensorsFile {
  public:
-  /// Throws Error naming the file, and the tensor where it is one's fault, for anything that the
-  /// format does not allow or that MLX cannot hold.
+  /// Throws Error naming the file, and the tensor if one is at fault, for anything that the format
+  /// does not allow or that MLX cannot hold.
   explicit SafetensorsFile(const fs::path& path);
 
   /// Sorted.
@@ -28,7 +28,7 @@ class SafetensorsFile {
   const TensorInfo& info(const std::string& name) const;
   /// A view of the mapped bytes (see mapped_array). Throws Error if there is no such tensor.
   mx::array load(const std::string& name) const;
-  /// Gives back the memory that a tensor's part of the mapping takes, until it is read again.
+  /// Drops a tensor's pages from memory until they are read again.
   void release(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const fs::path& path() const { return file_->path(); }
@@ -42,7 +42,7 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// What a tensor of a file to be written will be.
+/// A tensor to be written, declared in advance.
 struct TensorDeclaration {
   std::string name;
   mx::Dtype dtype = mx::float32;

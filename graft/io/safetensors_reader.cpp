@@ -17,7 +17,7 @@ constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // the bound of the format's own library
 constexpr int kMaxDepth = 8;                  // a valid header has three levels
 
-// Where in which file a complaint belongs.
+// The file and tensor that an error is about.
 struct Place {
   const fs::path& path;
   const std::string& tensor;
@@ -116,7 +116,7 @@ void check_layout(const fs::path& path, const std::map<std::string, TensorInfo>&
 }
 
 std::map<std::string, std::string> read_metadata(const json& value, const fs::path& path) {
-  if (value.is_null()) return {};  // what MLX writes where there is none
+  if (value.is_null()) return {};  // MLX writes null if it has none
   if (!value.is_object()) fail("{}: \"__metadata__\" is not an object", path.string());
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : value.items()) {

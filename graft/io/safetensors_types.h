@@ -7,7 +7,7 @@
 
 namespace graft::io {
 
-/// The type that a safetensors header means by "BF16", or nothing if MLX has none.
+/// The MLX type of a safetensors type name ("BF16"), or nothing if MLX has none.
 std::optional<mx::Dtype> dtype_from_safetensors(std::string_view name);
 
 /// The reverse.

@@ -26,7 +26,7 @@ std::optional<size_t> checked_bytes(const mx::Shape& shape, mx::Dtype dtype);
 /// "bfloat16", "uint32": MLX's name of a type.
 std::string_view dtype_name(mx::Dtype dtype);
 
-/// The type that a person or a config names ("float16", "bfloat16", "float32"), or nothing.
+/// The type that people and configs call "float16", "bfloat16" or "float32", or nothing.
 std::optional<mx::Dtype> dtype_from_name(std::string_view name);
 
 /// "[2, 3]".

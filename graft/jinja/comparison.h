@@ -4,8 +4,8 @@
 
 namespace graft::jinja {
 
-/// As x == y in Python. `work` grows by what it took: values share parts, so that few of them can
-/// stand for a comparison of any size. Throws where one takes more than kMaxComparisons.
+/// Like x == y in Python. Adds its cost to `work`: values share parts, so that a few of them can
+/// make a comparison of any size. Throws if it takes more than kMaxComparisons.
 bool equal(const Value& x, const Value& y, int64_t& work);
 
 /// Below zero, zero or above, for what Python can order; throws for other types.

@@ -19,7 +19,7 @@ class ExpressionParser {
   /// `conditionals` an `if` ends it, as does the name `end_name`.
   ExpressionPtr parse_tuple(bool conditionals, std::string_view end_name = "");
 
-  /// A filter after its bar, of x or, if x is null, of the text of a block.
+  /// A filter after its bar, applied to x or, if x is null, to the text of a block.
   std::unique_ptr<Filter> parse_filter(ExpressionPtr x);
 
  private:

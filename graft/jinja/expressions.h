@@ -92,7 +92,7 @@ using FilterFunction = Value (*)(Interpreter& interpreter, const Value& x,
                                  const Arguments& arguments);
 using TestFunction = bool (*)(Interpreter& interpreter, const Value& x, const Arguments& arguments);
 
-/// Without `object`, of the text of a filter block.
+/// Without `object`, it applies to the text of a filter block.
 struct Filter : Expression {
   Filter(int its_line, ExpressionPtr its_object, FilterFunction its_function,
          CallArguments its_arguments)

@@ -15,7 +15,7 @@
 namespace graft::jinja {
 namespace {
 
-// What stands between the % and the letter of a conversion, and the letter.
+// The text between the % and the letter of a conversion, and the letter.
 struct Conversion {
   std::string flags;
   size_t width = 0;

@@ -12,12 +12,12 @@
 
 namespace graft::jinja {
 
-/// What a template, which comes from a stranger, may use.
+/// The resources that a template, which is untrusted, may use.
 struct Limits {
   int64_t steps = 5'000'000;          ///< nodes evaluated, items and bytes produced
   int64_t bytes = int64_t{64} << 20;  ///< of output, and of any value
-  int64_t stack = int64_t{2} << 20;   ///< bytes of the calls in one another
-  int depth = 100;                    ///< calls and loops in one another
+  int64_t stack = int64_t{2} << 20;   ///< bytes of nested calls
+  int depth = 100;                    ///< nested calls and loops
 };
 
 /// Names and their values; a name that is not here is looked for in the parent.
@@ -43,28 +43,29 @@ class Interpreter {
 
   void write(std::string_view text);
 
-  /// Counts work that was done. Throws where it goes beyond a limit.
+  /// Counts work that was done. Throws if it exceeds a limit.
   void step(int64_t count = 1);
-  /// A value of so many bytes or items was made.
+  /// Counts a new value of `size` bytes or items.
   void produced(size_t size);
   /// Counts the work of a function that reads or has made x.
   void charge(const Value& x);
-  /// Counts the work of looking for one text in another, or of cutting one's characters off it.
+  /// Counts the work of searching for one text in another, or of stripping its characters off the
+  /// other.
   void charge_search(std::string_view text, std::string_view wanted);
   /// As the functions of comparison.h and `x in y`, with their work counted.
   bool equal(const Value& x, const Value& y);
   int compare(const Value& x, const Value& y);
   bool contains(const Value& y, const Value& x);
-  /// What a loop over x takes, as items_of, with its work counted before it is done.
+  /// The items that a loop over x takes, as items_of, with the work counted before it is done.
   List items(const Value& x);
 
-  /// x.name and x[key], as Jinja looks them up. What is not there is undefined.
+  /// x.name and x[key], as Jinja looks them up; undefined if they do not exist.
   Value attribute(const Value& x, std::string_view name);
   Value subscript(const Value& x, const Value& key);
   Value call(const Value& callee, const Arguments& arguments);
 
-  /// A new object that can come to hold itself, through a scope or an attribute: it is released at
-  /// the end of the rendering.
+  /// Makes an object that may end up in a reference cycle, through a scope or an attribute: it is
+  /// released at the end of the rendering.
   template <class T, class... Args>
   std::shared_ptr<T> make_object(Args&&... args) {
     auto object = make_buried<T>(std::forward<Args>(args)...);
@@ -84,7 +85,7 @@ class Interpreter {
     return body();
   }
 
-  /// What `body` writes.
+  /// The output of `body`.
   template <class Body>
   std::string captured(Body&& body) {
     const Restore<std::string> output(output_, "");
@@ -121,8 +122,8 @@ class Interpreter {
   int depth_ = 0;
 };
 
-/// The arguments of a call as named parameters: by position, then by name. Throws where there are
-/// too many, or one twice, or of another name.
+/// The arguments of a call as named parameters: by position, then by name. Throws if there are too
+/// many, or if one is given twice or has another name.
 class Parameters {
  public:
   Parameters(std::string_view function, const Arguments& arguments,
@@ -149,10 +150,10 @@ const Value& defined(const Value& x);
 /// A string, or an error that names `what`.
 const std::string& string_of(const Value& x, std::string_view what);
 
-/// Items that can be taken once, as what a Python generator yields; it counts as true.
+/// Items that can be taken once, like those of a Python generator; it counts as true.
 Value generator(List items);
 
-/// A function of the program's own.
+/// A built-in function.
 Value function(std::string name,
                std::function<Value(Interpreter& interpreter, const Arguments& arguments)> body);
 

@@ -38,7 +38,7 @@ Value lower_if_text(Interpreter& interpreter, const Value& x) {
   return lower(*x.string());
 }
 
-// What items are ordered or told apart by.
+// The key by which items are ordered or told apart.
 class Key {
  public:
   Key(Interpreter& interpreter, const Parameters& p)
@@ -143,7 +143,7 @@ Value otherwise(Interpreter&, const Value& x, const Arguments& arguments) {
 Value attr(Interpreter& interpreter, const Value& x, const Arguments& arguments) {
   const std::string& name = Parameters("attr", arguments, {"name"}).string("name");
   Value found = interpreter.attribute(x, name);
-  // A key of a dict is no attribute.
+  // A key of a dict is not an attribute.
   if (x.dict() == nullptr || found.object() != nullptr) return found;
   return Undefined{fmt::format("'dict object' has no attribute '{}'", name)};
 }

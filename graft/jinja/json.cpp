@@ -88,7 +88,7 @@ class JsonWriter {
       for (const auto& member : dict->items()) members.push_back(&member);
       if (style_.sort_keys) {
         std::stable_sort(members.begin(), members.end(), [](const auto* a, const auto* b) {
-          int64_t work = 0;  // a key in the text of the whole
+          int64_t work = 0;  // not counted again: the keys are part of the text
           return compare(a->first, b->first, work) < 0;
         });
       }

@@ -85,7 +85,8 @@ class Lexer {
     take_code(kind, open);
   }
 
-  // Where the white space begins that is all that stands before `open` in its line, else `open`.
+  // The beginning of the white space before `open` if there is nothing else before it in its line,
+  // else `open`.
   size_t without_indent(size_t open) const {
     size_t begin = open;
     while (begin > at_ && source_[begin - 1] != '\n') --begin;
@@ -93,7 +94,7 @@ class Lexer {
     return without_space_from(begin, open) == begin ? begin : open;
   }
 
-  // The end of the text up to `end` without the white space there.
+  // The end of the text up to `end` without its trailing white space.
   size_t without_space(size_t end) const { return without_space_from(at_, end); }
 
   size_t without_space_from(size_t begin, size_t end) const {
@@ -170,7 +171,7 @@ class Lexer {
   // The tokens up to the closing bracket.
   void take_code(char kind, size_t open) {
     const std::string close = kind == '%' ? "%}" : "}}";
-    std::string brackets;  // that are to be closed
+    std::string brackets;  // that are still open
     while (true) {
       while (at_ < source_.size() && is_ascii_space(source_[at_])) ++at_;
       if (at_ >= source_.size()) {
@@ -287,7 +288,7 @@ class Lexer {
     add(TokenKind::string, std::move(value), begin);
   }
 
-  // As Python's, of which those with the name of a character are refused.
+  // Python's escapes; those with the name of a character are refused.
   void take_escape(size_t begin, std::string& value) {
     if (at_ >= source_.size()) refuse_at(begin, "a string is not closed");
     const char c = source_[at_++];

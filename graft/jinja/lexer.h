@@ -23,12 +23,12 @@ enum class TokenKind {
 
 struct Token {
   TokenKind kind;
-  std::string text;  ///< of a string its value
+  std::string text;  ///< for a string, its value
   int line, column;  ///< from 1
 };
 
 /// The tokens of a template, whose text must be valid UTF-8, with Jinja's white space control as
-/// transformers sets it (trim_blocks and lstrip_blocks). Comments are gone, raw blocks are text.
+/// transformers sets it (trim_blocks and lstrip_blocks). Comments are dropped, raw blocks are text.
 /// Throws TemplateError with the line and the column.
 std::vector<Token> tokenize(std::string_view source);
 

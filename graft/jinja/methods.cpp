@@ -56,7 +56,7 @@ bool any_fits(const Value& affixes, std::string_view method, Fits&& fits) {
   });
 }
 
-// The part of a text that str.find and its like look at, and the characters before it.
+// The part of a text that str.find and similar methods look at, and the characters before it.
 struct Part {
   std::string text;
   int64_t before;

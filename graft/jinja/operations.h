@@ -8,7 +8,7 @@
 
 namespace graft::jinja {
 
-/// x op y, as Python: numbers, and + and * of strings and lists, and % of a format. Throws for
+/// x op y, as in Python: for numbers, + and * of strings and lists, and % of a format. Throws for
 /// other types, division by zero, and integers beyond 64 bits.
 Value apply(Interpreter& interpreter, BinaryOperator op, const Value& x, const Value& y);
 
@@ -17,7 +17,7 @@ Value negative(const Value& x);
 /// x[begin:end:step]; null is None.
 Value slice(const Value& x, const Value* begin, const Value* end, const Value* step);
 
-/// x[index] of a list, a tuple or a string, from the end where the index is negative.
+/// x[index] of a list, a tuple or a string, from the end if the index is negative.
 std::optional<Value> item_at(const Value& x, int64_t index);
 
 }  // namespace graft::jinja

@@ -16,7 +16,7 @@ class Parser {
   Body run() { return parse_body({}); }
 
  private:
-  // Up to a statement that begins with one of `ends`, whose name is then the current token.
+  // Up to a statement that begins with one of `ends`; its name is then the current token.
   Body parse_body(const std::vector<std::string_view>& ends) {
     const TokenStream::Nesting nesting(tokens_);
     Body body;

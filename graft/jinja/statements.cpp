@@ -8,7 +8,7 @@
 namespace graft::jinja {
 namespace {
 
-// Runs `work`; an error of it that names no line gets this one.
+// Runs `work`; an error that names no line gets this one.
 template <class Work>
 auto on_line(int line, Work&& work) {
   try {
@@ -82,7 +82,7 @@ class Loop : public Object, public std::enable_shared_from_this<Loop> {
   std::optional<Value> changed_;
 };
 
-// The items that pass the loop's condition, each seen as its target.
+// The items that pass the loop's condition, each assigned to the loop's target first.
 List filtered(Interpreter& interpreter, const For& node, List items) {
   if (node.condition == nullptr) return items;
   List passed;
@@ -201,7 +201,7 @@ class MacroObject : public Object {
   std::shared_ptr<Scope> scope_;
 };
 
-// What the body of a block writes, through the block's filters.
+// The output of a block's body, passed through the block's filters.
 Value filtered_text(Interpreter& interpreter, const std::vector<FilterPtr>& filters,
                     const Body& body) {
   Value x(interpreter.captured(

@@ -118,7 +118,7 @@ struct With : Statement {
   Body body;
 };
 
-/// {% generation %}, and anything else that only runs what is in it.
+/// {% generation %}, and any other block that only runs its body.
 struct Block : Statement {
   using Statement::Statement;
   Flow run(Interpreter& interpreter) const override;

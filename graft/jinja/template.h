@@ -20,8 +20,8 @@ class Template {
   /// Throws TemplateError with the line and the column. The source must be valid UTF-8.
   explicit Template(std::string_view source);
 
-  /// The text, with the members of `variables` as names. Throws TemplateError with the line where
-  /// it cannot go on, where the template calls raise_exception, and beyond `limits`.
+  /// Returns the text, with the members of `variables` as names. Throws TemplateError with the line
+  /// if it cannot go on, if the template calls raise_exception, or beyond `limits`.
   std::string render(const nlohmann::ordered_json& variables, const Limits& limits = {}) const;
 
  private:

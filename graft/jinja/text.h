@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-// Python's str, on UTF-8. Positions count characters where they are seen from outside.
+// Python's str, on UTF-8. Positions that callers see count characters.
 namespace graft::jinja {
 
 std::string upper(std::string_view text);
@@ -13,7 +13,7 @@ std::string lower(std::string_view text);
 /// The first character upper, all others lower.
 std::string capitalized(std::string_view text);
 
-/// The characters at the ends that are in `characters`, or white space if it is null, are cut off.
+/// Strips the characters in `characters`, or white space if it is null, from the ends.
 std::string_view stripped(std::string_view text, const std::string* characters, bool left,
                           bool right);
 

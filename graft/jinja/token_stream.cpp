@@ -56,7 +56,7 @@ bool TokenStream::names_since(size_t begin, std::string_view name) const {
 void TokenStream::Nesting::deepen() {
   constexpr int kMost = 1000;
   constexpr int64_t kMostStack = int64_t{2}
-                                 << 20;  // bytes; how many a level takes is the compiler's
+                                 << 20;  // bytes; how many a level takes depends on the compiler
   const char* here = static_cast<const char*>(__builtin_frame_address(0));
   if (++tokens_.nesting_ > kMost || std::abs(tokens_.stack_begin_ - here) > kMostStack) {
     tokens_.refuse_here("nested too deep");

@@ -21,7 +21,7 @@ class TokenStream {
 
   const Token& current() const { return tokens_[at_]; }
   const Token& ahead() const { return tokens_[at_ + 1 < tokens_.size() ? at_ + 1 : at_]; }
-  /// The current token; the stream stays at its last, the end.
+  /// Returns the current token and moves on; the stream stays at its last token, the end.
   Token take() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
 
   bool is(TokenKind kind) const { return current().kind == kind; }
@@ -39,7 +39,7 @@ class TokenStream {
   std::string expect_any_name();
   void expect_statement_end();
 
-  /// What the current token is, for an error.
+  /// Describes the current token, for an error.
   std::string described() const;
 
   /// Throws TemplateError at the current token.
@@ -53,16 +53,16 @@ class TokenStream {
   bool names_since(size_t begin, std::string_view name) const;
   size_t position() const { return at_; }
 
-  /// Counts how deep a parser is in itself: statements and expressions in one another, operators in
-  /// a row, each of which holds those before it. What parses, runs and destroys the nodes calls
-  /// itself as often.
+  /// Counts a parser's depth: nested statements and expressions, and operators in a row, each of
+  /// which holds those before it. The code that parses, runs and destroys the nodes recurses as
+  /// deep.
   class Nesting {
    public:
     explicit Nesting(TokenStream& tokens) : tokens_(tokens), before_(tokens.nesting_) { deepen(); }
     ~Nesting() { tokens_.nesting_ = before_; }
     Nesting(const Nesting&) = delete;
     Nesting& operator=(const Nesting&) = delete;
-    /// One more operator of a row.
+    /// One more operator in a row.
     void deepen();
 
    private:

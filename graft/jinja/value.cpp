@@ -34,7 +34,7 @@ namespace {
 constexpr size_t kIndexed = 16;  // items from which on a dict has an index
 
 bool same_key(const Value& x, const Value& y) {
-  int64_t work = 0;  // the key itself was made, or read, by what was counted
+  int64_t work = 0;  // not counted again: making or reading the key was
   return equal(x, y, work);
 }
 

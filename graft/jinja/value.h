@@ -16,11 +16,11 @@ namespace graft::jinja {
 class Interpreter;
 class Value;
 
-/// Destroys what is buried, and what that holds in turn, one after the other: values that a
+/// Destroys `body`, and what it holds in turn, in a loop instead of by recursion: values that a
 /// template has nested a million deep take no stack.
 void bury(void* body, void (*destroy)(void* body));
 
-/// A shared T that is buried in the end.
+/// A shared T that is destroyed by bury().
 template <class T, class... Args>
 std::shared_ptr<T> make_buried(Args&&... args) {
   return std::shared_ptr<T>(new T(std::forward<Args>(args)...), [](T* x) {
@@ -29,8 +29,8 @@ std::shared_ptr<T> make_buried(Args&&... args) {
   });
 }
 
-/// What a name or a look-up that found nothing gives: it prints as nothing, is false and empty, and
-/// is refused everywhere else, with `reason`.
+/// The result of a name or a look-up that found nothing. It prints as nothing, is false and empty,
+/// and is refused everywhere else, with `reason`.
 class Undefined {
  public:
   explicit Undefined(std::string reason)
@@ -49,8 +49,8 @@ struct Arguments {
   std::vector<std::pair<std::string, Value>> named;
 };
 
-/// Anything that is no plain data: functions, macros, bound methods, `loop`, namespaces, what a
-/// filter yields item by item.
+/// Anything that is not plain data: functions, macros, bound methods, `loop`, namespaces, the
+/// generators that filters return.
 class Object {
  public:
   virtual ~Object() = default;
@@ -64,7 +64,7 @@ class Object {
   virtual std::optional<std::vector<Value>> take_items();
   /// What Python calls the type.
   virtual std::string type_name() const = 0;
-  /// Lets go of all that it holds, when the rendering is over: objects may hold each other.
+  /// Releases all that it holds when the rendering is over: objects may hold each other.
   virtual void release() {}
 };
 
@@ -86,7 +86,7 @@ class Dict {
   std::unordered_multimap<size_t, size_t> index_;  // of hashes, once there are many items
 };
 
-/// A value of a template, with Python's meaning. Data cannot be changed once made, as in the
+/// A value of a template, with Python's semantics. Data cannot be changed once made, as in the
 /// sandbox that templates run in; copies share it.
 class Value {
  public:
@@ -113,7 +113,7 @@ class Value {
   bool is_undefined() const { return std::holds_alternative<Undefined>(data_); }
   bool is_none() const { return std::holds_alternative<None>(data_); }
   bool is_bool() const { return std::holds_alternative<bool>(data_); }
-  /// No bool, unlike in Python.
+  /// False for a bool, unlike in Python.
   bool is_integer() const { return std::holds_alternative<int64_t>(data_); }
   bool is_real() const { return std::holds_alternative<double>(data_); }
   bool is_number() const { return is_bool() || is_integer() || is_real(); }
@@ -125,9 +125,9 @@ class Value {
   const List* list() const;
   bool is_tuple() const { return std::holds_alternative<Tuple>(data_); }
 
-  /// A bool or an integer as one; nothing else.
+  /// A bool or an integer as an integer; nothing for other types.
   std::optional<int64_t> integer() const;
-  /// A number; nothing else.
+  /// A number; nothing for other types.
   std::optional<double> number() const;
 
   const Undefined* undefined() const { return std::get_if<Undefined>(&data_); }

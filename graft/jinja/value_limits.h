@@ -4,7 +4,8 @@
 
 #include "graft/jinja/error.h"
 
-// Values share parts, so that few bytes of a template can make a text or a comparison of any size.
+// Values share parts, so that a few bytes of a template can make a text or a comparison of any
+// size.
 namespace graft::jinja {
 
 inline void check_nesting(int depth) {

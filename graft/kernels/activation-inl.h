@@ -1,5 +1,5 @@
 // The activations on f32 vectors, each as act(x) = x f(x) and act'(x) = f(x) slope(x): f lies in
-// [0, 1] and is near 1/2 around 0, so that small x keep their relative precision. Included once an
+// [0, 1] and is near 1/2 around 0, so that small x keep their relative precision. Included once per
 // instruction set, after graft/kernels/targets.h.
 
 #if defined(GRAFT_KERNELS_ACTIVATION_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -57,7 +57,7 @@ struct GeluTanh {
     const auto bv2 = hn::Mul(hn::Mul(v, v), hn::Set(d, kB));
     const auto a_bv2 = hn::Add(bv2, hn::Set(d, kA));
     const auto y = hn::Mul(v, a_bv2);
-    // f and 1 - f from e^-|y|: the difference from 1, which dy/dx magnifies, would cancel.
+    // Computes f and 1 - f from e^-|y|: a difference from 1 would cancel, and dy/dx magnifies that.
     const auto e = exp(d, hn::Neg(hn::Abs(y)));
     const auto larger = reciprocal_of_large(d, hn::Add(one, e));
     const auto smaller = hn::Mul(e, larger);
@@ -69,7 +69,7 @@ struct GeluTanh {
   }
 
  private:
-  // Beyond 12, f is 0 or 1 in f32; held there, no power overflows.
+  // Beyond 12, f is 0 or 1 in f32; clamping x there keeps the powers from overflowing.
   template <class D>
   static HWY_INLINE hn::Vec<D> held(D d, hn::Vec<D> x) {
     return clamp(d, x, -12.0f, 12.0f);
@@ -104,7 +104,7 @@ struct Gelu {
   }
 
  private:
-  // Beyond 15, f is 0 or 1 in f32; held there, no square overflows.
+  // Beyond 15, f is 0 or 1 in f32; clamping x there keeps the square from overflowing.
   template <class D>
   static HWY_INLINE hn::Vec<D> held(D d, hn::Vec<D> x) {
     return clamp(d, x, -15.0f, 15.0f);
@@ -116,10 +116,9 @@ struct Gelu {
     return exp(d, hn::Mul(hn::Mul(x, x), hn::Set(d, -0.5f)));
   }
 
-  // P(-z) e^(z^2 / 2) for z in [0, 15] with a relative error below 4e-7: t times a polynomial of
-  // t = 1 / (1 + 0.35 z), which has the least largest relative error, 3.2e-8, among those of degree
-  // 8 (least squares, weighted again until the errors are level; of the steps 0.01 apart, 0.35 is
-  // the best).
+  // P(-z) e^(z^2 / 2) for z in [0, 15] with a relative error below 4e-7: t times the minimax
+  // polynomial of degree 8 in t = 1 / (1 + 0.35 z), with the largest relative error 3.2e-8
+  // (iteratively reweighted least squares; 0.35 is the best on a grid with step 0.01).
   template <class D>
   static HWY_INLINE hn::Vec<D> tail_ratio(D d, hn::Vec<D> z) {
     const auto one = hn::Set(d, 1.0f);

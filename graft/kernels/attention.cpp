@@ -39,8 +39,8 @@ void backward_item_f32(const BackwardCall& call, const AttentionItem& item,
   f32_words::backward_item(call, item, sums, scratch);
 }
 
-// Rows [begin, end) of one gradient of a key head, [keys, width]: the parts' sums in their order,
-// times `factor`.
+// Stores rows [begin, end) of one gradient of a key head, [keys, width]: the parts' sums, added in
+// order, times `factor`.
 void store_key_rows(const HeadRows& to, void* data, std::span<const KeyGradients> parts,
                     float* KeyGradients::*sums, float factor, int64_t begin, int64_t end) {
   const FloatTag d;
@@ -105,8 +105,8 @@ void zero_rows(void* data, size_t row_bytes,
   }
 }
 
-// Calls work(index, thread) for [0, count), on as many threads as can be of use to `operations`
-// multiplications. Which thread takes what has no influence on results.
+// Calls work(index, thread) for [0, count), on several threads if `operations` multiplications are
+// worth it. Results do not depend on which thread takes which index.
 template <class Work>
 void for_each_item(int64_t count, double operations, Work&& work) {
   constexpr double kGrain = 1 << 16;  // multiplications that are worth a thread
@@ -195,8 +195,8 @@ void attention_backward(const AttentionShape& shape, std::span<const Sequence> s
     heads.push_back({std::move(items), {}});
   }
 
-  // A head of one item has its sums in the thread's scratch and is finished at once; the others'
-  // parts have their own, which are added at the end.
+  // A head with one item keeps its sums in the thread's scratch and is finished at once. The parts
+  // of the other heads have sums of their own, which are added at the end.
   double operations = 0;
   size_t sums_bytes = 0;
   Carver parts_size(nullptr);

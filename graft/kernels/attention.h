@@ -17,13 +17,13 @@ struct AttentionShape {
   ScalarType type = ScalarType::f32;
   int64_t query_rows = 0;  ///< N, rows of q, out, lse and their gradients
   int64_t key_rows = 0;    ///< M, rows of k, v and their gradients
-  int64_t window = 0;      ///< keys that a query sees at most, its own the last; 0: no bound
-  float soft_cap = 0;      ///< what no score's size exceeds; 0: no cap
+  int64_t window = 0;      ///< the most keys a query sees, its own last; 0: no bound
+  float soft_cap = 0;      ///< the bound on the size of a score; 0: no cap
 };
 
-/// Rows of keys or values [M, K*C], in blocks of `rows` rows one after the other: row r is row
-/// r % rows of block r / rows. More than one block need a multiple of kKeyBlockRows as `rows`, and
-/// sequences whose keys begin at a multiple of it.
+/// Rows of keys or values [M, K*C], in consecutive blocks of `rows` rows: row r is row r % rows of
+/// block r / rows. With more than one block, `rows` and the beginning of each sequence's keys must
+/// be multiples of kKeyBlockRows.
 struct RowBlocks {
   const void* const* blocks;
   int64_t rows;
@@ -33,18 +33,18 @@ inline constexpr int64_t kKeyBlockRows = 128;
 /// Causal attention within each sequence: out = softmax(s) v with the scores s = scale q k^T, of
 /// q [N, H*C] and k, v [M, K*C] into out [N, H*C]. `lse` [N, H], if not null, receives the natural
 /// logarithm of each row's sum of e^s, which the backward needs. A query that sees no key has a
-/// zero output and lse -inf; rows of no sequence become zero.
+/// zero output and lse -inf; rows that belong to no sequence become zero.
 ///
-/// With a window, the query whose own key is the sequence's key p sees the keys j <= p with
-/// j > p - window alone: transformers' sliding_window_overlay over its causal mask
-/// (masking_utils.py), as Mistral and Gemma 2 have it. With a soft cap, scores are
+/// With a window, the query whose own key is the sequence's key p sees only the keys j <= p with j
+/// > p - window: transformers' sliding_window_overlay over its causal mask (masking_utils.py), as
+/// Mistral and Gemma 2 have it. With a soft cap, scores are
 /// soft_cap tanh(scale q k^T / soft_cap), Gemma 2's attn_logit_softcapping.
 ///
 /// Works tile by tile with a running maximum, so that memory does not grow with the square of
 /// the length; keys that no query of a tile sees are skipped. With bf16 storage on processors with
 /// AVX-512 dot products of bf16, softmax's numerators (and, in the backward, the gradients of the
-/// scores) are rounded to bf16 between the products; elsewhere, and forward for a sequence of one
-/// query, all is f32 in between.
+/// scores) are rounded to bf16 between the products; elsewhere, and in the forward pass of a
+/// one-query sequence, all intermediate values are f32.
 ///
 /// Throws Error if the shape (a negative window, a soft cap below 0 or not finite) or a sequence is
 /// out of range, or two sequences share a query row.
@@ -57,7 +57,8 @@ void attention(const AttentionShape& shape, std::span<const Sequence> sequences,
                const void* k, const void* v, void* out, float* lse);
 
 /// The gradients of attention: d_q [N, H*C], d_k and d_v [M, K*C] from d_out [N, H*C], with the
-/// forward's inputs, `out` and `lse`. All of shape.type. Rows of no sequence become zero.
+/// forward's inputs, `out` and `lse`. All of shape.type. Rows that belong to no sequence become
+/// zero.
 /// Throws Error as attention does, or if two sequences share a key row.
 void attention_backward(const AttentionShape& shape, std::span<const Sequence> sequences,
                         const void* q, const void* k, const void* v, const void* out,

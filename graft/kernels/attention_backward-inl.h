@@ -1,4 +1,4 @@
-// The backward pass of attention, one item at a time. Included once an instruction set, after the
+// The backward pass of attention, one item at a time. Included once per instruction set, after the
 // words and the products: words_f32-inl.h or words_bf16-inl.h, product-inl.h or product_amx-inl.h.
 
 #if defined(GRAFT_KERNELS_ATTENTION_BACKWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -70,7 +70,7 @@ inline void backward_tile(const BackwardCall& call, const AttentionItem& item, i
     product(n, (end - begin) / lanes, depth, {s.d_out + r * width, width, 1},
             {s.values + begin, kKeyTile}, {s.d_weights + begin, kKeyTile}, nullptr);
     if constexpr (kCapped) cap_scores(n, begin, end, shape.scale / shape.soft_cap, s.scores);
-    // add_over_rows reads a block's rows in every block of columns of which they see one.
+    // add_over_rows reads a block's rows in every block of columns in which any of them sees a key.
     const int64_t from = round_down(round_down(seen.begin[0], kRowBlock), left_step());
     const int64_t to = round_up(std::min(round_up(seen.all_end, kRowBlock), count), left_step());
     d_softmax<kCapped>(round_up(n, 2 * kDepthStep), from, to, seen, score_unit(shape) * kLog2e,
@@ -81,7 +81,7 @@ inline void backward_tile(const BackwardCall& call, const AttentionItem& item, i
             {s.d_scores_left + skipped, kKeyTile / kPack, 1},
             {s.keys_right + skipped * width, width}, {s.d_q + r * width, width}, ones);
   }
-  // Key j is seen by the query whose own key it is and the following window - 1.
+  // Key j is seen by the query whose own key it is and by the next window - 1 queries.
   const auto first_row = [&](int64_t j) {
     return group * std::max<int64_t>(first_key + j - item.past() - item.query_begin, 0);
   };

@@ -1,5 +1,5 @@
 // Attention of a sequence's only query, as in decoding: each key is read once, as it is stored.
-// Included once an instruction set, after attention_forward-inl.h with words_f32-inl.h.
+// Included once per instruction set, after attention_forward-inl.h with words_f32-inl.h.
 
 #if defined(GRAFT_KERNELS_ATTENTION_DECODE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRAFT_KERNELS_ATTENTION_DECODE_INL_H_
@@ -31,8 +31,8 @@ struct DecodeOperands {
   int64_t key_begin;  ///< of the key head, in elements of a row
   int64_t key_step;   ///< elements from a key to the next
 
-  /// Calls use(j, k's row, v's row, n) for the n keys from `first` + j on that lie in one block,
-  /// over `count` keys.
+  /// Visits `count` keys block by block: calls use(j, k's row, v's row, n) for each run of n keys
+  /// from `first` + j on that lie in one block.
   template <class Use>
   void for_each_run(int64_t first, int64_t count, Use&& use) const {
     for (int64_t j = 0; j < count;) {
@@ -62,8 +62,8 @@ DecodeOperands<T> decode_operands(const ForwardCall& call, const AttentionItem& 
           call.shape.kv_heads * call.shape.head_dim};
 }
 
-/// Scores become weights e^(score - largest) for `count` keys; `largest` and `sum` are those of all
-/// tiles so far. Gives what earlier weights are to be multiplied by.
+/// Turns the scores of `count` keys into weights e^(score - largest); `largest` and `sum` cover all
+/// tiles so far. Returns the factor by which earlier weights must be multiplied.
 HWY_INLINE float decode_softmax(const AttentionShape& shape, int64_t count, float* scores,
                                 float& largest, float& sum) {
   const FloatTag d;
@@ -96,8 +96,8 @@ HWY_INLINE float decode_softmax(const AttentionShape& shape, int64_t count, floa
   return factor;
 }
 
-/// Weights [heads, kKeyTile] of `count` keys from `first` on, and what the heads' sums so far are
-/// multiplied by.
+/// Weights [heads, kKeyTile] of `count` keys from `first` on, and the factors for the heads' sums
+/// so far.
 struct DecodeTile {
   int64_t first, count;
   const float* weights;
@@ -133,8 +133,8 @@ HWY_INLINE void add_values(const DecodeTile& tile, const T* values, int64_t step
   }
 }
 
-/// The heads [0, kHeads) of `x`. `scratch` has room for kHeads rows of `width` twice and as many of
-/// kKeyTile.
+/// Computes the heads [0, kHeads) of `x`. `scratch` has room for 2 * kHeads rows of `width` and
+/// kHeads rows of kKeyTile.
 template <int kHeads, class T>
 HWY_INLINE void decode_heads(const AttentionShape& shape, const DecodeOperands<T>& x, int64_t width,
                              float* scratch) {
@@ -180,7 +180,7 @@ HWY_INLINE void decode_heads(const AttentionShape& shape, const DecodeOperands<T
       for_vectors(hn::Lanes(d), i, dim, [&](int64_t column, auto part) HWY_ATTR {
         add_values<kHeads, 1>(tile, values + column, x.key_step, width, out + column, part);
       });
-      std::fill_n(factors, kHeads, 1.0f);  // the next run's sums are of the same tile
+      std::fill_n(factors, kHeads, 1.0f);  // the next run adds to the same tile's sums
     });
   }
   for (int h = 0; h < kHeads; ++h) {
@@ -193,9 +193,9 @@ HWY_INLINE void decode_heads(const AttentionShape& shape, const DecodeOperands<T
   }
 }
 
-/// An item of one query, in f32 between what is stored.
+/// Computes an item of one query; all intermediate values are f32.
 inline void decode_item(const ForwardCall& call, const AttentionItem& item, std::byte* scratch) {
-  constexpr int64_t kMostHeads = 4;  // whose sums fit in registers
+  constexpr int64_t kMostHeads = 4;  // the sums of so many heads fit in registers
   const AttentionShape& shape = call.shape;
   const int64_t group = shape.heads / shape.kv_heads, width = operand_width(shape.head_dim);
   with_type(shape.type, [&](auto tag) HWY_ATTR {

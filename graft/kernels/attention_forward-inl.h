@@ -1,4 +1,4 @@
-// The forward pass of attention, one item at a time. Included once an instruction set, after the
+// The forward pass of attention, one item at a time. Included once per instruction set, after the
 // words and the products: words_f32-inl.h or words_bf16-inl.h, product-inl.h or product_amx-inl.h.
 
 #if defined(GRAFT_KERNELS_ATTENTION_FORWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -44,7 +44,7 @@ inline HeadRows key_rows(const AttentionShape& shape, const AttentionItem& item,
           .head_dim = shape.head_dim};
 }
 
-/// The same of rows in blocks, the first of them key `key` of the sequence.
+/// The same for rows in blocks, starting at key `key` of the sequence.
 inline HeadRows key_rows(const AttentionShape& shape, const AttentionItem& item,
                          const RowBlocks& rows, int64_t key) {
   const int64_t row = item.sequence.key_begin + key;
@@ -60,11 +60,11 @@ inline HeadRows lse_rows(const AttentionShape& shape, const AttentionItem& item,
   return query_rows(one, item, lse);
 }
 
-/// Which of the `count` keys from `first_key` on each of `rows` rows sees. The block's other rows
-/// see none. If seen.begin[0] is not below seen.all_end, nor do these.
+/// Finds which of the `count` keys from `first_key` on each of `rows` rows sees. The block's other
+/// rows see none. If seen.begin[0] >= seen.all_end, no row sees any.
 inline void seen_keys(const AttentionItem& item, int64_t group, int64_t first_row, int64_t rows,
                       int64_t first_key, int64_t count, SeenKeys& seen) {
-  // Of a row, counted from `first_key`.
+  // The end of the keys that a row sees, counted from `first_key`.
   const auto visible = [&](int64_t row) {
     return item.visible(item.query_begin + row / group) - first_key;
   };
@@ -89,20 +89,20 @@ inline void seen_keys(const AttentionItem& item, int64_t group, int64_t first_ro
   }
 }
 
-/// Where the tile of keys ends that begins at `key`: at a multiple of kKeyTile, so that a row's
-/// result does not depend on the item that it is in.
+/// The end of the tile of keys that begins at `key`: a multiple of kKeyTile, so that a row's result
+/// does not depend on the item that contains it.
 inline int64_t tile_end(const AttentionItem& item, int64_t key) {
   return std::min(round_down(key, kKeyTile) + kKeyTile, item.key_end());
 }
 
 constexpr int64_t words(int64_t depth) { return (depth + kPack - 1) / kPack; }
 
-/// The numbers along the depth of left operands that are written, and multiplied, together.
+/// How many numbers along the depth of a left operand are written, and multiplied, together.
 HWY_INLINE int64_t left_step() {
   return std::max(static_cast<int64_t>(hn::Lanes(FloatTag())), kPack * kDepthStep);
 }
 
-/// Rows of an f32 result, [rows, width], times factors[r] into storage.
+/// Stores rows of an f32 result [rows, width], row r times factors[r].
 inline void store_rows(const HeadRows& to, void* data, int64_t count, int64_t width,
                        const float* from, const float* factors) {
   const FloatTag d;
@@ -119,7 +119,7 @@ inline void store_rows(const HeadRows& to, void* data, int64_t count, int64_t wi
   });
 }
 
-/// lse and 1 / (sum of the weights), which replaces `largest`, from the sums of softmax_step.
+/// Computes lse and, in place of `largest`, 1 / (sum of the weights) from the sums of softmax_step.
 inline void finish_rows(const ForwardCall& call, const AttentionItem& item, int64_t rows,
                         float* largest, float* sums) {
   const FloatTag d;

@@ -36,10 +36,10 @@ struct AttentionItem {
   int64_t keys() const { return sequence.keys(); }
   /// How many keys come before the first query's own; negative if the first queries see none.
   int64_t past() const { return keys() - sequence.queries(); }
-  /// Where the keys end that query `query` sees; it sees none if that is not above 0.
+  /// The end of the keys that query `query` sees; it sees none unless this is above 0.
   int64_t visible(int64_t query) const { return past() + query + 1; }
-  /// The keys that its queries need together, [key_begin, key_end), and fewer than kMaxRowBlock
-  /// before them, so that vectors and blocks are whole.
+  /// [key_begin, key_end) holds all keys that its queries need, and fewer than kMaxRowBlock keys
+  /// before them so that vectors and blocks are whole.
   int64_t key_begin() const {
     const int64_t first = std::max<int64_t>(visible(query_begin) - window, 0);
     return round_down(first, kMaxRowBlock);
@@ -49,7 +49,7 @@ struct AttentionItem {
   }
 };
 
-/// What softmax's numbers are multiplied by to be scores: those are q.k or, with a soft cap,
+/// The factor that turns softmax's inputs into scores. The inputs are q.k or, with a soft cap,
 /// tanh(scale q.k / soft_cap).
 inline float score_unit(const AttentionShape& shape) {
   return shape.soft_cap > 0 ? shape.soft_cap : shape.scale;
@@ -80,7 +80,7 @@ struct KeyGradients {
   int64_t keys() const { return key_end - key_begin; }
 };
 
-/// Computes one item. `scratch` has room for its ForwardScratch; what decodes needs less.
+/// Computes one item. `scratch` has room for its ForwardScratch; decoding needs less.
 using ForwardItem = void (*)(const ForwardCall& call, const AttentionItem& item,
                              std::byte* scratch);
 
@@ -88,9 +88,9 @@ using ForwardItem = void (*)(const ForwardCall& call, const AttentionItem& item,
 using BackwardItem = void (*)(const BackwardCall& call, const AttentionItem& item,
                               const KeyGradients& sums, std::byte* scratch);
 
-/// The code for bf16 storage that uses AVX-512's dot products, to be called only if
-/// isa_has_avx512_bf16(), and that which uses AMX's tiles, only if isa_has_amx_bf16(). Null where
-/// the compiler has no such instructions.
+/// The code for bf16 storage with AVX-512's dot products (call it only if isa_has_avx512_bf16())
+/// and with AMX's tiles (only if isa_has_amx_bf16()). Null if the compiler lacks these
+/// instructions.
 ForwardItem bf16_forward_item();
 BackwardItem bf16_backward_item();
 ForwardItem amx_forward_item();

@@ -36,7 +36,7 @@ void check_disjoint(std::span<const Sequence> sequences, Side side) {
   }
 }
 
-// What a query of the sequence sees at most.
+// The most keys that a query of the sequence sees.
 int64_t window_of(const AttentionShape& shape, const Sequence& sequence) {
   return shape.window == 0 ? sequence.keys() : std::min(shape.window, sequence.keys());
 }
@@ -53,12 +53,12 @@ double cost_of(const AttentionItem& item, int64_t queries) {
   return keys_of(item.past(), queries) - keys_of(item.past() - item.window, queries);
 }
 
-// Into how many parts the backward may cut a sequence, each of which has its own sums of d_k and
-// d_v of the keys that its queries see.
+// The most parts into which the backward may cut a sequence. Each part has its own sums of d_k and
+// d_v for the keys that its queries see.
 int64_t most_parts(const AttentionShape& shape, const AttentionItem& whole) {
   constexpr int64_t kMostBytes = int64_t{64} << 20;
   const int64_t rows = kMostBytes / (8 * operand_width(shape.head_dim));
-  // The keys that two neighbours share are fewer than a window, and those that fill up a block.
+  // Two neighbours share fewer keys than a window plus the keys that fill up a block.
   const int64_t shared = whole.window + kMaxRowBlock;
   const int64_t parts =
       std::max(rows / std::max<int64_t>(1, whole.keys()), (rows - whole.keys()) / shared);

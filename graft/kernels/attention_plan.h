@@ -10,16 +10,16 @@
 // How attention is cut into items, and the memory they need. Not for other callers.
 namespace graft::kernels {
 
-/// Throws Error if the shape cannot be, or a sequence is out of range or shares query rows with
-/// another; with `backward`, if two share key rows.
+/// Throws Error if the shape is invalid, or a sequence is out of range or shares query rows with
+/// another; with `backward`, also if two share key rows.
 void check_attention(const AttentionShape& shape, std::span<const Sequence> sequences,
                      bool backward);
 
-/// Throws Error unless tiles of keys lie in one block each, and k and v in blocks of one size.
+/// Throws Error unless each tile of keys lies in one block, and k and v have blocks of one size.
 void check_blocks(const AttentionShape& shape, std::span<const Sequence> sequences,
                   const RowBlocks& k, const RowBlocks& v);
 
-/// The forward's items, the dearest first: every (sequence, key head, tile of queries).
+/// The forward's items, the most expensive first: every (sequence, key head, tile of queries).
 std::vector<AttentionItem> forward_items(const AttentionShape& shape,
                                          std::span<const Sequence> sequences, int threads);
 

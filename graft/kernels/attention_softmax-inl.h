@@ -1,5 +1,5 @@
 // The elementwise parts of attention: from scores to weights, and to the scores' gradients.
-// Included once an instruction set, after the words: words_f32-inl.h or words_bf16-inl.h.
+// Included once per instruction set, after the words: words_f32-inl.h or words_bf16-inl.h.
 
 #if defined(GRAFT_KERNELS_ATTENTION_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRAFT_KERNELS_ATTENTION_SOFTMAX_INL_H_
@@ -92,12 +92,11 @@ HWY_INLINE FloatVec weight(const float* scores, FloatVec high, FloatVec scale) {
   return power_of_two(hn::Mul(hn::Sub(hn::Load(FloatTag(), scores), high), scale));
 }
 
-/// One online step of softmax for `rows` rows of scores x [rows, kKeyTile], q.k or what cap_scores
-/// makes of it, of which row r sees the keys that `seen` says. Writes the weights
-/// 2^(factor * (x - largest)), zero where a key is not seen, for columns [begin, end) (whole
-/// vectors); adds them to `sums` [rows, kMaxLanes] after these were multiplied by keep[r], the
-/// factor between weights for the old largest and the new. kLater is seen.later; without it `begin`
-/// is 0.
+/// One online step of softmax for `rows` rows of scores x [rows, kKeyTile], which are q.k or the
+/// result of cap_scores; `seen` says which keys each row sees. Writes the weights, 2^(factor * (x -
+/// largest)) or zero for keys that are not seen, to columns [begin, end) (whole vectors).
+/// Multiplies `sums` [rows, kMaxLanes] by keep[r], the factor from the old largest to the new one,
+/// and then adds the weights. kLater is seen.later; without it `begin` is 0.
 template <bool kLater>
 inline void softmax_step(int64_t rows, int64_t begin, int64_t end, const SeenKeys& seen,
                          float factor, const float* scores, float* largest, float* sums,
@@ -190,7 +189,7 @@ inline void d_softmax(int64_t rows, int64_t begin, int64_t end, const SeenKeys& 
   for (int64_t r = 0; r < rows; r += 2) {
     const int64_t begin0 = seen.begin[r], begin1 = seen.begin[r + 1];
     const int64_t end0 = seen.end[r], end1 = seen.end[r + 1];
-    // Of vectors that start in [first_whole, last_whole] both rows see all keys.
+    // Both rows see all keys of the vectors that start in [first_whole, last_whole].
     const int64_t first_whole = std::max(begin0, begin1);
     const int64_t last_whole = std::min(end0, end1) - lanes;
     for (int64_t j = begin; j < end; j += lanes) {

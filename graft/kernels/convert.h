@@ -68,8 +68,8 @@ inline f16_t scalar_from<f16_t>(float x) {
   return f16_from(x);
 }
 
-/// Converts `count` numbers. `in` and `out` may be the same where the types have the same size,
-/// else they must not overlap.
+/// Converts `count` numbers. `in` and `out` may be the same if the types have the same size;
+/// otherwise they must not overlap.
 void convert(ScalarType in_type, const void* in, ScalarType out_type, void* out, int64_t count);
 
 /// Element `i` of an array of numbers stored as `type`; for single elements and tests.

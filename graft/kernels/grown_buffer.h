@@ -6,8 +6,8 @@
 
 namespace graft::kernels {
 
-/// A buffer for intermediate results that only grows, aligned to 64 bytes. Declared as
-/// `static thread_local` where it is used, beside others that are in use at the same time.
+/// A buffer for intermediate results that only grows, aligned to 64 bytes. Declare it `static
+/// thread_local` where it is used, one for each buffer in use at the same time.
 class GrownBuffer {
  public:
   /// At least `bytes` of uninitialized memory; what it held before is lost when it grows.

@@ -14,9 +14,9 @@
 namespace graft::kernels {
 namespace {
 
-// A chunk of tokens goes through the vocabulary block by block: 4 MB of logits at most, whatever
-// the numbers of tokens and of the vocabulary. Each chunk unpacks all of the weight again, hence
-// many tokens.
+// A chunk of tokens goes through the vocabulary block by block: at most 4 MB of logits for any
+// number of tokens and any vocabulary size. Each chunk unpacks the whole weight again, so a chunk
+// has many tokens.
 constexpr int64_t kTokens = 1024;
 constexpr int64_t kColumns = 1024;
 
@@ -41,7 +41,7 @@ class HeadLoss {
     weighted_ = weighted.get_as<float>(static_cast<size_t>(most * w_.in));
   }
 
-  // Writes the rows of d_h, and gives the softmax of each.
+  // Writes the rows of d_h and returns the softmax of each.
   std::vector<OnlineSoftmax> run(const Chunk& chunk) {
     std::vector<OnlineSoftmax> softmax(static_cast<size_t>(chunk.count));
     for (int64_t first = 0; first < w_.out; first += kColumns)
@@ -78,8 +78,7 @@ class HeadLoss {
   }
 
   // d_h = (sum over ids of p w[id]) - w[target]. The target's share is left out of the sums and
-  // comes in here as (p - 1) w[target]: of an id that is nearly certain, p rounded to bf16 would
-  // leave nothing of p - 1.
+  // added here as (p - 1) w[target]: for a nearly certain id, rounding p to bf16 would lose p - 1.
   void write_gradient(const Chunk& chunk, const OnlineSoftmax* softmax) {
     const size_t row_bytes = static_cast<size_t>(w_.in) * size_of(h_.type);
     parallel_ranges(chunk.count, 16, [&](int64_t begin, int64_t end) {

@@ -6,15 +6,15 @@
 
 namespace graft::kernels {
 
-/// What turns hidden states h [N, D] into logits: h w^T + bias, and then soft_cap * tanh(logit /
-/// soft_cap) where that is above 0 (Gemma 2's final_logit_softcapping, arXiv:2408.00118).
+/// Turns hidden states h [N, D] into logits: h w^T + bias, then soft_cap * tanh(logit / soft_cap)
+/// if soft_cap is above 0 (Gemma 2's final_logit_softcapping, arXiv:2408.00118).
 struct Head {
   LinearWeight weight;          // [V, D]
   const float* bias = nullptr;  // [V], or null
   float soft_cap = 0;
 };
 
-/// What a head's logits are held against.
+/// The targets that a head's logits are compared with.
 struct Targets {
   const int32_t* ids;    // [N]
   const float* weights;  // [N]; 0: the token carries no loss, and its id means nothing
@@ -22,9 +22,9 @@ struct Targets {
 };
 
 /// Cross-entropy of a head's logits against targets: `losses` [N] (0 where the weight is 0), and
-/// the sum of weight times loss over the divisor. With `d_h` ([N, D] of h's type), the gradient of
-/// that with respect to h comes out too, rounded once. Tokens that carry no loss are never
-/// multiplied. Throws Error for an id that the head has not.
+/// the sum of weight times loss over the divisor. With `d_h` ([N, D] of h's type), also writes the
+/// gradient of that sum with respect to h, rounded once. Tokens that carry no loss are never
+/// multiplied. Throws Error for an id outside of the vocabulary.
 float head_loss(const Head& head, const Rows& h, const Targets& targets, float* losses, void* d_h);
 
 }  // namespace graft::kernels

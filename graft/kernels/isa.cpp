@@ -38,7 +38,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// What Highway falls back to is plain loops or one lane at a time, by compiler.
+// Highway falls back to plain loops or to one lane at a time, depending on the compiler.
 std::string name_of(int64_t target) {
   bool fallback = (target & (HWY_SCALAR | HWY_EMU128)) != 0;
   return fallback ? "scalar" : lower(hwy::TargetName(target));
@@ -54,7 +54,7 @@ bool processor_has_avx512_bf16() {
 #endif
 }
 
-// ARCH_REQ_XCOMP_PERM for the tiles' state, once a process: Linux saves them only then.
+// Requests the tiles' state with ARCH_REQ_XCOMP_PERM, once per process: Linux saves it only then.
 bool processor_has_amx_bf16() {
 #if HWY_ARCH_X86_64 && defined(__linux__)
   constexpr long kRequest = 0x1023, kTileData = 18;
@@ -68,8 +68,9 @@ bool processor_has_amx_bf16() {
 #endif
 }
 
-// What the compiler assumes is there even where Highway misses more: for NEON, its version 1.0.3
-// asks for the AES instructions as well, which no kernel uses and the Raspberry Pi 4 lacks.
+// Instruction sets that the compiler assumes are present even if Highway does not report them: for
+// NEON, Highway 1.0.3 also requires the AES instructions, which no kernel uses and the Raspberry Pi
+// 4 lacks.
 int64_t supported_targets() {
   return (hwy::SupportedTargets() | HWY_ENABLED_BASELINE) & HWY_TARGETS;
 }

@@ -17,14 +17,14 @@ std::string_view isa_name();
 /// is "scalar".
 std::vector<std::string> supported_isas();
 
-/// Sets the instruction set for all following kernel calls; "avx512" is another name of "avx3".
+/// Sets the instruction set for all following kernel calls; "avx512" is another name for "avx3".
 /// Throws Error as `isa_name` does. Not to be called while a kernel runs.
 void force_isa(std::string_view name);
 
 /// Whether AVX-512 dot products of bf16 (vdpbf16ps) may be used: "avx3_bf16" and "amx".
 bool isa_has_avx512_bf16();
 
-/// Whether tiles of bf16 may be used: "amx". The operating system was asked for the permission.
+/// Whether tiles of bf16 may be used: "amx". The operating system has been asked for permission.
 bool isa_has_amx_bf16();
 
 }  // namespace graft::kernels

@@ -13,8 +13,8 @@ HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
 
-// The mean of a row is `center` + `rest`: center is its f32, which for numbers far from 0 is off by
-// more than their spread may bear; the distances from it are exact, and their mean is the rest.
+// The mean of a row is `center` + `rest`: center is its f32, which is too inexact for numbers far
+// from 0 with a small spread; the distances from it are exact, and their mean is the rest.
 struct Moments {
   float center, rest;
   float scale;  // 1 / sqrt(variance + eps)

@@ -16,8 +16,8 @@ struct Rows {
   ScalarType type;
 };
 
-/// y [N, out] = x [N, in] w^T, with `bias` [out] added if it is not null, and the terms of low rank
-/// [out columns]. A bias is of x's type, which is y's then.
+/// y [N, out] = x [N, in] w^T, plus `bias` [out] if it is not null, plus the low-rank terms [out
+/// columns]. With a bias, x, y and the bias have the same type.
 struct LinearProduct {
   LinearWeight w;
   const void* bias;

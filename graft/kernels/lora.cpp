@@ -19,7 +19,7 @@
 #define GRAFT_KERNELS_LORA_CPP_ONCE_
 namespace graft::kernels {
 
-/// Rows whose f32 copies are in the cache at a time.
+/// The number of rows whose f32 copies are in the cache at a time.
 constexpr int64_t kLoraRows = 24;
 
 /// The copies that one thread works with. Their rows are whole vectors, with zeros at the end.
@@ -206,7 +206,7 @@ void lora_backward_rows(const LoraShape& shape, const void* x, const float* xa,
   }
 }
 
-// The threads' sums in their order, into the first one's, times `factor`.
+// Adds the threads' sums, in order, into the first one, times `factor`.
 static void add_parts(std::span<float* const> parts, int64_t count, float factor) {
   const FloatTag d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));

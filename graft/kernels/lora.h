@@ -25,9 +25,9 @@ void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float 
 /// a [in, R] as [R, in].
 void lora_transpose(const LoraShape& shape, const float* a, float* transposed);
 
-/// The gradients d_a [in, R] and d_b [R, out] of y = ... + scale * (x a) b from d_y [N, out], with
-/// xa as lora_down gave it, and d_xa [N, R] = scale * d_y b^T, of which d_xa a^T is the adapter's
-/// share of the gradient of x.
+/// The gradients d_a [in, R] and d_b [R, out] of y = ... + scale * (x a) b from d_y [N, out] and
+/// lora_down's xa. Also gives d_xa [N, R] = scale * d_y b^T; d_xa a^T is the adapter's share of the
+/// gradient of x.
 void lora_backward(const LoraShape& shape, const void* x, const float* xa, const float* b,
                    float scale, const void* d_y, float* d_a, float* d_b, float* d_xa);
 

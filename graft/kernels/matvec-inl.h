@@ -1,4 +1,4 @@
-// Dot products of a few rows of weights with a few rows of x. Included once an instruction set,
+// Dot products of a few rows of weights with a few rows of x. Included once per instruction set,
 // after graft/kernels/targets.h.
 
 #if defined(GRAFT_KERNELS_MATVEC_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -32,7 +32,7 @@ HWY_INLINE void with_rows(int64_t rows, Body&& body) {
   }
 }
 
-/// Rows of weights whose dot products are gathered before they are written.
+/// Dot products, one per row of weights, that are gathered before they are written.
 constexpr int64_t kDots = 64;
 
 /// One sum for each of kW rows of weights and kX rows of x.
@@ -53,8 +53,8 @@ struct Sums {
   }
 };
 
-/// Asks for `bytes` bytes of weights that will be read soon. Several short rows at once are a
-/// pattern that processors do not foresee: without this, products with one row of x take twice the
+/// Prefetches `bytes` bytes of weights that will be read soon. Hardware prefetchers miss the
+/// pattern of several short rows at once: without this, products with one row of x take twice the
 /// time.
 HWY_INLINE void prefetch(const void* weights, size_t bytes) {
   const char* at = static_cast<const char*>(weights);
@@ -79,7 +79,7 @@ HWY_INLINE void dense_dots(const W* w, const MatvecX& x, float* HWY_RESTRICT dot
   sums.put(dots);
 }
 
-/// Writes what was gathered for weight rows [w_row, w_row + count) to y, with its bias.
+/// Writes the dot products gathered for weight rows [w_row, w_row + count) to y, with its bias.
 HWY_INLINE void write_dots(const MatvecY& y, int64_t w_row, int64_t count, const float* dots) {
   const FloatTag d;
   with_type(y.type, [&](auto tag) HWY_ATTR {

@@ -22,8 +22,8 @@ HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
 
-// Calls dots(row, rows, at) for runs of kW rows of weights, and single ones at the end, and writes
-// what they gathered at `at`.
+// Calls dots(row, rows, at) for runs of kW rows of weights, then for single rows, and writes what
+// they gathered at `at`.
 template <int kW, class Dots>
 HWY_INLINE void for_weight_rows(const MatvecY& y, int64_t begin, int64_t end, Dots&& dots) {
   alignas(64) float gathered[8 * kDots];
@@ -38,8 +38,8 @@ HWY_INLINE void for_weight_rows(const MatvecY& y, int64_t begin, int64_t end, Do
   }
 }
 
-// Rows of weights at once: enough sums to hide the latency of an addition, no more than there are
-// registers for.
+// Rows of weights at once: enough sums to hide the latency of an addition, but no more than fit in
+// registers.
 template <int kX>
 constexpr int kWeightRows = kX == 1                         ? 4
                             : kX == 8 && HWY_MAX_BYTES < 64 ? 1
@@ -146,7 +146,7 @@ namespace {
 
 constexpr int64_t kMostRows = 8;     // of x in one pass over the weights
 constexpr int64_t kGrain = 1 << 15;  // weights that are worth a thread
-constexpr int64_t kUnit = 4;         // rows of weights that are not cut apart for threads
+constexpr int64_t kUnit = 4;         // rows of weights that stay on one thread
 
 int64_t with_rows_of_zeros(int64_t rows) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(rows)));

@@ -24,17 +24,17 @@ struct MatvecProduct {
   void* y;           ///< [x_rows, w.rows]
 };
 
-/// Products of few rows of x with weights of the same columns, as in decoding: the weights are read
-/// once for every eight rows, and their reading is what takes the time. x [x_rows, columns] of
-/// x_type, all y of y_type. Accumulates in f32; the order of a sum depends on the instruction set,
-/// not on x_rows, the threads or the other products.
+/// Products of a few rows of x with weights of equally many columns, as in decoding. The weights
+/// are read once for every eight rows, and reading them takes most of the time. x [x_rows, columns]
+/// is of x_type, every y of y_type. Accumulates in f32; the order of a sum depends on the
+/// instruction set, not on x_rows, the threads or the other products.
 void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows, const void* x,
             ScalarType x_type, ScalarType y_type);
 
-/// The same with the numbers of quantized matrices, not rounded to any storage type; all of the
-/// same bits and groups. With 4 or 8 bits x is rounded for each group to f32's precision of its
-/// largest number, and to zeros if that is below 2^-100; sums of a group before its scale must fit
-/// in f32, for which the largest may be 3e35.
+/// The same for quantized matrices, all with the same bits and group size; their numbers are not
+/// rounded to any storage type. With 4 or 8 bits, x is rounded per group to f32's precision of the
+/// group's largest number, and to zeros if that is below 2^-100. The sum of a group, before its
+/// scale, must fit in f32: the largest number may be 3e35.
 void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_rows, const void* x,
             ScalarType x_type, ScalarType y_type);
 

@@ -1,5 +1,5 @@
 // Dot products of 4- and 8-bit weights, as they are stored, with x in 16-bit integers. Included
-// once an instruction set, after graft/kernels/targets.h; not for the scalar code.
+// once per instruction set, after graft/kernels/targets.h; not for the scalar code.
 
 #if defined(GRAFT_KERNELS_MATVEC_INTEGER_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRAFT_KERNELS_MATVEC_INTEGER_INL_H_
@@ -14,7 +14,7 @@
 
 #include "graft/kernels/matvec-inl.h"
 
-#if HWY_TARGET != HWY_SCALAR  // whose vectors of one lane hold no two words
+#if HWY_TARGET != HWY_SCALAR  // its vectors of one lane cannot hold two words
 HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
@@ -23,11 +23,11 @@ namespace HWY_NAMESPACE {
 using WordTag = hn::Repartition<int16_t, FloatTag>;
 using SumTag = hn::RebindToSigned<FloatTag>;
 
-/// Columns whose weights of kBits fill a 16-bit word, the lowest bits first.
+/// The number of columns whose weights of kBits fill a 16-bit word, lowest bits first.
 template <int kBits>
 constexpr int64_t kWordColumns = 16 / kBits;
 
-/// Columns whose weights fill a vector.
+/// The number of columns whose weights fill a vector.
 template <int kBits>
 HWY_INLINE int64_t block_columns() {
   return kWordColumns<kBits> * static_cast<int64_t>(hn::Lanes(WordTag()));
@@ -56,7 +56,7 @@ HWY_INLINE void to_integers(const X* x, int64_t columns, int64_t group_size, int
     }
     const float most = max_of(d, largest);
     const bool finite = sum_of(d, sum) == 0;
-    // Well below, the factor would overflow; and next to no sum in f32 would notice such numbers.
+    // Far below this, the factor would overflow, and such numbers change hardly any sum in f32.
     const bool matters = finite && most >= 0x1p-100f;
     const auto factor = hn::Set(d, matters ? kLargestInteger / most : 0.0f);
     sum = hn::Zero(d);
@@ -112,7 +112,8 @@ HWY_INLINE void split_words(hn::Vec<WordTag> words, hn::Vec<WordTag>* parts) {
   parts[kWordColumns<kBits> - 1] = hn::BitCast(d16, hn::ShiftRight<16 - kBits>(bits));
 }
 
-/// The groups' factors as the lanes of a block's sums want them. A lane is the sum of two words.
+/// The groups' factors, arranged to match the lanes of a block's sums. A lane is the sum of two
+/// words.
 template <int kBits>
 class LaneFactors {
  public:
@@ -139,13 +140,13 @@ class LaneFactors {
   hn::Vec<SumTag> indices_;
 };
 
-/// Rows of weights that are multiplied block by block, so that a block of x is in registers for all
-/// of them, and what their sums take stays in the nearest cache.
+/// Rows of weights that are multiplied block by block: a block of x stays in registers for all of
+/// them, and their sums stay in the first-level cache.
 template <int kX>
 constexpr int64_t kTileRows = std::min<int64_t>(16, 64 / kX);
 
 /// The products of rows [w_row, w_row + rows) of the weights, at most kTileRows, with each row of
-/// x, as those of dense_dots.
+/// x; stored as by dense_dots.
 template <int kBits, int kX>
 HWY_INLINE void integer_dots(const QuantizedMatrix& w, int64_t w_row, int64_t rows,
                              const IntegerX& x, const LaneFactors<kBits>& lane_factors,

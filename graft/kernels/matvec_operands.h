@@ -6,7 +6,7 @@
 
 namespace graft::kernels {
 
-/// Up to eight rows of x as the dot products want them, in f32.
+/// Up to eight rows of x in f32, laid out for the dot products.
 struct MatvecX {
   int64_t rows;  ///< 1, 2, 4 or 8: rows of zeros were added
   int64_t columns;
@@ -15,7 +15,8 @@ struct MatvecX {
   const float* row(int64_t i) const { return values + i * columns; }
 };
 
-/// What the largest number of a group becomes, and the units of a rest in an integer's.
+/// The integer that the largest number of a group becomes, and how many units of a rest make one
+/// unit of an integer.
 constexpr float kLargestInteger = 32767.0f;
 constexpr float kRests = 65534.0f;
 
@@ -24,14 +25,14 @@ constexpr float kRests = 65534.0f;
 struct IntegerX {
   int64_t rows;     ///< 1, 2, 4 or 8: rows of zeros were added
   int64_t columns;  ///< with zeros up to whole blocks
-  int16_t* words;   ///< [rows, blocks, 2, ...]: a block's integers, then their rests; in each first
-                    ///< what the weights in a word's lowest bits are multiplied by
+  int16_t* words;   ///< [rows, blocks, 2, ...]: a block's integers, then their rests; each begins
+                    ///< with the factors of the weights in a word's lowest bits
   int64_t group_step;  ///< groups, with zeros up to whole vectors
   float* scales;       ///< [rows, group_step]
   float* sums;         ///< [rows, group_step], of x in a group
 };
 
-/// How large an IntegerX is; all 0: x is to stay in f32.
+/// The sizes of an IntegerX; all 0: x stays in f32.
 struct IntegerSizes {
   int64_t columns = 0;
   int64_t group_step = 0;

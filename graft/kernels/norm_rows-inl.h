@@ -1,4 +1,4 @@
-// What the kernels of all norms share. Included once an instruction set, after
+// What the kernels of all norms share. Included once per instruction set, after
 // graft/kernels/targets.h.
 
 #if defined(GRAFT_KERNELS_NORM_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -84,8 +84,8 @@ HWY_INLINE void for_norm_rows(const Call& call, int64_t begin, int64_t end, Body
   });
 }
 
-/// The row h + delta, which is written to the row's sum, or h itself without a delta. Calls use(s)
-/// for each vector of it, a lambda marked HWY_ATTR; zeros follow the last element.
+/// Computes the row h + delta and writes it to the row's sum; without a delta, takes h itself.
+/// Calls use(s), a lambda marked HWY_ATTR, for each vector of it; zeros follow the last element.
 template <class T, class W, class Use>
 HWY_INLINE const T* summed(const NormRow<T, W>& row, Use&& use) {
   const FloatTag d;
@@ -103,7 +103,8 @@ HWY_INLINE const T* summed(const NormRow<T, W>& row, Use&& use) {
   return row.sum;
 }
 
-/// Writes d_h = gradient(i, lanes) + d_sum, a lambda marked HWY_ATTR that gives the vector at i.
+/// Writes d_h = gradient(i, lanes) + d_sum. `gradient` is a lambda marked HWY_ATTR that returns the
+/// vector at i.
 template <class T, class W, class Gradient>
 HWY_INLINE void write_d_h(const NormBackwardRow<T, W>& row, Gradient&& gradient) {
   const FloatTag d;

@@ -16,15 +16,15 @@ struct NormShape {
   ScalarType weight_type = ScalarType::f32;  ///< of the weight and the bias
 };
 
-/// What a norm reads and writes, all rows by rows: normed = norm(h + delta), with sum = h + delta
-/// in between. `delta` (then there is no `sum` either) and `bias` may be null.
+/// What a norm reads and writes, row by row: normed = norm(h + delta), with sum = h + delta in
+/// between. `delta` (then there is no `sum` either) and `bias` may be null.
 struct NormCall {
   NormShape shape;
   const void *h, *delta, *weight, *bias;
   void *sum, *normed;
 };
 
-/// The same of its gradients: `d_sum`, which comes from the sum's other uses, may be null.
+/// The same for its gradients: `d_sum`, which comes from the sum's other uses, may be null.
 struct NormBackwardCall {
   NormShape shape;
   const void *sum, *weight, *d_normed, *d_sum;

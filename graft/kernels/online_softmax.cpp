@@ -25,7 +25,8 @@ float largest_of(const float* x, int64_t count) {
   return max_of(d, largest);
 }
 
-// The sum of e^(x - shift), each written to `out`, times 1 - (x / soft_cap)^2, if that is wanted.
+// Returns the sum of e^(x - shift). Unless `out` is null, writes each term to it, times 1 - (x /
+// soft_cap)^2 with a soft cap.
 template <class T>
 float exponentials(const float* x, int64_t count, float shift, float soft_cap, T* out) {
   const FloatTag d;
@@ -88,7 +89,7 @@ void softmax_rows(const SoftmaxBlock& b, OnlineSoftmax* rows, int64_t begin, int
         }
         row.max = largest;
       }
-      // Where all are -inf, e^(x - max) would be NaN, not 0.
+      // If all are -inf, e^(x - max) would be NaN, not 0.
       const float shift = row.max == kNothing ? 0.0f : row.max;
       T* out = b.numerators == nullptr ? nullptr : static_cast<T*>(b.numerators) + r * b.columns;
       row.sum += double{exponentials(x, b.columns, shift, b.soft_cap, out)};

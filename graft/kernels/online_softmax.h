@@ -25,22 +25,22 @@ struct SoftmaxBlock {
   int64_t rows;
   int64_t columns;
   int64_t first_column;
-  float* logits;                ///< become the head's: bias and soft cap are put on them
+  float* logits;                ///< bias and soft cap are applied to them in place
   const float* bias = nullptr;  ///< [columns], or null
   float soft_cap = 0;           ///< as kernels::Head
   const int32_t* targets;       ///< [rows], ids of the vocabulary
-  /// Receives e^(logit - max) [rows, columns], the target's as 0, each times the slope of the soft
-  /// cap; null: not wanted. May be `logits` if it is f32.
+  /// Receives e^(logit - max) [rows, columns], but 0 for the target, each times the slope of the
+  /// soft cap; null: not wanted. May be `logits` if it is f32.
   void* numerators;
   ScalarType type;  ///< of the numerators
-  /// [rows, width], sums that were weighted with earlier blocks' numerators: a row is scaled when
-  /// its maximum grows. Null: there are none.
+  /// [rows, width], sums weighted with earlier blocks' numerators: a row is rescaled when its
+  /// maximum grows. May be null.
   float* weighted;
   int64_t width;
 };
 
-/// Takes a block into account, on all threads. A row that holds a NaN or +inf becomes NaN. A row's
-/// result does not depend on the other rows or the number of threads.
+/// Adds a block, on all threads. A row that holds a NaN or +inf becomes NaN. A row's result does
+/// not depend on the other rows or the number of threads.
 /// Milakov and Gimelshein, arXiv:1805.02867.
 void online_softmax(const SoftmaxBlock& block, OnlineSoftmax* rows);
 

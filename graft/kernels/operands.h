@@ -16,7 +16,7 @@ constexpr int64_t round_up(int64_t x, int64_t multiple) {
 constexpr int64_t round_down(int64_t x, int64_t multiple) { return x / multiple * multiple; }
 
 /// Rows of head_dim numbers within [rows, heads * head_dim]: `group` neighbouring heads of one row,
-/// then the same of the next.
+/// then the same heads of the next row.
 struct HeadRows {
   const void* data;
   ScalarType type;
@@ -28,7 +28,7 @@ struct HeadRows {
   int64_t at(int64_t row) const { return begin + row / group * row_step + row % group * head_dim; }
 };
 
-/// The element where a row of HeadRows begins, and then its successors', without divisions.
+/// Iterates over the first elements of the rows of HeadRows, without divisions.
 class RowCursor {
  public:
   RowCursor(const HeadRows& rows, int64_t first)

@@ -1,4 +1,4 @@
-// Products with a weight that is unpacked panel by panel. Included once an instruction set, after
+// Products with a weight that is unpacked panel by panel. Included once per instruction set, after
 // quantized-inl.h and words_f32-inl.h or words_bf16-inl.h, which say what a word is
 // (product-inl.h).
 
@@ -24,22 +24,22 @@ namespace GRAFT_WORDS {
 
 static_assert(kDepthStep == 1, "operands are packed to their own depth");
 
-/// The vectors of a row of the result that fit the registers beside kUnitRows rows.
+/// Vectors per row of the result such that kUnitRows rows fit in registers.
 #if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
 constexpr int64_t kUnitVectors = 4;
 #else
 constexpr int64_t kUnitVectors = 2;
 #endif
 
-/// The columns of a tile. Within a panel they lie together, those of one depth after those of the
-/// last: a tile reads its share of the panel from end to end.
+/// The columns of a tile. A panel stores each tile contiguously, one depth after another, so that a
+/// tile reads its share of the panel from end to end.
 constexpr int64_t kTile = kUnitVectors * static_cast<int64_t>(hn::MaxLanes(FloatTag()));
 static_assert(kPanel % kTile == 0);
 
 /// Words of depth by which the panel is fetched into the first-level cache ahead of its use.
 constexpr int64_t kAhead = 6;
 
-/// Vectors of a cache line of 64 bytes, or 1 where they are longer.
+/// Vectors per cache line of 64 bytes, or 1 if a vector is longer.
 constexpr int64_t kLineVectors =
     std::max<int64_t>(1, 16 / static_cast<int64_t>(hn::MaxLanes(FloatTag())));
 
@@ -63,7 +63,7 @@ struct Segment {
   const Word* right;  // [kPanel / kTile, depth, kTile]
 };
 
-// All that is multiplied for one panel while it lies in cache.
+// The products of one panel while it is in cache.
 struct PanelWork {
   static constexpr int kMost = 16;
   Segment segments[kMost];
@@ -73,8 +73,8 @@ struct PanelWork {
   int64_t column;     // the panel's first
   float* sums;        // [rows, kPanel] from `first_row` on
   int64_t first_row;
-  bool resume;  // goes on with `sums`
-  bool finish;  // stores the result, else `sums`
+  bool resume;  // continues from `sums`
+  bool finish;  // stores the result; otherwise `sums`
 };
 
 // ---- packing
@@ -158,7 +158,7 @@ HWY_INLINE void for_tiles(int64_t columns, int64_t words, Word* out, Body&& body
   }
 }
 
-// As `pack`, by way of `numbers`.
+// Like `pack`, but dequantizes to `numbers` first.
 template <int kBits>
 inline void pack_numbers(const LinearWeight& w, bool transposed, int64_t begin, int64_t depth,
                          int64_t column, int64_t columns, int64_t words, Number* numbers,
@@ -192,8 +192,8 @@ inline void pack_numbers(const LinearWeight& w, bool transposed, int64_t begin, 
   }
 }
 
-// Numbers [begin, begin + depth) of a term's depth, columns [column, column + columns), into
-// `words` words of depth of a panel, with zeros in the columns beyond, up to a whole vector.
+// Packs numbers [begin, begin + depth) of a term's depth, columns [column, column + columns), into
+// `words` words of depth of a panel, padding the columns with zeros to a whole vector.
 inline void pack(const ProductTerm& term, int64_t begin, int64_t depth, int64_t column,
                  int64_t columns, int64_t words, float* scratch, Word* out) {
   const LinearWeight& w = term.weight;
@@ -204,7 +204,7 @@ inline void pack(const ProductTerm& term, int64_t begin, int64_t depth, int64_t 
                               count, kTile, to);
       });
     }
-    // Few rows at a time: those that one tile has fetched, the next finds in the cache.
+    // A few rows at a time, so that each tile finds in the cache what the one before it fetched.
     for (int64_t at = 0; at < depth; at += kFetchDepth) {
       const int64_t part = std::min(kFetchDepth, depth - at);
       for_tiles(columns, words, out, [&](int64_t c, int64_t count, Word* to) HWY_ATTR {
@@ -370,8 +370,8 @@ HWY_INLINE void multiply(const PanelWork& work, int64_t row, int64_t end, int64_
 
 // ---- the units
 
-// Rows [row, end) of one panel, kCallRows at most. Where all operands do not fit the panel at once,
-// the sums of the rows are kept from one filling to the next.
+// Rows [row, end) of one panel, kCallRows at most. If the operands do not all fit in the panel at
+// once, the sums of the rows are kept from one filling to the next.
 inline void panel_rows(const PanelCall& call, const PanelScratch& s, PanelWork& work, int64_t row,
                        int64_t end, int64_t columns, int64_t vectors) {
   const PanelProduct& p = call.product;

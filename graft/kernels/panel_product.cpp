@@ -35,7 +35,7 @@ HWY_EXPORT(f32_panel_kernels);
 namespace {
 
 constexpr double kGrain = 1 << 18;  // multiplications that are worth a thread
-constexpr int64_t kPieces = 4;      // of a thread at most, so that none waits long for another
+constexpr int64_t kPieces = 4;      // the most per thread, so that none waits long for another
 
 bool has_bf16_products() { return isa_has_avx512_bf16() && bf16_panel_kernels() != nullptr; }
 
@@ -55,9 +55,9 @@ std::vector<void*> left_rows(const PanelProduct& product, ScalarType type) {
   return lefts;
 }
 
-// Where the parts of the units begin, and the end of the last. A panel that threads share is
-// unpacked by each of them: so parts are whole panels, but for those left over when every thread
-// has had as many as the others, whose rows they share out.
+// Where the parts of the units begin, and the end of the last. Each thread that works on a panel
+// must unpack it, so parts are whole panels. Only panels left over after every thread has had
+// equally many are divided by rows among all threads.
 std::vector<int64_t> cut_units(int64_t blocks, int64_t panels, int64_t threads) {
   std::vector<int64_t> cuts = {0};
   if (threads == 1) {

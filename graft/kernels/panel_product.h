@@ -42,8 +42,8 @@ struct PanelProduct {
   bool accumulate = false;  ///< adds to what `out` holds
 };
 
-/// The type that numbers of `type` are multiplied in: bf16 for bf16 where the processor has dot
-/// products of them, else f32. Products of bf16 are exact, their sums f32.
+/// The type in which numbers of `type` are multiplied: bf16 for bf16 if the processor has bf16 dot
+/// products, else f32. Products of bf16 are exact, their sums f32.
 ScalarType product_type(ScalarType type);
 
 /// Computes the sum on all threads. All left operands are of one type.

@@ -20,8 +20,9 @@ constexpr int64_t kUnitRows = 6;
 /// The deepest panel, in words: 512 KB, which stays in a second-level cache.
 constexpr int64_t kPanelDepth = 2048;
 
-/// Rows whose left operands are packed, and for which a panel is filled, at a time. Their sums are
-/// kept from one panel to the next below it, where the depth is more than one panel's: 192 KB.
+/// The most rows of a call: their left operands are packed together, and each panel is filled once
+/// for all of them. If the depth exceeds one panel, their sums (192 KB) are kept for the panel
+/// below it.
 constexpr int64_t kCallRows = 128 * kUnitRows;
 
 /// Words of depth that are dequantized at a time before they are packed: 32 KB.
@@ -42,8 +43,8 @@ struct PanelScratch {
 };
 
 /// The rows [first_row, first_row + rows) of a product, kCallRows at most, with their left operands
-/// as words: lefts[i] is that of terms[i], a block of kUnitRows rows (in the end fewer) after the
-/// other, each [words of depth, rows of the block], so that a tile reads its block from end to end.
+/// as words: lefts[i] is that of terms[i], in blocks of kUnitRows rows (the last may have fewer),
+/// each [words of depth, rows of the block], so that a tile reads its block from end to end.
 struct PanelCall {
   PanelProduct product;
   int64_t first_row;

@@ -8,8 +8,8 @@
 
 namespace graft::kernels {
 
-/// How many parts `count` pieces of work are cut into, when fewer than `grain` of them are not
-/// worth a thread: at most `pieces` for each thread.
+/// The number of parts into which `count` pieces of work are cut: at most `pieces` per thread.
+/// Fewer than `grain` pieces of work are not worth a thread.
 inline int64_t parts_of(int64_t count, int64_t grain, int64_t pieces = 1) {
   const int64_t most = num_threads() == 1 ? 1 : num_threads() * pieces;
   return std::clamp<int64_t>(count / std::max<int64_t>(grain, 1), 1, most);
@@ -21,9 +21,9 @@ inline int64_t part_begin(int64_t count, int64_t parts, int64_t part, int64_t un
   return std::min(count, (units / parts * part + std::min(part, units % parts)) * unit);
 }
 
-/// Calls `work(begin, end)` for consecutive ranges that cover [0, count), `pieces` for each thread
-/// where there is enough work. Ranges begin at multiples of `unit` and depend on `count`, `grain`,
-/// `unit`, `pieces` and the number of threads alone.
+/// Calls `work(begin, end)` for consecutive ranges that cover [0, count), `pieces` per thread if
+/// there is enough work. Ranges begin at multiples of `unit` and depend only on `count`, `grain`,
+/// `unit`, `pieces` and the number of threads.
 template <class Work>
 void parallel_ranges(int64_t count, int64_t grain, Work&& work, int64_t unit = 1,
                      int64_t pieces = 1) {

@@ -1,5 +1,5 @@
 // Small dense products from registers: the inner loop of attention and of the LoRA kernels.
-// Included once an instruction set, after words_f32-inl.h or words_bf16-inl.h, which say what a
+// Included once per instruction set, after words_f32-inl.h or words_bf16-inl.h, which say what a
 // word is: an f32, or a pair of bf16 that are neighbours along the depth of the product.
 
 #if defined(GRAFT_KERNELS_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -23,7 +23,7 @@ namespace GRAFT_WORDS {
 /// Rows of a result that share one pass over the right operand.
 constexpr int64_t kRowBlock = 6;
 
-/// The vectors of a row of the result that fit the registers beside kRowBlock rows.
+/// Vectors per row of the result such that kRowBlock rows fit in registers.
 #if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
 constexpr int64_t kVectorBlock = 4;
 #else
@@ -114,7 +114,7 @@ HWY_INLINE void load_over_rows(const HeadRows& rows, int64_t first, int64_t coun
 
 /// sums [count, width] += x^T y over the rows, with x [rows, x_step] from store_pair and
 /// y [rows, width] from load_over_rows. For column j of x, all rows before first_row(j), and those
-/// from end_row(j) on, are zero and need not have been written, but for the other row of a pair.
+/// from end_row(j) on, are zero and need not have been written, except the other row of a pair.
 /// Both grow with j.
 template <class FirstRow, class EndRow>
 HWY_INLINE void add_over_rows(int64_t rows, int64_t count, int64_t vectors, const Word* x,

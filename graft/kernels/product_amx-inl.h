@@ -1,5 +1,5 @@
 // Small dense products of bf16 in AMX's tiles: the counterpart of product-inl.h, with the same
-// operands, whose depth is a multiple of 16 words. Included for HWY_AVX3 alone, after
+// operands, whose depth is a multiple of 16 words. Included only for HWY_AVX3, after
 // words_bf16-inl.h.
 
 #if defined(GRAFT_KERNELS_PRODUCT_AMX_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -22,13 +22,13 @@ namespace graft::kernels {
 namespace HWY_NAMESPACE {
 namespace GRAFT_WORDS {
 
-/// A tile has so many rows, and so many words a row.
+/// The rows of a tile, and the words per row.
 constexpr int64_t kTile = 16;
 
 /// Rows of a result that share one pass over the right operand: two tiles.
 constexpr int64_t kRowBlock = 2 * kTile;
 
-/// The tiles are configured while it lives.
+/// The tiles are configured for its lifetime.
 class Products {
  public:
   Products() {
@@ -98,7 +98,7 @@ HWY_INLINE void tile_columns(int64_t columns, int64_t depth, Left a, Right b, Re
 
 /// c = a b, for 1 to kRowBlock rows, `vectors` times 16 columns, and a.depth_step 1; with `keep`
 /// [rows], row r of c is multiplied by keep[r] and added to. Reads and writes whole tiles of rows:
-/// what the surplus ones hold has no influence on the others.
+/// the contents of surplus rows do not affect the others.
 HWY_INLINE void product(int64_t rows, int64_t vectors, int64_t depth, Left a, Right b, Result c,
                         const float* keep) {
   const FloatTag d;
@@ -144,8 +144,8 @@ inline void load_over_rows(const HeadRows& rows, int64_t first, int64_t count, i
 
 /// sums [count, width] += x^T y over the rows, with x [rows, x_step] from store_pair and y from
 /// load_over_rows. For column j of x, all rows before first_row(j), and those from end_row(j) on,
-/// are zero and need not have been written, but for those of the same block. Both grow with j.
-/// Computes y^T x, whose operands are as tiles want them, into `transposed` [width, count].
+/// are zero and need not have been written, except those of the same block. Both grow with j.
+/// Computes y^T x, because its operands suit the tiles, into `transposed` [width, count].
 template <class FirstRow, class EndRow>
 HWY_INLINE void add_over_rows(int64_t rows, int64_t count, int64_t vectors, const Word* x,
                               int64_t x_step, const Word* y, int64_t width, float* sums,

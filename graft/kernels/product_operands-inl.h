@@ -1,5 +1,5 @@
-// What products take and give, whatever multiplies. Included once an instruction set and kind of
-// words, after words_f32-inl.h or words_bf16-inl.h.
+// The operands and results of products, however they are computed. Included once per instruction
+// set and kind of words, after words_f32-inl.h or words_bf16-inl.h.
 
 #if defined(GRAFT_KERNELS_PRODUCT_OPERANDS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRAFT_KERNELS_PRODUCT_OPERANDS_INL_H_
@@ -15,7 +15,7 @@ namespace graft::kernels {
 namespace HWY_NAMESPACE {
 namespace GRAFT_WORDS {
 
-/// The left operand: element (row, depth) stands at data[row * row_step + depth * depth_step].
+/// The left operand: element (row, depth) is data[row * row_step + depth * depth_step].
 struct Left {
   const Word* data;
   int64_t row_step, depth_step;

@@ -1,4 +1,4 @@
-// Unpacking of quantized values and their dequantization, 32 columns at a time. Included once an
+// Unpacking of quantized values and their dequantization, 32 columns at a time. Included once per
 // instruction set, after graft/kernels/simd-inl.h.
 
 #if defined(GRAFT_KERNELS_QUANTIZED_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -21,7 +21,7 @@ namespace HWY_NAMESPACE {
 
 static_assert(std::endian::native == std::endian::little, "quantized words are read as bytes");
 
-/// Columns that are unpacked at once: for every width a whole number of words.
+/// Columns that are unpacked at once: a whole number of words for every number of bits.
 constexpr int64_t kChunk = 32;
 
 /// Where the values from `column` (a multiple of kChunk) of `row` begin, and where all end.
@@ -40,8 +40,8 @@ struct Packed {
 
 #if HWY_TARGET != HWY_SCALAR
 // For 2, 3, 5 and 6 bits: eight values lie in kBits bytes. Each 16-bit lane gets the two bytes in
-// which its value begins and ends; a product moves the value to the top of the lane, a shift down
-// to its foot.
+// which its value begins and ends; a multiplication moves the value to the top of the lane, and a
+// shift moves it down to the bottom.
 template <int kBits>
 struct UnpackTables {
   alignas(16) uint8_t bytes[16];
@@ -105,7 +105,7 @@ HWY_INLINE void unpack(Packed<kBits> packed, uint8_t* HWY_RESTRICT values) {
 #endif
 }
 
-/// Scale and bias of one group, and what of its dequantization can be prepared.
+/// Scale and bias of one group, and what can be precomputed for its dequantization.
 template <int kBits, class Out>
 struct ScaledGroup {
   hn::Vec<FloatTag> scale, bias;
@@ -132,8 +132,8 @@ struct ScaledGroup {
 };
 
 #if HWY_TARGET != HWY_SCALAR
-/// Four bits to a 16-bit type: the sixteen possible numbers are computed and rounded once a group,
-/// then looked up. Scale and bias must be finite.
+/// Four bits to a 16-bit type: the sixteen possible numbers are computed and rounded once per
+/// group, then looked up. Scale and bias must be finite.
 template <class Out>
 struct NibbleTable {
 #if HWY_TARGET <= HWY_AVX3
@@ -150,8 +150,9 @@ struct NibbleTable {
   }
 
   HWY_INLINE void write(Packed<4> packed, Out* HWY_RESTRICT out) const {
-    // A byte's low nibble indexes an even column, its high one the odd column after it. Of an index
-    // the low five bits count, and the fifth does not matter: the table is there twice.
+    // A byte's low nibble indexes an even column, its high one the odd column after it. Only the
+    // low five bits of an index count, and the fifth does not matter, because the table holds the
+    // numbers twice.
     const __m512i bytes =
         _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(packed.at)));
     const __m512i indices = _mm512_or_si512(bytes, _mm512_slli_epi32(bytes, 12));
@@ -198,8 +199,8 @@ template <int kBits, class Out>
 using Group = ScaledGroup<kBits, Out>;
 #endif
 
-/// Calls keep(i, scales, biases) with the vectors of groups [first + i, ...) in f32, for whole
-/// vectors from 0 until all of [first, first + count) are there; beyond them the lanes are zero.
+/// Calls keep(i, scales, biases) with the f32 vectors of groups [first + i, ...), one whole vector
+/// after another until [first, first + count) is covered; lanes beyond that are zero.
 template <class Keep>
 HWY_INLINE void for_group_numbers(const QuantizedMatrix& m, int64_t first, int64_t count,
                                   Keep&& keep) {
@@ -210,7 +211,7 @@ HWY_INLINE void for_group_numbers(const QuantizedMatrix& m, int64_t first, int64
     using S = decltype(tag);
     const S* scales = static_cast<const S*>(m.scales) + first;
     const S* biases = static_cast<const S*>(m.biases) + first;
-    // Part of a vector is slow to load: where others follow, they are loaded too.
+    // Loading part of a vector is slow: if enough groups follow, a whole vector is loaded.
     int64_t i = 0;
     for (; i < count && i + step <= after; i += step) {
       const auto wanted = hn::FirstN(d, static_cast<size_t>(count - i));

@@ -12,8 +12,8 @@ HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
 
-// Row `rows[i]` (or first_row + i without `rows`), columns [column_begin, column_end), to row i of
-// `out`, for i in [begin, end).
+// Writes row `rows[i]` (or first_row + i without `rows`), columns [column_begin, column_end), to
+// row i of `out`, for i in [begin, end).
 void dequantize_range(const QuantizedMatrix& m, const int32_t* rows, int64_t first_row,
                       int64_t column_begin, int64_t column_end, ScalarType out_type, void* out,
                       int64_t out_stride, int64_t begin, int64_t end) {

@@ -6,9 +6,9 @@
 
 namespace graft::kernels {
 
-/// A matrix in MLX's affine quantization: w = q * scale + bias, scale and bias one a group of
-/// columns. A row of `weight` is columns * bits / 32 words, the values packed from the low bits up,
-/// running on from word to word. Aligned to the element only.
+/// A matrix in MLX's affine quantization: w = q * scale + bias, with one scale and one bias per
+/// group of columns. A row of `weight` is columns * bits / 32 words, the values packed from the low
+/// bits up, running on from word to word. Aligned to the element only.
 struct QuantizedMatrix {
   const uint32_t* weight;  ///< [rows, columns * bits / 32]
   const void* scales;      ///< [rows, columns / group_size]

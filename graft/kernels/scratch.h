@@ -14,8 +14,8 @@ struct FreeAligned {
 using AlignedBlock = std::unique_ptr<std::byte[], FreeAligned>;
 AlignedBlock allocate_aligned(size_t bytes);
 
-/// At least so many bytes, aligned to 64, that are kept for the calling thread's next call, which
-/// may hand out the same ones: a kernel calls it once, for all its threads together.
+/// At least `bytes` bytes, aligned to 64. They are kept: the calling thread's next call may return
+/// the same memory, so a kernel calls this once, for all its threads together.
 std::byte* reused_scratch(size_t bytes);
 
 /// Hands out pieces of one block of memory, each aligned to 64 bytes. Without a block it only

@@ -1,6 +1,6 @@
 // What the vector code of every kernel shares: loads and stores of f32 vectors from and to any
-// storage type, with tails; exp, sigmoid and tanh; the choice of the storage type. Included once an
-// instruction set, after graft/kernels/targets.h.
+// storage type, with tails; exp, sigmoid and tanh; the choice of the storage type. Included once
+// per instruction set, after graft/kernels/targets.h.
 
 #if defined(GRAFT_KERNELS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRAFT_KERNELS_SIMD_INL_H_
@@ -106,7 +106,7 @@ HWY_INLINE Bits16<D> narrow_bf16(D d, hn::Vec<D> v) {
 }
 
 #if HWY_TARGET <= HWY_AVX3
-// Rounds to bf16 what is no NaN; the bf16 are the upper halves of the lanes.
+// Rounds lanes that are not NaN to bf16; the results are the upper halves of the lanes.
 HWY_INLINE __m512i rounded_bf16_bits(__m512 v) {
   const __m512i bits = _mm512_castps_si512(v);
   const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
@@ -133,8 +133,8 @@ HWY_INLINE Bits16<hn::Full512<float>> narrow_bf16(hn::Full512<float>,
 #endif
 
 #if HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-// Without instructions for it: what float_from(f16_t) and f16_from do. (Highway's own emulation
-// truncates and does not keep infinities.)
+// Without f16 instructions: does the same as float_from(f16_t) and f16_from. (Highway's own
+// emulation truncates and does not keep infinities.)
 template <class D>
 HWY_INLINE hn::Vec<D> widen_f16(D d, Bits16<D> half) {
   const hn::RebindToUnsigned<D> du;
@@ -235,8 +235,8 @@ HWY_INLINE hn::Vec<D> rounded_to(D d, hn::Vec<D> v) {
   }
 }
 
-/// Calls body(i, Whole{}) for every whole vector of `lanes` elements in [begin, end), then
-/// body(i, Part{...}) for what is left. The body is a generic lambda marked HWY_ATTR.
+/// Calls body(i, Whole{}) for every whole vector of `lanes` elements in [begin, end), then body(i,
+/// Part{...}) for the rest. The body is a generic lambda marked HWY_ATTR.
 template <class Body>
 HWY_INLINE void for_vectors(size_t lanes, int64_t begin, int64_t end, Body&& body) {
   int64_t i = begin;
@@ -255,7 +255,7 @@ HWY_INLINE hn::Vec<D> keep(D d, hn::Vec<D> v, hn::Vec<D> other, Part part) {
   return hn::IfThenElse(hn::FirstN(d, part.count), v, other);
 }
 
-/// The sum of all lanes, in an order that the instruction set fixes.
+/// The sum of all lanes, in an order that depends on the instruction set.
 template <class D>
 HWY_INLINE float sum_of(D d, hn::Vec<D> v) {
   return hn::GetLane(hn::SumOfLanes(d, v));
@@ -271,7 +271,7 @@ HWY_INLINE float max_of(D d, hn::Vec<D> v) {
 // x * 2^n for integral n in [-151, 129], with one rounding.
 template <class D>
 HWY_INLINE hn::Vec<D> scale_by_power(D d, hn::Vec<D> x, hn::Vec<D> n) {
-  // 2^n itself may be no float: its halves are.
+  // 2^n itself may not be a float, so this multiplies by 2^(n / 2) and the rest.
   const hn::RebindToSigned<D> di;
   const auto exponent = hn::ConvertTo(di, n);
   const auto half = hn::ShiftRight<1>(exponent);
@@ -289,7 +289,7 @@ HWY_INLINE hn::Vec<hn::Full512<float>> scale_by_power(hn::Full512<float>,
 }
 #endif
 
-// x held to [low, high]; a NaN stays one.
+// x clamped to [low, high]; a NaN stays a NaN.
 template <class D>
 HWY_INLINE hn::Vec<D> clamp(D d, hn::Vec<D> x, float low, float high) {
   const auto held = hn::Min(hn::Set(d, high), hn::Max(hn::Set(d, low), x));
@@ -304,9 +304,9 @@ HWY_INLINE hn::Vec<D> clamp(D d, hn::Vec<D> x, float low, float high) {
 /// 0 at -inf and below -104, inf above 88.73, NaN for NaN.
 template <class D>
 HWY_INLINE hn::Vec<D> exp(D d, hn::Vec<D> x) {
-  // x = n ln 2 + r with |r| <= ln 2 / 2; n ln 2 in two parts, of which the first has few bits, so
-  // that its products are exact. The polynomial has the least largest relative error, 1.5e-8, among
-  // those of degree 6 that are 1 at 0 (Remez).
+  // x = n ln 2 + r with |r| <= ln 2 / 2; n ln 2 comes in two parts; the first has few bits, so that
+  // its products are exact. The polynomial is the minimax polynomial (Remez) of degree 6 that is 1
+  // at 0, with the largest relative error 1.5e-8.
   x = clamp(d, x, -104.0f, 89.0f);
   const auto magic = hn::Set(d, 0x1.8p23f);  // adding it rounds to an integer
   const auto n = hn::Sub(hn::MulAdd(x, hn::Set(d, 1.44269504088896341f), magic), magic);
@@ -322,14 +322,14 @@ HWY_INLINE hn::Vec<D> exp(D d, hn::Vec<D> x) {
   return scale_by_power(d, p, n);
 }
 
-// 1 / y for y >= 1, to 1.5e-7; numbers of which the reciprocal is denormal, and inf, may give 0.
+// 1 / y for y >= 1, to 1.5e-7; numbers with a denormal reciprocal, and inf, may give 0.
 template <class D>
 HWY_INLINE hn::Vec<D> reciprocal_of_large(D d, hn::Vec<D> y) {
   return hn::Div(hn::Set(d, 1.0f), y);
 }
 
 #if HWY_TARGET <= HWY_AVX3
-// A division is as slow as all of exp: an estimate and a step of Newton's method instead.
+// A division is as slow as all of exp, so this uses an estimate and one Newton step.
 HWY_INLINE hn::Vec<hn::Full512<float>> reciprocal_of_large(hn::Full512<float>,
                                                            hn::Vec<hn::Full512<float>> y) {
   const __m512 estimate = _mm512_rcp14_ps(y.raw);
@@ -350,8 +350,8 @@ HWY_INLINE hn::Vec<D> sigmoid(D d, hn::Vec<D> x) {
 /// 0, never beyond -1 and 1, NaN for NaN.
 template <class D>
 HWY_INLINE hn::Vec<D> tanh(D d, hn::Vec<D> x) {
-  // x P(x^2) / Q(x^2), of the least largest relative error, 2.2e-8, on [0, 9] (found by moving the
-  // points where it is exact). All coefficients are above 0, so nothing cancels.
+  // x P(x^2) / Q(x^2), minimax on [0, 9] with the largest relative error 2.2e-8 (found by moving
+  // the points where it is exact). All coefficients are above 0, so nothing cancels.
   const auto held = clamp(d, x, -9.0f, 9.0f);
   const auto u = hn::Mul(held, held);
   auto p = hn::Set(d, 1.33527130195e-8f);

@@ -1,6 +1,6 @@
 // The operands of products in bf16 with AVX-512's dot products: a word is a pair of neighbours
 // along the depth, products are exact and summed in f32. The storage type is bf16. See
-// product-inl.h. Included for HWY_AVX3 alone.
+// product-inl.h. Included only for HWY_AVX3.
 
 #if defined(GRAFT_KERNELS_WORDS_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRAFT_KERNELS_WORDS_BF16_INL_H_
@@ -38,12 +38,12 @@ using WordVec = __m512i;
 /// Numbers along the depth of a product that one word holds.
 constexpr int64_t kPack = 2;
 
-/// The words that the depth of a product is a multiple of: operands are zero up to it.
+/// The depth of a product is a multiple of this many words; operands are padded with zeros.
 constexpr int64_t kDepthStep = GRAFT_WORDS_DEPTH_STEP;
 
 HWY_INLINE WordVec load_words(const Word* p) { return _mm512_loadu_si512(p); }
 
-/// The pair may stand at any address that a bf16 can.
+/// The pair may be at any address that is valid for a bf16.
 HWY_INLINE WordVec broadcast_word(const Word* p) {
   int word;
   std::memcpy(&word, static_cast<const void*>(p), sizeof word);
@@ -63,8 +63,8 @@ HWY_INLINE __mmask32 first32(int64_t count) {
   return static_cast<__mmask32>((uint64_t{1} << std::clamp<int64_t>(count, 0, 32)) - 1);
 }
 
-/// Rows [first, first + count) as pairs of columns: [count, width] words, of which the first
-/// head_dim / 2 are written, and zeros up to a multiple of 16.
+/// Rows [first, first + count) as pairs of columns: [count, width] words. Writes the first head_dim
+/// / 2 words of a row, and zeros up to a multiple of 16.
 inline void load_left(const HeadRows& rows, int64_t first, int64_t count, int64_t width,
                       Word* out) {
   RowCursor cursor(rows, first);
@@ -165,13 +165,14 @@ inline void load_right_transposed(const HeadRows& rows, int64_t first, int64_t c
   }
 }
 
-/// Lanes of a left operand's row, from its number `column` on.
+/// Stores lanes of a left operand's row, from its number `column` on.
 HWY_INLINE void store_left(FloatVec x, Word* row, int64_t column) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(row + column / 2),
                       reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x.raw)));
 }
 
-/// Lanes of rows `row` (even) and row + 1 of an operand [rows / 2, row_step] of pairs of rows.
+/// Stores lanes of rows `row` (even) and row + 1 of an operand [rows / 2, row_step] of pairs of
+/// rows.
 HWY_INLINE void store_pair(FloatVec x0, FloatVec x1, Word* data, int64_t row, int64_t row_step,
                            int64_t column) {
   const __m256i low = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x0.raw));

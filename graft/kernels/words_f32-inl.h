@@ -30,7 +30,7 @@ using WordVec = FloatVec;
 /// Numbers along the depth of a product that one word holds.
 constexpr int64_t kPack = 1;
 
-/// The words that the depth of a product is a multiple of.
+/// The depth of a product is a multiple of this many words.
 constexpr int64_t kDepthStep = 1;
 
 HWY_INLINE WordVec load_words(const Word* p) { return hn::LoadU(FloatTag(), p); }
@@ -62,7 +62,7 @@ inline void load_left(const HeadRows& rows, int64_t first, int64_t count, int64_
   });
 }
 
-/// The same as a right operand whose depth is the rows.
+/// The same as a right operand; its depth is the rows.
 HWY_INLINE void load_right(const HeadRows& rows, int64_t first, int64_t count, int64_t width,
                            Word* out) {
   load_left(rows, first, count, width, out);
@@ -110,12 +110,13 @@ inline void load_right_transposed(const HeadRows& rows, int64_t first, int64_t c
   });
 }
 
-/// Lanes of a left operand's row, from its element `column` on.
+/// Stores lanes of a left operand's row, from its element `column` on.
 HWY_INLINE void store_left(FloatVec x, Word* row, int64_t column) {
   hn::StoreU(x, FloatTag(), row + column);
 }
 
-/// Lanes of rows `row` (even) and row + 1 of an operand [rows, row_step] whose depth is the rows.
+/// Stores lanes of rows `row` (even) and row + 1 of an operand [rows, row_step]; its depth is the
+/// rows.
 HWY_INLINE void store_pair(FloatVec x0, FloatVec x1, Word* data, int64_t row, int64_t row_step,
                            int64_t column) {
   hn::StoreU(x0, FloatTag(), data + row * row_step + column);

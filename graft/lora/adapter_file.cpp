@@ -32,7 +32,7 @@ const AdapterFormat& format_of(const fs::path& path) {
 
 std::string to_metadata(const LoraSettings& s, const std::string& base_fingerprint,
                         io::Provenance provenance) {
-  // The comment of a zip holds 64 kB: of very many trainings the last ones are told.
+  // A zip's comment holds 64 kB: of very many trainings only the last ones are kept.
   while (provenance.steps.size() > 1 && provenance.to_json().dump().size() > kMostProvenance) {
     provenance.steps.erase(provenance.steps.begin());
   }
@@ -74,7 +74,7 @@ struct Pair {
   const mx::array *a, *b;
 };
 
-// The file's adapters by the path of their layer, each of them whole.
+// The file's adapters by layer path. Throws Error if one lacks lora_a or lora_b.
 std::map<std::string, Pair> pairs(const AdapterFile& file) {
   std::map<std::string, Pair> result;
   for (const auto& [name, tensor] : file.tensors) {
@@ -96,7 +96,7 @@ std::map<std::string, Pair> pairs(const AdapterFile& file) {
   return result;
 }
 
-// Of a Linear or an ExpertLinear.
+// For a Linear or an ExpertLinear.
 template <class Layer>
 void check_pair(const AdapterFile& file, const Layer& layer, const Pair& pair) {
   auto check = [&](const mx::array& found, const char* name, const mx::Shape& expected) {

@@ -14,7 +14,7 @@
 namespace graft::lora {
 
 /// An adapter as its file holds it: tensors `<path>.lora_a` [in, R] and `<path>.lora_b` [R, out],
-/// and what graft writes beside them, so that no reader has to guess a scale.
+/// and the metadata that graft writes with them, so that no reader has to guess a scale.
 struct AdapterFile {
   fs::path path;
   std::map<std::string, mx::array> tensors;
@@ -27,19 +27,19 @@ struct AdapterFile {
 /// for a file that is missing, damaged, or no adapter.
 AdapterFile read_adapter_file(const fs::path& path);
 
-/// Puts the file's adapters on the model. Settings come from the file; without them the rank is
-/// that of the shapes and the scale is 20, of which there is a note. Throws as check_fits does.
+/// Attaches the file's adapters to the model. Settings come from the file; without them the rank is
+/// that of the shapes and the scale is 20, with a note to say so. Throws as check_fits does.
 Adapters apply(models::Model& model, const AdapterFile& file,
                FrontEnd& front_end = *silent_front_end());
 
-/// Warns if the file knows what model it was trained on, and it was another.
+/// Warns if the file names a base model other than the one with this fingerprint.
 void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint,
                         FrontEnd& front_end);
 
 /// The rank of a file's adapters, by their shapes; 0 if it holds none.
 int rank_of(const AdapterFile& file);
 
-/// Throws Error naming the tensor, and both shapes, that has no place in the model.
+/// Throws Error for an adapter that does not fit the model, naming the tensor and both shapes.
 void check_fits(models::Model& model, const AdapterFile& file);
 
 /// Writes an adapter, whole or not at all, in the format of the path's extension. The same adapters

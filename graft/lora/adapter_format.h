@@ -11,15 +11,14 @@ namespace graft::lora {
 
 namespace mx = mlx::core;
 
-/// What an adapter's file holds: its tensors by name, and the JSON text that graft writes beside
-/// them
-/// ({"graft_adapter": {...}}; empty: another program's file).
+/// The contents of an adapter file: its tensors by name, and the JSON text that graft writes with
+/// them ({"graft_adapter": {...}}; empty in another program's file).
 struct AdapterContents {
   std::map<std::string, mx::array> tensors;
   std::string settings;
 };
 
-/// A file format of adapters. A new one is such a constant in a file of its own, and a line in
+/// An adapter file format. To add one, define such a constant in a file of its own and list it in
 /// adapter_file.cpp.
 struct AdapterFormat {
   const char* extension;  // of its files' names: ".npz"

@@ -34,7 +34,7 @@ std::string choices(const std::vector<models::LinearPart>& linears) {
   return text;
 }
 
-// Of a Linear or an ExpertLinear.
+// For a Linear or an ExpertLinear.
 template <class Layer>
 nn::LoraAdapter fresh_adapter(const Layer& layer, const LoraSettings& settings) {
   const float bound = 1.0f / std::sqrt(static_cast<float>(layer.in()));

@@ -12,7 +12,7 @@ namespace graft::lora {
 
 namespace mx = mlx::core;
 
-/// What is adapted, and how. Travels with the adapter's file.
+/// Which layers are adapted, and how. Stored in the adapter file.
 struct LoraSettings {
   int rank = 8;
   float scale = 20.0f;            // a direct multiplier, as in MLX
@@ -39,9 +39,9 @@ class Adapters {
   models::ParameterSet parameters_;
 };
 
-/// Puts fresh adapters on the model: a uniform in ±1/sqrt(in), b zero (MLX's random state). Throws
-/// UsageError if the model has fewer layers than asked for, or if a key matches nothing, naming
-/// what there is.
+/// Attaches new adapters to the model: a uniform in ±1/sqrt(in), b zero (MLX's random state).
+/// Throws UsageError if the model has fewer layers than asked for, or if a key matches nothing,
+/// listing the possible keys.
 Adapters attach(models::Model& model, const LoraSettings& settings);
 
 }  // namespace graft::lora

@@ -10,7 +10,7 @@ namespace graft::lora {
 
 namespace mx = mlx::core;
 
-/// Group size of a layer that was dense and is fused to bits.
+/// Group size of a dense layer that is quantized when fused.
 inline constexpr int kDefaultFusedGroup = 64;
 
 /// What an adapted layer becomes when its adapter is fused into it.

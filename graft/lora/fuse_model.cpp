@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kScales = ".scales";
 
-// A layer that is written in another form: all of its parts, and how it is quantized from now on.
+// A layer written in another form: all its parts, and its new quantization.
 struct Rewritten {
   std::string path;
   ops::Weight weight;
@@ -99,7 +99,7 @@ class Fuser {
     }
   }
 
-  // The weight is computed when it is its turn to be written, so that no more than one is held: MLX
+  // The weight is computed only when it is written, so that no more than one is in memory: MLX
   // knows its shapes before.
   void rewrite(const std::string& path, uint64_t parameters, const Make& make) {
     io::TensorJob job;

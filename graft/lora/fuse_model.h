@@ -14,10 +14,10 @@ namespace graft::lora {
 struct FuseOptions {
   FusedFormat adapted;        // what layers with an adapter become
   bool de_quantize = false;   // all other quantized layers become dense too
-  io::Provenance provenance;  // of the result: goes along as graft.json
+  io::Provenance provenance;  // of the result; written as graft.json
 };
 
-/// Writes the model of `source` with `adapters` fused into it as a folder of its own, which appears
+/// Writes the model of `source` with `adapters` fused into it to a folder of its own, which appears
 /// whole or not at all: tensors, config, tokenizer. Layers without an adapter keep their bytes.
 /// Throws as check_model_target and write_model_folder do.
 io::WrittenModel fuse_model(const io::ModelFolder& source, const models::Model& model,

@@ -64,7 +64,7 @@ void Attention::add_to(std::vector<Part>& parts, int layer) {
   parts.push_back({layer, &output_});
   for (auto* norm : {&q_norm, &k_norm}) {
     if (!*norm) continue;
-    // With weights for each head the norm has none of its own.
+    // With separate weights for each head, the norm itself has none.
     if ((*norm)->weights) {
       parts.push_back({layer, Vector{(*norm)->norm.path, &*(*norm)->weights}});
     } else {

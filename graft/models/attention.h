@@ -11,12 +11,12 @@
 
 namespace graft::models {
 
-/// What a family's config says of the attention of a layer.
+/// The attention settings of a layer, from a family's config.
 struct AttentionConfig {
   ops::AttentionOptions options;
   int hidden_size = 0;
   bool qkv_bias = false, output_bias = false;
-  std::optional<int> rope = 0;  // which of the model's RoPE tables rotates q and k; none: they stay
+  std::optional<int> rope = 0;  // the model's RoPE table that rotates q and k; none: no rotation
   std::string output = "o_proj";
   bool fused = false;  // one qkv_proj [H*C + 2*K*C, D]
 };
@@ -24,9 +24,9 @@ struct AttentionConfig {
 /// A norm of the heads of q or k [N, heads*C], before they are rotated.
 struct HeadNorm {
   nn::Norm norm;
-  int width = 0;                     // what is normed together: C, or all of heads*C
-  std::optional<mx::array> weights;  // [heads*C]: a weight of their own for each head, after a
-                                     // norm that has none
+  int width = 0;                     // elements normed together: C, or all of heads*C
+  std::optional<mx::array> weights;  // [heads*C]: separate weights for each head, after a
+                                     // norm without weights
   mx::array operator()(const mx::array& x) const;
 };
 

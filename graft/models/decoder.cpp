@@ -9,7 +9,8 @@
 namespace graft::models {
 namespace {
 
-// By a factor that is 1 in most families; rounded once, as PyTorch does with a Python number.
+// Multiplies by a factor that is 1 in most families; rounded once, as PyTorch does with a Python
+// number.
 mx::array scaled(const mx::array& x, float factor) {
   if (factor == 1) return x;
   return mx::astype(mx::multiply(mx::astype(x, mx::float32), mx::array(factor)), x.dtype());
@@ -19,7 +20,7 @@ float rounded(float number, mx::Dtype dtype) {
   return mx::astype(mx::astype(mx::array(number), dtype), mx::float32).item<float>();
 }
 
-// The stream with what is pending, and what the next part reads of it.
+// The residual stream with the pending delta added, and the input of the next part.
 ops::AddNorm enter(const Hidden& hidden, const std::optional<nn::Norm>& norm) {
   if (norm) return norm->add(hidden.stream, hidden.delta);
   mx::array sum = hidden.delta ? mx::add(hidden.stream, *hidden.delta) : hidden.stream;

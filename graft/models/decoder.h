@@ -30,15 +30,15 @@ struct Block {
   void add_to(std::vector<Part>& parts, int layer);
 };
 
-/// All of a decoder. A family's file fills it from config and tensors.
+/// All parts of a decoder. A family's file fills them from config and tensors.
 struct DecoderParts {
   ops::Weight embedding;                // [V, D]
   float embedding_scale = 1;            // on the rows of the embedding
-  bool rounds_embedding_scale = false;  // it is a number of the activations' type
-  float residual_scale = 1;             // on what a block's parts add to the stream
+  bool rounds_embedding_scale = false;  // it is rounded to the activations' type
+  float residual_scale = 1;             // on what a block's parts add to the residual stream
   std::vector<Block> blocks;
-  nn::Norm norm;                         // the last one
-  float output_scale = 1;                // on the last norm's output
+  nn::Norm norm;                         // the final norm
+  float output_scale = 1;                // on the final norm's output
   std::optional<ops::Weight> head{};     // [V, D]; none: the embedding
   std::optional<mx::array> head_bias{};  // [V]
   float final_soft_cap = 0;
@@ -46,10 +46,10 @@ struct DecoderParts {
   std::vector<std::string> default_lora_keys = {"self_attn.q_proj", "self_attn.v_proj"};
 };
 
-/// The decoder that all families are: embed -> blocks -> norm -> head.
+/// The decoder of all families: embed -> blocks -> norm -> head.
 class Decoder final : public Model {
  public:
-  /// The source has given all of the parts; it is asked whether tensors are left over.
+  /// `source` has supplied all of the parts. Throws Error if it has tensors left over.
   Decoder(DecoderParts parts, const TensorSource& source);
 
   int num_layers() const override { return static_cast<int>(parts_.blocks.size()); }

@@ -11,21 +11,21 @@
 
 namespace graft::models {
 
-/// What a family's config says of a mixture of experts.
+/// The settings of a mixture of experts, from a family's config.
 struct ExpertsConfig {
   int hidden_size = 0;         // D
   int intermediate_size = 0;   // F, of each expert
   int count = 0;               // E
-  int chosen = 0;              // of them for each token
+  int chosen = 0;              // experts per token
   bool normalize = true;       // the shares of the chosen ones sum to 1
-  bool rounds_shares = false;  // they are numbers of the activations' type
+  bool rounds_shares = false;  // the shares are rounded to the activations' type
   Activation activation = Activation::silu;
   std::string gate = "gate_proj", up = "up_proj", down = "down_proj";  // an expert's own layers
 };
 
-/// A feed-forward layer of experts, of which a router chooses a few for each token (Mixtral,
-/// arXiv:2401.04088): only those are computed. Experts are gated layers, their weights in mlx-lm's
-/// `switch_mlp` or one by one in `experts.<n>`.
+/// A mixture-of-experts feed-forward layer (Mixtral, arXiv:2401.04088): a router chooses a few
+/// experts for each token, and only those are computed. Experts are gated layers; their weights are
+/// in mlx-lm's `switch_mlp` or one by one in `experts.<n>`.
 class Experts {
  public:
   Experts(TensorSource& source, const std::string& path, const ExpertsConfig& config);

@@ -14,17 +14,17 @@ namespace graft::models {
 /// The norms of a family.
 struct NormConfig {
   const char* eps_key = "rms_norm_eps";
-  double eps = 1e-6;      // where the config has none
+  double eps = 1e-6;      // if the config has none
   float offset = 0;       // added to the stored weights
   bool centered = false;  // LayerNorms, with `<path>.bias`
 };
 
-/// What families have in common when a model is made of its folder: the names and defaults of
-/// transformers' configs and checkpoints, Llama's where a family says nothing else.
+/// What families have in common when a model is built from its folder: the names and defaults of
+/// transformers' configs and checkpoints, those of Llama unless a family sets others.
 class Family {
  public:
   Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
-  /// Of a part of a checkpoint, which has a config and names of its own.
+  /// For a part of a checkpoint that has its own config and names.
   Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
          const LanguageModelNames& names);
   Family(const Family&) = delete;
@@ -32,22 +32,22 @@ class Family {
 
   const ConfigReader& config() const { return config_; }
   const json& config_json() const { return config_json_; }
-  /// What errors call the config.
+  /// The name of the config in errors.
   const std::string& what() const { return what_; }
   TensorSource& source() { return source_; }
 
   int integer(const char* key, std::optional<int64_t> otherwise = {}) const;
-  /// `sliding_window`: 0 where the config has null, `otherwise` where it has nothing.
+  /// `sliding_window`: 0 if the config has null, `otherwise` if it has no such key.
   int window(int otherwise) const;
   float number(const char* key, std::optional<double> otherwise = {}) const;
-  /// Throws Error that names `key` unless its value is the one that is built.
+  /// Throws Error that names `key` unless its value is `value`, the supported one.
   void require(const char* key, bool value) const;
 
   int hidden_size() const { return hidden_size_; }
   int num_layers() const { return num_layers_; }
 
-  /// Heads, their width and the scale of the scores; `head_dim` where the config says it, or as
-  /// given, or D / H.
+  /// Heads, their width and the scale of the scores. The width is the config's `head_dim`, or else
+  /// the argument, or else D / H.
   AttentionConfig attention(std::optional<int> head_dim = {}) const;
   /// The same with biases on all four layers if `attention_bias` says so.
   AttentionConfig attention_with_biases(std::optional<int> head_dim = {}) const;
@@ -55,11 +55,11 @@ class Family {
   MlpConfig mlp(const char* activation_key = "hidden_act", const char* otherwise = "silu") const;
   /// The same with biases if `mlp_bias` says so.
   MlpConfig mlp_with_biases() const;
-  /// Experts, their number under `count_key` and of the width of `intermediate_size`.
+  /// Experts; the config has their number under `count_key` and their width in `intermediate_size`.
   ExpertsConfig experts(const char* count_key, int count, int chosen) const;
   Activation activation(const char* key, const char* otherwise) const;
 
-  /// What all norms are from now on.
+  /// Sets the kind of all norms made from now on.
   void set_norm(const NormConfig& norm) { norm_ = norm; }
   float norm_eps() const { return number(norm_.eps_key, norm_.eps); }
   /// The norm of hidden states.
@@ -77,7 +77,7 @@ class Family {
   Block llama_block(const std::string& at, const AttentionConfig& attention, const MlpConfig& mlp) {
     return llama_block(at, attention, Mlp(source_, at + "mlp", mlp));
   }
-  /// One norm before attention and MLP, which work side by side.
+  /// A block with one norm before attention and MLP, which run in parallel.
   Block parallel_block(const std::string& at, const AttentionConfig& attention,
                        const MlpConfig& mlp);
 
@@ -85,7 +85,7 @@ class Family {
     const char* norm_path = "model.norm";
     bool head_bias = false;
   };
-  /// Embedding, layers by `block(path of the layer with its dot, index)`, last norm and head.
+  /// Embedding, layers made by `block(path of the layer with its dot, index)`, final norm and head.
   DecoderParts parts(const std::function<Block(const std::string& at, int index)>& block,
                      const PartsOptions& options);
   DecoderParts parts(const std::function<Block(const std::string& at, int index)>& block) {
@@ -106,11 +106,11 @@ class Family {
   NormConfig norm_;
 };
 
-/// The window of each layer, 0 where there is none, from `layer_types` or, without it, from
+/// The window of each layer, 0 if it has none, from `layer_types` or, without it, from
 /// `slides(index)`.
 std::vector<int> layer_windows(const Family& family, const std::function<bool(int index)>& slides);
 
-/// Qwen's: the layers from `max_window_layers` on, where `use_sliding_window` says so.
+/// Qwen's: on the layers from `max_window_layers` on, if `use_sliding_window` is set.
 std::vector<int> qwen_windows(const Family& family);
 
 }  // namespace graft::models

@@ -16,8 +16,8 @@ json object_at(const json& config, const char* key, const std::string& what) {
   return value;
 }
 
-// The config as it would be if it had one RoPE, that of this kind of layers. Parameters that are
-// not of a kind of layers do not count, as in transformers.
+// The config as if it had only one RoPE, that of this kind of layers. Parameters outside of a kind
+// of layers are ignored, as in transformers.
 json rope_config(const Family& family, const char* kind, const char* theta, double otherwise) {
   json result = family.config_json();
   json own = object_at(object_at(result, "rope_parameters", family.what()), kind, family.what());
@@ -33,7 +33,7 @@ json rope_config(const Family& family, const char* kind, const char* theta, doub
   return result;
 }
 
-// The text model's config in a multimodal one: what it leaves out is Gemma3TextConfig's default.
+// The text model's config in a multimodal one; missing values are Gemma3TextConfig's defaults.
 json text_config(const io::ModelFolder& folder) {
   json config = {{"vocab_size", 262208},      {"hidden_size", 2304},
                  {"intermediate_size", 9216}, {"num_hidden_layers", 26},

@@ -8,8 +8,8 @@
 
 namespace graft::models {
 
-/// Gemma 3 (transformers' `modeling_gemma3.py`): Gemma 2 without caps, with norms on q and k heads
-/// and five layers with a window and a RoPE base of their own to each without.
+/// Gemma 3 (transformers' `modeling_gemma3.py`): Gemma 2 without caps, with norms on q and k heads.
+/// For each layer without a window, five have one, with a RoPE base of their own.
 std::unique_ptr<Model> make_gemma3(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 /// The text part of a multimodal checkpoint of Gemma 3.

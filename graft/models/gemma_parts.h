@@ -8,14 +8,14 @@
 // What the three Gemmas share.
 namespace graft::models {
 
-/// Attention with heads 256 wide where the config says nothing. From now on a stored weight w of a
-/// norm stands for 1 + w.
+/// Attention; heads are 256 wide unless the config says otherwise. From now on a stored weight w of
+/// a norm stands for 1 + w.
 AttentionConfig gemma_attention(Family& family);
 /// A gate with the activation that the config has under `key`.
 MlpConfig gemma_mlp(const Family& family, const char* key);
 /// Scores times `query_pre_attn_scalar`^-0.5, in place of C^-0.5: Gemma 2 and 3.
 void gemma_scale(const Family& family, AttentionConfig& attention);
-/// A soft cap, 0 where the config has null.
+/// A soft cap, 0 if the config has null.
 float gemma_cap(const Family& family, const char* key, float otherwise);
 /// A block with norms before and after both of its parts: Gemma 2 and 3.
 Block gemma_sandwich(Family& family, const std::string& at, const AttentionConfig& attention,

@@ -7,24 +7,24 @@
 
 namespace graft::models {
 
-/// How a checkpoint spells the tensors of its language model: as one that is nothing else
+/// How a checkpoint names the tensors of its language model: as a plain language model
 /// ("model.layers.0...", "lm_head.weight"), or as a part of a multimodal one.
 class LanguageModelNames {
  public:
   LanguageModelNames() = default;
-  /// By the folder's config: those of a part if it is multimodal.
+  /// Chosen by the folder's config: those of a part if it is multimodal.
   static LanguageModelNames of(const io::ModelFolder& folder);
-  /// Of a multimodal checkpoint: "language_model.model.layers.0..." (the Hub's, and mlx-lm's) or
-  /// "model.language_model.layers.0..." (transformers 5). Throws Error if it has neither.
+  /// Those of a multimodal checkpoint: "language_model.model.layers.0..." (the Hub's, and mlx-lm's)
+  /// or "model.language_model.layers.0..." (transformers 5). Throws Error if it has neither.
   static LanguageModelNames of_part(const io::ModelFolder& folder);
 
-  /// The checkpoint's name of a tensor or path.
+  /// The checkpoint's name for a tensor or path.
   std::string stored(const std::string& name) const;
-  /// The Hub's name of a stored one.
+  /// The Hub's name for a stored one.
   std::string as_on_the_hub(const std::string& stored) const;
-  /// The checkpoint's name of what `as_on_the_hub` has named.
+  /// The inverse of `as_on_the_hub`: the checkpoint's name.
   std::string stored_of_hub(const std::string& name) const;
-  /// Whether a tensor belongs to the checkpoint's other parts: images and what projects them.
+  /// Whether a tensor belongs to the checkpoint's other parts: the vision tower and its projector.
   bool is_other_part(std::string_view stored) const;
 
  private:

@@ -4,8 +4,8 @@
 
 namespace graft::models {
 
-/// How a model's layers run: one after the other here; a subclass computes some again for their
-/// gradient, or takes them from elsewhere.
+/// Runs a model's layers, here one after the other. A subclass may recompute some for their
+/// gradient, or take them from elsewhere.
 class LayerRunner {
  public:
   explicit LayerRunner(const Model& model) : model_(model) {}
@@ -13,7 +13,7 @@ class LayerRunner {
 
   const Model& model() const { return model_; }
 
-  /// The final norm [N, D] of int32 ids [N] that form `context.sequences`.
+  /// The output [N, D] of the final norm for int32 ids [N] that form `context.sequences`.
   mx::array hidden(const mx::array& ids, const Context& context) const;
 
  protected:

@@ -8,8 +8,8 @@
 
 namespace graft::models {
 
-/// Mixtral (transformers' `modeling_mixtral.py`): Mistral whose feed-forward layers are experts.
-/// The router takes an adapter by default, as in mlx-examples.
+/// Mixtral (transformers' `modeling_mixtral.py`): Mistral with experts as feed-forward layers. The
+/// router takes an adapter by default, as in mlx-examples.
 std::unique_ptr<Model> make_mixtral(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

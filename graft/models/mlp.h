@@ -10,7 +10,7 @@
 
 namespace graft::models {
 
-/// What a family's config says of a feed-forward layer.
+/// The settings of a feed-forward layer, from a family's config.
 struct MlpConfig {
   enum class Form {
     gated,        // down(act(gate(x)) * up(x))

@@ -21,7 +21,7 @@ namespace mx = mlx::core;
 /// None: no dropout.
 using Dropout = std::optional<nn::DropoutKey>;
 
-/// What every layer needs to know of the tokens that run through it.
+/// What every layer needs to know about the tokens that run through it.
 struct Context {
   Sequences sequences;
   std::vector<ops::RopeTable> ropes;  // as rope_tables()
@@ -37,7 +37,7 @@ struct Hidden {
 };
 
 /// A decoder: embed -> layers[0..L) -> norm -> head, over flat tokens. Callers run any range of
-/// layers; a linear layer takes an adapter without the model's knowing.
+/// layers; the model does not see whether a linear layer has an adapter.
 class Model {
  public:
   virtual ~Model() = default;
@@ -45,27 +45,28 @@ class Model {
   virtual int num_layers() const = 0;
   virtual int vocab_size() const = 0;
 
-  /// Of activations.
+  /// The dtype of activations.
   mx::Dtype dtype() const { return dtype_; }
 
   /// Rows of the embedding for int32 ids [N].
   virtual Hidden embed(const mx::array& ids) const = 0;
   virtual Hidden layer(int index, const Hidden& hidden, const Context& context) const = 0;
-  /// The final norm, [N, D].
+  /// The output of the final norm, [N, D].
   virtual mx::array norm(const Hidden& hidden) const = 0;
-  /// What turns the norm into logits.
+  /// Turns the final norm's output into logits.
   virtual const ops::Head& head() const = 0;
 
   /// The angles of the sequences' tokens, one table for each way that layers rotate them.
   virtual std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const = 0;
 
-  /// All that holds weights: the layers' parts in order, then what is outside of them. Any of it
-  /// may be trained.
+  /// All parts that hold weights: those of the layers in order, then those outside of the layers.
+  /// Any of them may be trained.
   virtual std::vector<Part> parts() = 0;
   /// Keys (see lora::TargetOptions) that get an adapter when the user names none.
   virtual std::vector<std::string> default_lora_keys() const = 0;
 
-  /// Numbers in the checkpoint (a packed weight counts what it stands for), and its bytes.
+  /// The number of parameters in the checkpoint (a packed weight counts the numbers it stands for),
+  /// and its bytes.
   size_t parameters() const { return parameters_; }
   size_t bytes() const { return bytes_; }
 

@@ -13,22 +13,22 @@ namespace graft::models {
 
 namespace mx = mlx::core;
 
-/// A linear layer, of one matrix or of experts: what takes an adapter.
+/// A linear layer, of one matrix or of experts, which can take an adapter.
 using AnyLinear = std::variant<nn::Linear*, nn::ExpertLinear*>;
 
-/// A matrix that is no linear layer: the embedding [V, D], a head of its own.
+/// A matrix that is not a linear layer: the embedding [V, D], or a head that is not tied to it.
 struct Matrix {
   std::string path;
   ops::Weight* weight;
 };
 
-/// A vector that is no part of a layer or norm: a bias of the head, weights of heads.
+/// A vector that is not part of a layer or norm: the bias of the head, weights of attention heads.
 struct Vector {
   std::string path;
   mx::array* values;
 };
 
-/// A part of a model that holds weights, where the model has it.
+/// A part of a model that holds weights, by pointer into the model.
 struct Part {
   int layer;  // -1: outside of the layers
   std::variant<nn::Linear*, nn::ExpertLinear*, nn::Norm*, Matrix, Vector> part;
@@ -42,7 +42,7 @@ struct LinearPart {
   const std::string& path() const {
     return std::visit([](const auto* l) -> const std::string& { return l->path; }, linear);
   }
-  /// Of experts the first one's, as which all are stored.
+  /// The weight; for experts the first one's, as all are stored alike.
   const ops::Weight& weight() const {
     const auto* const* one = std::get_if<nn::Linear*>(&linear);
     return one != nullptr ? (*one)->weight : std::get<nn::ExpertLinear*>(linear)->weights.front();

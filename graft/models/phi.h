@@ -8,8 +8,8 @@
 
 namespace graft::models {
 
-/// Phi-1, Phi-1.5 and Phi-2 (transformers' `modeling_phi.py`): one LayerNorm a block, attention and
-/// a plain MLP in parallel, biases everywhere, heads rotated in part.
+/// Phi-1, Phi-1.5 and Phi-2 (transformers' `modeling_phi.py`): one LayerNorm per block, attention
+/// and a plain MLP in parallel, biases everywhere, partial rotary embedding.
 std::unique_ptr<Model> make_phi(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

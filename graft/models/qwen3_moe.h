@@ -8,8 +8,8 @@
 
 namespace graft::models {
 
-/// Qwen3-MoE (transformers' `modeling_qwen3_moe.py`): Qwen3 whose feed-forward layers, some or all,
-/// are experts.
+/// Qwen3-MoE (transformers' `modeling_qwen3_moe.py`): Qwen3 with experts in some or all
+/// feed-forward layers.
 std::unique_ptr<Model> make_qwen3_moe(const io::ModelFolder& folder,
                                       std::optional<mx::Dtype> dtype);
 

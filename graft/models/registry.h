@@ -9,8 +9,8 @@
 namespace graft::models {
 
 /// The model of a folder, by its config's `model_type`. Weights stay in the mapped files. With
-/// `dtype`, dense weights and activations are converted to it. Throws Error that lists the model
-/// types for one that is not known.
+/// `dtype`, dense weights and activations are converted to it. For an unknown model type, throws
+/// Error that lists the known ones.
 std::unique_ptr<Model> load_model(const io::ModelFolder& folder,
                                   std::optional<mx::Dtype> dtype = {});
 

@@ -8,8 +8,8 @@
 
 namespace graft::models {
 
-/// SmolLM3 (transformers' `modeling_smollm3.py`): Llama where q and k of every fourth layer are not
-/// rotated; those layers may have a window.
+/// SmolLM3 (transformers' `modeling_smollm3.py`): Llama without rotary embedding in every fourth
+/// layer; those layers may have a window.
 std::unique_ptr<Model> make_smollm3(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

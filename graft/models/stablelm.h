@@ -8,8 +8,9 @@
 
 namespace graft::models {
 
-/// StableLM (transformers' `modeling_stablelm.py`): LayerNorms, heads rotated in part, optional
-/// biases on q, k and v, heads' norms with a weight for each, attention and MLP in parallel.
+/// StableLM (transformers' `modeling_stablelm.py`): LayerNorms, partial rotary embedding, optional
+/// biases on q, k and v, head norms with separate weights for each head, attention and MLP in
+/// parallel.
 std::unique_ptr<Model> make_stablelm(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
 
 }  // namespace graft::models

@@ -9,7 +9,7 @@
 namespace graft::models {
 
 /// StarCoder2 (transformers' `modeling_starcoder2.py`): LayerNorms, biases, a plain MLP, and a
-/// window where `sliding_window` says one.
+/// window if `sliding_window` sets one.
 std::unique_ptr<Model> make_starcoder2(const io::ModelFolder& folder,
                                        std::optional<mx::Dtype> dtype);
 

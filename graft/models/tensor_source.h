@@ -22,8 +22,8 @@ namespace mx = mlx::core;
 /// names the tensor and both shapes; `finish` refuses tensors that nobody took.
 class TensorSource {
  public:
-  /// `dtype` is what dense tensors are converted to; the checkpoint's own without it. Where the
-  /// language model is a part of a checkpoint, `names` is how that spells its tensors.
+  /// Dense tensors are converted to `dtype`, or keep the checkpoint's without it. If the language
+  /// model is a part of a checkpoint, `names` says how that names its tensors.
   TensorSource(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype,
                LanguageModelNames names = {});
 
@@ -45,8 +45,8 @@ class TensorSource {
   /// Throws Error naming a tensor that was never taken.
   void finish() const;
 
-  /// What activations are kept in: the dtype asked for, else that of the dense matrices, else (all
-  /// are quantized) the fastest one for dequantized weights here.
+  /// The dtype of activations: the requested one, else that of the dense matrices, else (all are
+  /// quantized) the fastest one for dequantized weights on this machine.
   mx::Dtype activation_dtype() const;
 
   /// Numbers and bytes taken so far; a quantized weight counts the numbers it stands for.
@@ -56,7 +56,7 @@ class TensorSource {
  private:
   mx::array take(const std::string& name, const mx::Shape& shape);
   ops::Weight matrices(const std::string& path, const mx::Shape& shape);
-  // What adapters call a layer: the Hub's name.
+  // A layer's name in adapters: the Hub's name.
   std::string path_of(const std::string& path) const {
     return names_.as_on_the_hub(names_.stored(path));
   }

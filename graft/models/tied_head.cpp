@@ -6,7 +6,7 @@
 namespace graft::models {
 
 bool has_own_head(const io::ModelFolder& folder, const LanguageModelNames& names) {
-  // Of a multimodal model the outer config counts.
+  // For a multimodal model, the outer config decides.
   const ConfigReader config(folder.config(), (folder.path() / "config.json").string());
   const std::string head = names.stored("lm_head");
   if (!folder.has(head + ".weight")) return !config.boolean("tie_word_embeddings", true);

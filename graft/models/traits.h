@@ -7,19 +7,19 @@
 
 namespace graft::models {
 
-/// What holds for a family's checkpoints, beside how its model is made. A line of the registry says
-/// it, and both who makes models and who converts checkpoints ask for it here.
+/// Properties of a family's checkpoints, apart from how its model is made. They are set in the
+/// registry; the code that makes models and the code that converts checkpoints look them up here.
 struct FamilyTraits {
-  bool tied_head = false;   // the head is the embedding where the config says nothing
+  bool tied_head = false;   // the head is tied if the config does not say
   bool multimodal = false;  // the language model is a part of the checkpoint
-  // Layers that mlx-lm keeps in 8 bits whatever is asked for, by the ends of their paths: a router
-  // that is rounded to few bits chooses other experts; Granite's weights of small scale.
+  // Layers that mlx-lm always keeps in 8 bits, by the ends of their paths: a router that is rounded
+  // to few bits chooses other experts; Granite's weights of small scale.
   std::vector<std::string> eight_bits = {};
 
   bool wants_eight_bits(const std::string& path) const;
 };
 
-/// By a config's `model_type`; those of no family in particular if it is not known.
+/// The traits for a config's `model_type`; the defaults if it is unknown.
 const FamilyTraits& traits_of(const json& config);
 
 }  // namespace graft::models

@@ -9,17 +9,17 @@ namespace graft::nn {
 
 namespace mx = mlx::core;
 
-/// What the dropout of a training step is random by. With the place in the model it is all that a
-/// mask depends on: no generator has a state, so that a layer that is computed again for its
-/// gradient, and a run that goes on after a stop, drop the same elements.
+/// The random key of a training step's dropout. A mask depends only on this key and the place in
+/// the model. There is no generator state, so a layer that is recomputed for its gradient, and a
+/// run that is resumed after a stop, drop the same elements.
 struct DropoutKey {
   uint64_t seed = 0;   // of the run
   uint64_t step = 0;   // of training, from 0
-  uint64_t batch = 0;  // of the step's group
+  uint64_t batch = 0;  // within the step's group
 };
 
-/// x with the share `share` of its elements set to zero, the others divided by 1 - share; `place`
-/// is the path of the layer that reads it.
+/// x with a fraction `share` of its elements set to zero and the others divided by 1 - share;
+/// `place` is the path of the layer that reads it.
 mx::array dropout(const mx::array& x, float share, const DropoutKey& key, std::string_view place);
 
 }  // namespace graft::nn

@@ -14,9 +14,9 @@ namespace graft::nn {
 struct ExpertLinear {
   std::string path;                  // of all: "model.layers.0.mlp.switch_mlp.up_proj"
   std::vector<ops::Weight> weights;  // [out, in] each
-  std::vector<std::string> paths{};  // of each, where the checkpoint has them one by one; else none
+  std::vector<std::string> paths{};  // of each, if the checkpoint stores them one by one
 
-  /// As mlx-lm has it for all: a is [E, R, in], b [E, out, R].
+  /// One for all experts, as in mlx-lm: a is [E, R, in], b [E, out, R].
   std::optional<LoraAdapter> adapter{};
 
   int count() const { return static_cast<int>(weights.size()); }
@@ -26,7 +26,7 @@ struct ExpertLinear {
   mx::Shape a_shape(int rank) const { return {count(), rank, in()}; }
   mx::Shape b_shape(int rank) const { return {count(), out(), rank}; }
 
-  /// One expert as a layer by itself, with its part of the adapter.
+  /// One expert as a separate layer, with its part of the adapter.
   Linear expert(int index) const;
 };
 

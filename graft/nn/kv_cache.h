@@ -8,8 +8,8 @@ namespace graft::nn {
 
 namespace mx = mlx::core;
 
-/// Keys and values of a layer: blocks [kCacheBlockRows, K*C], one after the other. Of the last one
-/// the first rows mean something.
+/// Keys and values of a layer: consecutive blocks [kCacheBlockRows, K*C]. Only the first rows of
+/// the last block are valid.
 struct LayerKeysValues {
   std::vector<mx::array> k, v;
 };
@@ -18,20 +18,20 @@ struct LayerKeysValues {
 inline constexpr int kCacheBlockRows = 256;
 
 /// The keys and values of one sequence's tokens so far, for every layer, in blocks. Rows are
-/// written in place. A copy shares the blocks: both go on from there, and a block that the other
-/// still has is copied before it is written to. Copies can be used by several threads at once.
+/// written in place. A copy shares the blocks (copy-on-write): a block that another copy still
+/// holds is copied before it is written to. Copies can be used by several threads at once.
 class KvCache {
  public:
   explicit KvCache(int layers) : layers_(static_cast<size_t>(layers)) {}
 
-  /// Tokens held in full, in all layers.
+  /// Tokens held in all layers.
   int length() const { return length_; }
 
-  /// Writes the n new rows of a layer after `length()` and gives the layer's keys and values. They
-  /// are valid until the layer's next append, which may write into their data.
+  /// Writes the n new rows of a layer after `length()` and returns the layer's keys and values.
+  /// They are valid until the layer's next append, which may write into their data.
   LayerKeysValues append(int layer, const mx::array& k, const mx::array& v);
 
-  /// After all layers have appended n rows.
+  /// Call this after all layers have appended n rows.
   void advance(int n) { length_ += n; }
 
   /// Forgets all tokens but the first `length`. Throws Error if there are fewer.

@@ -28,7 +28,7 @@ nlohmann::json parameters_of(const nlohmann::json& config, const std::string& wh
   for (const char* key : {"rope_theta", "partial_rotary_factor"}) {
     if (!parameters.contains(key) && config.contains(key)) parameters[key] = config[key];
   }
-  // Beside the parameters it stands above the one within (Phi-3).
+  // The value beside the parameters overrides the one among them (Phi-3).
   const char* original = "original_max_position_embeddings";
   const ConfigReader beside(config, what);
   if (beside.has(original)) {
@@ -40,7 +40,7 @@ nlohmann::json parameters_of(const nlohmann::json& config, const std::string& wh
   if (!parameters.contains("rope_type") && parameters.contains("type")) {
     parameters["rope_type"] = parameters["type"];
   }
-  // Phi-3's first name of it.
+  // Phi-3's first name for it.
   if (parameters.contains("rope_type") && parameters["rope_type"] == "su")
     parameters["rope_type"] = "longrope";
   return parameters;
@@ -61,7 +61,7 @@ std::vector<double> factors(const nlohmann::json& parameters, const char* key, i
   return values;
 }
 
-// How much longer texts may be than before the stretching: the factor where there is none.
+// The ratio of the maximum length to the original length: the factor if the config has none.
 double stretch_of(const ConfigReader& read, const ConfigReader& config) {
   return static_cast<double>(config.integer("max_position_embeddings")) /
          static_cast<double>(read.integer("original_max_position_embeddings"));
@@ -86,7 +86,7 @@ void Rope::read_yarn(const ConfigReader& read, const std::string& what) {
   attention_factor_ = read.number("attention_factor", usual);
 }
 
-// How much of a frequency is kept, the rest being stretched: all of the short waves, nothing of the
+// The share of a frequency that is kept; the rest is stretched. It is 1 for short waves and 0 for
 // long ones.
 double Rope::yarn_share(int pair) const {
   const auto correction = [&](double turns) {

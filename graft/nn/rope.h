@@ -13,10 +13,10 @@ namespace graft::nn {
 
 namespace mx = mlx::core;
 
-/// What a family's config means where it says nothing.
+/// A family's defaults for values that its config omits.
 struct RopeDefaults {
   double theta = 10000.0;
-  /// Of families in which it counts for RoPE of the default type too.
+  /// For families that apply it to RoPE of the default type too.
   std::optional<double> partial_rotary_factor{};
 };
 
@@ -25,13 +25,13 @@ struct RopeDefaults {
 /// `modeling_rope_utils.py` defines them.
 class Rope {
  public:
-  /// Reads `rope_scaling` or else `rope_parameters`, and what stands beside them. Throws Error that
-  /// names a rope type that is not supported, and for parameters of several kinds of layers.
+  /// Reads `rope_scaling` or else `rope_parameters`, and related keys beside them. Throws Error
+  /// that names an unsupported rope type, and for parameters of several kinds of layers.
   static Rope from_config(const nlohmann::json& config, int head_dim, const std::string& what,
                           const RopeDefaults& defaults = {});
 
-  /// Angles of the queries of each sequence. The positions of a sequence's n queries are the last n
-  /// of its keys'.
+  /// Angles of the queries of each sequence. The positions of a sequence's n queries are those of
+  /// its last n keys.
   ops::RopeTable table(const std::vector<Sequence>& sequences) const;
 
   /// Inverse frequencies [rotary_dim/2] for a text of `length` tokens: only dynamic and longrope
@@ -44,7 +44,8 @@ class Rope {
   double theta_ = 10000.0;
   double factor_ = 1.0;
   double low_freq_factor_ = 1.0, high_freq_factor_ = 4.0;
-  // Where dynamic begins to stretch and longrope to use its long factors; of llama3 and yarn.
+  // The length beyond which dynamic stretches and longrope uses its long factors; llama3 and yarn
+  // use it too.
   int64_t original_length_ = 0;
   double beta_fast_ = 32.0, beta_slow_ = 1.0;       // of yarn
   bool truncate_ = true;                            // of yarn

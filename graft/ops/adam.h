@@ -14,8 +14,8 @@ struct AdamOptions {
   float beta2 = 0.999f;
   float eps = 1e-8f;
   float weight_decay = 0;      // decoupled: p shrinks by learning_rate * weight_decay * p
-  int64_t corrected_step = 0;  // the step, counted from 1, for whose bias m and v are corrected;
-                               // 0: they are not
+  int64_t corrected_step = 0;  // step for the bias correction of m and v, from 1;
+                               // 0: no correction
 };
 
 /// A parameter with the moving averages of its gradient and of its square, all f32.
@@ -23,7 +23,7 @@ struct AdamState {
   mx::array parameter, m, v;
 };
 
-/// What m and v are divided by.
+/// The divisors of m and v.
 struct BiasCorrection {
   float m = 1, v = 1;
 };

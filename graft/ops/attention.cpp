@@ -24,7 +24,7 @@ mx::array gather(const mx::array& rows, const std::vector<int32_t>& index, int b
   return mx::transpose(padded, {0, 2, 1, 3});
 }
 
-// Of q [B, H, L, C] and k, v [B, K, S, C], with `visible` [B, 1, L, S]; scores in f32.
+// Attention of q [B, H, L, C] and k, v [B, K, S, C], with `visible` [B, 1, L, S]; scores in f32.
 mx::array capped_attention(const mx::array& q, const mx::array& k, const mx::array& v,
                            const mx::array& visible, const AttentionOptions& o) {
   int batch = q.shape(0), queries = q.shape(2);
@@ -48,7 +48,7 @@ mx::array portable_attention(const mx::array& q, const mx::array& k, const mx::a
     most_queries = std::max(most_queries, s.queries());
     most_keys = std::max(most_keys, s.keys());
   }
-  // Padding repeats a real row: a masked score is finite before it is masked.
+  // Padding repeats a real row, so that a masked score is finite before it is masked.
   std::vector<int32_t> query_index, key_index, back(static_cast<size_t>(q.shape(0)));
   std::vector<char> mask;
   for (size_t b = 0; b < sequences.size(); ++b) {

@@ -16,7 +16,7 @@ struct AttentionOptions {
   int head_dim;  // C
   float scale;   // of the scores, 1/sqrt(C) in most models
 
-  // Keys that a query sees at most, its own the last; 0: no bound. A query whose own key is the
+  // The most keys that a query sees, its own last; 0: no bound. A query whose own key is the
   // sequence's key p sees the keys j <= p with j > p - window, as in transformers'
   // sliding_window_overlay (masking_utils.py) for Mistral and Gemma 2.
   int window = 0;
@@ -33,8 +33,8 @@ struct AttentionOptions {
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                     const Sequences& sequences, const AttentionOptions& options);
 
-/// The same for keys and values in blocks [R, K*C] of the same number of rows, one after the other,
-/// as a cache has them: R a multiple of kernels::kKeyBlockRows, and one sequence whose keys begin
+/// The same for keys and values in consecutive blocks [R, K*C] of equally many rows, as in a cache.
+/// R must be a multiple of kernels::kKeyBlockRows, and there must be one sequence, whose keys begin
 /// with the first row. Not differentiable.
 mx::array attention(const mx::array& q, const std::vector<mx::array>& k,
                     const std::vector<mx::array>& v, const Sequences& sequences,

@@ -16,7 +16,7 @@
 namespace graft::ops {
 namespace {
 
-thread_local int in_scope = -1;  // -1: nothing
+thread_local int in_scope = -1;  // -1: not set
 thread_local bool at_once = false;
 
 bool default_choice() {

@@ -10,15 +10,15 @@ namespace graft::ops {
 /// Whether our CPU kernels are built in.
 bool has_cpu_kernels();
 
-/// True where the calling thread's operations run on our CPU kernels: they are built in, and a
-/// KernelsScope says so, or MLX's default device is the CPU and the environment does not say
-/// GRAFT_KERNELS=mlx. Elsewhere (Metal, CUDA) the same
-/// mathematics is built from MLX's own operations.
+/// Whether the calling thread's operations run on our CPU kernels: they are built in, and a
+/// KernelsScope selects them, or MLX's default device is the CPU and the environment does not set
+/// GRAFT_KERNELS=mlx. Otherwise (Metal, CUDA) the same mathematics is built from MLX's own
+/// operations.
 bool use_cpu_kernels();
 
-/// What the CPU kernels run with, where they are built in: see kernels/isa.h, and
-/// kernels/panel_product.h for `multiplies_bf16`. Throws Error for a GRAFT_CPU_ISA that is unknown
-/// or asks for more than the processor has.
+/// What the CPU kernels run with, if they are built in: see kernels/isa.h and, for
+/// `multiplies_bf16`, kernels/panel_product.h. Throws Error for a GRAFT_CPU_ISA that is unknown or
+/// asks for more than the processor has.
 struct CpuKernels {
   std::string isa;
   std::vector<std::string> supported;  // best first
@@ -27,14 +27,14 @@ struct CpuKernels {
 };
 CpuKernels cpu_kernels();
 
-/// What activations are kept in where all weights are quantized: bfloat16, or float32 on a CPU that
-/// cannot multiply bfloat16.
+/// The dtype of activations if all weights are quantized: bfloat16, or float32 on a CPU that cannot
+/// multiply bfloat16.
 mlx::core::Dtype quantized_activation_dtype();
 
-/// While one lives, operations of its thread run on the CPU kernels as soon as they are called, and
-/// give arrays that are evaluated: no graph is built, handed to another thread and waited for,
-/// which for the small operations of decoding takes longer than they do. Not for what is
-/// differentiated; where there are no CPU kernels it changes nothing.
+/// During its lifetime, its thread's operations run on the CPU kernels as soon as they are called,
+/// and return evaluated arrays. No graph is built, handed to another thread and waited for; for the
+/// small operations of decoding, that takes longer than the operations themselves. Do not use it
+/// for anything that is differentiated. Without CPU kernels it has no effect.
 class RunAtOnce {
  public:
   RunAtOnce();
@@ -47,11 +47,12 @@ class RunAtOnce {
 };
 bool runs_at_once();
 
-/// What computes: as the machine and GRAFT_KERNELS say, MLX's operations, or our CPU kernels (where
-/// they are built in).
+/// Which kernels to use: those that the machine and GRAFT_KERNELS suggest, MLX's operations, or our
+/// CPU kernels (if they are built in).
 enum class Kernels { automatic, mlx, own };
 
-/// While one lives, operations that its thread calls use these kernels; `automatic`: as before.
+/// During its lifetime, operations that its thread calls use these kernels; `automatic` changes
+/// nothing.
 class KernelsScope {
  public:
   explicit KernelsScope(Kernels kernels);

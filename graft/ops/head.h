@@ -8,9 +8,8 @@
 
 namespace graft::ops {
 
-/// What turns hidden states h [N, D] into logits [N, V]: h w^T + bias, and then soft_cap *
-/// tanh(logit / soft_cap) where that is above 0 (Gemma 2's final_logit_softcapping,
-/// arXiv:2408.00118).
+/// Turns hidden states h [N, D] into logits [N, V]: h w^T + bias, then soft_cap * tanh(logit /
+/// soft_cap) if soft_cap is above 0 (Gemma 2's final_logit_softcapping, arXiv:2408.00118).
 struct Head {
   Weight weight;                    // [V, D]
   std::optional<mx::array> bias{};  // [V], f32

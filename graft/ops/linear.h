@@ -14,7 +14,7 @@ struct LoraUpdate {
   mx::array a;  // [in, R], f32
   mx::array b;  // [R, out], f32
   float scale;
-  std::optional<mx::array> x;  // its input where that is not the layer's (dropout), [N, in]
+  std::optional<mx::array> x;  // its input if it is not the layer's (dropout), [N, in]
 };
 
 /// One of the projections that read the same input.

@@ -15,7 +15,7 @@ struct RopeTable {
 
 /// Rotary position embedding (Su et al. 2021, arXiv:2104.09864) of x [N, heads*C] in the half-split
 /// order of Hugging Face checkpoints: element i of a head is rotated with element i + rotary_dim/2,
-/// those from rotary_dim on stay.
+/// those from rotary_dim on are unchanged.
 mx::array rope(const mx::array& x, const RopeTable& table, int head_dim);
 
 }  // namespace graft::ops

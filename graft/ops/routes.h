@@ -24,11 +24,11 @@ struct Routes {
   mx::array choices() const;
 };
 
-/// The `chosen` largest of each row of a router's logits [N, E]; of equal ones the first.
+/// Chooses the `chosen` largest of each row of a router's logits [N, E], the first among equals.
 ///
-/// The one operation that does not wait for its graph to run: how many rows an expert gets decides
-/// the shapes of what follows, so that the logits are evaluated here, and with them what they were
-/// made from. No gradient goes through the choice.
+/// The only operation that is not lazy: how many rows an expert gets decides the shapes of all
+/// later operations, so the logits, and everything they depend on, are evaluated here. No gradient
+/// goes through the choice.
 Routes route(const mx::array& logits, int chosen);
 
 }  // namespace graft::ops

@@ -10,7 +10,7 @@ namespace graft::ops {
 namespace mx = mlx::core;
 
 /// The matrix of a linear layer or an embedding, dense or quantized in MLX's affine format. For
-/// storage alone, several in a stack [E, out, in].
+/// storage only, several may be stacked: [E, out, in].
 struct Weight {
   mx::array weight;                 // [out, in], or uint32 [out, in*bits/32] where quantized
   std::optional<mx::array> scales;  // [out, in/group_size]

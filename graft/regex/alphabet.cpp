@@ -21,7 +21,7 @@ struct Edge {
   uint32_t set;
 };
 
-// A stretch of characters of one kind, up to the next one's begin.
+// A stretch of characters of one kind, up to the beginning of the next stretch.
 struct Stretch {
   uint32_t first;
   uint8_t kind;
@@ -42,7 +42,7 @@ std::vector<Edge> edges_of(const std::vector<unicode::CodePointSet>& sets) {
   return edges;
 }
 
-// The sets without repeats, and which of them each one is.
+// The sets without duplicates, and the index of each set among them.
 struct DistinctSets {
   std::vector<unicode::CodePointSet> sets;
   std::vector<size_t> index;
@@ -84,13 +84,14 @@ std::string bracket_expression(const Kinds& kinds) {
 
 Alphabet::Alphabet(const std::vector<unicode::CodePointSet>& sets, const std::string& where) {
   DistinctSets different = distinct(sets);
-  // Walk over the code points from edge to edge; the sets that have the present one are its kind.
+  // Walk over the code points from edge to edge; the sets that contain the current one are its
+  // kind.
   std::vector<bool> inside(different.sets.size() + 1);
   std::map<std::vector<bool>, uint8_t> kind_of = {};
   std::vector<Kinds> kinds(different.sets.size());
   std::vector<Stretch> stretches;
   std::vector<Edge> edges = edges_of(different.sets);
-  // Numbers go around that of the line feed.
+  // Numbers skip that of the line feed.
   auto new_kind = [&]() {
     if (inside.back()) return kLineFeed;
     bool has_line_feed = std::any_of(kind_of.begin(), kind_of.end(),

@@ -10,12 +10,13 @@
 
 namespace graft::regex {
 
-/// The kinds of characters that some sets tell apart, numbered by a byte: two characters are of the
-/// same kind if each set has both or neither. A text of kinds is as long as it has characters, and
-/// a set of characters is a set of bytes. The line feed is a kind of its own, with its own number.
+/// The kinds of characters that some sets distinguish, each numbered by a byte: two characters are
+/// of the same kind if each set has both or neither. Translated to kinds, a text has one byte per
+/// character, and a set of characters is a set of bytes. The line feed is a kind of its own, with
+/// its own number.
 class Alphabet {
  public:
-  /// Throws Error that begins with `where` if the sets tell more than 256 kinds apart.
+  /// Throws Error that begins with `where` if the sets distinguish more than 256 kinds.
   Alphabet(const std::vector<unicode::CodePointSet>& sets, const std::string& where);
 
   /// The kinds that a set has, by its index, as a bracket expression of PCRE2.

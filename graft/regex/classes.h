@@ -5,8 +5,7 @@
 
 #include "graft/unicode/code_point_set.h"
 
-// The classes of characters that Oniguruma's syntax has a notation for, as Oniguruma 6.9.10 has
-// them.
+// The character classes in Oniguruma's syntax, as Oniguruma 6.9.10 defines them.
 
 namespace graft::regex {
 
@@ -16,7 +15,7 @@ std::optional<unicode::CodePointSet> class_of_escape(char letter, bool in_bracke
 /// What [:alpha:] and the like match inside of brackets.
 std::optional<unicode::CodePointSet> class_of_posix_bracket(std::string_view name);
 
-/// What \b takes for a part of a word.
+/// The characters that \b counts as part of a word.
 unicode::CodePointSet word_class();
 
 }  // namespace graft::regex

@@ -106,7 +106,7 @@ class Parser {
     if (ranges_ > kMaxRanges) reject("has too many or too large classes");
   }
 
-  // Until the end or a ), which is left.
+  // Up to the end or a ), which is not consumed.
   void alternatives(Options options, int depth) {
     if (depth > kMaxNesting) reject("is nested too deep");
     sequence(options, depth);
@@ -120,7 +120,7 @@ class Parser {
     before_ = 0;
     while (!at_end() && !next_is('|') && !next_is(')')) {
       size_t first = parsed_.pieces.size();
-      // What (?i) begins lasts to the end of the group, and takes in its other alternatives.
+      // The effect of (?i) lasts to the end of the group, including its other alternatives.
       if (isolated_options(options)) {
         emit("(?:");
         alternatives(options, depth + 1);
@@ -160,7 +160,7 @@ class Parser {
     }
   }
 
-  // One character, class, group or assertion; whether it can be repeated.
+  // Parses one character, class, group or assertion; returns whether it can be repeated.
   bool atom(Options options, int depth) {
     size_t start = at_;
     switch (text_[at_]) {
@@ -304,7 +304,7 @@ class Parser {
     emit(")");
   }
 
-  // Behind the backslash of a character's escape.
+  // After the backslash of a character's escape.
   uint32_t escaped_character(size_t start) {
     char c = text_[at_];
     switch (c) {
@@ -388,7 +388,7 @@ class Parser {
     return negated ? set->complement() : *set;
   }
 
-  // Behind the [: unions of what stands in it, intersected at each &&.
+  // After the [: unions of the members, intersected at each &&.
   CodePointSet brackets(Options options, int depth) {
     size_t start = at_ - 1;
     if (depth > kMaxNesting) reject("is nested too deep");
@@ -444,7 +444,7 @@ class Parser {
     uint32_t last = class_character();
     if (last < first) reject_at(start, "has an empty range");
     add(range(first, last, start, options), members);
-    if (take("-")) members.push_back({'-', '-'});  // one range cannot go on from another
+    if (take("-")) members.push_back({'-', '-'});  // a range cannot begin where another ends
   }
 
   bool range_follows() const {
@@ -485,7 +485,7 @@ class Parser {
   CodePointSet range(uint32_t first, uint32_t last, size_t start, Options options) const {
     CodePointSet set(first, last);
     if (!options.ignore_case) return set;
-    // Longer ranges beyond ASCII have letters with case in them or not: it is not worth the search.
+    // Longer ranges beyond ASCII are refused without searching them for letters with case.
     if (last >= 0x80 && (last - first > 0x1000 || any_has_case(first, last))) {
       unsupported(start, "letters beyond ASCII under (?i)");
     }
@@ -502,7 +502,7 @@ class Parser {
     return false;
   }
 
-  // Behind "[:"; nothing if it is an ordinary class that begins with a colon.
+  // After "[:"; nothing if it is an ordinary class that begins with a colon.
   std::optional<CodePointSet> posix_bracket(Options options, size_t start) {
     size_t end = text_.find(":]", at_);
     size_t stop = text_.find_first_of("[]\\", at_);
@@ -521,7 +521,7 @@ class Parser {
     size_t end;
   };
 
-  // {n}, {n,}, {n,m} or {,m} at at_, which stays; anything else is no interval but characters.
+  // {n}, {n,}, {n,m} or {,m} at at_, which does not move; anything else is plain characters.
   std::optional<Interval> read_interval() const {
     size_t i = at_ + 1;
     auto number = [&]() -> std::optional<int> {
@@ -543,8 +543,8 @@ class Parser {
     return Interval{least.value_or(0), *most, i + 1};
   }
 
-  // The quantifiers behind an atom, which begins at piece `first`. A quantifier behind a quantifier
-  // repeats what is repeated.
+  // The quantifiers after an atom, which begins at piece `first`. A quantifier after another one
+  // repeats the repeated atom.
   void quantifiers(size_t first, bool repeatable) {
     for (bool again = false; !at_end(); again = true) {
       std::string quantifier;

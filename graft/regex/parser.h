@@ -19,10 +19,10 @@ struct Parsed {
   std::vector<unicode::CodePointSet> sets;
 };
 
-/// Reads a pattern in Oniguruma's own syntax (doc/RE of Oniguruma). Throws Error that begins with
-/// `where` and has the offset in bytes for what does not compile and for what is not supported:
-/// back references, calls, conditions, absent operators, \K, \G, \X, (?x), graphemes, and letters
-/// with case beyond ASCII under (?i).
+/// Reads a pattern in Oniguruma's own syntax (doc/RE of Oniguruma). Throws Error, which begins with
+/// `where` and has the offset in bytes, if the pattern does not compile or has something that is
+/// not supported: back references, calls, conditions, absent operators, \K, \G, \X, (?x),
+/// graphemes, and letters with case beyond ASCII under (?i).
 Parsed parse(std::string_view pattern, const std::string& where);
 
 }  // namespace graft::regex

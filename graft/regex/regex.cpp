@@ -11,8 +11,8 @@
 namespace graft::regex {
 namespace {
 
-// What a search may take before it counts as one that does not end. The steps of a search that goes
-// on for megabytes are some millions.
+// The limits beyond which a search counts as endless. A search through megabytes of text takes some
+// millions of steps.
 constexpr uint32_t kMatchLimit = 20'000'000;
 constexpr uint32_t kHeapLimitKiB = 512 << 10;
 constexpr size_t kJitStackStart = 32 << 10, kJitStackMost = 64 << 20;
@@ -42,7 +42,7 @@ std::string print(const Parsed& parsed, const Alphabet& alphabet) {
   return pattern;
 }
 
-// What a thread needs for a search, of whichever expression.
+// What a thread needs for a search, with any expression.
 struct Scratch {
   Scratch()
       : data(pcre2_match_data_create(1, nullptr)),
@@ -93,7 +93,7 @@ class Regex::Compiled {
     size_t size = 0;
     pcre2_pattern_info(code_.get(), PCRE2_INFO_SIZE, &size);
     if (size > kMaxCompiledBytes) refuse("it is too large");
-    // Where there is no compiler to machine code, or no memory for it, the interpreter serves.
+    // If there is no JIT compiler, or no memory for it, the interpreter is used.
     pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
   }
 
@@ -102,8 +102,8 @@ class Regex::Compiled {
     alphabet_.translate(text, scratch.kinds);
     const size_t size = scratch.kinds.size();
     Places places(text, size);
-    // As the reference goes on: behind the match, or one character further if the next one would be
-    // empty and right there.
+    // Continues as the reference does: after the match, or one character further if the next match
+    // would be empty and right there.
     size_t from = 0, last_end = std::string_view::npos;
     while (from <= size && search(from, scratch)) {
       const PCRE2_SIZE* found = pcre2_get_ovector_pointer(scratch.data.get());

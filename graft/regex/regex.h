@@ -9,9 +9,9 @@
 
 namespace graft::regex {
 
-/// A regular expression as tokenizer files have them: Oniguruma's own syntax, with the classes of
-/// characters of one Unicode version, whatever the machine has. PCRE2 runs it, on a text in which
-/// each character is a byte that says of which kind it is (Alphabet).
+/// A regular expression as in tokenizer files: Oniguruma's own syntax, with the character classes
+/// of one Unicode version on all machines. PCRE2 runs it on a text in which each character is a
+/// byte that gives its kind (Alphabet).
 class Regex {
  public:
   /// Throws Error that begins with `where` if the pattern does not compile or has something that is
@@ -19,8 +19,8 @@ class Regex {
   Regex(std::string_view pattern, const std::string& where);
 
   /// Appends the matches in a text (valid UTF-8), from left to right, none overlapping. An empty
-  /// match right behind another match is none. Throws Error when the search takes too long or too
-  /// much memory. Safe in several threads; copies share the compiled pattern.
+  /// match right after another match does not count. Throws Error when the search takes too long or
+  /// too much memory. Safe in several threads; copies share the compiled pattern.
   void find_all(std::string_view text, std::vector<Span>& matches) const;
 
  private:

@@ -83,7 +83,7 @@ void AddedTokenMatcher::split(std::string_view text, std::vector<Piece>& pieces)
       continue;
     }
     size_t begin = at, end = at + match.size;
-    at = end;  // the search goes on behind the token itself, not behind the space it strips
+    at = end;  // the search goes on after the token itself, not after the space it strips
     if (match.token->single_word && is_within_word(text, begin, end)) continue;
     if (match.token->lstrip) begin = std::max(skip_spaces_back(text, begin, done), done);
     if (match.token->rstrip) end = spaces_end = skip_spaces(text, std::max(end, spaces_end));

@@ -20,7 +20,7 @@ struct AddedToken {
   bool special = false;      ///< left out of decoded text on demand
 };
 
-/// Finds added tokens in text: at each place the longest that begins there.
+/// Finds added tokens in text: at each position, the longest that begins there.
 class AddedTokenMatcher {
  public:
   AddedTokenMatcher() = default;

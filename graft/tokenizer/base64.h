@@ -6,7 +6,7 @@
 
 namespace graft::tokenizer {
 
-/// The bytes of a base64 text (RFC 4648, with its padding), or nothing if it is none.
+/// The bytes of a base64 text (RFC 4648, with its padding), or nothing if the text is not base64.
 std::optional<std::string> base64_decode(std::string_view text);
 
 /// The inverse.

@@ -36,7 +36,8 @@ Bpe::Bpe(BpeModel model)
 
 bool Bpe::may_cut_at_metaspaces() const {
   const Vocabulary& vocabulary = model_.vocabulary;
-  // An unknown token before the cut must not fuse with one behind it, nor the whole be looked up.
+  // An unknown token before the cut must not fuse with one after it, and whole words must not be
+  // looked up.
   if (!is_literal() || model_.ignore_merges || vocabulary.find_bytes(kMetaspace) < 0) return false;
   return !model_.merges.any_of([&](int32_t left, int32_t right) {
     return vocabulary.bytes(right).starts_with(kMetaspace) &&
@@ -46,7 +47,7 @@ bool Bpe::may_cut_at_metaspaces() const {
 
 void Bpe::encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
   if (cuts_at_metaspaces_) {
-    // The first metaspace of each run of them begins a part.
+    // Each run of metaspaces begins a part.
     size_t next = 0;
     for (size_t begin = 0; begin < word.size(); begin = next) {
       next = begin;
@@ -105,7 +106,7 @@ void Bpe::split_bytes(std::string_view word, std::vector<int32_t>& tokens) const
 
 void Bpe::split_characters(std::string_view word, std::vector<int32_t>& tokens) const {
   tokens.clear();
-  // As in the reference, an unknown token waits for the next that is not one; byte tokens overtake.
+  // As in the reference, an unknown token waits for the next known one; byte tokens overtake it.
   bool waiting = false;
   for (size_t i = 0; i < word.size();) {
     std::string_view character = word.substr(i, unicode::decode(word.data() + i).size);
@@ -172,7 +173,7 @@ void Bpe::merge_long(Workspace& workspace, std::vector<int32_t>& ids) const {
   std::vector<int32_t>& next = workspace.next;
   std::vector<uint64_t>& queue = workspace.queue;
   const int32_t n = static_cast<int32_t>(tokens.size());
-  constexpr int32_t kMerged = -1;  // as a token: the one to the left took it in
+  constexpr int32_t kMerged = -1;  // as a token: merged into the one to its left
   auto at = [](std::vector<int32_t>& list, int32_t i) -> int32_t& {
     return list[static_cast<size_t>(i)];
   };

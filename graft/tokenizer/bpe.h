@@ -26,19 +26,19 @@ struct BpeModel {
   bool fuse_unknown = false;
   /// A character without a token becomes the tokens <0xXX> of its bytes, if all of them exist.
   bool byte_fallback = false;
-  /// A word that is a token is that token, whatever the merges make of it.
+  /// A word that is a token becomes that token, regardless of the merges.
   bool ignore_merges = false;
 };
 
 /// Byte-pair encoding of single words, exactly as Hugging Face tokenizers' BPE: the pair of the
 /// lowest rank merges first, the leftmost of equals. Time is n log n in the word's length.
 ///
-/// A SentencePiece-like model gets a whole text as one word. Where none of its merges joins a token
-/// that begins with U+2581 to what stands before, the word is cut there, which gives the same
-/// tokens and lets the cache work.
+/// A SentencePiece-like model gets a whole text as one word. If no merge joins a token that begins
+/// with U+2581 to the text before it, the word is cut there, which gives the same tokens and lets
+/// the cache work.
 class Bpe {
  public:
-  /// What one thread needs while it encodes: buffers, and the words that it met lately.
+  /// What one thread needs while it encodes: buffers, and recently seen words.
   struct Workspace {
     std::vector<int32_t> tokens, previous, next;
     std::vector<uint64_t> queue;
@@ -62,7 +62,7 @@ class Bpe {
   void merge_short(std::vector<int32_t>& tokens, std::vector<int32_t>& ids) const;
   void merge_long(Workspace& workspace, std::vector<int32_t>& ids) const;
 
-  // Whether the merges make a token of its own bytes: found at the first meeting.
+  // Whether the merges turn a token's bytes into that token: found out at its first use.
   enum Whole : uint8_t { kUnknown, kYes, kNo };
 
   BpeModel model_;

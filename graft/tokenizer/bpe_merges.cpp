@@ -12,10 +12,10 @@ namespace {
 
 using Tokens = std::vector<std::string_view>;
 
-// As many as the reader of tokenizer.json takes.
+// As many as the reader of tokenizer.json accepts.
 constexpr size_t kMostSplits = size_t{1} << 23;
-// Of all splits together, written out: real ones have some ten million. Tokens of one letter, each
-// longer by one than the one before, have the cube of their number.
+// The limit for all splits together, written out: real vocabularies need some ten million. Tokens
+// of one repeated letter, each longer by one than the one before, need the cube of their number.
 constexpr size_t kMostMergeBytes = size_t{1} << 27;
 constexpr int32_t kNone = -1;
 
@@ -25,9 +25,9 @@ bool reversed_less(std::string_view a, std::string_view b) {
       [](char x, char y) { return static_cast<unsigned char>(x) < static_cast<unsigned char>(y); });
 }
 
-// For each token the longest other token that it begins with (ends with, if the tokens were sorted
-// from their ends and `begins` tells so). In sorted order all tokens that a token begins with stand
-// before it, each at the beginning of the next: the stack holds them.
+// For each token, the longest other token that is its prefix (or its suffix, if the tokens were
+// sorted from their ends and `begins` compares ends). In sorted order, all prefixes of a token come
+// before it, each a prefix of the next; the stack holds them.
 template <class Begins>
 std::vector<int32_t> longest_within(const Tokens& tokens, const std::vector<int32_t>& sorted,
                                     Begins&& begins) {

@@ -30,19 +30,19 @@ void read_vocabulary(JsonReader& reader, const std::string& where, Vocabulary& v
   });
 }
 
-// What a file says of a merge.
+// A merge as read from a file.
 struct FoundMerge {
   int32_t left, right, result;
 };
 
-// Merges wait until some are together, and are then looked up side by side: one after the other,
-// each lookup would wait for memory, and a file has hundreds of thousands.
+// Collects merges and looks them up in batches: one at a time, each lookup would wait for memory,
+// and a file has hundreds of thousands.
 class MergeReader {
  public:
   MergeReader(const Vocabulary& vocabulary, const std::string& where)
       : vocabulary_(vocabulary), where_(where) {}
 
-  // The merges of a part of the file's, of which `rank` is the first.
+  // Reads a part of the file's merges; the first has the rank `rank`.
   std::vector<FoundMerge> read(JsonReader reader, uint32_t rank) {
     rank_ = rank;
     reader.elements([&] {
@@ -180,7 +180,7 @@ class MergeReader {
 
 MergeTable read_merges(const PutOff& merges, const Vocabulary& vocabulary) {
   constexpr size_t kPart = JsonReader::Passed::kPartEntries;
-  constexpr size_t kAhead = 12;  // merges whose place in the table is on its way from memory
+  constexpr size_t kAhead = 12;  // merges whose slots in the table are being prefetched
   std::vector<std::vector<FoundMerge>> parts(merges.json.parts.size());
   run_parts(static_cast<int64_t>(parts.size()), [&](int64_t part, int) {
     size_t index = static_cast<size_t>(part);

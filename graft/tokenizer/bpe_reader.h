@@ -5,7 +5,7 @@
 
 namespace graft::tokenizer {
 
-/// The model of a tokenizer.json that says BPE. Vocabulary and merges are read without a tree.
+/// The BPE model of a tokenizer.json. Vocabulary and merges are read without building a JSON tree.
 /// Throws Error, which names the file and the field, if something is broken or not supported.
 BpeModel read_bpe_model(const ModelFields& fields, Spelling spelling);
 

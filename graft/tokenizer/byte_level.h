@@ -14,7 +14,7 @@ std::optional<std::string> bytes_of_spelling(std::string_view spelling);
 /// The same into a buffer that is overwritten; false if there is a character outside the table.
 bool bytes_of_spelling(std::string_view spelling, std::string& bytes);
 
-/// The inverse: what files call the token of these bytes.
+/// The inverse: the spelling in files of the token of these bytes.
 std::string spelling_of_bytes(std::string_view bytes);
 
 }  // namespace graft::tokenizer

@@ -11,9 +11,9 @@ namespace {
 
 using unicode::CodePointRange;
 
-// What UAX #29 asks of a character: Grapheme_Cluster_Break, Extended_Pictographic and
-// Indic_Conjunct_Break in one. Regional indicators are `other`: whether two of them join shows in
-// no cluster of less than 6 bytes, nor in which character begins one.
+// The properties of a character that UAX #29 uses: Grapheme_Cluster_Break, Extended_Pictographic
+// and Indic_Conjunct_Break in one. Regional indicators are `other`: whether two of them join
+// affects neither the clusters of less than 6 bytes nor which character begins one.
 enum class Break : uint8_t {
   other,
   control,
@@ -32,8 +32,9 @@ enum class Break : uint8_t {
   syllable,       // LVT
 };
 
-// Where the reference's property is not the one that the general category suggests (default_break):
-// found by asking it, see scripts/fixtures/precompiled_cases.py. Its version of Unicode is 17.0.
+// Code points whose property in the reference differs from what the general category suggests
+// (default_break): found by querying it, see scripts/fixtures/precompiled_cases.py. Its version of
+// Unicode is 17.0.
 // clang-format off
 constexpr CodePointRange kOther[] = {
     {0x102B, 0x102C}, {0x1038, 0x1038}, {0x1062, 0x1064}, {0x1067, 0x106D}, {0x1083, 0x1083},
@@ -153,7 +154,7 @@ Break default_break(unicode::Category category) {
   }
 }
 
-// Of the code points below unicode::kDirectLimit, then of the plane of tags; the others are
+// The breaks of the code points below unicode::kDirectLimit, then of the tags; all others are
 // `other`.
 class BreakTable {
  public:
@@ -212,7 +213,7 @@ bool is_extend(Break value) {
   return value == Break::extend || value == Break::linker || value == Break::zwnj;
 }
 
-// What of a grapheme cluster decides whether the next character belongs to it.
+// The state of a grapheme cluster that decides whether the next character belongs to it.
 class Cluster {
  public:
   explicit Cluster(Break first) { add(first); }
@@ -283,8 +284,8 @@ size_t cluster_size(const BreakTable& breaks, std::string_view text) {
   return size;
 }
 
-// A unit of the trie: of a node (its label, whether it has a value, and what its place is xored
-// with for the place of its children) or a value (the highest bit is set).
+// A unit of the trie: a node (its label, whether it has a value, and the offset to xor with its
+// place to find its children) or a value (the highest bit is set).
 struct Unit {
   uint32_t bits;
 
@@ -297,7 +298,7 @@ struct Unit {
 
 constexpr size_t kHeader = 4;
 constexpr size_t kBlock = 256;       // units: the children of a node are in one of these
-constexpr size_t kShortCluster = 6;  // bytes: from here on clusters go by characters
+constexpr size_t kShortCluster = 6;  // bytes: clusters from this size on go by characters
 
 uint32_t little_endian(std::string_view bytes) {
   uint32_t value = 0;
@@ -330,7 +331,8 @@ void Charsmap::read_trie(std::string_view bytes) {
   }
 }
 
-// After this no walk through the trie leaves it, and every value is a place in the replacements.
+// Checks that no walk through the trie leaves it, and that every value is a place in the
+// replacements.
 void Charsmap::check(const std::string& where) const {
   if (unicode::valid_prefix(replacements_) != replacements_.size()) {
     fail("{}: the replacements are not valid UTF-8", where);
@@ -369,8 +371,8 @@ void Charsmap::apply(std::string_view text, std::string& out) const {
   }
 }
 
-// Bytes at the start of `text` that stay as they are. What follows a character may join it, so the
-// last one is followed by one that never does.
+// Bytes at the start of `text` that stay as they are. A character may be joined by the next one, so
+// the last one is followed by one that never joins.
 size_t Charsmap::plain_size(std::string_view text) const {
   size_t size = 0;
   auto at = [&](size_t i) { return static_cast<unsigned char>(text[i]); };

@@ -11,10 +11,10 @@
 namespace graft::tokenizer {
 
 /// SentencePiece's map of characters, applied exactly as Hugging Face tokenizers' normalizer
-/// Precompiled does it, to grapheme clusters (UAX #29, Unicode 17.0): one of less than 6 bytes is
-/// replaced as a whole by what the shortest mapped prefix of it stands for, even if that is but its
-/// first character; in others, and where no prefix is mapped, this is done character by character.
-/// What is not mapped stays.
+/// Precompiled does it, to grapheme clusters (UAX #29, Unicode 17.0). A cluster of less than 6
+/// bytes is replaced as a whole by the replacement of its shortest mapped prefix, even if that
+/// prefix is only its first character. Longer clusters, and those with no mapped prefix, are
+/// replaced character by character. Unmapped text stays.
 class Charsmap {
  public:
   /// `charsmap` is `precompiled_charsmap` of a SentencePiece model, which tokenizer.json has in
@@ -23,8 +23,8 @@ class Charsmap {
   /// `where`, if it is broken.
   Charsmap(std::string_view charsmap, const std::string& where);
 
-  /// Appends the normalized text, which is valid UTF-8 if `text` is, as it must be. Time is linear
-  /// in what is read and written. Safe in several threads.
+  /// Appends the normalized text. `text` must be valid UTF-8; the result then is too. Time is
+  /// linear in the input and the output. Safe in several threads.
   void apply(std::string_view text, std::string& out) const;
 
  private:
@@ -36,7 +36,7 @@ class Charsmap {
 
   std::vector<uint32_t> trie_;
   std::string replacements_;
-  std::array<bool, 256> plain_{};  // an ASCII character that stays, and ends what is before it
+  std::array<bool, 256> plain_{};  // ASCII characters that stay and end the cluster before them
 };
 
 }  // namespace graft::tokenizer

@@ -16,17 +16,17 @@ struct ChatMessage {
   std::string content;
 };
 
-/// What turns the messages of a chat into the one text that a model continues: the Jinja template
-/// that the model's makers ship. As transformers' apply_chat_template.
+/// Turns the messages of a chat into the one text that a model continues, with the Jinja template
+/// that the model's makers ship, like transformers' apply_chat_template.
 class ChatTemplate {
  public:
   /// The template of a model folder: chat_template.jinja, else "chat_template" of
-  /// tokenizer_config.json (of several the one named "default"); nothing if it has none. Throws
-  /// Error, which names the file and the line, if it cannot be read.
+  /// tokenizer_config.json (the one named "default" if there are several); nothing if there is
+  /// none. Throws Error, which names the file and the line, if it cannot be read.
   static std::optional<ChatTemplate> load(const fs::path& folder);
 
-  /// `special_tokens`: what the template sees as bos_token, eos_token and so on. `name` is what
-  /// errors call the source.
+  /// `special_tokens`: what the template sees as bos_token, eos_token and so on. `name` is the name
+  /// of the source in errors.
   ChatTemplate(std::string_view source, std::map<std::string, std::string> special_tokens,
                std::string name);
 
@@ -34,8 +34,8 @@ class ChatTemplate {
   /// template refuses the messages, as some do a system message.
   std::string apply(const std::vector<ChatMessage>& messages, bool open) const;
 
-  /// The same with all that a template may see: `variables` has "messages", and may have "tools",
-  /// "documents", "add_generation_prompt" and names that a model's template knows of its own.
+  /// The same with all variables that a template may see: `variables` has "messages", and may have
+  /// "tools", "documents", "add_generation_prompt" and names specific to a model's template.
   std::string apply(const nlohmann::ordered_json& variables) const;
 
  private:

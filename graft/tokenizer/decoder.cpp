@@ -88,7 +88,7 @@ void DecodeState::apply(size_t step, const Decoder::Strip& strip, Part part, std
   }
   if (!rest.empty()) memory.at_start = false;
 
-  // Of the run of `content` at the end the last `stop` wait.
+  // The last `stop` copies of `content` at the end are held back.
   std::string_view body = rest;
   size_t at_end = 0;
   while (at_end < strip.stop && body.ends_with(strip.content)) {

@@ -11,21 +11,22 @@
 
 namespace graft::tokenizer {
 
-/// How the pieces of tokens become text: steps, one after the other, each of which turns a row of
-/// pieces into another. The pieces that come out of the last are put together.
+/// Turns the pieces of tokens into text. Steps run one after the other, and each turns one row of
+/// pieces into another. The pieces that the last step returns are concatenated.
 class Decoder {
  public:
   /// Pieces <0xXX> in a row are the bytes of one piece; U+FFFD for each byte of a row that is not
   /// valid UTF-8.
   struct ByteFallback {};
-  /// All pieces are one.
+  /// Joins all pieces into one.
   struct Fuse {};
-  /// Removes up to so many times `content` at the beginning and at the end of each piece.
+  /// Removes `content` up to `start` times at the beginning and up to `stop` times at the end of
+  /// each piece.
   struct Strip {
     std::string content;
     size_t start, stop;
   };
-  /// Spaces instead of `replacement`, none for those of the first piece if `drops_first`.
+  /// Replaces `replacement` by spaces; drops it in the first piece if `drops_first`.
   struct Metaspace {
     std::string replacement;
     bool drops_first;
@@ -35,7 +36,7 @@ class Decoder {
   using Step = std::variant<ByteFallback, Fuse, Strip, Metaspace, Replacement, JoinWithSpaces>;
 
   Decoder() = default;
-  /// Behind Fuse only Strip may stand.
+  /// Only Strip may follow Fuse.
   explicit Decoder(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
   const std::vector<Step>& steps() const { return steps_; }
@@ -47,13 +48,13 @@ class Decoder {
 /// A decoder at work on one row of pieces.
 class DecodeState {
  public:
-  /// The decoder must live as long.
+  /// The decoder must outlive it.
   explicit DecodeState(const Decoder& decoder);
 
-  /// Appends the text that is certain with this piece.
+  /// Appends the text that this piece makes certain.
   void push(std::string_view piece, std::string& text);
 
-  /// Appends the rest. The state is as new afterwards.
+  /// Appends the rest, and resets the state.
   void finish(std::string& text);
 
  private:
@@ -65,10 +66,10 @@ class DecodeState {
   // What a step remembers; each kind uses what it needs.
   struct Memory {
     std::string bytes;      // ByteFallback: of the row so far
-    size_t pieces = 0;      // that have begun
+    size_t pieces = 0;      // pieces that have begun
     size_t stripped = 0;    // Strip: at the beginning of this piece
     bool at_start = false;  // Strip: nothing but stripped text has come in this piece
-    size_t held = 0;        // Strip: times `content` that may be the end of the piece
+    size_t held = 0;        // Strip: copies of `content` that may end the piece
   };
 
   void run(size_t step, Part part, std::string& text);

@@ -50,7 +50,7 @@ void add_steps(const JsonField& field, DecoderSteps& steps) {
   }
 }
 
-// Sequences of ByteLevel alone.
+// Accepts only sequences of ByteLevel.
 void check_byte_level(const JsonField& field) {
   std::string type = component_type(field);
   if (type == "Sequence") {

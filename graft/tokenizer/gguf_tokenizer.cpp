@@ -28,7 +28,7 @@ enum TokenType : int32_t {
   kByte = 6
 };
 
-// What llama.cpp's name of a pre-tokenizer stands for.
+// What llama.cpp's name for a pre-tokenizer stands for.
 struct PreTokenizerKind {
   std::string_view name;
   SplitRule rule;
@@ -36,7 +36,7 @@ struct PreTokenizerKind {
   bool ignore_merges;  // also: a text begins with BOS unless the file says otherwise
 };
 
-// Only those whose tokenizer.json has no other step (a normalizer, say) than these.
+// Only those whose tokenizer.json has no steps other than these (such as a normalizer).
 constexpr PreTokenizerKind kKinds[] = {
     {"smollm", SplitRule::gpt2, true, false},      {"starcoder", SplitRule::gpt2, true, false},
     {"refact", SplitRule::gpt2, true, false},      {"gpt-2", SplitRule::gpt2, false, false},
@@ -201,7 +201,8 @@ class Converter {
     return wanted.value_or(otherwise) && id;
   }
 
-  // A token of the model's own may end a text too: found in text, then, as any special token.
+  // An ordinary token may also be BOS, EOS and so on; it is then found in text like any special
+  // token.
   bool is_named(int64_t id) const {
     return gguf_.bos_token_id == id || gguf_.eos_token_id == id || gguf_.unk_token_id == id ||
            gguf_.pad_token_id == id;
@@ -231,7 +232,7 @@ class Converter {
         fail("{}: tokenizer.ggml.tokens[{}] and [{}] are both {}", name_, other->second, id,
              io::in_quotes(gguf_.tokens[id]));
       }
-      // push_back, not operator[]: an ordered object looks a key up by walking.
+      // push_back, not operator[]: an ordered object looks up keys by linear search.
       vocabulary.push_back({gguf_.tokens[id], id});
     }
     return vocabulary;

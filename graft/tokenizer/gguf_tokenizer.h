@@ -10,7 +10,8 @@
 
 namespace graft::tokenizer {
 
-/// The tokenizer in a GGUF file's metadata. The comments name the keys; what a file lacks is empty.
+/// The tokenizer in a GGUF file's metadata. The comments name the keys; a field that the file lacks
+/// is empty.
 struct GgufTokenizer {
   std::string model{};                      ///< tokenizer.ggml.model
   std::string pre{};                        ///< tokenizer.ggml.pre
@@ -29,12 +30,12 @@ struct GgufTokenizer {
   std::optional<int64_t> context_length{};  ///< <architecture>.context_length
 };
 
-/// Makes the files that `tokenizers` and `transformers` load from GGUF metadata of a byte-level BPE
-/// tokenizer (model "gpt2") or a SentencePiece BPE tokenizer ("llama"), whose merges, if it has
-/// none, are those of its scores. Control tokens become special added tokens, user-defined ones
-/// added tokens; padding to a round size ("unused") is left out. Throws Error, which begins with
-/// `name` and the key, if the metadata is broken or the model or pre-tokenizer is not supported;
-/// warns where the metadata does not say how text is cut.
+/// Converts GGUF metadata of a byte-level BPE tokenizer (model "gpt2") or a SentencePiece BPE
+/// tokenizer ("llama") to the files that `tokenizers` and `transformers` load. If the latter has no
+/// merges, they are derived from its scores. Control tokens become special added tokens,
+/// user-defined ones added tokens; padding to a round size ("unused") is left out. Throws Error,
+/// which begins with `name` and the key, if the metadata is broken or the model or pre-tokenizer is
+/// not supported; warns if the metadata does not say how text is cut.
 TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::string& name,
                                           FrontEnd& front_end = *silent_front_end());
 

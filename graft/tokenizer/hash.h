@@ -13,7 +13,7 @@ inline size_t table_size(size_t least) {
   return size;
 }
 
-/// A number that differs between processes: whoever writes a vocabulary cannot choose words that
+/// A number that differs between processes: the author of a vocabulary cannot choose words that
 /// collide.
 uint64_t hash_seed();
 

@@ -42,7 +42,7 @@ void JsonReader::skip_plain() {
   constexpr uint64_t kHigh = kEach << 7;
   for (uint64_t word; text_.size() - at_ >= sizeof word; at_ += sizeof word) {
     std::memcpy(&word, text_.data() + at_, sizeof word);
-    // A byte that is 0 (less than a space) sets its upper bit, and perhaps that of one behind it.
+    // A byte that is 0 (less than a space) sets its upper bit, and perhaps that of one after it.
     uint64_t quote = word ^ kEach * '"', backslash = word ^ kEach * '\\';
     uint64_t found = ((quote - kEach) & ~quote) | ((backslash - kEach) & ~backslash) |
                      ((word - kEach * ' ') & ~word);

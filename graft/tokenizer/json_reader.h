@@ -10,19 +10,20 @@
 
 namespace graft::tokenizer {
 
-/// Reads one JSON text from front to back, without a tree: what a vocabulary of a hundred thousand
-/// entries wants. Each call takes the next value; a value of another type, bad syntax, a lone
-/// surrogate or nesting beyond kMaxDepth throws Error with the file and the byte.
+/// Reads one JSON text from front to back without building a tree, which suits a vocabulary of a
+/// hundred thousand entries. Each call takes the next value; a value of another type, bad syntax, a
+/// lone surrogate or nesting beyond kMaxDepth throws Error with the file and the byte.
 class JsonReader {
  public:
   static constexpr int kMaxDepth = 64;
 
-  /// `name` is what errors call the text, `offset` where it begins in its file. The text must be
-  /// valid UTF-8 and outlive the reader.
+  /// `name` is the name of the text in errors, `offset` where it begins in its file. The text must
+  /// be valid UTF-8 and outlive the reader.
   JsonReader(std::string_view text, std::string name, size_t offset = 0)
       : text_(text), name_(std::move(name)), offset_(offset) {}
 
-  /// Calls on_member(key) for each member; it must take the value. The key is valid in the call.
+  /// Calls on_member(key) for each member; it must take the value. The key is valid only during the
+  /// call.
   template <class F>
   void object(F&& on_member) {
     open('{');
@@ -43,8 +44,8 @@ class JsonReader {
     --depth_;
   }
 
-  /// Calls on_element() for each of the values that are left, with commas between them: part() of
-  /// an array.
+  /// Calls on_element() for each of the remaining values, which are separated by commas: for part()
+  /// of an array.
   template <class F>
   void elements(F&& on_element) {
     on_element();
@@ -70,7 +71,7 @@ class JsonReader {
 
     std::string_view text;
     size_t offset = 0;          ///< where it begins in the file
-    size_t entries = 0;         ///< that it seems to have
+    size_t entries = 0;         ///< their apparent number
     std::vector<size_t> parts;  ///< where in `text` every kPartEntries-th entry begins
 
     /// The text of kPartEntries entries, or of the last ones, with the commas between them.
@@ -80,11 +81,11 @@ class JsonReader {
     }
   };
 
-  /// Takes the next value, an object or array, looking at nothing but quotes and brackets: whoever
-  /// reads its text finds what is wrong within.
+  /// Takes the next value, an object or array, looking only at quotes and brackets. Errors inside
+  /// are found when its text is read.
   Passed pass();
 
-  /// Takes the next value, whatever it is, and returns its text.
+  /// Takes the next value, of any type, and returns its text.
   std::string_view skip();
 
   /// Throws unless only white space is left.

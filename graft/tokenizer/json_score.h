@@ -5,11 +5,11 @@
 
 namespace graft::tokenizer {
 
-/// A number of a JSON text (valid by RFC 8259) as Hugging Face tokenizers reads it, whose JSON
-/// library takes a shortcut: the digits as an integer of 64 bits, those that do not fit dropped,
-/// times or divided by a power of ten. One in seven scores of a vocabulary is one unit in the last
-/// place off, which decides between segmentations that are equal otherwise. Nothing if it is too
-/// large.
+/// Reads a number of a JSON text (valid by RFC 8259) as Hugging Face tokenizers does. Its JSON
+/// library takes a shortcut: it reads the digits as a 64-bit integer, drops those that do not fit,
+/// and multiplies or divides by a power of ten. One in seven scores of a vocabulary is then off by
+/// one unit in the last place, which decides between otherwise equal segmentations. Returns nothing
+/// if the number is too large.
 std::optional<double> json_score(std::string_view text);
 
 }  // namespace graft::tokenizer

@@ -8,8 +8,7 @@
 
 namespace graft::tokenizer {
 
-/// What two neighbouring tokens become. Of all pairs in a word the one of the lowest rank merges
-/// first.
+/// What two neighbouring tokens become. The pair with the lowest rank in a word merges first.
 struct Merge {
   uint32_t rank;
   int32_t result;

@@ -12,7 +12,7 @@
 
 namespace graft::tokenizer {
 
-/// What makes tokens of words.
+/// Turns words into tokens.
 class Model {
  public:
   struct Workspace {
@@ -27,7 +27,7 @@ class Model {
   void encode(const PreTokenizer::Words& words, Workspace& workspace,
               std::vector<int32_t>& ids) const;
 
-  /// What tokenizer.json calls it.
+  /// Its name in tokenizer.json.
   std::string type() const { return std::holds_alternative<Bpe>(kind_) ? "BPE" : "Unigram"; }
 
   /// The tokens and how they are spelled.

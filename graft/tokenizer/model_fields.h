@@ -11,7 +11,7 @@ namespace graft::tokenizer {
 /// A large member of a tokenizer.json's `model` that is read without a tree once the rest is known.
 struct PutOff {
   JsonReader::Passed json;  ///< its text is empty if the file has no such member
-  std::string where;        ///< what errors call it
+  std::string where;        ///< its name in errors
 
   size_t entries() const { return json.entries; }
   JsonReader reader() const { return {json.text, where, json.offset}; }
@@ -29,7 +29,7 @@ struct ModelFields {
 };
 
 /// Takes the reader's next value, the model. Throws Error, which names `name` and the field, if it
-/// is no object or has members twice.
+/// is not an object or has duplicate members.
 ModelFields take_model_fields(JsonReader& reader, const std::string& name);
 
 /// Throws Error unless a member is there, begins with this bracket and has at most so many entries.

@@ -53,8 +53,8 @@ struct ApplyToText {
   }
 };
 
-// The least byte that a step may change something at. Below U+0300 nothing composes, below U+0080
-// nothing decomposes.
+// The smallest byte at which a step may change anything. Below U+0300 nothing composes, below
+// U+0080 nothing decomposes.
 unsigned char least_changed(const Normalizer::Step& step) {
   const NormalForm* form = std::get_if<NormalForm>(&step);
   if (form == nullptr) return 0;

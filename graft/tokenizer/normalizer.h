@@ -14,7 +14,7 @@ namespace graft::tokenizer {
 /// Changes text before it is cut into words: steps, one after the other.
 class Normalizer {
  public:
-  /// Text before every text that is not empty.
+  /// Puts `text` before every text that is not empty.
   struct Prepend {
     std::string text;
   };
@@ -29,14 +29,14 @@ class Normalizer {
   Normalizer() = default;
   explicit Normalizer(std::vector<Step> steps);
 
-  /// True if the text is surely in its final form, found without normalizing it.
+  /// True if the text is certain to stay as it is, found out without normalizing it.
   bool leaves(std::string_view text) const;
   /// The text must be valid UTF-8.
   std::string apply(std::string_view text) const;
 
  private:
   std::vector<Step> steps_;
-  unsigned char unchanged_below_ = 0xFF;  // a text of smaller bytes stays as it is
+  unsigned char unchanged_below_ = 0xFF;  // a text with only smaller bytes stays as it is
 };
 
 }  // namespace graft::tokenizer

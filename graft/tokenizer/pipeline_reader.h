@@ -22,8 +22,8 @@ PreTokenizer read_pre_tokenizer(const JsonField& field, Spelling& spelling);
 void read_post_processor(const JsonField& field, std::vector<int32_t>& prefix,
                          std::vector<int32_t>& suffix);
 
-/// The decoder of a vocabulary. The pieces of byte-level tokens are bytes already: its decoder has
-/// nothing left to do.
+/// The decoder of a vocabulary. The pieces of byte-level tokens are bytes already, so a byte-level
+/// decoder has nothing left to do.
 Decoder read_decoder(const JsonField& field, Spelling spelling);
 
 }  // namespace graft::tokenizer

@@ -5,7 +5,7 @@
 namespace graft::tokenizer {
 namespace {
 
-// Writes every word again, by change(word, is_first, output). What lies between words is dropped.
+// Rewrites every word with change(word, is_first, output). Text between words is dropped.
 template <class Change>
 void change_words(PreTokenizer::Words& words, Change&& change) {
   std::string changed;

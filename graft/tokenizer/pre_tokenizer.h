@@ -10,8 +10,8 @@
 
 namespace graft::tokenizer {
 
-/// Cuts text into the words that a model encodes one by one. Steps, one after the other; each works
-/// on every word that the steps before it made.
+/// Cuts text into the words that a model encodes one by one. Steps run one after the other; each
+/// works on every word that the steps before it made.
 class PreTokenizer {
  public:
   /// A space before a word that does not begin with one.
@@ -30,7 +30,7 @@ class PreTokenizer {
 
   using Step = std::variant<PrefixSpace, Metaspace, Splitter>;
 
-  /// The words of a text, and what it takes to find them. Re-used from call to call.
+  /// The words of a text, and the buffers to find them. Reused from call to call.
   struct Words {
     std::string_view text;    ///< the text, or `changed`
     std::vector<Span> spans;  ///< the words in `text`, in order; none is empty
@@ -45,8 +45,8 @@ class PreTokenizer {
   PreTokenizer() = default;
   explicit PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
-  /// The text must be valid UTF-8 and live as long as the words. `is_start` says that nothing, no
-  /// added token either, stands before it.
+  /// The text must be valid UTF-8 and live as long as the words. `is_start` says that nothing comes
+  /// before it, not even an added token.
   void split(std::string_view text, bool is_start, Words& words) const;
 
  private:

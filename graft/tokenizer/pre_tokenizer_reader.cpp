@@ -31,7 +31,7 @@ Splitter::Pattern split_pattern(const JsonField& field) {
 PreTokenizer::Metaspace::Prepend prepend_of(const JsonField& field) {
   using Prepend = PreTokenizer::Metaspace::Prepend;
   std::optional<JsonField> scheme = field.find("prepend_scheme");
-  // What files said before there were schemes.
+  // Older files have this key instead of a scheme.
   bool add_prefix_space = field.boolean_or("add_prefix_space", true);
   std::string name = scheme ? scheme->string() : add_prefix_space ? "always" : "never";
   if (!add_prefix_space && name != "never") {

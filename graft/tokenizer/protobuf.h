@@ -13,14 +13,14 @@ namespace graft::tokenizer {
 ///     if (reader.field() == 1) text = reader.bytes(); else reader.skip();
 ///   }
 ///
-/// What is cut off, too long or not of the type that is asked for throws Error with the name and
-/// the byte. Groups, which proto3 does not have, are refused.
+/// Throws Error, with the name and the byte, for a value that is cut off, too long or not of the
+/// requested type. Groups, which proto3 does not have, are refused.
 class ProtobufReader {
  public:
-  /// `name` is what errors call the file. Both must outlive the reader.
+  /// `name` is the name of the file in errors. Both must outlive the reader.
   ProtobufReader(std::string_view bytes, std::string_view name) : bytes_(bytes), name_(name) {}
 
-  /// Goes to the next field, whose value must be taken then; false at the end of the message.
+  /// Moves to the next field, whose value must then be taken; false at the end of the message.
   bool next();
 
   /// The number of the field.
@@ -33,13 +33,13 @@ class ProtobufReader {
 
   float float32();
 
-  /// The value, a string or bytes: a view of what is read.
+  /// The value, a string or bytes: a view of the input.
   std::string_view bytes();
 
   /// The value, a message.
   ProtobufReader message();
 
-  /// Leaves the value out, whatever it is.
+  /// Skips the value, of any type.
   void skip();
 
  private:

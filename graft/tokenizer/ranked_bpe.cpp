@@ -32,7 +32,7 @@ Json vocabulary_json(const RankedBpe& bpe, const std::vector<std::string>& spell
   Json::object_t vocabulary;
   vocabulary.reserve(bpe.first_tokens.size() + spellings.size());
   size_t id = 0;
-  // push_back, not operator[]: an ordered object looks a key up by walking.
+  // push_back, not operator[]: an ordered object looks up keys by linear search.
   for (const std::string& token : bpe.first_tokens) vocabulary.push_back({token, id++});
   for (const std::string& token : spellings) {
     if (taken.count(token) == 0) vocabulary.push_back({token, id});

@@ -8,8 +8,7 @@
 
 namespace graft::tokenizer {
 
-/// Puts `content` in the place of each match of a pattern, as a normalizer's or decoder's Replace
-/// does.
+/// Replaces each match of a pattern by `content`, as a normalizer's or decoder's Replace does.
 class Replacement {
  public:
   /// An empty literal pattern matches nowhere.

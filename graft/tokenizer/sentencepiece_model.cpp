@@ -16,7 +16,7 @@ using Model = SentencePieceModel;
 // The numbers of the fields of ModelProto.
 constexpr uint32_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3;
 
-// The names of the pieces with a part, which the file gives beside the pieces.
+// The names of the special pieces (unk, bos, eos, pad), which the file gives apart from the pieces.
 struct Parts {
   std::string bos = "<s>", eos = "</s>", pad = "<pad>";
 };

@@ -14,7 +14,7 @@ struct SentencePieceModel {
   enum class Kind : int32_t { unigram = 1, bpe = 2, word = 3, character = 4 };
   enum class Type : int32_t {
     normal = 1,
-    unknown = 2,       ///< stands for what has no piece
+    unknown = 2,       ///< stands for text that has no piece
     control = 3,       ///< never made from text
     user_defined = 4,  ///< always one piece, wherever it stands in a text
     unused = 5,
@@ -33,7 +33,7 @@ struct SentencePieceModel {
   /// A character without a piece becomes the pieces <0xXX> of its bytes.
   bool byte_fallback = false;
   bool treat_whitespace_as_suffix = false;
-  /// Of the pieces with a part, those that there are.
+  /// The ids of the special pieces, as far as the model has them.
   std::optional<int32_t> unk_id{}, bos_id{}, eos_id{}, pad_id{};
 
   std::string normalizer_name{};

@@ -43,7 +43,7 @@ int64_t characters_in(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
 }
 
-// The best score first. Of equals the longest left, then the longest right first, then in the
+// The best score first. Among equals, the longest left first, then the longest right, then in the
 // order of ids.
 void sort_by_score(std::vector<TokenSplit>& splits, const Model& model) {
   std::vector<int64_t> lengths;
@@ -74,7 +74,7 @@ Json normalizer_json(const Model& model, const Spaces& spaces) {
   return sequence_json("normalizers", std::move(steps));
 }
 
-// Whether the pieces of a text are those of its words, each with the space before it.
+// Whether a text can be cut into words, each with the space before it, without changing its pieces.
 bool cuts_at_spaces(const Model& model) {
   bool has_space = false;
   for (const Model::Piece& piece : model.pieces) {
@@ -86,7 +86,7 @@ bool cuts_at_spaces(const Model& model) {
 }
 
 Json pre_tokenizer_json(const Model& model, const Spaces& spaces) {
-  // A BPE tokenizer cuts where it may by itself.
+  // A BPE tokenizer makes such cuts by itself.
   bool split = model.kind == Model::Kind::unigram && cuts_at_spaces(model);
   std::string_view scheme = "never";
   if (spaces.prefix == SpacePrefix::sentencepiece) {
@@ -112,7 +112,7 @@ Json bpe_json(const Model& model, Json merges) {
   Json::object_t vocabulary;
   vocabulary.reserve(model.pieces.size());
   for (size_t id = 0; id < model.pieces.size(); ++id) {
-    // push_back, not operator[]: an ordered object looks a key up by walking.
+    // push_back, not operator[]: an ordered object looks up keys by linear search.
     vocabulary.push_back({model.pieces[id].text, id});
   }
   Json json = bpe_model_json(std::move(vocabulary), std::move(merges));
@@ -163,7 +163,8 @@ std::vector<AddedToken> added_tokens(const Model& model) {
   for (size_t i = 0; i < model.pieces.size(); ++i) {
     const Model::Piece& piece = model.pieces[i];
     int32_t id = static_cast<int32_t>(i);
-    // A piece of another type may have a part too: found in text, then, as any special token.
+    // A piece of another type may also be BOS, EOS and so on; it is then found in text like any
+    // special token.
     bool special = piece.type == Model::Type::control || piece.type == Model::Type::unknown ||
                    id == model.unk_id || id == model.bos_id || id == model.eos_id ||
                    id == model.pad_id;

@@ -56,8 +56,8 @@ class Scanner {
     return at;
   }
 
-  // \s+(?!\S)|\s+ at a space: a run gives its last character to what follows it, unless it is
-  // alone.
+  // \s+(?!\S)|\s+ at a space: a run leaves its last character to the next word, unless it has only
+  // one.
   const char* spaces(const char* at) const {
     const char* last = at;
     const char* next = at;

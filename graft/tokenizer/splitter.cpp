@@ -20,7 +20,7 @@ void find_characters(const CharacterSet& set, std::string_view text, Span stretc
   }
 }
 
-// Calls part(span, is_match) for the matches and what lies between, in order.
+// Calls part(span, is_match) for the matches and the text between them, in order.
 template <class Part>
 void for_each_part(const std::vector<Span>& matches, Span stretch, Part&& part) {
   size_t done = stretch.begin;

@@ -20,12 +20,12 @@ struct CharacterSet {
   bool has(unicode::Properties p) const { return p.in(categories) || (p.bits & flags) != 0; }
 };
 
-/// What becomes of the matches of a pattern and of the text between them.
+/// How the matches of a pattern and the text between them become words.
 enum class SplitBehavior {
   removed,               ///< the matches are dropped
   isolated,              ///< each match is a word
   merged_with_previous,  ///< a match is the end of the word before it
-  merged_with_next,      ///< a match is the beginning of the word behind it
+  merged_with_next,      ///< a match is the beginning of the word after it
   contiguous,            ///< neighbouring matches are one word
 };
 

@@ -8,8 +8,8 @@
 
 namespace graft::tokenizer {
 
-/// Turns tokens into text as they come. What push() and finish() return is, put together, what
-/// Tokenizer::decode gives for all ids; each part is valid UTF-8, never half a character. Time per
+/// Turns tokens into text as they come. The results of push() and finish(), concatenated, are what
+/// Tokenizer::decode returns for all ids; each is valid UTF-8, never half a character. The time per
 /// token does not grow.
 class StreamDecoder {
  public:
@@ -19,8 +19,8 @@ class StreamDecoder {
   /// The text that is complete with this token; perhaps none.
   std::string push(int32_t id);
 
-  /// The rest, such as U+FFFD if the text ended within a character. The decoder may then take
-  /// another text.
+  /// The rest, such as U+FFFD if the text ended within a character. The decoder can then be used
+  /// for another text.
   std::string finish();
 
  private:

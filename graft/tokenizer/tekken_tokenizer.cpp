@@ -107,7 +107,7 @@ std::vector<std::string> special_tokens(const TekkenFile& file, const std::strin
   return tokens;
 }
 
-// How many tokens of the list are used: it may go on.
+// How many tokens of the list are used; it may be longer.
 int64_t vocabulary_size(const TekkenFile& file, size_t special, const std::string& name) {
   JsonField config(file.config, name, "config");
   int64_t reserved = static_cast<int64_t>(special);

@@ -6,7 +6,7 @@
 
 namespace graft::tokenizer {
 
-/// Models whose tiktoken files need the same beside tokens and ranks.
+/// Models whose tiktoken files need the same settings besides tokens and ranks.
 struct TiktokenFamily {
   std::string_view name;
   /// Names in config.json and tokenizer_config.json that stand for it.
@@ -16,12 +16,13 @@ struct TiktokenFamily {
   std::string_view last_token;
   std::string pattern;                           ///< the regular expression that cuts words
   bool normalizes;                               ///< text is brought to NFC first
-  std::vector<std::string> (*special_tokens)();  ///< behind the ranks
+  std::vector<std::string> (*special_tokens)();  ///< after the ranks
   std::string_view bos_token, eos_token, pad_token;
 };
 
 /// The family of a vocabulary: the one that the names (each may be empty) stand for, or else the
-/// one whose own it is. Throws Error, which begins with `name`, if there is none or both disagree.
+/// one that has this vocabulary. Throws Error, which begins with `name`, if there is none or the
+/// two disagree.
 const TiktokenFamily& tiktoken_family(const std::vector<std::string>& tokens,
                                       std::string_view tokenizer_class, std::string_view model_type,
                                       const std::string& name);

@@ -73,7 +73,7 @@ std::vector<std::string> read_tokens(std::string_view text, const std::string& n
   return tokens;
 }
 
-// The added tokens that the family has, behind the ranks.
+// The added tokens that the family has, after the ranks.
 std::vector<AddedToken> family_tokens(const TiktokenFamily& family, int32_t first) {
   std::vector<AddedToken> added;
   for (std::string& content : family.special_tokens()) {
@@ -82,8 +82,8 @@ std::vector<AddedToken> family_tokens(const TiktokenFamily& family, int32_t firs
   return added;
 }
 
-// The added tokens that the folder names, in the order of ids. An id behind the ranks that has none
-// gets one of a name as transformers gives it.
+// The added tokens that the folder names, in the order of ids. An id after the ranks that has no
+// token gets one, named as transformers names it.
 std::vector<AddedToken> folder_tokens(std::vector<AddedToken> named, int32_t first,
                                       const std::string& name) {
   std::sort(named.begin(), named.end(),
@@ -117,7 +117,7 @@ std::optional<TokenizerParts::Named> named(const std::optional<std::string>& con
   for (const AddedToken& token : added) {
     if (token.content == wanted) return TokenizerParts::Named{token.content, token.id};
   }
-  // The family's own may have another name in this folder.
+  // The family's default token may have another name in this folder.
   if (!content) return std::nullopt;
   fail("{}: {} is {}, which is no added token", name, key, io::in_quotes(wanted));
 }

@@ -37,7 +37,7 @@ class StatePool {
     return state;
   }
 
-  // A state that a huge text has swollen is not kept.
+  // A state that a huge text has enlarged is not kept.
   void give_back(std::unique_ptr<EncodeState> state) {
     if (state->ids.capacity() + state->words.spans.capacity() > kMostKept) return;
     std::lock_guard lock(mutex_);
@@ -168,7 +168,7 @@ struct Tokenizer::Impl {
 
 namespace {
 
-// The library itself reads a tokenizer.json where the config names no class that reads it in its
+// The library itself reads a tokenizer.json unless the config names a class that reads it in its
 // own way.
 ClassRules rules(const TokenizerFiles& files, const TokenizerConfig& config) {
   const std::string& name = config.tokenizer_class;
@@ -202,7 +202,7 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   };
   impl->bos = id_of("bos_token");
   impl->eos = id_of("eos_token");
-  // As transformers: where the config says something of these, the file's post-processor is void.
+  // As in transformers, the file's post-processor is ignored if the config sets any of these.
   if (config.add_bos_token || config.add_eos_token) {
     impl->prefix.clear();
     impl->suffix.clear();

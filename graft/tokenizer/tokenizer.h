@@ -17,8 +17,8 @@ namespace graft::tokenizer {
 class Decoder;
 
 struct EncodeOptions {
-  /// Puts around the text what the post-processor adds (beginning of text). The text of a chat
-  /// template has these tokens already.
+  /// Puts the tokens of the post-processor (such as beginning of text) around the text. The text of
+  /// a chat template has them already.
   bool add_special_tokens = true;
 };
 
@@ -40,22 +40,21 @@ class Tokenizer {
   /// The same from memory.
   static Tokenizer parse(const TokenizerFiles& files);
 
-  /// The ids of a text. What is not valid UTF-8 counts as U+FFFD, as Python's errors="replace".
+  /// The ids of a text. Invalid UTF-8 counts as U+FFFD, as with Python's errors="replace".
   std::vector<int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
 
   /// The ids of each text, encoded on all cores.
   std::vector<std::vector<int32_t>> encode_batch(const std::vector<std::string>& texts,
                                                  EncodeOptions options = {}) const;
 
-  /// The text of ids: valid UTF-8, with U+FFFD for what is none. Ids that are no token are left
-  /// out.
+  /// The text of ids: valid UTF-8, with U+FFFD for invalid bytes. Ids without a token are skipped.
   std::string decode(std::span<const int32_t> ids, DecodeOptions options = {}) const;
 
-  /// Whether an id is a token's.
+  /// Whether there is a token with this id.
   bool has(int32_t id) const;
 
-  /// What the decoder makes text of: for byte-level tokenizers the bytes that a token stands for,
-  /// perhaps only a part of a character, for others its spelling. Nothing if it is no token.
+  /// The decoder's input for a token: in byte-level tokenizers the bytes that it stands for,
+  /// perhaps only part of a character, in others its spelling. Empty if there is no such token.
   std::string_view piece(int32_t id) const;
 
   /// The id of a token as the files spell it ("<|im_end|>", "Ġthe").
@@ -63,7 +62,7 @@ class Tokenizer {
 
   bool is_special(int32_t id) const;
 
-  /// Lives as long as the tokenizer or a copy.
+  /// Valid as long as the tokenizer or a copy of it lives.
   const Decoder& decoder() const;
 
   /// What kind it is, in words: "byte-level BPE".

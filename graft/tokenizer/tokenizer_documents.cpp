@@ -51,7 +51,7 @@ Json added_tokens_json(const std::vector<AddedToken>& tokens) {
 
 Json config_json(const TokenizerParts& parts) {
   Json::object_t added;
-  // push_back, not operator[]: an ordered object looks a key up by walking.
+  // push_back, not operator[]: an ordered object looks up keys by linear search.
   for (const AddedToken& token : parts.added) {
     added.push_back({std::to_string(token.id), flags_json(token)});
   }

@@ -16,7 +16,7 @@ struct TokenizerDocuments {
   nlohmann::ordered_json tokenizer_json, tokenizer_config_json;
 };
 
-/// What the documents of a tokenizer are made of.
+/// The contents of the documents of a tokenizer.
 struct TokenizerParts {
   struct Named {
     std::string content;
@@ -31,7 +31,7 @@ struct TokenizerParts {
   std::optional<int64_t> context_length{};
 };
 
-/// The documents as `tokenizers` and `transformers` load them, whatever the model's family.
+/// The documents as `tokenizers` and `transformers` load them, for any family of models.
 TokenizerDocuments make_tokenizer_documents(TokenizerParts parts);
 
 /// A BPE model without an unknown token and other options. The vocabulary is an object of tokens
@@ -48,8 +48,8 @@ nlohmann::ordered_json split_json(std::string_view pattern);
 /// The component Replace: `pattern` is {"String": ...} or {"Regex": ...}.
 nlohmann::ordered_json replace_json(nlohmann::ordered_json pattern, std::string_view content);
 
-/// A component of several; that component itself if it is one, null if there is none.
-/// `key` is what the type calls its parts ("normalizers").
+/// A sequence of components: the component itself if there is only one, null if there is none.
+/// `key` is the name of the list of parts ("normalizers").
 nlohmann::ordered_json sequence_json(std::string_view key,
                                      std::vector<nlohmann::ordered_json> components);
 

@@ -43,8 +43,8 @@ std::optional<fs::path> first_tiktoken_file(const fs::path& folder) {
 SentencePieceHints sentencepiece_hints(const TokenizerFiles& files, const TokenizerConfig& config) {
   using SpacePrefix = SentencePieceHints::SpacePrefix;
   SentencePieceHints hints;
-  // Alone, the file means what SentencePiece makes of it. In a model's folder it means what
-  // transformers makes of it, and that depends on the class.
+  // On its own, the file is read as SentencePiece reads it. In a model's folder it is read as
+  // transformers reads it, which depends on the class.
   if (files.tokenizer_config_json.empty() && files.model_type.empty()) return hints;
   hints.merge_order = SentencePieceHints::MergeOrder::by_id;
   hints.add_bos_token = config.add_bos_token;
@@ -77,8 +77,8 @@ TiktokenHints tiktoken_hints(const TokenizerFiles& files, const TokenizerConfig&
           .add_eos_token = config.add_eos_token};
 }
 
-// The documents in the place of the files; what tokenizer_config.json says counts more, but for the
-// class: its pipeline is in the documents already.
+// Uses the documents instead of the files. The values of tokenizer_config.json take precedence,
+// except the class: its pipeline is in the documents already.
 void take(TokenizerDocuments documents, const fs::path& path, TokenizerFiles& files) {
   files.tokenizer_json = documents.tokenizer_json.dump();
   files.name = path.string();

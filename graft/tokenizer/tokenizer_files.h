@@ -9,9 +9,9 @@ namespace graft::tokenizer {
 /// The JSON documents of a tokenizer; all but the first may be empty.
 struct TokenizerFiles {
   std::string tokenizer_json{}, tokenizer_config_json{}, special_tokens_map_json{};
-  bool is_converted = false;            ///< the first was made of another file
+  bool is_converted = false;            ///< the first was made from another file
   std::string model_type{};             ///< what config.json calls the model, if it is there
-  std::string name = "tokenizer.json";  ///< what errors call the first
+  std::string name = "tokenizer.json";  ///< the first document's name in errors
   std::string config_name = "tokenizer_config.json";
   std::string special_tokens_map_name = "special_tokens_map.json";
 };

@@ -15,8 +15,8 @@
 
 namespace graft::tokenizer {
 
-/// The added tokens of a tokenizer, with ids given as Hugging Face tokenizers gives them: that of
-/// the model's token of the same spelling, else the next free one.
+/// The added tokens of a tokenizer, with ids assigned as in Hugging Face tokenizers: the id of the
+/// model's token of the same spelling, else the next free one.
 class AddedTokenList {
  public:
   /// Adds a token, or gives the one of the same content new flags. Throws Error, which begins with
@@ -42,15 +42,15 @@ struct TokenizerSpec {
   std::vector<int32_t> prefix{}, suffix{};  ///< put around every text by the post-processor
 };
 
-/// What depends on the class that transformers loads a tokenizer.json with.
+/// What depends on the class with which transformers loads a tokenizer.json.
 struct ClassRules {
   const TokenizerConfig* llama = nullptr;  ///< the pipeline is LlamaTokenizer's (rebuild_as_llama)
   bool exact_scores = true;                ///< or those that `tokenizers` reads (json_score)
 };
 
 /// Reads the text of a tokenizer.json. Throws Error, which names `name` and the field, if it is
-/// broken or asks for something that is not supported. `classes` say what
-/// transformers makes of it.
+/// broken or asks for something that is not supported. `classes` says how transformers interprets
+/// it.
 TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name,
                                   const ClassRules& classes);
 

@@ -53,7 +53,7 @@ class Trie::Builder {
   static constexpr size_t kBlock = 256;
   static constexpr int kTries = 64;
 
-  // A base with room for all of bytes_. After some tries a new block has it for sure.
+  // A base with room for all of bytes_. After some tries, takes a new block, which always has room.
   uint32_t find_base() {
     uint32_t place = first_free_;
     for (int i = 0; i < kTries && place != kNone; ++i) {
@@ -80,7 +80,7 @@ class Trie::Builder {
     for (uint32_t place = begin; place < begin + kBlock; ++place) link(place);
   }
 
-  // Puts a free place last.
+  // Adds a free place at the end of the ring.
   void link(uint32_t place) {
     if (first_free_ == kNone) first_free_ = nodes_[place].base = place;
     uint32_t last = nodes_[first_free_].base;

@@ -15,7 +15,7 @@ class Trie {
   };
 
   Trie() = default;
-  /// The keys must differ; an empty one is left out. They need not live on.
+  /// The keys must differ; an empty one is ignored. They need not outlive the call.
   explicit Trie(std::vector<Entry> entries);
 
   /// Calls found(size, value) for each key that `text` begins with, the shortest first.
@@ -34,8 +34,8 @@ class Trie {
  private:
   static constexpr uint32_t kRoot = 0, kNone = UINT32_MAX;
 
-  // The child by byte c is at base ^ c, if that one's parent is this node. A free place is in a
-  // ring: `base` is the place before it, `value` the one after it.
+  // The child for byte c is at base ^ c, if the parent of that place is this node. Free places form
+  // a ring: `base` is the place before it, `value` the one after it.
   struct Node {
     uint32_t base = 0;
     uint32_t parent = kNone;

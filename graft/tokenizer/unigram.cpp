@@ -80,7 +80,7 @@ void Unigram::find_best(std::string_view word, std::vector<Workspace::Place>& pl
   }
 }
 
-// Last first, as all of `tokens`.
+// The last token first, like all of `tokens`.
 void Unigram::append_unknown(std::string_view text, std::vector<int32_t>& tokens) const {
   int32_t known = model_.vocabulary.find_bytes(text);
   if (known >= 0) {

@@ -17,17 +17,17 @@ struct UnigramModel {
   Vocabulary vocabulary{Spelling::literal};
   std::vector<double> scores;  ///< log probabilities, by id
   int32_t unknown_id = 0;
-  /// What no tokens are found for becomes the tokens <0xXX> of its bytes, if all of them exist.
+  /// Text without a token becomes the tokens <0xXX> of its bytes, if all of them exist.
   bool byte_fallback = false;
 };
 
 /// The segmentation with the highest sum of scores (Kudo 2018, "Subword regularization"), exactly
-/// as Hugging Face tokenizers' Unigram finds it: of equal ones the one found first, a character
-/// without a token costs the least score minus 10, a run of such characters is one token. Time is
+/// as Hugging Face tokenizers' Unigram finds it: among equals the one found first; a character
+/// without a token has the least score minus 10; a run of such characters is one token. Time is
 /// linear in the text, times the longest token.
 class Unigram {
  public:
-  /// What one thread needs while it encodes: buffers, and the words that it met lately.
+  /// What one thread needs while it encodes: buffers, and recently seen words.
   struct Workspace {
     /// The best segmentation up to a place.
     struct Place {

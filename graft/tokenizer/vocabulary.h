@@ -46,8 +46,8 @@ class Vocabulary {
   /// Sets `bytes` to what a spelling stands for; false if no text is cut into such a token.
   bool bytes_of(std::string_view spelling, std::string& bytes) const;
 
-  /// Begin to load what find_bytes() with this hash will look at: first the one, and when that has
-  /// had time to come, the next. Many lookups at once then do not wait for memory one by one.
+  /// Prefetch what find_bytes() with this hash will read: first the slot and, once that has had
+  /// time to arrive, the bytes. A batch of lookups then does not wait for memory at each one.
   void prefetch_slot(uint64_t hash) const { __builtin_prefetch(&slot_of(hash)); }
   void prefetch_bytes(uint64_t hash) const {
     __builtin_prefetch(arena_.data() + slot_of(hash).begin);

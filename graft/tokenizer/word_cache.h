@@ -8,11 +8,11 @@
 
 namespace graft::tokenizer {
 
-/// The tokens of words met before: a fixed number of places (1 MB), one for each value of a word's
-/// hash, where the latest word wins. Words that are long or make many tokens have no place.
+/// The tokens of words seen before: a fixed number of slots (1 MB), chosen by a word's hash; the
+/// latest word wins. Words that are long or have many tokens are not kept.
 class WordCache {
  public:
-  /// The tokens of a word; none if it is not there (a word has at least one token to be kept).
+  /// The tokens of a word; none if it is not there (a word that is kept has at least one token).
   std::span<const int32_t> find(std::string_view word, uint64_t hash) const {
     if (entries_.empty() || word.size() > kMostBytes) return {};
     const Entry& entry = entries_[hash % kEntries];

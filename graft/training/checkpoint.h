@@ -9,7 +9,7 @@
 
 namespace graft::training {
 
-/// How far a training has come, as its file tells others.
+/// How far a training has come, as recorded in its file.
 struct Progress {
   struct Validation {
     int iteration;
@@ -28,7 +28,7 @@ class Checkpoint {
   Checkpoint(fs::path file, std::string base_fingerprint, io::Provenance provenance);
 
   const fs::path& file() const { return file_; }
-  /// Writes it, whole or not at all.
+  /// Writes the file atomically.
   void save(const lora::Adapters& adapters, const Progress& progress) const;
 
  private:

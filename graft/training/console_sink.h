@@ -7,7 +7,7 @@
 
 namespace graft::training {
 
-/// Writes what is reported to standard output, and shows steps as they come on a front end.
+/// Writes reports to standard output, and shows steps on a front end as they happen.
 std::shared_ptr<EventSink> make_console_sink(std::shared_ptr<FrontEnd> front_end);
 
 }  // namespace graft::training

@@ -8,7 +8,7 @@
 
 namespace graft::training {
 
-/// Loss of a data set, as the mean over all tokens that carry loss, each by its weight.
+/// The loss of a data set: the weighted mean over all tokens that carry loss.
 struct Evaluation {
   double loss;
   double weight;  // of those tokens
@@ -17,7 +17,7 @@ struct Evaluation {
   double perplexity() const;
 };
 
-/// Evaluates batches one by one. `done` is called after each with the count of those done, and says
+/// Evaluates batches one by one. Calls `done` after each with the number done so far; it returns
 /// whether to go on. Throws Error if a loss is not finite, or no token carries loss.
 Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
                     const std::function<bool(size_t)>& done = {});

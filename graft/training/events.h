@@ -7,7 +7,7 @@
 
 #include "graft/base/profile.h"
 
-// What happens in a training, and who is told of it.
+// The events of a training, and the sinks that receive them.
 namespace graft::training {
 
 /// After every step.
@@ -48,7 +48,7 @@ struct Profiled {
   std::vector<Phase> phases;
 };
 
-/// Someone who is told: a console, a file, a test. What does not matter to it, it leaves out.
+/// A receiver of events: a console, a file, a test. It overrides only the events that it needs.
 class EventSink {
  public:
   virtual ~EventSink() = default;
@@ -60,7 +60,7 @@ class EventSink {
   virtual void on(const Profiled&) {}
 };
 
-/// Tells every event to all sinks, in their order.
+/// Sends every event to all sinks, in their order.
 class Events {
  public:
   explicit Events(std::vector<std::shared_ptr<EventSink>> sinks) : sinks_(std::move(sinks)) {}

@@ -39,8 +39,8 @@ void Gradients::add(const Objective& objective, const models::LayerRunner& runne
 }
 
 void Gradients::clip(float max_norm) {
-  // Relative to the largest element, so that no square overflows. Where all are zero the norm is
-  // not a number, which is not greater: they stay.
+  // Computed relative to the largest element, so that no square overflows. If all are zero, the
+  // norm is NaN, which is not greater, so they stay as they are.
   mx::array largest(0.0f);
   for (const mx::array& g : sums_) largest = mx::maximum(largest, mx::max(mx::abs(g)));
   mx::array squares(0.0f);

@@ -7,18 +7,18 @@
 
 namespace graft::training {
 
-/// The gradients of a step, summed over the batches of its group; lazy. A batch is
-/// computed before the next one is added, so that one at a time is in memory.
+/// The gradients of a step, summed over the batches of its group; lazy. A batch is computed before
+/// the next one is added, so that only one at a time is in memory.
 class Gradients {
  public:
-  /// `weight`: that of all batches to come, which their sums are divided by.
+  /// `weight`: the total weight of all batches to come; their sums are divided by it.
   Gradients(const models::ParameterSet& parameters, double weight);
 
-  /// Differentiates the batch's loss by the parameters.
+  /// Adds the gradients of the batch's loss with respect to the parameters.
   void add(const Objective& objective, const models::LayerRunner& runner, const data::Batch& batch,
            const models::Dropout& dropout);
 
-  /// Scales all so that their norm together is at most `max_norm`; a norm that is not finite stays.
+  /// Scales all gradients so that their global norm is at most `max_norm`, unless it is not finite.
   /// Pascanu et al., arXiv:1211.5063.
   void clip(float max_norm);
 
@@ -26,7 +26,7 @@ class Gradients {
   const std::vector<mx::array>& arrays() const { return sums_; }
   /// The loss of the group, f32 scalar: the sum of weight * loss over the weight.
   const mx::array& loss() const { return loss_; }
-  /// Each token's, by batch.
+  /// Each token's loss, by batch.
   const std::vector<mx::array>& token_losses() const { return token_losses_; }
 
  private:

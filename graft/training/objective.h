@@ -7,19 +7,19 @@ namespace graft::training {
 
 namespace mx = mlx::core;
 
-/// What a batch costs.
+/// The loss of a batch.
 struct Loss {
   mx::array sum;     // f32 scalar: the sum of weight * loss, over the divisor
   mx::array losses;  // [N] f32: each token's, 0 where it carries none
 };
 
 struct ObjectiveOptions {
-  double divisor = 1;  // of the sum and its gradient: the weight of all that a step sums up
+  double divisor = 1;  // of the sum and its gradient: the total weight of a step
   bool differentiated = false;
   models::Dropout dropout = {};  // while training
 };
 
-/// What training makes small: a sum over tokens. A new one is a subclass in a file of its own.
+/// What training minimizes: a sum over tokens. To add one, write a subclass in its own file.
 class Objective {
  public:
   virtual ~Objective() = default;

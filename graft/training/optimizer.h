@@ -8,8 +8,8 @@
 
 namespace graft::training {
 
-/// How parameters follow their gradients. It has no state of its own: that is in the TrainState. A
-/// new one is a subclass in a file of its own.
+/// Updates parameters from their gradients. All state is in the TrainState. To add an optimizer,
+/// write a subclass in its own file.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -32,7 +32,7 @@ struct AdamConfig {
   float beta1 = 0.9f, beta2 = 0.999f;
   float eps = 1e-8f;
   float weight_decay = 0;        // decoupled, as in AdamW
-  bool bias_correction = false;  // PyTorch has it always
+  bool bias_correction = false;  // PyTorch always does it
 };
 
 /// Adam and AdamW (ops/adam.h).

@@ -8,7 +8,7 @@ namespace {
 
 using Arrays = std::vector<mx::array>;
 
-// Other values in the places of a model's parameters, for the life of the object.
+// Replaces a model's parameters by other values for the lifetime of the object.
 class Replaced {
  public:
   Replaced(const std::vector<mx::array*>& places, const mx::array* values) : places_(places) {
@@ -58,7 +58,7 @@ models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
     return arrays_of(model().layer(index, in, context));
   };
   auto gradient = [layer](const Arrays& inputs, const Arrays& cotangents, const Arrays&) {
-    // Nothing is computed again before the layers above are done with.
+    // Recomputes nothing before the layers above are done.
     return mx::vjp(layer, mx::depends(inputs, cotangents), cotangents).second;
   };
   Arrays inputs;

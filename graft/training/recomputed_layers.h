@@ -7,8 +7,9 @@ namespace graft::training {
 
 namespace mx = mlx::core;
 
-/// Gradient checkpointing: from the lowest layer with a parameter on, a layer's gradient keeps the
-/// layer's inputs alone and computes the rest again when it is due. Chen et al., arXiv:1604.06174.
+/// Gradient checkpointing: from the lowest layer with a parameter on, only a layer's inputs are
+/// kept for its gradient; the rest is recomputed in the backward pass. Chen et al.,
+/// arXiv:1604.06174.
 class RecomputedLayers final : public models::LayerRunner {
  public:
   RecomputedLayers(const models::Model& model, const models::ParameterSet& parameters)

@@ -11,12 +11,12 @@ namespace graft::training {
 
 namespace mx = mlx::core;
 
-/// What a step changes. An update gives a new state; the old one stays good until the new one is
-/// known to be.
+/// The state that a step changes. An update returns a new state, so the old one stays valid until
+/// the new one is known to be good.
 struct TrainState {
   int64_t step = 0;                             // steps done
   std::vector<mx::array> parameters;            // in the order of the ParameterSet
-  std::vector<std::vector<mx::array>> moments;  // of each parameter: what the optimizer keeps of it
+  std::vector<std::vector<mx::array>> moments;  // the arrays kept for each parameter
 
   /// All arrays: parameter after parameter, each with its moments.
   std::vector<mx::array> arrays() const;

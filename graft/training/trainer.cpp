@@ -24,7 +24,7 @@ double seconds_since(Clock::time_point start) {
 
 constexpr const char *kValidation = "validation", *kSaving = "saving";  // phases of a profile
 
-// With what the kernels of the steps and the other phases leave of the time.
+// Adds the time that the other phases leave: within the steps, and between them.
 std::vector<Phase> adding_up_to(double seconds, double step_seconds, std::vector<Phase> phases) {
   double others = 0;
   for (const Phase& phase : phases) {
@@ -49,7 +49,8 @@ mx::array all_finite(const Gradients& gradients, const TrainState& state) {
   return all;
 }
 
-// The first example whose own loss is not finite, or that with the largest, as "file:line".
+// The first example with a loss that is not finite, or else the one with the largest, as
+// "file:line".
 std::string place_of_largest_loss(const data::Dataset& set, const std::vector<data::Batch>& group,
                                   const std::vector<mx::array>& token_losses) {
   size_t worst = 0;
@@ -124,7 +125,7 @@ Trainer::StepResult Trainer::step() {
 }
 
 void Trainer::stop_diverged(int iteration, const std::string& place) {
-  // Before the first whole step there is nothing that an earlier file should give way to.
+  // Before the first complete step there is nothing worth overwriting an earlier file for.
   std::string kept = "nothing was saved";
   if (iteration > 1) {
     progress_.iteration = iteration - 1;

@@ -23,10 +23,10 @@ namespace graft::training {
 struct TrainOptions {
   int iters = 1000;
   int batch_size = 4;
-  int batches_a_step = 1;  // whose gradients are summed
+  int batches_a_step = 1;  // batches whose gradients are summed
   float learning_rate = 1e-5f;
   AdamConfig adam = {};
-  float max_norm = 0;    // of all gradients together; 0: any
+  float max_norm = 0;    // of all gradients together; 0: no limit
   int val_batches = 25;  // -1: all of the validation set
   int steps_per_report = 10;
   int steps_per_eval = 200;
@@ -35,7 +35,7 @@ struct TrainOptions {
   std::string base_fingerprint;  // goes into the adapter file
   io::Provenance provenance;     // the same; its last step is this training, without its results
   uint64_t seed = 0;
-  bool profile = false;          // says at the end where the time went
+  bool profile = false;          // report where the time went at the end
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
 };
 

@@ -11,8 +11,8 @@
 
 namespace graft::unicode {
 
-/// A set of code points: ascending ranges, neither touching nor overlapping. Surrogates are in it
-/// or not as it comes: no text has them.
+/// A set of code points: ascending ranges, neither touching nor overlapping. Whether it has
+/// surrogates is unspecified: no text has them.
 class CodePointSet {
  public:
   CodePointSet() = default;

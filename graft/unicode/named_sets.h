@@ -10,7 +10,7 @@ struct CodePointRange {
   uint32_t first, last;
 };
 
-/// A property of regular expressions that is no general category: a script, or one such as
+/// A property of regular expressions that is not a general category: a script, or one such as
 /// Alphabetic.
 struct NamedSet {
   const char* name;              ///< in small letters, without underscores

@@ -18,7 +18,8 @@ struct PropertyRange {
 extern const PropertyRange kPropertyRanges[];
 extern const size_t kPropertyRangeCount;
 
-/// Every `step`th code point from `first` to `last` (included) has the lower case `delta` further.
+/// Every `step`th code point from `first` to `last` (included) has its lower case at `delta`
+/// further on.
 struct LowerRange {
   uint32_t first, last;
   uint8_t step;

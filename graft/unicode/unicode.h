@@ -74,7 +74,7 @@ inline constexpr CategorySet kSpaces =
 inline constexpr CategorySet kWordCategories =
     kLetters | kMarks | set_of({Category::Nd, Category::Nl, Category::Pc});
 
-/// What a category does not tell.
+/// Properties that the category does not give.
 enum Flag : uint8_t {
   kWordSymbol = 32,      ///< \w of Rust's patterns: joiners, circled and squared letters
   kNotNormalized = 64,   ///< newer than the normalizer: left as it is, composes with nothing

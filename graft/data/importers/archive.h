@@ -14,10 +14,10 @@ struct ArchiveLimits {
   size_t members = 10000;
 };
 
-/// The contents of the named files of a tar archive (plain or bzip2) that lies in memory. Nothing
-/// is written to disk, and names in the archive are only compared with `names` (a leading "./" is
-/// ignored). Throws Error, which calls the archive `origin`, if it is damaged, if a name is missing
-/// or comes twice, or if a limit is passed.
+/// The contents of the named files in a tar archive (plain or bzip2) held in memory. Nothing is
+/// written to disk, and names in the archive are only compared with `names` (a leading "./" is
+/// ignored). Throws Error, which calls the archive `origin`, if it is damaged, a name is missing or
+/// comes twice, or a limit is exceeded.
 std::map<std::string, std::string> read_archive(std::string_view bytes, const std::string& origin,
                                                 const std::vector<std::string>& names,
                                                 const ArchiveLimits& limits = {});

@@ -8,10 +8,10 @@
 
 namespace graft::data {
 
-/// The bytes at an https:// or file:// address, `max_bytes` of them at most. Certificates are
-/// verified (SSL_CERT_FILE names another list of authorities); redirects are followed to https://
-/// (or to this machine), never to a file. Tells the front end how much has come. Throws
-/// Error with the address and the reason, Cancelled.
+/// Downloads an https:// or file:// address, at most `max_bytes`. Certificates are verified
+/// (SSL_CERT_FILE names another list of authorities); redirects are followed to https:// (or to
+/// this machine), never to a file. Reports progress to the front end. Throws Error with the address
+/// and the reason, Cancelled.
 std::string download(const std::string& url, size_t max_bytes,
                      const std::shared_ptr<FrontEnd>& front_end);
 

@@ -50,8 +50,8 @@ inline AttentionRowScalar attention_row_scalar(const AttentionShape& shape,
   return {std::move(weights), std::move(slopes), largest + std::log(sum)};
 }
 
-/// attention by its definition, in double: what the tiled code is tested against. Rows of no
-/// sequence are left as they are.
+/// attention by its definition, in double: what the tiled code is tested against. Rows that belong
+/// to no sequence are left as they are.
 inline void attention_scalar(const AttentionShape& shape, std::span<const Sequence> sequences,
                              const void* q, const void* k, const void* v, void* out, float* lse) {
   const int64_t c = shape.head_dim, group = shape.heads / shape.kv_heads;
@@ -76,7 +76,7 @@ inline void attention_scalar(const AttentionShape& shape, std::span<const Sequen
 }
 
 /// The gradients of attention by their definition, in double; `out` and `lse` are not needed. The
-/// gradients are complete: rows of no sequence become zero.
+/// gradients are complete: rows that belong to no sequence become zero.
 ///   With P = softmax(scale Q K^T), O = P V:  dV = P^T dO,  dP = dO V^T,
 ///   dS = P * (dP - rowsum(P * dP)),  dQ = scale dS K,  dK = scale dS^T Q;
 /// with a soft cap dS times its slope, 1 - tanh^2.

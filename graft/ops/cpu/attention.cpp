@@ -11,7 +11,7 @@ namespace {
 
 using kernels::AttentionShape;
 
-// Of `products` products of queries with the keys that each sees.
+// The operations of `products` products of queries with the keys that each query sees.
 double operations_of(const AttentionShape& shape, const Sequences& sequences, int products) {
   double scores = 0;
   for (const Sequence& s : *sequences) {
@@ -19,7 +19,8 @@ double operations_of(const AttentionShape& shape, const Sequences& sequences, in
     const auto keys = static_cast<double>(s.key_end - s.key_begin);
     scores += queries * (keys - (queries - 1) / 2);
     if (shape.window == 0) continue;
-    // The last query would see so many keys before the window, each one before it one fewer.
+    // Without a window, the last query would see `hidden` more keys, and each query before it one
+    // fewer.
     const double hidden = std::max(0.0, keys - static_cast<double>(shape.window));
     const double reaching = std::min(queries, hidden);
     scores -= reaching * (hidden - (reaching - 1) / 2);

@@ -25,7 +25,7 @@ struct Settings {
 };
 
 // Inputs: h, the targets' ids and weights[, bias], the weight's arrays. Outputs: sum, losses[,
-// the gradient of the sum by h].
+// the gradient of the sum with respect to h].
 class HeadLossNode final : public CpuPrimitive {
  public:
   explicit HeadLossNode(const Settings& settings) : settings_(settings) {}

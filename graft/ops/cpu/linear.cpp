@@ -29,8 +29,8 @@ struct Part {
   float scale = 0;
 };
 
-// Where the arrays of a part are among the inputs of Linear, which are x, and then part by part
-// these in this order, as far as the part has them. `end` is where the next part's begin.
+// The indices of a part's arrays among the inputs of Linear. The inputs are x, then for each part
+// those of these arrays that it has, in this order. `end` is where the next part's arrays begin.
 struct Places {
   int weight, bias, a, b, x, end;
 
@@ -43,7 +43,8 @@ struct Places {
   }
 };
 
-// The same of LinearBackward, whose inputs are d_y and what else a part's gradients need.
+// The same for LinearBackward; the inputs of a part are d_y and the other arrays that its gradients
+// need.
 struct BackwardPlaces {
   int d_y, weight, a, b, x, xa, end;
 
@@ -68,8 +69,8 @@ LoraShape lora_shape(const Part& part, int64_t rows, ScalarType type) {
   return {rows, part.weight.in, part.weight.out, part.rank, type};
 }
 
-// Multiplications and additions of `products` products with the weight, and `updates` with one of
-// the two matrices of its update.
+// Multiplications and additions of `products` products with the weight, and `updates` products with
+// each of the two matrices of its update.
 double operations_of(const Part& part, int64_t rows, int products, int updates) {
   const auto n = static_cast<double>(rows), in = static_cast<double>(part.weight.in);
   const auto out = static_cast<double>(part.weight.out);
@@ -198,7 +199,7 @@ class Linear final : public CpuPrimitive {
       gives.push_back(argument);
     };
     if (wants_x) add_output(0, primals[0].dtype());
-    // What is not needed is not held on to: x is kept for the updates' sake alone.
+    // Keeps only the arrays that are needed: x only for the updates.
     std::vector<mx::array> inputs;  // as BackwardPlaces has them
     size_t xa_at = parts_.size();
     int begin = 1;

@@ -12,8 +12,8 @@ using kernels::NormShape;
 using Backward = void (*)(const NormShape& shape, const void* sum, const void* weight,
                           const void* d_normed, const void* d_sum, void* d_h);
 
-// Inputs: sum, weight, d_normed and, where the sum was used, d_sum. Output: d_h, which is d_delta
-// too.
+// Inputs: sum, weight, d_normed and, if the sum was used, d_sum. Output: d_h, which is also
+// d_delta.
 class AddNormBackward final : public CpuPrimitive {
  public:
   AddNormBackward(const char* name, Backward backward, const NormShape& shape)
@@ -106,8 +106,8 @@ NormShape shape_of(const mx::array& h, const mx::array& weight, float eps) {
   return {h.shape(0), h.shape(1), eps, scalar_type(h.dtype()), scalar_type(weight.dtype())};
 }
 
-// The sum and the norm that a norm's primitive gives for {h, weight, ...}; a delta is its last
-// input.
+// Returns the sum and the norm that a norm's primitive computes from {h, weight, ...}, to which a
+// delta is appended.
 AddNorm apply_norm(std::shared_ptr<CpuPrimitive> node, std::vector<mx::array> inputs,
                    const std::optional<mx::array>& delta) {
   const mx::array h = inputs[0];

@@ -14,8 +14,8 @@
 namespace graft::ops::cpu {
 namespace {
 
-// Whether an array is known to be contiguous: a leaf (a weight, a batch) that is, or what one of
-// our own nodes will write. Of the rest MLX finds it out when the graph runs.
+// Whether an array is known to be contiguous: a contiguous leaf (a weight, a batch), or the output
+// of one of our own nodes. For other arrays, MLX finds out when the graph runs.
 bool is_contiguous(const mx::array& a) {
   if (a.status() == mx::array::Status::available) return a.flags().row_contiguous;
   return a.has_primitive() && dynamic_cast<const CpuPrimitive*>(&a.primitive()) != nullptr;
@@ -62,7 +62,8 @@ void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx
   for (const mx::array& a : inputs) {
     if (!a.flags().row_contiguous) fail("internal: {} is given an array with gaps", name());
   }
-  // The outputs share ownership of this primitive only until they are detached: the task keeps it.
+  // The outputs share ownership of this primitive only until they are detached, so the task keeps
+  // it alive.
   mx::cpu::get_command_encoder(stream()).dispatch(
       [self = outputs[0].primitive_ptr(), in = describe(inputs), out = allocate(outputs)] {
         static_cast<const CpuPrimitive&>(*self).run_timed(in, out);

@@ -31,26 +31,26 @@ class CpuPrimitive : public mx::Primitive {
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) final;
   void eval_gpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) final;
 
-  /// `run`, timed where a profile is made.
+  /// `run`, timed if a profile is being made.
   void run_timed(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const;
 
   /// Computes the outputs. Called on the stream's thread, where an exception reaches `mx::eval`, or
-  /// from `apply`, where operations run at once.
+  /// from `apply` if operations run at once.
   virtual void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const = 0;
 
-  /// The floating-point operations of a run, for a profile; 0 where they are not what takes time.
+  /// The floating-point operations of a run, for a profile; 0 if other work takes the time.
   virtual double operations(const std::vector<Input>&) const { return 0; }
 
  private:
   int threads_;
 };
 
-/// The outputs of a primitive applied to inputs, as lazy arrays; evaluated where operations run at
+/// The outputs of a primitive applied to inputs, as lazy arrays; evaluated if operations run at
 /// once.
 std::vector<mx::array> apply(std::shared_ptr<CpuPrimitive> primitive, std::vector<mx::Shape> shapes,
                              const std::vector<mx::Dtype>& dtypes, std::vector<mx::array> inputs);
 
-/// Evaluates an array, as one without gaps.
+/// Evaluates an array and makes it row-contiguous.
 void make_ready(mx::array& a);
 
 /// Throws Error for a type that kernels do not compute with.

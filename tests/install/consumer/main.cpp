@@ -12,8 +12,8 @@ int main(int argc, char** argv) {
     const engine::Use use(runtime);
     FrontEnd& console = runtime.front_end();
     engine::LoadedModel loaded = engine::load(runtime, argv[1]);
-    const auto train = engine::load_split(argv[2], "train", loaded, {}, console);
-    const auto valid = engine::load_split(argv[2], "valid", loaded, {}, console);
+    const auto train = engine::load_split(argv[2], "train", loaded, {.add_eos = true}, console);
+    const auto valid = engine::load_split(argv[2], "valid", loaded, {.add_eos = true}, console);
 
     engine::FineTuneOptions options;
     options.adapter.rank = 4;
