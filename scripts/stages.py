@@ -119,7 +119,8 @@ stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.Sm
       ("sanitizers, build", "model"), 2, when="full")
 PORTABLE = "models training generation engine cli"
 stage("portable, build", build("portable", targets(PORTABLE)), 400, ("build",), 2, when="full")
-stage("portable", run_tests("portable", layers(PORTABLE)), 120, ("portable, build",), 2, when="full")
+# SmolLM2 is slow on MLX's own operations: minutes.
+stage("portable", run_tests("portable", layers(PORTABLE) + " -E SmolLM2"), 120, ("portable, build",), 2, when="full")
 stage("64-bit ARM, compiler", "scripts/setup.sh arm", 240, ("build",), 0, when="full")
 stage("64-bit ARM, build", build("arm", targets("base kernels")), 300, ("64-bit ARM, compiler",), 2, when="full")
 stage("64-bit ARM", run_tests("arm"), 400, ("64-bit ARM, build",), 2, when="full")
