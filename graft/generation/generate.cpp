@@ -21,10 +21,6 @@ int32_t pick(Sampler& sampler, std::span<float> logits, std::span<const int32_t>
   return sampler.pick(logits, history);
 }
 
-}  // namespace
-
-namespace {
-
 GenerateResult continued(Session& session, const tokenizer::Tokenizer& tokenizer,
                          const std::vector<int32_t>& prompt, const GenerateOptions& options,
                          const Write& write) {
@@ -47,7 +43,6 @@ GenerateResult continued(Session& session, const tokenizer::Tokenizer& tokenizer
   Clock::time_point start = Clock::now();
   std::span<float> logits = session.prefill(prompt);
   result.prompt_seconds = seconds_since(start);
-  std::vector<int32_t> history = session.tokens();
   std::optional<ProfilingSwitch> profile;
   if (options.profile) {
     profile.emplace(true);
@@ -55,14 +50,13 @@ GenerateResult continued(Session& session, const tokenizer::Tokenizer& tokenizer
   }
   start = Clock::now();
   while (result.steps < options.max_tokens) {
-    const int32_t id = pick(sampler, logits, history);
+    const int32_t id = pick(sampler, logits, session.tokens());
     ++result.steps;
     if (options.eos_ids.count(id) > 0) {
       result.end = GenerateEnd::eos;
       break;
     }
     result.tokens.push_back(id);
-    history.push_back(id);
     say(filter.push(decoder.push(id)));
     if (filter.stopped()) result.end = GenerateEnd::stop_text;
     if (filter.stopped() || result.steps == options.max_tokens) break;

@@ -44,14 +44,13 @@ std::span<float> Session::prefill(std::span<const int32_t> ids) {
     }
   }
   const std::vector<int32_t> more(ids.begin(), ids.end());  // `ids` may point into `tokens_`
-  tokens_.reserve(tokens_.size() + more.size());
   try {
     run(more);
+    tokens_.insert(tokens_.end(), more.begin(), more.end());
   } catch (...) {
     cache_.rewind(static_cast<int>(tokens_.size()));
     throw;
   }
-  tokens_.insert(tokens_.end(), more.begin(), more.end());
   return logits_;
 }
 

@@ -15,7 +15,6 @@ namespace graft::lora {
 namespace {
 
 constexpr float kDefaultScale = 20.0f;
-constexpr const char* kMetadataKey = "graft_adapter";
 constexpr size_t kMostProvenance = 32768;  // bytes
 
 constexpr const AdapterFormat* kFormats[] = {&kNpzAdapters, &kSafetensorsAdapters};
@@ -40,16 +39,16 @@ std::string to_metadata(const LoraSettings& s, const std::string& base_fingerpri
                  {"dropout", s.dropout},     {"num_layers", s.num_layers},
                  {"keys", s.keys},           {"base_fingerprint", base_fingerprint},
                  {"version", GRAFT_VERSION}, {"provenance", provenance.to_json()}};
-  return json{{kMetadataKey, object}}.dump();
+  return json{{kSettingsKey, object}}.dump();
 }
 
 void read_metadata(AdapterFile& file, const std::string& text) {
   if (text.empty()) return;
   std::string what = file.path.string() + ": its settings";
   json whole = io::parse_json(text, what);
-  if (!whole.is_object() || !whole.contains(kMetadataKey)) return;
-  const json& object = whole[kMetadataKey];
-  if (!object.is_object()) fail("{}: {} must be an object", what, kMetadataKey);
+  if (!whole.is_object() || !whole.contains(kSettingsKey)) return;
+  const json& object = whole[kSettingsKey];
+  if (!object.is_object()) fail("{}: {} must be an object", what, kSettingsKey);
   ConfigReader read(object, what);
   LoraSettings settings;
   settings.rank = static_cast<int>(read.integer("rank"));

@@ -11,6 +11,9 @@ namespace graft::lora {
 
 namespace mx = mlx::core;
 
+/// The key of graft's settings in the JSON text below, and of that text in a file's metadata.
+inline constexpr const char* kSettingsKey = "graft_adapter";
+
 /// The contents of an adapter file: its tensors by name, and the JSON text that graft writes with
 /// them ({"graft_adapter": {...}}; empty in another program's file).
 struct AdapterContents {

@@ -4,21 +4,20 @@
 namespace graft::lora {
 namespace {
 
-constexpr const char* kSettings = "graft_adapter";
-
 AdapterContents read_safetensors(const fs::path& path) {
   const io::SafetensorsFile source(path);
   AdapterContents contents;
   for (const std::string& name : source.names()) {
     contents.tensors.insert({name, source.load(name)});
   }
-  const auto settings = source.metadata().find(kSettings);
+  const auto settings = source.metadata().find(kSettingsKey);
   if (settings != source.metadata().end()) contents.settings = settings->second;
   return contents;
 }
 
 void write_safetensors(const fs::path& path, const AdapterContents& contents) {
-  io::save_safetensors(path, contents.tensors, {{"format", "mlx"}, {kSettings, contents.settings}});
+  io::save_safetensors(path, contents.tensors,
+                       {{"format", "mlx"}, {kSettingsKey, contents.settings}});
 }
 
 }  // namespace
