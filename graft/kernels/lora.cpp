@@ -319,9 +319,9 @@ void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float 
   });
 }
 
-void lora_transpose(const LoraShape& shape, const float* a, float* transposed) {
-  for (int64_t i = 0; i < shape.in; ++i) {
-    for (int64_t r = 0; r < shape.rank; ++r) transposed[r * shape.in + i] = a[i * shape.rank + r];
+void transpose(const float* matrix, int64_t rows, int64_t columns, float* transposed) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) transposed[c * rows + r] = matrix[r * columns + c];
   }
 }
 

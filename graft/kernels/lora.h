@@ -22,8 +22,8 @@ void lora_down(const LoraShape& shape, const void* x, const float* a, float* xa)
 /// y += scale * xa b, in place, rounded once.
 void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float scale, void* y);
 
-/// a [in, R] as [R, in].
-void lora_transpose(const LoraShape& shape, const float* a, float* transposed);
+/// A matrix [rows, columns] as [columns, rows].
+void transpose(const float* matrix, int64_t rows, int64_t columns, float* transposed);
 
 /// The gradients d_a [in, R] and d_b [R, out] of y = ... + scale * (x a) b from d_y [N, out] and
 /// lora_down's xa. Also gives d_xa [N, R] = scale * d_y b^T; d_xa a^T is the adapter's share of the

@@ -43,21 +43,11 @@ ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format) {
 }
 
 ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format) {
-  std::vector<mx::array> weights, scales, biases;
-  ops::Weight last = layer.weights.front();
+  std::vector<ops::Weight> fused;
   for (int expert = 0; expert < layer.count(); ++expert) {
-    last = fused_weight(layer.expert(expert), format);
-    weights.push_back(last.weight);
-    if (!last.quantized()) continue;
-    scales.push_back(*last.scales);
-    biases.push_back(*last.biases);
+    fused.push_back(fused_weight(layer.expert(expert), format));
   }
-  ops::Weight all{mx::stack(weights, 0), {}, {}, last.bits, last.group_size};
-  if (!scales.empty()) {
-    all.scales = mx::stack(scales, 0);
-    all.biases = mx::stack(biases, 0);
-  }
-  return all;
+  return ops::stacked(fused);
 }
 
 }  // namespace graft::lora

@@ -46,7 +46,7 @@ class Fuser {
 
   void add(const nn::ExpertLinear& layer) {
     if (layer.paths.empty()) {
-      add(layer, layer.weights.front(),
+      add(layer, layer.weights->each.front(),
           count(layer.in(), layer.out()) * static_cast<uint64_t>(layer.count()));
       return;
     }

@@ -24,30 +24,17 @@ Experts::Experts(TensorSource& source, const std::string& path, const ExpertsCon
           [&](int e) { return fmt::format("{}.experts.{}.{}", path, e, c.down); }, c.count,
           c.hidden_size, c.intermediate_size)) {}
 
-mx::array Experts::expert(int index, const mx::array& x, const Dropout& dropout) const {
-  const nn::Linear gate = gate_.expert(index), up = up_.expert(index), down = down_.expert(index);
-  const auto parts = nn::project(x, {&gate, &up}, dropout);
-  const mx::array activated = ops::gated_activation(config_.activation, parts[0], parts[1]);
-  return nn::project(activated, {&down}, dropout)[0];
-}
-
 mx::array Experts::operator()(const mx::array& x, const Dropout& dropout) const {
-  const int tokens = x.shape(0), chosen = config_.chosen;
   const mx::array logits = mx::astype(nn::project(x, {&router_}, dropout)[0], mx::float32);
-  const ops::Routes routes = ops::route(logits, chosen);
-  const mx::array gathered = mx::take(x, routes.tokens(), 0);  // [N*K, D]
-  std::vector<mx::array> outputs;
-  for (int e = 0; e < config_.count; ++e) {
-    const int begin = routes.begin[static_cast<size_t>(e)];
-    const int end = routes.begin[static_cast<size_t>(e) + 1];
-    if (begin == end) continue;
-    outputs.push_back(
-        expert(e, mx::slice(gathered, {begin, 0}, {end, config_.hidden_size}), dropout));
-  }
-  const mx::array by_slot = mx::reshape(mx::take(mx::concatenate(outputs, 0), routes.places(), 0),
-                                        {tokens, chosen, config_.hidden_size});
+  const ops::Routes routes = ops::route(logits, config_.chosen);
+  const mx::array rows = mx::take(x, routes.tokens, 0);  // [N*K, D]
+  const auto parts = nn::project(rows, routes.experts, {&gate_, &up_}, dropout);
+  const mx::array activated = ops::gated_activation(config_.activation, parts[0], parts[1]);
+  const mx::array outputs = nn::project(activated, routes.experts, {&down_}, dropout)[0];
+  const mx::array by_slot = mx::reshape(mx::take(outputs, routes.places, 0),
+                                        {x.shape(0), config_.chosen, config_.hidden_size});
 
-  mx::array shares = mx::take_along_axis(mx::softmax(logits, -1), routes.choices(), 1);
+  mx::array shares = mx::take_along_axis(mx::softmax(logits, -1), routes.choices, 1);
   if (config_.normalize) shares = mx::divide(shares, mx::sum(shares, -1, true));
   if (config_.rounds_shares) shares = mx::astype(mx::astype(shares, x.dtype()), mx::float32);
   const mx::array weighted =

@@ -36,8 +36,6 @@ class Experts {
   void add_to(std::vector<Part>& parts, int layer);
 
  private:
-  mx::array expert(int index, const mx::array& x, const Dropout& dropout) const;
-
   ExpertsConfig config_;
   nn::Linear router_;                  // [E, D]
   nn::ExpertLinear gate_, up_, down_;  // E times [F, D], [F, D], [D, F]

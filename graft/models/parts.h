@@ -45,7 +45,8 @@ struct LinearPart {
   /// The weight; for experts the first one's, as all are stored alike.
   const ops::Weight& weight() const {
     const auto* const* one = std::get_if<nn::Linear*>(&linear);
-    return one != nullptr ? (*one)->weight : std::get<nn::ExpertLinear*>(linear)->weights.front();
+    return one != nullptr ? (*one)->weight
+                          : std::get<nn::ExpertLinear*>(linear)->weights->each.front();
   }
   std::optional<nn::LoraAdapter>& adapter() const {
     return std::visit([](auto* l) -> std::optional<nn::LoraAdapter>& { return l->adapter; },

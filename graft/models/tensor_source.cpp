@@ -15,19 +15,15 @@ bool is_float(mx::Dtype dtype) {
   return dtype == mx::float32 || dtype == mx::float16 || dtype == mx::bfloat16;
 }
 
-// One matrix of a stack, as a view.
-ops::Weight slice_of(const ops::Weight& stack, int index) {
-  const auto part = [&](const mx::array& a) {
-    mx::array one = ops::matrix_of(a, index);
-    one.eval();
-    return one;
-  };
-  ops::Weight one{part(stack.weight), {}, {}, stack.bits, stack.group_size};
-  if (stack.quantized()) {
-    one.scales = part(*stack.scales);
-    one.biases = part(*stack.biases);
+// The matrices of a stack, as views.
+ops::ExpertWeights parts_of(const ops::Weight& stack) {
+  ops::ExpertWeights weights;
+  weights.stack = stack;
+  for (int expert = 0; expert < stack.weight.shape(0); ++expert) {
+    weights.each.push_back(ops::matrix_of(stack, expert));
+    mx::eval(weights.each.back().arrays());
   }
-  return one;
+  return weights;
 }
 
 }  // namespace
@@ -108,18 +104,20 @@ nn::Linear TensorSource::linear(const std::string& path, int out, int in, bool h
 nn::ExpertLinear TensorSource::experts(const std::string& path,
                                        const std::function<std::string(int)>& own_path, int count,
                                        int out, int in) {
-  std::vector<ops::Weight> weights;
+  ops::ExpertWeights weights;
   std::vector<std::string> paths;
   if (has(path + ".weight")) {
-    const ops::Weight stack = matrices(names_.stored(path), {count, out, in});
-    for (int expert = 0; expert < count; ++expert) weights.push_back(slice_of(stack, expert));
+    weights = parts_of(matrices(names_.stored(path), {count, out, in}));
   } else {
     for (int expert = 0; expert < count; ++expert) {
       paths.push_back(path_of(own_path(expert)));
-      weights.push_back(matrix(own_path(expert), out, in));
+      weights.each.push_back(matrix(own_path(expert), out, in));
     }
+    // MLX's operations read a stack; the files' matrices need not stay in memory besides.
+    if (!ops::use_cpu_kernels()) weights = parts_of(ops::stacked(weights.each));
   }
-  return {path_of(path), std::move(weights), std::move(paths)};
+  return {path_of(path), std::make_shared<const ops::ExpertWeights>(std::move(weights)),
+          std::move(paths)};
 }
 
 void TensorSource::ignore(const std::string& name) { taken_.insert(names_.stored(name)); }

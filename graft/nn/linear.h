@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "graft/nn/dropout.h"
-#include "graft/ops/weight.h"
+#include "graft/ops/linear.h"
 
 namespace graft::nn {
 
@@ -20,6 +20,12 @@ struct LoraAdapter {
   float scale;        // a direct multiplier
   float dropout = 0;  // the share of x's elements set to zero while training
 };
+
+/// The update of the layer at `path`, whose input is x; with a key, its dropout is applied.
+std::optional<ops::LoraUpdate> update_of(const std::optional<LoraAdapter>& adapter,
+                                         const mx::array& x,
+                                         const std::optional<DropoutKey>& dropout_key,
+                                         const std::string& path);
 
 /// A linear layer of a model, by its path in the checkpoint ("model.layers.0.mlp.up_proj").
 struct Linear {

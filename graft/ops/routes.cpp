@@ -1,66 +1,35 @@
 #include "graft/ops/routes.h"
 
+#include <graft_config.h>
 #include <mlx/ops.h>
 
-#include <algorithm>
-#include <numeric>
+#include "graft/ops/backend.h"
+#include "graft/ops/cpu/routes.h"
 
 namespace graft::ops {
 namespace {
 
-mx::array indices(const std::vector<int32_t>& values) {
-  return mx::array(values.begin(), {static_cast<int>(values.size())}, mx::int32);
+mx::array int32(const mx::array& indices) { return mx::astype(indices, mx::int32); }
+
+// MLX sorts are stable: equals stay in their order.
+Routes portable_route(const mx::array& logits, int chosen) {
+  const int tokens = logits.shape(0);
+  const mx::array order = mx::argsort(mx::negative(logits), -1);
+  const mx::array choices = mx::contiguous(mx::slice(order, {0, 0}, {tokens, chosen}));
+  const mx::array flat = mx::flatten(choices);
+  const mx::array slots = mx::argsort(flat);  // by row: its place among the choices
+  return {int32(choices), int32(mx::take(flat, slots)),
+          int32(mx::floor_divide(slots, mx::array(chosen, mx::uint32))), int32(mx::argsort(slots))};
 }
 
 }  // namespace
 
-mx::array Routes::tokens() const {
-  std::vector<int32_t> tokens;
-  for (const int32_t slot : slots) tokens.push_back(slot / chosen);
-  return indices(tokens);
-}
-
-mx::array Routes::places() const {
-  std::vector<int32_t> places(slots.size());
-  for (size_t i = 0; i < slots.size(); ++i) {
-    places[static_cast<size_t>(slots[i])] = static_cast<int32_t>(i);
-  }
-  return indices(places);
-}
-
-mx::array Routes::choices() const {
-  return mx::reshape(indices(experts), {static_cast<int>(experts.size()) / chosen, chosen});
-}
-
 Routes route(const mx::array& logits, int chosen) {
-  mx::array known = mx::contiguous(mx::stop_gradient(mx::astype(logits, mx::float32)));
-  known.eval();
-  const int tokens = known.shape(0), count = known.shape(1);
-  const float* values = known.data<float>();
-  Routes routes;
-  routes.chosen = chosen;
-  std::vector<int32_t> order(static_cast<size_t>(count));
-  routes.begin.assign(static_cast<size_t>(count) + 1, 0);
-  for (int t = 0; t < tokens; ++t) {
-    const float* row = values + static_cast<size_t>(t) * static_cast<size_t>(count);
-    std::iota(order.begin(), order.end(), 0);
-    std::partial_sort(
-        order.begin(), order.begin() + chosen, order.end(),
-        [&](int32_t a, int32_t b) { return row[a] > row[b] || (row[a] == row[b] && a < b); });
-    for (int k = 0; k < chosen; ++k) {
-      const int32_t expert = order[static_cast<size_t>(k)];
-      routes.experts.push_back(expert);
-      ++routes.begin[static_cast<size_t>(expert) + 1];
-    }
-  }
-  std::partial_sum(routes.begin.begin(), routes.begin.end(), routes.begin.begin());
-  routes.slots.resize(routes.experts.size());
-  std::vector<int32_t> next = routes.begin;
-  for (size_t slot = 0; slot < routes.experts.size(); ++slot) {
-    const auto place = next[static_cast<size_t>(routes.experts[slot])]++;
-    routes.slots[static_cast<size_t>(place)] = static_cast<int32_t>(slot);
-  }
-  return routes;
+  const mx::array known = mx::stop_gradient(mx::astype(logits, mx::float32));
+#ifdef GRAFT_CPU_KERNELS
+  if (use_cpu_kernels()) return cpu::route(known, chosen);
+#endif
+  return portable_route(known, chosen);
 }
 
 }  // namespace graft::ops

@@ -28,6 +28,10 @@ struct Weight {
 
 /// Matrix `index` of a stack [E, out, in].
 mx::array matrix_of(const mx::array& stack, int index);
+Weight matrix_of(const Weight& stack, int index);
+
+/// Weights of one shape and format [out, in] as one [E, out, in].
+Weight stacked(const std::vector<Weight>& weights);
 
 /// The matrix as a dense [out, in] array. w = q*scale + bias is computed in f32 and rounded once.
 mx::array dequantized(const Weight& weight, mx::Dtype dtype);

@@ -105,7 +105,7 @@ TEST(Lora, GradientsAreThoseOfFiniteDifferences) {
     run(shape, t);
     // d_x = d_xa a^T.
     std::vector<float> transposed(static_cast<size_t>(shape.in * shape.rank));
-    lora_transpose(shape, floats(t.a), transposed.data());
+    transpose(floats(t.a), shape.in, shape.rank, transposed.data());
     Numbers d_x(ScalarType::f32, shape.rows * shape.in, 0);
     for (int64_t n = 0; n < shape.rows; ++n) {
       for (int64_t i = 0; i < shape.in; ++i) {

@@ -100,7 +100,7 @@ struct CountNumbers {
     return of(l->weight) + (l->bias ? l->bias->size() : 0);
   }
   size_t operator()(const nn::ExpertLinear* l) const {
-    return of(l->weights.front()) * static_cast<size_t>(l->count());
+    return of(l->weights->each.front()) * static_cast<size_t>(l->count());
   }
   size_t operator()(const nn::Norm* n) const {
     return n->weight.size() + (n->bias ? n->bias->size() : 0);

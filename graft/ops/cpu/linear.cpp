@@ -2,13 +2,11 @@
 
 #include <mlx/ops.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "graft/base/error.h"
-#include "graft/kernels/grown_buffer.h"
-#include "graft/kernels/linear.h"
-#include "graft/kernels/lora.h"
+#include "graft/ops/cpu/adapted_linear.h"
+#include "graft/ops/cpu/gradients.h"
 #include "graft/ops/cpu/primitive.h"
 #include "graft/ops/cpu/weight.h"
 
@@ -16,7 +14,6 @@ namespace graft::ops::cpu {
 namespace {
 
 using kernels::LinearWeight;
-using kernels::LoraShape;
 using kernels::ScalarType;
 
 // A projection of the node, without its arrays.
@@ -65,16 +62,9 @@ const float* floats(const std::vector<Input>& inputs, int at) {
   return static_cast<const float*>(data(inputs, at));
 }
 
-LoraShape lora_shape(const Part& part, int64_t rows, ScalarType type) {
-  return {rows, part.weight.in, part.weight.out, part.rank, type};
-}
-
-// Multiplications and additions of `products` products with the weight, and `updates` products with
-// each of the two matrices of its update.
-double operations_of(const Part& part, int64_t rows, int products, int updates) {
-  const auto n = static_cast<double>(rows), in = static_cast<double>(part.weight.in);
-  const auto out = static_cast<double>(part.weight.out);
-  return 2 * n * (products * in * out + updates * part.rank * (in + out));
+// The adapter of a part that has one; its arrays are those of the node's inputs.
+RowsAdapter bind_adapter(const Part& part, const std::vector<Input>& inputs, int x, int a, int b) {
+  return {part.rank, part.scale, data(inputs, x), floats(inputs, a), floats(inputs, b)};
 }
 
 // Gradients of the node below. Inputs: BackwardPlaces of each part. Outputs: d_x if wanted, then
@@ -87,61 +77,35 @@ class LinearBackward final : public CpuPrimitive {
   const char* name() const override { return "LinearBackward"; }
 
   void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const override {
-    static thread_local kernels::GrownBuffer scratch;
-    float* room = scratch.get_as<float>(scratch_floats());
     size_t next = wants_x_ ? 1 : 0;
+    const auto next_output = [&] { return static_cast<float*>(outputs[next++].data); };
+    std::vector<RowsGradient> gradients;
     int begin = 0;
-    std::vector<kernels::ProductTerm> terms;
-    std::vector<kernels::LowRankTerm> low_rank;
     for (const Part& part : parts_) {
       const BackwardPlaces at(part, wants_x_, begin);
       begin = at.end;
-      const void* d_y = data(inputs, at.d_y);
-      if (wants_x_) terms.push_back({d_y, type_, bind(part.weight, inputs, at.weight), false});
-      if (!part.has_lora) continue;
-      const LoraShape shape = lora_shape(part, rows_, type_);
-      auto* d_a = static_cast<float*>(outputs[next++].data);
-      auto* d_b = static_cast<float*>(outputs[next++].data);
-      float* d_xa = std::exchange(room, room + rows_ * part.rank);
-      lora_backward(shape, data(inputs, at.x), floats(inputs, at.xa), floats(inputs, at.b),
-                    part.scale, d_y, d_a, d_b, d_xa);
-      float* transposed_a = std::exchange(room, room + shape.in * part.rank);
-      kernels::lora_transpose(shape, floats(inputs, at.a), transposed_a);
-      const kernels::LowRankTerm update{d_xa, transposed_a, part.rank, 1.0f};
-      if (!part.own_x) {
-        low_rank.push_back(update);
-      } else {
-        kernels::panel_product({.rows = rows_,
-                                .columns = shape.in,
-                                .terms = {},
-                                .low_rank = {&update, 1},
-                                .out = outputs[next++].data,
-                                .out_type = ScalarType::f32});
+      RowsGradient gradient{.weight = part.weight, .d_y = data(inputs, at.d_y)};
+      if (wants_x_) gradient.weight = bind(part.weight, inputs, at.weight);
+      if (part.has_lora) {
+        gradient.adapter = bind_adapter(part, inputs, at.x, at.a, at.b);
+        gradient.xa = floats(inputs, at.xa);
+        gradient.d_a = next_output();
+        gradient.d_b = next_output();
+        if (part.own_x) gradient.d_adapter_x = next_output();
       }
+      gradients.push_back(gradient);
     }
-    if (!wants_x_) return;
-    kernels::panel_product({.rows = rows_,
-                            .columns = parts_[0].weight.in,
-                            .terms = terms,
-                            .low_rank = low_rank,
-                            .out = outputs[0].data,
-                            .out_type = type_});
+    project_rows_backward(gradients, rows_, type_, wants_x_ ? outputs[0].data : nullptr);
   }
 
   double operations(const std::vector<Input>&) const override {
     double sum = 0;
-    for (const Part& part : parts_) sum += operations_of(part, rows_, wants_x_ ? 1 : 0, 2);
+    for (const Part& part : parts_)
+      sum += projection_operations(part.weight, part.rank, rows_, wants_x_ ? 1 : 0, 2);
     return sum;
   }
 
  private:
-  // For d_xa [N, R] and a^T [R, in] of every part with an update.
-  size_t scratch_floats() const {
-    int64_t count = 0;
-    for (const Part& part : parts_) count += (rows_ + part.weight.in) * part.rank;
-    return static_cast<size_t>(count);
-  }
-
   std::vector<Part> parts_;
   int64_t rows_;
   ScalarType type_;
@@ -158,47 +122,39 @@ class Linear final : public CpuPrimitive {
 
   void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const override {
     size_t xa_at = parts_.size();
-    std::vector<kernels::LowRankTerm> updates(parts_.size());
-    std::vector<kernels::LinearProduct> products;
+    std::vector<RowsProjection> projections;
     int begin = 1;
     for (size_t i = 0; i < parts_.size(); ++i) {
       const Part& part = parts_[i];
       const Places at(part, begin);
       begin = at.end;
+      RowsProjection projection{.weight = bind(part.weight, inputs, at.weight),
+                                .bias = data(inputs, at.bias),
+                                .y = outputs[i].data};
       if (part.has_lora) {
-        auto* xa = static_cast<float*>(outputs[xa_at++].data);
-        lora_down(lora_shape(part, rows_, type_), data(inputs, at.x), floats(inputs, at.a), xa);
-        updates[i] = {xa, floats(inputs, at.b), part.rank, part.scale};
+        projection.adapter = bind_adapter(part, inputs, at.x, at.a, at.b);
+        projection.xa = static_cast<float*>(outputs[xa_at++].data);
       }
-      products.push_back({bind(part.weight, inputs, at.weight), data(inputs, at.bias),
-                          std::span(&updates[i], part.has_lora ? 1 : 0), outputs[i].data});
+      projections.push_back(projection);
     }
-    kernels::linear(products, {inputs[0].data, rows_, type_}, type_);
+    project_rows(projections, {inputs[0].data, rows_, type_});
   }
 
   double operations(const std::vector<Input>&) const override {
     double sum = 0;
-    for (const Part& part : parts_) sum += operations_of(part, rows_, 1, 1);
+    for (const Part& part : parts_)
+      sum += projection_operations(part.weight, part.rank, rows_, 1, 1);
     return sum;
   }
 
-  // y = x w^T + s (x a) b, so for a cotangent g of y:
-  //   d_x = g w + s (g b^T) a^T,   d_a = s x^T (g b^T),   d_b = s (x a)^T g.
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
                              const std::vector<mx::array>& cotangents,
                              const std::vector<int>& argnums,
                              const std::vector<mx::array>& outputs) override {
-    const bool wants_x = std::find(argnums.begin(), argnums.end(), 0) != argnums.end();
+    Gradients gradients(primals, argnums);
+    const bool wants_x = gradients.wants(0);
     const auto primal = [&](int at) { return primals[static_cast<size_t>(at)]; };
-    std::vector<mx::Shape> shapes;
-    std::vector<mx::Dtype> dtypes;
-    std::vector<int> gives;  // which argument an output is the gradient of
-    const auto add_output = [&](int argument, mx::Dtype dtype) {
-      shapes.push_back(primal(argument).shape());
-      dtypes.push_back(dtype);
-      gives.push_back(argument);
-    };
-    if (wants_x) add_output(0, primals[0].dtype());
+    if (wants_x) gradients.add(0, primals[0].dtype());
     // Keeps only the arrays that are needed: x only for the updates.
     std::vector<mx::array> inputs;  // as BackwardPlaces has them
     size_t xa_at = parts_.size();
@@ -215,20 +171,12 @@ class Linear final : public CpuPrimitive {
       if (!part.has_lora) continue;
       for (const int argument : {at.a, at.b, at.x}) inputs.push_back(primal(argument));
       inputs.push_back(outputs[xa_at++]);
-      add_output(at.a, mx::float32);
-      add_output(at.b, mx::float32);
-      if (part.own_x) add_output(at.x, mx::float32);
+      gradients.add(at.a, mx::float32);
+      gradients.add(at.b, mx::float32);
+      if (part.own_x) gradients.add(at.x, mx::float32);
     }
-    auto node = std::make_shared<LinearBackward>(parts_, rows_, type_, wants_x);
-    const std::vector<mx::array> gradients = apply(node, shapes, dtypes, std::move(inputs));
-
-    std::vector<mx::array> results;
-    for (int argument : argnums) {
-      const auto found = std::find(gives.begin(), gives.end(), argument);
-      if (found == gives.end()) fail("internal: the weights of a linear layer are frozen");
-      results.push_back(gradients[static_cast<size_t>(found - gives.begin())]);
-    }
-    return results;
+    return gradients.of(std::make_shared<LinearBackward>(parts_, rows_, type_, wants_x),
+                        std::move(inputs));
   }
 
  private:

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "graft/kernels/linear.h"
+#include "graft/kernels/lora.h"
+
+namespace graft::ops::cpu {
+
+/// The adapter of a projection, for rows of its input x [N, in]; see kernels/lora.h.
+struct RowsAdapter {
+  int rank = 0;  // R; 0 where there is no adapter
+  float scale = 0;
+  const void* x = nullptr;   // [N, in], with dropout another than the projection's
+  const float* a = nullptr;  // [in, R]
+  const float* b = nullptr;  // [R, out]
+};
+
+/// A projection of rows.
+struct RowsProjection {
+  kernels::LinearWeight weight;
+  const void* bias = nullptr;  // [out]
+  RowsAdapter adapter = {};
+  float* xa = nullptr;  // [N, R] = x a of the adapter, kept for its gradient
+  void* y;              // [N, out]
+};
+
+/// y = x w^T + bias + scale * (x a) b of each projection of the same rows.
+void project_rows(std::span<const RowsProjection> projections, const kernels::Rows& x);
+
+/// The gradients of a projection of rows.
+struct RowsGradient {
+  kernels::LinearWeight weight;
+  const void* d_y;  // [N, out]
+  RowsAdapter adapter = {};
+  const float* xa = nullptr;     // [N, R]
+  float* d_a = nullptr;          // [in, R]
+  float* d_b = nullptr;          // [R, out]
+  float* d_adapter_x = nullptr;  // [N, in] where the adapter has an x of its own
+};
+
+/// Writes d_a, d_b and d_adapter_x of each projection, and unless it is null d_x [N, in], summed
+/// over the projections in f32 before it is rounded. For g = d_y:
+///   d_x = g w + s (g b^T) a^T,   d_a = s x^T (g b^T),   d_b = s (x a)^T g.
+void project_rows_backward(std::span<const RowsGradient> gradients, int64_t rows,
+                           kernels::ScalarType type, void* d_x);
+
+/// Floating-point operations of `products` products of rows with the weight, and `updates` products
+/// with each of the two matrices of its adapter.
+double projection_operations(const kernels::LinearWeight& weight, int rank, int64_t rows,
+                             int products, int updates);
+
+}  // namespace graft::ops::cpu

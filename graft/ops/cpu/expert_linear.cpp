@@ -1,0 +1,319 @@
+#include "graft/ops/cpu/expert_linear.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/kernels/grown_buffer.h"
+#include "graft/ops/cpu/adapted_linear.h"
+#include "graft/ops/cpu/gradients.h"
+#include "graft/ops/cpu/primitive.h"
+#include "graft/ops/cpu/weight.h"
+
+namespace graft::ops::cpu {
+namespace {
+
+using kernels::LinearWeight;
+using kernels::ScalarType;
+
+// A projection of the node. The weights are constants of the node and not its inputs: there may be
+// hundreds of arrays, of which a token needs a few.
+struct ExpertPart {
+  std::shared_ptr<const ExpertWeights> weights;
+  LinearWeight shape;  // of each, without its data
+  bool own_x = false;  // the update has an x of its own: with dropout
+  int rank = 0;        // of the update, or 0
+  float scale = 0;
+
+  bool has_lora() const { return rank > 0; }
+
+  LinearWeight weight(int expert) const {
+    const Weight& w = weights->each[static_cast<size_t>(expert)];
+    std::vector<Input> inputs;
+    for (const mx::array& a : w.arrays()) {
+      if (!a.is_available() || !a.flags().row_contiguous) {
+        fail("internal: the weights of experts are not in memory, row by row");
+      }
+      inputs.push_back({a.data<char>()});
+    }
+    return cpu::bind(shape, inputs, 0);
+  }
+};
+
+// Rows that go to the same expert.
+struct Group {
+  int expert;
+  int64_t begin, rows;
+};
+
+std::vector<Group> groups_of(const int32_t* experts, int64_t rows) {
+  std::vector<Group> groups;
+  for (int64_t begin = 0, end = 0; begin < rows; begin = end) {
+    while (end < rows && experts[end] == experts[begin]) ++end;
+    groups.push_back({experts[begin], begin, end - begin});
+  }
+  return groups;
+}
+
+// Row `row` of values [N, width].
+template <class T>
+T* at_row(T* values, int64_t row, int64_t width) {
+  return values + row * width;
+}
+const void* at_row(const void* values, int64_t row, int64_t width, ScalarType type) {
+  return static_cast<const char*>(values) +
+         static_cast<size_t>(row * width) * kernels::size_of(type);
+}
+void* at_row(void* values, int64_t row, int64_t width, ScalarType type) {
+  return static_cast<char*>(values) + static_cast<size_t>(row * width) * kernels::size_of(type);
+}
+
+// The arrays of a part's update among the inputs or outputs of a node.
+struct PartUpdate {
+  const void* x = nullptr;
+  const float *a = nullptr, *b = nullptr;
+
+  // That of an expert for rows from `begin` on; a and b are turned to [in, R] and [R, out] in
+  // `room`, which is moved on.
+  RowsAdapter of(const ExpertPart& part, const Group& group, ScalarType type, float*& room) const {
+    const auto [out, in] = std::pair(part.shape.out, part.shape.in);
+    RowsAdapter adapter{part.rank, part.scale, at_row(x, group.begin, in, type)};
+    float* turned_a = std::exchange(room, room + in * part.rank);
+    float* turned_b = std::exchange(room, room + out * part.rank);
+    kernels::transpose(a + group.expert * part.rank * in, part.rank, in, turned_a);
+    kernels::transpose(b + group.expert * part.rank * out, out, part.rank, turned_b);
+    adapter.a = turned_a;
+    adapter.b = turned_b;
+    return adapter;
+  }
+};
+
+int64_t adapter_floats(const std::vector<ExpertPart>& parts) {
+  int64_t count = 0;
+  for (const ExpertPart& part : parts) count += part.rank * (part.shape.in + part.shape.out);
+  return count;
+}
+
+double operations_of_experts(const std::vector<ExpertPart>& parts, int64_t rows, int products,
+                             int updates) {
+  double sum = 0;
+  for (const ExpertPart& part : parts) {
+    sum += projection_operations(part.shape, part.rank, rows, products, updates);
+  }
+  return sum;
+}
+
+// Gradients of the node below. Inputs: experts [N]; of each part d_y and, with an update, its x, a,
+// b and xa. Outputs: d_x if wanted, then for each part with an update d_a, d_b and, if it has an x
+// of its own, that one's d_x.
+class ExpertLinearBackward final : public CpuPrimitive {
+ public:
+  ExpertLinearBackward(std::vector<ExpertPart> parts, int64_t rows, ScalarType type, bool wants_x)
+      : parts_(std::move(parts)), rows_(rows), type_(type), wants_x_(wants_x) {}
+
+  const char* name() const override { return "ExpertLinearBackward"; }
+
+  void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const override {
+    const std::vector<Bound> bound = bind_parts(inputs, outputs);
+    static thread_local kernels::GrownBuffer scratch;
+    float* const room = scratch.get_as<float>(static_cast<size_t>(2 * adapter_floats(parts_)));
+    const std::vector<Group> groups = groups_of(static_cast<const int32_t*>(inputs[0].data), rows_);
+    clear_unused(bound, groups);
+    for (const Group& group : groups) run_group(bound, group, room, outputs);
+  }
+
+  double operations(const std::vector<Input>&) const override {
+    return operations_of_experts(parts_, rows_, wants_x_ ? 1 : 0, 2);
+  }
+
+ private:
+  // The arrays of a part.
+  struct Bound {
+    const void* d_y;
+    PartUpdate update = {};
+    const float* xa = nullptr;
+    float *d_a = nullptr, *d_b = nullptr, *d_x = nullptr;
+  };
+
+  std::vector<Bound> bind_parts(const std::vector<Input>& inputs,
+                                const std::vector<Output>& outputs) const {
+    size_t in = 1, out = wants_x_ ? 1 : 0;
+    const auto input = [&] { return inputs[in++].data; };
+    const auto floats = [&] { return static_cast<const float*>(input()); };
+    const auto output = [&] { return static_cast<float*>(outputs[out++].data); };
+    std::vector<Bound> bound;
+    for (const ExpertPart& part : parts_) {
+      Bound b{.d_y = input()};
+      if (part.has_lora()) {
+        b.update.x = input();
+        b.update.a = floats();
+        b.update.b = floats();
+        b.xa = floats();
+        b.d_a = output();
+        b.d_b = output();
+        if (part.own_x) b.d_x = output();
+      }
+      bound.push_back(b);
+    }
+    return bound;
+  }
+
+  // Experts without rows have no gradient.
+  void clear_unused(const std::vector<Bound>& bound, const std::vector<Group>& groups) const {
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      if (!parts_[i].has_lora()) continue;
+      const int64_t a_size = parts_[i].rank * parts_[i].shape.in;
+      const int64_t b_size = parts_[i].rank * parts_[i].shape.out;
+      int64_t expert = 0;
+      const auto clear_to = [&](int64_t end) {
+        std::fill(bound[i].d_a + expert * a_size, bound[i].d_a + end * a_size, 0.0f);
+        std::fill(bound[i].d_b + expert * b_size, bound[i].d_b + end * b_size, 0.0f);
+        expert = end + 1;
+      };
+      for (const Group& group : groups) clear_to(group.expert);
+      clear_to(static_cast<int64_t>(parts_[i].weights->each.size()));
+    }
+  }
+
+  void run_group(const std::vector<Bound>& bound, const Group& group, float* room,
+                 const std::vector<Output>& outputs) const {
+    std::vector<RowsGradient> gradients;
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const ExpertPart& part = parts_[i];
+      RowsGradient g{.weight = wants_x_ ? part.weight(group.expert) : part.shape,
+                     .d_y = at_row(bound[i].d_y, group.begin, part.shape.out, type_)};
+      if (part.has_lora()) {
+        g.adapter = bound[i].update.of(part, group, type_, room);
+        g.xa = at_row(bound[i].xa, group.begin, part.rank);
+        g.d_a = std::exchange(room, room + part.shape.in * part.rank);
+        g.d_b = std::exchange(room, room + part.shape.out * part.rank);
+        if (part.own_x) g.d_adapter_x = at_row(bound[i].d_x, group.begin, part.shape.in);
+      }
+      gradients.push_back(g);
+    }
+    void* d_x = nullptr;
+    if (wants_x_) d_x = at_row(outputs[0].data, group.begin, parts_[0].shape.in, type_);
+    project_rows_backward(gradients, group.rows, type_, d_x);
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const auto [in, out, rank] =
+          std::tuple(parts_[i].shape.in, parts_[i].shape.out, int64_t{parts_[i].rank});
+      if (rank == 0) continue;
+      kernels::transpose(gradients[i].d_a, in, rank, bound[i].d_a + group.expert * rank * in);
+      kernels::transpose(gradients[i].d_b, rank, out, bound[i].d_b + group.expert * rank * out);
+    }
+  }
+
+  std::vector<ExpertPart> parts_;
+  int64_t rows_;
+  ScalarType type_;
+  bool wants_x_;
+};
+
+// Inputs: x [N, in], experts [N], then of each part with an update a, b and, if it has one, its own
+// x. Outputs: y of each part, then xa = x a^T [N, R] of each with an update, kept for the gradient.
+class ExpertLinear final : public CpuPrimitive {
+ public:
+  ExpertLinear(std::vector<ExpertPart> parts, int64_t rows, ScalarType type)
+      : parts_(std::move(parts)), rows_(rows), type_(type) {}
+
+  const char* name() const override { return "ExpertLinear"; }
+
+  void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const override {
+    static thread_local kernels::GrownBuffer scratch;
+    float* const room = scratch.get_as<float>(static_cast<size_t>(adapter_floats(parts_)));
+    for (const Group& group : groups_of(static_cast<const int32_t*>(inputs[1].data), rows_)) {
+      run_group(inputs, group, room, outputs);
+    }
+  }
+
+  double operations(const std::vector<Input>&) const override {
+    return operations_of_experts(parts_, rows_, 1, 1);
+  }
+
+  std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
+                             const std::vector<mx::array>& cotangents,
+                             const std::vector<int>& argnums,
+                             const std::vector<mx::array>& outputs) override {
+    Gradients gradients(primals, argnums);
+    const bool wants_x = gradients.wants(0);
+    if (wants_x) gradients.add(0, primals[0].dtype());
+    std::vector<mx::array> inputs = {primals[1]};
+    size_t xa_at = parts_.size();
+    int next = 2;
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const ExpertPart& part = parts_[i];
+      inputs.push_back(cotangents[i]);
+      if (!part.has_lora()) continue;
+      const int a = next++, b = next++, x = part.own_x ? next++ : 0;
+      for (const int argument : {x, a, b}) inputs.push_back(primals[static_cast<size_t>(argument)]);
+      inputs.push_back(outputs[xa_at++]);
+      gradients.add(a, mx::float32);
+      gradients.add(b, mx::float32);
+      if (part.own_x) gradients.add(x, mx::float32);
+    }
+    return gradients.of(std::make_shared<ExpertLinearBackward>(parts_, rows_, type_, wants_x),
+                        std::move(inputs));
+  }
+
+ private:
+  void run_group(const std::vector<Input>& inputs, const Group& group, float* room,
+                 const std::vector<Output>& outputs) const {
+    std::vector<RowsProjection> projections;
+    size_t next = 2, xa_at = parts_.size();
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const ExpertPart& part = parts_[i];
+      RowsProjection p{.weight = part.weight(group.expert),
+                       .y = at_row(outputs[i].data, group.begin, part.shape.out, type_)};
+      if (part.has_lora()) {
+        const auto* a = static_cast<const float*>(inputs[next++].data);
+        const auto* b = static_cast<const float*>(inputs[next++].data);
+        const PartUpdate update{inputs[part.own_x ? next++ : 0].data, a, b};
+        p.adapter = update.of(part, group, type_, room);
+        p.xa = at_row(static_cast<float*>(outputs[xa_at++].data), group.begin, part.rank);
+      }
+      projections.push_back(p);
+    }
+    project_rows(projections, {at_row(inputs[0].data, group.begin, parts_[0].shape.in, type_),
+                               group.rows, type_});
+  }
+
+  std::vector<ExpertPart> parts_;
+  int64_t rows_;
+  ScalarType type_;
+};
+
+}  // namespace
+
+std::vector<mx::array> expert_linear(const mx::array& x, const mx::array& experts,
+                                     const std::vector<ExpertProjection>& projections) {
+  const int rows = x.shape(0);
+  std::vector<mx::array> inputs = {x, experts};
+  std::vector<ExpertPart> parts;
+  std::vector<mx::Shape> shapes, xa_shapes;
+  for (const ExpertProjection& p : projections) {
+    ExpertPart part{.weights = p.weights, .shape = describe(p.weights->each.front())};
+    if (part.shape.in != x.shape(1)) {
+      fail("internal: experts of {} inputs are given {}", part.shape.in, x.shape(1));
+    }
+    if (p.lora) {
+      part.rank = p.lora->a.shape(1);
+      part.scale = p.lora->scale;
+      part.own_x = p.lora->x.has_value();
+      inputs.insert(inputs.end(), {p.lora->a, p.lora->b});
+      if (part.own_x) inputs.push_back(*p.lora->x);
+      xa_shapes.push_back({rows, part.rank});
+    }
+    shapes.push_back({rows, static_cast<int>(part.shape.out)});
+    parts.push_back(std::move(part));
+  }
+  std::vector<mx::Dtype> dtypes(shapes.size(), x.dtype());
+  dtypes.insert(dtypes.end(), xa_shapes.size(), mx::float32);
+  shapes.insert(shapes.end(), xa_shapes.begin(), xa_shapes.end());
+  std::vector<mx::array> outputs =
+      apply(std::make_shared<ExpertLinear>(std::move(parts), rows, scalar_type(x.dtype())), shapes,
+            dtypes, std::move(inputs));
+  outputs.erase(outputs.begin() + static_cast<std::ptrdiff_t>(projections.size()), outputs.end());
+  return outputs;
+}
+
+}  // namespace graft::ops::cpu
