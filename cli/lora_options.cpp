@@ -1,8 +1,8 @@
 #include "cli/lora_options.h"
 
 #include "cli/number_checks.h"
+#include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
-#include "graft/base/files.h"
 #include "graft/lora/adapter_file.h"
 
 namespace graft::cli {

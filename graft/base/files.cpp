@@ -17,43 +17,6 @@ namespace {
 
 std::string reason() { return std::strerror(errno); }
 
-std::string hidden_ending() { return fmt::format(".{}.partial", static_cast<long>(::getpid())); }
-
-fs::path hidden_sibling(const fs::path& path) {
-  return path.parent_path() / ("." + path.filename().string() + hidden_ending());
-}
-
-// The final path of a file, for errors: temporary hidden folders in it get their final names.
-std::string destination(const fs::path& path) {
-  const std::string ending = hidden_ending();
-  fs::path shown;
-  for (const fs::path& part : path) {
-    std::string name = part.string();
-    bool hidden = name.size() > ending.size() && name.front() == '.' && name.ends_with(ending);
-    shown /= hidden ? name.substr(1, name.size() - ending.size() - 1) : name;
-  }
-  return shown.string();
-}
-
-[[noreturn]] void fail_write(const fs::path& path) {
-  std::string why = reason();
-  fail("cannot write {}: {}; what was there before is as it was", destination(path), why);
-}
-
-void sync_folder(const fs::path& folder) {
-  int descriptor =
-      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;  // a file system without folder handles: the rename stands anyway
-  ::fsync(descriptor);
-  ::close(descriptor);
-}
-
-// "out/" and "out" are the same target.
-fs::path without_trailing_slash(fs::path path) {
-  path = path.lexically_normal();
-  return path.has_filename() ? path : path.parent_path();
-}
-
 }  // namespace
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
@@ -79,6 +42,12 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+FileIdentity FileIdentity::of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
 }
 
 bool is_there(const fs::path& path) {
@@ -126,55 +95,9 @@ std::string read_text(const fs::path& path, size_t limit) {
   return text;
 }
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(hidden_sibling(path_)) {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    std::string why = reason();
-    fail("cannot write {}: {}", destination(path_), why);
-  }
-}
-
-AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  ::unlink(temporary_.c_str());
-}
-
-void AtomicFile::write(const void* data, size_t size) {
-  const char* bytes = static_cast<const char*>(data);
-  written_ += size;
-  while (size > 0) {
-    ssize_t count = ::write(descriptor_, bytes, size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_write(path_);
-    bytes += count;
-    size -= static_cast<size_t>(count);
-  }
-}
-
-void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    fail_write(path_);
-  }
-  ::close(descriptor_);
-  descriptor_ = -1;
-  sync_folder(path_.parent_path());
-}
-
-void check_writable(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) fail("cannot write {}: it is a folder", path.string());
-  AtomicFile probe(path);
-}
-
-void write_text(const fs::path& path, std::string_view text) {
-  AtomicFile file(path);
-  file.write(text);
-  file.commit();
-}
-
-void copy_file_into(const fs::path& file, const fs::path& folder) {
-  write_text(folder / file.filename(), MappedFile(file).text());
+fs::path without_trailing_slash(const fs::path& path) {
+  const fs::path normal = path.lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
 }
 
 bool lies_within(const fs::path& inner, const fs::path& outer) {
@@ -183,54 +106,6 @@ bool lies_within(const fs::path& inner, const fs::path& outer) {
   fs::path high = without_trailing_slash(fs::weakly_canonical(outer / ".", ignored));
   fs::path relative = low.lexically_relative(high);
   return !relative.empty() && *relative.begin() != "..";
-}
-
-void check_replaceable(const fs::path& target,
-                       const std::function<bool(const fs::path&)>& replaceable) {
-  std::error_code ignored;
-  if (!fs::exists(target, ignored)) return;
-  if (fs::is_directory(target, ignored) && fs::is_empty(target, ignored)) return;
-  if (replaceable(target)) return;
-  fail_usage("{} exists and is not a model folder: name another, or give `force` to replace it",
-             target.string());
-}
-
-AtomicFolder::AtomicFolder(fs::path target, const std::function<bool(const fs::path&)>& replaceable)
-    : target_(without_trailing_slash(std::move(target))), temporary_(hidden_sibling(target_)) {
-  check_replaceable(target_, replaceable);
-  std::error_code error;
-  if (target_.has_parent_path()) fs::create_directories(target_.parent_path(), error);
-  fs::remove_all(temporary_, error);
-  if (!fs::create_directory(temporary_, error)) {
-    fail("cannot create {}: {}", target_.string(), error.message());
-  }
-}
-
-AtomicFolder::~AtomicFolder() {
-  std::error_code ignored;
-  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
-}
-
-void AtomicFolder::commit() {
-  // A folder cannot be renamed over a full one: the old one steps aside first, and comes back if
-  // the second rename fails.
-  fs::path old = temporary_;
-  old += ".old";
-  std::error_code error;
-  bool had_old = fs::exists(target_);
-  if (had_old) fs::rename(target_, old, error);
-  if (!error) {
-    fs::rename(temporary_, target_, error);
-    if (error && had_old) {
-      std::error_code ignored;
-      fs::rename(old, target_, ignored);
-    }
-  }
-  if (error) fail("cannot replace {}: {}", target_.string(), error.message());
-  sync_folder(target_.parent_path());
-  temporary_.clear();
-  std::error_code ignored;
-  if (had_old) fs::remove_all(old, ignored);
 }
 
 }  // namespace graft

@@ -1,10 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdio>
+#include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +31,14 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+/// What a path names at a moment; after a rename it may be something else. 0 for nothing.
+struct FileIdentity {
+  uint64_t device = 0, number = 0;
+
+  static FileIdentity of(const fs::path& path);
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
 /// Whether the path exists; false if that cannot be determined.
 bool is_there(const fs::path& path);
 
@@ -45,60 +51,10 @@ std::vector<std::string> files_below(const fs::path& folder);
 /// bytes.
 std::string read_text(const fs::path& path, size_t limit = size_t{256} << 20);
 
-/// A file that appears whole or not at all: bytes go to a hidden sibling, which `commit` syncs and
-/// renames into place. If it is destroyed without commit (after an exception, say), the earlier
-/// file stays as it was.
-class AtomicFile {
- public:
-  explicit AtomicFile(fs::path path);
-  ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
-
-  /// Throws Error when the disk is full or the write fails.
-  void write(const void* data, size_t size);
-  void write(std::string_view text) { write(text.data(), text.size()); }
-  size_t written() const { return written_; }
-  void commit();
-
- private:
-  fs::path path_, temporary_;
-  int descriptor_ = -1;
-  size_t written_ = 0;
-};
-
-/// Throws Error if AtomicFile could not write `path`: no folder, no permission, or a folder of that
-/// name.
-void check_writable(const fs::path& path);
-
-/// AtomicFile in one call.
-void write_text(const fs::path& path, std::string_view text);
-
-/// A copy of a file under its own name in another folder, whole or not at all.
-void copy_file_into(const fs::path& file, const fs::path& folder);
+/// A normal path, where "out/" and "out" are the same.
+fs::path without_trailing_slash(const fs::path& path);
 
 /// Whether `inner` is `outer` or lies below it, links resolved; either may be missing.
 bool lies_within(const fs::path& inner, const fs::path& outer);
-
-/// Throws UsageError if `target` is there, is not empty, and `replaceable(target)` is false.
-void check_replaceable(const fs::path& target,
-                       const std::function<bool(const fs::path&)>& replaceable);
-
-/// An output folder that appears whole: files are written under `path()`, a hidden sibling, and
-/// `commit` swaps it in for `target`. If it is destroyed without commit, what was written is
-/// removed. Throws as check_replaceable does.
-class AtomicFolder {
- public:
-  AtomicFolder(fs::path target, const std::function<bool(const fs::path&)>& replaceable);
-  ~AtomicFolder();
-  AtomicFolder(const AtomicFolder&) = delete;
-  AtomicFolder& operator=(const AtomicFolder&) = delete;
-
-  const fs::path& path() const { return temporary_; }
-  void commit();
-
- private:
-  fs::path target_, temporary_;
-};
 
 }  // namespace graft

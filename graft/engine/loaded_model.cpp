@@ -24,9 +24,13 @@ void add_ids(const json& config, std::set<int32_t>& ids) {
 }  // namespace
 
 LoadedModel load_folder(const fs::path& folder) {
-  io::ModelFolder opened = io::ModelFolder::open(folder);
-  auto model = models::load_model(opened);
-  return {std::move(opened), std::move(model), tokenizer::Tokenizer::load(folder)};
+  for (;;) {
+    io::ModelFolder opened = io::ModelFolder::open(folder);
+    auto model = models::load_model(opened);
+    tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::load(folder);
+    // Not the weights of one model with the tokenizer of the next.
+    if (opened.is_current()) return {std::move(opened), std::move(model), std::move(tokenizer)};
+  }
 }
 
 LoadedModel load(const Runtime& runtime, const std::string& name) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
 #include "graft/io/model_folder.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
 #include "graft/hub/snapshot.h"

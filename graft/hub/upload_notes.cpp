@@ -4,6 +4,7 @@
 #include <chrono>
 #include <system_error>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/hub/address.h"
 #include "graft/io/json.h"

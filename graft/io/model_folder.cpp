@@ -4,10 +4,13 @@
 #include <string_view>
 #include <system_error>
 
+#include "graft/base/atomic_folder.h"
 #include "graft/base/error.h"
 
 namespace graft::io {
 namespace {
+
+constexpr int kMostTries = 5;  // to open a folder that is replaced meanwhile
 
 bool is_rotary_frequency(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
@@ -35,9 +38,21 @@ bool is_plain_file_name(std::string_view name) {
 }  // namespace
 
 ModelFolder ModelFolder::open(const fs::path& path) {
+  recover_folder(path);
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    ModelFolder folder = open_once(path);
+    if (folder.is_current()) return folder;
+  }
+  fail("{} is replaced again and again while it is read", path.string());
+}
+
+bool ModelFolder::is_current() const { return FileIdentity::of(path_) == identity_; }
+
+ModelFolder ModelFolder::open_once(const fs::path& path) {
   require_folder(path);
   ModelFolder folder;
   folder.path_ = path;
+  folder.identity_ = FileIdentity::of(path);
   if (!is_there(path / "config.json")) {
     fail("{} is not a model folder: it has no config.json", path.string());
   }

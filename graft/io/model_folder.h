@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/files.h"
 #include "graft/io/json.h"
 #include "graft/io/safetensors.h"
 
@@ -33,16 +34,20 @@ class ModelFolder {
   /// Whether two layers' weights (with scales and biases where they are quantized) are there and
   /// the same, bit by bit.
   bool same_layer(const std::string& path, const std::string& other) const;
+  /// Whether the path still names the folder that was opened: a new model may have taken its place.
+  bool is_current() const;
   /// Drops a tensor's pages from memory until they are read again.
   void release(const std::string& name) const { shard(name).release(name); }
 
  private:
   ModelFolder() = default;
+  static ModelFolder open_once(const fs::path& path);
   void open_single();
   void open_shards(const fs::path& index);
   const SafetensorsFile& shard(const std::string& name) const;
 
   fs::path path_;
+  FileIdentity identity_;
   json config_;
   std::vector<std::string> names_;
   std::map<std::string, std::shared_ptr<const SafetensorsFile>> shard_of_;

@@ -1,9 +1,12 @@
 #include "graft/io/model_writer.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 
+#include "graft/base/atomic_file.h"
+#include "graft/base/atomic_folder.h"
 #include "graft/base/error.h"
 
 namespace graft::io {
@@ -126,8 +129,60 @@ void write_config(const fs::path& path, ordered_json config) {
   write_text(path, python_json(ordered_json(sorted)));
 }
 
-std::function<bool(const fs::path&)> replaceable(bool force) {
-  return [force](const fs::path& earlier) { return force || looks_like_model_folder(earlier); };
+// Whether models of others, too, have files of this name.
+bool is_model_file(const std::string& name) {
+  static const std::set<std::string> others = {"config.json",
+                                               "generation_config.json",
+                                               "model.safetensors.index.json",
+                                               kProvenanceFile,
+                                               "tokenizer.json",
+                                               "tokenizer_config.json",
+                                               "tokenizer.model",
+                                               "special_tokens_map.json",
+                                               "added_tokens.json",
+                                               "vocab.json",
+                                               "merges.txt",
+                                               "chat_template.jinja",
+                                               "chat_template.json"};
+  const bool is_shard = name.starts_with("model-") && name.ends_with(".safetensors");
+  return others.count(name) > 0 || name == "model.safetensors" || is_shard;
+}
+
+std::vector<std::string> file_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// The files of an earlier folder that a model replaces.
+std::vector<std::string> replaced_files(const fs::path& earlier, const ModelTarget& target) {
+  const std::vector<std::string> recorded = recorded_files(earlier);
+  const auto is_own = [&](const std::string& name) {
+    return std::find(recorded.begin(), recorded.end(), name) != recorded.end();
+  };
+  const std::vector<std::string> names = file_names(earlier);
+  for (const std::string& name : names) {
+    const bool is_folder = fs::symlink_status(earlier / name).type() == fs::file_type::directory;
+    if (is_folder || !(is_own(name) || is_model_file(name))) {
+      fail_usage("{} holds {}, which graft did not write: move it away, or name another `{}`",
+                 earlier.string(), name, target.option);
+    }
+  }
+  for (const std::string& name : names) {
+    if (is_own(name) || target.force) continue;
+    fail_usage(
+        "{} holds {}, and graft has no record of having written it: give `force` to replace the "
+        "model there, or name another `{}`",
+        earlier.string(), name, target.option);
+  }
+  return names;
+}
+
+Replaced replaced_by(const ModelTarget& target) {
+  return [target](const fs::path& earlier) { return replaced_files(earlier, target); };
 }
 
 }  // namespace
@@ -137,19 +192,21 @@ void check_model_target(const fs::path& source, const ModelTarget& target) {
     fail_usage("{} would replace the model that it is made from: give another `{}`",
                target.path.string(), target.option);
   }
-  check_replaceable(target.path, replaceable(target.force));
+  check_replaceable(target.path, replaced_by(target));
 }
 
 WrittenModel write_model_folder(ModelContents contents, const ModelTarget& target,
                                 FrontEnd& front_end) {
-  AtomicFolder folder(target.path, replaceable(target.force));
+  AtomicFolder folder(target.path, replaced_by(target));
   for (const std::string& note : contents.notes) front_end.note_line(note);
   WrittenModel written =
       write_tensors(folder.path(), std::move(contents.jobs), target.max_shard_bytes, front_end);
   write_config(folder.path() / "config.json", std::move(contents.config));
   for (const fs::path& file : contents.copies) copy_file_into(file, folder.path());
   for (const auto& [name, text] : contents.texts) write_text(folder.path() / name, text);
-  contents.provenance.write(folder.path());
+  std::vector<std::string> files = file_names(folder.path());
+  files.insert(std::lower_bound(files.begin(), files.end(), kProvenanceFile), kProvenanceFile);
+  contents.provenance.write(folder.path(), files);
   folder.commit();
   return written;
 }
@@ -162,11 +219,6 @@ std::vector<fs::path> model_companions(const fs::path& folder) {
   }
   std::sort(files.begin(), files.end());
   return files;
-}
-
-bool looks_like_model_folder(const fs::path& folder) {
-  return is_there(folder / "config.json") && (is_there(folder / "model.safetensors") ||
-                                              is_there(folder / "model.safetensors.index.json"));
 }
 
 }  // namespace graft::io

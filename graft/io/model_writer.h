@@ -47,21 +47,22 @@ struct ModelContents {
 /// The folder that a model is written to.
 struct ModelTarget {
   fs::path path;
-  bool force = false;             // replace a folder that is not a model's
+  bool force = false;             // replace a model's files that graft did not write
   const char* option = "target";  // what messages call it
   size_t max_shard_bytes = kMaxShardBytes;
 };
 
-/// Throws UsageError if the target would replace the model at `source` or, without `force`,
-/// anything that is not a model folder.
+/// Throws UsageError if the target would replace the model at `source`, or if it is a folder with
+/// files that graft did not write itself, by its own record there. With `force`, files that models
+/// consist of are replaced too, but nothing else is.
 void check_model_target(const fs::path& source, const ModelTarget& target);
 
 /// Writes a model folder, which appears whole, in place of an earlier model, or not at all. As in
 /// mlx-lm: `model.safetensors`, or shards `model-00001-of-00003.safetensors` with
 /// `model.safetensors.index.json`; config.json with its keys sorted, without `_name_or_path`, and
 /// with `quantization` repeated as `quantization_config`. Jobs are sorted by the name of their
-/// first output and run one at a time. Throws Error if writing fails, UsageError if the earlier
-/// folder holds no model, Cancelled.
+/// first output and run one at a time. graft.json lists all the files. Throws Error if writing
+/// fails, UsageError as check_model_target does, Cancelled.
 WrittenModel write_model_folder(ModelContents contents, const ModelTarget& target,
                                 FrontEnd& front_end = *silent_front_end());
 
@@ -69,9 +70,5 @@ WrittenModel write_model_folder(ModelContents contents, const ModelTarget& targe
 /// settings, templates, code, licence. Sorted; config.json, the index and the provenance are not
 /// among them.
 std::vector<fs::path> model_companions(const fs::path& folder);
-
-/// Whether a folder holds a model, so that an output folder may replace it: a config.json, and
-/// weights or their index.
-bool looks_like_model_folder(const fs::path& folder);
 
 }  // namespace graft::io

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/io/npy.h"
 #include "graft/io/npz.h"

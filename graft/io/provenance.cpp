@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "graft/base/atomic_file.h"
+
 namespace graft::io {
 namespace {
 
@@ -98,9 +100,23 @@ Provenance Provenance::read(const fs::path& folder) {
   return is_there(path) ? from_json(read_json_object(path)) : Provenance{};
 }
 
-void Provenance::write(const fs::path& folder) const {
-  if (!origin && steps.empty()) return;
-  write_text(folder / kProvenanceFile, python_json(ordered_json(to_json())));
+void Provenance::write(const fs::path& folder, const std::vector<std::string>& files) const {
+  json value = to_json();
+  value["files"] = files;
+  write_text(folder / kProvenanceFile, python_json(ordered_json(value)));
+}
+
+std::vector<std::string> recorded_files(const fs::path& folder) {
+  const fs::path path = folder / kProvenanceFile;
+  if (!is_there(path)) return {};
+  const json value = read_json_object(path);
+  const auto found = value.find("files");
+  if (found == value.end() || !found->is_array()) return {};
+  std::vector<std::string> files;
+  for (const json& name : *found) {
+    if (name.is_string()) files.push_back(name.get<std::string>());
+  }
+  return files;
 }
 
 }  // namespace graft::io

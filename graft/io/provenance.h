@@ -45,9 +45,13 @@ struct Provenance {
 
   /// From a model folder; empty if it has none. Throws Error if the file is not a JSON object.
   static Provenance read(const fs::path& folder);
-  /// Writes no file if there is nothing to say.
-  void write(const fs::path& folder) const;
+  /// Into a model folder, with the names of all files that are written there.
+  void write(const fs::path& folder, const std::vector<std::string>& files) const;
 };
+
+/// The files that graft wrote into a model folder, as its `graft.json` lists them: names without a
+/// folder. None if that is not there or is no such list.
+std::vector<std::string> recorded_files(const fs::path& folder);
 
 inline constexpr const char* kProvenanceFile = "graft.json";
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/files.h"
 #include "graft/io/tensor_info.h"
 

@@ -4,12 +4,14 @@
 
 #include <utility>
 
+#include "graft/base/open_file.h"
 #include "graft/lora/adapter_file.h"
 
 namespace graft::training {
 
 Checkpoint::Checkpoint(fs::path file, std::string base_fingerprint, io::Provenance provenance)
     : file_(std::move(file)),
+      lock_(resolved_target(file_)),
       base_fingerprint_(std::move(base_fingerprint)),
       provenance_(std::move(provenance)) {}
 

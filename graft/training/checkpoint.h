@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "graft/base/files.h"
+#include "graft/base/target_lock.h"
 #include "graft/io/provenance.h"
 #include "graft/lora/adapters.h"
 
@@ -21,10 +21,11 @@ struct Progress {
   std::optional<Validation> valid = {};   // the last one
 };
 
-/// The file that a training writes its adapter to.
+/// The file that a training writes its adapter to; no other process may do so meanwhile.
 class Checkpoint {
  public:
-  /// `provenance`: its last step is this training, without its results. Both go into the file.
+  /// Throws Error if another process writes the file. `provenance`: its last step is this training,
+  /// without its results. Both go into the file.
   Checkpoint(fs::path file, std::string base_fingerprint, io::Provenance provenance);
 
   const fs::path& file() const { return file_; }
@@ -33,6 +34,7 @@ class Checkpoint {
 
  private:
   fs::path file_;
+  TargetLock lock_;
   std::string base_fingerprint_;
   io::Provenance provenance_;
 };

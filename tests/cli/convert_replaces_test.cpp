@@ -16,41 +16,42 @@ class ConvertReplaces : public ProgramTest {
   }
 };
 
-TEST_F(ConvertReplaces, FolderThatIsNoModelOnlyByForce) {
-  fs::create_directories(folder_ / "precious/deep");
-  write("precious/notes.txt", "a year's work");
-  write("precious/deep/.hidden", "more");
-  auto before = files();
-  expect_refused(convert({"--mlx-path", "precious"}), 2,
-                 "precious exists and is not a model folder");
-  expect_refused(convert({"--mlx-path", "precious", "-q", "--q-group-size", "32"}), 2, "--force");
-  expect_files(before);
-
-  ASSERT_EQ(convert({"--mlx-path", "precious", "--force"}).code, 0);
-  auto after = files();
-  EXPECT_EQ(after.count("precious/notes.txt") + after.count("precious/deep"), 0u);
-  // The new folder is all that there is besides what was.
-  for (const auto& [name, bytes] : after) {
-    EXPECT_TRUE(before.count(name) > 0 || name.starts_with("precious/")) << name;
+// Whether forced or not: what graft did not write and no model consists of.
+TEST_F(ConvertReplaces, NothingThatIsNotAModelsFile) {
+  ASSERT_EQ(convert({"--mlx-path", "precious"}).code, 0);
+  const std::vector<std::string> others = {"NOTES.md", "adapters.npz", "adapters.safetensors",
+                                           "train.py", ".hidden",      ".git"};
+  for (const std::string& name : others) {
+    if (name == ".git") {
+      fs::create_directory(folder_ / "precious/.git");
+    } else {
+      write(("precious/" + name).c_str(), "a year's work");
+    }
+    const auto before = files();
+    const std::string says = "precious holds " + name + ", which graft did not write";
+    expect_refused(convert({"--mlx-path", "precious"}), 2, says.c_str());
+    expect_refused(convert({"--mlx-path", "precious", "--force"}), 2, says.c_str());
+    expect_files(before);
+    fs::remove(folder_ / "precious" / name);
   }
-  EXPECT_EQ(test_loss({"--model", "precious"}), test_loss({"--model", "model"}));
 }
 
-TEST_F(ConvertReplaces, FileOnlyByForce) {
+TEST_F(ConvertReplaces, AnotherToolsModelOnlyByForce) {
+  fs::copy(folder_ / "model", folder_ / "other");
+  auto before = files();
+  expect_refused(convert({"--mlx-path", "other"}), 2, "give --force to replace the model there");
+  expect_files(before);
+  ASSERT_EQ(convert({"--mlx-path", "other", "--force"}).code, 0);
+  EXPECT_EQ(test_loss({"--model", "other"}), test_loss({"--model", "model"}));
+}
+
+TEST_F(ConvertReplaces, NoFile) {
   write("precious", "a year's work");
   auto before = files();
-  expect_refused(convert({"--mlx-path", "precious"}), 2, "--force");
-  expect_files(before);
-  ASSERT_EQ(convert({"--mlx-path", "precious", "--force"}).code, 0);
-  EXPECT_EQ(test_loss({"--model", "precious"}), test_loss({"--model", "model"}));
-}
-
-// A config.json alone may be anything's.
-TEST_F(ConvertReplaces, FolderWithAConfigAloneOnlyByForce) {
-  fs::create_directories(folder_ / "precious");
-  write("precious/config.json", "{}");
-  auto before = files();
-  expect_refused(convert({"--mlx-path", "precious"}), 2, "--force");
+  for (const char* more : {"-q", "--force"}) {
+    expect_refused(convert({"--mlx-path", "precious", more}), 2,
+                   "precious exists and is not a folder");
+  }
   expect_files(before);
 }
 
@@ -58,10 +59,22 @@ TEST_F(ConvertReplaces, EarlierModelAndEmptyFolderUnasked) {
   fs::create_directory(folder_ / "out");
   ASSERT_EQ(convert({"--mlx-path", "out"}).code, 0);
   std::string dense = read_bytes(folder_ / "out" / "model.safetensors");
-  write("out/stale.txt", "of the model before");
   ASSERT_EQ(convert({"--mlx-path", "out/", "-q", "--q-group-size", "32"}).code, 0);
   EXPECT_LT(fs::file_size(folder_ / "out" / "model.safetensors"), dense.size());
-  EXPECT_FALSE(fs::exists(folder_ / "out" / "stale.txt"));
+}
+
+// The adapter that is fused lies in the folder that would be replaced.
+TEST_F(ConvertReplaces, NoAdapterThatIsFused) {
+  ASSERT_EQ(convert({"--mlx-path", "out"}).code, 0);
+  ASSERT_EQ(run({"lora", "--model", "model", "--data", "data", "--train", "--iters", "1",
+                 "--adapter-file", "out/adapters.npz"})
+                .code,
+            0);
+  auto before = files();
+  expect_refused(run({"fuse", "--model", "model", "--adapter-file", "out/adapters.npz",
+                      "--save-path", "out", "--force"}),
+                 2, "out holds adapters.npz");
+  expect_files(before);
 }
 
 TEST_F(ConvertReplaces, ItsOwnSourceNever) {

@@ -23,7 +23,7 @@ TEST_F(EarlyError, FuseChecksAdapterTargetAndDataBeforeItMeasuresAnything) {
   write("precious/notes.txt", "x");
   expect_refused(fuse({"--adapter-file", "no.npz"}), 1, "there is no adapter file no.npz");
   expect_refused(fuse({"--adapter-file", "none"}), 2, "needs an --adapter-file");
-  expect_refused(fuse({"--save-path", "precious"}), 2, "--force");
+  expect_refused(fuse({"--save-path", "precious"}), 2, "precious holds notes.txt");
   expect_refused(fuse({"--save-path", "model"}), 2, "would replace the model");
   write_tiny_model(folder_ / "wide", 1, 64);
   expect_refused(run({"fuse", "--model", "wide"}), 1, "lora_a is [32, 8], but");

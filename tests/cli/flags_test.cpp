@@ -11,9 +11,9 @@ TEST_F(Flags, StandForTheLibrarysOptions) {
   expect_refused(train({"--lora-layers", "9"}), 2, "--lora-layers 9 is more than");
   expect_refused(train({"--lora-keys", "nope"}), 2, "--lora-keys: 'nope'");
   fs::create_directory(folder_ / "precious");
-  write("precious/notes.txt", "mine");
+  write("precious/config.json", "{}");
   expect_refused(run({"convert", "--hf-path", "model", "--mlx-path", "precious"}), 2,
-                 "give --force to replace it");
+                 "give --force to replace the model there, or name another --mlx-path");
   expect_refused(run({"convert", "--hf-path", "model", "-q", "--q-group-size", "31"}), 2,
                  "--q-group-size is 31");
   ASSERT_EQ(

@@ -141,7 +141,8 @@ TEST_F(Program, FuseNeverReplacesWhatIsNoModelOrItsOwnSource) {
   train();
   fs::create_directory(folder_ / "precious");
   write("precious/notes.txt", "x");
-  expect_refused(run({"fuse", "--model", "model", "--save-path", "precious"}), 2, "--force");
+  expect_refused(run({"fuse", "--model", "model", "--save-path", "precious", "--force"}), 2,
+                 "precious holds notes.txt");
   expect_refused(run({"fuse", "--model", "model", "--save-path", "model"}), 2, "--save-path");
   EXPECT_TRUE(fs::exists(folder_ / "precious" / "notes.txt"));
 }

@@ -139,9 +139,9 @@ TEST_F(UnwritableOutput, ReadOnlyFolderIsNamed) {
   ASSERT_EQ(train().code, 0);
   auto before = files();
   expect_refused(run({"convert", "--hf-path", "model", "--mlx-path", "/proc/out"}), 1,
-                 "cannot create /proc/out: ");
+                 "cannot write /proc/out: ");
   expect_refused(run({"fuse", "--model", "model", "--save-path", "/proc/out"}), 1,
-                 "cannot create /proc/out: ");
+                 "cannot write /proc/out: ");
   expect_refused(run(wikisql("/proc/out")), 1, "cannot create /proc/out: ");
   fs::remove(folder_ / "wikisql.tar.bz2");
   for (const char* file : {"/proc/adapters.npz", "/proc/adapters.safetensors"}) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <mlx/ops.h>
 
+#include "graft/base/atomic_file.h"
 #include "graft/convert/convert.h"
 #include "graft/models/registry.h"
 #include "tests/support/distance.h"

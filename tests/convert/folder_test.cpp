@@ -218,11 +218,14 @@ TEST(ConvertFolder, CopiesWhatBelongsToTheModel) {
   for (const auto& entry : fs::directory_iterator(folder / "out")) {
     found.insert(entry.path().filename().string());
   }
-  EXPECT_EQ(found, (std::set<std::string>{
-                       "LICENSE", "chat_template.jinja", "config.json", "generation_config.json",
-                       "merges.txt", "model.safetensors", "model.safetensors.index.json",
-                       "tokenizer.json", "tokenizer.model", "tokenizer_config.json"}));
+  EXPECT_EQ(found,
+            (std::set<std::string>{"LICENSE", "chat_template.jinja", "config.json",
+                                   "generation_config.json", "graft.json", "merges.txt",
+                                   "model.safetensors", "model.safetensors.index.json",
+                                   "tokenizer.json", "tokenizer.model", "tokenizer_config.json"}));
   EXPECT_EQ(testing::read_bytes(folder / "out" / "tokenizer.json"), "tokenizer.json");
+  const std::vector<std::string> recorded = io::recorded_files(folder / "out");
+  EXPECT_EQ(std::set<std::string>(recorded.begin(), recorded.end()), found);
   EXPECT_EQ(io::read_json_object(folder / "out" / "config.json").at("eos_token_id"), json({5, 6}));
 }
 

@@ -67,21 +67,23 @@ TEST_F(ConvertOutput, ReplacesAModelWithAllItsShards) {
   EXPECT_EQ(entries(), (std::set<std::string>{"in", "out"}));
 }
 
-TEST_F(ConvertOutput, ReplacesAnotherFolderOnlyByForce) {
+TEST_F(ConvertOutput, ReplacesAnotherModelOnlyByForce) {
   fs::create_directory(folder_ / "out");
   write_bytes(folder_ / "out" / "config.json", "{}");
-  write_bytes(folder_ / "out" / "thesis.txt", "years of work");
-  expect_error<UsageError>([&] { convert(options()); }, "give `force` to replace it");
-  EXPECT_EQ(testing::read_bytes(folder_ / "out" / "thesis.txt"), "years of work");
+  expect_error<UsageError>([&] { convert(options()); }, {"config.json", "give `force` to replace"});
   ConvertOptions forced = options();
   forced.force = true;
+  write_bytes(folder_ / "out" / "thesis.txt", "years of work");
+  expect_error<UsageError>([&] { convert(forced); }, {"thesis.txt", "did not write"});
+  EXPECT_EQ(testing::read_bytes(folder_ / "out" / "thesis.txt"), "years of work");
+  fs::remove(folder_ / "out" / "thesis.txt");
   convert(forced);
-  EXPECT_FALSE(fs::exists(folder_ / "out" / "thesis.txt"));
+  convert(options());  // it is graft's own now
 }
 
 TEST_F(ConvertOutput, AFileInItsPlaceIsNotReplaced) {
   write_bytes(folder_ / "out", "a file");
-  expect_error<UsageError>([&] { convert(options()); }, "exists and is not a model folder");
+  expect_error<UsageError>([&] { convert(options()); }, "exists and is not a folder");
   ConvertOptions below = options();
   below.mlx_path = folder_ / "out" / "below";
   expect_error([&] { convert(below); }, "cannot create");

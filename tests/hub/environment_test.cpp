@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/files.h"
 #include "graft/hub/cache.h"
 #include "tests/support/expect_error.h"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/files.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"

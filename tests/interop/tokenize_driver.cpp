@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
 #include "graft/tokenizer/tokenizer.h"

@@ -20,7 +20,7 @@ Provenance whole() {
 
 TEST(Provenance, ComesBackFromItsFile) {
   TempFolder folder;
-  whole().write(folder.path());
+  whole().write(folder.path(), {});
   const Provenance back = Provenance::read(folder.path());
   EXPECT_EQ(back.to_json(), whole().to_json());
   EXPECT_EQ(back.origin->commit, std::string(40, 'a'));
@@ -28,11 +28,16 @@ TEST(Provenance, ComesBackFromItsFile) {
   EXPECT_EQ(back.steps[1].facts, whole().steps[1].facts);
 }
 
-TEST(Provenance, NothingToSayIsNoFile) {
+TEST(Provenance, ListsTheFilesOfItsFolder) {
   TempFolder folder;
-  Provenance().write(folder.path());
-  EXPECT_TRUE(fs::is_empty(folder.path()));
+  EXPECT_EQ(recorded_files(folder.path()), std::vector<std::string>{});
+  Provenance().write(folder.path(), {"config.json", "graft.json"});
   EXPECT_FALSE(Provenance::read(folder.path()).origin);
+  EXPECT_EQ(recorded_files(folder.path()), (std::vector<std::string>{"config.json", "graft.json"}));
+  for (const char* record : {R"({"files": "a"})", R"({"files": [1, {}]})", "{}"}) {
+    testing::write_bytes(folder / "graft.json", record);
+    EXPECT_EQ(recorded_files(folder.path()), std::vector<std::string>{}) << record;
+  }
 }
 
 TEST(Provenance, AddsStepsAndDataSetsOnceAndKeepsTheOrigin) {
@@ -53,7 +58,7 @@ TEST(Provenance, AFusedModelIsAnotherThanItsOrigin) {
   TempFolder folder;
   Provenance fused = whole();
   fused.steps.push_back({.command = "x", .version = "0.1.0", .finetunes = true});
-  fused.write(folder.path());
+  fused.write(folder.path(), {});
   EXPECT_TRUE(Provenance::read(folder.path()).is_finetuned());
   // Version 0.1.0 wrote the command alone.
   EXPECT_TRUE(

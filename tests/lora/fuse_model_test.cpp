@@ -7,6 +7,7 @@
 
 #include <set>
 
+#include "graft/base/atomic_file.h"
 #include "graft/convert/convert.h"
 #include "graft/io/safetensors.h"
 #include "graft/models/registry.h"

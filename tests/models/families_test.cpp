@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "graft/base/files.h"
+#include "graft/base/atomic_file.h"
 #include "graft/convert/convert.h"
 #include "graft/lora/adapters.h"
 #include "graft/lora/fuse_model.h"

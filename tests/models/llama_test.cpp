@@ -11,7 +11,7 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "graft/base/files.h"
+#include "graft/base/atomic_file.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/models/registry.h"
 #include "graft/nn/rope.h"

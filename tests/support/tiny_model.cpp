@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "graft/base/atomic_file.h"
 #include "graft/io/json.h"
 #include "graft/io/safetensors.h"
 #include "graft/tokenizer/byte_level.h"

@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
-#include "graft/base/files.h"
 #include "graft/data/importers/archive.h"
 #include "graft/data/importers/download.h"
 
