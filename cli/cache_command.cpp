@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "graft/base/error.h"
 #include "graft/hub/cached_repositories.h"
 #include "graft/hub/progress.h"
@@ -67,8 +68,8 @@ void list(const hub::Environment& environment, const std::vector<hub::CachedSumm
     for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& row : rows) {
-    fmt::print("{:<{}}  {:<{}}  {:<{}}  {}\n", row[0], widths[0], row[1], widths[1], row[2],
-               widths[2], row[3]);
+    print_out("{:<{}}  {:<{}}  {:<{}}  {}\n", row[0], widths[0], row[1], widths[1], row[2],
+              widths[2], row[3]);
   }
   say(environment).note("{} in {}", hub::size_text(bytes), environment.cache.string());
 }
@@ -79,8 +80,7 @@ bool agreed(const hub::Environment& environment, const std::vector<hub::CachedSu
   }
   if (isatty(STDIN_FILENO) == 0)
     fail_usage("--delete asks before it deletes; without a terminal give --yes");
-  std::cerr << "Delete " << (chosen.size() == 1 ? "it" : "them") << " from the cache? [y/N] "
-            << std::flush;
+  print_error("Delete {} from the cache? [y/N] ", chosen.size() == 1 ? "it" : "them");
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";

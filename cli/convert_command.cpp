@@ -7,7 +7,9 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/named.h"
+#include "cli/output.h"
 #include "cli/threads_option.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
@@ -58,12 +60,14 @@ void run(const ConvertCommand& command, const engine::Runtime& runtime) {
   }
   options.provenance.steps.push_back(
       {command_text(options, options.provenance.origin), GRAFT_VERSION});
+  std::optional<InterruptGuard> guard(std::in_place);  // what is half written is removed
   const convert::ConvertReport report = convert::convert(options, runtime.front_end());
-  fmt::print("Wrote {}: {} tensors, {:.1f} MB, {:.3f} bits a weight\n",
-             command.convert.mlx_path.string(), report.tensors,
-             static_cast<double>(report.bytes) / 1e6, report.bits_per_weight);
+  guard.reset();
+  print_out("Wrote {}: {} tensors, {:.1f} MB, {:.3f} bits a weight\n",
+            command.convert.mlx_path.string(), report.tensors,
+            static_cast<double>(report.bytes) / 1e6, report.bits_per_weight);
   if (!upload) return;
-  std::fflush(stdout);
+  finish_output();
   upload->run(options.mlx_path, options.provenance);
 }
 

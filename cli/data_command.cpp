@@ -5,16 +5,17 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "graft/data/importers/wikisql.h"
 
 namespace graft::cli {
 namespace {
 
 void run_wikisql(const data::WikiSqlOptions& options, const engine::Runtime& runtime) {
-  fmt::print("Downloading {}\n", options.url);
-  std::fflush(stdout);
+  print_out("Downloading {}\n", options.url);
+  finish_output();
   for (const data::WikiSqlFile& file : data::write_wikisql(options, runtime.options().front_end)) {
-    fmt::print("Wrote {} ({} examples)\n", file.path.string(), file.examples);
+    print_out("Wrote {} ({} examples)\n", file.path.string(), file.examples);
   }
 }
 

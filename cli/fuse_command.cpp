@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/named.h"
+#include "cli/output.h"
 #include "cli/threads_option.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
@@ -99,13 +101,12 @@ void report_losses(const FuseCommand& o, const engine::NamedData& data,
                    const engine::LoadedModel& loaded, const data::Dataset& set, double base) {
   double adapted = loss_of(*loaded.model, set);
   double fused = loss_of(*engine::load_folder(o.save_path).model, set);
-  fmt::print("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
-             o.check_text ? "the text" : data.path_text(set.path), base, adapted, fused);
+  print_out("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
+            o.check_text ? "the text" : data.path_text(set.path), base, adapted, fused);
   double gained = base - adapted;
   if (gained > 0 && fused - adapted > 0.1 * gained) {
-    fmt::print(
-        "Fusing lost {:.0f}% of what the adapter gained: --fused-bits 8 or none keeps more\n",
-        100 * (fused - adapted) / gained);
+    print_out("Fusing lost {:.0f}% of what the adapter gained: --fused-bits 8 or none keeps more\n",
+              100 * (fused - adapted) / gained);
   }
 }
 
@@ -128,12 +129,14 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   std::optional<double> base;
   if (set) base = loss_of(*loaded.model, *set);
   lora::Adapters adapters = engine::put_adapter(loaded, file, runtime.front_end());
+  std::optional<InterruptGuard> guard(std::in_place);  // what is half written is removed
   const io::WrittenModel written = lora::fuse_model(loaded.folder, *loaded.model, adapters, target,
                                                     options, runtime.front_end());
-  fmt::print("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
-             o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
+  guard.reset();
+  print_out("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
+            o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
   if (set) report_losses(o, data, loaded, *set, *base);
-  std::fflush(stdout);
+  finish_output();
   if (upload) upload->run(o.save_path, options.provenance);
 }
 

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/named.h"
 #include "cli/number_checks.h"
+#include "cli/output.h"
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/memory.h"
@@ -64,21 +65,16 @@ void run(const GenerateCommand& o, const engine::Runtime& runtime) {
   use_adapter(loaded, o.adapter_file.value_or("none"), runtime.front_end());
   generation::GenerateOptions options{o.max_tokens, o.sampler, loaded.eos_ids(), o.stop, o.profile};
   const auto ids = prompt_ids(o, loaded, runtime.front_end());
-  auto result = generation::generate(*loaded.model, loaded.tokenizer, ids, options,
-                                     [](std::string_view text) {
-                                       std::fwrite(text.data(), 1, text.size(), stdout);
-                                       std::fflush(stdout);
-                                     });
-  fmt::print("\n");
-  std::fflush(stdout);
-  fmt::print(stderr, "==========\n");
-  fmt::print(stderr, "Prompt: {} tokens, {:.1f} tokens/s\n", result.prompt_tokens,
-             rate(result.prompt_tokens, result.prompt_seconds));
-  fmt::print(stderr, "Generation: {} tokens, {:.1f} tokens/s\n", result.steps,
-             rate(result.steps, result.seconds));
-  fmt::print(stderr, "Peak memory: {:.2f} GB\n", static_cast<double>(peak_memory()) / 1e9);
+  auto result = generation::generate(*loaded.model, loaded.tokenizer, ids, options, print_text);
+  print_text("\n");
+  print_error("==========\n");
+  print_error("Prompt: {} tokens, {:.1f} tokens/s\n", result.prompt_tokens,
+              rate(result.prompt_tokens, result.prompt_seconds));
+  print_error("Generation: {} tokens, {:.1f} tokens/s\n", result.steps,
+              rate(result.steps, result.seconds));
+  print_error("Peak memory: {:.2f} GB\n", static_cast<double>(peak_memory()) / 1e9);
   if (!o.profile) return;
-  fmt::print(stderr, "\nWhere the time after the prompt went:\n{}", profile_table(result.phases));
+  print_error("\nWhere the time after the prompt went:\n{}", profile_table(result.phases));
 }
 
 }  // namespace

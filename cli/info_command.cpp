@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/facts.h"
 #include "cli/named.h"
+#include "cli/output.h"
 #include "cli/threads_option.h"
 
 namespace graft::cli {
@@ -22,7 +23,7 @@ void print_json(const std::vector<Fact>& facts) {
   ordered_json all;
   for (const Fact& fact : facts) all[fact.key] = fact.value;
   // A variable or a path may hold bytes that are no UTF-8.
-  fmt::print("{}\n", all.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+  print_out("{}\n", all.dump(2, ' ', false, ordered_json::error_handler_t::replace));
 }
 
 void print_screen(const std::vector<Fact>& facts) {
@@ -32,7 +33,7 @@ void print_screen(const std::vector<Fact>& facts) {
   }
   for (const Fact& fact : facts) {
     for (const Fact::Line& line : fact.lines) {
-      fmt::print("{:<{}} {}\n", line.label + ":", width + 1, line.text);
+      print_out("{:<{}} {}\n", line.label + ":", width + 1, line.text);
     }
   }
 }

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -23,36 +22,39 @@ void end_with_notice(int number) {
   std::raise(number);
 }
 
+// A terminal that goes away sends SIGHUP more than once, a pipe SIGPIPE at every write.
 void note_signal(int number) {
   signalled = 1;
-  std::signal(number, SIG_DFL);
-}
-
-// Ignored signals stay ignored: a shell ignores SIGINT for what it starts in the background.
-void handle_by(void (*handler)(int)) {
-  for (const int number : {SIGINT, SIGTERM}) {
-    struct sigaction before {};
-    if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
-    std::signal(number, handler);
-  }
+  if (number == SIGINT || number == SIGTERM) std::signal(number, SIG_DFL);
 }
 
 }  // namespace
 
-InterruptGuard::InterruptGuard() {
+SignalScope::SignalScope(std::initializer_list<int> signals, void (*handler)(int)) {
+  for (const int number : signals) {
+    struct sigaction before {};
+    if (::sigaction(number, nullptr, &before) != 0 || before.sa_handler == SIG_IGN) continue;
+    struct sigaction action {};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    ::sigemptyset(&action.sa_mask);
+    if (::sigaction(number, &action, nullptr) == 0) before_.emplace(number, before);
+  }
+}
+
+SignalScope::~SignalScope() {
+  for (const auto& [number, before] : before_) ::sigaction(number, &before, nullptr);
+}
+
+InterruptGuard::InterruptGuard() : scope_({SIGINT, SIGTERM, SIGHUP, SIGPIPE}, note_signal) {
   signalled = 0;
-  handle_by(note_signal);
 }
-
-InterruptGuard::~InterruptGuard() { handle_by(SIG_DFL); }
-
-InterruptNotice::InterruptNotice(std::string line) : line_(std::move(line)) {
-  notice = line_.c_str();
-  handle_by(end_with_notice);
-}
-
-InterruptNotice::~InterruptNotice() { handle_by(SIG_DFL); }
 
 bool interrupted() { return signalled != 0; }
+
+InterruptNotice::Line::Line(std::string text) : text_(std::move(text)) { notice = text_.c_str(); }
+
+InterruptNotice::InterruptNotice(std::string line)
+    : line_(std::move(line)), scope_({SIGINT, SIGTERM}, end_with_notice) {}
 
 }  // namespace graft::cli

@@ -1,17 +1,34 @@
 #pragma once
 
+#include <csignal>
+#include <initializer_list>
+#include <map>
 #include <string>
 
 namespace graft::cli {
 
-/// While it lives, the first Ctrl-C (SIGINT) or SIGTERM is only recorded (see `interrupted`), so
-/// that the program can end in order; a second one ends it at once.
+/// While it lives, signals that ask the program to end have another handler. Those that were
+/// ignored stay ignored: a shell ignores SIGINT for what it starts in the background, nohup SIGHUP.
+class SignalScope {
+ public:
+  SignalScope(std::initializer_list<int> signals, void (*handler)(int));
+  ~SignalScope();
+  SignalScope(const SignalScope&) = delete;
+  SignalScope& operator=(const SignalScope&) = delete;
+
+ private:
+  std::map<int, struct sigaction> before_;
+};
+
+/// While it lives, the first Ctrl-C (SIGINT), SIGTERM, loss of the terminal (SIGHUP) or of the
+/// reader of a pipe (SIGPIPE) is only recorded (see `interrupted`), so that the program can end in
+/// order. A second SIGINT or SIGTERM ends it at once.
 class InterruptGuard {
  public:
   InterruptGuard();
-  ~InterruptGuard();
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+ private:
+  SignalScope scope_;
 };
 
 /// Whether an InterruptGuard has noted a signal.
@@ -21,12 +38,14 @@ bool interrupted();
 class InterruptNotice {
  public:
   explicit InterruptNotice(std::string line);
-  ~InterruptNotice();
-  InterruptNotice(const InterruptNotice&) = delete;
-  InterruptNotice& operator=(const InterruptNotice&) = delete;
 
  private:
-  std::string line_;
+  struct Line {
+    explicit Line(std::string text);
+    std::string text_;
+  };
+  Line line_;  // set before the handler that prints it
+  SignalScope scope_;
 };
 
 }  // namespace graft::cli

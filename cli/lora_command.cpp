@@ -2,7 +2,6 @@
 #include <mlx/random.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 #include <optional>
 
@@ -11,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/lora_options.h"
 #include "cli/named.h"
+#include "cli/output.h"
 #include "cli/threads_option.h"
 #include "graft/engine/data_split.h"
 #include "graft/generation/generate.h"
@@ -70,8 +70,8 @@ class LoraRun {
     describe(train_set);
     describe(valid_set);
     const InterruptGuard guard;
-    fmt::print("Starting training, iterations: {}\n", o_.tune.train.iters);
-    std::fflush(stdout);
+    print_out("Starting training, iterations: {}\n", o_.tune.train.iters);
+    finish_output();
     const auto console = training::make_console_sink(runtime_.options().front_end);
     return exit_code(tune.run(train_set, valid_set, training::Events({console})));
   }
@@ -81,18 +81,18 @@ class LoraRun {
     const size_t total = loaded_->model->parameters();
     const size_t trainable = tune.adapters().parameters().count();
     const lora::LoraSettings& settings = tune.adapters().settings();
-    fmt::print("Model {}: {} parameters, {}\n", o_.model, millions(total), loaded_->precision());
-    fmt::print("Trainable: {} parameters ({:.3f}%), LoRA rank {}, scale {}, {} layers\n",
-               millions(trainable),
-               100.0 * static_cast<double>(trainable) / static_cast<double>(total), settings.rank,
-               settings.scale, tune.adapted_layers());
+    print_out("Model {}: {} parameters, {}\n", o_.model, millions(total), loaded_->precision());
+    print_out("Trainable: {} parameters ({:.3f}%), LoRA rank {}, scale {}, {} layers\n",
+              millions(trainable),
+              100.0 * static_cast<double>(trainable) / static_cast<double>(total), settings.rank,
+              settings.scale, tune.adapted_layers());
   }
 
   void describe(const data::Dataset& set) const {
-    fmt::print("{}: {} examples, {} tokens (mean {:.1f}, longest {})\n", data_.path_text(set.path),
-               set.examples.size(), set.tokens(),
-               static_cast<double>(set.tokens()) / static_cast<double>(set.examples.size()),
-               set.longest());
+    print_out("{}: {} examples, {} tokens (mean {:.1f}, longest {})\n", data_.path_text(set.path),
+              set.examples.size(), set.tokens(),
+              static_cast<double>(set.tokens()) / static_cast<double>(set.examples.size()),
+              set.longest());
   }
 
   int exit_code(training::TrainEnd end) const {
@@ -104,6 +104,7 @@ class LoraRun {
           "Interrupted. To go on, give the same command with --resume-adapter-file {}",
           o_.tune.train.adapter_file.string());
     }
+    finish_output();  // it may be what ended the training
     return 130;
   }
 
@@ -116,8 +117,8 @@ class LoraRun {
     };
     const training::Evaluation result = training::evaluate(*loaded_->model, batches, show);
     runtime_.front_end().progress({});
-    fmt::print("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
-    std::fflush(stdout);
+    print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
+    finish_output();
   }
 
   void prompt() const {
@@ -126,14 +127,10 @@ class LoraRun {
     options.sampler.temperature = o_.temp;
     options.sampler.seed = o_.tune.train.seed;
     options.eos_ids = loaded_->eos_ids();
-    const auto write = [](std::string_view text) {
-      std::fwrite(text.data(), 1, text.size(), stdout);
-      std::fflush(stdout);
-    };
-    write(*o_.prompt);
+    print_text(*o_.prompt);
     generation::generate(*loaded_->model, loaded_->tokenizer, loaded_->tokenizer.encode(*o_.prompt),
-                         options, write);
-    write("\n");
+                         options, print_text);
+    print_text("\n");
   }
 
   const LoraOptions& o_;

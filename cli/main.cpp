@@ -1,13 +1,12 @@
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/suggest.h"
 #include "graft/base/error.h"
 #include "graft/engine/console.h"
@@ -15,22 +14,18 @@
 
 namespace {
 
-int report(graft::FrontEnd& front_end, const char* message, int code) {
-  front_end.progress({});  // nothing is in progress any more
-  fmt::print(stderr, "graft: {}\n", message);
-  return code;
-}
+constexpr int kInterrupted = 130;  // as shells have it: 128 + SIGINT
 
-// Standard output may be on a full disk.
-int written(graft::FrontEnd& front_end) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
-  return report(front_end,
-                "cannot write all of standard output: what it leads to is full or closed", 1);
+int report(graft::FrontEnd& front_end, std::string_view message, int code) {
+  front_end.progress({});  // nothing is in progress any more
+  graft::cli::print_error("graft: {}\n", message);
+  return code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  graft::cli::occupy_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write, not the end
   graft::engine::tune_memory();
   graft::engine::Runtime runtime({.front_end = graft::engine::make_console(
@@ -52,7 +47,8 @@ int main(int argc, char** argv) {
   app.footer("`graft COMMAND --help` lists a command's options.");
   try {
     app.parse(argc, argv);
-    return written(front_end);
+    graft::cli::finish_output();
+    return 0;
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::CallForAllHelp& help) {
@@ -62,10 +58,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::RuntimeError& ended) {  // a command's own exit code, not 0
     return ended.get_exit_code();
   } catch (const CLI::ParseError& error) {
-    return report(front_end, graft::cli::explain(app, error, argc, argv).c_str(), 2);
+    return report(front_end, graft::cli::explain(app, error, argc, argv), 2);
+  } catch (const graft::Cancelled& cancelled) {
+    return report(front_end, cancelled.what(), kInterrupted);
   } catch (const graft::UsageError& error) {
-    return report(front_end, graft::cli::with_flags(error.what()).c_str(), 2);
+    return report(front_end, graft::cli::with_flags(error.what()), 2);
   } catch (const std::exception& error) {
-    return report(front_end, graft::cli::with_flags(error.what()).c_str(), 1);
+    return report(front_end, graft::cli::with_flags(error.what()), 1);
   }
 }

@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/named.h"
+#include "cli/output.h"
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
@@ -177,13 +178,13 @@ void print_tokens(const tokenizer::Tokenizer& tokenizer, const std::vector<int32
   const bool colour = stdout_has_colour();
   tokenizer::DecodeState state(tokenizer.decoder());
   std::string text;
-  fmt::print("{:>8} {:>8}  piece\n", "offset", "id");
+  print_out("{:>8} {:>8}  piece\n", "offset", "id");
   for (size_t i = 0; i < ids.size(); ++i) {
     size_t offset = text.size();
     state.push(tokenizer.piece(ids[i]), text);
     const char* paint = tokenizer.is_special(ids[i]) ? kSpecial : i % 2 == 0 ? kEven : kOdd;
-    fmt::print("{:>8} {:>8}  {}{}{}\n", offset, ids[i], colour ? paint : "",
-               visible(tokenizer.piece(ids[i])), colour ? "\x1b[0m" : "");
+    print_raw(fmt::format("{:>8} {:>8}  {}{}{}\n", offset, ids[i], colour ? paint : "",
+                          visible(tokenizer.piece(ids[i])), colour ? "\x1b[0m" : ""));
   }
 }
 
@@ -194,9 +195,9 @@ void print_counts(const std::vector<std::vector<int32_t>>& all) {
     longest = std::max(longest, ids.size());
   }
   if (all.size() == 1) {
-    fmt::print("{} tokens\n", tokens);
+    print_out("{} tokens\n", tokens);
   } else {
-    fmt::print("{} tokens in {} texts, {} in the longest\n", tokens, all.size(), longest);
+    print_out("{} tokens in {} texts, {} in the longest\n", tokens, all.size(), longest);
   }
 }
 
@@ -225,7 +226,7 @@ void run_decode(const TokenizeCommand& o, const tokenizer::Tokenizer& tokenizer,
   for (size_t i = 0; i < lines.size(); ++i) {
     std::string where =
         fmt::format("{}: line {}", o.file == "-" ? "standard input" : o.file, i + 1);
-    fmt::print("{}\n", tokenizer.decode(parse_ids(lines[i], tokenizer, where)));
+    print_text(tokenizer.decode(parse_ids(lines[i], tokenizer, where)) + "\n");
   }
 }
 
@@ -239,10 +240,10 @@ void run(TokenizeCommand& o, const engine::Runtime& runtime) {
   if (o.count) return print_counts(all);
   for (size_t i = 0; i < all.size(); ++i) {
     if (o.ids) {
-      fmt::print("{}\n", fmt::join(all[i], " "));
+      print_out("{}\n", fmt::join(all[i], " "));
       continue;
     }
-    if (i > 0) fmt::print("\n");
+    if (i > 0) print_out("\n");
     print_tokens(tokenizer, all[i]);
   }
 }

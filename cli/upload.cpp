@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "graft/base/error.h"
 #include "graft/hub/cache.h"
 #include "graft/hub/upload.h"
@@ -106,9 +107,9 @@ void PlannedUpload::run(const fs::path& folder, std::vector<hub::LocalFile> file
     fail("{}; when the connection is back, {}", error.what(), again);
   }
   if (uploaded.changed) {
-    fmt::print("Uploaded {} to {}\n", folder.string(), uploaded.page);
+    print_out("Uploaded {} to {}\n", folder.string(), uploaded.page);
   } else {
-    fmt::print("{} has all of {} already\n", uploaded.page, folder.string());
+    print_out("{} has all of {} already\n", uploaded.page, folder.string());
   }
 }
 

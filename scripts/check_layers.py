@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks that includes point down, as docs/architecture.md says of the layers, that what a folder declares is in the
-namespace of its name, and that the library's messages name no flag of the program: it is not alone in using it, and
-puts its flags there itself (cli/flags.cpp).
+namespace of its name, that the library's messages name no flag of the program: it is not alone in using it, and
+puts its flags there itself (cli/flags.cpp), and that the standard streams are written where control characters are
+escaped and failures handled, and nowhere else.
 
   scripts/check_layers.py [ROOT]
 
@@ -44,6 +45,10 @@ HAS_COMMANDS, OTHERS_COMMAND = "graft/hub/card.cpp", "llama-gguf-split"
 # What a header of a folder declares is in graft::FOLDER; what is everybody's, in graft itself.
 NAMESPACE = re.compile(r"^namespace (graft[\w:]*) \{", re.M)
 NO_NAMESPACE_OF_ITS_OWN = "base"
+
+# A standard stream that is written, and who may.
+STREAM = re.compile(r"\b(stdout|stderr|fmt::print|printf|puts)\b\s*[,);(]|std::c(out|err|log)\b|STD(OUT|ERR)_FILENO, ")
+STREAM_USERS = ("graft/base/terminal.cpp", "graft/engine/console.cpp", "cli/output.cpp", "cli/interrupt.cpp")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
@@ -88,6 +93,15 @@ def flags(path, file):
             yield number
 
 
+def streams(path, file):
+    """The numbers of a file's lines that write to a standard stream and may not."""
+    if file.as_posix() in STREAM_USERS:
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.lstrip().startswith("//") and STREAM.search(line):
+            yield number
+
+
 def other_namespace(path, layer):
     """The namespace that a header opens and that is not its folder's, or None."""
     wanted = "graft" if layer == NO_NAMESPACE_OF_ITS_OWN else f"graft::{layer}"
@@ -120,6 +134,10 @@ def cycle(graph):
 def check(root):
     """The problems of the tree at `root`, one line each."""
     problems, graph = [], {}
+    for path in sorted([*(root / "graft").rglob("*"), *(root / "cli").rglob("*")]):
+        if path.suffix in (".h", ".cpp"):
+            file = path.relative_to(root)
+            problems += [f"{file}:{n}: writes to a standard stream" for n in streams(path, file)]
     for path in sorted((root / "graft").rglob("*")):
         if path.suffix not in (".h", ".cpp"):
             continue

@@ -31,6 +31,8 @@ class FrontEnd {
  public:
   virtual ~FrontEnd() = default;
 
+  /// A line of the results that were asked for, such as a training's losses.
+  virtual void result_line(std::string_view) {}
   /// One line that a person should know but need not act on.
   virtual void note_line(std::string_view) {}
   /// One line about a possible problem.

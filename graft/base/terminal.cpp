@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "graft/base/printable.h"
+
 namespace graft {
 namespace {
 
@@ -26,6 +28,12 @@ bool stderr_is_terminal() {
   return is;
 }
 
+void write_error(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+  std::clearerr(stderr);
+}
+
 int terminal_width() {
   winsize size{};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
@@ -38,17 +46,19 @@ void LiveLine::show(const std::vector<std::string>& lines) {
   if (!stderr_is_terminal()) return;
   clear();
   const auto width = static_cast<size_t>(live_line_width());
+  std::string text;
   for (const std::string& line : lines) {
-    fmt::print(stderr, "{}{}", shown_++ == 0 ? "" : "\n", std::string_view(line).substr(0, width));
+    if (shown_++ > 0) text += '\n';
+    text += printable(line).substr(0, width);
   }
-  std::fflush(stderr);
+  write_error(text);
 }
 
 void LiveLine::clear() {
   if (shown_ == 0) return;
-  fmt::print(stderr, "\r\x1b[K");
-  for (; shown_ > 1; --shown_) fmt::print(stderr, "\x1b[A\x1b[K");
-  std::fflush(stderr);
+  std::string text = "\r\x1b[K";
+  for (; shown_ > 1; --shown_) text += "\x1b[A\x1b[K";
+  write_error(text);
   shown_ = 0;
 }
 

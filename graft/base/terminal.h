@@ -1,12 +1,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace graft {
 
 /// True if standard error is a terminal that can redraw a line.
 bool stderr_is_terminal();
+
+/// Writes to standard error at once. A failure is ignored: there is nobody to tell.
+void write_error(std::string_view text);
 
 /// Columns of the terminal behind standard error; 80 where that is not known.
 int terminal_width();
@@ -20,8 +24,8 @@ int live_line_width();
 class LiveLine {
  public:
   ~LiveLine() { clear(); }
-  /// Replaces the lines, each cut to the terminal's width. ASCII and box characters of one column
-  /// only.
+  /// Replaces the lines, each cut to the terminal's width. Control characters are escaped; the rest
+  /// is taken for ASCII.
   void show(const std::vector<std::string>& lines);
   /// Removes them, so that other output can be written.
   void clear();

@@ -1,9 +1,11 @@
 #include "graft/engine/console.h"
 
+#include <atomic>
 #include <cstdio>
 #include <mutex>
 #include <utility>
 
+#include "graft/base/printable.h"
 #include "graft/base/terminal.h"
 
 namespace graft::engine {
@@ -15,7 +17,17 @@ class Console final : public FrontEnd {
 
   void note_line(std::string_view line) override { write("", line); }
   void warn_line(std::string_view line) override { write("warning: ", line); }
-  bool cancelled() const override { return options_.cancelled && options_.cancelled(); }
+  bool cancelled() const override {
+    return output_lost_ || (options_.cancelled && options_.cancelled());
+  }
+
+  void result_line(std::string_view line) override {
+    const std::lock_guard lock(mutex_);
+    live_.clear();
+    const std::string text = printable(line) + '\n';
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) output_lost_ = true;
+  }
 
   void progress(const std::vector<ProgressLine>& lines) override {
     const std::lock_guard lock(mutex_);
@@ -32,13 +44,14 @@ class Console final : public FrontEnd {
   void write(const char* before, std::string_view line) {
     const std::lock_guard lock(mutex_);
     live_.clear();
-    fmt::print(stderr, "{}{}\n", before, options_.words ? options_.words(line) : std::string(line));
-    std::fflush(stderr);
+    const std::string words = options_.words ? options_.words(line) : std::string(line);
+    write_error(fmt::format("{}{}\n", before, printable(words)));
   }
 
   ConsoleOptions options_;
   std::mutex mutex_;
   LiveLine live_;
+  std::atomic<bool> output_lost_ = false;
 };
 
 }  // namespace

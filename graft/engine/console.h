@@ -16,8 +16,10 @@ struct ConsoleOptions {
   std::function<bool()> cancelled = {};
 };
 
-/// A front end that writes to standard error without delay: notes as they are, warnings after
-/// "warning: ", and, if it is a terminal, progress as lines that are redrawn in place.
+/// A front end that writes without delay: results to standard output, and to standard error notes
+/// as they are, warnings after "warning: ", and, if it is a terminal, progress as lines that are
+/// redrawn in place. Control characters are escaped. What cannot be written to standard error is
+/// lost; when standard output is, the current work should stop.
 std::shared_ptr<FrontEnd> make_console(ConsoleOptions options = {});
 
 }  // namespace graft::engine

@@ -16,6 +16,18 @@ Checkpoint::Checkpoint(fs::path file, std::string base_fingerprint, io::Provenan
       provenance_(std::move(provenance)) {}
 
 void Checkpoint::save(const lora::Adapters& adapters, const Progress& progress) const {
+  write(file_, adapters, progress);
+}
+
+fs::path Checkpoint::save_aside(const lora::Adapters& adapters, const Progress& progress) const {
+  const fs::path name = file_.stem().string() + ".diverged" + file_.extension().string();
+  const fs::path aside = file_.parent_path() / name;
+  write(aside, adapters, progress);
+  return aside;
+}
+
+void Checkpoint::write(const fs::path& file, const lora::Adapters& adapters,
+                       const Progress& progress) const {
   io::Provenance provenance = provenance_;
   if (!provenance.steps.empty()) {
     auto& facts = provenance.steps.back().facts;
@@ -29,7 +41,7 @@ void Checkpoint::save(const lora::Adapters& adapters, const Progress& progress) 
       facts.emplace_back("validation loss", fmt::format("{:.3f}{}", loss, when));
     }
   }
-  lora::save_adapter_file(file_, adapters, base_fingerprint_, provenance);
+  lora::save_adapter_file(file, adapters, base_fingerprint_, provenance);
 }
 
 }  // namespace graft::training

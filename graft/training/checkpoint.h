@@ -31,8 +31,13 @@ class Checkpoint {
   const fs::path& file() const { return file_; }
   /// Writes the file atomically.
   void save(const lora::Adapters& adapters, const Progress& progress) const;
+  /// Writes another file, "adapters.diverged.npz" beside "adapters.npz", and returns its path: what
+  /// is worth keeping, but not worth overwriting the last save for.
+  fs::path save_aside(const lora::Adapters& adapters, const Progress& progress) const;
 
  private:
+  void write(const fs::path& file, const lora::Adapters& adapters, const Progress& progress) const;
+
   fs::path file_;
   TargetLock lock_;
   std::string base_fingerprint_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
 #include <utility>
 
 #include "graft/base/memory.h"
@@ -63,6 +62,11 @@ class ConsoleSink final : public EventSink {
     last_ = Clock::now();
   }
 
+  void on(const SaveFailed& failed) override {
+    front_end_->warn("iteration {}: {}. The training goes on, and the next save tries again",
+                     failed.iteration, failed.why);
+  }
+
   void on(const Profiled& profile) override {
     print(fmt::format("\nWhere the time went:\n{}", profile_table(profile.phases)));
   }
@@ -72,11 +76,7 @@ class ConsoleSink final : public EventSink {
     average = average == 0 ? value : kSmoothing * average + (1 - kSmoothing) * value;
   }
 
-  void print(const std::string& text) {
-    front_end_->progress({});
-    fmt::print("{}\n", text);
-    std::fflush(stdout);
-  }
+  void print(const std::string& text) { front_end_->result_line(text); }
 
   std::shared_ptr<FrontEnd> front_end_;
   Clock::time_point last_ = Clock::now();

@@ -43,6 +43,12 @@ struct Saved {
   std::string path;
 };
 
+/// A save while the training goes on failed, on a full disk, say; the next one tries again.
+struct SaveFailed {
+  int iteration;
+  std::string why;
+};
+
 /// At the end of a run that was profiled: phases that add up to its time.
 struct Profiled {
   std::vector<Phase> phases;
@@ -57,6 +63,7 @@ class EventSink {
   virtual void on(const Validating&) {}
   virtual void on(const Validated&) {}
   virtual void on(const Saved&) {}
+  virtual void on(const SaveFailed&) {}
   virtual void on(const Profiled&) {}
 };
 

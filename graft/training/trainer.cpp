@@ -114,6 +114,7 @@ Trainer::StepResult Trainer::step() {
 
   StepResult result;
   result.loss = gradients.loss().item<float>();
+  if (std::isfinite(result.loss)) last_good_ = {state_.step, state_.parameters};
   for (const data::Batch& batch : group) result.tokens += batch.tokens();
   if (!std::isfinite(result.loss) || !finite.item<bool>()) {
     result.diverged = place_of_largest_loss(train_, group, gradients.token_losses());
@@ -124,14 +125,19 @@ Trainer::StepResult Trainer::step() {
   return result;
 }
 
-void Trainer::stop_diverged(int iteration, const std::string& place) {
-  // Before the first complete step there is nothing worth overwriting an earlier file for.
+void Trainer::stop_diverged(int iteration, const std::string& place, int saved_at) {
   std::string kept = "nothing was saved";
-  if (iteration > 1) {
-    progress_.iteration = iteration - 1;
-    checkpoint_.save(adapters_, progress_);
-    kept = fmt::format("the adapter of iteration {} is in {}", iteration - 1,
-                       checkpoint_.file().string());
+  if (last_good_.iteration > 0 && last_good_.iteration == saved_at) {
+    kept =
+        fmt::format("the adapter of iteration {} is in {}", saved_at, checkpoint_.file().string());
+  } else if (last_good_.iteration > 0) {
+    adapters_.parameters().set(last_good_.parameters);
+    progress_.iteration = static_cast<int>(last_good_.iteration);
+    kept = fmt::format("the adapter of iteration {}, the last whose loss was finite, is in {}",
+                       last_good_.iteration, checkpoint_.save_aside(adapters_, progress_).string());
+    if (saved_at > 0) {
+      kept += fmt::format(", that of iteration {} in {}", saved_at, checkpoint_.file().string());
+    }
   }
   fail(
       "iteration {}: the loss, its gradient or the step is not finite (largest loss at {}); {}. A "
@@ -161,6 +167,16 @@ void Trainer::save(int iteration) {
   events_.emit(Saved{iteration, checkpoint_.file().string()});
 }
 
+bool Trainer::try_to_save(int iteration) {
+  try {
+    save(iteration);
+    return true;
+  } catch (const Error& error) {
+    events_.emit(SaveFailed{iteration, error.what()});
+    return false;
+  }
+}
+
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
   if (!options_.profile) return run_all(interrupted);
   take_profile();
@@ -181,7 +197,7 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
     if (iteration == 1 && !validate(1, interrupted)) return TrainEnd::interrupted_at_start;
     Clock::time_point start = Clock::now();
     const StepResult done = step();
-    if (!done.diverged.empty()) stop_diverged(iteration, done.diverged);
+    if (!done.diverged.empty()) stop_diverged(iteration, done.diverged, saved_at);
     const double seconds = seconds_since(start);
     train_seconds += seconds;
     step_seconds_ += seconds;
@@ -199,11 +215,11 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
     }
     bool stop = interrupted();
     if (!stop && iteration % options_.steps_per_eval == 0) stop = !validate(iteration, interrupted);
-    if (stop || iteration % options_.save_every == 0) {
+    if (stop) {
       save(iteration);
-      saved_at = iteration;
+      return TrainEnd::interrupted;
     }
-    if (stop) return TrainEnd::interrupted;
+    if (iteration % options_.save_every == 0 && try_to_save(iteration)) saved_at = iteration;
   }
   if (saved_at != options_.iters) save(options_.iters);
   return TrainEnd::finished;

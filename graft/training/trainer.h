@@ -50,9 +50,10 @@ class Trainer {
           const data::Dataset& valid, TrainOptions options, Events events);
 
   /// Runs all iterations, or until `interrupted()` (asked after every step and every batch of a
-  /// validation), and leaves the adapter file as of the last one. Throws Error when the loss, a
-  /// gradient or a parameter is not finite, naming the iteration and the example; the last good
-  /// adapter is saved before that, unless no step succeeded.
+  /// validation), and leaves the adapter file as of the last one. A save in between that fails is
+  /// told as an event; the last one throws. Throws Error when the loss, a gradient or a parameter
+  /// is not finite, naming the iteration and the example; the adapter file stays as it was saved
+  /// last, and the last adapter whose loss was finite goes to Checkpoint::save_aside.
   TrainEnd run(const std::function<bool()>& interrupted);
 
  private:
@@ -61,11 +62,17 @@ class Trainer {
     int64_t tokens = 0;
     std::string diverged;  // where the largest loss is, if something is not finite; else empty
   };
+  // The last parameters whose loss was finite, and of which iteration they are.
+  struct LastGood {
+    int64_t iteration = 0;
+    std::vector<mx::array> parameters;
+  };
   TrainEnd run_all(const std::function<bool()>& interrupted);
   StepResult step();
   bool validate(int iteration, const std::function<bool()>& interrupted);
   void save(int iteration);
-  [[noreturn]] void stop_diverged(int iteration, const std::string& place);
+  bool try_to_save(int iteration);
+  [[noreturn]] void stop_diverged(int iteration, const std::string& place, int saved_at);
 
   const models::Model& model_;
   lora::Adapters& adapters_;
@@ -79,6 +86,7 @@ class Trainer {
   Schedule schedule_;
   data::Sampler sampler_;
   TrainState state_;
+  LastGood last_good_;
   double step_seconds_ = 0;
   Checkpoint checkpoint_;
   Progress progress_;

@@ -19,6 +19,8 @@
 namespace graft::generation {
 namespace {
 
+namespace mx = mlx::core;
+
 using testing::distance;
 using testing::TempFolder;
 

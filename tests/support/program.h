@@ -30,6 +30,8 @@ struct ProgramOptions {
   std::vector<std::string> environment = {};  // "NAME=value"
   std::string input = {};                     // standard input
   fs::path output = {};                       // where standard output goes, if not to the result
+  // Where standard error goes, if not to the result; "": it is closed.
+  std::optional<fs::path> error = {};
   // Files cannot grow beyond so many bytes, as on a full disk.
   std::optional<rlim_t> file_size_limit = {};
   // Called again and again while it runs, with its process and what it has written so far.
@@ -64,7 +66,11 @@ inline ProgramResult run_program(const std::vector<std::string>& arguments,
     if (std::freopen((files / "in").c_str(), "r", stdin) == nullptr) ::_exit(127);
     fs::path out = options.output.empty() ? files / "out" : options.output;
     if (std::freopen(out.c_str(), "w", stdout) == nullptr) ::_exit(127);
-    if (std::freopen((files / "err").c_str(), "w", stderr) == nullptr) ::_exit(127);
+    const fs::path err = options.error.value_or(files / "err");
+    if (err.empty())
+      ::close(STDERR_FILENO);
+    else if (std::freopen(err.c_str(), "w", stderr) == nullptr)
+      ::_exit(127);
     if (options.file_size_limit) {
       rlimit limit{*options.file_size_limit, *options.file_size_limit};
       if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(127);
@@ -80,8 +86,8 @@ inline ProgramResult run_program(const std::vector<std::string>& arguments,
   ProgramResult result;
   result.code = exit_code(status);
   if (options.output.empty()) result.out = read_bytes(files / "out");
-  result.err = read_bytes(files / "err");
-  // Of this process before it became the program, if that was more. The unit is the system's.
+  if (!options.error) result.err = read_bytes(files / "err");
+    // Of this process before it became the program, if that was more. The unit is the system's.
 #ifdef __APPLE__
   result.peak_memory = static_cast<size_t>(used.ru_maxrss);
 #else

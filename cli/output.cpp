@@ -1,0 +1,40 @@
+#include "cli/output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "graft/base/error.h"
+#include "graft/base/terminal.h"
+
+namespace graft::cli {
+
+void print_raw(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void print_error_raw(std::string_view text) { write_error(text); }
+
+void print_text(std::string_view text) {
+  static const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  print_raw(terminal ? printable(text) : text);
+  finish_output();
+}
+
+void finish_output() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  fail("cannot write all of standard output: what it leads to is full or closed");
+}
+
+void occupy_standard_streams() {
+  for (;;) {
+    // For reading alone: what is written there fails, as it would have.
+    const int descriptor = ::open("/dev/null", O_RDONLY);
+    if (descriptor < 0) return;
+    if (descriptor > STDERR_FILENO) {
+      ::close(descriptor);
+      return;
+    }
+  }
+}
+
+}  // namespace graft::cli

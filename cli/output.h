@@ -1,0 +1,38 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "graft/base/printable.h"
+
+namespace graft::cli {
+
+/// Writes to standard output, as it is. Not every failure is seen at once: `main` looks at the end.
+void print_raw(std::string_view text);
+/// Writes to standard error; a failure is ignored, since there is nobody to tell.
+void print_error_raw(std::string_view text);
+
+/// Facts, in which names of strangers may stand: they cannot steer the terminal.
+template <class... Args>
+void print_out(fmt::format_string<Args...> format, Args&&... args) {
+  print_raw(printable(fmt::format(format, std::forward<Args>(args)...)));
+}
+template <class... Args>
+void print_error(fmt::format_string<Args...> format, Args&&... args) {
+  print_error_raw(printable(fmt::format(format, std::forward<Args>(args)...)));
+}
+
+/// A text that was asked for, at once: as it is in a pipe or a file, so that it cannot steer it on
+/// a terminal. Throws Error if it cannot be written.
+void print_text(std::string_view text);
+
+/// Throws Error unless all of standard output was written.
+void finish_output();
+
+/// Makes sure that no file of ours becomes standard output or standard error because the program
+/// was started without them.
+void occupy_standard_streams();
+
+}  // namespace graft::cli
