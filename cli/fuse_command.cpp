@@ -97,10 +97,15 @@ double loss_of(const models::Model& model, const data::Dataset& set) {
   return training::evaluate(model, data::evaluation_batches(set, 4, -1)).loss;
 }
 
-void report_losses(const FuseCommand& o, const engine::NamedData& data,
-                   const engine::LoadedModel& loaded, const data::Dataset& set, double base) {
-  double adapted = loss_of(*loaded.model, set);
-  double fused = loss_of(*engine::load_folder(o.save_path).model, set);
+// On the data set or text that was given, before and after.
+struct Losses {
+  double base, adapted;
+};
+
+void report_losses(const FuseCommand& o, const engine::NamedData& data, const data::Dataset& set,
+                   const Losses& before) {
+  const auto& [base, adapted] = before;
+  const double fused = loss_of(*engine::load_folder(o.save_path).model, set);
   print_out("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
             o.check_text ? "the text" : data.path_text(set.path), base, adapted, fused);
   double gained = base - adapted;
@@ -126,16 +131,17 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);
   std::optional<data::Dataset> set = check_set(o, data.folder, loaded, runtime.front_end());
-  std::optional<double> base;
-  if (set) base = loss_of(*loaded.model, *set);
+  Losses losses{};
+  if (set) losses.base = loss_of(*loaded.model, *set);
   lora::Adapters adapters = engine::put_adapter(loaded, file, runtime.front_end());
-  std::optional<InterruptGuard> guard(std::in_place);  // what is half written is removed
+  if (set) losses.adapted = loss_of(*loaded.model, *set);  // fails, if it is not finite
+  std::optional<InterruptGuard> guard(std::in_place);      // what is half written is removed
   const io::WrittenModel written = lora::fuse_model(loaded.folder, *loaded.model, adapters, target,
                                                     options, runtime.front_end());
   guard.reset();
   print_out("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
             o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
-  if (set) report_losses(o, data, loaded, *set, *base);
+  if (set) report_losses(o, data, *set, losses);
   finish_output();
   if (upload) upload->run(o.save_path, options.provenance);
 }

@@ -1,11 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <string_view>
+#include <system_error>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
+#include "cli/out_of_memory.h"
 #include "cli/output.h"
 #include "cli/suggest.h"
 #include "graft/base/error.h"
@@ -63,6 +66,10 @@ int main(int argc, char** argv) {
     return report(front_end, cancelled.what(), kInterrupted);
   } catch (const graft::UsageError& error) {
     return report(front_end, graft::cli::with_flags(error.what()), 2);
+  } catch (const std::bad_alloc&) {
+    return report(front_end, "out of memory", 1);
+  } catch (const std::system_error& error) {
+    return report(front_end, fmt::format("the system refuses it: {}", error.what()), 1);
   } catch (const std::exception& error) {
     return report(front_end, graft::cli::with_flags(error.what()), 1);
   }

@@ -5,6 +5,7 @@ function(graft_sanitize target)
   if(NOT GRAFT_SANITIZE)
     return()
   endif()
+  target_compile_definitions(${target} PUBLIC GRAFT_SANITIZED)
   target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all
                                            -fno-omit-frame-pointer)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

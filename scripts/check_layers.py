@@ -48,7 +48,8 @@ NO_NAMESPACE_OF_ITS_OWN = "base"
 
 # A standard stream that is written, and who may.
 STREAM = re.compile(r"\b(stdout|stderr|fmt::print|printf|puts)\b\s*[,);(]|std::c(out|err|log)\b|STD(OUT|ERR)_FILENO, ")
-STREAM_USERS = ("graft/base/terminal.cpp", "graft/engine/console.cpp", "cli/output.cpp", "cli/interrupt.cpp")
+STREAM_USERS = ("graft/base/terminal.cpp", "graft/engine/console.cpp", "cli/output.cpp", "cli/interrupt.cpp",
+                "cli/out_of_memory.cpp")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "graft/base/threads.h"
@@ -66,7 +67,7 @@ class ThreadPool {
   bool run(int64_t parts, int threads, const PartWork& work) {
     std::unique_lock lock(running_, std::try_to_lock);
     if (!lock) return false;
-    while (threads_ < threads) std::thread(&ThreadPool::serve, this, threads_++).detach();
+    start(threads);
     work_ = &work;
     parts_ = parts;
     job_threads_ = threads;
@@ -86,6 +87,16 @@ class ThreadPool {
   static thread_local bool inside;
 
  private:
+  // As many as the system gives: the calling thread does what others would have done.
+  void start(int threads) {
+    try {
+      for (; threads_ < threads; ++threads_) {
+        std::thread(&ThreadPool::serve, this, threads_).detach();
+      }
+    } catch (const std::system_error&) {
+    }
+  }
+
   // Takes a part and does it; false if there is none for this worker. The job's fields are read
   // after the part was taken: the job cannot end before that part is done.
   bool take(int worker) {

@@ -6,6 +6,7 @@
 
 #include "graft/base/error.h"
 #include "graft/convert/gguf_k_blocks.h"
+#include "graft/io/allocate.h"
 #include "graft/io/json.h"
 #include "graft/io/tensor_info.h"
 
@@ -116,7 +117,7 @@ void pack(const uint8_t* numbers, int bits, char* bytes) {
 
 mx::array allocate(mx::Shape shape, mx::Dtype dtype) {
   size_t bytes = io::checked_bytes(shape, dtype).value();
-  return mx::array(mx::allocator::malloc(bytes), std::move(shape), dtype);
+  return mx::array(io::allocate(bytes), std::move(shape), dtype);
 }
 
 // Rows of a tensor that is not of blocks, put in order.

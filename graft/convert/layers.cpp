@@ -4,6 +4,7 @@
 #include <mlx/ops.h>
 
 #include "graft/convert/quantize.h"
+#include "graft/io/finite.h"
 
 namespace graft::convert {
 namespace {
@@ -16,8 +17,10 @@ io::TensorDeclaration declaration_of(const io::ModelFolder& source, const std::s
 // A stack [E, out, in] as one long matrix.
 std::vector<mx::array> quantized(const PlainTensor& tensor, const io::LayerQuantization& setting) {
   const mx::Shape& shape = tensor.shape;
-  if (shape.size() == 2) return quantize_rows(tensor.load(), tensor.dtype, setting);
-  const mx::array rows = mx::reshape(tensor.load(), {shape[0] * shape[1], shape[2]});
+  const mx::array weight = tensor.load();
+  io::check_finite(weight, tensor.name);
+  if (shape.size() == 2) return quantize_rows(weight, tensor.dtype, setting);
+  const mx::array rows = mx::reshape(weight, {shape[0] * shape[1], shape[2]});
   std::vector<mx::array> parts = quantize_rows(rows, tensor.dtype, setting);
   for (mx::array& part : parts) part = mx::reshape(part, {shape[0], shape[1], part.shape(1)});
   return parts;

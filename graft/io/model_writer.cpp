@@ -8,6 +8,7 @@
 #include "graft/base/atomic_file.h"
 #include "graft/base/atomic_folder.h"
 #include "graft/base/error.h"
+#include "graft/io/finite.h"
 
 namespace graft::io {
 namespace {
@@ -70,6 +71,7 @@ void write_shard(const fs::path& path, const TensorJob* begin, const TensorJob* 
     std::vector<mx::array> values = job->make();
     if (values.size() != job->outputs.size()) throw std::logic_error("not as many as declared");
     for (size_t i = 0; i < values.size(); ++i) {
+      check_finite(values[i], job->outputs[i].name);
       writer.write(job->outputs[i].name, std::move(values[i]));
     }
     values.clear();

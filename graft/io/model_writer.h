@@ -62,7 +62,7 @@ void check_model_target(const fs::path& source, const ModelTarget& target);
 /// `model.safetensors.index.json`; config.json with its keys sorted, without `_name_or_path`, and
 /// with `quantization` repeated as `quantization_config`. Jobs are sorted by the name of their
 /// first output and run one at a time. graft.json lists all the files. Throws Error if writing
-/// fails, UsageError as check_model_target does, Cancelled.
+/// fails or a number is NaN or infinite, UsageError as check_model_target does, Cancelled.
 WrittenModel write_model_folder(ModelContents contents, const ModelTarget& target,
                                 FrontEnd& front_end = *silent_front_end());
 

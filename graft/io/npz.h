@@ -3,8 +3,10 @@
 #include <mlx/mlx.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "graft/base/files.h"
 
@@ -12,22 +14,36 @@ namespace graft::io {
 
 namespace mx = mlx::core;
 
-/// The arrays of a .npz file (a zip of .npy files), by key, and the zip's comment, which NumPy and
-/// MLX ignore.
-struct Npz {
-  std::map<std::string, mx::array> arrays;
-  std::string comment;
+/// A .npz file (a zip of .npy files), as numpy.savez, numpy.savez_compressed, mlx.core.savez or
+/// save_npz write it. Opening it reads what arrays there are; each is unpacked when it is asked
+/// for: a few bytes can unpack to gigabytes.
+class NpzFile {
+ public:
+  /// Throws Error naming the file, and the array if one is at fault.
+  explicit NpzFile(const fs::path& path);
+  /// The same from memory, which outlives the object; `what` names the source in errors.
+  NpzFile(std::string_view bytes, const std::string& what);
+  ~NpzFile();
+  NpzFile(const NpzFile&) = delete;
+  NpzFile& operator=(const NpzFile&) = delete;
+
+  /// Sorted.
+  std::vector<std::string> names() const;
+  bool has(const std::string& name) const;
+  /// Throws Error if there is no such array.
+  const mx::Shape& shape(const std::string& name) const;
+  mx::array load(const std::string& name) const;
+  /// The zip's comment, which NumPy and MLX ignore.
+  const std::string& comment() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
-/// Reads a .npz file, as numpy.savez, numpy.savez_compressed, mlx.core.savez or save_npz write it.
-/// Throws Error naming the file, and the array if one is at fault.
-Npz load_npz(const fs::path& path);
-
-/// The same from memory; `what` names the source in errors.
-Npz parse_npz(std::string_view bytes, const std::string& what);
-
-/// Reads only the comment, no array.
-std::string load_npz_comment(const fs::path& path);
+/// All arrays of a .npz file by name.
+std::map<std::string, mx::array> load_npz(const fs::path& path);
+std::map<std::string, mx::array> parse_npz(std::string_view bytes, const std::string& what);
 
 /// Writes a .npz file, uncompressed. The same arrays give the same bytes; bfloat16 is stored as
 /// MLX does it. The earlier file stays whole if writing fails. Throws Error if the comment is

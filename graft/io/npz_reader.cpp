@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "graft/base/error.h"
+#include "graft/io/allocate.h"
 #include "graft/io/json.h"
 #include "graft/io/npy.h"
 #include "graft/io/npz.h"
@@ -63,25 +64,38 @@ class MemberReader {
   Member member_;
 };
 
-mx::array read_array(zip_t* zip, const zip_stat_t& stat, const std::string& what) {
-  MemberReader reader(zip, stat.index, what);
+// Where an array is, and what its header says.
+struct ZippedArray {
+  uint64_t index = 0;
+  std::string place;  // for errors
+  NpyHeader header;
+};
+
+NpyHeader read_header(zip_t* zip, const zip_stat_t& stat, const std::string& place) {
+  MemberReader reader(zip, stat.index, place);
   std::string start(std::min<uint64_t>(stat.size, kMaxNpyHeader), '\0');
   reader.read_all(start.data(), start.size());
-  NpyHeader header = parse_npy_header(start, what);
+  const NpyHeader header = parse_npy_header(start, place);
   if (header.data_offset + header.data_bytes != stat.size) {
-    fail("{}: {} {} takes {} bytes behind the header, but there are {}", what,
+    fail("{}: {} {} takes {} bytes behind the header, but there are {}", place,
          dtype_name(header.dtype), shape_text(header.shape), header.data_bytes,
          stat.size - header.data_offset);
   }
+  return header;
+}
+
+mx::array read_array(zip_t* zip, const ZippedArray& entry) {
+  const NpyHeader& header = entry.header;
+  MemberReader reader(zip, entry.index, entry.place);
+  std::string start(header.data_offset, '\0');
+  reader.read_all(start.data(), start.size());
   mx::Shape shape = header.shape;
   if (header.fortran_order) std::reverse(shape.begin(), shape.end());
-  mx::array array(mx::allocator::malloc(header.data_bytes), std::move(shape), header.dtype);
-  size_t had = start.size() - header.data_offset;
-  std::memcpy(array.data<char>(), start.data() + header.data_offset, had);
+  mx::array array(allocate(header.data_bytes), std::move(shape), header.dtype);
   // Reading to the very end makes libzip compare the checksum.
-  reader.read_all(array.data<char>() + had, header.data_bytes - had);
+  reader.read_all(array.data<char>(), header.data_bytes);
   char beyond = 0;
-  if (reader.read_some(&beyond, 1) != 0) fail("{}: longer than it says", what);
+  if (reader.read_some(&beyond, 1) != 0) fail("{}: longer than it says", entry.place);
   return header.fortran_order ? mx::contiguous(mx::transpose(array)) : array;
 }
 
@@ -115,40 +129,82 @@ std::string comment_of(zip_t* zip) {
   return comment == nullptr ? "" : std::string(comment, static_cast<size_t>(length));
 }
 
+std::map<std::string, mx::array> all_of(const NpzFile& file) {
+  std::map<std::string, mx::array> arrays;
+  for (const std::string& name : file.names()) arrays.emplace(name, file.load(name));
+  return arrays;
+}
+
 }  // namespace
 
-Npz parse_npz(std::string_view bytes, const std::string& what) {
-  Zip zip = open_zip(bytes, what);
-  Npz npz;
-  npz.comment = comment_of(zip.get());
-  uint64_t total = 0;
-  zip_int64_t count = zip_get_num_entries(zip.get(), 0);
-  for (zip_int64_t i = 0; i < count; ++i) {
-    zip_stat_t stat = stat_of(zip.get(), static_cast<uint64_t>(i), what);
-    std::string name = stat.name;
-    std::string place = what + ": " + in_quotes(name);
-    if (!name.ends_with(kSuffix)) fail("{} is not an array (.npy)", place);
-    if (stat.comp_size > bytes.size() || stat.size / kMaxRatio > stat.comp_size) {
-      fail("{}: {} bytes from {} is not possible in a file of {}", place, stat.size, stat.comp_size,
-           bytes.size());
+struct NpzFile::State {
+  State(std::string_view bytes, std::string name)
+      : what(std::move(name)), zip(open_zip(bytes, what)), comment(comment_of(zip.get())) {
+    uint64_t total = 0;
+    const zip_int64_t count = zip_get_num_entries(zip.get(), 0);
+    for (zip_int64_t i = 0; i < count; ++i) {
+      zip_stat_t stat = stat_of(zip.get(), static_cast<uint64_t>(i), what);
+      std::string key = stat.name;
+      const std::string place = what + ": " + in_quotes(key);
+      if (!key.ends_with(kSuffix)) fail("{} is not an array (.npy)", place);
+      if (stat.comp_size > bytes.size() || stat.size / kMaxRatio > stat.comp_size) {
+        fail("{}: {} bytes from {} is not possible in a file of {}", place, stat.size,
+             stat.comp_size, bytes.size());
+      }
+      total += stat.size;
+      if (total > kMaxTotal) fail("{}: its arrays take more than {} bytes", what, kMaxTotal);
+      key.resize(key.size() - kSuffix.size());
+      const ZippedArray entry{stat.index, place, read_header(zip.get(), stat, place)};
+      if (!entries.emplace(key, entry).second) fail("{} is there twice", place);
     }
-    total += stat.size;
-    if (total > kMaxTotal) fail("{}: its arrays take more than {} bytes", what, kMaxTotal);
-    name.resize(name.size() - kSuffix.size());
-    if (npz.arrays.count(name) > 0) fail("{} is there twice", place);
-    npz.arrays.emplace(name, read_array(zip.get(), stat, place));
   }
-  return npz;
+
+  const ZippedArray& entry(const std::string& name) const {
+    const auto found = entries.find(name);
+    if (found == entries.end()) fail("{}: no array {}", what, in_quotes(name));
+    return found->second;
+  }
+
+  std::string what;
+  std::unique_ptr<const MappedFile> file;  // outlives the zip
+  Zip zip;
+  std::string comment;
+  std::map<std::string, ZippedArray> entries;
+};
+
+NpzFile::NpzFile(std::string_view bytes, const std::string& what)
+    : state_(std::make_unique<State>(bytes, what)) {}
+
+NpzFile::NpzFile(const fs::path& path) {
+  auto file = std::make_unique<const MappedFile>(path);
+  state_ = std::make_unique<State>(file->text(), path.string());
+  state_->file = std::move(file);
 }
 
-Npz load_npz(const fs::path& path) {
-  MappedFile file(path);
-  return parse_npz(file.text(), path.string());
+NpzFile::~NpzFile() = default;
+
+std::vector<std::string> NpzFile::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : state_->entries) names.push_back(name);
+  return names;
 }
 
-std::string load_npz_comment(const fs::path& path) {
-  MappedFile file(path);
-  return comment_of(open_zip(file.text(), path.string()).get());
+bool NpzFile::has(const std::string& name) const { return state_->entries.count(name) > 0; }
+
+const mx::Shape& NpzFile::shape(const std::string& name) const {
+  return state_->entry(name).header.shape;
+}
+
+mx::array NpzFile::load(const std::string& name) const {
+  return read_array(state_->zip.get(), state_->entry(name));
+}
+
+const std::string& NpzFile::comment() const { return state_->comment; }
+
+std::map<std::string, mx::array> load_npz(const fs::path& path) { return all_of(NpzFile(path)); }
+
+std::map<std::string, mx::array> parse_npz(std::string_view bytes, const std::string& what) {
+  return all_of(NpzFile(bytes, what));
 }
 
 }  // namespace graft::io

@@ -7,6 +7,7 @@
 
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
+#include "graft/io/finite.h"
 #include "graft/io/json.h"
 #include "graft/io/tensor_info.h"
 #include "graft/lora/adapter_format.h"
@@ -70,7 +71,7 @@ void read_metadata(AdapterFile& file, const std::string& text) {
 }
 
 struct Pair {
-  const mx::array *a, *b;
+  const AdapterTensor *a, *b;
 };
 
 // The file's adapters by layer path. Throws Error if one lacks lora_a or lora_b.
@@ -98,13 +99,13 @@ std::map<std::string, Pair> pairs(const AdapterFile& file) {
 // For a Linear or an ExpertLinear.
 template <class Layer>
 void check_pair(const AdapterFile& file, const Layer& layer, const Pair& pair) {
-  auto check = [&](const mx::array& found, const char* name, const mx::Shape& expected) {
-    if (found.shape() == expected) return;
+  auto check = [&](const AdapterTensor& found, const char* name, const mx::Shape& expected) {
+    if (found.shape == expected) return;
     fail("{}: {}.{} is {}, but the model's layer takes {}: the adapter is of another model",
-         file.path.string(), layer.path, name, io::shape_text(found.shape()),
+         file.path.string(), layer.path, name, io::shape_text(found.shape),
          io::shape_text(expected));
   };
-  const int rank = pair.a->ndim() == layer.a_shape(1).size() ? pair.a->shape(1) : 0;
+  const int rank = pair.a->shape.size() == layer.a_shape(1).size() ? pair.a->shape[1] : 0;
   check(*pair.a, "lora_a", layer.a_shape(std::max(rank, 1)));
   check(*pair.b, "lora_b", layer.b_shape(rank));
 }
@@ -122,18 +123,33 @@ std::map<std::string, Pair> checked_pairs(models::Model& model, const AdapterFil
   auto linears = by_path(model);
   auto all = pairs(file);
   if (all.empty()) fail("{} holds no adapter", file.path.string());
-  for (const auto& [path, pair] : all) {
+  for (const auto& one : all) {
+    const std::string& path = one.first;
     auto found = linears.find(path);
     if (found == linears.end()) {
       fail("{}: the model has no layer {} for {}.lora_a: the adapter is of another model",
            file.path.string(), path, path);
     }
-    std::visit([&](const auto* layer) { check_pair(file, *layer, pair); }, found->second.linear);
+    std::visit([&](const auto* layer) { check_pair(file, *layer, one.second); },
+               found->second.linear);
   }
   return all;
 }
 
+// In memory of its own: training must not write into the file's mapping, nor keep it open.
+mx::array own_copy(const AdapterFile& file, const std::string& name, const AdapterTensor& tensor) {
+  const mx::array copy = mx::add(mx::astype(tensor.load(), mx::float32), mx::array(0.0f));
+  io::check_finite(copy, file.path.string() + ": " + name);
+  return copy;
+}
+
 }  // namespace
+
+std::map<std::string, mx::array> loaded(const std::map<std::string, AdapterTensor>& tensors) {
+  std::map<std::string, mx::array> values;
+  for (const auto& [name, tensor] : tensors) values.insert({name, tensor.load()});
+  return values;
+}
 
 void check_adapter_path(const fs::path& path) { format_of(path); }
 
@@ -158,7 +174,7 @@ void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint,
 
 int rank_of(const AdapterFile& file) {
   const auto all = pairs(file);
-  return all.empty() ? 0 : all.rbegin()->second.a->shape(1);
+  return all.empty() ? 0 : all.rbegin()->second.a->shape.at(1);
 }
 
 void check_fits(models::Model& model, const AdapterFile& file) { checked_pairs(model, file); }
@@ -176,10 +192,9 @@ Adapters apply(models::Model& model, const AdapterFile& file, FrontEnd& front_en
   auto linears = by_path(model);
   std::vector<mx::array> values;
   for (const auto& [path, pair] : all) {
-    settings.rank = pair.a->shape(1);
-    // Copies: training must not write into the file's mapping, nor keep it open.
-    mx::array a = mx::add(mx::astype(*pair.a, mx::float32), mx::array(0.0f));
-    mx::array b = mx::add(mx::astype(*pair.b, mx::float32), mx::array(0.0f));
+    settings.rank = pair.a->shape[1];
+    const mx::array a = own_copy(file, path + ".lora_a", *pair.a);
+    const mx::array b = own_copy(file, path + ".lora_b", *pair.b);
     linears.at(path).adapter() = nn::LoraAdapter{a, b, settings.scale, settings.dropout};
     values.insert(values.end(), {a, b});
   }

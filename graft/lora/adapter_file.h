@@ -9,6 +9,7 @@
 #include "graft/base/files.h"
 #include "graft/base/front_end.h"
 #include "graft/io/provenance.h"
+#include "graft/lora/adapter_tensor.h"
 #include "graft/lora/adapters.h"
 
 namespace graft::lora {
@@ -17,7 +18,7 @@ namespace graft::lora {
 /// and the metadata that graft writes with them, so that no reader has to guess a scale.
 struct AdapterFile {
   fs::path path;
-  std::map<std::string, mx::array> tensors;
+  std::map<std::string, AdapterTensor> tensors;
   std::optional<LoraSettings> settings;  // none: written by another program
   std::string base_fingerprint;          // of the model it was trained on; empty: not known
   io::Provenance provenance;             // that model on the Hub, and the trainings
@@ -28,7 +29,8 @@ struct AdapterFile {
 AdapterFile read_adapter_file(const fs::path& path);
 
 /// Attaches the file's adapters to the model. Settings come from the file; without them the rank is
-/// that of the shapes and the scale is 20, with a note to say so. Throws as check_fits does.
+/// that of the shapes and the scale is 20, with a note to say so. Throws as check_fits does, and
+/// Error, which names the tensor, if a number is NaN or infinite.
 Adapters apply(models::Model& model, const AdapterFile& file,
                FrontEnd& front_end = *silent_front_end());
 

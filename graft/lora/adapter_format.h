@@ -6,6 +6,7 @@
 #include <string>
 
 #include "graft/base/files.h"
+#include "graft/lora/adapter_tensor.h"
 
 namespace graft::lora {
 
@@ -17,7 +18,7 @@ inline constexpr const char* kSettingsKey = "graft_adapter";
 /// The contents of an adapter file: its tensors by name, and the JSON text that graft writes with
 /// them ({"graft_adapter": {...}}; empty in another program's file).
 struct AdapterContents {
-  std::map<std::string, mx::array> tensors;
+  std::map<std::string, AdapterTensor> tensors;
   std::string settings;
 };
 
@@ -25,7 +26,8 @@ struct AdapterContents {
 /// adapter_file.cpp.
 struct AdapterFormat {
   const char* extension;  // of its files' names: ".npz"
-  /// Throws Error for a file that is damaged.
+  /// Reads what tensors there are; numbers only when one is loaded. Throws Error for a file that is
+  /// damaged.
   AdapterContents (*read)(const fs::path& path);
   /// Whole or not at all; the same contents give the same bytes.
   void (*write)(const fs::path& path, const AdapterContents& contents);

@@ -3,6 +3,7 @@
 #include <mlx/ops.h>
 
 #include "graft/base/error.h"
+#include "graft/io/finite.h"
 
 namespace graft::lora {
 namespace {
@@ -14,13 +15,14 @@ ops::Weight quantized(const mx::array& weight, int group_size, int bits, mx::Dty
 
 }  // namespace
 
-ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format) {
+ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked) {
   const ops::Weight& w = layer.weight;
   mx::array dense = ops::dequantized(w, mx::float32);
   if (layer.adapter) {
     mx::array update = mx::transpose(mx::matmul(layer.adapter->a, layer.adapter->b));
     dense = mx::add(dense, mx::multiply(mx::array(layer.adapter->scale), update));
   }
+  if (checked) io::check_finite(dense, layer.path + ".weight");
   mx::Dtype own = w.quantized() ? w.scales->dtype() : w.weight.dtype();
   switch (format.kind) {
     case FusedFormat::Kind::dense:
@@ -42,10 +44,10 @@ ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format) {
   return {mx::astype(dense, own), {}, {}, 0, 0};
 }
 
-ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format) {
+ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format, bool checked) {
   std::vector<ops::Weight> fused;
   for (int expert = 0; expert < layer.count(); ++expert) {
-    fused.push_back(fused_weight(layer.expert(expert), format));
+    fused.push_back(fused_weight(layer.expert(expert), format, checked));
   }
   return ops::stacked(fused);
 }

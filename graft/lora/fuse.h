@@ -22,10 +22,12 @@ struct FusedFormat {
 
 /// W + scale * (a b)^T, in f32, as `format` asks; not evaluated yet. A layer that was quantized
 /// keeps its group size and the dtype of its scales. Requantizing to few bits can swallow a small
-/// update: callers report the loss before and after.
-ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format);
+/// update: callers report the loss before and after. `checked`: what is quantized is evaluated, and
+/// Error is thrown, which names the layer, unless its numbers are finite; to be computed once.
+ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked = false);
 
 /// The same of each expert, stacked [E, out, in].
-ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format);
+ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format,
+                         bool checked = false);
 
 }  // namespace graft::lora

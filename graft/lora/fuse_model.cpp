@@ -79,7 +79,7 @@ class Fuser {
   }
 
  private:
-  using Make = std::function<ops::Weight()>;
+  using Make = std::function<ops::Weight(bool checked)>;
 
   // A Linear, or an ExpertLinear in one tensor; `now` says how it is quantized.
   template <class Layer>
@@ -87,7 +87,8 @@ class Fuser {
     const std::string path = names_.stored_of_hub(layer.path);
     FusedFormat format = options_.adapted;
     format.dense_dtype = dtype_;
-    rewrite(path, parameters, [layer, format] { return fused_weight(layer, format); });
+    rewrite(path, parameters,
+            [layer, format](bool checked) { return fused_weight(layer, format, checked); });
     bool quantized = format.kind == FusedFormat::Kind::quantized ||
                      (format.kind == FusedFormat::Kind::as_is && now.quantized());
     if (quantized) {
@@ -103,12 +104,12 @@ class Fuser {
   // knows its shapes before.
   void rewrite(const std::string& path, uint64_t parameters, const Make& make) {
     io::TensorJob job;
-    for (const auto& [name, part] : Rewritten{path, make()}.parts()) {
+    for (const auto& [name, part] : Rewritten{path, make(false)}.parts()) {
       job.outputs.push_back({name, part.dtype(), part.shape()});
     }
     job.make = [path, make] {
       std::vector<mx::array> values;
-      for (const auto& [name, part] : Rewritten{path, make()}.parts()) values.push_back(part);
+      for (const auto& [name, part] : Rewritten{path, make(true)}.parts()) values.push_back(part);
       mx::eval(values);
       return values;
     };
@@ -128,11 +129,11 @@ class Fuser {
     if (weight.weight.ndim() == 3) parameters *= static_cast<uint64_t>(weight.weight.shape(0));
     mx::Dtype dtype = dtype_;
     if (options_.de_quantize) {
-      rewrite(path, parameters, [weight, dtype] {
+      rewrite(path, parameters, [weight, dtype](bool) {
         return ops::Weight{ops::dequantized(weight, dtype), {}, {}, 0, 0};
       });
     } else {
-      rewrite(path, parameters, [weight] { return weight; });
+      rewrite(path, parameters, [weight](bool) { return weight; });
       settings_[path] = setting;
     }
   }

@@ -5,12 +5,17 @@ namespace graft::lora {
 namespace {
 
 AdapterContents read_npz(const fs::path& path) {
-  io::Npz npz = io::load_npz(path);
-  return {std::move(npz.arrays), std::move(npz.comment)};
+  const auto file = std::make_shared<const io::NpzFile>(path);
+  AdapterContents contents{.tensors = {}, .settings = file->comment()};
+  for (const std::string& name : file->names()) {
+    contents.tensors.insert(
+        {name, AdapterTensor(file->shape(name), [file, name] { return file->load(name); })});
+  }
+  return contents;
 }
 
 void write_npz(const fs::path& path, const AdapterContents& contents) {
-  io::save_npz(path, contents.tensors, contents.settings);
+  io::save_npz(path, loaded(contents.tensors), contents.settings);
 }
 
 }  // namespace

@@ -201,6 +201,32 @@ TEST(ConvertFolder, AQuantizedModelStaysAsItIsButIsNotQuantizedAgain) {
   EXPECT_FALSE(fs::exists(folder / "x"));
 }
 
+TEST(ConvertFolder, WeightsThatAreNotFiniteAreRefusedByName) {
+  for (const char* name : {"model.layers.1.mlp.up_proj.weight", "model.norm.weight"}) {
+    for (const float bad : {NAN, INFINITY}) {
+      TempFolder folder;
+      TinyCheckpoint tiny = checkpoint();
+      mx::array& tensor = tiny.tensors.at(name);
+      tensor = mx::where(
+          mx::equal(mx::reshape(mx::arange(static_cast<int>(tensor.size())), tensor.shape()),
+                    mx::array(3)),
+          mx::array(bad, tensor.dtype()), tensor);
+      tiny.write(folder / "in");
+      for (const bool quantize : {false, true}) {
+        expect_error(
+            [&] {
+              convert({.hf_path = folder / "in",
+                       .mlx_path = folder / "out",
+                       .quantize = quantize,
+                       .q_group_size = 32});
+            },
+            std::string(name) + " holds numbers that are NaN or infinite");
+        EXPECT_EQ(testing::names_in(folder.path()), std::vector<std::string>{"in"});
+      }
+    }
+  }
+}
+
 TEST(ConvertFolder, CopiesWhatBelongsToTheModel) {
   TempFolder folder;
   checkpoint().write(folder / "in");

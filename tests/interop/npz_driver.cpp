@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    graft::io::save_npz(argv[2], graft::io::load_npz(argv[1]).arrays, argv[3]);
+    graft::io::save_npz(argv[2], graft::io::load_npz(argv[1]), argv[3]);
     return 0;
   } catch (const graft::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -5,6 +5,8 @@
 #include <mlx/random.h>
 #include <mlx/transforms.h>
 
+#include <cmath>
+
 #include "graft/io/npz.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fingerprint.h"
@@ -211,6 +213,45 @@ TEST(AdapterFile, ThatIsNoneIsNamed) {
   deeper.tensors.insert({"model.layers.9.self_attn.v_proj.lora_a", mx::ones({32, 3})});
   deeper.tensors.insert({"model.layers.9.self_attn.v_proj.lora_b", mx::ones({3, 16})});
   expect_error([&] { apply(*model, deeper); }, {"model.layers.9", "another model"});
+}
+
+// A small file can claim to hold gigabytes: none is unpacked before all names and shapes fit.
+TEST(AdapterFile, ATensorIsLoadedOnlyIfAllFit) {
+  auto model = base();
+  const std::string at = "model.layers.0.self_attn.q_proj.";
+  int loaded = 0;
+  const auto tensor = [&](mx::Shape shape) {
+    return AdapterTensor(shape, [&loaded, shape] {
+      ++loaded;
+      return mx::zeros(shape);
+    });
+  };
+  AdapterFile file;
+  file.path = "bomb.npz";
+  file.tensors.insert({at + "lora_a", tensor({32, 4})});
+  file.tensors.insert({at + "lora_b", tensor({1 << 30, 8})});
+  expect_error([&] { apply(*model, file); }, "but the model's layer takes");
+  file.tensors.erase(at + "lora_b");
+  expect_error([&] { apply(*model, file); }, "lora_b is missing");
+  EXPECT_EQ(loaded, 0);
+  file.tensors.insert({at + "lora_b", tensor({4, 32})});
+  apply(*model, file);
+  EXPECT_EQ(loaded, 2);
+}
+
+TEST(AdapterFile, NumbersThatAreNotFiniteAreRefusedByName) {
+  auto model = base();
+  const std::string at = "model.layers.0.self_attn.q_proj.";
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    AdapterFile file;
+    file.path = "bad.npz";
+    file.tensors.insert({at + "lora_a", mx::zeros({32, 4})});
+    std::vector<float> numbers(4 * 32, 0.5f);
+    numbers[77] = bad;
+    file.tensors.insert({at + "lora_b", mx::array(numbers.begin(), {4, 32}, mx::float32)});
+    expect_error([&] { apply(*model, file); },
+                 "bad.npz: " + at + "lora_b holds numbers that are NaN or infinite");
+  }
 }
 
 TEST(Fingerprint, TellsWeightsApart) {

@@ -59,7 +59,7 @@ class FuseModel : public ::testing::Test {
     Adapters adapters = attach(*model_, settings);
     std::vector<mx::array> values;
     for (const mx::array& v : adapters.parameters().values()) {
-      values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(0.3f)));
+      values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(size_)));
     }
     mx::eval(values);
     adapters.parameters().set(values);
@@ -77,6 +77,7 @@ class FuseModel : public ::testing::Test {
 
   TempFolder folder_;
   fs::path source_;
+  float size_ = 0.3f;  // of the adapters' numbers
   std::unique_ptr<models::Model> model_;
 };
 
@@ -104,6 +105,22 @@ TEST_P(FuseModelOf, TensorsWithoutAnAdapterKeepTheirBits) {
     if (!same_bits(fused.load(name), source.load(name))) changed.insert(path_of(name));
   }
   EXPECT_EQ(changed, (std::set<std::string>{kDown, kQ}));
+}
+
+// Its adapter is finite, the product of a and b is not.
+TEST_P(FuseModelOf, WeightsThatAreNotFiniteAreRefusedByName) {
+  for (const Kind kind : {Kind::as_is, Kind::quantized, Kind::dense}) {
+    FuseOptions options;
+    options.adapted.kind = kind;
+    options.adapted.bits = 8;
+    size_ = 1e25f;
+    expect_error([&] { fuse(options, {"q_proj"}); },
+                 {"model.layers.1.self_attn.q_proj", ".weight holds numbers that are NaN"});
+    EXPECT_FALSE(fs::exists(folder_ / "fused"));
+  }
+  for (const std::string& name : testing::names_in(folder_.path())) {
+    EXPECT_FALSE(name.starts_with(".")) << name;
+  }
 }
 
 TEST_P(FuseModelOf, ConfigStaysAsConvertWritesIt) {

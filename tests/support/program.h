@@ -34,6 +34,8 @@ struct ProgramOptions {
   std::optional<fs::path> error = {};
   // Files cannot grow beyond so many bytes, as on a full disk.
   std::optional<rlim_t> file_size_limit = {};
+  // All its memory, its libraries and its threads' stacks take no more addresses.
+  std::optional<rlim_t> address_space = {};
   // Called again and again while it runs, with its process and what it has written so far.
   std::function<void(pid_t, const std::string& out)> watch = {};
 };
@@ -74,6 +76,10 @@ inline ProgramResult run_program(const std::vector<std::string>& arguments,
     if (options.file_size_limit) {
       rlimit limit{*options.file_size_limit, *options.file_size_limit};
       if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(127);
+    }
+    if (options.address_space) {
+      rlimit limit{*options.address_space, *options.address_space};
+      if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(127);
     }
     become_program(arguments, options.environment);
   }

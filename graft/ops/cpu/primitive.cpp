@@ -32,7 +32,11 @@ std::vector<Output> allocate(std::vector<mx::array>& outputs) {
   std::vector<Output> out;
   out.reserve(outputs.size());
   for (mx::array& a : outputs) {
-    a.set_data(mx::allocator::malloc(a.nbytes()));
+    mx::allocator::Data data = mx::allocator::malloc(a.nbytes());
+    if (data.buffer().ptr() == nullptr && a.nbytes() > 0) {
+      fail("out of memory: {} bytes were asked for", a.nbytes());
+    }
+    a.set_data(std::move(data));
     out.push_back({a.data<char>()});
   }
   return out;
