@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/suggest.h"
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/engine/console.h"
 #include "graft/engine/runtime.h"
 
@@ -30,6 +31,7 @@ int report(graft::FrontEnd& front_end, std::string_view message, int code) {
 int main(int argc, char** argv) {
   graft::cli::occupy_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write, not the end
+  graft::survive_cut_files();
   graft::engine::tune_memory();
   graft::engine::Runtime runtime({.front_end = graft::engine::make_console(
                                       {graft::cli::with_flags, graft::cli::interrupted})});

@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "graft/base/error.h"
-#include "graft/base/files.h"
+#include "graft/base/mapped_file.h"
 #include "graft/base/open_file.h"
 
 namespace graft {

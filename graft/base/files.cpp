@@ -1,7 +1,6 @@
 #include "graft/base/files.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,31 +17,6 @@ namespace {
 std::string reason() { return std::strerror(errno); }
 
 }  // namespace
-
-MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail("cannot open {}: {}", path.string(), reason());
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(descriptor);
-    fail("cannot read {}: not a regular file", path.string());
-  }
-  size_ = static_cast<size_t>(status.st_size);
-  if (size_ > 0) {
-    void* map = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (map == MAP_FAILED) {
-      std::string why = reason();
-      ::close(descriptor);
-      fail("cannot map {} ({} bytes): {}", path.string(), size_, why);
-    }
-    data_ = static_cast<std::byte*>(map);
-  }
-  ::close(descriptor);
-}
-
-MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(data_, size_);
-}
 
 FileIdentity FileIdentity::of(const fs::path& path) {
   struct stat status {};

@@ -11,26 +11,6 @@ namespace graft {
 
 namespace fs = std::filesystem;
 
-/// A file, mapped read-only. Throws Error if it cannot be opened or mapped; an empty file maps to
-/// an empty view. The mapping lives as long as the object.
-class MappedFile {
- public:
-  explicit MappedFile(const fs::path& path);
-  ~MappedFile();
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-
-  const std::byte* data() const { return data_; }
-  size_t size() const { return size_; }
-  std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-  std::byte* data_ = nullptr;
-  size_t size_ = 0;
-};
-
 /// What a path names at a moment; after a rename it may be something else. 0 for nothing.
 struct FileIdentity {
   uint64_t device = 0, number = 0;

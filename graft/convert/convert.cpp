@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/convert/plan.h"
 #include "graft/io/quantization_config.h"
 #include "graft/io/tensor_info.h"

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 
 namespace graft::data {
 namespace {

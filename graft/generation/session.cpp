@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/ops/backend.h"
 #include "graft/ops/linear.h"
 
@@ -46,6 +47,7 @@ std::span<float> Session::prefill(std::span<const int32_t> ids) {
   const std::vector<int32_t> more(ids.begin(), ids.end());  // `ids` may point into `tokens_`
   try {
     run(more);
+    check_mapped_files();
     tokens_.insert(tokens_.end(), more.begin(), more.end());
   } catch (...) {
     cache_.rewind(static_cast<int>(tokens_.size()));

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "graft/base/files.h"
+#include "graft/base/mapped_file.h"
 #include "graft/io/gguf_metadata.h"
 #include "graft/io/gguf_types.h"
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "graft/base/files.h"
+#include "graft/base/mapped_file.h"
 
 namespace graft::io {
 

@@ -8,6 +8,7 @@
 #include "graft/base/atomic_file.h"
 #include "graft/base/atomic_folder.h"
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/io/finite.h"
 
 namespace graft::io {
@@ -75,6 +76,7 @@ void write_shard(const fs::path& path, const TensorJob* begin, const TensorJob* 
       writer.write(job->outputs[i].name, std::move(values[i]));
     }
     values.clear();
+    check_mapped_files();
     if (job->release) job->release();
     progress.add(*job);
   }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/io/allocate.h"
 #include "graft/io/json.h"
 #include "graft/io/npy.h"

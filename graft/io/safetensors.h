@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "graft/base/atomic_file.h"
-#include "graft/base/files.h"
+#include "graft/base/mapped_file.h"
 #include "graft/io/tensor_info.h"
 
 namespace graft::io {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/training/objective.h"
 
 namespace graft::training {
@@ -20,6 +21,7 @@ Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& 
     if (own > 0) {
       mx::array mean = CrossEntropy()(runner, batches[i], {.divisor = own}).sum;
       const auto loss = static_cast<double>(mean.item<float>());
+      check_mapped_files();
       if (!std::isfinite(loss)) {
         fail(
             "the loss is {}: weights of the model or its adapter are not finite, or too large to "

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/base/profile.h"
 #include "graft/training/evaluation.h"
 #include "graft/training/recomputed_layers.h"
@@ -111,6 +112,7 @@ Trainer::StepResult Trainer::step() {
   for (const mx::array& losses : gradients.token_losses()) results.push_back(losses);
   for (const mx::array& array : next.arrays()) results.push_back(array);
   mx::eval(results);
+  check_mapped_files();  // before anything of it counts
 
   StepResult result;
   result.loss = gradients.loss().item<float>();
@@ -167,6 +169,19 @@ void Trainer::save(int iteration) {
   events_.emit(Saved{iteration, checkpoint_.file().string()});
 }
 
+// The state from before a step that fails is good, and may be worth hours.
+Trainer::StepResult Trainer::step_or_save(int iteration, int saved_at) {
+  std::string why;
+  try {
+    return step();
+  } catch (const Error& error) {
+    why = error.what();
+  }
+  if (iteration == 1) fail("{}; nothing was saved", why);
+  if (saved_at != iteration - 1) save(iteration - 1);
+  fail("{}; the adapter of iteration {} is in {}", why, iteration - 1, checkpoint_.file().string());
+}
+
 bool Trainer::try_to_save(int iteration) {
   try {
     save(iteration);
@@ -196,7 +211,7 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
   for (int iteration = 1; iteration <= options_.iters; ++iteration) {
     if (iteration == 1 && !validate(1, interrupted)) return TrainEnd::interrupted_at_start;
     Clock::time_point start = Clock::now();
-    const StepResult done = step();
+    const StepResult done = step_or_save(iteration, saved_at);
     if (!done.diverged.empty()) stop_diverged(iteration, done.diverged, saved_at);
     const double seconds = seconds_since(start);
     train_seconds += seconds;

@@ -53,7 +53,9 @@ class Trainer {
   /// validation), and leaves the adapter file as of the last one. A save in between that fails is
   /// told as an event; the last one throws. Throws Error when the loss, a gradient or a parameter
   /// is not finite, naming the iteration and the example; the adapter file stays as it was saved
-  /// last, and the last adapter whose loss was finite goes to Checkpoint::save_aside.
+  /// last, and the last adapter whose loss was finite goes to Checkpoint::save_aside. When
+  /// a step fails otherwise, because the model's file was written to, say, the adapter from before
+  /// it is saved.
   TrainEnd run(const std::function<bool()>& interrupted);
 
  private:
@@ -69,6 +71,7 @@ class Trainer {
   };
   TrainEnd run_all(const std::function<bool()>& interrupted);
   StepResult step();
+  StepResult step_or_save(int iteration, int saved_at);
   bool validate(int iteration, const std::function<bool()>& interrupted);
   void save(int iteration);
   bool try_to_save(int iteration);

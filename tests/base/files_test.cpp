@@ -13,26 +13,6 @@ using testing::read_bytes;
 using testing::TempFolder;
 using testing::write_bytes;
 
-TEST(MappedFile, HoldsTheBytes) {
-  TempFolder folder;
-  write_bytes(folder / "a", "some text");
-  MappedFile file(folder / "a");
-  EXPECT_EQ(file.text(), "some text");
-  EXPECT_EQ(file.size(), 9u);
-}
-
-TEST(MappedFile, OfNothingIsEmpty) {
-  TempFolder folder;
-  write_bytes(folder / "a", "");
-  EXPECT_EQ(MappedFile(folder / "a").text(), "");
-}
-
-TEST(MappedFile, ThatIsMissingOrAFolderIsNamed) {
-  TempFolder folder;
-  expect_error([&] { MappedFile(folder / "missing"); }, {"missing", "No such file"});
-  expect_error([&] { MappedFile{folder.path()}; }, {folder.path().string(), "not a regular file"});
-}
-
 TEST(ReadText, RefusesWhatIsTooLarge) {
   TempFolder folder;
   write_bytes(folder / "a", std::string(100, 'x'));

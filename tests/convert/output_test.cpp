@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "graft/convert/convert.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
@@ -88,6 +90,20 @@ TEST_F(ConvertOutput, AFileInItsPlaceIsNotReplaced) {
   below.mlx_path = folder_ / "out" / "below";
   expect_error([&] { convert(below); }, "cannot create");
   EXPECT_EQ(testing::read_bytes(folder_ / "out"), "a file");
+}
+
+// Somebody writes to the source once the first tensor is done.
+TEST_F(ConvertOutput, IsNotMadeFromAFileThatChanges) {
+  struct Writer final : FrontEnd {
+    void progress(const std::vector<ProgressLine>&) override {
+      fs::last_write_time(file, fs::file_time_type::clock::now() + std::chrono::hours(1));
+    }
+    fs::path file;
+  } writer;
+  writer.file = folder_ / "in" / "model.safetensors";
+  expect_error([&] { convert(options(), writer); },
+               "model.safetensors was written to while it was in use");
+  EXPECT_EQ(entries(), (std::set<std::string>{"in"}));
 }
 
 TEST_F(ConvertOutput, NeverReplacesItsSource) {

@@ -13,7 +13,7 @@
 
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
-#include "graft/base/files.h"
+#include "graft/base/mapped_file.h"
 #include "graft/tokenizer/tokenizer.h"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "graft/base/error.h"
-#include "graft/base/files.h"
+#include "graft/base/mapped_file.h"
 #include "graft/hub/address.h"
 #include "graft/hub/http.h"
 
