@@ -17,6 +17,7 @@
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
+#include "graft/data/json_rows.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/chat_template.h"
 #include "graft/tokenizer/stream_decoder.h"
@@ -53,52 +54,66 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-// Whether lines are examples of a data set: the first one tells.
-bool is_jsonl(const std::vector<std::string>& lines) {
-  if (lines.empty() || !lines.front().starts_with('{')) return false;
-  json first = json::parse(lines.front(), nullptr, false);
-  return first.is_object() && (first.contains("text") || first.contains("messages"));
+// Whether a text is a data set: its first line tells.
+bool is_jsonl(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark
+  if (!text.starts_with('{')) return false;
+  try {
+    const json first = io::parse_json(text.substr(0, text.find_first_of("\r\n")), "");
+    return first.is_object() && (first.contains("text") || first.contains("messages"));
+  } catch (const Error&) {
+    return false;
+  }
 }
 
-std::vector<tokenizer::ChatMessage> messages_of(const json& row, const std::string& where) {
-  auto text = [&](const json& value, const char* key) {
-    auto found = value.find(key);
-    if (found == value.end() || !found->is_string()) fail("{}: has no text \"{}\"", where, key);
-    return found->get<std::string>();
-  };
-  if (!row.contains("messages")) return {{"user", text(row, "text")}};
-  const json& messages = row["messages"];
-  if (!messages.is_array()) fail("{}: \"messages\" is no array", where);
-  std::vector<tokenizer::ChatMessage> result;
-  for (const json& message : messages) {
-    if (!message.is_object()) fail("{}: a message is no object", where);
-    result.push_back({text(message, "role"), text(message, "content")});
+// What a chat template sees of a row: its messages as they are, and its tools and documents.
+ordered_json template_variables(const ordered_json& row, const std::string& where) {
+  const auto messages = row.find("messages");
+  if (messages == row.end() && row.contains("text")) {
+    return {{"messages", {{{"role", "user"}, {"content", row["text"]}}}},
+            {"add_generation_prompt", true}};
   }
-  return result;
+  if (messages == row.end() || !messages->is_array() || messages->empty()) {
+    fail("{}: \"messages\" must be an array of at least one message", where);
+  }
+  for (const ordered_json& message : *messages) {
+    if (!message.is_object()) {
+      fail("{}: a message must be an object, not {}", where, message.type_name());
+    }
+  }
+  ordered_json variables = {{"messages", *messages}};
+  for (const char* key : {"tools", "documents"}) {
+    if (row.contains(key)) variables[key] = row[key];
+  }
+  // What the model answers to is followed by the beginning of its answer.
+  const ordered_json role = messages->back().value("role", ordered_json());
+  variables["add_generation_prompt"] = role == "user" || role == "tool";
+  return variables;
 }
 
 // The texts of an input: those of a data set's records, its lines, or all of it as one.
 class Input {
  public:
   Input(const TokenizeCommand& o, std::string text)
-      : name_(o.file == "-" ? "standard input" : o.file), text_(std::move(text)) {
-    lines_ = lines_of(text_);
-    is_jsonl_ = is_jsonl(lines_);
-    by_line_ = o.ids;
+      : name_(o.file == "-" ? "standard input" : o.file),
+        text_(std::move(text)),
+        by_line_(o.ids),
+        is_jsonl_(is_jsonl(text_)) {
     if (!o.chat) return;
     chat_ = tokenizer::ChatTemplate::load(o.model);
     if (!chat_) fail("{}: --chat needs a chat template, and this model has none", o.model);
   }
 
   std::vector<std::string> texts() const {
-    if (!is_jsonl_ && !by_line_) return {with_template({{"user", text_}}, text_)};
     std::vector<std::string> texts;
-    for (size_t i = 0; i < lines_.size(); ++i) {
-      if (!is_jsonl_) {
-        texts.push_back(with_template({{"user", lines_[i]}}, lines_[i]));
-      } else if (!lines_[i].empty()) {
-        texts.push_back(text_of_row(i));
-      }
+    if (is_jsonl_) {
+      data::for_each_row(text_, name_, [&](const ordered_json& row, int64_t line) {
+        texts.push_back(text_of_row(row, fmt::format("{}:{}", name_, line)));
+      });
+    } else if (by_line_) {
+      for (const std::string& line : lines_of(text_)) texts.push_back(with_template(line));
+    } else {
+      texts.push_back(with_template(text_));
     }
     return texts;
   }
@@ -107,28 +122,22 @@ class Input {
   bool is_chat() const { return chat_.has_value(); }
 
  private:
-  std::string text_of_row(size_t line) const {
-    std::string where = fmt::format("{}: line {}", name_, line + 1);
-    json row = io::parse_json(lines_[line], where);
-    if (!row.is_object()) fail("{}: is no object", where);
-    if (chat_) return with_template(messages_of(row, where), "");
-    auto text = row.find("text");
+  std::string text_of_row(const ordered_json& row, const std::string& where) const {
+    if (chat_) return chat_->apply(template_variables(row, where));
+    const auto text = row.find("text");
     if (text == row.end() || !text->is_string()) {
       fail("{}: has no \"text\"{}", where, row.contains("messages") ? "; try --chat" : "");
     }
     return text->get<std::string>();
   }
 
-  // Messages that end with the user's are followed by the beginning of the answer.
-  std::string with_template(const std::vector<tokenizer::ChatMessage>& messages,
-                            const std::string& plain) const {
-    if (!chat_) return plain;
-    return chat_->apply(messages, messages.back().role == "user");
+  // A text as a user's message, where there is a template.
+  std::string with_template(const std::string& text) const {
+    return chat_ ? chat_->apply({{"user", text}}, true) : text;
   }
 
   std::string name_, text_;
-  std::vector<std::string> lines_;
-  bool is_jsonl_ = false, by_line_ = false;
+  bool by_line_, is_jsonl_;
   std::optional<tokenizer::ChatTemplate> chat_;
 };
 
@@ -224,8 +233,7 @@ void run_decode(const TokenizeCommand& o, const tokenizer::Tokenizer& tokenizer,
                 FrontEnd& front_end) {
   std::vector<std::string> lines = lines_of(read_input(o.file, front_end));
   for (size_t i = 0; i < lines.size(); ++i) {
-    std::string where =
-        fmt::format("{}: line {}", o.file == "-" ? "standard input" : o.file, i + 1);
+    std::string where = fmt::format("{}:{}", o.file == "-" ? "standard input" : o.file, i + 1);
     print_text(tokenizer.decode(parse_ids(lines[i], tokenizer, where)) + "\n");
   }
 }

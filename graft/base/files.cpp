@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "graft/base/error.h"
+#include "graft/base/strange_file.h"
 
 namespace graft {
 namespace {
@@ -66,6 +67,7 @@ std::string read_text(const fs::path& path, size_t limit) {
   if (text.size() > limit) {
     fail("{} is larger than {} bytes, the most that is read of such a file", path.string(), limit);
   }
+  refuse_lfs_pointer(text, path);
   return text;
 }
 

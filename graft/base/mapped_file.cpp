@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "graft/base/error.h"
+#include "graft/base/strange_file.h"
 
 namespace graft {
 namespace {
@@ -100,6 +101,13 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
       fail("cannot map {} ({} bytes): {}", path.string(), size_, why);
     }
     data_ = static_cast<std::byte*>(map);
+  }
+  try {
+    refuse_lfs_pointer(text(), path);
+  } catch (...) {
+    if (data_ != nullptr) ::munmap(data_, size_);
+    ::close(descriptor_);
+    throw;
   }
   const std::lock_guard lock(files_mutex);
   files().push_back(this);

@@ -1,12 +1,106 @@
 #include "graft/io/json.h"
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include "graft/base/error.h"
+#include "graft/base/strange_file.h"
 
 namespace graft::io {
 namespace {
+
+// Numbers that Python's json has and JSON has not stand in the parser's text as strings that begin
+// with this.
+constexpr std::string_view kNumber = "\x01graft number ";
+constexpr std::string_view kNumberEscaped = "\\u0001graft number ";
+
+std::string_view number_at(std::string_view text) {
+  const size_t end = std::min(text.find_first_not_of("+-.0123456789eE"), text.size());
+  return text.substr(0, end);
+}
+
+// The text with NaN, Infinity, -Infinity and numbers too large for a double as such strings;
+// nothing if there are none.
+std::optional<std::string> without_python_numbers(std::string_view text) {
+  std::string result;
+  bool in_string = false, found = false;
+  while (!text.empty()) {
+    size_t taken = 1;
+    std::string_view number;
+    if (in_string) {
+      if (text.front() == '\\' && text.size() > 1) taken = 2;
+      in_string = text.front() != '"';
+    } else if (text.front() == '"') {
+      in_string = true;
+    } else {
+      for (const std::string_view name : {"NaN", "Infinity", "-Infinity"}) {
+        if (text.starts_with(name)) number = name;
+      }
+      if (number.empty() && (text.front() == '-' || (text.front() >= '0' && text.front() <= '9'))) {
+        const std::string_view digits = number_at(text);
+        taken = digits.size();
+        const double value = std::strtod(std::string(digits).c_str(), nullptr);
+        if (std::isinf(value)) number = value > 0 ? "Infinity" : "-Infinity";
+      } else if (!number.empty()) {
+        taken = number.size();
+      }
+    }
+    if (number.empty()) {
+      result += text.substr(0, taken);
+    } else {
+      result += fmt::format("\"{}{}\"", kNumberEscaped, number);
+      found = true;
+    }
+    text.remove_prefix(taken);
+  }
+  if (!found) return std::nullopt;
+  return result;
+}
+
+template <class Json>
+void restore_numbers(Json& value) {
+  if (value.is_structured()) {
+    for (auto& element : value) restore_numbers(element);
+  } else if (value.is_string()) {
+    std::string_view text = value.template get_ref<const std::string&>();
+    if (!text.starts_with(kNumber)) return;
+    text.remove_prefix(kNumber.size());
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    value = text == "NaN"        ? std::numeric_limits<double>::quiet_NaN()
+            : text == "Infinity" ? kInfinity
+                                 : -kInfinity;
+  }
+}
+
+// The other way round, for writing.
+void mark_numbers(ordered_json& value) {
+  if (value.is_structured()) {
+    for (auto& element : value) mark_numbers(element);
+  } else if (value.is_number_float() && !std::isfinite(value.get<double>())) {
+    const double number = value.get<double>();
+    const char* name = std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+    value = std::string(kNumber) + name;
+  }
+}
+
+// Where the parser stopped: not in its own words, which hold a piece of the text.
+template <class Json>
+[[noreturn]] void fail_at(std::string_view text, const std::string& what,
+                          const typename Json::exception& error) {
+  size_t at = text.size();
+  if (const auto* parse = dynamic_cast<const typename Json::parse_error*>(&error)) {
+    at = std::min(parse->byte, text.size());
+  }
+  const bool utf8 = std::string_view(error.what()).find("UTF-8") != std::string_view::npos;
+  std::string why = what_it_is(text);
+  if (why.empty() && at >= text.size()) why = ": it ends too early";
+  fail("{}: not valid {} at byte {}{}", what, utf8 && why.empty() ? "UTF-8" : "JSON", at, why);
+}
 
 template <class Json>
 Json parse(std::string_view text, const std::string& what, const JsonLimits& limits) {
@@ -28,11 +122,17 @@ Json parse(std::string_view text, const std::string& what, const JsonLimits& lim
   };
   try {
     return Json::parse(text, watch);
-  } catch (const typename Json::parse_error& error) {
-    fail("{}: not valid JSON at byte {}: perhaps an incomplete download? ({})", what, error.byte,
-         error.what());
   } catch (const typename Json::exception& error) {
-    fail("{}: not valid JSON ({})", what, error.what());
+    const auto changed = without_python_numbers(text);
+    if (!changed) fail_at<Json>(text, what, error);
+    keys.clear();
+    try {
+      Json value = Json::parse(*changed, watch);
+      restore_numbers(value);
+      return value;
+    } catch (const typename Json::exception&) {
+      fail_at<Json>(text, what, error);
+    }
   }
 }
 
@@ -75,6 +175,16 @@ std::string in_quotes(std::string_view text) {
   return text.size() > kMost ? shown + "..." : shown;
 }
 
-std::string python_json(const ordered_json& value) { return value.dump(4, ' ', true); }
+std::string python_json(const ordered_json& value) {
+  ordered_json marked = value;
+  mark_numbers(marked);
+  std::string text = marked.dump(4, ' ', true);
+  const std::string begin = fmt::format("\"{}", kNumberEscaped);
+  for (size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
+    text.erase(text.find('"', at + 1), 1);
+    text.erase(at, begin.size());
+  }
+  return text;
+}
 
 }  // namespace graft::io

@@ -14,8 +14,9 @@ struct JsonLimits {
   bool refuse_duplicates = false;  // otherwise the last of two equal keys stands, as in Python
 };
 
-/// Parses a whole JSON text; `what` names it in errors. Throws Error with the byte offset for what
-/// is not JSON, not UTF-8, or nested too deep.
+/// Parses a whole JSON text; `what` names it in errors. As Python's json, it knows NaN, Infinity
+/// and -Infinity, and takes numbers too large for a double as infinite. Throws Error with the byte
+/// offset for what is not JSON, not UTF-8, or nested too deep.
 json parse_json(std::string_view text, const std::string& what, const JsonLimits& limits = {});
 
 /// The same, keeping the order of keys.
@@ -32,7 +33,7 @@ std::string text_at(const json& object, const char* key);
 /// A name from a file, for a message: in quotes, without control characters, and cut when long.
 std::string in_quotes(std::string_view text);
 
-/// As Python's `json.dump(..., indent=4)` writes it: four spaces, ASCII only.
+/// As Python's `json.dump(..., indent=4)` writes it: four spaces, ASCII only, NaN and Infinity.
 std::string python_json(const ordered_json& value);
 
 }  // namespace graft::io

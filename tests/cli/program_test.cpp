@@ -177,8 +177,9 @@ TEST_F(Program, BadLinesOfADataSetAreNamedByFileAndLine) {
   struct Case {
     const char *line, *says;
   };
-  for (const Case& c : std::vector<Case>{{"{\"text\": ", "not JSON"},
-                                         {"[1]", "a JSON object"},
+  for (const Case& c : std::vector<Case>{{"{\"text\": ", "not valid JSON"},
+                                         {"[1]", "must be an object on a line of its own"},
+                                         {"7", "a JSON object is expected, not number"},
                                          {"{\"txt\": \"a\"}", "no \"text\""},
                                          {"{\"text\": 3}", "not a string but number"},
                                          {"{\"text\": \"a\xff\"}", "not valid UTF-8"}}) {

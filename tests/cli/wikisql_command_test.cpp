@@ -96,7 +96,7 @@ TEST_F(WikiSqlCommand, BrokenOrMissingArchiveIsOneLine) {
            {"<html>Not Found</html>", url() + ": not a whole .tar.bz2 archive"},
            {"", url() + ": "},
            {make_archive(no_tables), url() + ": there is no data/test.tables.jsonl"},
-           {make_archive(bad_line), "data/test.jsonl line 4: not JSON"}}) {
+           {make_archive(bad_line), "data/test.jsonl:4: not valid JSON"}}) {
     write("data.tar.bz2", c.archive);
     auto before = files();
     expect_refused(fetch({"--output", "sql"}), 1, c.says);

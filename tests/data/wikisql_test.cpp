@@ -90,49 +90,46 @@ TEST(WikiSql, ReadsNoMoreQuestionsThanAsked) {
 TEST(WikiSql, NamesFileAndLineOfWhatIsWrong) {
   const std::string good = question(R"({"sel": 0, "agg": 0, "conds": []})");
   const auto sql = [&](const std::string& text) { return failure(good + question(text)); };
-  EXPECT_EQ(failure(good + "{\"table_id\": \n").rfind("q.jsonl line 2: not JSON: ", 0), 0u);
+  EXPECT_EQ(failure(good + "{\"table_id\": \n").rfind("q.jsonl:2: not valid JSON at byte ", 0), 0u);
   EXPECT_EQ(failure(good + "\n"), failure(good + "\n" + good));  // an empty line is not JSON
-  EXPECT_EQ(failure(good + "[1]"), "q.jsonl line 2: not a JSON object");
-  EXPECT_EQ(failure(good + "{}"), "q.jsonl line 2: \"table_id\" is missing");
-  EXPECT_EQ(failure(R"({"table_id": 7})"), "q.jsonl line 1: \"table_id\" is not a string");
-  EXPECT_EQ(failure(question("{}", "1-99-9")), "q.jsonl line 1: table 1-99-9 is not in t.jsonl");
-  EXPECT_EQ(sql("[]"), "q.jsonl line 2: \"sql\" is not an object");
-  EXPECT_EQ(sql("{}"), "q.jsonl line 2: \"agg\" is missing");
+  EXPECT_EQ(failure(good + "[1]"), "q.jsonl:2: not a JSON object");
+  EXPECT_EQ(failure(good + "{}"), "q.jsonl:2: \"table_id\" is missing");
+  EXPECT_EQ(failure(R"({"table_id": 7})"), "q.jsonl:1: \"table_id\" is not a string");
+  EXPECT_EQ(failure(question("{}", "1-99-9")), "q.jsonl:1: table 1-99-9 is not in t.jsonl");
+  EXPECT_EQ(sql("[]"), "q.jsonl:2: \"sql\" is not an object");
+  EXPECT_EQ(sql("{}"), "q.jsonl:2: \"agg\" is missing");
   EXPECT_EQ(sql(R"({"agg": 6, "sel": 0, "conds": []})"),
-            "q.jsonl line 2: \"agg\" is 6, but there are 6 aggregates, counted from 0");
+            "q.jsonl:2: \"agg\" is 6, but there are 6 aggregates, counted from 0");
   EXPECT_EQ(sql(R"({"agg": 0, "sel": 3, "conds": []})"),
-            "q.jsonl line 2: \"sel\" is 3, but there are 3 columns, counted from 0");
+            "q.jsonl:2: \"sel\" is 3, but there are 3 columns, counted from 0");
   EXPECT_EQ(sql(R"({"agg": 0, "sel": -1, "conds": []})"),
-            "q.jsonl line 2: \"sel\" is -1, but there are 3 columns, counted from 0");
+            "q.jsonl:2: \"sel\" is -1, but there are 3 columns, counted from 0");
   EXPECT_EQ(sql(R"({"agg": 0, "sel": 1.5, "conds": []})"),
-            "q.jsonl line 2: \"sel\" is 1.5, but there are 3 columns, counted from 0");
-  EXPECT_EQ(sql(R"({"agg": 0, "sel": "0", "conds": []})"),
-            "q.jsonl line 2: \"sel\" is not a number");
-  EXPECT_EQ(sql(R"({"agg": 0, "sel": 0, "conds": {}})"),
-            "q.jsonl line 2: \"conds\" is not an array");
+            "q.jsonl:2: \"sel\" is 1.5, but there are 3 columns, counted from 0");
+  EXPECT_EQ(sql(R"({"agg": 0, "sel": "0", "conds": []})"), "q.jsonl:2: \"sel\" is not a number");
+  EXPECT_EQ(sql(R"({"agg": 0, "sel": 0, "conds": {}})"), "q.jsonl:2: \"conds\" is not an array");
   EXPECT_EQ(sql(R"({"agg": 0, "sel": 0, "conds": [[0, 0]]})"),
-            "q.jsonl line 2: a condition is not [column, operator, value]");
+            "q.jsonl:2: a condition is not [column, operator, value]");
   EXPECT_EQ(sql(R"({"agg": 0, "sel": 0, "conds": [[3, 0, "x"]]})"),
-            "q.jsonl line 2: a condition's column is 3, but there are 3 columns, counted from 0");
-  EXPECT_EQ(
-      sql(R"({"agg": 0, "sel": 0, "conds": [[0, 4, "x"]]})"),
-      "q.jsonl line 2: a condition's operator is 4, but there are 4 operators, counted from 0");
+            "q.jsonl:2: a condition's column is 3, but there are 3 columns, counted from 0");
+  EXPECT_EQ(sql(R"({"agg": 0, "sel": 0, "conds": [[0, 4, "x"]]})"),
+            "q.jsonl:2: a condition's operator is 4, but there are 4 operators, counted from 0");
   EXPECT_EQ(sql(R"({"agg": 0, "sel": 0, "conds": [[0, 0, null]]})"),
-            "q.jsonl line 2: a condition's value is neither text nor a number");
+            "q.jsonl:2: a condition's value is neither text nor a number");
   EXPECT_EQ(failure(""), "q.jsonl: there are no questions in it");
   EXPECT_EQ(failure(good, "{\"id\": \"1-10-1\", \"header\": [\"A\"], \"types\": []}\n"),
-            "t.jsonl line 1: \"header\" has 1 columns, but \"types\" 0");
+            "t.jsonl:1: \"header\" has 1 columns, but \"types\" 0");
   EXPECT_EQ(failure(good, kTables + R"({"id": 3, "header": [], "types": []})"),
-            "t.jsonl line 3: \"id\" is not a string");
+            "t.jsonl:3: \"id\" is not a string");
   EXPECT_EQ(failure(good, R"({"id": "1-10-1", "header": [1], "types": ["text"]})"),
-            "t.jsonl line 1: a column of \"header\" is not a string");
+            "t.jsonl:1: a column of \"header\" is not a string");
 }
 
 TEST(WikiSql, SurvivesHostileNestingAndBytes) {
   const std::string deep = std::string(2'000'000, '[') + std::string(2'000'000, ']');
   EXPECT_EQ(failure(question(R"({"agg": 0, "sel": )" + deep + R"(, "conds": []})")),
-            "q.jsonl line 1: \"sel\" is not a number");
-  EXPECT_EQ(failure(question("{\"agg\": \"\xff\"}")).rfind("q.jsonl line 1: not JSON", 0), 0u);
+            "q.jsonl:1: JSON nested deeper than 64 levels");
+  EXPECT_EQ(failure(question("{\"agg\": \"\xff\"}")).rfind("q.jsonl:1: not valid UTF-8", 0), 0u);
   EXPECT_LT(failure('"' + std::string(1'000'000, 'a')).size(), 400u);
 }
 
@@ -199,7 +196,7 @@ TEST_F(WikiSqlFiles, WritesNothingWhenTheArchiveIsBad) {
   Members bad = members(3);
   bad.back().second = "{";  // test.tables.jsonl, read last
   const WikiSqlOptions broken = options(make_archive(bad));
-  EXPECT_EQ(failure(broken).rfind("data/test.tables.jsonl line 1: not JSON", 0), 0u);
+  EXPECT_EQ(failure(broken).rfind("data/test.tables.jsonl:1: not valid JSON", 0), 0u);
   EXPECT_FALSE(fs::exists(folder_ / "a"));
 
   bad.pop_back();

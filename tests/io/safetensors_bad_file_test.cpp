@@ -66,7 +66,7 @@ TEST(SafetensorsBadFile, SaysWhatIsWrong) {
            {with_length(200'000'000, "{}"), "the header's length"},
            {file_of("[]", 0), "the header is not a JSON object"},
            {file_of("{\"a\": }", 0), "header: not valid JSON at byte 7"},
-           {file_of("{\"\xff\": 1}", 0), "header: not valid JSON"},
+           {file_of("{\"\xff\": 1}", 0), "header: not valid UTF-8"},
            {file_of(nested, 0), "nested deeper than 8"},
            {file_of(R"({"a": 3})", 0), "tensor \"a\": its header entry is not an object"},
            {file_of(R"({"a": {"shape": [], "data_offsets": [0, 0]}})", 0), "no \"dtype\""},

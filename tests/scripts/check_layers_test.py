@@ -43,8 +43,13 @@ class CheckLayers(unittest.TestCase):
         self.assertIn("kernels may include base, not ops", found[0])
 
     def test_sideways(self):
-        found = self.problems({"graft/io/a.h": "", "graft/data/b.h": '#include "graft/io/a.h"\n'})
-        self.assertIn("data may include tokenizer, hub, parquet_reader, base, not io", found[0])
+        found = self.problems({"graft/lora/a.h": "", "graft/data/b.h": '#include "graft/lora/a.h"\n'})
+        self.assertIn("data may include tokenizer, hub, parquet_reader, io, base, not lora", found[0])
+
+    def test_streams(self):
+        found = self.problems({"cli/a.cpp": 'fmt::print("x");\nstd::fflush(stdout);\n', "graft/io/a.cpp": "std::cerr << 1;\n"})
+        self.assertEqual(found[:2], ["cli/a.cpp:1: writes to a standard stream", "cli/a.cpp:2: writes to a standard stream"])
+        self.assertIn("graft/io/a.cpp:1: writes to a standard stream", found)
 
     def test_mlx(self):
         self.assertIn(

@@ -12,6 +12,7 @@
 #include "graft/base/error.h"
 #include "graft/data/importers/archive.h"
 #include "graft/data/importers/download.h"
+#include "graft/io/json.h"
 
 namespace graft::data {
 namespace {
@@ -41,11 +42,7 @@ class Line {
  public:
   Line(std::string_view text, std::string place) : place_(std::move(place)) {
     if (text.size() > kMaxLine) wrong("the line has {} bytes, more than is read", text.size());
-    try {
-      object_ = json::parse(text);
-    } catch (const json::exception& error) {
-      wrong("not JSON: {}", std::string_view(error.what()).substr(0, 200));
-    }
+    object_ = io::parse_json(text, place_);
     if (!object_.is_object()) wrong("not a JSON object");
   }
 
@@ -91,7 +88,7 @@ template <class Use>
 void for_each_line(std::string_view text, const std::string& name, size_t limit, const Use& use) {
   for (size_t number = 1; !text.empty() && number <= limit; ++number) {
     const size_t end = std::min(text.find('\n'), text.size());
-    use(Line(text.substr(0, end), fmt::format("{} line {}", name, number)));
+    use(Line(text.substr(0, end), fmt::format("{}:{}", name, number)));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
 }
