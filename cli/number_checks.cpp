@@ -31,6 +31,11 @@ CLI::Validator not_negative() {
                 [](double x) { return x >= 0 && std::isfinite(x); });
 }
 
+CLI::Validator above_zero() {
+  return number("ABOVE 0", "a finite number above 0",
+                [](double x) { return x > 0 && std::isfinite(x); });
+}
+
 CLI::Validator count_up_to(int most) {
   auto check = [most](const std::string& text) -> std::string {
     int value = 0;

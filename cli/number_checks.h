@@ -11,6 +11,9 @@ CLI::Validator positive();
 /// At least 0, and finite.
 CLI::Validator not_negative();
 
+/// Above 0, and finite.
+CLI::Validator above_zero();
+
 /// A whole number from 1 to `most`.
 CLI::Validator count_up_to(int most);
 

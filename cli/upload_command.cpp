@@ -14,6 +14,7 @@
 #include "graft/hub/cache.h"
 #include "graft/hub/upload.h"
 #include "graft/lora/adapter_file.h"
+#include "graft/lora/mlx_lm_config.h"
 
 namespace graft::cli {
 namespace {
@@ -69,6 +70,9 @@ void run(const UploadCommand& o, const engine::Runtime& runtime) {
   const std::string name = adapter.path.filename().string();
   std::vector<hub::LocalFile> files;
   files.emplace_back(name, adapter.path);
+  if (lora::is_mlx_lm_adapter(adapter.path) && is_there(folder / lora::kAdapterConfig)) {
+    files.emplace_back(lora::kAdapterConfig, folder / lora::kAdapterConfig);
+  }
   if (has_card) files.emplace_back("README.md", folder / "README.md");
   upload.run(folder, std::move(files),
              {.provenance = std::move(adapter.provenance),

@@ -57,8 +57,8 @@ std::vector<ExpertWeights> expert_weights(const io::ModelFolder& model) {
     const io::TensorInfo& first = model.info(experts.begin()->second);
     for (const auto& [expert, own] : experts) {
       if (expert != weights.parts.size()) {
-        fail("{}: {} is there, but not that of expert {}; perhaps an incomplete download",
-             model.path().string(), own, weights.parts.size());
+        fail("{}: {} is there, but not that of expert {}", model.path().string(), own,
+             weights.parts.size());
       }
       const io::TensorInfo& info = model.info(own);
       if (info.shape.size() != 2 || info.shape != first.shape || info.dtype != first.dtype) {

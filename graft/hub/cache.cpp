@@ -12,6 +12,9 @@
 namespace graft::hub {
 namespace {
 
+// Beside config, weights and tokenizer.
+constexpr const char* kSideFiles[] = {"tokenizer_config.json", "generation_config.json"};
+
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -79,10 +82,39 @@ std::optional<io::Origin> origin_of_snapshot(const fs::path& folder) {
   return io::Origin{repository->name, commit};
 }
 
+void CachedRepository::note_absent(const std::string& commit, const std::string& file) const {
+  const fs::path note = folder_ / ".no_exist" / commit / file;
+  if (is_there(note)) return;
+  make_folder(note.parent_path());
+  write_text(note, "");
+}
+
+std::vector<std::string> missing_side_files(const fs::path& snapshot) {
+  const fs::path absent = snapshot.parent_path().parent_path() / ".no_exist" / snapshot.filename();
+  std::vector<std::string> missing;
+  for (const char* name : kSideFiles) {
+    if (!is_there(snapshot / name) && !is_there(absent / name)) missing.push_back(name);
+  }
+  return missing;
+}
+
+bool is_usable_model(const fs::path& snapshot) {
+  if (!is_complete_model(snapshot)) return false;
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "tekken.json"}) {
+    if (is_there(snapshot / name)) return true;
+  }
+  if (is_there(snapshot / "vocab.json") && is_there(snapshot / "merges.txt")) return true;
+  for (const auto& entry : fs::directory_iterator(snapshot)) {
+    if (entry.path().extension() == ".tiktoken") return true;
+  }
+  return false;
+}
+
 bool is_complete_model(const fs::path& folder) {
   if (!is_there(folder / "config.json")) return false;
+  if (is_there(folder / io::kWeightsFile)) return true;  // whatever an index says
   const fs::path index = folder / io::kWeightsIndex;
-  if (!is_there(index)) return is_there(folder / io::kWeightsFile);
+  if (!is_there(index)) return false;
   for (const auto& [name, file] : io::read_weight_map(index)) {
     if (!is_there(folder / file)) return false;
   }

@@ -28,6 +28,8 @@ class CachedRepository {
   void remember(const std::string& revision, const std::string& commit) const;
   /// Makes the link of a snapshot's file, atomically replacing an earlier one.
   void link(const std::string& commit, const std::string& file, const std::string& etag) const;
+  /// Notes that a commit has no such file, as huggingface_hub does: `.no_exist/<commit>/<file>`.
+  void note_absent(const std::string& commit, const std::string& file) const;
 
  private:
   fs::path folder_, locks_;
@@ -36,7 +38,14 @@ class CachedRepository {
 /// The repository and commit of a snapshot folder in a cache; nothing for any other folder.
 std::optional<io::Origin> origin_of_snapshot(const fs::path& folder);
 
-/// Whether a folder holds all that a model needs: its config, and its weights with every shard.
+/// Whether a folder holds a model's config, and its weights with every shard.
 bool is_complete_model(const fs::path& folder);
+
+/// Whether it holds a tokenizer's files, too: other programs put models into the cache without.
+bool is_usable_model(const fs::path& snapshot);
+
+/// The files beside them that a model may have and a snapshot has not, although the repository is
+/// not known to be without: what ends a text and the chat template stand there.
+std::vector<std::string> missing_side_files(const fs::path& snapshot);
 
 }  // namespace graft::hub

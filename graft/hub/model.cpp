@@ -56,9 +56,9 @@ void fetch_files(Snapshot& snapshot, const std::string& name) {
 }  // namespace
 
 fs::path fetch_model(const Environment& environment, const Repository& repository) {
-  return fetch_snapshot(
-      environment, repository,
-      {[&](Snapshot& snapshot) { fetch_files(snapshot, repository.name); }, is_complete_model});
+  return fetch_snapshot(environment, repository,
+                        {[&](Snapshot& snapshot) { fetch_files(snapshot, repository.name); },
+                         is_usable_model, missing_side_files});
 }
 
 }  // namespace graft::hub

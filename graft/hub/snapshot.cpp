@@ -1,5 +1,6 @@
 #include "graft/hub/snapshot.h"
 
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -78,8 +79,17 @@ fs::path fetch_snapshot(const Environment& environment, const Repository& reposi
   if (const auto commit = cache.commit_of(repository.revision)) {
     if (wanted.is_whole(cache.snapshot(*commit))) cached = cache.snapshot(*commit);
   }
-  if (cached && is_commit(repository.revision)) return *cached;
+  std::vector<std::string> missing;
+  if (cached && wanted.missing) missing = wanted.missing(*cached);
+  if (cached && missing.empty() && is_commit(repository.revision)) return *cached;
+  const auto warn_of_missing = [&] {
+    if (missing.empty()) return;
+    environment.front_end->warn(
+        "the cache has {} without {}: what ends a text, or the chat template, may not be known",
+        repository.name, fmt::join(missing, " and "));
+  };
   if (environment.offline) {
+    warn_of_missing();
     if (cached) return *cached;
     fail("{} is not in {}, or not all of it, and HF_HUB_OFFLINE is set", repository.name,
          environment.cache.string());
@@ -87,6 +97,11 @@ fs::path fetch_snapshot(const Environment& environment, const Repository& reposi
   try {
     Snapshot snapshot(http, repository, cache, list_repository(http, repository));
     wanted.fetch(snapshot);
+    for (const std::string& name : missing) {
+      if (snapshot.listing().find(name) == nullptr) {
+        cache.note_absent(snapshot.listing().commit, name);
+      }
+    }
     cache.remember(repository.revision, snapshot.listing().commit);
     return snapshot.path();
   } catch (const ConnectionError& error) {
@@ -95,6 +110,7 @@ fs::path fetch_snapshot(const Environment& environment, const Repository& reposi
     }
     environment.front_end->note("{}; using the copy of {} in the cache", error.what(),
                                 repository.name);
+    warn_of_missing();
     return *cached;
   }
 }

@@ -34,6 +34,8 @@ class Snapshot {
 struct Wanted {
   std::function<void(Snapshot&)> fetch;
   std::function<bool(const fs::path&)> is_whole;
+  /// What else a whole folder may lack, where it matters.
+  std::function<std::vector<std::string>(const fs::path&)> missing = {};
 };
 
 /// The folder in the cache that holds what is needed from a repository. Missing files are

@@ -1,6 +1,9 @@
 #include "graft/io/model_folder.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <system_error>
 
@@ -35,6 +38,17 @@ bool is_plain_file_name(std::string_view name) {
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
+// Files named as shards are, sorted.
+std::vector<std::string> shards_in(const fs::path& folder) {
+  std::vector<std::string> shards;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("model-") && name.ends_with(".safetensors")) shards.push_back(name);
+  }
+  std::sort(shards.begin(), shards.end());
+  return shards;
+}
+
 }  // namespace
 
 ModelFolder ModelFolder::open(const fs::path& path) {
@@ -57,26 +71,33 @@ ModelFolder ModelFolder::open_once(const fs::path& path) {
     fail("{} is not a model folder: it has no config.json", path.string());
   }
   folder.config_ = read_json_object(path / "config.json");
-  if (is_there(path / kWeightsIndex)) {
-    folder.open_shards(path / kWeightsIndex);
-  } else if (is_there(path / kWeightsFile)) {
-    folder.open_single();
-  } else {
-    bool pickled =
-        is_there(path / "pytorch_model.bin") || is_there(path / "pytorch_model.bin.index.json");
-    fail("{} has neither {} nor {}{}", path.string(), kWeightsFile, kWeightsIndex,
-         pickled ? ": its weights are PyTorch pickles, of which only a safetensors version can be "
-                   "read"
-                 : "");
-  }
+  folder.open_weights();
   for (const auto& [name, shard] : folder.shard_of_) folder.names_.push_back(name);
   return folder;
 }
 
-void ModelFolder::open_single() {
-  auto file = std::make_shared<const SafetensorsFile>(path_ / kWeightsFile);
-  for (const std::string& name : file->names()) {
-    if (!is_rotary_frequency(name)) shard_of_.emplace(name, file);
+// Which files: as in transformers the single one if it is there, whatever an index beside it says;
+// else the shards that the index names, or without an index, as in mlx-lm, all that lie there.
+void ModelFolder::open_weights() {
+  if (is_there(path_ / kWeightsFile)) return open_files({kWeightsFile});
+  if (is_there(path_ / kWeightsIndex)) return open_shards(path_ / kWeightsIndex);
+  const std::vector<std::string> shards = shards_in(path_);
+  if (!shards.empty()) return open_files(shards);
+  const bool pickled =
+      is_there(path_ / "pytorch_model.bin") || is_there(path_ / "pytorch_model.bin.index.json");
+  fail("{} has neither {} nor {}{}", path_.string(), kWeightsFile, kWeightsIndex,
+       pickled
+           ? ": its weights are PyTorch pickles, of which only a safetensors version can be read"
+           : "");
+}
+
+// What the files' own headers say is there.
+void ModelFolder::open_files(const std::vector<std::string>& files) {
+  for (const std::string& name : files) {
+    const auto file = std::make_shared<const SafetensorsFile>(path_ / name);
+    for (const std::string& tensor : file->names()) {
+      if (!is_rotary_frequency(tensor)) shard_of_.emplace(tensor, file);
+    }
   }
 }
 
@@ -101,21 +122,23 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
 }
 
 void ModelFolder::open_shards(const fs::path& index) {
-  std::map<std::string, std::shared_ptr<const SafetensorsFile>> files;
-  for (const auto& [name, file_name] : read_weight_map(index)) {
-    auto& file = files[file_name];
-    if (!file) {
-      if (!is_there(path_ / file_name)) {
-        fail("{}: {}, which {} names, is missing: perhaps an incomplete download?", path_.string(),
-             file_name, kWeightsIndex);
-      }
-      file = std::make_shared<const SafetensorsFile>(path_ / file_name);
-    }
-    if (!file->has(name)) {
-      fail("{} has no tensor {}, though {} says so", file->path().string(), in_quotes(name),
-           kWeightsIndex);
-    }
-    if (!is_rotary_frequency(name)) shard_of_.emplace(name, file);
+  const std::map<std::string, std::string> weight_map = read_weight_map(index);
+  std::set<std::string> files;
+  for (const auto& [name, file] : weight_map) files.insert(file);
+  for (const std::string& file : files) {
+    if (is_there(path_ / file)) continue;
+    const std::vector<std::string> there = shards_in(path_);
+    fail("{}: {}, which {} names, is missing: perhaps an incomplete download? {}", path_.string(),
+         file, kWeightsIndex,
+         there.empty() ? "No shard is there"
+                       : fmt::format("There {}: {}", there.size() == 1 ? "is" : "are",
+                                     fmt::join(there, ", ")));
+  }
+  open_files({files.begin(), files.end()});
+  for (const auto& [name, file] : weight_map) {
+    if (shard_of_.count(name) > 0 || is_rotary_frequency(name)) continue;
+    fail("{} names a tensor {} in {}, but it is in no shard", index.string(), in_quotes(name),
+         file);
   }
 }
 

@@ -42,7 +42,8 @@ class ModelFolder {
  private:
   ModelFolder() = default;
   static ModelFolder open_once(const fs::path& path);
-  void open_single();
+  void open_weights();
+  void open_files(const std::vector<std::string>& files);
   void open_shards(const fs::path& index);
   const SafetensorsFile& shard(const std::string& name) const;
 

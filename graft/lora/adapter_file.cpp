@@ -11,6 +11,7 @@
 #include "graft/io/json.h"
 #include "graft/io/tensor_info.h"
 #include "graft/lora/adapter_format.h"
+#include "graft/lora/mlx_lm_config.h"
 
 namespace graft::lora {
 namespace {
@@ -80,6 +81,10 @@ std::map<std::string, Pair> pairs(const AdapterFile& file) {
   for (const auto& [name, tensor] : file.tensors) {
     size_t dot = name.rfind('.');
     std::string last = dot == std::string::npos ? name : name.substr(dot + 1);
+    if (name.starts_with("base_model.model.")) {
+      fail("{} is an adapter of PEFT (it holds {}): these are not supported yet",
+           file.path.string(), name);
+    }
     if (last != "lora_a" && last != "lora_b") {
       fail("{}: {} is no part of a LoRA adapter (names end in .lora_a or .lora_b)",
            file.path.string(), name);
@@ -151,7 +156,10 @@ std::map<std::string, mx::array> loaded(const std::map<std::string, AdapterTenso
   return values;
 }
 
-void check_adapter_path(const fs::path& path) { format_of(path); }
+void check_adapter_path(const fs::path& path) {
+  format_of(path);
+  check_mlx_lm_config(path);
+}
 
 AdapterFile read_adapter_file(const fs::path& path) {
   const AdapterFormat& format = format_of(path);
@@ -161,6 +169,15 @@ AdapterFile read_adapter_file(const fs::path& path) {
   file.path = path;
   file.tensors = std::move(contents.tensors);
   read_metadata(file, contents.settings);
+  if (format.settings_beside == nullptr) return file;
+  if (const auto beside = format.settings_beside(path)) {
+    if (!file.settings) {
+      file.settings = beside;
+    } else if (file.settings->scale != beside->scale) {
+      fail("{} says that its scale is {}, but {} beside it {}: remove the one that is wrong",
+           path.string(), file.settings->scale, kAdapterConfig, beside->scale);
+    }
+  }
   return file;
 }
 
@@ -209,7 +226,12 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
     contents.tensors.insert({parameter.name, *parameter.place});
   }
   contents.settings = to_metadata(adapters.settings(), base_fingerprint, provenance);
+  check_mlx_lm_config(path);
   format_of(path).write(path, contents);
+  if (!is_mlx_lm_adapter(path)) return;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : contents.tensors) names.push_back(name);
+  write_mlx_lm_config(path, adapters.settings(), names);
 }
 
 }  // namespace graft::lora

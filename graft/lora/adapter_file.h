@@ -45,11 +45,12 @@ int rank_of(const AdapterFile& file);
 void check_fits(models::Model& model, const AdapterFile& file);
 
 /// Writes an adapter, whole or not at all, in the format of the path's extension. The same adapters
-/// give the same bytes.
+/// give the same bytes. Beside `adapters.safetensors` mlx-lm's adapter_config.json is written.
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
                        const std::string& base_fingerprint, const io::Provenance& provenance = {});
 
-/// Throws UsageError for an extension that is neither .npz nor .safetensors.
+/// Throws UsageError for an extension that is neither .npz nor .safetensors, and for an
+/// adapters.safetensors whose adapter_config.json is another program's.
 void check_adapter_path(const fs::path& path);
 
 }  // namespace graft::lora

@@ -3,10 +3,12 @@
 #include <mlx/array.h>
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "graft/base/files.h"
 #include "graft/lora/adapter_tensor.h"
+#include "graft/lora/adapters.h"
 
 namespace graft::lora {
 
@@ -31,6 +33,8 @@ struct AdapterFormat {
   AdapterContents (*read)(const fs::path& path);
   /// Whole or not at all; the same contents give the same bytes.
   void (*write)(const fs::path& path, const AdapterContents& contents);
+  /// The settings in a file beside it, if its programs have such; may be null.
+  std::optional<LoraSettings> (*settings_beside)(const fs::path& path) = nullptr;
 };
 
 /// NumPy's zip of arrays, the settings in the zip's comment.

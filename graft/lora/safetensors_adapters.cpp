@@ -1,5 +1,6 @@
 #include "graft/io/safetensors.h"
 #include "graft/lora/adapter_format.h"
+#include "graft/lora/mlx_lm_config.h"
 
 namespace graft::lora {
 namespace {
@@ -23,6 +24,7 @@ void write_safetensors(const fs::path& path, const AdapterContents& contents) {
 
 }  // namespace
 
-const AdapterFormat kSafetensorsAdapters{".safetensors", read_safetensors, write_safetensors};
+const AdapterFormat kSafetensorsAdapters{".safetensors", read_safetensors, write_safetensors,
+                                         mlx_lm_settings};
 
 }  // namespace graft::lora

@@ -11,7 +11,7 @@
 namespace graft::models {
 
 Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype)
-    : Family(folder, dtype, folder.config(), {}) {}
+    : Family(folder, dtype, folder.config(), LanguageModelNames::of(folder)) {}
 
 Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
                const LanguageModelNames& names)

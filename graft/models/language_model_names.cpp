@@ -23,7 +23,10 @@ bool is_head(std::string_view name) { return name == "lm_head" || name.starts_wi
 }  // namespace
 
 LanguageModelNames LanguageModelNames::of(const io::ModelFolder& folder) {
-  return traits_of(folder.config()).multimodal ? of_part(folder) : LanguageModelNames();
+  if (traits_of(folder.config()).multimodal) return of_part(folder);
+  LanguageModelNames names;
+  if (!any_begins(folder, kModel) && any_begins(folder, "layers.")) names.layout_ = Layout::bare;
+  return names;
 }
 
 LanguageModelNames LanguageModelNames::of_part(const io::ModelFolder& folder) {
@@ -44,10 +47,12 @@ std::string LanguageModelNames::stored(const std::string& name) const {
   if (layout_ == Layout::within_model && name.starts_with(kModel)) {
     return std::string(kWithin) + name.substr(kModel.size());
   }
+  if (layout_ == Layout::bare && name.starts_with(kModel)) return name.substr(kModel.size());
   return name;
 }
 
 std::string LanguageModelNames::as_on_the_hub(const std::string& stored) const {
+  if (layout_ == Layout::bare) return is_head(stored) ? stored : std::string(kModel) + stored;
   if (layout_ != Layout::within_model) return stored;
   if (stored.starts_with(kWithin)) {
     return std::string(kPart) + std::string(kModel) + stored.substr(kWithin.size());
@@ -56,12 +61,13 @@ std::string LanguageModelNames::as_on_the_hub(const std::string& stored) const {
 }
 
 std::string LanguageModelNames::stored_of_hub(const std::string& name) const {
+  if (layout_ == Layout::bare) return stored(name);
   if (layout_ != Layout::within_model || !name.starts_with(kPart)) return name;
   return stored(name.substr(kPart.size()));
 }
 
 bool LanguageModelNames::is_other_part(std::string_view stored) const {
-  if (layout_ == Layout::whole) return false;
+  if (layout_ == Layout::whole || layout_ == Layout::bare) return false;
   if (stored.starts_with(kModel)) stored.remove_prefix(kModel.size());
   return stored.starts_with("vision_tower.") || stored.starts_with("multi_modal_projector.");
 }

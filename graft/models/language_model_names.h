@@ -8,7 +8,8 @@
 namespace graft::models {
 
 /// How a checkpoint names the tensors of its language model: as a plain language model
-/// ("model.layers.0...", "lm_head.weight"), or as a part of a multimodal one.
+/// ("model.layers.0...", "lm_head.weight"), as one that was saved without its head ("layers.0..."),
+/// or as a part of a multimodal one.
 class LanguageModelNames {
  public:
   LanguageModelNames() = default;
@@ -28,7 +29,7 @@ class LanguageModelNames {
   bool is_other_part(std::string_view stored) const;
 
  private:
-  enum class Layout { whole, prefixed, within_model } layout_ = Layout::whole;
+  enum class Layout { whole, bare, prefixed, within_model } layout_ = Layout::whole;
 };
 
 }  // namespace graft::models

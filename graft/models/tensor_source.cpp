@@ -26,6 +26,11 @@ ops::ExpertWeights parts_of(const ops::Weight& stack) {
   return weights;
 }
 
+// A tensor that is there, for messages.
+std::string example_of(const io::ModelFolder& folder) {
+  return folder.names().empty() ? "none" : io::in_quotes(folder.names().front());
+}
+
 }  // namespace
 
 TensorSource::TensorSource(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype,
@@ -38,8 +43,8 @@ TensorSource::TensorSource(const io::ModelFolder& folder, std::optional<mx::Dtyp
 
 mx::array TensorSource::take(const std::string& name, const mx::Shape& shape) {
   if (!folder_.has(name)) {
-    fail("{}: tensor {} {} is missing; perhaps an incomplete download", folder_.path().string(),
-         name, io::shape_text(shape));
+    fail("{}: tensor {} {} is missing among the {}, such as {}", folder_.path().string(), name,
+         io::shape_text(shape), folder_.names().size(), example_of(folder_));
   }
   const io::TensorInfo& info = folder_.info(name);
   if (info.shape != shape) {

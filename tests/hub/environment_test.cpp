@@ -113,8 +113,6 @@ TEST_F(EnvironmentTest, AModelIsCompleteWithAllItsShards) {
   EXPECT_FALSE(is_complete_model(folder_.path()));
   write_text(folder_ / "config.json", "{}");
   EXPECT_FALSE(is_complete_model(folder_.path()));
-  write_text(folder_ / "model.safetensors", "");
-  EXPECT_TRUE(is_complete_model(folder_.path()));
   write_text(folder_ / "model.safetensors.index.json",
              R"({"weight_map": {"a": "one", "b": "two"}})");
   EXPECT_FALSE(is_complete_model(folder_.path()));
@@ -122,6 +120,44 @@ TEST_F(EnvironmentTest, AModelIsCompleteWithAllItsShards) {
   EXPECT_FALSE(is_complete_model(folder_.path()));
   write_text(folder_ / "two", "");
   EXPECT_TRUE(is_complete_model(folder_.path()));
+  fs::remove(folder_ / "two");
+  write_text(folder_ / "model.safetensors", "");  // it is read before any index
+  EXPECT_TRUE(is_complete_model(folder_.path()));
+}
+
+TEST_F(EnvironmentTest, AModelIsUsableWithATokenizer) {
+  write_text(folder_ / "config.json", "{}");
+  write_text(folder_ / "model.safetensors", "");
+  EXPECT_FALSE(is_usable_model(folder_.path()));
+  for (const std::vector<std::string>& files : {std::vector<std::string>{"tokenizer.json"},
+                                                {"tokenizer.model"},
+                                                {"tekken.json"},
+                                                {"x.tiktoken"},
+                                                {"vocab.json", "merges.txt"}}) {
+    for (const std::string& file : files) {
+      EXPECT_FALSE(is_usable_model(folder_.path())) << file;
+      write_text(folder_ / file, "");
+    }
+    EXPECT_TRUE(is_usable_model(folder_.path()));
+    for (const std::string& file : files) fs::remove(folder_ / file);
+  }
+}
+
+TEST_F(EnvironmentTest, WhatARepositoryHasNotIsNotMissing) {
+  const std::string commit(40, '1');
+  Environment environment;
+  environment.cache = folder_ / "hub";
+  const CachedRepository cache(environment, {.name = "a/b"});
+  const fs::path snapshot = cache.snapshot(commit);
+  fs::create_directories(snapshot);
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(missing_side_files(snapshot),
+            (Names{"tokenizer_config.json", "generation_config.json"}));
+  cache.note_absent(commit, "generation_config.json");
+  EXPECT_EQ(missing_side_files(snapshot), Names{"tokenizer_config.json"});
+  EXPECT_TRUE(fs::exists(cache.folder() / ".no_exist" / commit / "generation_config.json"));
+  write_text(snapshot / "tokenizer_config.json", "{}");
+  EXPECT_EQ(missing_side_files(snapshot), Names{});
 }
 
 }  // namespace

@@ -42,10 +42,42 @@ TEST(ModelFolder, ReadsASingleFile) {
 TEST(ModelFolder, ReadsTheShardsThatTheIndexNames) {
   TempFolder folder;
   make_sharded(folder, R"({"x": "a.safetensors", "z": "b.safetensors"})");
-  save_safetensors(folder / "model.safetensors", {{"stale", mx::array({0.0f})}});
+  save_safetensors(folder / "c.safetensors", {{"stale", mx::array({0.0f})}});
   ModelFolder model = ModelFolder::open(folder.path());
-  EXPECT_EQ(model.names(), (std::vector<std::string>{"x", "z"}));
+  EXPECT_TRUE(model.has("x") && model.has("z"));
+  EXPECT_FALSE(model.has("stale"));
   EXPECT_EQ(model.load("z").item<float>(), 3.0f);
+}
+
+// What the shards' headers say counts, wherever the index has it.
+TEST(ModelFolder, AnIndexNeedNotBeRightAboutTheShard) {
+  TempFolder folder;
+  make_sharded(folder, R"({"x": "b.safetensors", "z": "a.safetensors"})");
+  ModelFolder model = ModelFolder::open(folder.path());
+  EXPECT_EQ(model.load("z").item<float>(), 3.0f);
+}
+
+TEST(ModelFolder, ASingleFileIsReadWhateverAnIndexSays) {
+  TempFolder folder;
+  make_sharded(folder, R"({"x": "model-00001-of-00002.safetensors"})");
+  save_safetensors(folder / "model.safetensors", {{"w", mx::array({7.0f})}});
+  ModelFolder model = ModelFolder::open(folder.path());
+  EXPECT_EQ(model.names(), std::vector<std::string>{"w"});
+}
+
+TEST(ModelFolder, ShardsNeedNoIndex) {
+  TempFolder folder;
+  write_bytes(folder / "config.json", "{}");
+  save_safetensors(folder / "model-00001-of-00002.safetensors", {{"a", mx::array({1.0f})}});
+  save_safetensors(folder / "model-00002-of-00002.safetensors", {{"b", mx::array({2.0f})}});
+  ModelFolder model = ModelFolder::open(folder.path());
+  EXPECT_EQ(model.names(), (std::vector<std::string>{"a", "b"}));
+  write_bytes(folder / "model.safetensors.index.json",
+              R"({"weight_map": {"c": "model-00003-of-00003.safetensors"}})");
+  expect_error([&] { ModelFolder::open(folder.path()); },
+               {"model-00003-of-00003.safetensors, which",
+                "incomplete download? There are: "
+                "model-00001-of-00002.safetensors, model-00002-of-00002.safetensors"});
 }
 
 TEST(ModelFolder, RefusesABadIndex) {
@@ -54,7 +86,8 @@ TEST(ModelFolder, RefusesABadIndex) {
     const char* complaint;
   };
   for (const Case& bad : std::vector<Case>{
-           {R"({"x": "b.safetensors"})", "has no tensor \"x\""},
+           {R"({"nowhere": "b.safetensors"})",
+            "\"nowhere\" in b.safetensors, but it is in no shard"},
            {R"({"x": "c.safetensors"})", "c.safetensors, which model.safetensors.index.json names"},
            {R"({"x": "../a.safetensors"})", "is not a plain file name"},
            {R"({"x": "/etc/passwd"})", "is not a plain file name"},

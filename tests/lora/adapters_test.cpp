@@ -7,7 +7,9 @@
 
 #include <cmath>
 
+#include "graft/io/json.h"
 #include "graft/io/npz.h"
+#include "graft/io/safetensors.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fingerprint.h"
 #include "graft/models/registry.h"
@@ -213,6 +215,81 @@ TEST(AdapterFile, ThatIsNoneIsNamed) {
   deeper.tensors.insert({"model.layers.9.self_attn.v_proj.lora_a", mx::ones({32, 3})});
   deeper.tensors.insert({"model.layers.9.self_attn.v_proj.lora_b", mx::ones({3, 16})});
   expect_error([&] { apply(*model, deeper); }, {"model.layers.9", "another model"});
+}
+
+// mlx-lm's settings lie in a file beside the adapter.
+class MlxLmConfig : public ::testing::Test {
+ protected:
+  MlxLmConfig() {
+    const std::string at = "model.layers.1.self_attn.q_proj.";
+    io::save_safetensors(path_,
+                         {{at + "lora_a", mx::ones({32, 4})}, {at + "lora_b", mx::ones({4, 32})}});
+  }
+  void config(const char* text) { testing::write_bytes(folder_ / "adapter_config.json", text); }
+
+  TempFolder folder_;
+  fs::path path_ = folder_ / "adapters.safetensors";
+};
+
+TEST_F(MlxLmConfig, IsObeyed) {
+  EXPECT_FALSE(read_adapter_file(path_).settings);
+  config(R"({"fine_tune_type": "lora", "num_layers": 1,
+             "lora_parameters": {"rank": 4, "scale": 2.5, "dropout": 0.25, "keys": ["self_attn.q_proj"]}})");
+  const AdapterFile file = read_adapter_file(path_);
+  ASSERT_TRUE(file.settings);
+  EXPECT_EQ(file.settings->scale, 2.5f);
+  EXPECT_EQ(file.settings->dropout, 0.25f);
+  EXPECT_EQ(file.settings->num_layers, 1);
+  EXPECT_EQ(file.settings->keys, std::vector<std::string>{"self_attn.q_proj"});
+}
+
+TEST_F(MlxLmConfig, OfAnotherKindIsRefused) {
+  const auto refused = [&](const char* text, const char* says) {
+    config(text);
+    expect_error([&] { read_adapter_file(path_); }, {"adapter_config.json", says});
+  };
+  refused(R"({"fine_tune_type": "dora", "lora_parameters": {"rank": 4, "scale": 2}})", "dora");
+  refused(R"({"peft_type": "LORA", "r": 4})", "PEFT");
+  refused(R"({"lora_parameters": {"rank": 4}})", "scale is missing");
+  refused(R"({"lora_parameters": 3})", "must be an object");
+  refused(R"({"lora_parameters": {"rank": 4, "scale": 1e39}})", "out of range");
+  config("{}");
+  EXPECT_FALSE(read_adapter_file(path_).settings);
+}
+
+TEST_F(MlxLmConfig, IsWrittenBesideTheAdapterThatMlxLmReads) {
+  auto model = base();
+  const Adapters adapters = attach(*model, settings(1, {"q_proj", "down_proj"}));
+  save_adapter_file(folder_ / "sql.safetensors", adapters, "");
+  EXPECT_FALSE(fs::exists(folder_ / "adapter_config.json"));
+  save_adapter_file(path_, adapters, "");
+  save_adapter_file(path_, adapters, "");  // it is graft's own
+  const json config = io::read_json_object(folder_ / "adapter_config.json");
+  EXPECT_EQ(config["num_layers"], 1);
+  EXPECT_EQ(config["lora_parameters"]["rank"], 4);
+  EXPECT_EQ(config["lora_parameters"]["scale"], 20.0);
+  EXPECT_EQ(config["lora_parameters"]["keys"], json({"mlp.down_proj", "self_attn.q_proj"}));
+  EXPECT_EQ(read_adapter_file(path_).settings->scale, 20.0f);
+}
+
+TEST_F(MlxLmConfig, ThatContradictsTheAdapterIsRefused) {
+  auto model = base();
+  save_adapter_file(folder_ / "sql.safetensors", attach(*model, settings(1, {"q_proj"})), "");
+  config(R"({"lora_parameters": {"rank": 4, "scale": 2}})");
+  expect_error([&] { read_adapter_file(folder_ / "sql.safetensors"); },
+               "says that its scale is 20, but adapter_config.json beside it 2");
+}
+
+TEST_F(MlxLmConfig, OfAnotherProgramIsNotReplaced) {
+  auto model = base();
+  const char* const others = R"({"lora_parameters": {"rank": 4, "scale": 2}})";
+  config(others);
+  expect_error<UsageError>([&] { check_adapter_path(path_); }, "another program's");
+  expect_error<UsageError>(
+      [&] { save_adapter_file(path_, attach(*model, settings(1, {"q_proj"})), ""); },
+      "another program's");
+  EXPECT_EQ(read_bytes(folder_ / "adapter_config.json"), others);
+  check_adapter_path(folder_ / "sql.safetensors");
 }
 
 // A small file can claim to hold gigabytes: none is unpacked before all names and shapes fit.

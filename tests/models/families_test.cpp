@@ -424,6 +424,32 @@ TEST(FamilyConfigs, HeadsNormsMayBeOfAnotherTypeThanMatrices) {
   EXPECT_LT(distance(found, expected.file.load("logits")), 0.1);
 }
 
+// A checkpoint that was saved from the model without its head: no name begins with "model.".
+TEST(BareCheckpoint, IsThatOfTheWholeModel) {
+  const Expected expected(kFamilies / "gemma" / "expected.safetensors");
+  TempFolder folder;
+  fs::create_directory(folder / "whole");
+  testing::write_named_checkpoint(kFamilies / "gemma", folder / "whole");
+  const io::ModelFolder whole = io::ModelFolder::open(folder / "whole");
+  std::map<std::string, mx::array> tensors;
+  for (const std::string& name : whole.names()) {
+    ASSERT_TRUE(name.starts_with("model.")) << name;
+    tensors.insert({name.substr(6), whole.load(name)});
+  }
+  fs::create_directory(folder / "bare");
+  fs::copy(folder / "whole/config.json", folder / "bare");
+  io::save_safetensors(folder / "bare/model.safetensors", tensors);
+  convert::convert({.hf_path = folder / "bare", .mlx_path = folder / "converted"});
+  for (const char* name : {"bare", "converted"}) {
+    const io::ModelFolder source = io::ModelFolder::open(folder / name);
+    auto model = load_model(source, mx::float32);
+    mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
+    EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity);
+    EXPECT_EQ(linears_of(model->parts()).front().path(), "model.layers.0.self_attn.q_proj");
+  }
+  EXPECT_TRUE(io::ModelFolder::open(folder / "converted").has("model.norm.weight"));
+}
+
 // A multimodal checkpoint of the fixture's text model; `stored` renames its tensors.
 void write_multimodal(const fs::path& folder,
                       const std::function<std::string(const std::string&)>& stored) {

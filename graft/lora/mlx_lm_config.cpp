@@ -1,0 +1,93 @@
+#include "graft/lora/mlx_lm_config.h"
+
+#include <cmath>
+#include <set>
+
+#include "graft/base/atomic_file.h"
+#include "graft/base/config_reader.h"
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+
+namespace graft::lora {
+namespace {
+
+constexpr const char* kWrittenBy = "graft_version";  // the key that says that a config is ours
+
+fs::path config_of(const fs::path& adapter_file) {
+  return adapter_file.parent_path() / kAdapterConfig;
+}
+
+// The key of a layer as mlx-lm wants it, from "model.layers.3.self_attn.q_proj.lora_a": what stands
+// behind the layer's number, or else the whole path.
+std::string key_of(std::string name) {
+  name.resize(name.rfind('.'));
+  const size_t layers = name.find("layers.");
+  if (layers == std::string::npos) return name;
+  const size_t number = layers + std::string_view("layers.").size();
+  const size_t end = name.find('.', number);
+  return end == std::string::npos ? name : name.substr(end + 1);
+}
+
+}  // namespace
+
+bool is_mlx_lm_adapter(const fs::path& adapter_file) {
+  return adapter_file.filename() == "adapters.safetensors";
+}
+
+std::optional<LoraSettings> mlx_lm_settings(const fs::path& adapter_file) {
+  const fs::path path = config_of(adapter_file);
+  if (!is_there(path)) return std::nullopt;
+  const json config = io::read_json_object(path);
+  if (config.contains("peft_type")) {
+    fail("{} is PEFT's: its adapters are not supported yet", path.string());
+  }
+  if (!config.contains("lora_parameters")) return std::nullopt;
+  const ConfigReader read(config, path.string());
+  if (const std::string type = read.text("fine_tune_type", "lora"); type != "lora") {
+    fail("{}: fine_tune_type is {}; LoRA alone is supported", path.string(), io::in_quotes(type));
+  }
+  if (!config["lora_parameters"].is_object()) {
+    fail("{}: lora_parameters must be an object", path.string());
+  }
+  const ConfigReader parameters(config["lora_parameters"], path.string() + ": lora_parameters");
+  LoraSettings settings;
+  settings.rank = static_cast<int>(parameters.integer("rank"));
+  settings.scale = static_cast<float>(parameters.number("scale"));
+  settings.dropout = static_cast<float>(parameters.number("dropout", 0.0));
+  if (!std::isfinite(settings.scale) || !(settings.dropout >= 0 && settings.dropout < 1)) {
+    fail("{}: scale or dropout is out of range", path.string());
+  }
+  settings.num_layers = static_cast<int>(read.integer("num_layers", -1, -1));
+  if (config["lora_parameters"].contains("keys") && config["lora_parameters"]["keys"].is_array()) {
+    for (const json& key : config["lora_parameters"]["keys"]) {
+      if (key.is_string()) settings.keys.push_back(key);
+    }
+  }
+  return settings;
+}
+
+void check_mlx_lm_config(const fs::path& adapter_file) {
+  const fs::path path = config_of(adapter_file);
+  if (!is_mlx_lm_adapter(adapter_file) || !is_there(path)) return;
+  if (io::read_json_object(path).contains(kWrittenBy)) return;
+  fail_usage(
+      "{} is another program's, and says how {} is read: give the adapter another name or folder",
+      path.string(), adapter_file.string());
+}
+
+void write_mlx_lm_config(const fs::path& adapter_file, const LoraSettings& settings,
+                         const std::vector<std::string>& tensors) {
+  std::set<std::string> keys;
+  for (const std::string& name : tensors) keys.insert(key_of(name));
+  const ordered_json config = {{"fine_tune_type", "lora"},
+                               {kWrittenBy, GRAFT_VERSION},
+                               {"lora_parameters",
+                                {{"dropout", settings.dropout},
+                                 {"keys", keys},
+                                 {"rank", settings.rank},
+                                 {"scale", settings.scale}}},
+                               {"num_layers", settings.num_layers}};
+  write_text(config_of(adapter_file), io::python_json(config));
+}
+
+}  // namespace graft::lora
