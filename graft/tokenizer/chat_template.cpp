@@ -53,8 +53,8 @@ std::optional<ChatTemplate> ChatTemplate::load(const fs::path& folder) {
     name = config.string() + ": chat_template";
   }
   if (!source) return {};
-  TokenizerConfig tokens =
-      read_tokenizer_config(config_text, config.string(), map_text, map.string());
+  TokenizerConfig tokens = read_tokenizer_config(
+      {.config = {config_text, config.string()}, .special_map = {map_text, map.string()}});
   return ChatTemplate(*source, std::move(tokens.special_tokens), std::move(name));
 }
 

@@ -17,11 +17,6 @@ bool has_byte_level(const json& component) {
 
 }  // namespace
 
-bool is_llama_class(std::string_view tokenizer_class, std::string_view model_type) {
-  bool named = tokenizer_class == "LlamaTokenizer" || tokenizer_class == "LlamaTokenizerFast";
-  return named && (model_type.empty() || model_type == "llama");
-}
-
 void rebuild_as_llama(const TokenizerConfig& config, json& document, json& options) {
   if (options.value("type", json("BPE")) != "BPE") return;
   if (has_byte_level(document.value("pre_tokenizer", json()))) return;

@@ -174,7 +174,7 @@ ClassRules rules(const TokenizerFiles& files, const TokenizerConfig& config) {
   const std::string& name = config.tokenizer_class;
   bool by_library =
       name.empty() || name == "PreTrainedTokenizerFast" || name == "TokenizersBackend";
-  return {.llama = is_llama_class(name, files.model_type) ? &config : nullptr,
+  return {.llama = class_of(files, config) == "LlamaTokenizer" ? &config : nullptr,
           .exact_scores = files.is_converted || !by_library};
 }
 
@@ -183,13 +183,11 @@ ClassRules rules(const TokenizerFiles& files, const TokenizerConfig& config) {
 Tokenizer Tokenizer::load(const fs::path& folder) { return parse(read_tokenizer_files(folder)); }
 
 Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
-  TokenizerConfig config =
-      read_tokenizer_config(files.tokenizer_config_json, files.config_name,
-                            files.special_tokens_map_json, files.special_tokens_map_name);
+  TokenizerConfig config = read_tokenizer_config(files.config_files());
   TokenizerSpec spec = read_tokenizer_json(files.tokenizer_json, files.name, rules(files, config));
   const Vocabulary& vocabulary = spec.model.vocabulary();
   for (AddedToken& token : config.added) {
-    spec.added.add(std::move(token), vocabulary, files.config_name + ": added_tokens_decoder");
+    spec.added.add(std::move(token), vocabulary, files.config_name + ": its added tokens");
   }
   for (AddedToken& token : config.named) {
     if (spec.added.find(token.content) != nullptr) continue;
@@ -202,8 +200,14 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   };
   impl->bos = id_of("bos_token");
   impl->eos = id_of("eos_token");
-  // As in transformers, the file's post-processor is ignored if the config sets any of these.
-  if (config.add_bos_token || config.add_eos_token) {
+  // A tokenizer.json's post-processor stands, whatever the config says, as in transformers since
+  // 5.23; one class builds its own, without tokens, and one with BOS.
+  const std::string name = files.is_converted ? "" : class_of(files, config);
+  if (name == "GPTNeoXTokenizer" || name == "CodeLlamaTokenizer") {
+    impl->prefix.clear();
+    impl->suffix.clear();
+    if (name == "CodeLlamaTokenizer" && impl->bos) impl->prefix = {*impl->bos};
+  } else if (files.is_converted && (config.add_bos_token || config.add_eos_token)) {
     impl->prefix.clear();
     impl->suffix.clear();
     if (config.add_bos_token.value_or(false) && impl->bos) impl->prefix = {*impl->bos};

@@ -76,6 +76,11 @@ class NamedTokens {
     }
   }
 
+  bool has(std::string_view content) const {
+    return std::any_of(tokens_.begin(), tokens_.end(),
+                       [&](const AddedToken& token) { return token.content == content; });
+  }
+
   std::vector<AddedToken> take() { return std::move(tokens_); }
 
   std::map<std::string, std::string> contents() const {
@@ -99,22 +104,47 @@ class NamedTokens {
   std::unordered_map<std::string, std::string> by_name_;
 };
 
+// added_tokens.json: contents with their ids.
+void add_by_id(const JsonField& root, const NamedTokens& named, std::vector<AddedToken>& added) {
+  std::vector<AddedToken> tokens;
+  for (const auto& [content, member] : root.members()) {
+    AddedToken token;
+    token.content = content;
+    const json& id = member.value();
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= kMostTokens) {
+      member.reject("an id");
+    }
+    token.id = id.get<int32_t>();
+    token.special = named.has(content);
+    token.normalized = !token.special;
+    tokens.push_back(std::move(token));
+  }
+  std::sort(tokens.begin(), tokens.end(),
+            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  added.insert(added.end(), tokens.begin(), tokens.end());
+}
+
 }  // namespace
 
-TokenizerConfig read_tokenizer_config(std::string_view config, const std::string& config_name,
-                                      std::string_view special_map,
-                                      const std::string& special_map_name) {
-  json config_json = config.empty() ? json::object() : io::parse_json(config, config_name);
-  JsonField root(config_json, config_name);
+TokenizerConfig read_tokenizer_config(const TokenizerConfigFiles& files) {
+  const auto& [config, special_map, added_tokens, decoder_is_converted] = files;
+  json config_json =
+      config.text.empty() ? json::object() : io::parse_json(config.text, config.name);
+  JsonField root(config_json, config.name);
   TokenizerConfig result;
   NamedTokens named;
-  if (auto decoder = root.find("added_tokens_decoder")) {
-    result.added = read_decoder(*decoder);
-  } else if (!special_map.empty()) {
-    json map_json = io::parse_json(special_map, special_map_name);
-    named.read(JsonField(map_json, special_map_name));
+  const auto decoder = root.find("added_tokens_decoder");
+  if (decoder) result.added = read_decoder(*decoder);
+  const bool others_count = !decoder || decoder_is_converted;
+  if (others_count && !special_map.text.empty()) {
+    json map_json = io::parse_json(special_map.text, special_map.name);
+    named.read(JsonField(map_json, special_map.name));
   }
   named.read(root);
+  if (others_count && !added_tokens.text.empty()) {
+    json added_json = io::parse_json(added_tokens.text, added_tokens.name);
+    add_by_id(JsonField(added_json, added_tokens.name), named, result.added);
+  }
   result.special_tokens = named.contents();
   result.named = named.take();
   if (auto name = root.find("tokenizer_class")) result.tokenizer_class = name->string();

@@ -10,13 +10,13 @@
 
 namespace graft::tokenizer {
 
-/// What tokenizer_config.json and special_tokens_map.json say about tokens, merged as transformers
-/// does: the map is used if the config has no `added_tokens_decoder`.
+/// What tokenizer_config.json, special_tokens_map.json and added_tokens.json say about tokens,
+/// merged as transformers does: the last two count if the config has no `added_tokens_decoder`.
 struct TokenizerConfig {
   /// "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token" and "mask_token",
   /// as far as they are named.
   std::map<std::string, std::string> special_tokens;
-  /// Tokens with flags and ids of their own (`added_tokens_decoder`), by id.
+  /// Tokens with ids of their own (`added_tokens_decoder`, added_tokens.json), by id.
   std::vector<AddedToken> added;
   /// The special tokens that are named (eos_token, additional_special_tokens, ...): added unless
   /// they exist already.
@@ -26,9 +26,19 @@ struct TokenizerConfig {
   std::optional<bool> add_bos_token, add_eos_token, add_prefix_space, legacy;
 };
 
-/// An empty text means that the file is missing. The names are those of the files in errors.
-TokenizerConfig read_tokenizer_config(std::string_view config, const std::string& config_name,
-                                      std::string_view special_map,
-                                      const std::string& special_map_name);
+/// A file's text, empty if it is missing, and its name in errors.
+struct NamedText {
+  std::string text{}, name;
+};
+
+struct TokenizerConfigFiles {
+  NamedText config{.name = "tokenizer_config.json"};
+  NamedText special_map{.name = "special_tokens_map.json"};
+  NamedText added_tokens{.name = "added_tokens.json"};
+  /// The config's `added_tokens_decoder` is not its own but was made from another file.
+  bool decoder_is_converted = false;
+};
+
+TokenizerConfig read_tokenizer_config(const TokenizerConfigFiles& files);
 
 }  // namespace graft::tokenizer

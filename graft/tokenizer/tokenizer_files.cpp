@@ -7,12 +7,12 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/json_field.h"
-#include "graft/tokenizer/llama_class.h"
 #include "graft/tokenizer/sentencepiece_model.h"
 #include "graft/tokenizer/sentencepiece_tokenizer.h"
 #include "graft/tokenizer/tekken_tokenizer.h"
 #include "graft/tokenizer/tiktoken_tokenizer.h"
-#include "graft/tokenizer/tokenizer_config.h"
+#include "graft/tokenizer/tokenizer_class.h"
+#include "graft/tokenizer/vocab_and_merges.h"
 
 namespace graft::tokenizer {
 namespace {
@@ -24,11 +24,13 @@ std::string read_if_there(const fs::path& path) {
   return text;
 }
 
-std::string model_type_of(const fs::path& config) {
-  if (!fs::exists(config)) return {};
-  json document = io::parse_json(read_text(config), config.string());
-  auto field = JsonField(document, config.string()).find("model_type");
-  return field ? field->string() : std::string();
+// What config.json says of the tokenizer.
+void read_model_config(const fs::path& config, TokenizerFiles& files) {
+  if (!fs::exists(config)) return;
+  const json document = io::parse_json(read_text(config), config.string());
+  const JsonField root(document, config.string());
+  if (const auto field = root.find("model_type")) files.model_type = field->string();
+  if (const auto field = root.find("tokenizer_class")) files.model_class = field->string();
 }
 
 std::optional<fs::path> first_tiktoken_file(const fs::path& folder) {
@@ -49,7 +51,7 @@ SentencePieceHints sentencepiece_hints(const TokenizerFiles& files, const Tokeni
   hints.merge_order = SentencePieceHints::MergeOrder::by_id;
   hints.add_bos_token = config.add_bos_token;
   hints.add_eos_token = config.add_eos_token;
-  if (is_llama_class(config.tokenizer_class, files.model_type)) {
+  if (class_of(files, config) == "LlamaTokenizer") {
     hints.space_prefix =
         config.legacy.value_or(false) ? SpacePrefix::each_part : SpacePrefix::text_start;
     hints.add_prefix_space = config.add_prefix_space.value_or(true);
@@ -83,9 +85,11 @@ void take(TokenizerDocuments documents, const fs::path& path, TokenizerFiles& fi
   files.tokenizer_json = documents.tokenizer_json.dump();
   files.name = path.string();
   files.is_converted = true;
+  files.decoder_is_converted = true;
   if (!files.tokenizer_config_json.empty()) {
     json own = io::parse_json(files.tokenizer_config_json, files.config_name);
     own.erase("tokenizer_class");
+    files.decoder_is_converted = !own.contains("added_tokens_decoder");
     for (const auto& [key, value] : own.items()) documents.tokenizer_config_json[key] = value;
   }
   files.tokenizer_config_json = documents.tokenizer_config_json.dump();
@@ -93,26 +97,35 @@ void take(TokenizerDocuments documents, const fs::path& path, TokenizerFiles& fi
 
 }  // namespace
 
+std::string class_of(const TokenizerFiles& files, const TokenizerConfig& config) {
+  const std::string& named =
+      config.tokenizer_class.empty() ? files.model_class : config.tokenizer_class;
+  const bool byte_level = files.tokenizer_json.find("\"ByteLevel\"") != std::string::npos;
+  return resolved_class(named, files.model_type, byte_level);
+}
+
 TokenizerFiles read_tokenizer_files(const fs::path& folder) {
   fs::path config_path = folder / "tokenizer_config.json";
   fs::path map_path = folder / "special_tokens_map.json";
+  fs::path added_path = folder / "added_tokens.json";
   TokenizerFiles files{.tokenizer_config_json = read_if_there(config_path),
                        .special_tokens_map_json = read_if_there(map_path),
-                       .model_type = model_type_of(folder / "config.json"),
                        .name = (folder / "tokenizer.json").string(),
                        .config_name = config_path.string(),
-                       .special_tokens_map_name = map_path.string()};
+                       .special_tokens_map_name = map_path.string(),
+                       .added_tokens_name = added_path.string()};
+  files.added_tokens_json = read_if_there(added_path);
+  read_model_config(folder / "config.json", files);
   if (fs::exists(folder / "tokenizer.json")) {
     files.tokenizer_json = read_text(folder / "tokenizer.json");
     return files;
   }
-  TokenizerConfig config =
-      read_tokenizer_config(files.tokenizer_config_json, files.config_name,
-                            files.special_tokens_map_json, files.special_tokens_map_name);
+  TokenizerConfig config = read_tokenizer_config(files.config_files());
   auto take_tiktoken = [&](std::string_view bytes, const fs::path& path) {
     take(tiktoken_tokenizer(bytes, tiktoken_hints(files, config), path.string()), path, files);
   };
-  fs::path model = folder / "tokenizer.model", tekken = folder / "tekken.json";
+  const fs::path model = folder / "tokenizer.model", tekken = folder / "tekken.json";
+  const fs::path vocab = folder / "vocab.json", merges = folder / "merges.txt";
   if (fs::exists(model)) {
     std::string bytes = read_text(model);
     if (looks_like_tiktoken(bytes)) {
@@ -132,10 +145,14 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
     take_tiktoken(read_text(*tiktoken), *tiktoken);
   } else if (fs::exists(tekken)) {
     take(tekken_tokenizer(read_text(tekken), tekken.string()), tekken, files);
+  } else if (fs::exists(vocab) && fs::exists(merges)) {
+    take(vocab_and_merges(read_text(vocab), vocab.string(), read_text(merges), merges.string(),
+                          class_of(files, config), config),
+         vocab, files);
   } else {
     fail(
-        "{}: no tokenizer.json (nor tokenizer.model, *.tiktoken or tekken.json); a model folder "
-        "holds one beside its config.json",
+        "{}: no tokenizer.json (nor tokenizer.model, *.tiktoken, tekken.json, or vocab.json with "
+        "merges.txt); a model folder holds one beside its config.json",
         folder.string());
   }
   return files;
