@@ -7,7 +7,8 @@
 
 namespace graft::convert {
 
-/// A weight of all experts of a layer: one tensor in mlx-lm, many in a checkpoint.
+/// A weight of all experts of a layer: one tensor in a quantized model, as in mlx-lm, many in a
+/// checkpoint.
 struct ExpertWeights {
   std::string name;                // in mlx-lm: "<layer>.switch_mlp.up_proj.weight"
   std::vector<std::string> parts;  // "<layer>.experts.0.up_proj.weight" (or w3), ...

@@ -46,7 +46,9 @@ class FolderPlanner {
     }
     choose_dtype();
     find_layers();
-    for (const ExpertWeights& experts : expert_weights(*source_)) plan_experts(experts);
+    for (const ExpertWeights& experts : expert_weights(*source_)) {
+      if (options_.quantize) plan_experts(experts);
+    }
     for (const std::string& name : source_->names()) plan_tensor(name);
     finish_config();
     plan_.copies = io::model_companions(options_.hf_path);

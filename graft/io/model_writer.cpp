@@ -9,7 +9,9 @@
 #include "graft/base/atomic_folder.h"
 #include "graft/base/error.h"
 #include "graft/base/mapped_file.h"
+#include "graft/io/expert_jobs.h"
 #include "graft/io/finite.h"
+#include "graft/io/older_keys.h"
 
 namespace graft::io {
 namespace {
@@ -127,6 +129,7 @@ WrittenModel write_tensors(const fs::path& folder, std::vector<TensorJob> jobs,
 
 void write_config(const fs::path& path, ordered_json config) {
   config.erase("_name_or_path");
+  add_older_keys(config);
   if (config.contains("quantization")) config["quantization_config"] = config["quantization"];
   std::map<std::string, ordered_json> sorted;
   for (const auto& [key, value] : config.items()) sorted.emplace(key, value);
@@ -203,6 +206,9 @@ WrittenModel write_model_folder(ModelContents contents, const ModelTarget& targe
                                 FrontEnd& front_end) {
   AtomicFolder folder(target.path, replaced_by(target));
   for (const std::string& note : contents.notes) front_end.note_line(note);
+  if (!contents.config.contains("quantization")) {
+    contents.jobs = with_experts_one_by_one(std::move(contents.jobs));
+  }
   WrittenModel written =
       write_tensors(folder.path(), std::move(contents.jobs), target.max_shard_bytes, front_end);
   write_config(folder.path() / "config.json", std::move(contents.config));

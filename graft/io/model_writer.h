@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -9,20 +8,9 @@
 #include "graft/base/front_end.h"
 #include "graft/io/json.h"
 #include "graft/io/provenance.h"
-#include "graft/io/safetensors.h"
+#include "graft/io/tensor_job.h"
 
 namespace graft::io {
-
-/// Tensors that are computed together, such as a quantized layer's weight, scales and biases.
-struct TensorJob {
-  std::vector<TensorDeclaration> outputs;
-  /// Values for the outputs, in their order.
-  std::function<std::vector<mx::array>()> make;
-  /// Called once they are written, to free what they were made from. May be empty.
-  std::function<void()> release;
-  /// How many weights the outputs represent.
-  uint64_t parameters = 0;
-};
 
 struct WrittenModel {
   size_t tensors = 0;
@@ -60,9 +48,10 @@ void check_model_target(const fs::path& source, const ModelTarget& target);
 /// Writes a model folder, which appears whole, in place of an earlier model, or not at all. As in
 /// mlx-lm: `model.safetensors`, or shards `model-00001-of-00003.safetensors` with
 /// `model.safetensors.index.json`; config.json with its keys sorted, without `_name_or_path`, and
-/// with `quantization` repeated as `quantization_config`. Jobs are sorted by the name of their
-/// first output and run one at a time. graft.json lists all the files. Throws Error if writing
-/// fails or a number is NaN or infinite, UsageError as check_model_target does, Cancelled.
+/// with the keys of add_older_keys, and with `quantization` repeated as `quantization_config`. Jobs
+/// are sorted by the name of their first output and run one at a time. graft.json lists all the
+/// files. Throws Error if writing fails or a number is NaN or infinite, UsageError as
+/// check_model_target does, Cancelled.
 WrittenModel write_model_folder(ModelContents contents, const ModelTarget& target,
                                 FrontEnd& front_end = *silent_front_end());
 

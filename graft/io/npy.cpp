@@ -17,10 +17,10 @@ namespace graft::io {
 namespace {
 
 constexpr std::string_view kNpyMagic("\x93NUMPY", 6);
-constexpr size_t kAlignment = 64;
+constexpr size_t kNpyAlignment = 64;
 
 // Types by the array protocol's name, without the byte order.
-constexpr std::array<std::pair<std::string_view, mx::Dtype>, 14> kTypes{{
+constexpr std::array<std::pair<std::string_view, mx::Dtype>, 14> kNpyTypes{{
     {"b1", mx::bool_},
     {"u1", mx::uint8},
     {"u2", mx::uint16},
@@ -39,7 +39,7 @@ constexpr std::array<std::pair<std::string_view, mx::Dtype>, 14> kTypes{{
 
 std::optional<mx::Dtype> dtype_from_descr(std::string_view descr) {
   if (descr.size() != 3) return std::nullopt;
-  for (const auto& [name, dtype] : kTypes) {
+  for (const auto& [name, dtype] : kNpyTypes) {
     bool order_known = descr[0] == '<' || ((descr[0] == '|' || descr[0] == '=') &&
                                            (dtype.size() == 1 || dtype.val() == mx::bfloat16));
     if (descr.substr(1) == name && order_known) return dtype;
@@ -188,15 +188,15 @@ NpyHeader parse_npy_header(std::string_view bytes, const std::string& what) {
 }
 
 std::string npy_header(mx::Dtype dtype, const mx::Shape& shape) {
-  auto known = std::find_if(kTypes.begin(), kTypes.end(),
+  auto known = std::find_if(kNpyTypes.begin(), kNpyTypes.end(),
                             [&](const auto& type) { return type.second.val() == dtype.val(); });
-  if (known == kTypes.end()) throw std::logic_error(".npy has no name for this type");
+  if (known == kNpyTypes.end()) throw std::logic_error(".npy has no name for this type");
   std::string text = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': (",
                                  dtype.size() == 1 ? '|' : '<', known->first);
   for (size_t i = 0; i < shape.size(); ++i) text += fmt::format("{}{}", i ? ", " : "", shape[i]);
   text += shape.size() == 1 ? ",), }" : "), }";
   size_t unpadded = kNpyMagic.size() + 4 + text.size() + 1;
-  text.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');
+  text.append((kNpyAlignment - unpadded % kNpyAlignment) % kNpyAlignment, ' ');
   text += '\n';
   auto length = static_cast<uint16_t>(text.size());
   std::string header(kNpyMagic);
