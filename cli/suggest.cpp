@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 namespace graft::cli {
@@ -34,6 +35,19 @@ std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   return names;
+}
+
+// What people ask for under other names.
+std::string command_for(const std::string& word, const CLI::App& app) {
+  static const std::map<std::string, std::string> others = {
+      {"train", "lora --train"}, {"finetune", "lora --train"}, {"fine-tune", "lora --train"},
+      {"test", "lora --test"},   {"eval", "lora --test"},      {"chat", "generate"},
+      {"run", "generate"},       {"quantize", "convert -q"},   {"merge", "fuse"}};
+  std::vector<std::string> names = command_names(app);
+  for (const auto& [other, command] : others) names.push_back(other);
+  const std::string found = nearest(word, names);
+  const auto other = others.find(found);
+  return other == others.end() ? found : other->second;
 }
 
 std::string with_suggestion(const std::string& problem, const std::string& suggestion,
@@ -69,7 +83,7 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc,
       command == &app ? "graft --help" : fmt::format("graft {} --help", command->get_name());
   if (command == &app && argc > 1 && argv[1][0] != '-') {
     return with_suggestion(fmt::format("there is no command '{}'", argv[1]),
-                           nearest(argv[1], command_names(app)), help);
+                           command_for(argv[1], app), help);
   }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     // CLI11 keeps the surplus arguments in its message alone.

@@ -7,6 +7,8 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/gguf_tokenizer.h"
+#include "graft/tokenizer/tokenizer.h"
+#include "graft/tokenizer/tokenizer_files.h"
 
 namespace graft::convert {
 namespace {
@@ -80,12 +82,18 @@ std::map<std::string, std::string> gguf_tokenizer_files(const io::GgufFile& file
       .context_length = metadata.id(metadata.text("general.architecture") + ".context_length")};
   tokenizer::TokenizerDocuments documents =
       tokenizer::convert_gguf_tokenizer(tokenizer, file.path().string(), front_end);
+  tokenizer::TokenizerFiles files{.is_converted = true,
+                                  .name = file.path().string() + ": its tokenizer",
+                                  .config_name = file.path().string() + ": its tokenizer's config"};
   try {
-    return {{"tokenizer.json", documents.tokenizer_json.dump(2)},
-            {"tokenizer_config.json", documents.tokenizer_config_json.dump(2)}};
+    files.tokenizer_json = documents.tokenizer_json.dump(2);
+    files.tokenizer_config_json = documents.tokenizer_config_json.dump(2);
   } catch (const ordered_json::type_error&) {
     fail("{}: its tokenizer or chat template is not valid UTF-8", file.path().string());
   }
+  tokenizer::Tokenizer::parse(files);  // what cannot be read back is not written
+  return {{"tokenizer.json", files.tokenizer_json},
+          {"tokenizer_config.json", files.tokenizer_config_json}};
 }
 
 }  // namespace graft::convert

@@ -32,10 +32,36 @@ bool is_true(const char* name) {
 
 fs::path home() { return variable("HOME").value_or("."); }
 
+// "$NAME" and "${NAME}" of variables that are set, as Python's os.path.expandvars.
+std::string with_variables(std::string_view path) {
+  std::string result;
+  while (!path.empty()) {
+    const size_t dollar = std::min(path.find('$'), path.size());
+    result += path.substr(0, dollar);
+    path.remove_prefix(dollar);
+    if (path.empty()) break;
+    const bool braced = path.starts_with("${");
+    const size_t begin = braced ? 2 : 1;
+    size_t end = begin;
+    while (end < path.size() &&
+           (std::isalnum(static_cast<unsigned char>(path[end])) != 0 || path[end] == '_')) {
+      ++end;
+    }
+    const std::string name(path.substr(begin, end - begin));
+    const bool whole = !name.empty() && (!braced || path.substr(end).starts_with("}"));
+    const char* value = whole ? std::getenv(name.c_str()) : nullptr;
+    const size_t taken = value == nullptr ? 1 : end + (braced ? 1 : 0);
+    result += value == nullptr ? path.substr(0, 1) : std::string_view(value);
+    path.remove_prefix(taken);
+  }
+  return result;
+}
+
+// As huggingface_hub: the home folder, then variables.
 fs::path expanded(const std::string& path) {
   if (path == "~") return home();
-  if (path.starts_with("~/")) return home() / path.substr(2);
-  return path;
+  if (path.starts_with("~/")) return with_variables((home() / path.substr(2)).string());
+  return with_variables(path);
 }
 
 fs::path hub_home() {

@@ -102,32 +102,79 @@ template <class Json>
   fail("{}: not valid {} at byte {}{}", what, utf8 && why.empty() ? "UTF-8" : "JSON", at, why);
 }
 
+// The parser's own callback would do, but takes quadratic time over arrays of objects.
+void check_depth(std::string_view text, const std::string& what, int most) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > most) fail("{}: JSON nested deeper than {} levels", what, most);
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+}
+
+// Watches the keys of a text as it is parsed; the values are of no interest.
+class KeyWatcher : public json::json_sax_t {
+ public:
+  explicit KeyWatcher(const std::string& what) : what_(what) {}
+
+  bool start_object(size_t) override {
+    keys_.emplace_back();
+    return true;
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    return true;
+  }
+  bool key(std::string& key) override {
+    if (!keys_.back().insert(key).second)
+      fail("{}: the key {} appears twice", what_, in_quotes(key));
+    return true;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(int64_t) override { return true; }
+  bool number_unsigned(uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(json::binary_t&) override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t, const std::string&, const json::exception&) override {
+    return false;  // the parser says it better
+  }
+
+ private:
+  const std::string& what_;
+  std::vector<std::set<std::string>> keys_;
+};
+
 template <class Json>
 Json parse(std::string_view text, const std::string& what, const JsonLimits& limits) {
-  std::vector<std::set<std::string>> keys;
-  using Event = typename Json::parse_event_t;
-  auto watch = [&](int depth, Event event, Json& value) {
-    if (event == Event::object_start || event == Event::array_start) {
-      if (depth >= limits.depth) fail("{}: JSON nested deeper than {} levels", what, limits.depth);
-    }
-    if (!limits.refuse_duplicates) return true;
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key) {
-      const auto& key = value.template get_ref<const std::string&>();
-      if (!keys.back().insert(key).second)
-        fail("{}: the key {} appears twice", what, in_quotes(key));
-    }
-    return true;
-  };
+  check_depth(text, what, limits.depth);
+  if (limits.refuse_duplicates) {
+    KeyWatcher watcher(what);
+    json::sax_parse(text, &watcher);
+  }
   try {
-    return Json::parse(text, watch);
+    return Json::parse(text);
   } catch (const typename Json::exception& error) {
     const auto changed = without_python_numbers(text);
     if (!changed) fail_at<Json>(text, what, error);
-    keys.clear();
+    if (limits.refuse_duplicates) {
+      KeyWatcher watcher(what);
+      json::sax_parse(*changed, &watcher);
+    }
     try {
-      Json value = Json::parse(*changed, watch);
+      Json value = Json::parse(*changed);
       restore_numbers(value);
       return value;
     } catch (const typename Json::exception&) {

@@ -122,7 +122,8 @@ void DecodeState::apply(size_t step, const Decoder::Metaspace& metaspace, Part p
 }
 
 void DecodeState::apply(size_t step, const Replacement& replacement, Part part, std::string& text) {
-  run(step + 1, {replacement.apply(part.text), part.begins, part.ends}, text);
+  run(step + 1,
+      {replacement.apply(part.text, most_grown(part.text.size())), part.begins, part.ends}, text);
 }
 
 void DecodeState::apply(size_t step, const Decoder::JoinWithSpaces&, Part part, std::string& text) {

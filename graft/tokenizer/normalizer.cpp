@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graft/base/error.h"
 #include "graft/unicode/unicode.h"
 
 namespace graft::tokenizer {
@@ -36,12 +37,15 @@ std::string lower(std::string_view text) {
 
 struct ApplyToText {
   const std::string& text;
+  size_t most;
 
   std::string operator()(NormalForm form) const { return normalize(form, text); }
   std::string operator()(const Normalizer::Prepend& prepend) const {
     return text.empty() ? text : prepend.text + text;
   }
-  std::string operator()(const Replacement& replacement) const { return replacement.apply(text); }
+  std::string operator()(const Replacement& replacement) const {
+    return replacement.apply(text, most);
+  }
   std::string operator()(const Normalizer::Strip& sides) const {
     return std::string(strip(sides, text));
   }
@@ -76,7 +80,14 @@ bool Normalizer::leaves(std::string_view text) const {
 
 std::string Normalizer::apply(std::string_view text) const {
   std::string result(text);
-  for (const Step& step : steps_) result = std::visit(ApplyToText{result}, step);
+  const size_t most = most_grown(text.size());
+  for (const Step& step : steps_) {
+    result = std::visit(ApplyToText{result, most}, step);
+    if (result.size() > most) {
+      fail("the tokenizer's normalizer makes more than {} bytes of a text of {}", most,
+           text.size());
+    }
+  }
   return result;
 }
 

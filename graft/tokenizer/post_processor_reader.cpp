@@ -9,6 +9,7 @@ namespace {
 std::vector<int32_t> ids_of_special(const JsonField& template_field, const std::string& token) {
   std::vector<int32_t> ids;
   JsonField special = template_field.at("special_tokens").at(token);
+  check_parts(template_field, special.at("ids").value().size());
   for (const JsonField& id : special.at("ids").elements()) {
     ids.push_back(static_cast<int32_t>(id.integer(0, kMostTokens - 1)));
   }
@@ -24,6 +25,7 @@ void read_template(const JsonField& field, std::vector<int32_t>& prefix,
       std::vector<int32_t> ids = ids_of_special(field, special->at("id").string());
       std::vector<int32_t>& side = seen_text ? suffix : before;
       side.insert(side.end(), ids.begin(), ids.end());
+      check_parts(field, before.size() + suffix.size());
     } else {
       if (piece.at("Sequence").at("id").string() != "A" || seen_text) {
         piece.reject("the text, {\"Sequence\": {\"id\": \"A\"}}, once");

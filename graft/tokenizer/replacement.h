@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -15,12 +16,17 @@ class Replacement {
   Replacement(std::variant<std::string, regex::Regex> pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
 
-  /// The text must be valid UTF-8. Throws Error when a regular expression reaches its limits.
-  std::string apply(std::string_view text) const;
+  /// The text must be valid UTF-8. Throws Error when a regular expression reaches its limits, and
+  /// when the result has more than `most` bytes.
+  std::string apply(std::string_view text, size_t most) const;
 
  private:
   std::variant<std::string, regex::Regex> pattern_;
   std::string content_;
 };
+
+/// The most bytes that a text of a number of bytes may grow to: a few replacements, one after the
+/// other, could make gigabytes of a word.
+constexpr size_t most_grown(size_t bytes) { return 64 * bytes + 65536; }
 
 }  // namespace graft::tokenizer

@@ -60,6 +60,18 @@ TEST_F(EnvironmentTest, DefaultsAreThoseOfThePythonPackage) {
   EXPECT_EQ(with("HF_HUB_DOWNLOAD_TIMEOUT", "3").timeout_seconds, 3);
 }
 
+TEST_F(EnvironmentTest, PathsAreExpandedAsThePythonPackageDoesIt) {
+  ::setenv("GRAFT_TEST_DISK", "/disk", 1);
+  ::unsetenv("GRAFT_TEST_NOTHING");
+  const auto cache = [](const char* path) { return with("HF_HUB_CACHE", path).cache.string(); };
+  EXPECT_EQ(cache("$GRAFT_TEST_DISK/hub"), "/disk/hub");
+  EXPECT_EQ(cache("${GRAFT_TEST_DISK}2/$GRAFT_TEST_DISK"), "/disk2//disk");
+  EXPECT_EQ(cache("/a/$GRAFT_TEST_NOTHING/${GRAFT_TEST_DISK/$"),
+            "/a/$GRAFT_TEST_NOTHING/${GRAFT_TEST_DISK/$");
+  EXPECT_EQ(cache("~/x$GRAFT_TEST_DISK"), std::string(std::getenv("HOME")) + "/x/disk");
+  ::unsetenv("HF_HUB_CACHE");
+}
+
 TEST_F(EnvironmentTest, TokenIsTheVariablesOrTheFiles) {
   fs::create_directories(folder_ / ".cache/huggingface");
   const fs::path file = folder_ / ".cache/huggingface/token";

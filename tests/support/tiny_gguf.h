@@ -61,8 +61,8 @@ struct TinyGguf {
     std::vector<std::string> tokens;
     for (int i = 0; i < vocab; ++i) tokens.emplace_back(1, static_cast<char>('!' + i));
     file.set("tokenizer.ggml.model", "gpt2").set("tokenizer.ggml.pre", "smollm");
-    file.set("tokenizer.ggml.tokens", tokens);
     tokens.back() = "!\"";
+    file.set("tokenizer.ggml.tokens", tokens);
     file.set("tokenizer.ggml.merges", std::vector<std::string>{"! \""});
     file.set("tokenizer.ggml.token_type", std::vector<int32_t>(tokens.size(), 1));
   }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <random>
 #include <string>
@@ -42,6 +43,52 @@ json template_of(json single, json special_tokens) {
 const json kText = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
 
 TEST(TokenizerBadFile, TheFixtureItselfIsGood) { EXPECT_NO_THROW(parse(good().dump())); }
+
+// A few kB that would make gigabytes, or take minutes.
+TEST(TokenizerBadFile, ReplacementsDoNotGrowWithoutBound) {
+  json document = good();
+  const json grow = {
+      {"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(100, 'a')}};
+  document["normalizer"] = {{"type", "Sequence"},
+                            {"normalizers", {grow, grow, grow, grow, grow, grow}}};
+  testing::expect_error([&] { parse(document.dump()).encode("a hen"); }, "makes more than");
+  document["normalizer"] = grow;
+  EXPECT_GT(parse(document.dump()).encode("a hen").size(), 10u);
+  const json prepend = {{"type", "Prepend"}, {"prepend", std::string(70000, 'x')}};
+  document["normalizer"] = prepend;
+  testing::expect_error([&] { parse(document.dump()).encode("a hen"); }, "makes more than");
+}
+
+TEST(TokenizerBadFile, APostProcessorOfManyPartsIsRefusedAtOnce) {
+  json document = good();
+  json pieces = json::array();
+  for (int i = 0; i < 20000; ++i)
+    pieces.push_back({{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}});
+  pieces.push_back(kText);
+  document["post_processor"] = template_of(
+      pieces,
+      {{"<s>", {{"id", "<s>"}, {"ids", std::vector<int>(20000, 1)}, {"tokens", json::array()}}}});
+  const auto start = std::chrono::steady_clock::now();
+  testing::expect_error([&] { parse(document.dump()); }, "more than 32 parts");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST(TokenizerBadFile, ManyAddedTokensTakeLinearTime) {
+  json document = good();
+  const auto first = static_cast<int>(parse(document.dump()).vocab_size());
+  for (int i = 0; i < 100000; ++i) {
+    document["added_tokens"].push_back({{"id", first + i},
+                                        {"content", "<" + std::to_string(i) + ">"},
+                                        {"single_word", false},
+                                        {"lstrip", false},
+                                        {"rstrip", false},
+                                        {"normalized", false},
+                                        {"special", true}});
+  }
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(parse(document.dump()).encode("<7>").back(), first + 7);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
 
 TEST(TokenizerBadFile, WhatIsNotSupportedIsNamed) {
   refused([](json& d) { d["model"]["type"] = "WordPiece"; },
