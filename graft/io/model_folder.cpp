@@ -9,6 +9,7 @@
 
 #include "graft/base/atomic_folder.h"
 #include "graft/base/error.h"
+#include "graft/io/fused_experts.h"
 
 namespace graft::io {
 namespace {
@@ -72,7 +73,7 @@ ModelFolder ModelFolder::open_once(const fs::path& path) {
   }
   folder.config_ = read_json_object(path / "config.json");
   folder.open_weights();
-  for (const auto& [name, shard] : folder.shard_of_) folder.names_.push_back(name);
+  for (const auto& [name, tensor] : folder.tensors_) folder.names_.push_back(name);
   return folder;
 }
 
@@ -95,10 +96,17 @@ void ModelFolder::open_weights() {
 void ModelFolder::open_files(const std::vector<std::string>& files) {
   for (const std::string& name : files) {
     const auto file = std::make_shared<const SafetensorsFile>(path_ / name);
-    for (const std::string& tensor : file->names()) {
-      if (!is_rotary_frequency(tensor)) shard_of_.emplace(tensor, file);
-    }
+    for (const std::string& tensor : file->names()) add(tensor, file);
   }
+}
+
+void ModelFolder::add(const std::string& name,
+                      const std::shared_ptr<const SafetensorsFile>& shard) {
+  if (is_rotary_frequency(name)) return;
+  const TensorInfo& info = shard->info(name);
+  const auto experts = experts_of_transformers_5(name, info, text_at(config_, "model_type"));
+  for (const auto& [own, part] : experts) tensors_.emplace(own, Tensor{shard, part});
+  if (experts.empty()) tensors_.emplace(name, Tensor{shard, info});
 }
 
 std::map<std::string, std::string> read_weight_map(const fs::path& index) {
@@ -134,9 +142,14 @@ void ModelFolder::open_shards(const fs::path& index) {
                        : fmt::format("There {}: {}", there.size() == 1 ? "is" : "are",
                                      fmt::join(there, ", ")));
   }
-  open_files({files.begin(), files.end()});
+  std::set<std::string> found;
+  for (const std::string& name : files) {
+    const auto file = std::make_shared<const SafetensorsFile>(path_ / name);
+    for (const std::string& tensor : file->names()) add(tensor, file);
+    found.insert(file->names().begin(), file->names().end());
+  }
   for (const auto& [name, file] : weight_map) {
-    if (shard_of_.count(name) > 0 || is_rotary_frequency(name)) continue;
+    if (found.count(name) > 0) continue;
     fail("{} names a tensor {} in {}, but it is in no shard", index.string(), in_quotes(name),
          file);
   }
@@ -155,12 +168,12 @@ bool ModelFolder::same_layer(const std::string& path, const std::string& other) 
   return has(path + ".weight");
 }
 
-const SafetensorsFile& ModelFolder::shard(const std::string& name) const {
-  auto found = shard_of_.find(name);
-  if (found == shard_of_.end()) {
+const ModelFolder::Tensor& ModelFolder::tensor(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) {
     fail("{}: the model has no tensor {}", path_.string(), in_quotes(name));
   }
-  return *found->second;
+  return found->second;
 }
 
 std::optional<mx::Dtype> config_dtype(const json& config) {

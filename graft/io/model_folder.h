@@ -15,6 +15,7 @@ namespace graft::io {
 /// A folder that holds a model: `config.json`, and its tensors in `model.safetensors` or in the
 /// shards that `model.safetensors.index.json` names. No other file is read. Rotary frequencies
 /// that old checkpoints store (`*.rotary_emb.inv_freq`) are left out: they follow from the config.
+/// Experts in the layout of transformers 5 have the names of checkpoints before it.
 class ModelFolder {
  public:
   /// Opens a folder and checks every file it names. Throws Error naming what is missing or wrong,
@@ -26,18 +27,24 @@ class ModelFolder {
 
   /// Sorted.
   const std::vector<std::string>& names() const { return names_; }
-  bool has(const std::string& name) const { return shard_of_.count(name) > 0; }
+  bool has(const std::string& name) const { return tensors_.count(name) > 0; }
   /// Throws Error if there is no such tensor.
-  const TensorInfo& info(const std::string& name) const { return shard(name).info(name); }
+  const TensorInfo& info(const std::string& name) const { return tensor(name).info; }
   /// A view of the mapped file. Throws Error if there is no such tensor.
-  mx::array load(const std::string& name) const { return shard(name).load(name); }
+  mx::array load(const std::string& name) const {
+    const Tensor& found = tensor(name);
+    return found.shard->load(found.info);
+  }
   /// Whether two layers' weights (with scales and biases where they are quantized) are there and
   /// the same, bit by bit.
   bool same_layer(const std::string& path, const std::string& other) const;
   /// Whether the path still names the folder that was opened: a new model may have taken its place.
   bool is_current() const;
   /// Drops a tensor's pages from memory until they are read again.
-  void release(const std::string& name) const { shard(name).release(name); }
+  void release(const std::string& name) const {
+    const Tensor& found = tensor(name);
+    found.shard->release(found.info);
+  }
 
  private:
   ModelFolder() = default;
@@ -45,13 +52,19 @@ class ModelFolder {
   void open_weights();
   void open_files(const std::vector<std::string>& files);
   void open_shards(const fs::path& index);
-  const SafetensorsFile& shard(const std::string& name) const;
+  void add(const std::string& name, const std::shared_ptr<const SafetensorsFile>& shard);
+  // Where a tensor is.
+  struct Tensor {
+    std::shared_ptr<const SafetensorsFile> shard;
+    TensorInfo info;
+  };
+  const Tensor& tensor(const std::string& name) const;
 
   fs::path path_;
   FileIdentity identity_;
   json config_;
   std::vector<std::string> names_;
-  std::map<std::string, std::shared_ptr<const SafetensorsFile>> shard_of_;
+  std::map<std::string, Tensor> tensors_;
 };
 
 /// The files of a model's weights: one, or the shards that an index names.

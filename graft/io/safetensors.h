@@ -28,9 +28,11 @@ class SafetensorsFile {
   /// Throws Error if there is no such tensor.
   const TensorInfo& info(const std::string& name) const;
   /// A view of the mapped bytes (see mapped_array). Throws Error if there is no such tensor.
-  mx::array load(const std::string& name) const;
+  mx::array load(const std::string& name) const { return load(info(name)); }
+  /// The same of a part of a tensor.
+  mx::array load(const TensorInfo& part) const;
   /// Drops a tensor's pages from memory until they are read again.
-  void release(const std::string& name) const;
+  void release(const TensorInfo& part) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const fs::path& path() const { return file_->path(); }
 

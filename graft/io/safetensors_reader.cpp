@@ -172,14 +172,12 @@ const TensorInfo& SafetensorsFile::info(const std::string& name) const {
   return found->second;
 }
 
-mx::array SafetensorsFile::load(const std::string& name) const {
-  const TensorInfo& tensor = info(name);
-  return mapped_array(file_, tensor.offset, tensor.shape, tensor.dtype);
+mx::array SafetensorsFile::load(const TensorInfo& part) const {
+  return mapped_array(file_, part.offset, part.shape, part.dtype);
 }
 
-void SafetensorsFile::release(const std::string& name) const {
-  const TensorInfo& tensor = info(name);
-  release_pages(*file_, tensor.offset, tensor.bytes);
+void SafetensorsFile::release(const TensorInfo& part) const {
+  release_pages(*file_, part.offset, part.bytes);
 }
 
 }  // namespace graft::io

@@ -91,6 +91,42 @@ TEST_P(Experts, AreStackedAsMlxLmHasThem) {
   EXPECT_LT(testing::distance(logits(model), logits(io::ModelFolder::open(source()))), 0.1);
 }
 
+// As transformers 5 saves them in its own layout: gate and up of all experts in one tensor.
+TEST_P(Experts, InTheLayoutOfTransformers5AreTheSame) {
+  const io::ModelFolder before = converted();
+  const mx::array expected = logits(before);
+  const bool mixtral = config_["model_type"] == "mixtral";
+  const std::string block = mixtral ? "block_sparse_moe" : "mlp";
+  std::map<std::string, mx::array> fused;
+  std::map<std::string, std::vector<mx::array>> gate_up, down;
+  for (const auto& [name, tensor] : tensors_) {
+    const size_t at = name.find("." + block + ".");
+    const size_t expert = name.find(".experts.");
+    if (at == std::string::npos || (expert == std::string::npos && !mixtral)) {
+      fused.insert({name, tensor});
+    } else if (expert == std::string::npos) {
+      fused.insert({name.substr(0, at) + ".mlp.gate.weight", tensor});
+    } else if (const std::string all = name.substr(0, at) + ".mlp.experts.";
+               name.ends_with(mixtral ? ".w2.weight" : ".down_proj.weight")) {
+      down[all + "down_proj"].push_back(tensor);
+    } else if (name.ends_with(mixtral ? ".w1.weight" : ".gate_proj.weight")) {
+      const std::string up = name.substr(0, name.rfind(mixtral ? "w1" : "gate_proj")) +
+                             (mixtral ? "w3.weight" : "up_proj.weight");
+      gate_up[all + "gate_up_proj"].push_back(mx::concatenate({tensor, tensors_.at(up)}, 0));
+    }
+  }
+  for (const auto& stacks : {gate_up, down}) {
+    for (const auto& [name, experts] : stacks) fused.insert({name, mx::stack(experts, 0)});
+  }
+  ASSERT_FALSE(gate_up.empty() || down.empty());
+  tensors_ = fused;
+  fs::remove_all(folder_ / "model");
+  const io::ModelFolder after = converted();
+  EXPECT_EQ(after.names(), before.names());
+  EXPECT_EQ(testing::distance(logits(io::ModelFolder::open(source())), expected), 0);
+  EXPECT_EQ(testing::distance(logits(after), expected), 0);
+}
+
 TEST_P(Experts, ThatAreNotAllThereAreRefused) {
   const auto taken = std::find_if(tensors_.begin(), tensors_.end(), [](const auto& tensor) {
     return tensor.first.find(".experts.1.") != std::string::npos;
