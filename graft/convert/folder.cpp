@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "graft/base/error.h"
-#include "graft/convert/experts.h"
 #include "graft/convert/layers.h"
 #include "graft/convert/plan.h"
+#include "graft/io/expert_weights.h"
 #include "graft/io/model_folder.h"
 #include "graft/io/model_writer.h"
 #include "graft/io/quantized_layer.h"
@@ -46,7 +46,7 @@ class FolderPlanner {
     }
     choose_dtype();
     find_layers();
-    for (const ExpertWeights& experts : expert_weights(*source_)) {
+    for (const io::ExpertWeights& experts : io::expert_weights(*source_)) {
       if (options_.quantize) plan_experts(experts);
     }
     for (const std::string& name : source_->names()) plan_tensor(name);
@@ -111,7 +111,7 @@ class FolderPlanner {
   }
 
   // Stacks many tensors into one, as in mlx-lm's switch_mlp.
-  void plan_experts(const ExpertWeights& experts) {
+  void plan_experts(const io::ExpertWeights& experts) {
     parts_.insert(experts.parts.begin(), experts.parts.end());
     const io::TensorInfo& first = source_->info(experts.parts[0]);
     const auto names = experts.parts;
@@ -182,8 +182,8 @@ class FolderPlanner {
       }
     }
     if (options_.dtype) {
-      bool new_key = config.contains("dtype") && !config.contains("torch_dtype");
-      config[new_key ? "dtype" : "torch_dtype"] = *options_.dtype;
+      if (config.contains("dtype")) config["dtype"] = *options_.dtype;
+      config["torch_dtype"] = *options_.dtype;
     }
     if (options_.quantize) {
       config["quantization"] =

@@ -11,13 +11,15 @@
 namespace graft::engine {
 namespace {
 
-void add_ids(const json& config, std::set<int32_t>& ids) {
-  auto found = config.find("eos_token_id");
-  if (found == config.end()) return;
-  if (found->is_number_integer()) ids.insert(found->get<int32_t>());
-  if (!found->is_array()) return;
-  for (const json& id : *found) {
-    if (id.is_number_integer()) ids.insert(id.get<int32_t>());
+void add_ids(const json& config, const fs::path& file, std::set<int32_t>& ids) {
+  const auto found = config.find("eos_token_id");
+  if (found == config.end() || found->is_null()) return;
+  const json list = found->is_array() ? *found : json::array({*found});
+  for (const json& id : list) {
+    if (!id.is_number_integer()) {
+      fail("{}: eos_token_id must be an id or a list of ids", file.string());
+    }
+    ids.insert(id.get<int32_t>());
   }
 }
 
@@ -49,9 +51,9 @@ std::string LoadedModel::precision() const {
 
 std::set<int32_t> LoadedModel::eos_ids() const {
   std::set<int32_t> ids;
-  add_ids(folder.config(), ids);
+  add_ids(folder.config(), folder.path() / "config.json", ids);
   fs::path generation = folder.path() / "generation_config.json";
-  if (fs::exists(generation)) add_ids(io::read_json_object(generation), ids);
+  if (fs::exists(generation)) add_ids(io::read_json_object(generation), generation, ids);
   if (auto id = tokenizer.eos_id()) ids.insert(*id);
   return ids;
 }

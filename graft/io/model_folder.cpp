@@ -177,7 +177,7 @@ const ModelFolder::Tensor& ModelFolder::tensor(const std::string& name) const {
 }
 
 std::optional<mx::Dtype> config_dtype(const json& config) {
-  for (const char* key : {"torch_dtype", "dtype"}) {
+  for (const char* key : {"dtype", "torch_dtype"}) {
     auto found = config.find(key);
     if (found != config.end() && found->is_string()) {
       return dtype_from_name(found->get<std::string>());

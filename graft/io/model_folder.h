@@ -74,8 +74,8 @@ inline constexpr const char* kWeightsIndex = "model.safetensors.index.json";
 /// The file of each tensor, from a shard index. Throws Error unless all are plain file names.
 std::map<std::string, std::string> read_weight_map(const fs::path& index);
 
-/// The dtype that a config names for weights that are not quantized ("torch_dtype", newer "dtype"),
-/// if any.
+/// The dtype that a config names for weights that are not quantized ("dtype", else the older
+/// "torch_dtype"), if any.
 std::optional<mx::Dtype> config_dtype(const json& config);
 
 }  // namespace graft::io

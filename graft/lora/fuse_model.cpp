@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "graft/io/expert_weights.h"
 #include "graft/io/quantized_layer.h"
 #include "graft/models/language_model_names.h"
 
@@ -45,7 +46,11 @@ class Fuser {
   void add(const nn::Linear& layer) { add(layer, layer.weight, count(layer.in(), layer.out())); }
 
   void add(const nn::ExpertLinear& layer) {
-    if (layer.paths.empty()) {
+    // Quantized experts are stacked, as mlx-lm has them; dense ones stay as they are stored.
+    if (layer.paths.empty() || options_.adapted.kind == FusedFormat::Kind::quantized) {
+      for (const std::string& path : layer.paths) {
+        done_[names_.stored_of_hub(path) + ".weight"] = true;
+      }
       add(layer, layer.weights->each.front(),
           count(layer.in(), layer.out()) * static_cast<uint64_t>(layer.count()));
       return;
@@ -58,6 +63,7 @@ class Fuser {
     for (const std::string& name : source_.names()) {
       if (name.ends_with(kScales)) add_quantized(name.substr(0, name.size() - kScales.size()));
     }
+    if (options_.adapted.kind == FusedFormat::Kind::quantized) stack_other_experts();
     for (const std::string& name : source_.names()) {
       if (done_.count(name) > 0) continue;
       const io::TensorInfo& info = source_.info(name);
@@ -80,6 +86,27 @@ class Fuser {
 
  private:
   using Make = std::function<ops::Weight(bool checked)>;
+
+  // Beside quantized layers, experts without an adapter are stacked, too: mlx-lm takes all of a
+  // model's as one or as the other.
+  void stack_other_experts() {
+    for (const io::ExpertWeights& experts : io::expert_weights(source_)) {
+      if (done_.count(experts.parts[0]) > 0) continue;
+      for (const std::string& part : experts.parts) done_[part] = true;
+      const io::TensorInfo& first = source_.info(experts.parts[0]);
+      io::TensorJob job;
+      job.outputs = {{experts.name,
+                      first.dtype,
+                      {static_cast<int>(experts.parts.size()), first.shape[0], first.shape[1]}}};
+      job.make = [this, parts = experts.parts] {
+        std::vector<mx::array> all;
+        for (const std::string& part : parts) all.push_back(source_.load(part));
+        return std::vector<mx::array>{mx::stack(all, 0)};
+      };
+      job.parameters = count(first.shape[1], first.shape[0]) * experts.parts.size();
+      jobs_.push_back(std::move(job));
+    }
+  }
 
   // A Linear, or an ExpertLinear in one tensor; `now` says how it is quantized.
   template <class Layer>

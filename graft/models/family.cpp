@@ -27,6 +27,7 @@ Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype, js
          num_layers_, folder.names().size(), num_layers_ - 1);
   }
   require("is_causal", true);
+  if (config_.has("per_layer_config")) fail("{}: per_layer_config is not supported", what_);
 }
 
 int Family::integer(const char* key, std::optional<int64_t> otherwise) const {
@@ -199,7 +200,7 @@ std::vector<int> layer_windows(const Family& family, const std::function<bool(in
     if (listed) {
       const json& type = config["layer_types"][i];
       slides_here = type == "sliding_attention";
-      if (!slides_here && type != "full_attention") {
+      if (!slides_here && type != "full_attention" && type != "attention") {
         fail("{}: layer_types has '{}'; supported: full_attention, sliding_attention",
              family.what(), type.is_string() ? type.get<std::string>() : "something else");
       }

@@ -12,8 +12,12 @@ namespace graft::nn {
 namespace {
 
 // {rope_theta, rope_type, factor, ...} of either spelling, as one object.
-nlohmann::json parameters_of(const nlohmann::json& config, const std::string& what) {
+nlohmann::json parameters_of(const nlohmann::json& config, const std::string& what,
+                             const RopeDefaults& defaults) {
   nlohmann::json parameters = nlohmann::json::object();
+  const auto has = [&](const char* key) {
+    return parameters.contains(key) && !parameters[key].is_null();
+  };
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
     if (!config.contains(key) || config[key].is_null()) continue;
     if (!config[key].is_object()) fail("{}: {} must be an object", what, key);
@@ -26,18 +30,20 @@ nlohmann::json parameters_of(const nlohmann::json& config, const std::string& wh
     }
   }
   for (const char* key : {"rope_theta", "partial_rotary_factor"}) {
-    if (!parameters.contains(key) && config.contains(key)) parameters[key] = config[key];
+    if (!has(key) && config.contains(key)) parameters[key] = config[key];
   }
   // The value beside the parameters overrides the one among them (Phi-3).
   const char* original = "original_max_position_embeddings";
   const ConfigReader beside(config, what);
   if (beside.has(original)) {
     parameters[original] = config[original];
-  } else if (!parameters.contains(original) && beside.has("max_position_embeddings")) {
+  } else if (defaults.original_max_position_embeddings) {
+    parameters[original] = *defaults.original_max_position_embeddings;
+  } else if (!has(original) && beside.has("max_position_embeddings")) {
     parameters[original] = config["max_position_embeddings"];
   }
   // Before transformers 4.43 the key was "type".
-  if (!parameters.contains("rope_type") && parameters.contains("type")) {
+  if (!has("rope_type") && has("type")) {
     parameters["rope_type"] = parameters["type"];
   }
   // Phi-3's first name for it.
@@ -69,11 +75,12 @@ double stretch_of(const ConfigReader& read, const ConfigReader& config) {
 
 }  // namespace
 
-void Rope::read_yarn(const ConfigReader& read, const std::string& what) {
+void Rope::read_yarn(const nlohmann::json& parameters, const std::string& what) {
+  const ConfigReader read(parameters, what + ": rope parameters");
   original_length_ = read.integer("original_max_position_embeddings");
   beta_fast_ = read.number("beta_fast", 32.0);
   beta_slow_ = read.number("beta_slow", 1.0);
-  truncate_ = read.boolean("truncate", true);
+  truncate_ = read.boolean("truncate", !parameters.contains("truncate"));  // null is false
   if (beta_fast_ <= 0 || beta_slow_ <= 0 || theta_ <= 1) {
     fail("{}: YaRN with beta_fast {}, beta_slow {} and base {}", what, beta_fast_, beta_slow_,
          theta_);
@@ -118,7 +125,7 @@ void Rope::read_longrope(const nlohmann::json& parameters, const ConfigReader& c
 
 Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::string& what,
                        const RopeDefaults& defaults) {
-  const nlohmann::json parameters = parameters_of(config, what);
+  const nlohmann::json parameters = parameters_of(config, what, defaults);
   ConfigReader read(parameters, what + ": rope parameters");
   Rope rope;
   rope.type_ = read.text("rope_type", "default");
@@ -149,7 +156,7 @@ Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::st
   if (rope.type_ == "dynamic") {
     rope.original_length_ = ConfigReader(config, what).integer("max_position_embeddings");
   }
-  if (rope.type_ == "yarn") rope.read_yarn(read, what);
+  if (rope.type_ == "yarn") rope.read_yarn(parameters, what);
   if (rope.type_ == "llama3") {
     rope.low_freq_factor_ = read.number("low_freq_factor");
     rope.high_freq_factor_ = read.number("high_freq_factor");

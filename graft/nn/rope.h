@@ -18,6 +18,8 @@ struct RopeDefaults {
   double theta = 10000.0;
   /// For families that apply it to RoPE of the default type too.
   std::optional<double> partial_rotary_factor{};
+  /// For a family whose own key counts even where the config has it among the parameters alone.
+  std::optional<int64_t> original_max_position_embeddings{};
 };
 
 /// The rotary frequencies that a model's config asks for: rope types default, linear, dynamic
@@ -52,7 +54,7 @@ class Rope {
   std::vector<double> short_factor_, long_factor_;  // of longrope
   double attention_factor_ = 1.0;                   // on cos and sin: yarn, longrope
 
-  void read_yarn(const ConfigReader& read, const std::string& what);
+  void read_yarn(const nlohmann::json& parameters, const std::string& what);
   void read_longrope(const nlohmann::json& parameters, const ConfigReader& config,
                      const std::string& what);
   double yarn_share(int pair) const;

@@ -1,5 +1,3 @@
-#include "graft/convert/experts.h"
-
 #include <gtest/gtest.h>
 #include <mlx/ops.h>
 

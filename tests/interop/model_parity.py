@@ -183,6 +183,7 @@ class Parity:
             bits_in = shapes.pop(f"{name}.scales")
             shapes.pop(f"{name}.biases")
             shapes[f"{name}.weight"] = [*bits_in[:-1], bits_in[-1] * model_group(folder.parent / "model", name)]
+        shapes = one_by_one(shapes)
         if found != shapes:
             raise SystemExit(f"other tensors than a checkpoint's: {[n for n in found | shapes if found.get(n) != shapes.get(n)][:4]}")
         config = AutoConfig.from_pretrained(folder)
@@ -190,6 +191,21 @@ class Parity:
         if config.architectures != source["architectures"] or hasattr(config, "quantization"):
             raise SystemExit("config.json is not that of a dense model of this kind")
         AutoTokenizer.from_pretrained(folder)
+
+
+def one_by_one(shapes):
+    """The shapes with experts as checkpoints have them: mlx-lm stacks them, transformers knows no stacks."""
+    own = {"gate_proj": "w1", "down_proj": "w2", "up_proj": "w3"}
+    expanded = {}
+    for name, shape in shapes.items():
+        if ".switch_mlp." not in name:
+            expanded[name] = shape
+            continue
+        layer, projection = name.removesuffix(".weight").split(".switch_mlp.")
+        projection = own[projection] if layer.endswith("block_sparse_moe") else projection
+        for expert in range(shape[0]):
+            expanded[f"{layer}.experts.{expert}.{projection}.weight"] = shape[1:]
+    return expanded
 
 
 def model_group(folder, name):

@@ -5,7 +5,7 @@
 
 #include "graft/io/model_folder.h"
 
-namespace graft::convert {
+namespace graft::io {
 
 /// A weight of all experts of a layer: one tensor in a quantized model, as in mlx-lm, many in a
 /// checkpoint.
@@ -16,6 +16,6 @@ struct ExpertWeights {
 
 /// The weights of `model` that are stored expert by expert. Throws Error, which names the tensor,
 /// if one of them is missing or differs in shape or type.
-std::vector<ExpertWeights> expert_weights(const io::ModelFolder& model);
+std::vector<ExpertWeights> expert_weights(const ModelFolder& model);
 
-}  // namespace graft::convert
+}  // namespace graft::io

@@ -1,4 +1,4 @@
-#include "graft/convert/experts.h"
+#include "graft/io/expert_weights.h"
 
 #include <charconv>
 #include <map>
@@ -7,7 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/io/quantized_layer.h"
 
-namespace graft::convert {
+namespace graft::io {
 namespace {
 
 struct Part {
@@ -42,29 +42,29 @@ std::optional<Part> part_of(std::string_view name) {
 
 }  // namespace
 
-std::vector<ExpertWeights> expert_weights(const io::ModelFolder& model) {
+std::vector<ExpertWeights> expert_weights(const ModelFolder& model) {
   std::map<std::string, std::map<size_t, std::string>> found;
   for (const std::string& name : model.names()) {
     const auto part = part_of(name);
     // Quantized ones stay one by one.
-    if (part && !io::is_quantized_layer(model, name.substr(0, name.rfind('.')))) {
+    if (part && !is_quantized_layer(model, name.substr(0, name.rfind('.')))) {
       found[part->layer + ".switch_mlp." + part->projection + ".weight"][part->expert] = name;
     }
   }
   std::vector<ExpertWeights> all;
   for (const auto& [name, experts] : found) {
     ExpertWeights weights{name, {}};
-    const io::TensorInfo& first = model.info(experts.begin()->second);
+    const TensorInfo& first = model.info(experts.begin()->second);
     for (const auto& [expert, own] : experts) {
       if (expert != weights.parts.size()) {
         fail("{}: {} is there, but not that of expert {}", model.path().string(), own,
              weights.parts.size());
       }
-      const io::TensorInfo& info = model.info(own);
+      const TensorInfo& info = model.info(own);
       if (info.shape.size() != 2 || info.shape != first.shape || info.dtype != first.dtype) {
         fail("{}: tensor {} is {} {}, but that of expert 0 is {} {}", model.path().string(), own,
-             io::dtype_name(info.dtype), io::shape_text(info.shape), io::dtype_name(first.dtype),
-             io::shape_text(first.shape));
+             dtype_name(info.dtype), shape_text(info.shape), dtype_name(first.dtype),
+             shape_text(first.shape));
       }
       weights.parts.push_back(own);
     }
@@ -73,4 +73,4 @@ std::vector<ExpertWeights> expert_weights(const io::ModelFolder& model) {
   return all;
 }
 
-}  // namespace graft::convert
+}  // namespace graft::io
