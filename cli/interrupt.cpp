@@ -22,7 +22,7 @@ void end_with_notice(int number) {
   std::raise(number);
 }
 
-// A terminal that goes away sends SIGHUP more than once, a pipe SIGPIPE at every write.
+// A terminal that goes away sends SIGHUP more than once.
 void note_signal(int number) {
   signalled = 1;
   if (number == SIGINT || number == SIGTERM) std::signal(number, SIG_DFL);
@@ -46,9 +46,7 @@ SignalScope::~SignalScope() {
   for (const auto& [number, before] : before_) ::sigaction(number, &before, nullptr);
 }
 
-InterruptGuard::InterruptGuard() : scope_({SIGINT, SIGTERM, SIGHUP, SIGPIPE}, note_signal) {
-  signalled = 0;
-}
+InterruptGuard::InterruptGuard() : scope_({SIGINT, SIGTERM, SIGHUP}, note_signal) { signalled = 0; }
 
 bool interrupted() { return signalled != 0; }
 

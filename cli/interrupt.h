@@ -20,9 +20,9 @@ class SignalScope {
   std::map<int, struct sigaction> before_;
 };
 
-/// While it lives, the first Ctrl-C (SIGINT), SIGTERM, loss of the terminal (SIGHUP) or of the
-/// reader of a pipe (SIGPIPE) is only recorded (see `interrupted`), so that the program can end in
-/// order. A second SIGINT or SIGTERM ends it at once.
+/// While it lives, the first Ctrl-C (SIGINT), SIGTERM or loss of the terminal (SIGHUP) is only
+/// recorded (see `interrupted`), so that the program can end in order. A second SIGINT or SIGTERM
+/// ends it at once.
 class InterruptGuard {
  public:
   InterruptGuard();

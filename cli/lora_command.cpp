@@ -115,7 +115,8 @@ class LoraRun {
       runtime_.front_end().progress({{share, {fmt::format("test {}/{}", done, batches.size())}}});
       return true;
     };
-    const training::Evaluation result = training::evaluate(*loaded_->model, batches, show);
+    const training::Evaluation result =
+        training::evaluate(*loaded_->model, batches, show, set.path);
     runtime_.front_end().progress({});
     print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
     finish_output();

@@ -18,7 +18,7 @@
 
 namespace {
 
-constexpr int kInterrupted = 130;  // as shells have it: 128 + SIGINT
+constexpr int kInterrupted = 130, kReaderGone = 141;  // as shells have it: 128 + the signal
 
 int report(graft::FrontEnd& front_end, std::string_view message, int code) {
   front_end.progress({});  // nothing is in progress any more
@@ -30,7 +30,9 @@ int report(graft::FrontEnd& front_end, std::string_view message, int code) {
 
 int main(int argc, char** argv) {
   graft::cli::occupy_standard_streams();
-  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write, not the end
+  // A file size limit and a pipe without a reader are errors of write, not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
   graft::survive_cut_files();
   graft::engine::tune_memory();
   graft::engine::Runtime runtime({.front_end = graft::engine::make_console(
@@ -64,6 +66,8 @@ int main(int argc, char** argv) {
     return ended.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return report(front_end, graft::cli::explain(app, error, argc, argv), 2);
+  } catch (const graft::cli::ReaderGone&) {
+    return kReaderGone;
   } catch (const graft::Cancelled& cancelled) {
     return report(front_end, cancelled.what(), kInterrupted);
   } catch (const graft::UsageError& error) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "graft/base/error.h"
@@ -21,7 +22,9 @@ void print_text(std::string_view text) {
 }
 
 void finish_output() {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  const bool flushed = std::fflush(stdout) == 0;
+  if (!flushed && errno == EPIPE) throw ReaderGone("nobody reads standard output");
+  if (flushed && std::ferror(stdout) == 0) return;
   fail("cannot write all of standard output: what it leads to is full or closed");
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "graft/base/error.h"
 #include "graft/base/printable.h"
 
 namespace graft::cli {
@@ -26,9 +27,16 @@ void print_error(fmt::format_string<Args...> format, Args&&... args) {
 
 /// A text that was asked for, at once: as it is in a pipe or a file, so that it cannot steer it on
 /// a terminal. Throws Error if it cannot be written.
+/// ReaderGone if nobody reads it any more.
 void print_text(std::string_view text);
 
-/// Throws Error unless all of standard output was written.
+/// Who read standard output has seen enough, as `head` does: nothing that need be said.
+class ReaderGone : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Throws Error unless all of standard output was written, ReaderGone if nobody reads it any more.
 void finish_output();
 
 /// Makes sure that no file of ours becomes standard output or standard error because the program

@@ -20,6 +20,17 @@ namespace {
   fail("cannot write {}: {}; what was there before is as it was", shown_path(path), why);
 }
 
+// A rename would put a file in the place of a device or a pipe.
+fs::path regular_target(const fs::path& path) {
+  fs::path target = resolved_target(path);
+  struct stat status {};
+  if (::stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode) &&
+      !S_ISDIR(status.st_mode)) {
+    fail("cannot write {}: it is no regular file", target.string());
+  }
+  return target;
+}
+
 // The permissions of the file that is replaced, and its owner and group where this user may.
 void keep_permissions(int descriptor, const fs::path& earlier) {
   struct stat status {};
@@ -33,7 +44,7 @@ void keep_permissions(int descriptor, const fs::path& earlier) {
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& path)
-    : path_(resolved_target(path)), temporary_(path_, Temporary::Kind::file) {}
+    : path_(regular_target(path)), temporary_(path_, Temporary::Kind::file) {}
 
 void AtomicFile::write(const void* data, size_t size) {
   const char* bytes = static_cast<const char*>(data);
@@ -70,7 +81,11 @@ void write_text(const fs::path& path, std::string_view text) {
 }
 
 void copy_file_into(const fs::path& file, const fs::path& folder) {
-  write_text(folder / file.filename(), MappedFile(file).text());
+  const MappedFile source(file);
+  AtomicFile copy(folder / file.filename());
+  copy.write(source.text());
+  source.check_unchanged();
+  copy.commit();
 }
 
 }  // namespace graft

@@ -1,12 +1,14 @@
 #include "graft/base/atomic_folder.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -19,13 +21,39 @@ namespace graft {
 namespace {
 
 // The folder that `target` stands for; its parents are made.
-fs::path prepared(const fs::path& target, const Replaced& replaced) {
+fs::path output_folder(const fs::path& target) {
   const fs::path folder = resolved_target(without_trailing_slash(target));
-  recover_folder(folder);
-  check_replaceable(folder, replaced);
   std::error_code error;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), error);
   if (error) fail("cannot create {}: {}", folder.string(), error.message());
+  return folder;
+}
+
+// The same, found fit to be replaced; it is locked.
+const fs::path& prepared(const fs::path& target, const Replaced& replaced) {
+  recover_folder(target);
+  check_replaceable(target, replaced);
+  struct stat its {
+  }, above{};
+  const fs::path parent = target.has_parent_path() ? target.parent_path() : ".";
+  if (::stat(target.c_str(), &its) == 0 && ::stat(parent.c_str(), &above) == 0 &&
+      its.st_dev != above.st_dev) {
+    fail_usage("{} is where another disk is mounted, and can't be exchanged: name a folder in it",
+               target.string());
+  }
+  return target;
+}
+
+// Renames a folder to "<target>.earlier", or with a number behind it. Returns where it is now.
+fs::path keep_as_earlier(const fs::path& folder, const fs::path& target) {
+  for (int number = 1; number < 100; ++number) {
+    const fs::path kept =
+        target.string() + ".earlier" + (number == 1 ? "" : fmt::format(".{}", number));
+    std::error_code error;
+    if (fs::exists(fs::symlink_status(kept, error))) continue;
+    fs::rename(folder, kept, error);
+    if (!error) return kept;
+  }
   return folder;
 }
 
@@ -76,9 +104,20 @@ void recover_folder(const fs::path& target) {
   std::error_code ignored;
   if (!fs::is_directory(fs::symlink_status(aside, ignored))) return;
   if (fs::exists(target, ignored)) {
-    fs::remove_all(aside, ignored);  // the process died after the exchange
+    keep_as_earlier(aside, target);  // the process died after the exchange
   } else {
     fs::rename(aside, target, ignored);
+  }
+}
+
+void recover_idle_folder(const fs::path& target) {
+  std::error_code ignored;
+  const fs::path folder = without_trailing_slash(target);
+  if (fs::exists(folder, ignored) || !fs::exists(set_aside(folder), ignored)) return;
+  try {
+    const TargetLock lock(folder);
+    recover_folder(folder);
+  } catch (const Error&) {  // somebody is at it, or it is not ours to write
   }
 }
 
@@ -96,35 +135,39 @@ void exchange_folders_in_two_steps(const fs::path& made, const fs::path& target)
 }
 
 AtomicFolder::AtomicFolder(const fs::path& target, Replaced replaced)
-    : target_(prepared(target, replaced)),
+    : target_(output_folder(target)),
       replaced_(std::move(replaced)),
       lock_(target_),
-      temporary_(target_, Temporary::Kind::folder) {}
+      temporary_(prepared(target_, replaced_), Temporary::Kind::folder) {}
 
 void AtomicFolder::commit() {
   // Files may have come since.
   const std::vector<std::string> files = replaced_files(target_, replaced_);
   sync_folder(temporary_.path());
-  struct stat earlier {};
-  if (::stat(target_.c_str(), &earlier) != 0) {
+  // The earlier folder gets the temporary's name, under which nobody must sweep it.
+  const int earlier = ::open(target_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (earlier < 0) {
     rename_over(temporary_.path(), target_, target_);
     temporary_.give_away();
     return sync_folder(target_.parent_path());
   }
-  ::fchmod(temporary_.descriptor(), earlier.st_mode & 07777);
+  const std::unique_ptr<const int, void (*)(const int*)> closed(
+      &earlier, [](const int* descriptor) { ::close(*descriptor); });
+  ::flock(earlier, LOCK_EX | LOCK_NB);
+  struct stat status {};
+  if (::fstat(earlier, &status) == 0) {
+    ::fchmod(temporary_.descriptor(), status.st_mode & 07777);
+  }
   if (!exchange_at_once(temporary_.path(), target_)) {
     exchange_folders_in_two_steps(temporary_.path(), target_);
   }
   sync_folder(target_.parent_path());
-  // The temporary is the earlier folder now.
   temporary_.give_away();
   std::error_code error;
   for (const std::string& file : files) fs::remove(temporary_.path() / file, error);
   if (::rmdir(temporary_.path().c_str()) == 0) return;
-  const fs::path kept = target_.string() + ".earlier";
-  fs::rename(temporary_.path(), kept, error);
   fail("{} is written, but files came into the earlier folder meanwhile: they are in {}",
-       target_.string(), error ? temporary_.path().string() : kept.string());
+       target_.string(), keep_as_earlier(temporary_.path(), target_).string());
 }
 
 }  // namespace graft

@@ -40,7 +40,10 @@ void check_replaceable(const fs::path& target, const Replaced& replaced);
 /// Exchanges two folders where the system can't do it in one step: the earlier one steps aside.
 void exchange_folders_in_two_steps(const fs::path& made, const fs::path& target);
 fs::path set_aside(const fs::path& target);
-/// Puts the folder back that stepped aside, if the process died between the two steps.
+/// Puts the folder back that stepped aside, if the process died between the two steps; if it died
+/// after them, the folder becomes "<target>.earlier". The caller has the target's lock.
 void recover_folder(const fs::path& target);
+/// The same for a reader of a folder that is not there, unless somebody is writing it.
+void recover_idle_folder(const fs::path& target);
 
 }  // namespace graft

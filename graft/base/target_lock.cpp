@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +43,9 @@ TargetLock::TargetLock(const fs::path& target)
             fmt::format(".graft-{:016x}.lock", fnv1a(target.filename().string()))) {
   for (;;) {
     descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && errno == EACCES) {  // another user's, who has died perhaps
+      descriptor_ = ::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    }
     if (descriptor_ < 0) fail("cannot write {}: {}", target.string(), std::strerror(errno));
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK) return;  // no locks here
@@ -52,6 +56,12 @@ TargetLock::TargetLock(const fs::path& target)
     if (is_named(descriptor_, path_)) break;
     ::close(descriptor_);  // whoever had it has removed the file since: this is the lock of nothing
   }
+  // Not if it may be a file of somebody's under another name, too.
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1 ||
+      status.st_uid != ::geteuid()) {
+    return;
+  }
   const std::string holder = holder_text().substr(0, kMostBytes);
   if (::ftruncate(descriptor_, 0) != 0 ||
       ::pwrite(descriptor_, holder.data(), holder.size(), 0) < 0) {
@@ -60,7 +70,7 @@ TargetLock::TargetLock(const fs::path& target)
 }
 
 TargetLock::~TargetLock() {
-  ::unlink(path_.c_str());
+  if (is_named(descriptor_, path_)) ::unlink(path_.c_str());
   ::close(descriptor_);
 }
 

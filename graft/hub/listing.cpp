@@ -38,6 +38,8 @@ std::string escaped_path(const std::string& name) {
   return path;
 }
 
+}  // namespace
+
 Listing read_listing(const std::string& body, const Environment& environment,
                      const Repository& repository) {
   const std::string what = fmt::format("the Hub's list of {}", repository.name);
@@ -74,8 +76,6 @@ Listing read_listing(const std::string& body, const Environment& environment,
   }
   return listing;
 }
-
-}  // namespace
 
 const RemoteFile* Listing::find(const std::string& name) const {
   const auto found = std::find_if(files.begin(), files.end(),

@@ -18,9 +18,13 @@ struct Listing {
   const RemoteFile* find(const std::string& name) const;
 };
 
-/// Asks the Hub (`/api/models/{name}/revision/{revision}?blobs=true`). Unsafe file names are
-/// skipped: absolute ones, and those with "..", a hidden part or a control character. Throws
-/// ConnectionError, and Error that says what to do.
+/// What an answer of the Hub lists. Unsafe file names are skipped: absolute ones, and those with
+/// "..", a hidden part or a control character. Throws Error for an answer that is none.
+Listing read_listing(const std::string& answer, const Environment& environment,
+                     const Repository& repository);
+
+/// Asks the Hub (`/api/models/{name}/revision/{revision}?blobs=true`). Throws ConnectionError, and
+/// Error that says what to do.
 Listing list_repository(const Http& http, const Repository& repository);
 
 }  // namespace graft::hub

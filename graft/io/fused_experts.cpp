@@ -10,6 +10,8 @@ namespace {
 constexpr std::string_view kMlp = ".mlp.", kGateUp = ".mlp.experts.gate_up_proj",
                            kDown = ".mlp.experts.down_proj", kRouter = ".mlp.gate.weight";
 
+constexpr int kMostExperts = 4096;
+
 // How a family's checkpoints have named what lies in a layer.
 struct Names {
   std::string_view block, gate, up, down;
@@ -41,6 +43,7 @@ std::vector<std::pair<std::string, TensorInfo>> experts_of_transformers_5(
   }
   const bool gate_up = name.ends_with(kGateUp), down = name.ends_with(kDown);
   if ((!gate_up && !down) || tensor.shape.size() != 3 || tensor.bytes == 0) return {};
+  if (tensor.shape[0] > kMostExperts) return {};
   if (gate_up && tensor.shape[1] % 2 != 0) return {};
   const std::string layer = name.substr(0, name.rfind(kMlp));
   std::vector<std::pair<std::string, TensorInfo>> experts;

@@ -53,7 +53,7 @@ std::vector<std::string> shards_in(const fs::path& folder) {
 }  // namespace
 
 ModelFolder ModelFolder::open(const fs::path& path) {
-  recover_folder(path);
+  recover_idle_folder(path);
   for (int tries = 0; tries < kMostTries; ++tries) {
     ModelFolder folder = open_once(path);
     if (folder.is_current()) return folder;

@@ -169,7 +169,9 @@ AdapterFile read_adapter_file(const fs::path& path) {
   file.path = path;
   file.tensors = std::move(contents.tensors);
   read_metadata(file, contents.settings);
+  // mlx-lm's config is of one file; one without settings of its own may have been called so.
   if (format.settings_beside == nullptr) return file;
+  if (file.settings && !is_mlx_lm_adapter(path)) return file;
   if (const auto beside = format.settings_beside(path)) {
     if (!file.settings) {
       file.settings = beside;
@@ -226,12 +228,14 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
     contents.tensors.insert({parameter.name, *parameter.place});
   }
   contents.settings = to_metadata(adapters.settings(), base_fingerprint, provenance);
+  if (!is_mlx_lm_adapter(path)) return format_of(path).write(path, contents);
   check_mlx_lm_config(path);
-  format_of(path).write(path, contents);
-  if (!is_mlx_lm_adapter(path)) return;
   std::vector<std::string> names;
   for (const auto& [name, tensor] : contents.tensors) names.push_back(name);
-  write_mlx_lm_config(path, adapters.settings(), names);
+  const MlxLmConfig config(path, adapters.settings(), names);
+  config.remove_another();
+  format_of(path).write(path, contents);
+  config.write();
 }
 
 }  // namespace graft::lora

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <set>
+#include <system_error>
 
 #include "graft/base/atomic_file.h"
 #include "graft/base/config_reader.h"
@@ -75,8 +76,9 @@ void check_mlx_lm_config(const fs::path& adapter_file) {
       path.string(), adapter_file.string());
 }
 
-void write_mlx_lm_config(const fs::path& adapter_file, const LoraSettings& settings,
-                         const std::vector<std::string>& tensors) {
+MlxLmConfig::MlxLmConfig(const fs::path& adapter_file, const LoraSettings& settings,
+                         const std::vector<std::string>& tensors)
+    : path_(config_of(adapter_file)) {
   std::set<std::string> keys;
   for (const std::string& name : tensors) keys.insert(key_of(name));
   const ordered_json config = {{"fine_tune_type", "lora"},
@@ -87,7 +89,18 @@ void write_mlx_lm_config(const fs::path& adapter_file, const LoraSettings& setti
                                  {"rank", settings.rank},
                                  {"scale", settings.scale}}},
                                {"num_layers", settings.num_layers}};
-  write_text(config_of(adapter_file), io::python_json(config));
+  text_ = io::python_json(config);
+}
+
+bool MlxLmConfig::is_there_already() const { return is_there(path_) && read_text(path_) == text_; }
+
+void MlxLmConfig::remove_another() const {
+  std::error_code ignored;
+  if (!is_there_already()) fs::remove(path_, ignored);
+}
+
+void MlxLmConfig::write() const {
+  if (!is_there_already()) write_text(path_, text_);
 }
 
 }  // namespace graft::lora

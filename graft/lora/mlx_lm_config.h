@@ -24,8 +24,22 @@ bool is_mlx_lm_adapter(const fs::path& adapter_file);
 /// replaced.
 void check_mlx_lm_config(const fs::path& adapter_file);
 
-/// Writes it, for an adapter of tensors of these names.
-void write_mlx_lm_config(const fs::path& adapter_file, const LoraSettings& settings,
-                         const std::vector<std::string>& tensors);
+/// The config of an adapter that is written, of tensors of these names. Two files cannot be
+/// replaced at once, so there is none meanwhile: better than one of other weights.
+class MlxLmConfig {
+ public:
+  MlxLmConfig(const fs::path& adapter_file, const LoraSettings& settings,
+              const std::vector<std::string>& tensors);
+
+  /// Removes the one that is there, graft's own, if it says something else.
+  void remove_another() const;
+  void write() const;
+
+ private:
+  bool is_there_already() const;
+
+  fs::path path_;
+  std::string text_;
+};
 
 }  // namespace graft::lora

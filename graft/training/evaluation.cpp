@@ -12,7 +12,7 @@ namespace graft::training {
 double Evaluation::perplexity() const { return std::exp(loss); }
 
 Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::function<bool(size_t)>& done) {
+                    const std::function<bool(size_t)>& done, const fs::path& file) {
   const auto start = std::chrono::steady_clock::now();
   const models::LayerRunner runner(model);
   double sum = 0, weight = 0;
@@ -23,10 +23,10 @@ Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& 
       const auto loss = static_cast<double>(mean.item<float>());
       check_mapped_files();
       if (!std::isfinite(loss)) {
-        fail(
-            "the loss is {}: weights of the model or its adapter are not finite, or too large to "
-            "compute with",
-            loss);
+        throw NotFinite(fmt::format(
+            "the loss{}{} is {}: weights of the model or its adapter are not finite, or "
+            "too large to compute with",
+            file.empty() ? "" : " on ", file.string(), loss));
       }
       sum += loss * own;
       weight += own;

@@ -3,6 +3,8 @@
 #include <functional>
 #include <vector>
 
+#include "graft/base/error.h"
+#include "graft/base/files.h"
 #include "graft/data/batch.h"
 #include "graft/models/model.h"
 
@@ -17,9 +19,16 @@ struct Evaluation {
   double perplexity() const;
 };
 
+/// A loss that is not finite.
+class NotFinite : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Evaluates batches one by one. Calls `done` after each with the number done so far; it returns
-/// whether to go on. Throws Error if a loss is not finite, or no token carries loss.
+/// whether to go on. Throws NotFinite, which names `file`, if a loss is not finite, and Error if no
+/// token carries loss.
 Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::function<bool(size_t)>& done = {});
+                    const std::function<bool(size_t)>& done = {}, const fs::path& file = {});
 
 }  // namespace graft::training

@@ -85,6 +85,7 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
     : model_(model),
       adapters_(adapters),
       train_(train),
+      valid_file_(valid.path),
       valid_batches_(data::evaluation_batches(valid, options.batch_size, options.val_batches)),
       options_(std::move(options)),
       events_(std::move(events)),
@@ -127,35 +128,44 @@ Trainer::StepResult Trainer::step() {
   return result;
 }
 
-void Trainer::stop_diverged(int iteration, const std::string& place, int saved_at) {
-  std::string kept = "nothing was saved";
-  if (last_good_.iteration > 0 && last_good_.iteration == saved_at) {
-    kept =
-        fmt::format("the adapter of iteration {} is in {}", saved_at, checkpoint_.file().string());
-  } else if (last_good_.iteration > 0) {
-    adapters_.parameters().set(last_good_.parameters);
-    progress_.iteration = static_cast<int>(last_good_.iteration);
-    kept = fmt::format("the adapter of iteration {}, the last whose loss was finite, is in {}",
-                       last_good_.iteration, checkpoint_.save_aside(adapters_, progress_).string());
-    if (saved_at > 0) {
-      kept += fmt::format(", that of iteration {} in {}", saved_at, checkpoint_.file().string());
-    }
+std::string Trainer::keep_last_good(int saved_at) {
+  const std::string file = checkpoint_.file().string();
+  if (last_good_.iteration == 0) return "nothing was saved";
+  if (last_good_.iteration == saved_at) {
+    return fmt::format("the adapter of iteration {} is in {}", saved_at, file);
   }
+  adapters_.parameters().set(last_good_.parameters);
+  progress_.iteration = static_cast<int>(last_good_.iteration);
+  std::string kept =
+      fmt::format("the adapter of iteration {}, the last whose loss was finite, is in {}",
+                  last_good_.iteration, checkpoint_.save_aside(adapters_, progress_).string());
+  if (saved_at > last_good_.iteration) {
+    kept += fmt::format(" ({} holds that of iteration {}, whose loss is not)", file, saved_at);
+  } else if (saved_at > 0) {
+    kept += fmt::format(", that of iteration {} in {}", saved_at, file);
+  }
+  return kept;
+}
+
+void Trainer::stop_diverged(int iteration, const std::string& place, int saved_at) {
   fail(
       "iteration {}: the loss, its gradient or the step is not finite (largest loss at {}); {}. A "
       "smaller `learning_rate` or `scale` usually helps",
-      iteration, place, kept);
+      iteration, place, keep_last_good(saved_at));
 }
 
 bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) {
   const PhaseTimer timer(kValidation);
   const ProfilingSwitch off(false);  // its kernels are not those of the steps
   bool whole = true;
-  Evaluation result = evaluate(model_, valid_batches_, [&](size_t done) {
-    events_.emit(Validating{done, valid_batches_.size()});
-    whole = done == valid_batches_.size() || !interrupted();
-    return whole;
-  });
+  Evaluation result = evaluate(
+      model_, valid_batches_,
+      [&](size_t done) {
+        events_.emit(Validating{done, valid_batches_.size()});
+        whole = done == valid_batches_.size() || !interrupted();
+        return whole;
+      },
+      valid_file_);
   if (!whole) return false;
   progress_.valid = {iteration, result.loss};
   events_.emit(Validated{iteration, result.loss, result.seconds});
@@ -169,17 +179,44 @@ void Trainer::save(int iteration) {
   events_.emit(Saved{iteration, checkpoint_.file().string()});
 }
 
-// The state from before a step that fails is good, and may be worth hours.
+// What is good when something fails may be worth hours: it is saved, whatever the failure is.
+void Trainer::stop_after(int iteration, int saved_at, const std::string& why) {
+  const std::string file = checkpoint_.file().string();
+  if (iteration == 0) fail("{}; nothing was saved", why);
+  if (saved_at != iteration) {
+    try {
+      save(iteration);
+    } catch (const Error& error) {
+      fail("{}; the adapter of iteration {} could not be saved: {}; {}", why, iteration,
+           error.what(),
+           saved_at > 0 ? fmt::format("that of iteration {} is in {}", saved_at, file)
+                        : "none was saved before");
+    }
+  }
+  fail("{}; the adapter of iteration {} is in {}", why, iteration, file);
+}
+
 Trainer::StepResult Trainer::step_or_save(int iteration, int saved_at) {
   std::string why;
   try {
     return step();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     why = error.what();
   }
-  if (iteration == 1) fail("{}; nothing was saved", why);
-  if (saved_at != iteration - 1) save(iteration - 1);
-  fail("{}; the adapter of iteration {} is in {}", why, iteration - 1, checkpoint_.file().string());
+  stop_after(iteration - 1, saved_at, why);
+}
+
+bool Trainer::validate_or_save(int iteration, int saved_at,
+                               const std::function<bool()>& interrupted) {
+  std::string why;
+  try {
+    return validate(iteration, interrupted);
+  } catch (const NotFinite& error) {
+    fail("iteration {}: {}; {}", iteration, error.what(), keep_last_good(saved_at));
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  stop_after(iteration, saved_at, why);
 }
 
 bool Trainer::try_to_save(int iteration) {
@@ -229,7 +266,9 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
       tokens = steps = 0;
     }
     bool stop = interrupted();
-    if (!stop && iteration % options_.steps_per_eval == 0) stop = !validate(iteration, interrupted);
+    if (!stop && iteration % options_.steps_per_eval == 0) {
+      stop = !validate_or_save(iteration, saved_at, interrupted);
+    }
     if (stop) {
       save(iteration);
       return TrainEnd::interrupted;

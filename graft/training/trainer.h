@@ -72,6 +72,11 @@ class Trainer {
   TrainEnd run_all(const std::function<bool()>& interrupted);
   StepResult step();
   StepResult step_or_save(int iteration, int saved_at);
+  bool validate_or_save(int iteration, int saved_at, const std::function<bool()>& interrupted);
+  // Throws Error, once the adapter as of an iteration is saved.
+  [[noreturn]] void stop_after(int iteration, int saved_at, const std::string& why);
+  // Sees to it that the last good adapter is in a file; says in which.
+  std::string keep_last_good(int saved_at);
   bool validate(int iteration, const std::function<bool()>& interrupted);
   void save(int iteration);
   bool try_to_save(int iteration);
@@ -80,6 +85,7 @@ class Trainer {
   const models::Model& model_;
   lora::Adapters& adapters_;
   const data::Dataset& train_;
+  fs::path valid_file_;
   std::vector<data::Batch> valid_batches_;
   TrainOptions options_;
   Events events_;

@@ -118,6 +118,20 @@ TEST(AtomicFolder, KeepsThePermissionsOfWhatItReplaces) {
   EXPECT_EQ(status.st_mode & 07777, 0750u);
 }
 
+// Who reads does not come between the steps of who writes.
+TEST(AtomicFolder, IsNotPutBackByAReaderWhileItIsWritten) {
+  TempFolder folder;
+  make(set_aside(folder / "out"), "earlier");
+  {
+    const TargetLock lock(folder / "out");
+    recover_idle_folder(folder / "out");
+    EXPECT_FALSE(fs::exists(folder / "out"));
+  }
+  recover_idle_folder(folder / "out/");
+  EXPECT_EQ(read_bytes(folder / "out/a"), "earlier");
+  EXPECT_EQ(names_in(folder.path()), Names{"out"});
+}
+
 TEST(AtomicFolder, HasOneWriter) {
   TempFolder folder;
   AtomicFolder output(folder / "out", only_a_and_b);
@@ -145,10 +159,12 @@ TEST(AtomicFolder, ComesBackAfterACrashBetweenTheTwoSteps) {
   EXPECT_EQ(names_in(folder.path()), Names{"out"});
   EXPECT_EQ(read_bytes(folder / "out/a"), "earlier");
 
-  make(set_aside(folder / "out"), "earlier still");  // a crash after them
-  recover_folder(folder / "out");
-  EXPECT_EQ(names_in(folder.path()), Names{"out"});
-  EXPECT_EQ(read_bytes(folder / "out/a"), "earlier");
+  for (const char* kept : {"out.earlier", "out.earlier.2"}) {  // a crash after them
+    make(set_aside(folder / "out"), kept);
+    recover_folder(folder / "out");
+    EXPECT_EQ(read_bytes(folder / "out/a"), "earlier");
+    EXPECT_EQ(read_bytes(folder / kept / "a"), kept);
+  }
 }
 
 }  // namespace

@@ -114,6 +114,26 @@ TEST_F(Interrupt, ALostReaderEndsATrainingInOrder) {
   EXPECT_TRUE(saved());
 }
 
+// As `graft ... | head -1`: who has seen enough needs no message.
+TEST_F(Interrupt, AReaderThatHasSeenEnoughIsNoError) {
+  const fs::path fifo = folder_ / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  std::string lines;
+  for (int i = 0; i < 100000; ++i) lines += "the number\n";
+  write("text", lines);
+  ProgramOptions options;
+  options.output = fifo;
+  std::thread reader([&] {
+    std::FILE* file = std::fopen(fifo.c_str(), "r");
+    std::getc(file);
+    std::fclose(file);
+  });
+  const ProgramResult result = run({"tokenize", "--model", "model", "--ids", "text"}, options);
+  reader.join();
+  EXPECT_EQ(result.code, 128 + SIGPIPE);
+  EXPECT_EQ(result.err, "");
+}
+
 TEST_F(Interrupt, AStandardErrorThatIsFullOrClosedIsNoReasonToStop) {
   for (const char* error : {"/dev/full", ""}) {
     ProgramOptions options;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "graft/engine/data_split.h"
 #include "graft/engine/named_data.h"
 #include "graft/engine/named_model.h"
@@ -48,6 +51,28 @@ class FineTuneTest : public ::testing::Test {
   FineTuneOptions options_;
   training::TrainEnd end_ = training::TrainEnd::finished;
 };
+
+// What ends a text: the config's, the generation config's and the tokenizer's.
+TEST_F(FineTuneTest, EveryFilesEosEndsAText) {
+  const std::set<int32_t> before = load().eos_ids();
+  const auto with = [&](const char* generation) {
+    testing::write_bytes(folder_ / "model/generation_config.json", generation);
+    return load().eos_ids();
+  };
+  for (const auto& [generation, ids] :
+       std::map<const char*, std::set<int32_t>>{{R"({"eos_token_id": 7})", {7}},
+                                                {R"({"eos_token_id": [8, 9]})", {8, 9}},
+                                                {"{}", {}},
+                                                {R"({"eos_token_id": null})", {}}}) {
+    std::set<int32_t> expected = before;
+    expected.insert(ids.begin(), ids.end());
+    EXPECT_EQ(with(generation), expected) << generation;
+  }
+  for (const char* bad : {R"({"eos_token_id": 2.0})", R"({"eos_token_id": "2"})",
+                          R"({"eos_token_id": [2, null]})", R"({"eos_token_id": {}})"}) {
+    testing::expect_error([&] { with(bad); }, {"generation_config.json", "eos_token_id"});
+  }
+}
 
 TEST_F(FineTuneTest, WritesAnAdapterThatSaysHowItWasMade) {
   options_.adapter.rank = 3;

@@ -218,9 +218,9 @@ TEST(AdapterFile, ThatIsNoneIsNamed) {
 }
 
 // mlx-lm's settings lie in a file beside the adapter.
-class MlxLmConfig : public ::testing::Test {
+class MlxLmConfigTest : public ::testing::Test {
  protected:
-  MlxLmConfig() {
+  MlxLmConfigTest() {
     const std::string at = "model.layers.1.self_attn.q_proj.";
     io::save_safetensors(path_,
                          {{at + "lora_a", mx::ones({32, 4})}, {at + "lora_b", mx::ones({4, 32})}});
@@ -231,7 +231,7 @@ class MlxLmConfig : public ::testing::Test {
   fs::path path_ = folder_ / "adapters.safetensors";
 };
 
-TEST_F(MlxLmConfig, IsObeyed) {
+TEST_F(MlxLmConfigTest, IsObeyed) {
   EXPECT_FALSE(read_adapter_file(path_).settings);
   config(R"({"fine_tune_type": "lora", "num_layers": 1,
              "lora_parameters": {"rank": 4, "scale": 2.5, "dropout": 0.25, "keys": ["self_attn.q_proj"]}})");
@@ -243,7 +243,7 @@ TEST_F(MlxLmConfig, IsObeyed) {
   EXPECT_EQ(file.settings->keys, std::vector<std::string>{"self_attn.q_proj"});
 }
 
-TEST_F(MlxLmConfig, OfAnotherKindIsRefused) {
+TEST_F(MlxLmConfigTest, OfAnotherKindIsRefused) {
   const auto refused = [&](const char* text, const char* says) {
     config(text);
     expect_error([&] { read_adapter_file(path_); }, {"adapter_config.json", says});
@@ -257,7 +257,7 @@ TEST_F(MlxLmConfig, OfAnotherKindIsRefused) {
   EXPECT_FALSE(read_adapter_file(path_).settings);
 }
 
-TEST_F(MlxLmConfig, IsWrittenBesideTheAdapterThatMlxLmReads) {
+TEST_F(MlxLmConfigTest, IsWrittenBesideTheAdapterThatMlxLmReads) {
   auto model = base();
   const Adapters adapters = attach(*model, settings(1, {"q_proj", "down_proj"}));
   save_adapter_file(folder_ / "sql.safetensors", adapters, "");
@@ -272,15 +272,18 @@ TEST_F(MlxLmConfig, IsWrittenBesideTheAdapterThatMlxLmReads) {
   EXPECT_EQ(read_adapter_file(path_).settings->scale, 20.0f);
 }
 
-TEST_F(MlxLmConfig, ThatContradictsTheAdapterIsRefused) {
+TEST_F(MlxLmConfigTest, ThatContradictsTheAdapterIsRefused) {
   auto model = base();
-  save_adapter_file(folder_ / "sql.safetensors", attach(*model, settings(1, {"q_proj"})), "");
+  save_adapter_file(path_, attach(*model, settings(1, {"q_proj"})), "");
   config(R"({"lora_parameters": {"rank": 4, "scale": 2}})");
-  expect_error([&] { read_adapter_file(folder_ / "sql.safetensors"); },
+  expect_error([&] { read_adapter_file(path_); },
                "says that its scale is 20, but adapter_config.json beside it 2");
+  // It is of that file alone: others in the folder say their own.
+  save_adapter_file(folder_ / "sql.safetensors", attach(*base(), settings(1, {"q_proj"})), "");
+  EXPECT_EQ(read_adapter_file(folder_ / "sql.safetensors").settings->scale, 20.0f);
 }
 
-TEST_F(MlxLmConfig, OfAnotherProgramIsNotReplaced) {
+TEST_F(MlxLmConfigTest, OfAnotherProgramIsNotReplaced) {
   auto model = base();
   const char* const others = R"({"lora_parameters": {"rank": 4, "scale": 2}})";
   config(others);

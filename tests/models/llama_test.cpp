@@ -103,6 +103,40 @@ TEST(Llama, BothSpellingsOfAConfigMeanTheSameRotations) {
   }
 }
 
+// Null is what transformers makes of it: mostly as if the key were not there.
+TEST(Rope, OfNullsIsThatOfTheReference) {
+  const auto frequencies = [](const char* config, const nn::RopeDefaults& defaults = {}) {
+    return nn::Rope::from_config(json::parse(config), 64, "config.json", defaults)
+        .inverse_frequencies(100);
+  };
+  const auto plain = frequencies(R"({"rope_theta": 500})");
+  EXPECT_EQ(frequencies(R"({"rope_theta": 500, "rope_scaling": null})"), plain);
+  EXPECT_EQ(frequencies(R"({"rope_theta": 500, "rope_parameters": {"rope_theta": null}})"), plain);
+  EXPECT_EQ(
+      frequencies(
+          R"({"rope_theta": 500, "rope_scaling": {"rope_type": null, "type": "linear", "factor": 2}})"),
+      frequencies(R"({"rope_theta": 500, "rope_scaling": {"type": "linear", "factor": 2}})"));
+  const std::string yarn = R"({"rope_theta": 500, "max_position_embeddings": 4096,
+      "rope_scaling": {"type": "yarn", "factor": 4, "original_max_position_embeddings": 1024)";
+  const auto truncated = frequencies((yarn + "}}").c_str());
+  EXPECT_EQ(frequencies((yarn + R"(, "truncate": true}})").c_str()), truncated);
+  EXPECT_NE(frequencies((yarn + R"(, "truncate": false}})").c_str()), truncated);
+  EXPECT_EQ(frequencies((yarn + R"(, "truncate": null}})").c_str()),
+            frequencies((yarn + R"(, "truncate": false}})").c_str()));
+}
+
+TEST(Rope, AFamilysOwnOriginalLengthComesBeforeTheParameters) {
+  const char* const config =
+      R"({"max_position_embeddings": 8192, "rope_scaling": {"type": "longrope",
+      "short_factor": [1, 1, 1, 1], "long_factor": [2, 2, 2, 2],
+      "original_max_position_embeddings": 64}})";
+  const auto frequencies = [&](const nn::RopeDefaults& defaults) {
+    return nn::Rope::from_config(json::parse(config), 8, "config.json", defaults)
+        .inverse_frequencies(100);
+  };
+  EXPECT_NE(frequencies({}), frequencies({.original_max_position_embeddings = 4096}));
+}
+
 TEST(Llama, BiasesOfAnotherDtypeTakeThatOfTheActivations) {
   TempFolder copy;
   fs::copy(kFixtures / "bias", copy.path(), fs::copy_options::recursive);
