@@ -82,12 +82,23 @@ class TrainerTest : public ::testing::Test {
     settings.num_layers = -1;
     settings.keys = {"q_proj", "v_proj", "down_proj"};
     lora::Adapters adapters = lora::attach(*model_, settings);
+    adapters_ = &adapters;
     // The record outlives the run.
     const std::shared_ptr<EventSink> sink(&record, [](EventSink*) {});
     Trainer trainer(*model_, adapters, train_, valid_, options_, Events({sink}));
     return trainer.run(interrupted);
   }
 
+  // Makes what the next step computes with no numbers.
+  void spoil() {
+    std::vector<mx::array> values = adapters_->parameters().values();
+    for (mx::array& v : values) {
+      v = mx::full(v.shape(), std::numeric_limits<float>::quiet_NaN(), mx::float32);
+    }
+    adapters_->parameters().set(values);
+  }
+
+  lora::Adapters* adapters_ = nullptr;  // of the run
   TempFolder folder_;
   data::Dataset train_ = counting_set(10);
   data::Dataset valid_ = counting_set(7);
@@ -206,34 +217,30 @@ TEST_F(TrainerTest, ALossThatIsNotFiniteKeepsTheLastSaveAndTheLastGoodAdapter) {
   const std::string earlier = read_bytes(options_.adapter_file);
   const fs::path aside = folder_ / "adapters.diverged.npz";
   options_.save_every = 1000;
-  bool some_steps_were_good = false;
-  for (const float rate : {1e13f, 1e14f, 1e15f, 1e16f, 1e17f, 1e18f, 1e19f}) {
-    options_.learning_rate = rate;
-    Record record;
-    const std::string message = testing::error_of([&] { run(record); });
-    if (message.empty()) continue;  // 20 steps of such a size are still numbers
-    EXPECT_NE(message.find("counting.jsonl:"), std::string::npos) << message;
-    EXPECT_EQ(read_bytes(options_.adapter_file), earlier);
-    if (!fs::exists(aside)) continue;
-    some_steps_were_good = true;
-    EXPECT_NE(message.find("the last whose loss was finite, is in " + aside.string()),
-              std::string::npos)
-        << message;
-    auto model = models::load_model(io::ModelFolder::open(kBase));
-    lora::apply(*model, lora::read_adapter_file(aside));
-    const auto batches = data::evaluation_batches(counting_set(10), 4, -1);
-    EXPECT_TRUE(std::isfinite(evaluate(*model, batches).loss));
-    fs::remove(aside);
-  }
-  EXPECT_TRUE(some_steps_were_good);
+  Record record;
+  record.after_step = [&](int iteration) {
+    if (iteration == 5) spoil();
+  };
+  testing::expect_error([&] { run(record); }, {"iteration 6: ", "counting.jsonl:",
+                                               "the adapter of iteration 4, the last "
+                                               "whose loss was finite, is in " +
+                                                   aside.string()});
+  EXPECT_TRUE(read_bytes(options_.adapter_file) == earlier);
+
+  auto model = models::load_model(io::ModelFolder::open(kBase));
+  lora::apply(*model, lora::read_adapter_file(aside));
+  const auto batches = data::evaluation_batches(counting_set(10), 4, -1);
+  EXPECT_LT(evaluate(*model, batches).loss, before.losses[0]);
 }
 
 TEST_F(TrainerTest, WhatASaveOfThisRunHoldsIsNotSavedAgain) {
-  options_.learning_rate = 3e18f;
-  options_.save_every = 1;
+  options_.save_every = 4;
   Record record;
+  record.after_step = [&](int iteration) {
+    if (iteration == 5) spoil();
+  };
   testing::expect_error([&] { run(record); },
-                        {"iteration 2: ", "the adapter of iteration 1 is in " +
+                        {"iteration 6: ", "the adapter of iteration 4 is in " +
                                               options_.adapter_file.string() + "."});
   EXPECT_FALSE(fs::exists(folder_ / "adapters.diverged.npz"));
 }
