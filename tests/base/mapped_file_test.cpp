@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
