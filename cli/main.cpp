@@ -8,7 +8,6 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
-#include "cli/out_of_memory.h"
 #include "cli/output.h"
 #include "cli/suggest.h"
 #include "graft/base/error.h"

@@ -1,4 +1,5 @@
-#include "cli/out_of_memory.h"
+// An allocation that fails ends the program with one line that says how much was asked for:
+// libraries use memory without a look at whether they got it. With glibc alone.
 
 #include <unistd.h>
 
@@ -36,15 +37,5 @@ extern "C" void* malloc(size_t size) {
   if (memory == nullptr && size > 0) end_for_lack_of(size);
   return memory;
 }
-
-namespace graft::cli {
-bool reports_lack_of_memory() { return true; }
-}  // namespace graft::cli
-
-#else
-
-namespace graft::cli {
-bool reports_lack_of_memory() { return false; }
-}  // namespace graft::cli
 
 #endif

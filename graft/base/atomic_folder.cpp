@@ -33,11 +33,10 @@ fs::path output_folder(const fs::path& target) {
 const fs::path& prepared(const fs::path& target, const Replaced& replaced) {
   recover_folder(target);
   check_replaceable(target, replaced);
-  struct stat its {
-  }, above{};
-  const fs::path parent = target.has_parent_path() ? target.parent_path() : ".";
-  if (::stat(target.c_str(), &its) == 0 && ::stat(parent.c_str(), &above) == 0 &&
-      its.st_dev != above.st_dev) {
+  const FileIdentity its = FileIdentity::of(target), nothing;
+  const FileIdentity above =
+      FileIdentity::of(target.has_parent_path() ? target.parent_path() : ".");
+  if (its != nothing && above != nothing && its.device != above.device) {
     fail_usage("{} is where another disk is mounted, and can't be exchanged: name a folder in it",
                target.string());
   }

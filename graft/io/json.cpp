@@ -160,21 +160,20 @@ class KeyWatcher : public json::json_sax_t {
 template <class Json>
 Json parse(std::string_view text, const std::string& what, const JsonLimits& limits) {
   check_depth(text, what, limits.depth);
-  if (limits.refuse_duplicates) {
-    KeyWatcher watcher(what);
-    json::sax_parse(text, &watcher);
-  }
+  const auto attempt = [&](std::string_view json_text) {
+    if (limits.refuse_duplicates) {
+      KeyWatcher watcher(what);
+      json::sax_parse(json_text, &watcher);
+    }
+    return Json::parse(json_text);
+  };
   try {
-    return Json::parse(text);
+    return attempt(text);
   } catch (const typename Json::exception& error) {
     const auto changed = without_python_numbers(text);
     if (!changed) fail_at<Json>(text, what, error);
-    if (limits.refuse_duplicates) {
-      KeyWatcher watcher(what);
-      json::sax_parse(*changed, &watcher);
-    }
     try {
-      Json value = Json::parse(*changed);
+      Json value = attempt(*changed);
       restore_numbers(value);
       return value;
     } catch (const typename Json::exception&) {

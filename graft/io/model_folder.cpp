@@ -80,10 +80,16 @@ ModelFolder ModelFolder::open_once(const fs::path& path) {
 // Which files: as in transformers the single one if it is there, whatever an index beside it says;
 // else the shards that the index names, or without an index, as in mlx-lm, all that lie there.
 void ModelFolder::open_weights() {
-  if (is_there(path_ / kWeightsFile)) return open_files({kWeightsFile});
+  if (is_there(path_ / kWeightsFile)) {
+    open_files({kWeightsFile});
+    return;
+  }
   if (is_there(path_ / kWeightsIndex)) return open_shards(path_ / kWeightsIndex);
   const std::vector<std::string> shards = shards_in(path_);
-  if (!shards.empty()) return open_files(shards);
+  if (!shards.empty()) {
+    open_files(shards);
+    return;
+  }
   const bool pickled =
       is_there(path_ / "pytorch_model.bin") || is_there(path_ / "pytorch_model.bin.index.json");
   fail("{} has neither {} nor {}{}", path_.string(), kWeightsFile, kWeightsIndex,
@@ -93,11 +99,14 @@ void ModelFolder::open_weights() {
 }
 
 // What the files' own headers say is there.
-void ModelFolder::open_files(const std::vector<std::string>& files) {
+std::set<std::string> ModelFolder::open_files(const std::vector<std::string>& files) {
+  std::set<std::string> stored;
   for (const std::string& name : files) {
     const auto file = std::make_shared<const SafetensorsFile>(path_ / name);
     for (const std::string& tensor : file->names()) add(tensor, file);
+    stored.insert(file->names().begin(), file->names().end());
   }
+  return stored;
 }
 
 void ModelFolder::add(const std::string& name,
@@ -142,14 +151,9 @@ void ModelFolder::open_shards(const fs::path& index) {
                        : fmt::format("There {}: {}", there.size() == 1 ? "is" : "are",
                                      fmt::join(there, ", ")));
   }
-  std::set<std::string> found;
-  for (const std::string& name : files) {
-    const auto file = std::make_shared<const SafetensorsFile>(path_ / name);
-    for (const std::string& tensor : file->names()) add(tensor, file);
-    found.insert(file->names().begin(), file->names().end());
-  }
+  const std::set<std::string> stored = open_files({files.begin(), files.end()});
   for (const auto& [name, file] : weight_map) {
-    if (found.count(name) > 0) continue;
+    if (stored.count(name) > 0) continue;
     fail("{} names a tensor {} in {}, but it is in no shard", index.string(), in_quotes(name),
          file);
   }

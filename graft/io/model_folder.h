@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,8 @@ class ModelFolder {
   ModelFolder() = default;
   static ModelFolder open_once(const fs::path& path);
   void open_weights();
-  void open_files(const std::vector<std::string>& files);
+  // Returns the names that the files have for their tensors.
+  std::set<std::string> open_files(const std::vector<std::string>& files);
   void open_shards(const fs::path& index);
   void add(const std::string& name, const std::shared_ptr<const SafetensorsFile>& shard);
   // Where a tensor is.

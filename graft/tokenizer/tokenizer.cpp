@@ -170,11 +170,12 @@ namespace {
 
 // The library itself reads a tokenizer.json unless the config names a class that reads it in its
 // own way.
-ClassRules rules(const TokenizerFiles& files, const TokenizerConfig& config) {
+ClassRules rules(const TokenizerFiles& files, const TokenizerConfig& config,
+                 const std::string& resolved) {
   const std::string& name = config.tokenizer_class;
   bool by_library =
       name.empty() || name == "PreTrainedTokenizerFast" || name == "TokenizersBackend";
-  return {.llama = class_of(files, config) == "LlamaTokenizer" ? &config : nullptr,
+  return {.llama = resolved == "LlamaTokenizer" ? &config : nullptr,
           .exact_scores = files.is_converted || !by_library};
 }
 
@@ -184,7 +185,9 @@ Tokenizer Tokenizer::load(const fs::path& folder) { return parse(read_tokenizer_
 
 Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   TokenizerConfig config = read_tokenizer_config(files.config_files());
-  TokenizerSpec spec = read_tokenizer_json(files.tokenizer_json, files.name, rules(files, config));
+  const std::string resolved = class_of(files, config);
+  TokenizerSpec spec =
+      read_tokenizer_json(files.tokenizer_json, files.name, rules(files, config, resolved));
   const Vocabulary& vocabulary = spec.model.vocabulary();
   for (AddedToken& token : config.added) {
     spec.added.add(std::move(token), vocabulary, files.config_name + ": its added tokens");
@@ -202,11 +205,11 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   impl->eos = id_of("eos_token");
   // A tokenizer.json's post-processor stands, whatever the config says, as in transformers since
   // 5.23; one class builds its own, without tokens, and one with BOS.
-  const std::string name = files.is_converted ? "" : class_of(files, config);
-  if (name == "GPTNeoXTokenizer" || name == "CodeLlamaTokenizer") {
+  const bool code_llama = resolved == "CodeLlamaTokenizer";
+  if (!files.is_converted && (code_llama || resolved == "GPTNeoXTokenizer")) {
     impl->prefix.clear();
     impl->suffix.clear();
-    if (name == "CodeLlamaTokenizer" && impl->bos) impl->prefix = {*impl->bos};
+    if (code_llama && impl->bos) impl->prefix = {*impl->bos};
   } else if (files.is_converted && (config.add_bos_token || config.add_eos_token)) {
     impl->prefix.clear();
     impl->suffix.clear();

@@ -100,7 +100,9 @@ void take(TokenizerDocuments documents, const fs::path& path, TokenizerFiles& fi
 std::string class_of(const TokenizerFiles& files, const TokenizerConfig& config) {
   const std::string& named =
       config.tokenizer_class.empty() ? files.model_class : config.tokenizer_class;
-  const bool byte_level = files.tokenizer_json.find("\"ByteLevel\"") != std::string::npos;
+  // Of megabytes of text, and it matters for this class alone.
+  const bool byte_level = named.starts_with("LlamaTokenizer") &&
+                          files.tokenizer_json.find("\"ByteLevel\"") != std::string::npos;
   return resolved_class(named, files.model_type, byte_level);
 }
 

@@ -71,6 +71,20 @@ void project_rows_backward(std::span<const RowsGradient> gradients, int64_t rows
                           .out_type = type});
 }
 
+std::vector<mx::array> apply_projections(std::shared_ptr<CpuPrimitive> node,
+                                         std::vector<mx::Shape> y_shapes,
+                                         const std::vector<mx::Shape>& xa_shapes, mx::Dtype dtype,
+                                         std::vector<mx::array> inputs) {
+  const auto projections = static_cast<std::ptrdiff_t>(y_shapes.size());
+  std::vector<mx::Dtype> dtypes(y_shapes.size(), dtype);
+  dtypes.insert(dtypes.end(), xa_shapes.size(), mx::float32);
+  y_shapes.insert(y_shapes.end(), xa_shapes.begin(), xa_shapes.end());
+  std::vector<mx::array> outputs =
+      apply(std::move(node), std::move(y_shapes), dtypes, std::move(inputs));
+  outputs.erase(outputs.begin() + projections, outputs.end());
+  return outputs;
+}
+
 double projection_operations(const kernels::LinearWeight& weight, int rank, int64_t rows,
                              int products, int updates) {
   const auto n = static_cast<double>(rows), in = static_cast<double>(weight.in);

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "graft/kernels/linear.h"
 #include "graft/kernels/lora.h"
+#include "graft/ops/cpu/primitive.h"
 
 namespace graft::ops::cpu {
 
@@ -45,6 +48,13 @@ struct RowsGradient {
 ///   d_x = g w + s (g b^T) a^T,   d_a = s x^T (g b^T),   d_b = s (x a)^T g.
 void project_rows_backward(std::span<const RowsGradient> gradients, int64_t rows,
                            kernels::ScalarType type, void* d_x);
+
+/// The y of a forward node's projections. Its outputs are these, of `y_shapes` and `dtype`, then
+/// the f32 products xa of the adapters [N, R], of `xa_shapes`, which its gradient alone uses.
+std::vector<mx::array> apply_projections(std::shared_ptr<CpuPrimitive> node,
+                                         std::vector<mx::Shape> y_shapes,
+                                         const std::vector<mx::Shape>& xa_shapes, mx::Dtype dtype,
+                                         std::vector<mx::array> inputs);
 
 /// Floating-point operations of `products` products of rows with the weight, and `updates` products
 /// with each of the two matrices of its adapter.

@@ -306,14 +306,9 @@ std::vector<mx::array> expert_linear(const mx::array& x, const mx::array& expert
     shapes.push_back({rows, static_cast<int>(part.shape.out)});
     parts.push_back(std::move(part));
   }
-  std::vector<mx::Dtype> dtypes(shapes.size(), x.dtype());
-  dtypes.insert(dtypes.end(), xa_shapes.size(), mx::float32);
-  shapes.insert(shapes.end(), xa_shapes.begin(), xa_shapes.end());
-  std::vector<mx::array> outputs =
-      apply(std::make_shared<ExpertLinear>(std::move(parts), rows, scalar_type(x.dtype())), shapes,
-            dtypes, std::move(inputs));
-  outputs.erase(outputs.begin() + static_cast<std::ptrdiff_t>(projections.size()), outputs.end());
-  return outputs;
+  return apply_projections(
+      std::make_shared<ExpertLinear>(std::move(parts), rows, scalar_type(x.dtype())),
+      std::move(shapes), xa_shapes, x.dtype(), std::move(inputs));
 }
 
 }  // namespace graft::ops::cpu

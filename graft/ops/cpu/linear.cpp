@@ -214,13 +214,8 @@ std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>&
     shapes.push_back({rows, p.weight.out()});
     parts.push_back(part);
   }
-  std::vector<mx::Dtype> dtypes(shapes.size(), x.dtype());
-  dtypes.insert(dtypes.end(), xa_shapes.size(), mx::float32);
-  shapes.insert(shapes.end(), xa_shapes.begin(), xa_shapes.end());
-  auto node = std::make_shared<Linear>(std::move(parts), rows, scalar_type(x.dtype()));
-  std::vector<mx::array> outputs = apply(node, shapes, dtypes, std::move(inputs));
-  outputs.erase(outputs.begin() + static_cast<std::ptrdiff_t>(projections.size()), outputs.end());
-  return outputs;
+  return apply_projections(std::make_shared<Linear>(std::move(parts), rows, scalar_type(x.dtype())),
+                           std::move(shapes), xa_shapes, x.dtype(), std::move(inputs));
 }
 
 }  // namespace graft::ops::cpu
