@@ -44,7 +44,9 @@ std::vector<int32_t> prompt_ids(const GenerateCommand& o, const engine::LoadedMo
                                 FrontEnd& front_end) {
   const std::string prompt = prompt_text(o.prompt);
   std::optional<tokenizer::ChatTemplate> chat;
-  if (!o.ignore_chat_template) chat = tokenizer::ChatTemplate::load(loaded.folder.path());
+  if (!o.ignore_chat_template) {
+    chat = tokenizer::ChatTemplate::load(loaded.folder.path(), loaded.tokenizer.special_tokens());
+  }
   if (!chat) {
     if (o.system) fail("{}: --system needs a chat template, and this model has none", o.model);
     return loaded.tokenizer.encode(prompt);

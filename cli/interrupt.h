@@ -16,16 +16,22 @@ class SignalScope {
   SignalScope(const SignalScope&) = delete;
   SignalScope& operator=(const SignalScope&) = delete;
 
+  /// From now on the signal is ignored, also when this ends.
+  void leave_ignored(int number);
+
  private:
   std::map<int, struct sigaction> before_;
 };
 
 /// While it lives, the first Ctrl-C (SIGINT), SIGTERM or loss of the terminal (SIGHUP) is only
 /// recorded (see `interrupted`), so that the program can end in order. A second SIGINT or SIGTERM
-/// ends it at once.
+/// ends it at once; a further SIGHUP never does.
 class InterruptGuard {
  public:
   InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
 
  private:
   SignalScope scope_;

@@ -66,7 +66,8 @@ bool is_jsonl(std::string_view text) {
   }
 }
 
-// What a chat template sees of a row: its messages as they are, and its tools and documents.
+// What a chat template sees of a row: its messages as they are, its tools and documents, and
+// variables of the template's own in "chat_template_kwargs", as TRL has them.
 ordered_json template_variables(const ordered_json& row, const std::string& where) {
   const auto messages = row.find("messages");
   if (messages == row.end() && row.contains("text")) {
@@ -85,6 +86,10 @@ ordered_json template_variables(const ordered_json& row, const std::string& wher
   for (const char* key : {"tools", "documents"}) {
     if (row.contains(key)) variables[key] = row[key];
   }
+  if (const auto more = row.find("chat_template_kwargs"); more != row.end()) {
+    if (!more->is_object()) fail("{}: \"chat_template_kwargs\" must be an object", where);
+    variables.update(*more);
+  }
   // What the model answers to is followed by the beginning of its answer.
   const ordered_json role = messages->back().value("role", ordered_json());
   variables["add_generation_prompt"] = role == "user" || role == "tool";
@@ -94,13 +99,13 @@ ordered_json template_variables(const ordered_json& row, const std::string& wher
 // The texts of an input: those of a data set's records, its lines, or all of it as one.
 class Input {
  public:
-  Input(const TokenizeCommand& o, std::string text)
+  Input(const TokenizeCommand& o, const tokenizer::Tokenizer& tokenizer, std::string text)
       : name_(o.file == "-" ? "standard input" : o.file),
         text_(std::move(text)),
         by_line_(o.ids),
         is_jsonl_(is_jsonl(text_)) {
     if (!o.chat) return;
-    chat_ = tokenizer::ChatTemplate::load(o.model);
+    chat_ = tokenizer::ChatTemplate::load(o.model, tokenizer.special_tokens());
     if (!chat_) fail("{}: --chat needs a chat template, and this model has none", o.model);
   }
 
@@ -242,7 +247,7 @@ void run(TokenizeCommand& o, const engine::Runtime& runtime) {
   o.model = model_path(runtime, o.model).string();
   tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::load(o.model);
   if (o.decode) return run_decode(o, tokenizer, runtime.front_end());
-  Input input(o, read_input(o.file, runtime.front_end()));
+  Input input(o, tokenizer, read_input(o.file, runtime.front_end()));
   std::vector<std::vector<int32_t>> all =
       tokenizer.encode_batch(input.texts(), {.add_special_tokens = !input.is_chat()});
   if (o.count) return print_counts(all);

@@ -5,7 +5,6 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/json_field.h"
-#include "graft/tokenizer/tokenizer_config.h"
 #include "graft/unicode/unicode.h"
 
 namespace graft::tokenizer {
@@ -25,44 +24,95 @@ jinja::Template parse(std::string_view source, const std::string& name) {
   }
 }
 
-// "chat_template" of tokenizer_config.json: the template, or a list of {"name", "template"}.
-std::optional<std::string> template_of(const JsonField& config) {
-  const auto field = config.find("chat_template");
-  if (!field) return {};
-  if (!field->value().is_array()) return field->string();
-  for (const JsonField& named : field->elements()) {
-    if (named.at("name").string() == "default") return named.at("template").string();
+constexpr const char* kDefault = "default";
+
+struct Source {
+  std::string where, text;
+};
+
+// The files' templates by name; none if there are no such files.
+std::map<std::string, Source> sources_of_files(const fs::path& folder) {
+  std::map<std::string, Source> sources;
+  const auto add = [&](const std::string& name, const fs::path& file) {
+    sources[name] = {file.string(), read_text(file, kMostTemplateBytes)};
+  };
+  const fs::path own = folder / "chat_template.jinja", more = folder / "additional_chat_templates";
+  if (fs::exists(own)) add(kDefault, own);
+  if (!fs::is_directory(more)) return sources;
+  for (const fs::directory_entry& entry : fs::directory_iterator(more)) {
+    if (entry.path().extension() == ".jinja") add(entry.path().stem().string(), entry.path());
   }
-  return {};
+  return sources;
+}
+
+// Those of tokenizer_config.json: the text, a list of {"name", "template"}, or an object.
+std::map<std::string, Source> sources_of_config(const fs::path& file) {
+  if (!fs::exists(file)) return {};
+  const json document = io::parse_json(read_text(file), file.string());
+  const auto field = JsonField(document, file.string()).find("chat_template");
+  std::map<std::string, Source> sources;
+  if (!field) return sources;
+  const std::string where = file.string() + ": chat_template";
+  if (field->value().is_array()) {
+    for (const JsonField& named : field->elements()) {
+      sources[named.at("name").string()] = {where, named.at("template").string()};
+    }
+  } else if (field->value().is_object()) {
+    for (const auto& [name, member] : field->members()) sources[name] = {where, member.string()};
+  } else {
+    sources[kDefault] = {where, field->string()};
+  }
+  return sources;
+}
+
+// The names that a message's reasoning goes by; the first is the one that most templates read.
+constexpr const char* kReasoning[] = {"reasoning_content", "thinking", "reasoning"};
+
+ordered_json normalized(const ordered_json& message) {
+  if (!message.is_object()) return message;
+  ordered_json result = ordered_json::object(), reasoning;
+  for (const char* key : kReasoning) {
+    if (reasoning.is_null()) reasoning = message.value(key, ordered_json());
+  }
+  if (!reasoning.is_null()) result["thinking"] = reasoning;
+  for (const auto& [key, value] : message.items()) {
+    if (!value.is_null()) result[key] = value;
+  }
+  if (!reasoning.is_null()) result["reasoning_content"] = reasoning;
+  return result;
 }
 
 }  // namespace
 
-std::optional<ChatTemplate> ChatTemplate::load(const fs::path& folder) {
-  const fs::path own = folder / "chat_template.jinja", config = folder / "tokenizer_config.json";
-  const fs::path map = folder / "special_tokens_map.json";
-  const std::string config_text = fs::exists(config) ? read_text(config) : "{}";
-  const std::string map_text = fs::exists(map) ? read_text(map) : "";
-  std::string name = own.string();
-  std::optional<std::string> source;
-  if (fs::exists(own)) {
-    source = read_text(own, kMostTemplateBytes);
-  } else {
-    const json document = io::parse_json(config_text, config.string());
-    source = template_of(JsonField(document, config.string()));
-    name = config.string() + ": chat_template";
+std::optional<ChatTemplate> ChatTemplate::load(const fs::path& folder, Tokens special_tokens) {
+  std::map<std::string, Source> sources = sources_of_files(folder);
+  if (sources.empty()) sources = sources_of_config(folder / "tokenizer_config.json");
+  if (sources.empty()) return {};
+  std::map<std::string, Named> templates;
+  for (const auto& [name, source] : sources) {
+    templates.emplace(name, Named{source.where, parse(source.text, source.where)});
   }
-  if (!source) return {};
-  TokenizerConfig tokens = read_tokenizer_config(
-      {.config = {config_text, config.string()}, .special_map = {map_text, map.string()}});
-  return ChatTemplate(*source, std::move(tokens.special_tokens), std::move(name));
+  return ChatTemplate(std::move(templates), std::move(special_tokens));
 }
 
-ChatTemplate::ChatTemplate(std::string_view source,
-                           std::map<std::string, std::string> special_tokens, std::string name)
-    : template_(parse(source, name)),
-      special_tokens_(std::move(special_tokens)),
-      name_(std::move(name)) {}
+ChatTemplate::ChatTemplate(std::map<std::string, Named> templates, Tokens special_tokens)
+    : templates_(std::move(templates)), special_tokens_(std::move(special_tokens)) {}
+
+ChatTemplate::ChatTemplate(std::string_view source, Tokens special_tokens, std::string name)
+    : special_tokens_(std::move(special_tokens)) {
+  jinja::Template parsed = parse(source, name);
+  templates_.emplace(kDefault, Named{std::move(name), std::move(parsed)});
+}
+
+const ChatTemplate::Named& ChatTemplate::chosen(bool has_tools) const {
+  auto found = has_tools ? templates_.find("tool_use") : templates_.end();
+  if (found == templates_.end()) found = templates_.find(kDefault);
+  if (found != templates_.end()) return found->second;
+  std::string names;
+  for (const auto& [name, its] : templates_) names += (names.empty() ? "" : ", ") + name;
+  fail("{}: of several chat templates none is named 'default': {}",
+       templates_.begin()->second.where, names);
+}
 
 std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool open) const {
   ordered_json list = ordered_json::array();
@@ -77,10 +127,14 @@ std::string ChatTemplate::apply(const ordered_json& variables) const {
   all["add_generation_prompt"] = false;
   for (const auto& [token, content] : special_tokens_) all[token] = content;
   for (const auto& [key, value] : variables.items()) all[key] = value;
+  if (const auto messages = all.find("messages"); messages != all.end() && messages->is_array()) {
+    for (ordered_json& message : *messages) message = normalized(message);
+  }
+  const Named& its = chosen(!all["tools"].is_null());
   try {
-    return template_.render(all);
+    return its.source.render(all);
   } catch (const jinja::TemplateError& error) {
-    fail("{}: {}", name_, error.what());
+    fail("{}: {}", its.where, error.what());
   }
 }
 

@@ -20,28 +20,39 @@ struct ChatMessage {
 /// that the model's makers ship, like transformers' apply_chat_template.
 class ChatTemplate {
  public:
-  /// The template of a model folder: chat_template.jinja, else "chat_template" of
-  /// tokenizer_config.json (the one named "default" if there are several); nothing if there is
-  /// none. Throws Error, which names the file and the line, if it cannot be read.
-  static std::optional<ChatTemplate> load(const fs::path& folder);
+  using Tokens = std::map<std::string, std::string>;
 
-  /// `special_tokens`: what the template sees as bos_token, eos_token and so on. `name` is the name
-  /// of the source in errors.
-  ChatTemplate(std::string_view source, std::map<std::string, std::string> special_tokens,
-               std::string name);
+  /// The template of a model folder: chat_template.jinja with those of additional_chat_templates,
+  /// else "chat_template" of tokenizer_config.json, which may be one, a list or an object of named
+  /// ones; nothing if there is none. `special_tokens`: what the template sees as bos_token,
+  /// eos_token and so on. Throws Error, which names the file and the line, if it cannot be read.
+  static std::optional<ChatTemplate> load(const fs::path& folder, Tokens special_tokens);
+
+  /// `name` is the name of the source in errors.
+  ChatTemplate(std::string_view source, Tokens special_tokens, std::string name);
 
   /// The text of a chat. With `open` it ends where the model's answer begins. Throws Error if the
   /// template refuses the messages, as some do a system message.
   std::string apply(const std::vector<ChatMessage>& messages, bool open) const;
 
   /// The same with all variables that a template may see: `variables` has "messages", and may have
-  /// "tools", "documents", "add_generation_prompt" and names specific to a model's template.
+  /// "tools", "documents", "add_generation_prompt" and names specific to a model's template. Of
+  /// several templates the one named "tool_use" is taken where there are tools, else "default".
+  /// As in transformers, a message's null members are left out, and its reasoning is there under
+  /// each of its names.
   std::string apply(const nlohmann::ordered_json& variables) const;
 
  private:
-  jinja::Template template_;
-  std::map<std::string, std::string> special_tokens_;
-  std::string name_;
+  struct Named {
+    std::string where;  ///< its file, in errors
+    jinja::Template source;
+  };
+
+  ChatTemplate(std::map<std::string, Named> templates, Tokens special_tokens);
+  const Named& chosen(bool has_tools) const;
+
+  std::map<std::string, Named> templates_;
+  Tokens special_tokens_;
 };
 
 }  // namespace graft::tokenizer

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -68,6 +69,8 @@ class Tokenizer {
   /// What kind it is, in words: "byte-level BPE".
   std::string kind() const;
 
+  /// The special tokens by name: "bos_token", a model's own "image_token", and so on.
+  const std::map<std::string, std::string>& special_tokens() const;
   std::optional<int32_t> eos_id() const;
   std::optional<int32_t> bos_id() const;
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,14 +17,29 @@ struct TokenizerConfig {
   /// "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token" and "mask_token",
   /// as far as they are named.
   std::map<std::string, std::string> special_tokens;
+  /// Of those, all that the files have a value for, null included.
+  std::set<std::string> mentioned;
   /// Tokens with ids of their own (`added_tokens_decoder`, added_tokens.json), by id.
   std::vector<AddedToken> added;
-  /// The special tokens that are named (eos_token, additional_special_tokens, ...): added unless
-  /// they exist already.
-  std::vector<AddedToken> named;
+  /// Special tokens that are added unless they exist already, in this order: those of
+  /// `special_tokens`, a model's own ("image_token"), and those without a name
+  /// (extra_special_tokens).
+  struct NamedToken {
+    std::string name;  ///< empty if it has none
+    AddedToken token;
+  };
+  std::vector<NamedToken> named;
+  /// The flags of `named` count even where such a token exists.
+  bool resets_flags = false;
+  /// There is an `added_tokens_decoder`: for classes that build their own pipeline, the added
+  /// tokens of tokenizer.json do not count then.
+  bool lists_added = false;
   std::string tokenizer_class;
   /// What the classes of transformers look at; none if the config does not say.
   std::optional<bool> add_bos_token, add_eos_token, add_prefix_space, legacy;
+
+  /// Names a token, at its place in `named`, unless the files have a value for the name.
+  void name_unless_mentioned(const std::string& name, const std::string& content);
 };
 
 /// A file's text, empty if it is missing, and its name in errors.

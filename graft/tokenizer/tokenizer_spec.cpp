@@ -8,7 +8,6 @@
 #include "graft/io/json.h"
 #include "graft/tokenizer/json_field.h"
 #include "graft/tokenizer/json_reader.h"
-#include "graft/tokenizer/llama_class.h"
 #include "graft/tokenizer/model_fields.h"
 #include "graft/tokenizer/pipeline_reader.h"
 #include "graft/unicode/unicode.h"
@@ -54,6 +53,25 @@ void check_special_ids(const std::vector<int32_t>& ids, const TokenizerSpec& spe
                              [id](const AddedToken& token) { return token.id == id; });
     if (!known) fail("{}: adds token {}, which the vocabulary does not have", field.where(), id);
   }
+}
+
+// The document of a class that builds its own pipeline around the file's vocabulary and merges.
+void rebuild(const ClassPipeline& pipeline, const std::string& name, json& document,
+             json& options) {
+  const json type = options.value("type", json("BPE"));
+  if (type != "BPE") {
+    fail(
+        "{}: its model is no BPE, which the tokenizer_class of this folder builds; "
+        "PreTrainedTokenizerFast takes the file as it is",
+        name);
+  }
+  document["normalizer"] = pipeline.normalizer;
+  document["pre_tokenizer"] = pipeline.pre_tokenizer;
+  document["decoder"] = pipeline.decoder;
+  if (pipeline.around != ClassPipeline::Around::what_the_file_says) {
+    document["post_processor"] = nullptr;
+  }
+  options = pipeline.options;
 }
 
 }  // namespace
@@ -116,7 +134,7 @@ TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name
   reader.finish();
   if (!model) fail("{}: has no \"model\"", name);
 
-  if (classes.llama != nullptr) rebuild_as_llama(*classes.llama, rest, model->options);
+  if (classes.pipeline) rebuild(*classes.pipeline, name, rest, model->options);
   model->exact_scores = classes.exact_scores;
   JsonField root(rest, name);
   if (auto version = root.find("version"); version && version->string() != "1.0") {
@@ -128,13 +146,16 @@ TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name
   if (auto field = root.find("pre_tokenizer")) pre_tokenizer = read_pre_tokenizer(*field, spelling);
   TokenizerSpec spec{.model = read_model(*model, spelling)};
   spec.pre_tokenizer = std::move(pre_tokenizer);
-  if (auto field = root.find("added_tokens")) read_added_tokens(*field, spec);
+  if (auto field = root.find("added_tokens"); field && classes.adds_tokens) {
+    read_added_tokens(*field, spec);
+  }
   if (auto field = root.find("normalizer")) spec.normalizer = read_normalizer(*field);
   if (auto field = root.find("post_processor")) {
     read_post_processor(*field, spec.prefix, spec.suffix);
     check_special_ids(spec.prefix, spec, *field);
     check_special_ids(spec.suffix, spec, *field);
   }
+  if (auto field = root.find("padding")) spec.padding_token = field->at("pad_token").string();
   if (auto field = root.find("decoder")) {
     spec.decoder = read_decoder(*field, spelling);
   } else if (spelling == Spelling::literal) {

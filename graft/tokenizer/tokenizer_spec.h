@@ -1,17 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "graft/tokenizer/added_tokens.h"
+#include "graft/tokenizer/class_pipeline.h"
 #include "graft/tokenizer/decoder.h"
 #include "graft/tokenizer/model.h"
 #include "graft/tokenizer/normalizer.h"
 #include "graft/tokenizer/pre_tokenizer.h"
-#include "graft/tokenizer/tokenizer_config.h"
 
 namespace graft::tokenizer {
 
@@ -40,12 +41,14 @@ struct TokenizerSpec {
   PreTokenizer pre_tokenizer{};
   Decoder decoder{};
   std::vector<int32_t> prefix{}, suffix{};  ///< put around every text by the post-processor
+  std::string padding_token{};              ///< of `padding`; empty if there is none
 };
 
 /// What depends on the class with which transformers loads a tokenizer.json.
 struct ClassRules {
-  const TokenizerConfig* llama = nullptr;  ///< the pipeline is LlamaTokenizer's (rebuild_as_llama)
-  bool exact_scores = true;                ///< or those that `tokenizers` reads (json_score)
+  std::optional<ClassPipeline> pipeline = {};  ///< in place of the file's
+  bool adds_tokens = true;                     ///< the file's added tokens count
+  bool exact_scores = true;                    ///< or those that `tokenizers` reads (json_score)
 };
 
 /// Reads the text of a tokenizer.json. Throws Error, which names `name` and the field, if it is

@@ -1,45 +1,14 @@
 #include "graft/tokenizer/vocab_and_merges.h"
 
 #include <algorithm>
-#include <map>
-#include <vector>
+#include <optional>
 
 #include "graft/base/error.h"
 #include "graft/io/json.h"
+#include "graft/tokenizer/class_pipeline.h"
 
 namespace graft::tokenizer {
 namespace {
-
-// How a class splits texts, and the tokens that it has unless the config names others.
-struct Class {
-  bool nfc = false;
-  const char* pattern = nullptr;  // before the bytes are spelled; null: GPT-2's
-  std::map<std::string, std::string> tokens;
-};
-
-constexpr const char* kEnd = "<|endoftext|>";
-constexpr const char* kQwen2Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-const std::map<std::string, Class>& classes() {
-  static const Class gpt2{
-      .tokens = {{"bos_token", kEnd}, {"eos_token", kEnd}, {"unk_token", kEnd}}};
-  static const std::map<std::string, Class> all = {
-      {"GPT2Tokenizer", gpt2},
-      {"CodeGenTokenizer", gpt2},
-      {"GPTNeoXTokenizer",
-       {.nfc = true,
-        .tokens = {{"bos_token", kEnd},
-                   {"eos_token", kEnd},
-                   {"unk_token", kEnd},
-                   {"pad_token", "<|padding|>"}}}},
-      {"Qwen2Tokenizer",
-       {.nfc = true,
-        .pattern = kQwen2Pattern,
-        .tokens = {{"eos_token", kEnd}, {"unk_token", kEnd}, {"pad_token", kEnd}}}},
-  };
-  return all;
-}
 
 ordered_json read_merges(std::string_view text, const std::string& name) {
   ordered_json merges = ordered_json::array();
@@ -64,39 +33,26 @@ TokenizerDocuments vocab_and_merges(std::string_view vocab, const std::string& v
                                     std::string_view merges, const std::string& merges_name,
                                     const std::string& tokenizer_class,
                                     const TokenizerConfig& config) {
-  const auto found = classes().find(tokenizer_class);
-  if (found == classes().end()) {
+  const std::optional<ClassPipeline> its = class_pipeline(tokenizer_class, config, vocab_name);
+  if (!its || its->decoder["type"] != "ByteLevel") {
     fail(
         "{}: as in transformers, the class {} does not read vocab.json and merges.txt, and there "
         "is no tokenizer.json; tokenizer_class may name GPT2Tokenizer, GPTNeoXTokenizer, "
         "CodeGenTokenizer or Qwen2Tokenizer",
         vocab_name, tokenizer_class);
   }
-  const Class& its = found->second;
-  const ordered_json byte_level = {{"type", "ByteLevel"},
-                                   {"add_prefix_space", config.add_prefix_space.value_or(false)},
-                                   {"trim_offsets", true},
-                                   {"use_regex", its.pattern == nullptr}};
   TokenizerDocuments documents;
-  ordered_json& json = documents.tokenizer_json;
-  json = {{"version", "1.0"}, {"added_tokens", ordered_json::array()}, {"normalizer", nullptr}};
-  if (its.nfc) json["normalizer"] = {{"type", "NFC"}};
-  json["pre_tokenizer"] = byte_level;
-  if (its.pattern != nullptr) {
-    const ordered_json split = {{"type", "Split"},
-                                {"pattern", {{"Regex", its.pattern}}},
-                                {"behavior", "Isolated"},
-                                {"invert", false}};
-    json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {split, byte_level}}};
-  }
-  json["post_processor"] = nullptr;
-  json["decoder"] = {{"type", "ByteLevel"}};
-  json["model"] = {{"type", "BPE"},
-                   {"fuse_unk", false},
-                   {"byte_fallback", false},
-                   {"vocab", io::parse_ordered_json(vocab, vocab_name)},
-                   {"merges", read_merges(merges, merges_name)}};
-  documents.tokenizer_config_json = its.tokens;
+  documents.tokenizer_json = {{"version", "1.0"},
+                              {"added_tokens", ordered_json::array()},
+                              {"normalizer", its->normalizer},
+                              {"pre_tokenizer", its->pre_tokenizer},
+                              {"post_processor", nullptr},
+                              {"decoder", its->decoder},
+                              {"model", its->options}};
+  ordered_json& model = documents.tokenizer_json["model"];
+  model["vocab"] = io::parse_ordered_json(vocab, vocab_name);
+  model["merges"] = read_merges(merges, merges_name);
+  documents.tokenizer_config_json = class_tokens(tokenizer_class);
   return documents;
 }
 

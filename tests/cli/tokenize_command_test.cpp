@@ -70,7 +70,7 @@ TEST_F(Tokenize, AChatsKeysReachTheTemplate) {
   EXPECT_EQ(rendered(R"({"messages": [{"role": "assistant", "content": null, )"
                      R"("reasoning_content": "r", "tool_calls": [{"function": {"name": "f"}}]}], )"
                      R"("tools": [1, 2]})"),
-            "|None|r|f|;2\n");
+            "||r|f|;2\n");
   EXPECT_EQ(rendered(R"({"messages": [{"role": "tool", "content": ["a"], "tool_call_id": "7"}]})"),
             "|['a']|||7;0>\n");
 }

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "graft/base/error.h"
-#include "graft/jinja/template.h"
+#include "graft/tokenizer/chat_template.h"
 
 int main() {
   std::ios::sync_with_stdio(false);
@@ -16,8 +16,8 @@ int main() {
       const auto in = nlohmann::ordered_json::parse(line);
       nlohmann::ordered_json out;
       try {
-        const graft::jinja::Template chat(in.at("template").get<std::string>());
-        out["text"] = chat.render(in.at("variables"));
+        const graft::tokenizer::ChatTemplate chat(in.at("template").get<std::string>(), {}, "chat");
+        out["text"] = chat.apply(in.at("variables"));
       } catch (const graft::Error& error) {
         out["error"] = error.what();
       }

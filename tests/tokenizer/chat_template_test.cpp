@@ -19,7 +19,7 @@ class ChatTemplateFolder : public ::testing::Test {
     testing::write_bytes(folder_ / name, text);
   }
   std::string rendered() {
-    const auto chat = ChatTemplate::load(folder_.path());
+    const auto chat = ChatTemplate::load(folder_.path(), {{"bos_token", "["}, {"eos_token", "]"}});
     return chat ? chat->apply({{"system", "s"}, {"user", "u"}}, true) : "none";
   }
 
@@ -32,22 +32,37 @@ constexpr const char* kTurns =
 
 TEST_F(ChatTemplateFolder, IsFoundWhereTransformersFindsIt) {
   EXPECT_EQ(rendered(), "none");
-  write("tokenizer_config.json", R"({"bos_token": "[", "eos_token": {"content": "]"}})");
+  write("tokenizer_config.json", R"({"chat_template": null})");
   EXPECT_EQ(rendered(), "none");
-  write("tokenizer_config.json", nlohmann::json({{"bos_token", "["},
-                                                 {"eos_token", {{"content", "]"}}},
-                                                 {"chat_template",
-                                                  {{{"name", "rag"}, {"template", "no"}},
-                                                   {{"name", "default"}, {"template", kTurns}}}}})
-                                     .dump());
-  EXPECT_EQ(rendered(), "[<system>s]<user>u]<assistant>");
-  write("tokenizer_config.json",
-        R"({"bos_token": "(", "chat_template": "{{ bos_token }}{{ messages | length }}"})");
-  EXPECT_EQ(rendered(), "(2");
+  write("tokenizer_config.json", R"({"chat_template": "{{ bos_token }}{{ messages | length }}"})");
+  EXPECT_EQ(rendered(), "[2");
   write("chat_template.jinja", kTurns);
-  EXPECT_EQ(rendered(), "(<system>s<user>u<assistant>");
-  write("special_tokens_map.json", R"({"eos_token": ";"})");
-  EXPECT_EQ(rendered(), "(<system>s;<user>u;<assistant>");
+  EXPECT_EQ(rendered(), "[<system>s]<user>u]<assistant>");
+}
+
+TEST_F(ChatTemplateFolder, OfSeveralTheOneForToolsOrTheDefault) {
+  const nlohmann::ordered_json list = {{{"name", "rag"}, {"template", "rag"}},
+                                       {{"name", "tool_use"}, {"template", "tools"}},
+                                       {{"name", "default"}, {"template", "default"}}};
+  const nlohmann::ordered_json object = {{"tool_use", "tools"}, {"default", "default"}};
+  const auto expect_choice = [&] {
+    const auto chat = ChatTemplate::load(folder_.path(), {});
+    const nlohmann::ordered_json messages = {{{"role", "user"}, {"content", "u"}}};
+    EXPECT_EQ(chat->apply({{"messages", messages}}), "default");
+    EXPECT_EQ(chat->apply({{"messages", messages}, {"tools", nullptr}}), "default");
+    EXPECT_EQ(chat->apply({{"messages", messages}, {"tools", {1}}}), "tools");
+  };
+  for (const auto& templates : {list, object}) {
+    write("tokenizer_config.json", nlohmann::ordered_json{{"chat_template", templates}}.dump());
+    expect_choice();
+  }
+  write("tokenizer_config.json", R"({"chat_template": "of the config"})");
+  write("chat_template.jinja", "default");
+  std::filesystem::create_directory(folder_ / "additional_chat_templates");
+  write("additional_chat_templates/tool_use.jinja", "tools");
+  expect_choice();
+  std::filesystem::remove(folder_ / "chat_template.jinja");
+  expect_error([&] { rendered(); }, "none is named 'default': tool_use");
 }
 
 TEST_F(ChatTemplateFolder, ErrorsNameTheFileAndTheLine) {
@@ -72,6 +87,19 @@ TEST(ChatTemplate, VariablesOfTheModelsOwn) {
       {{"bos_token", "<s>"}}, "test");
   EXPECT_EQ(chat.apply({{"enable_thinking", true}, {"bos_token", "!"}}), "TrueTrueTrue!");
   EXPECT_EQ(chat.apply({{"tools", {1}}}), "FalseTrue<s>");
+}
+
+TEST(ChatTemplate, SeesMessagesAsTransformersNormalizesThem) {
+  const ChatTemplate chat("{% for m in messages %}{{ m | tojson }}{% endfor %}", {}, "test");
+  const auto seen = [&](const char* message) {
+    return chat.apply({{"messages", {nlohmann::ordered_json::parse(message)}}});
+  };
+  EXPECT_EQ(seen(R"({"role": "r", "content": null, "tool_calls": null})"), R"({"role": "r"})");
+  EXPECT_EQ(
+      seen(R"({"role": "r", "reasoning": "because"})"),
+      R"({"thinking": "because", "role": "r", "reasoning": "because", "reasoning_content": "because"})");
+  EXPECT_EQ(seen(R"({"reasoning_content": null, "thinking": "t", "role": "r"})"),
+            R"({"thinking": "t", "role": "r", "reasoning_content": "t"})");
 }
 
 }  // namespace

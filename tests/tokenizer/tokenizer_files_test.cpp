@@ -95,8 +95,13 @@ TEST(TokenizerFiles, ThePostProcessorStandsWhateverTheConfigSays) {
       EXPECT_EQ(with({{flag, value}}), std::pair(bos, first)) << flag << value;
     }
   }
-  // One class rebuilds it, without the flags.
-  EXPECT_EQ(with({{"tokenizer_class", "GPTNeoXTokenizer"}, {"add_bos_token", true}}).first, first);
+  // Two classes build their own: one without tokens and one with BOS.
+  const auto begins_with_bos = [&](const char* name) {
+    const Tokenizer tokenizer = llama2_with({{"tokenizer_class", name}, {"bos_token", "<s>"}});
+    return tokenizer.encode("a").front() == *tokenizer.bos_id();
+  };
+  EXPECT_FALSE(begins_with_bos("GPTNeoXTokenizer"));
+  EXPECT_TRUE(begins_with_bos("CodeLlamaTokenizer"));
 }
 
 // Measured with transformers 5.24 on the same files.
