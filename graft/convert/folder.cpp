@@ -13,6 +13,8 @@
 #include "graft/io/model_folder.h"
 #include "graft/io/model_writer.h"
 #include "graft/io/quantized_layer.h"
+#include "graft/models/beyond_mlx_lm.h"
+#include "graft/models/config_defaults.h"
 #include "graft/models/language_model_names.h"
 #include "graft/models/tied_head.h"
 #include "graft/models/traits.h"
@@ -197,6 +199,14 @@ class FolderPlanner {
       config.erase("quantization_config");
     }
     take_eos_from_generation_config();
+    models::complete_config(config, own_head_);
+    say_what_mlx_lm_leaves_out();
+  }
+
+  void say_what_mlx_lm_leaves_out() {
+    for (const std::string& what : models::beyond_mlx_lm(json(plan_.config))) {
+      plan_.notes.push_back("mlx-lm leaves out this model's " + what);
+    }
   }
 
   // As in mlx-lm, the stop tokens are the generation config's.

@@ -12,6 +12,7 @@
 #include "graft/convert/layers.h"
 #include "graft/convert/plan.h"
 #include "graft/io/mapped_array.h"
+#include "graft/models/config_defaults.h"
 
 namespace graft::convert {
 namespace {
@@ -46,6 +47,7 @@ class GgufPlanner {
     for (const GgufName& name : names) plan_tensor(name);
     say_what_is_decoded(names);
     finish_config();
+    models::complete_config(plan_.config, file_->has("output.weight"));
     return std::move(plan_);
   }
 

@@ -11,7 +11,6 @@
 #include "graft/base/mapped_file.h"
 #include "graft/io/expert_jobs.h"
 #include "graft/io/finite.h"
-#include "graft/io/older_keys.h"
 
 namespace graft::io {
 namespace {
@@ -129,7 +128,6 @@ WrittenModel write_tensors(const fs::path& folder, std::vector<TensorJob> jobs,
 
 void write_config(const fs::path& path, ordered_json config) {
   config.erase("_name_or_path");
-  add_older_keys(config);
   if (config.contains("quantization")) config["quantization_config"] = config["quantization"];
   std::map<std::string, ordered_json> sorted;
   for (const auto& [key, value] : config.items()) sorted.emplace(key, value);

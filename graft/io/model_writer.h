@@ -48,7 +48,7 @@ void check_model_target(const fs::path& source, const ModelTarget& target);
 /// Writes a model folder, which appears whole, in place of an earlier model, or not at all. As in
 /// mlx-lm: `model.safetensors`, or shards `model-00001-of-00003.safetensors` with
 /// `model.safetensors.index.json`; config.json with its keys sorted, without `_name_or_path`, and
-/// with the keys of add_older_keys, and with `quantization` repeated as `quantization_config`. Jobs
+/// with `quantization` repeated as `quantization_config`. Jobs
 /// are sorted by the name of their first output and run one at a time. graft.json lists all the
 /// files. Throws Error if writing fails or a number is NaN or infinite, UsageError as
 /// check_model_target does, Cancelled.

@@ -42,12 +42,15 @@ void add_window_pattern(ordered_json& config) {
 
 void add_to(ordered_json& config) {
   const ordered_json rope = at(config, "rope_parameters");
+  if (at(config, "model_type") == "gemma3_text") add_window_pattern(config);
   if (at(rope, "full_attention").is_object()) {
     add_rope(config, rope["full_attention"]);
     add(config, "rope_local_base_freq", at(at(rope, "sliding_attention"), "rope_theta"));
-    add_window_pattern(config);
   } else if (rope.is_object()) {
     add_rope(config, rope);
+  }
+  if (has(config, "rope_scaling") && config["rope_scaling"].is_object()) {
+    add(config["rope_scaling"], "type", at(config["rope_scaling"], "rope_type"));
   }
   add(config, "torch_dtype", at(config, "dtype"));
   if (at(config, "model_type") == "qwen3_moe") {
@@ -65,7 +68,9 @@ void add_to(ordered_json& config) {
 void add_older_keys(ordered_json& config) {
   add_to(config);
   if (at(config, "text_config").is_object()) {
-    add_to(config["text_config"]);
+    ordered_json& part = config["text_config"];
+    if (at(config, "model_type") == "gemma3") add(part, "model_type", "gemma3_text");
+    add_to(part);
     add(config, "vocab_size", at(config["text_config"], "vocab_size"));
   }
 }

@@ -9,7 +9,9 @@
 
 #include "graft/io/expert_weights.h"
 #include "graft/io/quantized_layer.h"
+#include "graft/models/config_defaults.h"
 #include "graft/models/language_model_names.h"
+#include "graft/models/tied_head.h"
 
 namespace graft::lora {
 namespace {
@@ -170,6 +172,7 @@ class Fuser {
     ordered_json config = io::read_ordered_json_object(source_.path() / "config.json");
     config.erase("quantization");
     config.erase("quantization_config");
+    models::complete_config(config, models::has_own_head(source_, names_));
     io::QuantizationConfig now;
     bool any = false;
     if (quantization_) now.standard = quantization_->standard;

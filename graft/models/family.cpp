@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "graft/base/error.h"
+#include "graft/models/config_defaults.h"
 #include "graft/models/tied_head.h"
 
 namespace graft::models {
@@ -15,7 +16,7 @@ Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype)
 
 Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype, json config,
                const LanguageModelNames& names)
-    : config_json_(std::move(config)),
+    : config_json_(with_defaults(std::move(config))),
       what_((folder.path() / "config.json").string()),
       config_(config_json_, what_),
       source_(folder, dtype, names),
@@ -34,10 +35,7 @@ int Family::integer(const char* key, std::optional<int64_t> otherwise) const {
   return static_cast<int>(config_.integer(key, otherwise));
 }
 
-int Family::window(int otherwise) const {
-  if (config_.has("sliding_window")) return integer("sliding_window");
-  return config_json_.contains("sliding_window") ? 0 : otherwise;
-}
+int Family::window() const { return config_.has("sliding_window") ? integer("sliding_window") : 0; }
 
 float Family::number(const char* key, std::optional<double> otherwise) const {
   return static_cast<float>(config_.number(key, otherwise));
@@ -102,14 +100,18 @@ MlpConfig Family::mlp_with_biases() const {
   return c;
 }
 
-ExpertsConfig Family::experts(const char* count_key, int count, int chosen) const {
+ExpertsConfig Family::experts() const {
   ExpertsConfig c;
   c.hidden_size = hidden_size_;
   c.intermediate_size = integer("intermediate_size");
-  // transformers 5 has one name for all families.
-  const char* key = config_.has(count_key) ? count_key : "num_local_experts";
-  c.count = integer(key, count);
-  c.chosen = integer("num_experts_per_tok", chosen);
+  // Two names of one number (`attribute_map` in transformers).
+  const char* key = config_.has("num_experts") ? "num_experts" : "num_local_experts";
+  c.count = integer(key, 128);
+  if (integer("num_local_experts", c.count) != c.count) {
+    fail("{}: num_experts is {}, num_local_experts {}", what_, c.count,
+         integer("num_local_experts"));
+  }
+  c.chosen = integer("num_experts_per_tok");
   c.activation = activation("hidden_act", "silu");
   if (c.chosen > c.count) {
     fail("{}: num_experts_per_tok {} of {} {}", what_, c.chosen, key, c.count);
@@ -207,18 +209,23 @@ std::vector<int> layer_windows(const Family& family, const std::function<bool(in
     } else {
       slides_here = slides(static_cast<int>(i));
     }
-    if (slides_here) windows[i] = family.window(4096);
+    if (!slides_here) continue;
+    windows[i] = family.window();
+    // As in transformers, which has no mask then.
+    if (windows[i] == 0) fail("{}: layer {} slides, without a sliding_window", family.what(), i);
   }
   return windows;
 }
 
 std::vector<int> qwen_windows(const Family& family) {
   const ConfigReader& config = family.config();
-  if (!config.boolean("use_sliding_window", false) || family.window(4096) == 0) {
-    return std::vector<int>(static_cast<size_t>(family.num_layers()), 0);
-  }
+  const bool slides = config.boolean("use_sliding_window", false) && family.window() != 0;
   const int64_t first = config.integer("max_window_layers", 28, 0);
-  return layer_windows(family, [&](int i) { return i >= first; });
+  std::vector<int> windows = layer_windows(family, [&](int i) { return slides && i >= first; });
+  if (!slides && windows != std::vector<int>(windows.size(), 0)) {
+    fail("{}: layer_types has sliding_attention, but use_sliding_window is false", family.what());
+  }
+  return windows;
 }
 
 }  // namespace graft::models

@@ -14,13 +14,13 @@ namespace graft::models {
 /// The norms of a family.
 struct NormConfig {
   const char* eps_key = "rms_norm_eps";
-  double eps = 1e-6;      // if the config has none
   float offset = 0;       // added to the stored weights
   bool centered = false;  // LayerNorms, with `<path>.bias`
 };
 
-/// What families have in common when a model is built from its folder: the names and defaults of
-/// transformers' configs and checkpoints, those of Llama unless a family sets others.
+/// What families have in common when a model is built from its folder: the names of transformers'
+/// configs and checkpoints, those of Llama unless a family sets others, and the defaults of its
+/// config (config_defaults).
 class Family {
  public:
   Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype);
@@ -37,8 +37,8 @@ class Family {
   TensorSource& source() { return source_; }
 
   int integer(const char* key, std::optional<int64_t> otherwise = {}) const;
-  /// `sliding_window`: 0 if the config has null, `otherwise` if it has no such key.
-  int window(int otherwise) const;
+  /// `sliding_window`: 0 if there is none.
+  int window() const;
   float number(const char* key, std::optional<double> otherwise = {}) const;
   /// Throws Error that names `key` unless its value is `value`, the supported one.
   void require(const char* key, bool value) const;
@@ -55,21 +55,21 @@ class Family {
   MlpConfig mlp(const char* activation_key = "hidden_act", const char* otherwise = "silu") const;
   /// The same with biases if `mlp_bias` says so.
   MlpConfig mlp_with_biases() const;
-  /// Experts; the config has their number under `count_key` and their width in `intermediate_size`.
-  ExpertsConfig experts(const char* count_key, int count, int chosen) const;
+  /// Experts; their width is that in `intermediate_size`.
+  ExpertsConfig experts() const;
   Activation activation(const char* key, const char* otherwise) const;
 
   /// Sets the kind of all norms made from now on.
   void set_norm(const NormConfig& norm) { norm_ = norm; }
-  float norm_eps() const { return number(norm_.eps_key, norm_.eps); }
+  float norm_eps() const { return number(norm_.eps_key); }
   /// The norm of hidden states.
   nn::Norm norm(const std::string& path) { return norm(path, hidden_size_); }
   /// The norm of heads of q or k, `width` elements together.
   HeadNorm head_norm(const std::string& path, int width) { return {norm(path, width), width, {}}; }
 
   /// The rotation of heads of this width.
-  nn::Rope rope(int head_dim, const nn::RopeDefaults& defaults = {}) const {
-    return nn::Rope::from_config(config_json_, head_dim, what_, defaults);
+  nn::Rope rope(int head_dim, bool always_partial = false) const {
+    return nn::Rope::from_config(config_json_, head_dim, what_, always_partial);
   }
 
   /// A block of Llama's form and names.

@@ -18,14 +18,13 @@ json object_at(const json& config, const char* key, const std::string& what) {
 
 // The config as if it had only one RoPE, that of this kind of layers. Parameters outside of a kind
 // of layers are ignored, as in transformers.
-json rope_config(const Family& family, const char* kind, const char* theta, double otherwise) {
+json rope_config(const Family& family, const char* kind, const char* theta) {
   json result = family.config_json();
   json own = object_at(object_at(result, "rope_parameters", family.what()), kind, family.what());
   if (std::string_view(kind) == "full_attention") {
     own.update(object_at(result, "rope_scaling", family.what()));
   }
-  if (own.value("rope_theta", json()).is_null())
-    own["rope_theta"] = family.config().number(theta, otherwise);
+  if (own.value("rope_theta", json()).is_null()) own["rope_theta"] = family.config().number(theta);
   result["rope_parameters"] = own;
   for (const char* key : {"rope_theta", "rope_scaling", "original_max_position_embeddings"}) {
     result.erase(key);
@@ -33,17 +32,13 @@ json rope_config(const Family& family, const char* kind, const char* theta, doub
   return result;
 }
 
-// The text model's config in a multimodal one; missing values are Gemma3TextConfig's defaults.
+// The text model's config in a multimodal one.
 json text_config(const io::ModelFolder& folder) {
-  json config = {{"vocab_size", 262208},      {"hidden_size", 2304},
-                 {"intermediate_size", 9216}, {"num_hidden_layers", 26},
-                 {"num_attention_heads", 8},  {"num_key_value_heads", 4},
-                 {"sliding_window", 4096},    {"max_position_embeddings", 131072}};
-  const json own = folder.config().value("text_config", json());
-  if (!own.is_object()) {
+  json config = folder.config().value("text_config", json());
+  if (!config.is_object()) {
     fail("{}: has no text_config", (folder.path() / "config.json").string());
   }
-  config.update(own);
+  config["model_type"] = "gemma3_text";
   return config;
 }
 
@@ -51,8 +46,8 @@ std::unique_ptr<Model> make(Family family) {
   AttentionConfig attention = gemma_attention(family);
   const MlpConfig mlp = gemma_mlp(family, "hidden_activation");
   gemma_scale(family, attention);
-  attention.options.soft_cap = gemma_cap(family, "attn_logit_softcapping", 0);
-  const int pattern = family.integer("sliding_window_pattern", 6);
+  attention.options.soft_cap = gemma_cap(family, "attn_logit_softcapping");
+  const int pattern = family.integer("sliding_window_pattern");
   const std::vector<int> windows =
       layer_windows(family, [&](int i) { return (i + 1) % pattern != 0; });
   const int width = attention.options.head_dim;
@@ -64,10 +59,9 @@ std::unique_ptr<Model> make(Family family) {
     block.attention.k_norm = family.head_norm(at + "self_attn.k_norm", width);
     return block;
   });
-  parts.final_soft_cap = gemma_cap(family, "final_logit_softcapping", 0);
-  for (const json& config :
-       {rope_config(family, "full_attention", "rope_theta", 1e6),
-        rope_config(family, "sliding_attention", "rope_local_base_freq", 1e4)}) {
+  parts.final_soft_cap = gemma_cap(family, "final_logit_softcapping");
+  for (const json& config : {rope_config(family, "full_attention", "rope_theta"),
+                             rope_config(family, "sliding_attention", "rope_local_base_freq")}) {
     parts.ropes.push_back(nn::Rope::from_config(config, width, family.what()));
   }
   return family.make(std::move(parts));

@@ -17,12 +17,12 @@ MlpConfig gemma_mlp(const Family& family, const char* key) {
 }
 
 void gemma_scale(const Family& family, AttentionConfig& attention) {
-  const auto scalar = static_cast<float>(family.integer("query_pre_attn_scalar", 256));
+  const auto scalar = static_cast<float>(family.integer("query_pre_attn_scalar"));
   attention.options.scale = 1 / std::sqrt(scalar);
 }
 
-float gemma_cap(const Family& family, const char* key, float otherwise) {
-  if (!family.config().has(key)) return family.config_json().contains(key) ? 0 : otherwise;
+float gemma_cap(const Family& family, const char* key) {
+  if (!family.config().has(key)) return 0;
   const float cap = family.number(key);
   if (cap <= 0) fail("{}: {} is {}, not above 0", family.what(), key, cap);
   return cap;

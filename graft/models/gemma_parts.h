@@ -16,7 +16,7 @@ MlpConfig gemma_mlp(const Family& family, const char* key);
 /// Scores times `query_pre_attn_scalar`^-0.5, in place of C^-0.5: Gemma 2 and 3.
 void gemma_scale(const Family& family, AttentionConfig& attention);
 /// A soft cap, 0 if the config has null.
-float gemma_cap(const Family& family, const char* key, float otherwise);
+float gemma_cap(const Family& family, const char* key);
 /// A block with norms before and after both of its parts: Gemma 2 and 3.
 Block gemma_sandwich(Family& family, const std::string& at, const AttentionConfig& attention,
                      const MlpConfig& mlp);

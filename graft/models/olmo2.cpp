@@ -8,7 +8,6 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_olmo2(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  family.set_norm({.eps = 1e-5});
   const AttentionConfig attention = family.attention_with_biases();
   const int q = attention.options.heads * attention.options.head_dim;
   const int k = attention.options.kv_heads * attention.options.head_dim;

@@ -8,7 +8,7 @@ namespace graft::models {
 
 std::unique_ptr<Model> make_phi(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  family.set_norm({.eps_key = "layer_norm_eps", .eps = 1e-5, .centered = true});
+  family.set_norm({.eps_key = "layer_norm_eps", .centered = true});
   AttentionConfig attention = family.attention();
   attention.qkv_bias = attention.output_bias = true;
   attention.output = "dense";
@@ -29,7 +29,7 @@ std::unique_ptr<Model> make_phi(const io::ModelFolder& folder, std::optional<mx:
         return block;
       },
       {.norm_path = "model.final_layernorm", .head_bias = true});
-  parts.ropes = {family.rope(width, {.partial_rotary_factor = 0.5})};
+  parts.ropes = {family.rope(width, true)};
   return family.make(std::move(parts));
 }
 

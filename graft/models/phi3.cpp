@@ -6,19 +6,33 @@
 
 namespace graft::models {
 
+namespace {
+
+// The first releases of Phi-3 say "su" or "yarn" and mean longrope (configuration_phi3.py).
+json with_phi3_type(json config) {
+  for (const char* key : {"rope_parameters", "rope_scaling"}) {
+    if (!config.contains(key) || !config[key].is_object()) continue;
+    for (const char* type : {"rope_type", "type"}) {
+      json& value = config[key][type];
+      if (value == "su" || value == "yarn") value = "longrope";
+    }
+  }
+  return config;
+}
+
+}  // namespace
+
 std::unique_ptr<Model> make_phi3(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  family.set_norm({.eps = 1e-5});
   AttentionConfig attention = family.attention();
   attention.fused = true;
-  attention.options.window = family.window(0);
+  attention.options.window = family.window();
   MlpConfig mlp = family.mlp();
   mlp.form = MlpConfig::Form::fused_gated;
   DecoderParts parts = family.parts(
       [&](const std::string& at, int) { return family.llama_block(at, attention, mlp); });
-  parts.ropes = {
-      family.rope(attention.options.head_dim,
-                  {.partial_rotary_factor = 1, .original_max_position_embeddings = 4096})};
+  parts.ropes = {nn::Rope::from_config(with_phi3_type(family.config_json()),
+                                       attention.options.head_dim, family.what(), true)};
   parts.default_lora_keys = {"self_attn.qkv_proj"};
   return family.make(std::move(parts));
 }

@@ -10,7 +10,7 @@ namespace {
 
 // Whether each layer has experts.
 std::vector<bool> expert_layers(const Family& family) {
-  const int step = family.integer("decoder_sparse_step", 1);
+  const int step = family.integer("decoder_sparse_step");
   std::vector<bool> sparse;
   for (int i = 0; i < family.num_layers(); ++i) sparse.push_back((i + 1) % step == 0);
   const json dense = family.config_json().value("mlp_only_layers", json());
@@ -33,11 +33,11 @@ std::unique_ptr<Model> make_qwen3_moe(const io::ModelFolder& folder,
   Family family(folder, dtype);
   AttentionConfig attention = family.attention_with_biases();
   if (family.config().boolean("use_sliding_window", false)) {
-    attention.options.window = family.window(4096);
+    attention.options.window = family.window();
   }
   const int width = attention.options.head_dim;
-  ExpertsConfig experts = family.experts("num_experts", 128, 8);
-  experts.intermediate_size = family.integer("moe_intermediate_size", 768);
+  ExpertsConfig experts = family.experts();
+  experts.intermediate_size = family.integer("moe_intermediate_size");
   experts.rounds_shares = true;
   experts.normalize = family.config().boolean("norm_topk_prob", false);
   const std::vector<bool> sparse = expert_layers(family);

@@ -16,13 +16,13 @@ std::vector<bool> rotated_layers(const Family& family) {
       if (listed[i] != 0 && listed[i] != 1) break;
       rotated.push_back(listed[i] == 1);
     }
-    if (std::ssize(rotated) != family.num_layers()) {
+    if (std::ssize(rotated) < family.num_layers()) {
       fail("{}: no_rope_layers must have a 0 or 1 for each of {} layers", family.what(),
            family.num_layers());
     }
     return rotated;
   }
-  const int interval = family.integer("no_rope_layer_interval", 4);
+  const int interval = family.integer("no_rope_layer_interval");
   for (int i = 0; i < family.num_layers(); ++i) rotated.push_back((i + 1) % interval != 0);
   return rotated;
 }
@@ -44,7 +44,7 @@ std::unique_ptr<Model> make_smollm3(const io::ModelFolder& folder, std::optional
     attention.options.window = windows[i];
     return family.llama_block(at, attention, mlp);
   });
-  parts.ropes = {family.rope(attention.options.head_dim, {.theta = 2e6})};
+  parts.ropes = {family.rope(attention.options.head_dim)};
   return family.make(std::move(parts));
 }
 

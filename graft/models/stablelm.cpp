@@ -26,7 +26,7 @@ HeadNorm head_norm(Family& family, const std::string& path, int heads, int width
 std::unique_ptr<Model> make_stablelm(const io::ModelFolder& folder,
                                      std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  family.set_norm({.eps_key = "layer_norm_eps", .eps = 1e-5, .centered = true});
+  family.set_norm({.eps_key = "layer_norm_eps", .centered = true});
   AttentionConfig attention = family.attention();
   attention.qkv_bias = family.config().boolean("use_qkv_bias", false);
   const ops::AttentionOptions& heads = attention.options;
@@ -44,7 +44,7 @@ std::unique_ptr<Model> make_stablelm(const io::ModelFolder& folder,
     }
     return block;
   });
-  parts.ropes = {family.rope(heads.head_dim, {.partial_rotary_factor = 0.25})};
+  parts.ropes = {family.rope(heads.head_dim, true)};
   return family.make(std::move(parts));
 }
 

@@ -9,11 +9,11 @@ namespace graft::models {
 std::unique_ptr<Model> make_starcoder2(const io::ModelFolder& folder,
                                        std::optional<mx::Dtype> dtype) {
   Family family(folder, dtype);
-  family.set_norm({.eps_key = "norm_epsilon", .eps = 1e-5, .centered = true});
+  family.set_norm({.eps_key = "norm_epsilon", .centered = true});
   const bool bias = family.config().boolean("use_bias", true);
   AttentionConfig attention = family.attention();
   attention.qkv_bias = attention.output_bias = bias;
-  attention.options.window = family.window(0);
+  attention.options.window = family.window();
   MlpConfig mlp = family.mlp("hidden_act", "gelu_pytorch_tanh");
   mlp.form = MlpConfig::Form::plain;
   mlp.bias = bias;

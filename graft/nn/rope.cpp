@@ -12,14 +12,18 @@ namespace graft::nn {
 namespace {
 
 // {rope_theta, rope_type, factor, ...} of either spelling, as one object.
-nlohmann::json parameters_of(const nlohmann::json& config, const std::string& what,
-                             const RopeDefaults& defaults) {
+nlohmann::json parameters_of(const nlohmann::json& config, const std::string& what) {
   nlohmann::json parameters = nlohmann::json::object();
   const auto has = [&](const char* key) {
     return parameters.contains(key) && !parameters[key].is_null();
   };
+  // What Python takes for false is none.
+  const auto is_none = [](const nlohmann::json& value) {
+    return value.is_null() || value == false || value == 0 || value == "" ||
+           (value.is_array() && value.empty());
+  };
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    if (!config.contains(key) || config[key].is_null()) continue;
+    if (!config.contains(key) || is_none(config[key])) continue;
     if (!config[key].is_object()) fail("{}: {} must be an object", what, key);
     if (!config[key].empty()) parameters = config[key];
     for (const auto& [name, value] : config[key].items()) {
@@ -37,8 +41,6 @@ nlohmann::json parameters_of(const nlohmann::json& config, const std::string& wh
   const ConfigReader beside(config, what);
   if (beside.has(original)) {
     parameters[original] = config[original];
-  } else if (defaults.original_max_position_embeddings) {
-    parameters[original] = *defaults.original_max_position_embeddings;
   } else if (!has(original) && beside.has("max_position_embeddings")) {
     parameters[original] = config["max_position_embeddings"];
   }
@@ -46,9 +48,6 @@ nlohmann::json parameters_of(const nlohmann::json& config, const std::string& wh
   if (!has("rope_type") && has("type")) {
     parameters["rope_type"] = parameters["type"];
   }
-  // Phi-3's first name for it.
-  if (parameters.contains("rope_type") && parameters["rope_type"] == "su")
-    parameters["rope_type"] = "longrope";
   return parameters;
 }
 
@@ -78,8 +77,12 @@ double stretch_of(const ConfigReader& read, const ConfigReader& config) {
 void Rope::read_yarn(const nlohmann::json& parameters, const std::string& what) {
   const ConfigReader read(parameters, what + ": rope parameters");
   original_length_ = read.integer("original_max_position_embeddings");
-  beta_fast_ = read.number("beta_fast", 32.0);
-  beta_slow_ = read.number("beta_slow", 1.0);
+  const auto unless_zero = [&](const char* key, double otherwise) {
+    const double value = read.number(key, otherwise);
+    return value == 0 ? otherwise : value;
+  };
+  beta_fast_ = unless_zero("beta_fast", 32.0);
+  beta_slow_ = unless_zero("beta_slow", 1.0);
   truncate_ = read.boolean("truncate", !parameters.contains("truncate"));  // null is false
   if (beta_fast_ <= 0 || beta_slow_ <= 0 || theta_ <= 1) {
     fail("{}: YaRN with beta_fast {}, beta_slow {} and base {}", what, beta_fast_, beta_slow_,
@@ -124,14 +127,14 @@ void Rope::read_longrope(const nlohmann::json& parameters, const ConfigReader& c
 }
 
 Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::string& what,
-                       const RopeDefaults& defaults) {
-  const nlohmann::json parameters = parameters_of(config, what, defaults);
+                       bool always_partial) {
+  const nlohmann::json parameters = parameters_of(config, what);
   ConfigReader read(parameters, what + ": rope parameters");
   Rope rope;
   rope.type_ = read.text("rope_type", "default");
-  rope.theta_ = read.number("rope_theta", defaults.theta);
-  double part = read.number("partial_rotary_factor", defaults.partial_rotary_factor.value_or(1));
-  if (rope.type_ == "default" && !defaults.partial_rotary_factor) part = 1;
+  rope.theta_ = read.number("rope_theta", 10000.0);
+  double part = read.number("partial_rotary_factor", 1.0);
+  if (rope.type_ == "default" && !always_partial) part = 1;
   if (part > 0 && part <= 1) rope.rotary_dim_ = static_cast<int>(head_dim * part);
   if (rope.theta_ <= 0 || rope.rotary_dim_ <= 0 || rope.rotary_dim_ > head_dim ||
       rope.rotary_dim_ % 2 != 0) {

@@ -13,15 +13,6 @@ namespace graft::nn {
 
 namespace mx = mlx::core;
 
-/// A family's defaults for values that its config omits.
-struct RopeDefaults {
-  double theta = 10000.0;
-  /// For families that apply it to RoPE of the default type too.
-  std::optional<double> partial_rotary_factor{};
-  /// For a family whose own key counts even where the config has it among the parameters alone.
-  std::optional<int64_t> original_max_position_embeddings{};
-};
-
 /// The rotary frequencies that a model's config asks for: rope types default, linear, dynamic
 /// (NTK), llama3, yarn (arXiv:2309.00071) and longrope (arXiv:2402.13753), as transformers'
 /// `modeling_rope_utils.py` defines them.
@@ -29,8 +20,10 @@ class Rope {
  public:
   /// Reads `rope_scaling` or else `rope_parameters`, and related keys beside them. Throws Error
   /// that names an unsupported rope type, and for parameters of several kinds of layers.
+  /// `always_partial`: for families whose partial_rotary_factor counts with RoPE of the default
+  /// type too.
   static Rope from_config(const nlohmann::json& config, int head_dim, const std::string& what,
-                          const RopeDefaults& defaults = {});
+                          bool always_partial = false);
 
   /// Angles of the queries of each sequence. The positions of a sequence's n queries are those of
   /// its last n keys.

@@ -34,8 +34,8 @@ TEST(OlderKeys, ThatAreThereStay) {
 }
 
 TEST(OlderKeys, OfLayersOfTwoKinds) {
-  const ordered_json config =
-      with_older_keys(R"({"text_config": {"vocab_size": 9, "rope_parameters": {
+  const ordered_json config = with_older_keys(
+      R"({"model_type": "gemma3", "text_config": {"vocab_size": 9, "rope_parameters": {
       "full_attention": {"rope_theta": 1000000, "rope_type": "linear", "factor": 8},
       "sliding_attention": {"rope_theta": 10000, "rope_type": "default"}},
       "layer_types": ["sliding_attention", "sliding_attention", "full_attention"]}})");
@@ -45,6 +45,16 @@ TEST(OlderKeys, OfLayersOfTwoKinds) {
   EXPECT_EQ(text["rope_local_base_freq"], 10000);
   EXPECT_EQ(text["sliding_window_pattern"], 3);
   EXPECT_EQ(text["rope_scaling"]["type"], "linear");
+}
+
+// Both names of the RoPE's type, and the pattern of Gemma 3's layers where transformers 4 listed
+// them.
+TEST(OlderKeys, OfConfigsOfTheOlderKindToo) {
+  const ordered_json config = with_older_keys(R"({"model_type": "gemma3_text",
+      "rope_scaling": {"rope_type": "linear", "factor": 8},
+      "layer_types": ["sliding_attention", "full_attention"]})");
+  EXPECT_EQ(config["rope_scaling"]["type"], "linear");
+  EXPECT_EQ(config["sliding_window_pattern"], 2);
 }
 
 TEST(OlderKeys, OfQwen3Moe) {

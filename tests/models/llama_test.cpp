@@ -105,9 +105,8 @@ TEST(Llama, BothSpellingsOfAConfigMeanTheSameRotations) {
 
 // Null is what transformers makes of it: mostly as if the key were not there.
 TEST(Rope, OfNullsIsThatOfTheReference) {
-  const auto frequencies = [](const char* config, const nn::RopeDefaults& defaults = {}) {
-    return nn::Rope::from_config(json::parse(config), 64, "config.json", defaults)
-        .inverse_frequencies(100);
+  const auto frequencies = [](const char* config) {
+    return nn::Rope::from_config(json::parse(config), 64, "config.json").inverse_frequencies(100);
   };
   const auto plain = frequencies(R"({"rope_theta": 500})");
   EXPECT_EQ(frequencies(R"({"rope_theta": 500, "rope_scaling": null})"), plain);
@@ -125,16 +124,31 @@ TEST(Rope, OfNullsIsThatOfTheReference) {
             frequencies((yarn + R"(, "truncate": false}})").c_str()));
 }
 
-TEST(Rope, AFamilysOwnOriginalLengthComesBeforeTheParameters) {
-  const char* const config =
-      R"({"max_position_embeddings": 8192, "rope_scaling": {"type": "longrope",
-      "short_factor": [1, 1, 1, 1], "long_factor": [2, 2, 2, 2],
-      "original_max_position_embeddings": 64}})";
-  const auto frequencies = [&](const nn::RopeDefaults& defaults) {
-    return nn::Rope::from_config(json::parse(config), 8, "config.json", defaults)
-        .inverse_frequencies(100);
+// Python's falsy values are no parameters; a zero among them is none.
+TEST(Rope, OfWhatPythonTakesForFalseIsThatOfTheReference) {
+  const auto frequencies = [](const std::string& scaling) {
+    const json config = json::parse(R"({"rope_theta": 500, "rope_scaling": )" + scaling + "}");
+    return nn::Rope::from_config(config, 64, "config.json").inverse_frequencies(100);
   };
-  EXPECT_NE(frequencies({}), frequencies({.original_max_position_embeddings = 4096}));
+  for (const char* nothing : {"null", "false", "0", "\"\"", "[]", "{}"}) {
+    EXPECT_EQ(frequencies(nothing), frequencies("{}")) << nothing;
+  }
+  expect_error([&] { frequencies("true"); }, "rope_scaling must be an object");
+  const std::string yarn =
+      R"({"type": "yarn", "factor": 4, "original_max_position_embeddings": 1024)";
+  EXPECT_EQ(frequencies(yarn + R"(, "beta_fast": 0, "beta_slow": 0})"), frequencies(yarn + "}"));
+}
+
+TEST(Rope, TheOriginalLengthBesideTheParametersComesBeforeTheirs) {
+  json config = json::parse(R"({"rope_scaling": {"type": "longrope",
+      "short_factor": [1, 1, 1, 1], "long_factor": [2, 2, 2, 2], "factor": 8,
+      "original_max_position_embeddings": 64}})");
+  const auto frequencies = [&] {
+    return nn::Rope::from_config(config, 8, "config.json").inverse_frequencies(100);
+  };
+  const auto among = frequencies();
+  config["original_max_position_embeddings"] = 4096;
+  EXPECT_NE(frequencies(), among);
 }
 
 TEST(Llama, BiasesOfAnotherDtypeTakeThatOfTheActivations) {
