@@ -114,7 +114,7 @@ void add_generate_command(CLI::App& app, engine::Runtime& runtime) {
       ->add_option("--repetition-penalty", o->sampler.repetition_penalty,
                    "Divides the logits of the last 20 tokens; 1: none, below 1: they are likelier")
       ->check(above_zero());
-  command->add_option("--seed", o->sampler.seed, "Of the sampling");
+  command->add_option("--seed", o->sampler.seed, "Of the sampling")->check(seed());
   command->add_option("--stop", o->stop, "End before this text; can be given several times")
       ->allow_extra_args(false)
       ->take_all();

@@ -45,8 +45,10 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
   command.add_option("--iters", train.iters, "Training iterations")->check(positive());
   command.add_option("--batch-size", train.batch_size, "Examples in a batch")->check(positive());
   command.add_option("--learning-rate", train.learning_rate, "Of Adam")->check(not_negative());
-  command.add_option("--lora-layers,--num-layers", adapter.num_layers,
-                     "Layers to adapt, counted from the last; -1: all [16]");
+  command
+      .add_option("--lora-layers,--num-layers", adapter.num_layers,
+                  "Layers to adapt, counted from the last; -1: all [16]")
+      ->check(count_or_all());
   command.add_option("--lora-rank", adapter.rank, "Rank of the adapters [8]")
       ->check(CLI::Range(1, 4096));
   command
@@ -89,7 +91,7 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       ->check(positive());
   command.add_option("--temp", o.temp, "Temperature of --prompt; 0: the likeliest token")
       ->check(not_negative());
-  command.add_option("--seed", train.seed, "Of all that is random");
+  command.add_option("--seed", train.seed, "Of all that is random")->check(seed());
 }
 
 void finish_lora_options(LoraOptions& o, FrontEnd& front_end) {

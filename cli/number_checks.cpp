@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -43,6 +45,17 @@ CLI::Validator count_up_to(int most) {
     return fmt::format("{} is not a whole number from 1 to {}", text, most);
   };
   return CLI::Validator(check, fmt::format("1..{}", most));
+}
+
+CLI::Validator seed() {
+  // Not by lexical_cast, for which -1 is 2^64 - 1.
+  auto check = [](const std::string& text) -> std::string {
+    uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size()) return {};
+    return fmt::format("{} is not a whole number from 0 to 18446744073709551615", text);
+  };
+  return CLI::Validator(check, "0..2^64-1");
 }
 
 CLI::Validator count_or_all() {

@@ -20,6 +20,9 @@ CLI::Validator count_up_to(int most);
 /// At least 1, or -1 for all.
 CLI::Validator count_or_all();
 
+/// A whole number from 0 to 2^64 - 1.
+CLI::Validator seed();
+
 /// From `least` to `most`; unlike CLI::Range not NaN.
 CLI::Validator number_between(double least, double most);
 

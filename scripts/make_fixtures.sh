@@ -17,7 +17,7 @@ work=build-fixtures
 make_venv() {
   if ! cmp -s scripts/requirements-fixtures.txt "$venv/requirements.txt"; then
     "${PYTHON:-python3}" -m venv "$venv"
-    "$venv/bin/pip" install --quiet -r scripts/requirements-fixtures.txt
+    "$venv/bin/pip" install --quiet --require-hashes -r scripts/requirements-fixtures.txt
     cp scripts/requirements-fixtures.txt "$venv/requirements.txt"
   fi
 }

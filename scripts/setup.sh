@@ -100,7 +100,7 @@ packages() {
   say "packages: all there"
 }
 
-# Succeeds when the virtual environment $1 holds the versions that the file $2 pins.
+# Succeeds when the virtual environment $1 holds the versions that the file $2 names.
 holds() {
   [[ -x $1/bin/python ]] && "$1/bin/python" - "$2" 2>/dev/null <<'PYTHON'
 import importlib.metadata, sys
@@ -114,23 +114,25 @@ for line in open(sys.argv[1], encoding="utf-8"):
 PYTHON
 }
 
-# Makes or completes the virtual environment $1 from the requirements file $2, with the options of pip that
-# follow $3. By uv, which needs seconds where pip needs half a minute: the system's, or one in the environment.
+# Makes or completes the virtual environment $1 from $2.txt, which has versions and hashes of all that $2.in
+# asks for, with the options of pip that follow $3. By uv, which needs seconds where pip needs half a minute:
+# the system's, or one in the environment.
 environment() {
   local uv=uv
-  if ! holds "$1" "$2"; then
-    say "$3: installing $2 into $1"
+  if ! holds "$1" "$2.in"; then
+    say "$3: installing $2.txt into $1"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
       die "$3: $python is not Python 3.10 or later: name one with PYTHON=..."
     [[ -x $1/bin/python ]] || run "$3" "$python" -m venv "$1"
     if ! command -v uv >/dev/null; then
       uv=$1/bin/uv
-      [[ -x $uv ]] || run "$3" "$1/bin/python" -m pip install --disable-pip-version-check -r scripts/requirements-uv.txt
+      [[ -x $uv ]] || run "$3" "$1/bin/python" -m pip install --disable-pip-version-check \
+        --require-hashes -r scripts/requirements-uv.txt
     fi
-    run "$3" "$uv" pip install --python "$1/bin/python" "${@:4}" -r "$2"
-    holds "$1" "$2" || die "$3: $1 still lacks what $2 names: remove $1 and start again"
+    run "$3" "$uv" pip install --python "$1/bin/python" --require-hashes "${@:4}" -r "$2.txt"
+    holds "$1" "$2.in" || die "$3: $1 still lacks what $2.in names: remove $1 and start again"
   fi
-  say "$3: $1 holds $2"
+  say "$3: $1 holds $2.txt"
 }
 
 model() {
@@ -233,10 +235,10 @@ for section in $sections; do
   case $section in
     packages | model | program | build | arm) "$section" ;;
     lint) apt_packages=clang-tidy brew_packages=llvm packages ;;
-    venv) environment .venv scripts/requirements.txt venv ;;
+    venv) environment .venv scripts/requirements venv ;;
     interop)
-      environment .venv-interop scripts/requirements-interop.txt interop
-      environment .venv-interop scripts/requirements-templates.txt interop --no-deps
+      environment .venv-interop scripts/requirements-interop interop
+      environment .venv-interop scripts/requirements-templates interop --no-deps
       ;;
     *) die "no section '$section': packages, venv, model, program, build, interop, lint or arm" ;;
   esac

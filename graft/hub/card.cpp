@@ -47,6 +47,17 @@ void add_item(std::string& yaml, const std::string& key, const CardValue& values
   for (const std::string& value : values.items) yaml += "- " + quoted(value) + "\n";
 }
 
+// An address on the web, or a file of the repository: no other scheme.
+bool is_link(const std::string& text) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("/._-~%?=&+,@#:").find(c) != std::string_view::npos;
+  };
+  if (text.empty() || !std::all_of(text.begin(), text.end(), allowed)) return false;
+  if (text.starts_with("https://") || text.starts_with("http://")) return true;
+  return text.find(':') == std::string::npos && text.front() != '/';
+}
+
 std::string front_matter(const CardFacts& facts, FrontEnd& front_end) {
   const CardMetadata original = card_metadata(facts.original.value_or(""), front_end);
   std::string yaml = "---\nlibrary_name: mlx\npipeline_tag: text-generation\n";
@@ -58,9 +69,12 @@ std::string front_matter(const CardFacts& facts, FrontEnd& front_end) {
     }
   }
   for (const char* key : kInherited) {
-    if (const auto found = original.find(key); found != original.end()) {
+    const auto found = original.find(key);
+    if (found == original.end()) continue;
+    const std::vector<std::string>& items = found->second.items;
+    const bool links = std::string_view(key) == "license_link";
+    if (!links || std::all_of(items.begin(), items.end(), is_link))
       add_item(yaml, key, found->second);
-    }
   }
   CardValue datasets{{}, true};
   if (const auto found = original.find("datasets"); found != original.end()) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <vector>
+
 #include <fstream>
 #include <regex>
 
@@ -35,6 +38,37 @@ TEST_F(Program, ValuesOutOfRangeAreUsageErrors) {
     for (const char* bad : {"nan", "-0.1", "1.1"}) {
       expect_refused(run({"generate", "--prompt", "a", share, bad}), 2,
                      std::string(bad) + " is not a number from 0 to 1");
+    }
+  }
+  const std::map<std::string, std::map<std::string, std::vector<const char*>>> out_of_range = {
+      {"lora",
+       {{"--lora-layers", {"0", "-2", "x"}},
+        {"--lora-rank", {"0", "4097"}},
+        {"--lora-dropout", {"1", "-0.1"}},
+        {"--learning-rate", {"-1", "inf"}},
+        {"--max-seq-length", {"1", "16777217"}},
+        {"--add-eos-token", {"2"}},
+        {"--steps-per-report", {"0"}},
+        {"--steps-per-eval", {"0", "1.5"}},
+        {"--save-every", {"0", "99999999999"}},
+        {"--max-tokens", {"0"}},
+        {"--temp", {"-1", "nan"}},
+        {"--seed", {"-1", "18446744073709551616"}},
+        {"--threads", {"0", "x"}}}},
+      {"generate",
+       {{"--top-k", {"-1"}},
+        {"--temp", {"inf"}},
+        {"--repetition-penalty", {"0", "-1", "nan", "inf"}},
+        {"--max-tokens", {"-5"}},
+        {"--seed", {"x"}}}},
+      {"convert", {{"--q-bits", {"7", "0", "4.5"}}, {"--q-group-size", {"16", "-64"}}}},
+      {"fuse", {{"--fused-bits", {"3", "x"}}}}};
+  for (const auto& [command, flags] : out_of_range) {
+    for (const auto& [flag, values] : flags) {
+      for (const char* value : values) {
+        SCOPED_TRACE(command + " " + flag + " " + value);
+        expect_refused(run({command, flag, value}), 2, flag);
+      }
     }
   }
   expect_refused(run({"lora", "--train", "--val-batches", "0"}), 2, "or -1 for all");

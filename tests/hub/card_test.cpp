@@ -77,6 +77,21 @@ TEST(ModelCard, ATrainingWithoutACommandIsToldByItsFacts) {
                   "## How it was made\n\n| | |\n|---|---|\n| LoRA rank | 4 |\n"));
 }
 
+TEST(ModelCard, TheLinkOfALicenceLeadsToTheWebOrIntoTheRepository) {
+  const auto keeps = [](const std::string& link) {
+    CardFacts other = facts();
+    other.original = "---\nlicense_link: '" + link + "'\n---\n";
+    return has(model_card(other, *silent_front_end()), "license_link: ");
+  };
+  for (const char* link : {"https://a.org/b?c=d", "http://a.org", "LICENSE", "docs/LICENSE.md"}) {
+    EXPECT_TRUE(keeps(link)) << link;
+  }
+  for (const char* link : {"javascript:alert(1)", "data:text/html,x", "file:///etc/passwd",
+                           "//evil.org/x", "https://a.org/<x>", "ftp://a.org", "x y"}) {
+    EXPECT_FALSE(keeps(link)) << link;
+  }
+}
+
 TEST(ModelCard, KnowsItsOwn) {
   EXPECT_TRUE(is_generated_card(model_card(facts(), *silent_front_end())));
   EXPECT_FALSE(is_generated_card("# My own words\n"));

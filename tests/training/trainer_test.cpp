@@ -83,6 +83,7 @@ class TrainerTest : public ::testing::Test {
     settings.keys = {"q_proj", "v_proj", "down_proj"};
     lora::Adapters adapters = lora::attach(*model_, settings);
     adapters_ = &adapters;
+    if (before_run_) before_run_();
     // The record outlives the run.
     const std::shared_ptr<EventSink> sink(&record, [](EventSink*) {});
     Trainer trainer(*model_, adapters, train_, valid_, options_, Events({sink}));
@@ -104,6 +105,7 @@ class TrainerTest : public ::testing::Test {
   data::Dataset valid_ = counting_set(7);
   TrainOptions options_;
   float dropout_ = 0;
+  std::function<void()> before_run_ = {};
   std::unique_ptr<models::Model> model_;
 };
 
@@ -179,6 +181,44 @@ TEST_F(TrainerTest, DropoutChangesTrainingAndNotValidation) {
   lora::Adapters adapters = lora::apply(*model, file);
   EXPECT_EQ(evaluate(*model, data::evaluation_batches(valid_, 4, -1)).loss,
             record.validations.back().second);
+}
+
+// With a rate of 0 a step's loss depends on its mask alone.
+TEST_F(TrainerTest, EachStepDropsByItsSeedAndNumber) {
+  train_ = counting_set(1);
+  dropout_ = 0.5f;
+  options_.learning_rate = 0;
+  options_.iters = 3;
+  std::vector<std::vector<double>> expected;  // of each seed: the losses
+  // A fresh adapter's b is zero, and nothing comes of what is dropped.
+  before_run_ = [&] {
+    std::vector<mx::array> values;
+    for (const mx::array& v : adapters_->parameters().values()) {
+      values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(0.3f)));
+    }
+    mx::eval(values);
+    adapters_->parameters().set(values);
+    const data::Batch batch = make_batch(train_, {0});
+    const models::LayerRunner runner(*model_);
+    std::vector<double> losses;
+    for (uint64_t step = 0; step < 3; ++step) {
+      const Loss loss = CrossEntropy()(
+          runner, batch,
+          {.divisor = batch.weight(), .dropout = nn::DropoutKey{options_.seed, step, 0}});
+      losses.push_back(mx::array(loss.sum).item<float>());
+    }
+    expected.push_back(losses);
+  };
+  for (const uint64_t seed : {3, 4}) {
+    options_.seed = seed;
+    Record record;
+    run(record);
+    for (size_t step = 0; step < 3; ++step) {
+      EXPECT_NEAR(record.losses[step], expected.back()[step], 1e-5) << seed << " " << step;
+    }
+  }
+  EXPECT_GT(std::abs(expected[0][0] - expected[0][1]), 1e-3);
+  EXPECT_GT(std::abs(expected[0][0] - expected[1][0]), 1e-3);
 }
 
 TEST_F(TrainerTest, SetSmallerThanABatchTrains) {

@@ -6,6 +6,7 @@
 #include "graft/base/error.h"
 #include "graft/base/mapped_file.h"
 #include "graft/hub/address.h"
+#include "graft/hub/hash.h"
 #include "graft/hub/http.h"
 
 namespace graft::data {
@@ -57,17 +58,29 @@ std::string fetch(const std::string& url, size_t max_bytes,
   return body;
 }
 
+void check_hash(std::string_view bytes, const std::string& expected) {
+  hub::Hash hash(hub::HashKind::git, bytes.size());
+  hash.add(bytes.data(), bytes.size());
+  const std::string found = hash.finish();
+  if (found != expected) {
+    fail("it is not the file that is expected: its hash as a git blob is {}, not {}", found,
+         expected);
+  }
+}
+
 }  // namespace
 
-std::string download(const std::string& url, size_t max_bytes,
+std::string download(const std::string& url, size_t max_bytes, const std::string& git_hash,
                      const std::shared_ptr<FrontEnd>& front_end) {
   const bool from_file = url.starts_with(kFile);
   if (!from_file && !url.starts_with("https://")) {
     fail("cannot download {}: the address must begin with https:// or file://", url);
   }
   try {
-    return from_file ? read_file(hub::unescaped(url.substr(kFile.size())), max_bytes)
-                     : fetch(url, max_bytes, front_end);
+    std::string bytes = from_file ? read_file(hub::unescaped(url.substr(kFile.size())), max_bytes)
+                                  : fetch(url, max_bytes, front_end);
+    if (!git_hash.empty()) check_hash(bytes, git_hash);
+    return bytes;
   } catch (const Cancelled&) {
     throw;
   } catch (const Error& error) {

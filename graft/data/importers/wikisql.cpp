@@ -174,7 +174,8 @@ std::vector<std::string> wikisql_lines(std::string_view questions, std::string_v
 
 std::vector<WikiSqlFile> write_wikisql(const WikiSqlOptions& options,
                                        const std::shared_ptr<FrontEnd>& front_end) {
-  const std::string bytes = download(options.url, options.max_bytes, front_end);
+  const std::string bytes = download(options.url, options.max_bytes,
+                                     options.url == kWikiSqlUrl ? kWikiSqlHash : "", front_end);
   std::vector<std::string> names;
   for (const Split& split : kSplits) {
     names.push_back(fmt::format("data/{}.jsonl", split.name));

@@ -11,9 +11,11 @@
 
 namespace graft::data {
 
-/// Where WikiSQL's archive lies.
+/// Where WikiSQL's archive lies, and what it is there: the hash as a git blob.
 inline constexpr const char* kWikiSqlUrl =
-    "https://github.com/salesforce/WikiSQL/raw/master/data.tar.bz2";
+    "https://github.com/salesforce/WikiSQL/raw/7857cfd8aefcc9823245c370f9e39ecd55745ea6/"
+    "data.tar.bz2";
+inline constexpr const char* kWikiSqlHash = "941de4cb2ad5fa7aeb2e37d314468636ce070af7";
 
 struct WikiSqlOptions {
   std::string url = kWikiSqlUrl;                  // https:// or file://
