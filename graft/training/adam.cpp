@@ -1,3 +1,5 @@
+#include <mlx/ops.h>
+
 #include "graft/ops/adam.h"
 
 #include "graft/training/optimizer.h"
@@ -10,9 +12,11 @@ class Adam final : public Optimizer {
   explicit Adam(const AdamConfig& config) : config_(config) {}
 
  private:
-  int moments() const override { return 2; }
+  Moments start_of(const mx::array& parameter) const override {
+    return {{"m", mx::zeros_like(parameter)}, {"v", mx::zeros_like(parameter)}};
+  }
 
-  void step(mx::array& parameter, std::vector<mx::array>& moments, const mx::array& gradient,
+  void step(const std::string&, mx::array& parameter, Moments& moments, const mx::array& gradient,
             float rate, int64_t number) const override {
     const ops::AdamOptions options{.learning_rate = rate,
                                    .beta1 = config_.beta1,
@@ -21,9 +25,9 @@ class Adam final : public Optimizer {
                                    .weight_decay = config_.weight_decay,
                                    .corrected_step = config_.bias_correction ? number : 0};
     const ops::AdamState next =
-        ops::adam_step({parameter, moments[0], moments[1]}, gradient, options);
+        ops::adam_step({parameter, moments.at("m"), moments.at("v")}, gradient, options);
     parameter = next.parameter;
-    moments = {next.m, next.v};
+    moments = {{"m", next.m}, {"v", next.v}};
   }
 
   AdamConfig config_;

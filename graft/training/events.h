@@ -13,9 +13,10 @@ namespace graft::training {
 /// After every step.
 struct Stepped {
   int iteration, iterations;
-  double loss;
+  double loss;  // NaN where the step was skipped
   double learning_rate;
   int64_t tokens;
+  double gradient_norm;  // of all gradients together, before they are clipped
 };
 
 /// The figures of the iterations since the last report.
@@ -25,6 +26,11 @@ struct Reported {
   double learning_rate;
   double iterations_per_second;
   double tokens_per_second;  // trained tokens; there is no padding
+  double gradient_norm = 0;  // mean over the iterations
+  int64_t tokens = 0;        // trained since the beginning of the run
+  double seconds = 0;        // of training and validation since then
+  int skipped = 0;           // steps without effect since then: their loss was not finite
+  int spikes = 0;            // and those whose gradient was far larger than those before
 };
 
 /// After every batch of a validation.

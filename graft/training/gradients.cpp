@@ -38,16 +38,20 @@ void Gradients::add(const Objective& objective, const models::LayerRunner& runne
   for (size_t i = 0; i < sums_.size(); ++i) sums_[i] = mx::add(sums_[i], gradients[i]);
 }
 
-void Gradients::clip(float max_norm) {
-  // Computed relative to the largest element, so that no square overflows. If all are zero, the
-  // norm is NaN, which is not greater, so they stay as they are.
+mx::array Gradients::norm() const {
+  // Relative to the largest element, so that no square overflows.
   mx::array largest(0.0f);
   for (const mx::array& g : sums_) largest = mx::maximum(largest, mx::max(mx::abs(g)));
+  const mx::array unit = mx::where(mx::greater(largest, mx::array(0.0f)), largest, mx::array(1.0f));
   mx::array squares(0.0f);
   for (const mx::array& g : sums_) {
-    squares = mx::add(squares, mx::sum(mx::square(mx::divide(g, largest))));
+    squares = mx::add(squares, mx::sum(mx::square(mx::divide(g, unit))));
   }
-  const mx::array norm = mx::multiply(largest, mx::sqrt(squares));
+  return mx::multiply(unit, mx::sqrt(squares));
+}
+
+void Gradients::clip(float max_norm) {
+  const mx::array norm = this->norm();
   const mx::array factor = mx::where(mx::greater(norm, mx::array(max_norm)),
                                      mx::divide(mx::array(max_norm), norm), mx::array(1.0f));
   for (mx::array& g : sums_) g = mx::multiply(g, factor);

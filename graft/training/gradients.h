@@ -18,10 +18,14 @@ class Gradients {
   void add(const Objective& objective, const models::LayerRunner& runner, const data::Batch& batch,
            const models::Dropout& dropout);
 
+  /// Of all gradients together, f32 scalar.
+  mx::array norm() const;
+
   /// Scales all gradients so that their global norm is at most `max_norm`, unless it is not finite.
   /// Pascanu et al., arXiv:1211.5063.
   void clip(float max_norm);
 
+  const models::ParameterSet& parameters() const { return parameters_; }
   /// In the order of the ParameterSet.
   const std::vector<mx::array>& arrays() const { return sums_; }
   /// The loss of the group, f32 scalar: the sum of weight * loss over the weight.

@@ -20,10 +20,10 @@ class Optimizer {
   TrainState update(const TrainState& state, const Gradients& gradients, float rate) const;
 
  protected:
-  /// How many arrays are kept for each parameter; zeros at first.
-  virtual int moments() const = 0;
-  /// Changes one parameter and its moments, in step number `number`, counted from 1.
-  virtual void step(mx::array& parameter, std::vector<mx::array>& moments,
+  /// What is kept for a parameter, before the first step.
+  virtual Moments start_of(const mx::array& parameter) const = 0;
+  /// Changes one parameter, of this name, and its moments, in step number `number`, counted from 1.
+  virtual void step(const std::string& name, mx::array& parameter, Moments& moments,
                     const mx::array& gradient, float rate, int64_t number) const = 0;
 };
 

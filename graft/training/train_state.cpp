@@ -6,7 +6,7 @@ std::vector<mx::array> TrainState::arrays() const {
   std::vector<mx::array> all;
   for (size_t i = 0; i < parameters.size(); ++i) {
     all.push_back(parameters[i]);
-    all.insert(all.end(), moments[i].begin(), moments[i].end());
+    for (const auto& [name, array] : moments[i]) all.push_back(array);
   }
   return all;
 }

@@ -105,11 +105,12 @@ Trainer::StepResult Trainer::step() {
     gradients.add(*objective_, *runner_, batch, dropout);
     ++dropout.batch;
   }
+  const mx::array norm = gradients.norm();
   if (options_.max_norm > 0) gradients.clip(options_.max_norm);
   TrainState next = optimizer_->update(state_, gradients, schedule_(state_.step));
 
   const mx::array finite = all_finite(gradients, next);
-  std::vector<mx::array> results = {gradients.loss(), finite};
+  std::vector<mx::array> results = {gradients.loss(), finite, norm};
   for (const mx::array& losses : gradients.token_losses()) results.push_back(losses);
   for (const mx::array& array : next.arrays()) results.push_back(array);
   mx::eval(results);
@@ -117,6 +118,7 @@ Trainer::StepResult Trainer::step() {
 
   StepResult result;
   result.loss = gradients.loss().item<float>();
+  result.gradient_norm = mx::array(norm).item<float>();
   if (std::isfinite(result.loss)) last_good_ = {state_.step, state_.parameters};
   for (const data::Batch& batch : group) result.tokens += batch.tokens();
   if (!std::isfinite(result.loss) || !finite.item<bool>()) {
@@ -257,7 +259,8 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
     tokens += done.tokens;
     ++steps;
     const double rate = schedule_(state_.step - 1);
-    events_.emit(Stepped{iteration, options_.iters, done.loss, rate, done.tokens});
+    events_.emit(
+        Stepped{iteration, options_.iters, done.loss, rate, done.tokens, done.gradient_norm});
     if (iteration % options_.steps_per_report == 0) {
       progress_.train_loss = loss_sum / steps;
       events_.emit(Reported{iteration, *progress_.train_loss, rate, steps / train_seconds,

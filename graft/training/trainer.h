@@ -61,6 +61,7 @@ class Trainer {
  private:
   struct StepResult {
     double loss = 0;
+    double gradient_norm = 0;
     int64_t tokens = 0;
     std::string diverged;  // where the largest loss is, if something is not finite; else empty
   };
