@@ -63,6 +63,8 @@ inline void expect_parity(const Function& function, std::vector<mx::array> input
   for (size_t i = 0; i < found.gradients.size(); ++i) {
     EXPECT_LT(testing::distance(found.gradients[i], expected.gradients[i]), tolerance)
         << "gradient of input " << i;
+    // What computed the input reads its gradient as that.
+    EXPECT_EQ(found.gradients[i].dtype(), inputs[i].dtype()) << "gradient of input " << i;
   }
 }
 

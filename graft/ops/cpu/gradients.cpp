@@ -1,5 +1,7 @@
 #include "graft/ops/cpu/gradients.h"
 
+#include <mlx/ops.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -29,7 +31,9 @@ std::vector<mx::array> Gradients::of(std::shared_ptr<CpuPrimitive> node,
   for (const int argument : argnums_) {
     const auto found = std::find(arguments_.begin(), arguments_.end(), argument);
     if (found == arguments_.end()) fail("internal: {} has no gradient of input {}", name, argument);
-    asked.push_back(outputs[static_cast<size_t>(found - arguments_.begin())]);
+    // A gradient has its argument's dtype: the node below reads it as that.
+    asked.push_back(mx::astype(outputs[static_cast<size_t>(found - arguments_.begin())],
+                               primals_[static_cast<size_t>(argument)].dtype()));
   }
   return asked;
 }
