@@ -11,9 +11,11 @@
 #include "cli/lora_options.h"
 #include "cli/named.h"
 #include "cli/output.h"
+#include "cli/shell_quoted.h"
 #include "cli/threads_option.h"
 #include "graft/engine/data_split.h"
 #include "graft/generation/generate.h"
+#include "graft/training/bad_batches.h"
 #include "graft/training/console_sink.h"
 #include "graft/training/evaluation.h"
 
@@ -65,6 +67,7 @@ class LoraRun {
     const data::Dataset train_set = split("train"), valid_set = split("valid");
     engine::FineTuneOptions options = o_.tune;
     options.dataset = data_.name;
+    options.named = {{"model", o_.model}, {"data", o_.data}};
     engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
     describe(tune);
     describe(train_set);
@@ -72,8 +75,17 @@ class LoraRun {
     const InterruptGuard guard;
     print_out("Starting training, iterations: {}\n", o_.tune.train.iters);
     finish_output();
-    const auto console = training::make_console_sink(runtime_.options().front_end);
-    return exit_code(tune.run(train_set, valid_set, training::Events({console})));
+    const auto& front_end = runtime_.options().front_end;
+    return exit_code(tune.run(
+        train_set, valid_set,
+        training::Events({training::make_console_sink(front_end),
+                          training::make_bad_batches_sink(bad_batches_file(), front_end)})));
+  }
+
+  // In the folder of the run's records.
+  fs::path bad_batches_file() const {
+    const fs::path& adapter = o_.tune.train.adapter_file;
+    return adapter.parent_path() / (adapter.stem().string() + ".run") / "bad-batches.jsonl";
   }
 
   // Printed once, before the first step.
@@ -100,9 +112,8 @@ class LoraRun {
     if (end == training::TrainEnd::interrupted_at_start) {
       runtime_.front_end().note("Interrupted before the first step: nothing was saved");
     } else {
-      runtime_.front_end().note(
-          "Interrupted. To go on, give the same command with --resume-adapter-file {}",
-          o_.tune.train.adapter_file.string());
+      runtime_.front_end().note("Interrupted. To go on: graft lora --resume {}",
+                                shell_quoted(o_.tune.train.adapter_file.string()));
     }
     finish_output();  // it may be what ended the training
     return 130;
@@ -148,7 +159,8 @@ void add_lora_command(CLI::App& app, engine::Runtime& runtime) {
       "lora", "Fine-tune a model with LoRA or QLoRA, measure its perplexity, try a prompt");
   add_lora_options(*command, *o);
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
-  on_run(*command, runtime, [o, &runtime] {
+  on_run(*command, runtime, [o, command, &runtime] {
+    resume_lora_options(*command, *o, runtime.front_end());
     finish_lora_options(*o, runtime.front_end());
     if (const int code = LoraRun(*o, runtime).run(); code != 0) throw CLI::RuntimeError(code);
   });

@@ -1,6 +1,7 @@
 #include "cli/lora_options.h"
 
 #include "cli/number_checks.h"
+#include "cli/taken_options.h"
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/lora/adapter_file.h"
@@ -42,6 +43,13 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
                      "[adapters.npz]");
   command.add_option("--resume-adapter-file", adapter.resume_adapter_file,
                      "Adapter to go on training from");
+  command
+      .add_option("--resume", o.resume,
+                  "Go on exactly where a training was stopped: a checkpoint, or the adapter of "
+                  "which the newest is taken [that of --adapter-file]; options that are not given "
+                  "are the checkpoint's")
+      ->expected(0, 1)
+      ->option_text("[CHECKPOINT]");
   command.add_option("--iters", train.iters, "Training iterations")->check(positive());
   command.add_option("--batch-size", train.batch_size, "Examples in a batch")->check(positive());
   command.add_option("--learning-rate", train.learning_rate, "Of Adam")->check(not_negative());
@@ -85,6 +93,14 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       ->check(positive());
   command.add_option("--save-every", train.save_every, "Iterations between saves of the adapter")
       ->check(positive());
+  command
+      .add_option("--keep", train.keep,
+                  "Checkpoints that stay, besides that of the best validation")
+      ->check(positive());
+  command
+      .add_option("--max-bad-steps", train.max_bad_steps,
+                  "Steps in a row whose loss is not finite, before the training stops")
+      ->check(positive());
   command.add_option("--test-batches", o.test_batches, "Batches of --test; -1: all")
       ->check(count_or_all());
   command.add_option("-m,--max-tokens", o.max_tokens, "Tokens that --prompt generates at most")
@@ -92,6 +108,22 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
   command.add_option("--temp", o.temp, "Temperature of --prompt; 0: the likeliest token")
       ->check(not_negative());
   command.add_option("--seed", train.seed, "Of all that is random")->check(seed());
+}
+
+void resume_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
+  if (!o.resume) return;
+  if (o.tune.adapter.resume_adapter_file) {
+    fail_usage(
+        "--resume goes on with a whole training, --resume-adapter-file with an adapter "
+        "alone: give one of them");
+  }
+  const std::string named = o.resume->empty() ? o.adapter_file.value_or("adapters.npz") : *o.resume;
+  o.tune.resume = training::Checkpoints::find(named, front_end);
+  take_options(command, o.tune.resume->identity.config, "the checkpoint");
+  o.train = true;
+  if (command.get_option("--adapter-file")->count() == 0 || !o.resume->empty()) {
+    o.adapter_file = o.tune.resume->trained_file().string();
+  }
 }
 
 void finish_lora_options(LoraOptions& o, FrontEnd& front_end) {

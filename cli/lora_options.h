@@ -16,6 +16,7 @@ struct LoraOptions {
   std::optional<std::string> prompt;
   std::string data = "data/";
   std::optional<std::string> adapter_file;  // to write or to use
+  std::optional<std::string> resume;        // a checkpoint; empty: the adapter's newest
   int add_eos_token = 1;
   engine::FineTuneOptions tune;
   int test_batches = 500;
@@ -24,6 +25,9 @@ struct LoraOptions {
 };
 
 void add_lora_options(CLI::App& command, LoraOptions& o);
+
+/// With --resume: finds the checkpoint, and takes from it what the command line does not give.
+void resume_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_end);
 
 /// Completes options that depend on each other. Throws UsageError for contradictions, Error if the
 /// adapter cannot be written.

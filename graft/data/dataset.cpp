@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/base/hash.h"
 #include "graft/data/record_files.h"
 #include "graft/data/splits.h"
 
@@ -65,6 +66,20 @@ Dataset load_dataset(const fs::path& folder, const std::string& split,
     fail("{} holds no example of at least 2 tokens", set.path.string());
   }
   return set;
+}
+
+std::string fingerprint(const Dataset& set) {
+  uint64_t hash = kFnv1aStart;
+  const auto add = [&](const void* data, size_t bytes) {
+    hash = fnv1a({static_cast<const char*>(data), bytes}, hash);
+  };
+  for (const Example& example : set.examples) {
+    const uint64_t sizes[] = {example.ids.size(), example.weights.size()};
+    add(sizes, sizeof sizes);
+    add(example.ids.data(), example.ids.size() * sizeof example.ids[0]);
+    add(example.weights.data(), example.weights.size() * sizeof(float));
+  }
+  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace graft::data

@@ -22,6 +22,10 @@ struct Dataset {
   int64_t longest() const;  // tokens of the longest
 };
 
+/// 16 hex digits that tell the examples of one set from another's: a hash over their tokens and
+/// weights.
+std::string fingerprint(const Dataset& set);
+
 /// Whether a folder has files of a split ("train", "valid", "test"), as `split_files` finds them.
 bool has_split(const fs::path& folder, const std::string& split);
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "graft/base/error.h"
+#include "graft/base/threads.h"
 #include "graft/engine/named_model.h"
 #include "graft/lora/fingerprint.h"
 
@@ -25,6 +27,9 @@ lora::LoraSettings settings_for(const AdapterOptions& o, const models::Model& mo
   }
   return s;
 }
+
+// A number as people write it: 1e-05, not 9.999999747378752e-06.
+double shortest(float number) { return std::stod(fmt::format("{}", number)); }
 
 template <class Number>
 void check_same(const char* option, const std::optional<Number>& given, Number held) {
@@ -56,8 +61,29 @@ lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& f
   return lora::apply(*loaded.model, file, front_end);
 }
 
+// Those of a checkpoint, which options that are given must agree with.
+lora::Adapters of_checkpoint(const training::Checkpoint& checkpoint, const AdapterOptions& o,
+                             LoadedModel& loaded, FrontEnd& front_end) {
+  const lora::AdapterFile file = lora::read_adapter_file(checkpoint.adapter_file);
+  lora::check_fits(*loaded.model, file);
+  if (!file.settings) fail("{}: has no settings", checkpoint.adapter_file.string());
+  check_same("rank", o.rank, file.settings->rank);
+  check_same("scale", o.scale, file.settings->scale);
+  check_same("dropout", o.dropout, file.settings->dropout);
+  check_same("num_layers", o.num_layers, file.settings->num_layers);
+  if (o.keys && *o.keys != file.settings->keys) {
+    fail_usage("`keys` {} differ from {} of the checkpoint", fmt::join(*o.keys, ","),
+               fmt::join(file.settings->keys, ","));
+  }
+  return lora::apply(*loaded.model, file, front_end);
+}
+
 lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, FrontEnd& front_end) {
   options.train.base_fingerprint = lora::fingerprint(loaded.folder);
+  if (options.resume) {
+    options.train.provenance = io::Provenance::from_json(options.resume->identity.provenance);
+    return of_checkpoint(*options.resume, options.adapter, loaded, front_end);
+  }
   if (options.adapter.resume_adapter_file) {
     return resumed(options.adapter, loaded, front_end, options.train);
   }
@@ -72,11 +98,85 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       front_end_(front_end),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
+  train.identity.config = full_config();
+  train.identity.threads = num_threads();
+  if (options_.resume) {
+    const auto others =
+        training::differences(options_.resume->identity.config, train.identity.config);
+    if (!others.empty()) {
+      fail_usage("the checkpoint {} is of another training: {}", options_.resume->folder.string(),
+                 fmt::join(others, "; "));
+    }
+    train.identity.provenance = options_.resume->identity.provenance;
+    return;
+  }
   // If the model was fine-tuned before, its origin is not the base of this adapter.
   const io::Provenance base = provenance_of(loaded_.folder.path());
   if (!train.provenance.origin && !base.is_finetuned()) train.provenance.origin = base.origin;
   if (options_.dataset) train.provenance.add({.datasets = {*options_.dataset}});
   train.provenance.steps.push_back(history_entry());
+  train.identity.provenance = train.provenance.to_json();
+}
+
+ordered_json FineTune::full_config() const {
+  const lora::LoraSettings& s = adapters_.settings();
+  const training::TrainOptions& train = options_.train;
+  ordered_json config = options_.named;
+  config.update({{"batch_size", train.batch_size},
+                 {"iters", train.iters},
+                 {"learning_rate", shortest(train.learning_rate)},
+                 {"lora_layers", s.num_layers},
+                 {"lora_rank", s.rank},
+                 {"lora_scale", shortest(s.scale)},
+                 {"lora_dropout", shortest(s.dropout)},
+                 {"lora_keys", s.keys},
+                 {"max_seq_length", options_.render.max_seq_length},
+                 {"add_eos_token", options_.render.add_eos ? 1 : 0},
+                 {"grad_checkpoint", train.grad_checkpoint},
+                 {"seed", train.seed},
+                 {"val_batches", train.val_batches},
+                 {"steps_per_report", train.steps_per_report},
+                 {"steps_per_eval", train.steps_per_eval},
+                 {"save_every", train.save_every},
+                 {"keep", train.keep},
+                 {"max_bad_steps", train.max_bad_steps}});
+  return config;
+}
+
+// Whether model, tokenizer and data are those of the checkpoint.
+void FineTune::check_resumed(const data::Dataset& train, const data::Dataset& valid) {
+  training::Identity& identity = options_.train.identity;
+  identity.fingerprints = {{"model", options_.train.base_fingerprint},
+                           {"tokenizer", loaded_.tokenizer.fingerprint()},
+                           {"training data", data::fingerprint(train)},
+                           {"validation data", data::fingerprint(valid)}};
+  if (!options_.resume) {
+    const fs::path& file = options_.train.adapter_file;
+    if (const auto done = training::Checkpoints::unfinished(file)) {
+      front_end_.warn(
+          "{} holds an earlier training that was stopped after iteration {}: the first save of "
+          "this one replaces it, unless you stop this now and resume that",
+          training::Checkpoints::folder_of(file).string(), *done);
+    }
+    return;
+  }
+  const std::string checkpoint = options_.resume->folder.string();
+  for (const auto& [name, value] : identity.fingerprints.items()) {
+    if (options_.resume->identity.fingerprints.value(name, ordered_json()) != value) {
+      fail("the checkpoint {} is of another training: its {} is not this one's", checkpoint, name);
+    }
+  }
+  if (options_.resume->iteration() > options_.train.iters) {
+    fail_usage("the checkpoint {} has done {} iterations, more than `iters` {}", checkpoint,
+               options_.resume->iteration(), options_.train.iters);
+  }
+  const int threads = options_.resume->identity.threads;
+  if (threads != identity.threads) {
+    front_end_.warn(
+        "the checkpoint was written with {} threads, and this is run with {}: bytes may differ",
+        threads, identity.threads);
+  }
+  front_end_.note("Going on from {}, after iteration {}", checkpoint, options_.resume->iteration());
 }
 
 int FineTune::adapted_layers() const {
@@ -104,8 +204,10 @@ io::HistoryEntry FineTune::history_entry() const {
 
 training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset& valid,
                                  training::Events events) {
+  check_resumed(train, valid);
   training::Trainer trainer(*loaded_.model, adapters_, train, valid, options_.train,
                             std::move(events));
+  if (options_.resume) trainer.restore(options_.resume->parts);
   return trainer.run([this] { return front_end_.cancelled(); });
 }
 

@@ -8,6 +8,7 @@
 #include "graft/data/dataset.h"
 #include "graft/engine/loaded_model.h"
 #include "graft/lora/adapters.h"
+#include "graft/training/checkpoint.h"
 #include "graft/training/trainer.h"
 
 namespace graft::engine {
@@ -23,9 +24,11 @@ struct AdapterOptions {
 
 struct FineTuneOptions {
   AdapterOptions adapter;
-  training::TrainOptions train;        // its fingerprint and provenance are filled in
-  data::RenderOptions render;          // of the data
-  std::optional<std::string> dataset;  // its name on the Hub
+  training::TrainOptions train;                     // its fingerprint and provenance are filled in
+  data::RenderOptions render;                       // of the data
+  std::optional<std::string> dataset;               // its name on the Hub
+  ordered_json named = ordered_json::object();      // recorded with the options: "model", "data"
+  std::optional<training::Checkpoint> resume = {};  // to go on exactly where a training was
   // The command that others would use, given their name for the model; recorded in the history.
   std::function<std::string(const std::string& model)> command = {};
 };
@@ -34,11 +37,13 @@ struct FineTuneOptions {
 /// model and the front end must outlive it.
 class FineTune {
  public:
-  /// Throws UsageError for options that contradict the model or the resumed adapter, Error as
-  /// lora::attach and lora::apply do.
+  /// Throws UsageError for options that contradict the model, the resumed adapter or checkpoint,
+  /// Error as lora::attach and lora::apply do.
   FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front_end);
 
   const lora::Adapters& adapters() const { return adapters_; }
+  /// All options in effect, by the names of the flags.
+  const ordered_json& config() const { return options_.train.identity.config; }
   /// Number of layers that have an adapter.
   int adapted_layers() const;
 
@@ -48,6 +53,8 @@ class FineTune {
 
  private:
   io::HistoryEntry history_entry() const;
+  ordered_json full_config() const;
+  void check_resumed(const data::Dataset& train, const data::Dataset& valid);
 
   LoadedModel& loaded_;
   FineTuneOptions options_;

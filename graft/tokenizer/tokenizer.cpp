@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/base/hash.h"
 #include "graft/base/thread_pool.h"
 #include "graft/base/threads.h"
 #include "graft/tokenizer/byte_level.h"
@@ -166,6 +167,7 @@ struct Tokenizer::Impl {
   std::unordered_map<int32_t, std::string> added_pieces;
   std::unordered_map<int32_t, bool> special;
   std::map<std::string, std::string> special_tokens;
+  std::string fingerprint;
   std::optional<int32_t> bos, eos;
   size_t size = 0;
   mutable StatePool states;
@@ -251,6 +253,12 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   for (const auto& [name, token] : config.named) {
     if (!name.empty()) impl->special_tokens[name] = token.content;
   }
+  uint64_t hash = kFnv1aStart;
+  for (const std::string* text : {&files.tokenizer_json, &files.tokenizer_config_json,
+                                  &files.special_tokens_map_json, &files.added_tokens_json}) {
+    hash = fnv1a(*text, fnv1a(std::to_string(text->size()), hash));
+  }
+  impl->fingerprint = fmt::format("{:016x}", hash);
   impl->bos = id_of("bos_token");
   impl->eos = id_of("eos_token");
   // A tokenizer.json's post-processor stands, whatever the config says, as in transformers since
@@ -319,6 +327,8 @@ std::string Tokenizer::kind() const {
   return (impl_->vocabulary().spelling() == Spelling::byte_level ? "byte-level " : "") +
          impl_->model.type();
 }
+
+const std::string& Tokenizer::fingerprint() const { return impl_->fingerprint; }
 
 const std::map<std::string, std::string>& Tokenizer::special_tokens() const {
   return impl_->special_tokens;

@@ -69,6 +69,8 @@ class Tokenizer {
   /// What kind it is, in words: "byte-level BPE".
   std::string kind() const;
 
+  /// 16 hex digits that tell one tokenizer from another: a hash over the documents it was made of.
+  const std::string& fingerprint() const;
   /// The special tokens by name: "bos_token", a model's own "image_token", and so on.
   const std::map<std::string, std::string>& special_tokens() const;
   std::optional<int32_t> eos_id() const;

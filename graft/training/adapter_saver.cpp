@@ -1,4 +1,4 @@
-#include "graft/training/checkpoint.h"
+#include "graft/training/adapter_saver.h"
 
 #include <fmt/format.h>
 
@@ -9,25 +9,18 @@
 
 namespace graft::training {
 
-Checkpoint::Checkpoint(fs::path file, std::string base_fingerprint, io::Provenance provenance)
+AdapterSaver::AdapterSaver(fs::path file, std::string base_fingerprint, io::Provenance provenance)
     : file_(std::move(file)),
       lock_(resolved_target(file_)),
       base_fingerprint_(std::move(base_fingerprint)),
       provenance_(std::move(provenance)) {}
 
-void Checkpoint::save(const lora::Adapters& adapters, const Progress& progress) const {
-  write(file_, adapters, progress);
+void AdapterSaver::save(const lora::Adapters& adapters, const Progress& progress) const {
+  save_as(file_, adapters, progress);
 }
 
-fs::path Checkpoint::save_aside(const lora::Adapters& adapters, const Progress& progress) const {
-  const fs::path name = file_.stem().string() + ".diverged" + file_.extension().string();
-  const fs::path aside = file_.parent_path() / name;
-  write(aside, adapters, progress);
-  return aside;
-}
-
-void Checkpoint::write(const fs::path& file, const lora::Adapters& adapters,
-                       const Progress& progress) const {
+void AdapterSaver::save_as(const fs::path& file, const lora::Adapters& adapters,
+                           const Progress& progress) const {
   io::Provenance provenance = provenance_;
   if (!provenance.steps.empty()) {
     auto& facts = provenance.steps.back().facts;

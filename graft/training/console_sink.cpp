@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "graft/base/memory.h"
@@ -25,7 +26,7 @@ class ConsoleSink final : public EventSink {
     Clock::time_point now = Clock::now();
     std::chrono::duration<double> took = now - last_;
     last_ = now;
-    mix(loss_, step.loss);
+    if (std::isfinite(step.loss)) mix(loss_, step.loss);
     mix(seconds_, took.count());
     mix(tokens_, static_cast<double>(step.tokens));
     double left = seconds_ * (step.iterations - step.iteration);
@@ -60,6 +61,13 @@ class ConsoleSink final : public EventSink {
   void on(const Saved& saved) override {
     print(fmt::format("Iter {}: Saved adapter weights to {}.", saved.iteration, saved.path));
     last_ = Clock::now();
+  }
+
+  void on(const Skipped& skipped) override {
+    front_end_->warn(
+        "iteration {}: the loss, its gradient or the step is not finite: skipped (largest loss at "
+        "{}:{})",
+        skipped.iteration, skipped.file, skipped.lines[skipped.worst].line);
   }
 
   void on(const SaveFailed& failed) override {

@@ -49,6 +49,26 @@ struct Saved {
   std::string path;
 };
 
+/// A whole state of the training was written, from which it can go on.
+struct Checkpointed {
+  int iteration;
+  std::string folder;
+};
+
+/// A step was without effect: its loss, its gradient or the step itself is not finite.
+struct Skipped {
+  struct Line {
+    int64_t line;  // of the data set
+    double loss;
+  };
+
+  int iteration;
+  int in_a_row;
+  std::string file;         // of the data set
+  std::vector<Line> lines;  // of the examples of its batches
+  size_t worst;             // of `lines`: the first whose loss is not finite, or the largest
+};
+
 /// A save while the training goes on failed, on a full disk, say; the next one tries again.
 struct SaveFailed {
   int iteration;
@@ -69,7 +89,9 @@ class EventSink {
   virtual void on(const Validating&) {}
   virtual void on(const Validated&) {}
   virtual void on(const Saved&) {}
+  virtual void on(const Checkpointed&) {}
   virtual void on(const SaveFailed&) {}
+  virtual void on(const Skipped&) {}
   virtual void on(const Profiled&) {}
 };
 

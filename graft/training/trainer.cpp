@@ -4,6 +4,7 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -50,25 +51,32 @@ mx::array all_finite(const Gradients& gradients, const TrainState& state) {
   return all;
 }
 
-// The first example with a loss that is not finite, or else the one with the largest, as
-// "file:line".
-std::string place_of_largest_loss(const data::Dataset& set, const std::vector<data::Batch>& group,
-                                  const std::vector<mx::array>& token_losses) {
-  size_t worst = 0;
+// The examples of a step, each with its loss.
+Skipped skipped_step(const data::Dataset& set, const std::vector<data::Batch>& group,
+                     const std::vector<mx::array>& token_losses) {
+  Skipped skipped;
+  skipped.file = set.path.string();
+  skipped.worst = 0;
   double most = -1;
   for (size_t b = 0; b < group.size(); ++b) {
     const float* losses = token_losses[b].data<float>();
     for (size_t i = 0; i < group[b].examples.size(); ++i) {
       double sum = 0;
       for (int64_t t = group[b].offsets[i]; t < group[b].offsets[i + 1]; ++t) sum += losses[t];
-      if (!std::isfinite(sum)) sum = std::numeric_limits<double>::infinity();
-      if (sum > most) {
-        most = sum;
-        worst = group[b].examples[i];
+      const double size = std::isfinite(sum) ? sum : std::numeric_limits<double>::infinity();
+      if (size > most) {
+        most = size;
+        skipped.worst = skipped.lines.size();
       }
+      skipped.lines.push_back({set.examples[group[b].examples[i]].line, sum});
     }
   }
-  return fmt::format("{}:{}", set.path.string(), set.examples[worst].line);
+  return skipped;
+}
+
+std::string ordinal(int number) {
+  const char* ending = number == 1 ? "st" : number == 2 ? "nd" : number == 3 ? "rd" : "th";
+  return fmt::format("{}{}", number, ending);
 }
 
 std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
@@ -95,19 +103,31 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
       schedule_(constant_schedule(options_.learning_rate)),
       sampler_(train, options_.batch_size, options_.seed, options_.batches_a_step),
       state_(optimizer_->start(adapters.parameters())),
-      checkpoint_(options_.adapter_file, options_.base_fingerprint, options_.provenance) {}
+      saver_(options_.adapter_file, options_.base_fingerprint, options_.provenance),
+      checkpoints_(options_.adapter_file, options_.keep, options_.identity) {}
+
+void Trainer::restore(const SnapshotParts& parts) {
+  Snapshot snapshot = snapshot_of(parts, adapters_.parameters(), state_);
+  sampler_.restore(snapshot.sampler);
+  state_ = std::move(snapshot.state);
+  progress_ = snapshot.progress;
+  figures_ = std::move(snapshot.figures);
+  checkpoints_.go_on();
+}
+
+Snapshot Trainer::snapshot() const { return {state_, sampler_.state(), progress_, figures_}; }
 
 Trainer::StepResult Trainer::step() {
   const std::vector<data::Batch> group = sampler_.next_group();
   Gradients gradients(adapters_.parameters(), weight_of(group));
-  nn::DropoutKey dropout{options_.seed, static_cast<uint64_t>(state_.step)};
+  nn::DropoutKey dropout{options_.seed, static_cast<uint64_t>(progress_.iteration)};
   for (const data::Batch& batch : group) {
     gradients.add(*objective_, *runner_, batch, dropout);
     ++dropout.batch;
   }
   const mx::array norm = gradients.norm();
   if (options_.max_norm > 0) gradients.clip(options_.max_norm);
-  TrainState next = optimizer_->update(state_, gradients, schedule_(state_.step));
+  TrainState next = optimizer_->update(state_, gradients, schedule_(progress_.iteration));
 
   const mx::array finite = all_finite(gradients, next);
   std::vector<mx::array> results = {gradients.loss(), finite, norm};
@@ -119,10 +139,14 @@ Trainer::StepResult Trainer::step() {
   StepResult result;
   result.loss = gradients.loss().item<float>();
   result.gradient_norm = mx::array(norm).item<float>();
-  if (std::isfinite(result.loss)) last_good_ = {state_.step, state_.parameters};
+  const bool good = std::isfinite(result.loss);
+  if (good) {
+    last_good_ = state_;
+    has_good_ = true;
+  }
   for (const data::Batch& batch : group) result.tokens += batch.tokens();
-  if (!std::isfinite(result.loss) || !finite.item<bool>()) {
-    result.diverged = place_of_largest_loss(train_, group, gradients.token_losses());
+  if (!good || !finite.item<bool>()) {
+    result.skipped = skipped_step(train_, group, gradients.token_losses());
     return result;
   }
   state_ = std::move(next);
@@ -130,33 +154,33 @@ Trainer::StepResult Trainer::step() {
   return result;
 }
 
-std::string Trainer::keep_last_good(int saved_at) {
-  const std::string file = checkpoint_.file().string();
-  if (last_good_.iteration == 0) return "nothing was saved";
-  if (last_good_.iteration == saved_at) {
-    return fmt::format("the adapter of iteration {} is in {}", saved_at, file);
-  }
-  adapters_.parameters().set(last_good_.parameters);
-  progress_.iteration = static_cast<int>(last_good_.iteration);
-  std::string kept =
-      fmt::format("the adapter of iteration {}, the last whose loss was finite, is in {}",
-                  last_good_.iteration, checkpoint_.save_aside(adapters_, progress_).string());
-  if (saved_at > last_good_.iteration) {
-    kept += fmt::format(" ({} holds that of iteration {}, whose loss is not)", file, saved_at);
-  } else if (saved_at > 0) {
-    kept += fmt::format(", that of iteration {} in {}", saved_at, file);
-  }
-  return kept;
+std::string Trainer::keep_last_good() {
+  const std::string file = saver_.file().string();
+  const std::string saved = saved_at_ > 0
+                                ? fmt::format("; {} holds that of iteration {}", file, saved_at_)
+                                : fmt::format("; {} was not written", file);
+  if (!has_good_ || last_good_.step == 0) return "nothing was trained before" + saved;
+  state_ = last_good_;
+  adapters_.parameters().set(state_.parameters);
+  figures_.forget_skipped_in_a_row();
+  const fs::path kept = checkpoints_.save(snapshot(), adapters_, saver_);
+  return fmt::format("the last state whose loss was finite, of {} steps, is in {}{}",
+                     last_good_.step, kept.string(), saved);
 }
 
-void Trainer::stop_diverged(int iteration, const std::string& place, int saved_at) {
+void Trainer::stop_diverged(const std::string& why) {
   fail(
-      "iteration {}: the loss, its gradient or the step is not finite (largest loss at {}); {}. A "
-      "smaller `learning_rate` or `scale` usually helps",
-      iteration, place, keep_last_good(saved_at));
+      "iteration {}: {}; {}. A smaller `learning_rate` or `scale` usually helps: "
+      "`resume_adapter_file` goes on from an adapter with other settings",
+      progress_.iteration, why, keep_last_good());
 }
 
-bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) {
+bool Trainer::validation_is_due() const {
+  return progress_.iteration % options_.steps_per_eval == 0 &&
+         progress_.validated_after < progress_.iteration;
+}
+
+bool Trainer::validate(const std::function<bool()>& interrupted) {
   const PhaseTimer timer(kValidation);
   const ProfilingSwitch off(false);  // its kernels are not those of the steps
   bool whole = true;
@@ -169,66 +193,101 @@ bool Trainer::validate(int iteration, const std::function<bool()>& interrupted) 
       },
       valid_file_);
   if (!whole) return false;
+  seconds_ += result.seconds;
+  // The one before the first step counts as of iteration 1, as in the example.
+  const int iteration = std::max(progress_.iteration, 1);
   progress_.valid = {iteration, result.loss};
+  progress_.validated_after = progress_.iteration;
+  if (!progress_.best || result.loss < progress_.best->loss) progress_.best = progress_.valid;
   events_.emit(Validated{iteration, result.loss, result.seconds});
   return true;
 }
 
-void Trainer::save(int iteration) {
+void Trainer::save_checkpoint() {
+  const fs::path folder = checkpoints_.save(snapshot(), adapters_, saver_);
+  events_.emit(Checkpointed{progress_.iteration, folder.string()});
+}
+
+void Trainer::save() {
   const PhaseTimer timer(kSaving);
-  progress_.iteration = iteration;
-  checkpoint_.save(adapters_, progress_);
-  events_.emit(Saved{iteration, checkpoint_.file().string()});
+  saver_.save(adapters_, progress_);
+  saved_at_ = progress_.iteration;
+  events_.emit(Saved{progress_.iteration, saver_.file().string()});
+  save_checkpoint();
 }
 
 // What is good when something fails may be worth hours: it is saved, whatever the failure is.
-void Trainer::stop_after(int iteration, int saved_at, const std::string& why) {
-  const std::string file = checkpoint_.file().string();
+void Trainer::stop_after(const std::string& why) {
+  const int iteration = progress_.iteration;
+  const std::string file = saver_.file().string();
   if (iteration == 0) fail("{}; nothing was saved", why);
-  if (saved_at != iteration) {
+  if (saved_at_ != iteration) {
+    const int before = saved_at_;
     try {
-      save(iteration);
+      save();
     } catch (const Error& error) {
       fail("{}; the adapter of iteration {} could not be saved: {}; {}", why, iteration,
            error.what(),
-           saved_at > 0 ? fmt::format("that of iteration {} is in {}", saved_at, file)
-                        : "none was saved before");
+           before > 0 ? fmt::format("that of iteration {} is in {}", before, file)
+                      : "none was saved before");
     }
   }
   fail("{}; the adapter of iteration {} is in {}", why, iteration, file);
 }
 
-Trainer::StepResult Trainer::step_or_save(int iteration, int saved_at) {
+Trainer::StepResult Trainer::step_or_save() {
   std::string why;
   try {
     return step();
   } catch (const std::exception& error) {
     why = error.what();
   }
-  stop_after(iteration - 1, saved_at, why);
+  stop_after(why);
 }
 
-bool Trainer::validate_or_save(int iteration, int saved_at,
-                               const std::function<bool()>& interrupted) {
+bool Trainer::validate_or_save(const std::function<bool()>& interrupted) {
   std::string why;
   try {
-    return validate(iteration, interrupted);
+    if (!validate(interrupted)) return false;
+    if (progress_.best->iteration == progress_.iteration) {
+      const PhaseTimer timer(kSaving);
+      try_to([this] { save_checkpoint(); });
+    }
+    return true;
   } catch (const NotFinite& error) {
-    fail("iteration {}: {}; {}", iteration, error.what(), keep_last_good(saved_at));
+    stop_diverged(error.what());
   } catch (const std::exception& error) {
     why = error.what();
   }
-  stop_after(iteration, saved_at, why);
+  stop_after(why);
 }
 
-bool Trainer::try_to_save(int iteration) {
+bool Trainer::try_to(const std::function<void()>& save) {
   try {
-    save(iteration);
+    save();
     return true;
   } catch (const Error& error) {
-    events_.emit(SaveFailed{iteration, error.what()});
+    events_.emit(SaveFailed{progress_.iteration, error.what()});
     return false;
   }
+}
+
+void Trainer::report() {
+  const double mean = figures_.mean_loss();
+  if (std::isfinite(mean)) progress_.train_loss = mean;
+  events_.emit(
+      Reported{.iteration = progress_.iteration,
+               .loss = mean,
+               .learning_rate = schedule_(progress_.iteration - 1),
+               .iterations_per_second = figures_.steps() / window_seconds_,
+               .tokens_per_second = static_cast<double>(figures_.window_tokens()) / window_seconds_,
+               .gradient_norm = figures_.mean_gradient_norm(),
+               .tokens = figures_.tokens(),
+               .seconds = seconds_,
+               .skipped = figures_.skipped(),
+               .spikes = figures_.spikes()});
+  figures_.start_window();
+  window_seconds_ = 0;
 }
 
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
@@ -243,42 +302,48 @@ TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
 }
 
 TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
-  int saved_at = -1;
-  double loss_sum = 0, train_seconds = 0;
-  int64_t tokens = 0;
-  int steps = 0;
-  for (int iteration = 1; iteration <= options_.iters; ++iteration) {
-    if (iteration == 1 && !validate(1, interrupted)) return TrainEnd::interrupted_at_start;
-    Clock::time_point start = Clock::now();
-    const StepResult done = step_or_save(iteration, saved_at);
-    if (!done.diverged.empty()) stop_diverged(iteration, done.diverged, saved_at);
+  if (progress_.iteration == 0) {
+    if (!validate(interrupted)) return TrainEnd::interrupted_at_start;
+  } else if (validation_is_due() && !validate_or_save(interrupted)) {
+    return TrainEnd::interrupted;  // as it was resumed, nothing new is there to save
+  }
+  while (progress_.iteration < options_.iters) {
+    const Clock::time_point start = Clock::now();
+    StepResult done = step_or_save();
     const double seconds = seconds_since(start);
-    train_seconds += seconds;
     step_seconds_ += seconds;
-    loss_sum += done.loss;
-    tokens += done.tokens;
-    ++steps;
-    const double rate = schedule_(state_.step - 1);
-    events_.emit(
-        Stepped{iteration, options_.iters, done.loss, rate, done.tokens, done.gradient_norm});
-    if (iteration % options_.steps_per_report == 0) {
-      progress_.train_loss = loss_sum / steps;
-      events_.emit(Reported{iteration, *progress_.train_loss, rate, steps / train_seconds,
-                            static_cast<double>(tokens) / train_seconds});
-      loss_sum = train_seconds = 0;
-      tokens = steps = 0;
+    window_seconds_ += seconds;
+    seconds_ += seconds;
+    const double rate = schedule_(progress_.iteration);
+    const int iteration = ++progress_.iteration;
+    if (done.skipped) {
+      figures_.skip();
+      done.skipped->iteration = iteration;
+      done.skipped->in_a_row = figures_.skipped_in_a_row();
+      events_.emit(*done.skipped);
+      if (figures_.skipped_in_a_row() >= options_.max_bad_steps) {
+        stop_diverged(fmt::format(
+            "the loss, its gradient or the step is not finite (largest loss at {}:{}), for the {} "
+            "time in a row",
+            done.skipped->file, done.skipped->lines[done.skipped->worst].line,
+            ordinal(figures_.skipped_in_a_row())));
+      }
+    } else {
+      figures_.add(done.loss, done.gradient_norm, done.tokens);
     }
+    events_.emit(Stepped{iteration, options_.iters,
+                         done.skipped ? std::numeric_limits<double>::quiet_NaN() : done.loss, rate,
+                         done.tokens, done.gradient_norm});
+    if (iteration % options_.steps_per_report == 0) report();
     bool stop = interrupted();
-    if (!stop && iteration % options_.steps_per_eval == 0) {
-      stop = !validate_or_save(iteration, saved_at, interrupted);
-    }
+    if (!stop && validation_is_due()) stop = !validate_or_save(interrupted);
     if (stop) {
-      save(iteration);
+      save();
       return TrainEnd::interrupted;
     }
-    if (iteration % options_.save_every == 0 && try_to_save(iteration)) saved_at = iteration;
+    if (iteration % options_.save_every == 0) try_to([this] { save(); });
   }
-  if (saved_at != options_.iters) save(options_.iters);
+  if (saved_at_ != options_.iters) save();
   return TrainEnd::finished;
 }
 

@@ -11,6 +11,7 @@
 #include "graft/io/provenance.h"
 #include "graft/lora/adapters.h"
 #include "graft/models/layer_runner.h"
+#include "graft/training/adapter_saver.h"
 #include "graft/training/checkpoint.h"
 #include "graft/training/events.h"
 #include "graft/training/objective.h"
@@ -31,9 +32,12 @@ struct TrainOptions {
   int steps_per_report = 10;
   int steps_per_eval = 200;
   int save_every = 100;
+  int keep = 2;           // checkpoints, besides that of the best validation
+  int max_bad_steps = 3;  // in a row, before the training stops
   fs::path adapter_file = "adapters.npz";
   std::string base_fingerprint;  // goes into the adapter file
   io::Provenance provenance;     // the same; its last step is this training, without its results
+  Identity identity;             // goes into the checkpoints
   uint64_t seed = 0;
   bool profile = false;          // report where the time went at the end
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
@@ -49,13 +53,17 @@ class Trainer {
   Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
           const data::Dataset& valid, TrainOptions options, Events events);
 
+  /// Goes on from where an earlier run was. Throws Error if it is another training's.
+  void restore(const SnapshotParts& parts);
+
   /// Runs all iterations, or until `interrupted()` (asked after every step and every batch of a
   /// validation), and leaves the adapter file as of the last one. A save in between that fails is
-  /// told as an event; the last one throws. Throws Error when the loss, a gradient or a parameter
-  /// is not finite, naming the iteration and the example; the adapter file stays as it was saved
-  /// last, and the last adapter whose loss was finite goes to Checkpoint::save_aside. When
-  /// a step fails otherwise, because the model's file was written to, say, the adapter from before
-  /// it is saved.
+  /// told as an event; the last one throws. A step whose loss, gradient or parameters are not
+  /// finite is skipped. After max_bad_steps of them in a row, or when a validation's loss is not
+  /// finite, the last state whose loss was finite becomes a checkpoint, and Error is thrown, which
+  /// names the iteration and the example; the adapter file stays as it was saved last. When a step
+  /// fails otherwise, because the model's file was written to, say, the state from before it is
+  /// saved.
   TrainEnd run(const std::function<bool()>& interrupted);
 
  private:
@@ -63,25 +71,25 @@ class Trainer {
     double loss = 0;
     double gradient_norm = 0;
     int64_t tokens = 0;
-    std::string diverged;  // where the largest loss is, if something is not finite; else empty
+    std::optional<Skipped> skipped;
   };
-  // The last parameters whose loss was finite, and of which iteration they are.
-  struct LastGood {
-    int64_t iteration = 0;
-    std::vector<mx::array> parameters;
-  };
+
   TrainEnd run_all(const std::function<bool()>& interrupted);
   StepResult step();
-  StepResult step_or_save(int iteration, int saved_at);
-  bool validate_or_save(int iteration, int saved_at, const std::function<bool()>& interrupted);
-  // Throws Error, once the adapter as of an iteration is saved.
-  [[noreturn]] void stop_after(int iteration, int saved_at, const std::string& why);
-  // Sees to it that the last good adapter is in a file; says in which.
-  std::string keep_last_good(int saved_at);
-  bool validate(int iteration, const std::function<bool()>& interrupted);
-  void save(int iteration);
-  bool try_to_save(int iteration);
-  [[noreturn]] void stop_diverged(int iteration, const std::string& place, int saved_at);
+  StepResult step_or_save();
+  bool validation_is_due() const;
+  bool validate(const std::function<bool()>& interrupted);
+  bool validate_or_save(const std::function<bool()>& interrupted);
+  void report();
+  // Throws Error, once the state as of now is saved.
+  [[noreturn]] void stop_after(const std::string& why);
+  // Throws Error, once the last good state is in a checkpoint.
+  [[noreturn]] void stop_diverged(const std::string& why);
+  std::string keep_last_good();
+  Snapshot snapshot() const;
+  void save_checkpoint();
+  void save();
+  bool try_to(const std::function<void()>& save);
 
   const models::Model& model_;
   lora::Adapters& adapters_;
@@ -96,10 +104,16 @@ class Trainer {
   Schedule schedule_;
   data::Sampler sampler_;
   TrainState state_;
-  LastGood last_good_;
+  TrainState last_good_;  // the last whose loss was finite
+  bool has_good_ = false;
   double step_seconds_ = 0;
-  Checkpoint checkpoint_;
+  double seconds_ = 0;         // of this run
+  double window_seconds_ = 0;  // of the steps since the last report
+  int saved_at_ = -1;          // the iteration of the adapter file
+  AdapterSaver saver_;
+  Checkpoints checkpoints_;
   Progress progress_;
+  Figures figures_;
 };
 
 }  // namespace graft::training

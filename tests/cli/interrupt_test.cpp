@@ -35,8 +35,7 @@ TEST_F(Interrupt, EndsATrainingInOrder) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     const ProgramResult result = train_long({number});
     EXPECT_EQ(result.code, 130) << result.err;
-    EXPECT_NE(result.err.find("To go on, give the same command with --resume-adapter-file"),
-              std::string::npos)
+    EXPECT_NE(result.err.find("To go on: graft lora --resume adapters.npz"), std::string::npos)
         << result.err;
     EXPECT_TRUE(saved());
     fs::remove(folder_ / "adapters.npz");
@@ -110,7 +109,7 @@ TEST_F(Interrupt, ALostReaderEndsATrainingInOrder) {
   const ProgramResult result = train({"--iters", "100000000", "--steps-per-report", "1"}, options);
   reader.join();
   expect_refused(result, 1, "cannot write all of standard output");
-  EXPECT_NE(result.err.find("To go on,"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("To go on: "), std::string::npos) << result.err;
   EXPECT_TRUE(saved());
 }
 

@@ -29,7 +29,7 @@ class LiveLine : public ProgramTest {
         "|Iter [0-9]+: Train loss [0-9.]+, It/sec [0-9.]+, Tokens/sec [0-9.]+"
         "|Iter [0-9]+: Saved adapter weights to adapters\\.npz\\."
         "|Test loss [0-9.]+, Test ppl [0-9.]+\\."
-        "|Interrupted\\. To go on, .* --resume-adapter-file adapters\\.npz");
+        "|Interrupted\\. To go on: graft lora --resume adapters\\.npz");
     for (const std::string& line : screen.lines) {
       EXPECT_TRUE(std::regex_match(line, known)) << line;
     }
@@ -106,7 +106,7 @@ TEST_F(LiveLine, IsClearedAtCtrlCAndTheAdapterSaved) {
   expect_only_lines(screen);
   ASSERT_GE(screen.lines.size(), 2u);
   EXPECT_TRUE(screen.lines.end()[-2].ends_with(": Saved adapter weights to adapters.npz."));
-  EXPECT_TRUE(screen.lines.back().starts_with("Interrupted. To go on, ")) << screen.lines.back();
+  EXPECT_TRUE(screen.lines.back().starts_with("Interrupted. To go on: ")) << screen.lines.back();
   EXPECT_EQ(train({"--resume-adapter-file", "adapters.npz"}).code, 0);
 }
 
@@ -118,14 +118,14 @@ TEST_F(LiveLine, IsClearedBeforeAnError) {
   options.type = [&](const std::string& shown) {
     // The last save finds no folder.
     std::error_code already_gone;
-    if (shown.find(": Saved") != std::string::npos) {
+    if (shown.find(": Val loss") != std::string::npos) {
       fs::rename(folder_ / "out", folder_ / "gone", already_gone);
     }
     return "";
   };
   TerminalResult result =
       train_in_terminal({"--iters", "2000", "--steps-per-report", "20000", "--steps-per-eval",
-                         "20000", "--save-every", "1500", "--adapter-file", "out/adapters.npz"},
+                         "20000", "--save-every", "20000", "--adapter-file", "out/adapters.npz"},
                         options);
   ASSERT_EQ(result.code, 1) << result.shown;
   Screen screen = replay(result.shown);

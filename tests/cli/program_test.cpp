@@ -323,7 +323,7 @@ TEST_F(Program, CtrlCSavesTheAdapterAndSaysHowToGoOn) {
       run({"lora", "--model", "model", "--train", "--iters", "1000000", "--save-every", "1000000"},
           options);
   EXPECT_EQ(result.code, 130);
-  EXPECT_NE(result.err.find("--resume-adapter-file adapters.npz"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("graft lora --resume adapters.npz"), std::string::npos) << result.err;
   expect_line(result.out, "Iter [0-9]+: Saved adapter weights to adapters.npz.");
   EXPECT_EQ(train({"--resume-adapter-file", "adapters.npz"}).code, 0);
 }

@@ -1,4 +1,4 @@
-#include "graft/training/checkpoint.h"
+#include "graft/training/adapter_saver.h"
 
 #include <gtest/gtest.h>
 
@@ -8,13 +8,13 @@
 namespace graft::training {
 namespace {
 
-TEST(Checkpoint, HasOneWriter) {
+TEST(AdapterSaver, HasOneWriter) {
   testing::TempFolder folder;
   {
-    const Checkpoint one(folder / "a.npz", "", {});
+    const AdapterSaver one(folder / "a.npz", "", {});
     fs::create_symlink("a.npz", folder / "link.npz");
     for (const char* name : {"a.npz", "link.npz"}) {
-      testing::expect_error([&] { Checkpoint(folder / name, "", {}); },
+      testing::expect_error([&] { AdapterSaver(folder / name, "", {}); },
                             "a.npz is being written by process");
     }
   }

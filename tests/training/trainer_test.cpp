@@ -9,6 +9,8 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
+#include <tuple>
 
 #include "graft/lora/adapter_file.h"
 #include "graft/models/registry.h"
@@ -38,12 +40,13 @@ class Record final : public EventSink {
   void on(const Validated& v) override { validations.emplace_back(v.iteration, v.loss); }
   void on(const Saved& saved) override { saves.push_back(saved.iteration); }
   void on(const SaveFailed& failed) override { failed_saves.push_back(failed.iteration); }
+  void on(const Skipped& step) override { skipped.push_back(step.iteration); }
   void on(const Profiled& profile) override { phases = profile.phases; }
 
   std::vector<double> losses;
   std::vector<Reported> reports;
   std::vector<std::pair<int, double>> validations;
-  std::vector<int> saves, failed_saves;
+  std::vector<int> saves, failed_saves, skipped;
   std::vector<Phase> phases;
   std::function<void(int iteration)> after_step = {};
 };
@@ -81,12 +84,15 @@ class TrainerTest : public ::testing::Test {
     settings.dropout = dropout_;
     settings.num_layers = -1;
     settings.keys = {"q_proj", "v_proj", "down_proj"};
-    lora::Adapters adapters = lora::attach(*model_, settings);
+    lora::Adapters adapters =
+        resume_ ? lora::apply(*model_, lora::read_adapter_file(resume_->adapter_file))
+                : lora::attach(*model_, settings);
     adapters_ = &adapters;
     if (before_run_) before_run_();
     // The record outlives the run.
     const std::shared_ptr<EventSink> sink(&record, [](EventSink*) {});
     Trainer trainer(*model_, adapters, train_, valid_, options_, Events({sink}));
+    if (resume_) trainer.restore(resume_->parts);
     return trainer.run(interrupted);
   }
 
@@ -106,6 +112,7 @@ class TrainerTest : public ::testing::Test {
   TrainOptions options_;
   float dropout_ = 0;
   std::function<void()> before_run_ = {};
+  std::optional<Checkpoint> resume_ = {};
   std::unique_ptr<models::Model> model_;
 };
 
@@ -251,38 +258,106 @@ TEST_F(TrainerTest, InterruptEndsAValidation) {
 }
 
 // The last save stays, and the last parameters whose loss was finite lie beside it.
-TEST_F(TrainerTest, ALossThatIsNotFiniteKeepsTheLastSaveAndTheLastGoodAdapter) {
+TEST_F(TrainerTest, LossesThatAreNotFiniteInARowKeepTheLastSaveAndTheLastGoodState) {
   Record before;
   run(before);
   const std::string earlier = read_bytes(options_.adapter_file);
-  const fs::path aside = folder_ / "adapters.diverged.npz";
   options_.save_every = 1000;
+  options_.steps_per_eval = 1000;
   Record record;
   record.after_step = [&](int iteration) {
-    if (iteration == 5) spoil();
+    if (iteration >= 5) spoil();
   };
-  testing::expect_error([&] { run(record); }, {"iteration 6: ", "counting.jsonl:",
-                                               "the adapter of iteration 4, the last "
-                                               "whose loss was finite, is in " +
-                                                   aside.string()});
+  const fs::path kept = folder_ / "adapters.checkpoints" / "step-000008";
+  testing::expect_error(
+      [&] { run(record); },
+      {"iteration 8: ", "counting.jsonl:", "for the 3rd time in a row",
+       "the last state whose loss was finite, of 4 steps, is in " + kept.string()});
+  EXPECT_EQ(record.skipped, (std::vector<int>{6, 7, 8}));
   EXPECT_TRUE(read_bytes(options_.adapter_file) == earlier);
 
   auto model = models::load_model(io::ModelFolder::open(kBase));
-  lora::apply(*model, lora::read_adapter_file(aside));
+  lora::apply(*model, lora::read_adapter_file(kept / "adapters.npz"));
   const auto batches = data::evaluation_batches(counting_set(10), 4, -1);
   EXPECT_LT(evaluate(*model, batches).loss, before.losses[0]);
 }
 
-TEST_F(TrainerTest, WhatASaveOfThisRunHoldsIsNotSavedAgain) {
-  options_.save_every = 4;
+// One bad batch, of an example that makes the gradient NaN, say.
+TEST_F(TrainerTest, AStepThatIsNotFiniteIsSkippedAndCounted) {
+  options_.iters = 12;
+  std::vector<mx::array> good;
   Record record;
   record.after_step = [&](int iteration) {
-    if (iteration == 5) spoil();
+    if (iteration == 5) {
+      good = adapters_->parameters().values();
+      spoil();
+    }
+    if (iteration == 6) adapters_->parameters().set(good);
   };
-  testing::expect_error([&] { run(record); },
-                        {"iteration 6: ", "the adapter of iteration 4 is in " +
-                                              options_.adapter_file.string() + "."});
-  EXPECT_FALSE(fs::exists(folder_ / "adapters.diverged.npz"));
+  EXPECT_EQ(run(record), TrainEnd::finished);
+  EXPECT_EQ(record.skipped, std::vector<int>{6});
+  EXPECT_TRUE(std::isnan(record.losses[5]));
+  EXPECT_EQ(record.reports[1].skipped, 1);
+  EXPECT_TRUE(std::isfinite(record.reports[1].loss));
+  EXPECT_LT(record.losses.back(), record.losses.front());
+}
+
+// Wherever it was stopped, with all that is random: the rest is the same, to the byte.
+class Resume : public TrainerTest, public ::testing::WithParamInterface<std::pair<bool, int>> {};
+
+TEST_P(Resume, GivesTheBytesOfARunThatWasNeverStopped) {
+  const auto [grad_checkpoint, batches] = GetParam();
+  dropout_ = 0.2f;
+  options_.iters = 12;
+  options_.batch_size = 3;
+  options_.grad_checkpoint = grad_checkpoint;
+  options_.batches_a_step = batches;
+  options_.steps_per_eval = 4;
+  options_.save_every = 1;
+  options_.keep = 100;
+  Record whole;
+  run(whole);
+  const std::string expected = read_bytes(options_.adapter_file);
+  for (int stopped = 1; stopped < options_.iters; ++stopped) {
+    resume_ = Checkpoint::read(folder_ / fmt::format("adapters.checkpoints/step-{:06}", stopped));
+    Record rest;
+    EXPECT_EQ(run(rest), TrainEnd::finished);
+    EXPECT_TRUE(read_bytes(options_.adapter_file) == expected) << stopped;
+    const auto from = whole.losses.begin() + stopped;
+    EXPECT_EQ(rest.losses, std::vector<double>(from, whole.losses.end())) << stopped;
+    ASSERT_EQ(rest.reports.size(), whole.reports.size() - static_cast<size_t>(stopped / 5));
+    for (size_t i = 0; i < rest.reports.size(); ++i) {
+      const Reported& ours = rest.reports[rest.reports.size() - 1 - i];
+      const Reported& theirs = whole.reports[whole.reports.size() - 1 - i];
+      EXPECT_EQ(std::tie(ours.loss, ours.gradient_norm, ours.tokens),
+                std::tie(theirs.loss, theirs.gradient_norm, theirs.tokens))
+          << stopped;
+    }
+    for (size_t i = 0; i < rest.validations.size(); ++i) {
+      EXPECT_EQ(rest.validations[rest.validations.size() - 1 - i],
+                whole.validations[whole.validations.size() - 1 - i]);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Options, Resume,
+                         ::testing::Values(std::pair(false, 1), std::pair(true, 1),
+                                           std::pair(false, 2)));
+
+// A training that is stopped where a validation is due makes up for it.
+TEST_F(TrainerTest, AValidationThatAStopLeftOutComesFirst) {
+  options_.steps_per_eval = 4;
+  Record whole;
+  run(whole);
+  Record first;
+  int steps = 0;
+  run(first, [&] { return ++steps > 10 && first.losses.size() == 8; });
+  EXPECT_EQ(first.validations.back().first, 4);
+  resume_ = Checkpoints::newest(folder_ / "adapters.checkpoints", *silent_front_end());
+  EXPECT_EQ(resume_->iteration(), 8);
+  Record rest;
+  run(rest);
+  EXPECT_EQ(rest.validations.front(), whole.validations[2]);
 }
 
 TEST_F(TrainerTest, ASaveThatFailsIsToldAndTriedAgain) {
@@ -315,8 +390,8 @@ TEST_F(TrainerTest, AFirstStepThatIsNotFiniteLeavesTheEarlierFile) {
   std::string earlier = read_bytes(options_.adapter_file);
   options_.learning_rate = std::numeric_limits<float>::infinity();
   std::string message = testing::error_of([&] { run(record); });
-  EXPECT_NE(message.find("iteration 1: "), std::string::npos) << message;
-  EXPECT_NE(message.find("nothing was saved"), std::string::npos) << message;
+  EXPECT_NE(message.find("iteration 3: "), std::string::npos) << message;
+  EXPECT_NE(message.find("nothing was trained before"), std::string::npos) << message;
   EXPECT_EQ(read_bytes(options_.adapter_file), earlier);
 }
 
@@ -346,7 +421,7 @@ TEST_F(TrainerTest, AProfileAddsUpToTheTimeOfTheRun) {
   EXPECT_GT(sum, 0);
   EXPECT_LT(sum, all.count());
   EXPECT_EQ(calls["validation"], 3);
-  EXPECT_EQ(calls["saving"], 3);
+  EXPECT_EQ(calls["saving"], 5);
   if (ops::use_cpu_kernels()) {
     EXPECT_EQ(calls["HeadLoss"], options_.iters);  // those of the validations are not among them
   }

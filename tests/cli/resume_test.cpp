@@ -1,0 +1,177 @@
+// `graft lora --resume`: a training that goes on where it was stopped.
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/cli/program_fixture.h"
+
+namespace graft::testing {
+namespace {
+
+class ResumeCommand : public ProgramTest {
+ protected:
+  std::vector<std::string> command(const std::string& adapter) {
+    return {"lora",
+            "--model",
+            "model",
+            "--data",
+            "data",
+            "--train",
+            "--iters",
+            "24",
+            "--batch-size",
+            "2",
+            "--save-every",
+            "5",
+            "--steps-per-eval",
+            "7",
+            "--steps-per-report",
+            "4",
+            "--lora-dropout",
+            "0.2",
+            "--adapter-file",
+            adapter};
+  }
+
+  // Stops it after an iteration.
+  void stop(const std::string& adapter, int iteration, int signal) {
+    ProgramOptions options;
+    bool sent = false;
+    options.watch = [&, wanted = fmt::format("Iter {}: ", iteration)](pid_t process,
+                                                                      const std::string& out) {
+      if (sent || out.find(wanted) == std::string::npos) return;
+      ::kill(process, signal);
+      sent = true;
+    };
+    run(command(adapter), options);
+  }
+
+  std::string bytes(const std::string& name) { return read_bytes(folder_ / name); }
+};
+
+TEST_F(ResumeCommand, GoesOnToTheBytesOfARunThatWasNeverStopped) {
+  ASSERT_EQ(run(command("whole.npz")).code, 0);
+  stop("a.npz", 12, SIGINT);
+  const ProgramResult result = run({"lora", "--resume", "a.npz"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_line(result.err, "Going on from a.checkpoints/step-[0-9]+, after iteration [0-9]+");
+  EXPECT_TRUE(bytes("a.npz") == bytes("whole.npz"));
+  // One that came to its end does nothing more.
+  ASSERT_EQ(run({"lora", "--resume", "a.npz"}).code, 0);
+  EXPECT_TRUE(bytes("a.npz") == bytes("whole.npz"));
+
+  stop("b.npz", 12, SIGKILL);
+  ASSERT_EQ(run({"lora", "--resume", "b.checkpoints"}).code, 0);
+  EXPECT_TRUE(bytes("b.npz") == bytes("whole.npz"));
+
+  stop("adapters.npz", 20, SIGTERM);
+  std::vector<std::string> same = command("adapters.npz");
+  same.insert(same.end(), {"--resume"});
+  ASSERT_EQ(run(same).code, 0);
+  EXPECT_TRUE(bytes("adapters.npz") == bytes("whole.npz"));
+}
+
+TEST_F(ResumeCommand, AnotherTrainingIsRefusedByWhatDiffers) {
+  ASSERT_EQ(run(command("a.npz")).code, 0);
+  const auto refused = [&](const std::vector<std::string>& more, const std::string& what) {
+    std::vector<std::string> arguments = {"lora", "--resume", "a.npz"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    expect_refused(run(arguments), 2, what);
+  };
+  refused({"--batch-size", "3"}, "batch_size is 3, not 2");
+  refused({"--learning-rate", "1e-4", "--seed", "9"}, "learning_rate is 0.0001, not 1e-05");
+  refused({"--lora-rank", "4"}, "rank");
+  refused({"--grad-checkpoint"}, "grad_checkpoint is true, not false");
+  refused({"--iters", "10"}, "has done 24 iterations, more than --iters 10");
+  refused({"--resume-adapter-file", "a.npz"}, "give one of them");
+  write("data/train.jsonl", R"({"text": "something else"})"
+                            "\n");
+  expect_refused(run({"lora", "--resume", "a.npz"}), 1, "its training data is not this one's");
+  expect_refused(run({"lora", "--resume", "b.npz"}), 1, "there is no checkpoint in b.checkpoints");
+  expect_refused(run({"lora", "--resume", "a.checkpoints/step-000001"}), 1,
+                 "there is no checkpoint a.checkpoints/step-000001");
+}
+
+TEST_F(ResumeCommand, MoreIterationsAreFine) {
+  ASSERT_EQ(run(command("a.npz")).code, 0);
+  const ProgramResult more = run({"lora", "--resume", "a.npz", "--iters", "30"});
+  ASSERT_EQ(more.code, 0) << more.err;
+  expect_line(more.out, "Iter 30: Saved adapter weights to a.npz.");
+  std::vector<std::string> at_once = command("b.npz");
+  at_once[7] = "30";
+  ASSERT_EQ(run(at_once).code, 0);
+  EXPECT_TRUE(bytes("a.npz") == bytes("b.npz"));
+}
+
+// Cut, changed or missing: the one before is taken, and it is said.
+TEST_F(ResumeCommand, ACheckpointThatIsNotWholeIsPassedOver) {
+  ASSERT_EQ(run(command("whole.npz")).code, 0);
+  for (const char* file : {"checkpoint.json", "training.safetensors", "a.npz"}) {
+    for (const bool cut : {true, false}) {
+      fs::remove_all(folder_ / "a.checkpoints");
+      stop("a.npz", 20, SIGINT);
+      fs::path newest;
+      for (const auto& entry : fs::directory_iterator(folder_ / "a.checkpoints")) {
+        if (entry.path().filename() > newest.filename()) newest = entry.path();
+      }
+      std::string text = read_bytes(newest / file);
+      if (cut) {
+        text.resize(text.size() / 2);
+      } else {
+        text[text.size() / 2] = static_cast<char>(text[text.size() / 2] ^ 1);
+      }
+      write_bytes(newest / file, text);
+      const ProgramResult result = run({"lora", "--resume", "a.npz"});
+      ASSERT_EQ(result.code, 0) << file << result.err;
+      EXPECT_NE(result.err.find("the checkpoint before it is taken"), std::string::npos)
+          << file << result.err;
+      EXPECT_TRUE(bytes("a.npz") == bytes("whole.npz")) << file;
+      expect_refused(run({"lora", "--resume", newest.string() + "x"}), 1, "checkpoint");
+    }
+  }
+}
+
+TEST_F(ResumeCommand, KeepsTheNewestAndTheBest) {
+  std::vector<std::string> arguments = command("a.npz");
+  arguments.insert(arguments.end(), {"--keep", "1"});
+  ASSERT_EQ(run(arguments).code, 0);
+  size_t count = 0;
+  bool newest = false;
+  for (const auto& entry : fs::directory_iterator(folder_ / "a.checkpoints")) {
+    newest = newest || entry.path().filename() == "step-000024";
+    ++count;
+  }
+  EXPECT_TRUE(newest);
+  EXPECT_LE(count, 2u);
+  EXPECT_EQ(run({"generate", "--model", "model", "--adapter-file",
+                 "a.checkpoints/step-000024/a.npz", "-p", "a", "-m", "1"})
+                .code,
+            0);
+}
+
+// What is no part of a checkpoint is never deleted.
+TEST_F(ResumeCommand, LeavesWhatItDidNotWrite) {
+  ASSERT_EQ(run(command("a.npz")).code, 0);
+  write("a.checkpoints/notes.txt", "mine");
+  write("a.checkpoints/step-000024/mine.txt", "mine");
+  fs::create_directory(folder_ / "a.checkpoints/step-000001");
+  write("a.checkpoints/step-000001/mine.txt", "mine");
+  run(command("a.npz"));
+  for (const char* name : {"notes.txt", "step-000024/mine.txt", "step-000001/mine.txt"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "a.checkpoints" / name)) << name;
+  }
+}
+
+TEST_F(ResumeCommand, AnEarlierTrainingThatWasStoppedIsNamed) {
+  stop("a.npz", 12, SIGINT);
+  const ProgramResult anew = run(command("a.npz"));
+  EXPECT_EQ(anew.code, 0);
+  expect_line(anew.err,
+              "warning: a.checkpoints holds an earlier training that was stopped after iteration "
+              "[0-9]+: .*");
+  EXPECT_EQ(run(command("a.npz")).err.find("warning"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace graft::testing

@@ -1,0 +1,45 @@
+#include "graft/training/bad_batches.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/support/recording_front_end.h"
+#include "tests/support/temp_folder.h"
+
+namespace graft::training {
+namespace {
+
+Skipped skipped() {
+  return {.iteration = 7,
+          .in_a_row = 1,
+          .file = "train.jsonl",
+          .lines = {{3, 1.5}, {8, std::numeric_limits<double>::quiet_NaN()}},
+          .worst = 1};
+}
+
+TEST(BadBatches, AreALineEach) {
+  const testing::TempFolder folder;
+  const fs::path file = folder / "adapters.run" / "bad-batches.jsonl";
+  const auto sink = make_bad_batches_sink(file, silent_front_end());
+  EXPECT_FALSE(fs::exists(file));
+  sink->on(skipped());
+  sink->on(skipped());
+  const std::string line =
+      R"({"iteration":7,"file":"train.jsonl","examples":[{"line":3,"loss":1.5},{"line":8,"loss":null}]})"
+      "\n";
+  EXPECT_EQ(testing::read_bytes(file), line + line);
+}
+
+TEST(BadBatches, ThatCannotBeWrittenAreSaidOnce) {
+  const testing::TempFolder folder;
+  const auto front_end = std::make_shared<testing::RecordingFrontEnd>();
+  const auto sink = make_bad_batches_sink(folder / "no" / "such" / "file", front_end);
+  sink->on(skipped());
+  sink->on(skipped());
+  ASSERT_EQ(front_end->warnings.size(), 1u);
+  EXPECT_NE(front_end->warnings[0].find("cannot write"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace graft::training
