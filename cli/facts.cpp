@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <mlx/backend/metal/metal.h>
-#include <mlx/device.h>
 #include <mlx/version.h>
 
 #include <cstdlib>
 
-#include "cli/machine.h"
 #include "graft/base/config_reader.h"
+#include "graft/base/machine.h"
 #include "graft/base/threads.h"
 #include "graft/data/parquet.h"
 #include "graft/ops/backend.h"
@@ -84,14 +82,14 @@ Fact memory() {
 
 Fact kernels_in_use() {
   const std::string variable = environment("GRAFT_KERNELS");
-  std::string path = "mlx_cpu", text = "MLX's operations, on the CPU";
-  if (ops::use_cpu_kernels()) {
-    path = "graft_cpu";
+  const std::string path = ops::path_in_use();
+  std::string text = "MLX's operations, on the CPU";
+  if (path == "graft_cpu") {
     text = "graft's own, on the CPU";
-  } else if (mlx::core::default_device() == mlx::core::Device::gpu) {
-    const bool metal = mlx::core::metal::is_available();
-    path = metal ? "mlx_metal" : "mlx_cuda";
-    text = metal ? "MLX's operations, on Metal" : "MLX's operations, on CUDA";
+  } else if (path == "mlx_metal") {
+    text = "MLX's operations, on Metal";
+  } else if (path == "mlx_cuda") {
+    text = "MLX's operations, on CUDA";
   } else if (!ops::has_cpu_kernels()) {
     text += ": this build is without graft's own";
   }

@@ -1,6 +1,7 @@
 #include "graft/ops/backend.h"
 
 #include <graft_config.h>
+#include <mlx/backend/metal/metal.h>
 #include <mlx/device.h>
 
 #include <cstdlib>
@@ -53,6 +54,12 @@ CpuKernels cpu_kernels() {
 }
 
 bool use_cpu_kernels() { return in_scope >= 0 ? in_scope == 1 : default_choice(); }
+
+std::string path_in_use() {
+  if (use_cpu_kernels()) return "graft_cpu";
+  if (mlx::core::default_device() != mlx::core::Device::gpu) return "mlx_cpu";
+  return mlx::core::metal::is_available() ? "mlx_metal" : "mlx_cuda";
+}
 
 mlx::core::Dtype quantized_activation_dtype() {
 #ifdef GRAFT_CPU_KERNELS

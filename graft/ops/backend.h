@@ -16,6 +16,10 @@ bool has_cpu_kernels();
 /// operations.
 bool use_cpu_kernels();
 
+/// What the calling thread's operations run on: "graft_cpu" (our CPU kernels), or MLX's operations
+/// on one of its devices: "mlx_cpu", "mlx_metal", "mlx_cuda".
+std::string path_in_use();
+
 /// What the CPU kernels run with, if they are built in: see kernels/isa.h and, for
 /// `multiplies_bf16`, kernels/panel_product.h. Throws Error for a GRAFT_CPU_ISA that is unknown or
 /// asks for more than the processor has.

@@ -1,4 +1,4 @@
-#include "cli/machine.h"
+#include "graft/base/machine.h"
 
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include <array>
 #endif
 
-namespace graft::cli {
+namespace graft {
 namespace {
 
 // What follows "name   : " in a file of such lines; "" if there is no such line.
@@ -57,6 +57,12 @@ std::string processor_name() {
   return uname(&system) == 0 ? system.machine : "unknown";
 }
 
+std::string system_name() {
+  utsname system{};
+  if (uname(&system) != 0) return "unknown";
+  return std::string(system.sysname) + " " + system.machine;
+}
+
 MachineMemory machine_memory() {
   MachineMemory memory{};
   memory.total =
@@ -69,4 +75,4 @@ MachineMemory machine_memory() {
   return memory;
 }
 
-}  // namespace graft::cli
+}  // namespace graft

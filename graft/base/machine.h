@@ -4,12 +4,15 @@
 #include <optional>
 #include <string>
 
-// What the operating system says about the machine.
-namespace graft::cli {
+// What the operating system says about the machine, for people to read.
+namespace graft {
 
 /// The processor's product name, from /proc/cpuinfo or sysctl; its architecture ("aarch64") if they
 /// give none.
 std::string processor_name();
+
+/// The system and its processor's architecture, as uname says: "Linux x86_64".
+std::string system_name();
 
 /// In bytes.
 struct MachineMemory {
@@ -20,4 +23,4 @@ struct MachineMemory {
 
 MachineMemory machine_memory();
 
-}  // namespace graft::cli
+}  // namespace graft
