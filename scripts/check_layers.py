@@ -31,6 +31,7 @@ BELOW = {
     "lora": ["models", "nn", "io", "base"],
     "convert": ["models", "tokenizer", "io", "base"],
     "training": ["lora", "models", "ops", "data", "io", "base"],
+    "report": ["training", "ops", "io", "base"],
     "generation": ["models", "nn", "ops", "tokenizer", "base"],
     "engine": ["training", "generation", "lora", "convert", "models", "ops", "data", "tokenizer", "hub", "io", "base"],
 }

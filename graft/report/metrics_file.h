@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "graft/base/files.h"
+#include "graft/report/readings.h"
+
+namespace graft::report {
+
+/// The readings of a training, in the order of its file.
+struct Metrics {
+  std::vector<TrainReading> train;
+  std::vector<ValidationReading> validations;
+  size_t broken = 0;  // lines that are no reading: half written, say
+
+  bool empty() const { return train.empty() && validations.empty(); }
+};
+
+/// Reads metrics.jsonl. A line that is no reading is skipped and counted, one of another kind only
+/// skipped. Throws Error if the file cannot be read or has more than 128 MiB.
+Metrics read_metrics(const fs::path& path);
+
+/// Rewrites the file, whole or not at all, without the lines of later steps and the broken ones.
+/// Throws Error as read_metrics and AtomicFile do.
+void drop_after(const fs::path& path, int64_t step);
+
+}  // namespace graft::report

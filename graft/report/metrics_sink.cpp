@@ -1,0 +1,77 @@
+#include "graft/report/metrics_sink.h"
+
+#include <utility>
+
+#include "graft/base/atomic_file.h"
+#include "graft/base/memory.h"
+#include "graft/report/growing_file.h"
+#include "graft/report/metrics_file.h"
+#include "graft/report/warn_once.h"
+
+namespace graft::report {
+namespace {
+
+class MetricsSink final : public training::EventSink {
+ public:
+  MetricsSink(RunFolder folder, std::optional<int64_t> resumed_from,
+              std::shared_ptr<FrontEnd> front_end)
+      : folder_(std::move(folder)), resumed_from_(resumed_from), once_(std::move(front_end)) {}
+  using EventSink::on;
+
+  void on(const training::Stepped&) override {
+    once_.attempt([this] { begin(); });
+  }
+
+  void on(const training::Reported& r) override {
+    append(TrainReading{.step = r.iteration,
+                        .loss = r.loss,
+                        .learning_rate = r.learning_rate,
+                        .grad_norm = r.gradient_norm,
+                        .tokens = r.tokens,
+                        .tokens_per_second = r.tokens_per_second,
+                        .memory = static_cast<int64_t>(peak_memory()),
+                        .seconds = r.seconds,
+                        .skipped = r.skipped,
+                        .spikes = r.spikes});
+  }
+
+  void on(const training::Validated& v) override {
+    append(ValidationReading{.step = v.iteration, .loss = v.loss, .seconds = v.seconds});
+  }
+
+ private:
+  void begin() {
+    if (file_) return;
+    make_folder(folder_.path);
+    const fs::path path = folder_.metrics();
+    if (!resumed_from_) {
+      write_text(path, "");
+    } else if (is_there(path)) {
+      drop_after(path, *resumed_from_);
+    }
+    file_ = std::make_unique<GrowingFile>(path);
+  }
+
+  template <class Reading>
+  void append(const Reading& reading) {
+    once_.attempt([&] {
+      begin();
+      file_->append(to_json(reading).dump() + "\n");
+    });
+  }
+
+  RunFolder folder_;
+  std::optional<int64_t> resumed_from_;
+  WarnOnce once_;
+  std::unique_ptr<GrowingFile> file_;
+};
+
+}  // namespace
+
+std::shared_ptr<training::EventSink> make_metrics_sink(RunFolder folder,
+                                                       std::optional<int64_t> resumed_from,
+                                                       std::shared_ptr<FrontEnd> front_end) {
+  return std::make_shared<MetricsSink>(std::move(folder), resumed_from, std::move(front_end));
+}
+
+}  // namespace graft::report
