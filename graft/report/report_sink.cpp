@@ -1,0 +1,43 @@
+#include "graft/report/report_sink.h"
+
+#include <utility>
+#include <vector>
+
+#include "graft/report/report.h"
+#include "graft/report/summary.h"
+
+namespace graft::report {
+
+ReportSink::ReportSink(RunFolder folder, RunFacts facts, std::shared_ptr<FrontEnd> front_end)
+    : folder_(std::move(folder)), facts_(std::move(facts)), once_(std::move(front_end)) {
+  if (facts_.name.empty()) facts_.name = folder_.name();
+}
+
+ReportSink::~ReportSink() { finish(RunStatus::stopped); }
+
+void ReportSink::on(const training::Validated&) {
+  begun_ = true;
+  write();
+}
+
+void ReportSink::on(const training::Saved& saved) { adapter_ = saved.path; }
+
+void ReportSink::finish(RunStatus status, const std::string& note) {
+  if (!begun_ || std::exchange(finished_, true)) return;
+  facts_.status = status;
+  facts_.note = note;
+  write();
+}
+
+void ReportSink::write() {
+  once_.attempt([this] {
+    std::vector<fs::path> files = {folder_.path};
+    if (!adapter_.empty()) files.insert(files.begin(), adapter_);
+    Run run{facts_, read_metrics(folder_.metrics())};
+    run.facts.summary = summarize(run.metrics, files);
+    write_facts(folder_.facts(), run.facts);
+    write_report(folder_.page(), {&run, 1});
+  });
+}
+
+}  // namespace graft::report
