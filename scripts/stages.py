@@ -78,6 +78,7 @@ BUILT = ("build", "environment of the comparisons")
 # What is needed. The system's packages are there: scripts/test.sh has installed them.
 stage("environment of the libraries", "scripts/setup.sh venv", 90, cores=0)
 stage("environment of the comparisons", "scripts/setup.sh interop", 180, cores=0)
+stage("environment of the records", "scripts/setup.sh records", 120, cores=0)
 stage("model", "scripts/setup.sh model", 90, cores=0)
 stage("formatting", "find graft cli tests bench -name '*.cpp' -o -name '*.h' | "
       "xargs .venv-interop/bin/clang-format --dry-run -Werror", 30, ("environment of the comparisons",))
@@ -96,6 +97,11 @@ stage("installed package", "tests/install/run.sh build", 60, ("build",))
 stage("part of another project", "tests/install/subproject.sh", 20, ("build",))
 stage("benchmarks", "tests/benches.sh build", 60, ("build",), 2)
 stage("npz against NumPy and MLX", f"{INTEROP}/npz_parity.py build/tests/npz_driver", 20, BUILT)
+stage("event files read by TensorBoard",
+      ".venv-records/bin/python tests/interop/tensorboard_parity.py build/tests/records_driver", 30,
+      ("build", "environment of the records"))
+stage("the report's page in a browser", ".venv-records/bin/python tests/report/page/page_check.py", 180,
+      ("environment of the records",), when="full")
 stage("GGUF against gguf", f"{INTEROP}/gguf_parity.py build/graft build/tests/logits_driver", 40, BUILT)
 stage("conversion against mlx-lm", f"{INTEROP}/convert_parity.py build/graft --model {GGUF}", 100, (*BUILT, "model"))
 stage("models and adapters against mlx-lm",
@@ -117,7 +123,8 @@ stage("tokenizers of well-known models", f"{INTEROP}/real_tokenizers.py build/te
 NARROW = "ops lora models training generation cli"  # what computes, or runs what computes
 stage("unit tests on AVX2", f"GRAFT_CPU_ISA=avx2 {run_tests('release', layers(NARROW))}", 120, ("unit tests",), 2,
       when="full")
-SANITIZED = "base unicode io hub convert data lora jinja regex tokenizer fuzz kernels ops nn models training generation engine"
+SANITIZED = ("base unicode io hub convert data lora jinja regex tokenizer fuzz kernels ops nn models training report "
+             "generation engine")
 stage("sanitizers, build", build("asan", targets(SANITIZED)), 1000, ("build",), 2, when="full")
 # One test sends whole texts through all of SmolLM2: minutes, for code that the others run too.
 stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.SmolLM2Loss\\.'"), 400,
