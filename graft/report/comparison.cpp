@@ -12,7 +12,7 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-ordered_json setting(const Run& run, const std::string& name) {
+ordered_json setting_of(const Run& run, const std::string& name) {
   const auto found = run.facts.config.find(name);
   return found == run.facts.config.end() ? ordered_json() : *found;
 }
@@ -62,7 +62,7 @@ std::vector<std::string> differing_settings(std::span<const Run> runs) {
   for (const Run& run : runs) {
     for (const auto& [name, value] : run.facts.config.items()) {
       const bool differs = std::any_of(runs.begin(), runs.end(), [&](const Run& other) {
-        return setting(other, name) != value;
+        return setting_of(other, name) != value;
       });
       if (differs && std::find(names.begin(), names.end(), name) == names.end()) {
         names.push_back(name);
@@ -82,7 +82,7 @@ std::string comparison_table(std::span<const Run> runs) {
   }
   for (const Run& run : runs) {
     Row row = {one_line(run.facts.name)};
-    for (const std::string& name : settings) row.push_back(setting_text(setting(run, name)));
+    for (const std::string& name : settings) row.push_back(setting_text(setting_of(run, name)));
     const Losses losses = losses_of(run.metrics);
     for (const double loss : {losses.before, losses.after, losses.best}) {
       row.push_back(loss_text(loss));

@@ -1,6 +1,9 @@
 #include "graft/report/run_facts.h"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include "graft/base/atomic_file.h"
@@ -102,6 +105,11 @@ RunFacts read_facts(const fs::path& path) {
     facts.commands.push_back({text_of(c, "what"), text_of(c, "command")});
   }
   return facts;
+}
+
+ordered_json setting(float value) {
+  if (!std::isfinite(value)) return nullptr;
+  return std::stod(fmt::format("{}", value));  // its shortest decimals
 }
 
 ordered_json this_machine() {

@@ -37,7 +37,7 @@ std::string count_text(int64_t count) {
 
 std::string change_text(const Losses& losses) {
   if (std::isnan(losses.before)) return kDash;
-  return fmt::format("{:.3f} before, {:.3f} after", losses.before, losses.after);
+  return fmt::format("{:.3f} ({:.3f} before)", losses.after, losses.before);
 }
 
 std::string best_text(const Losses& losses) {
@@ -45,10 +45,13 @@ std::string best_text(const Losses& losses) {
   return fmt::format("{} ({:.3f})", losses.best_step, losses.best);
 }
 
+// The page shows small what is in parentheses.
 std::string files_text(const std::vector<fs::path>& files) {
-  std::vector<std::string> names;
-  for (const fs::path& file : files) names.push_back(file.string());
-  return names.empty() ? kDash : fmt::format("{}", fmt::join(names, ", "));
+  if (files.empty()) return kDash;
+  std::vector<std::string> others;
+  for (size_t i = 1; i < files.size(); ++i) others.push_back(files[i].string());
+  if (others.empty()) return files.front().string();
+  return fmt::format("{} ({})", files.front().string(), fmt::join(others, ", "));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ struct Losses {
 
 Losses losses_of(const Metrics& metrics);
 
-/// Six lines about a training: Loss (before and after), Best step, Time, Tokens, Peak memory,
+/// Six lines about a training: Loss (after and before), Best step, Time, Tokens, Peak memory,
 /// Files. What is not known is a dash.
 Summary summarize(const Metrics& metrics, const std::vector<fs::path>& files);
 

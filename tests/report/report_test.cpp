@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 #include "graft/report/comparison.h"
@@ -109,7 +111,7 @@ TEST(RunFacts, AreReadAsTheyWereWritten) {
   facts.note = "the loss is not finite";
   facts.config = {{"z", 1e-5}, {"a", {"q_proj", "v_proj"}}};
   facts.machine = report::this_machine();
-  facts.summary = {{"Loss", "3 before, 2 after"}};
+  facts.summary = {{"Loss", "2 (3 before)"}};
   facts.samples = {{"a", "b", "c"}};
   facts.commands = {{"Go on", "graft lora"}};
   report::write_facts(temp / "run.json", facts);
@@ -117,6 +119,13 @@ TEST(RunFacts, AreReadAsTheyWereWritten) {
   for (const char* key : {"cpu", "threads", "memory", "kernels", "system"}) {
     EXPECT_TRUE(facts.machine.contains(key)) << key;
   }
+}
+
+TEST(RunFacts, AFloatIsTheNumberThatWasGiven) {
+  EXPECT_EQ(report::setting(0.005f).dump(), "0.005");
+  EXPECT_EQ(report::setting(1e-5f).dump(), "1e-05");
+  EXPECT_EQ(report::setting(20).dump(), "20.0");
+  EXPECT_TRUE(report::setting(std::numeric_limits<float>::infinity()).is_null());
 }
 
 TEST(RunFacts, WhatIsOfAnotherTypeIsLeftOut) {
@@ -155,14 +164,15 @@ TEST(Summary, HasSixLines) {
   metrics.train = {{.step = 10, .loss = 1, .tokens = 900, .memory = 2'500'000'000, .seconds = 60},
                    {.step = 30, .loss = 1, .tokens = 2'345'678, .memory = 1, .seconds = 3725}};
   EXPECT_EQ(report::summarize(metrics, {"adapters.npz", "adapters.run"}),
-            (report::Summary{{"Loss", "3.250 before, 2.125 after"},
+            (report::Summary{{"Loss", "2.125 (3.250 before)"},
                              {"Best step", "10 (2.000)"},
                              {"Time", "1h02m"},
                              {"Tokens", "2.3 M"},
                              {"Peak memory", "2.50 GB"},
-                             {"Files", "adapters.npz, adapters.run"}}));
+                             {"Files", "adapters.npz (adapters.run)"}}));
   metrics.validations.clear();
-  EXPECT_EQ(report::summarize(metrics, {})[0].second, "1.000 before, 1.000 after");
+  EXPECT_EQ(report::summarize(metrics, {})[0].second, "1.000 (1.000 before)");
+  EXPECT_EQ(report::summarize(metrics, {"a.npz"})[5].second, "a.npz");
   for (const auto& [label, text] : report::summarize({}, {})) EXPECT_EQ(text, "–") << label;
 }
 
@@ -196,8 +206,8 @@ TEST_F(ReportSinkTest, WritesThePageAtEachValidationAndAtTheEnd) {
   const json run = page().at("runs").at(0);
   EXPECT_EQ(run.at("status"), "finished");
   EXPECT_EQ(run.at("samples").size(), 1u);
-  EXPECT_EQ(run.at("summary").at(0).at(1), "3.000 before, 2.000 after");
-  EXPECT_TRUE(run.at("summary").at(5).at(1).get<std::string>().starts_with("letters.npz, "));
+  EXPECT_EQ(run.at("summary").at(0).at(1), "2.000 (3.000 before)");
+  EXPECT_TRUE(run.at("summary").at(5).at(1).get<std::string>().starts_with("letters.npz ("));
   EXPECT_EQ(report::read_facts(folder_.facts()).status, RunStatus::finished);
   EXPECT_EQ(front_end_->warnings.size(), 0u);
 }
@@ -212,9 +222,13 @@ TEST_F(ReportSinkTest, ARunThatNobodyFinishedWasStopped) {
 }
 
 TEST_F(ReportSinkTest, ARunThatDidNotBeginLeavesAnEarlierOnesRecords) {
+  fs::create_directory(folder_.path);
+  write_bytes(folder_.metrics(), "");
+  write_bytes(folder_.page(), "of an earlier run");
   sink()->finish(RunStatus::interrupted);
   sink().reset();
-  EXPECT_FALSE(fs::exists(folder_.path));
+  EXPECT_EQ(names_in(folder_.path), (std::vector<std::string>{"metrics.jsonl", "report.html"}));
+  EXPECT_EQ(read_bytes(folder_.page()), "of an earlier run");
 }
 
 TEST_F(ReportSinkTest, AFullDiskIsSaidOnceAndKeepsTheLastPage) {
