@@ -33,7 +33,8 @@ BELOW = {
     "training": ["lora", "models", "ops", "data", "io", "base"],
     "report": ["training", "ops", "io", "base"],
     "generation": ["models", "nn", "ops", "tokenizer", "base"],
-    "engine": ["training", "generation", "lora", "convert", "models", "ops", "data", "tokenizer", "hub", "io", "base"],
+    "engine": ["report", "training", "generation", "lora", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
+               "base"],
 }
 
 # MLX's own command encoder is not a stable interface: one file alone depends on it.
