@@ -25,7 +25,7 @@ struct ReportCommand {
 report::RunFolder run_folder(const fs::path& given) {
   std::error_code ignored;
   if (fs::is_directory(given, ignored)) return {given};
-  const report::RunFolder folder = report::RunFolder::of_adapter(given);
+  report::RunFolder folder = report::RunFolder::of_adapter(given);
   if (!fs::is_directory(folder.path, ignored)) {
     fail("{} is neither a run's folder nor an adapter with one: there is no folder {}",
          given.string(), folder.path.string());
@@ -54,8 +54,10 @@ void tell_apart(std::vector<report::Run>& runs, const std::vector<report::RunFol
 
 void run(const ReportCommand& o, FrontEnd& front_end) {
   std::vector<report::RunFolder> folders;
-  for (const std::string& given : o.runs) folders.push_back(run_folder(given));
   std::vector<report::Run> runs;
+  folders.reserve(o.runs.size());
+  runs.reserve(o.runs.size());
+  for (const std::string& given : o.runs) folders.push_back(run_folder(given));
   for (const report::RunFolder& folder : folders) runs.push_back(read(folder, front_end));
   const bool compares = runs.size() > 1;
   if (compares) {

@@ -60,12 +60,12 @@ std::string aligned(const std::vector<Row>& rows) {
 std::vector<std::string> differing_settings(std::span<const Run> runs) {
   std::vector<std::string> names;
   for (const Run& run : runs) {
-    for (const auto& [name, value] : run.facts.config.items()) {
+    for (const auto& item : run.facts.config.items()) {
       const bool differs = std::any_of(runs.begin(), runs.end(), [&](const Run& other) {
-        return setting_of(other, name) != value;
+        return setting_of(other, item.key()) != item.value();
       });
-      if (differs && std::find(names.begin(), names.end(), name) == names.end()) {
-        names.push_back(name);
+      if (differs && std::find(names.begin(), names.end(), item.key()) == names.end()) {
+        names.push_back(item.key());
       }
     }
   }

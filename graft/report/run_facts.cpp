@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "graft/base/atomic_file.h"
+#include "graft/base/error.h"
 #include "graft/base/machine.h"
 #include "graft/base/threads.h"
 #include "graft/io/json.h"

@@ -70,7 +70,7 @@ Summary summarize(const Metrics& metrics, const std::vector<fs::path>& files) {
     last.memory = std::max(last.memory, reading.memory);
     if (reading.seconds > last.seconds) last.seconds = reading.seconds;
   }
-  const auto or_dash = [](bool known, std::string text) { return known ? text : kDash; };
+  const auto or_dash = [](bool known, const std::string& text) { return known ? text : kDash; };
   return {
       {"Loss", change_text(losses)},
       {"Best step", best_text(losses)},
