@@ -15,6 +15,9 @@
 #include "cli/threads_option.h"
 #include "graft/engine/data_split.h"
 #include "graft/generation/generate.h"
+#include "graft/report/metrics_sink.h"
+#include "graft/report/report_sink.h"
+#include "graft/report/tensorboard.h"
 #include "graft/training/bad_batches.h"
 #include "graft/training/console_sink.h"
 #include "graft/training/evaluation.h"
@@ -76,16 +79,59 @@ class LoraRun {
     print_out("Starting training, iterations: {}\n", o_.tune.train.iters);
     finish_output();
     const auto& front_end = runtime_.options().front_end;
-    return exit_code(tune.run(
-        train_set, valid_set,
-        training::Events({training::make_console_sink(front_end),
-                          training::make_bad_batches_sink(bad_batches_file(), front_end)})));
+    const report::RunFolder folder = report::RunFolder::of_adapter(o_.tune.train.adapter_file);
+    const auto record = std::make_shared<report::ReportSink>(folder, facts_of(tune), front_end);
+    const training::TrainEnd end =
+        tune.run(train_set, valid_set, training::Events(sinks(folder, record)));
+    record->facts().commands = next_commands();
+    record->finish(end == training::TrainEnd::finished ? report::RunStatus::finished
+                                                       : report::RunStatus::interrupted);
+    if (end == training::TrainEnd::finished) print_summary(record->facts().summary);
+    return exit_code(end);
   }
 
-  // In the folder of the run's records.
-  fs::path bad_batches_file() const {
-    const fs::path& adapter = o_.tune.train.adapter_file;
-    return adapter.parent_path() / (adapter.stem().string() + ".run") / "bad-batches.jsonl";
+  report::RunFacts facts_of(const engine::FineTune& tune) const {
+    report::RunFacts facts;
+    facts.config = tune.config();
+    facts.machine = report::this_machine();
+    return facts;
+  }
+
+  // The record comes last: it reads what the metrics write.
+  std::vector<std::shared_ptr<training::EventSink>> sinks(
+      const report::RunFolder& folder, std::shared_ptr<report::ReportSink> record) const {
+    const auto& front_end = runtime_.options().front_end;
+    std::optional<int64_t> resumed_from;
+    if (o_.tune.resume) resumed_from = o_.tune.resume->iteration();
+    std::vector<std::shared_ptr<training::EventSink>> sinks = {
+        training::make_console_sink(front_end),
+        training::make_bad_batches_sink(folder.bad_batches(), front_end),
+        report::make_metrics_sink(folder, resumed_from, front_end)};
+    if (o_.tensorboard) {
+      sinks.push_back(report::make_tensorboard_sink(folder, resumed_from, front_end));
+    }
+    sinks.push_back(std::move(record));
+    return sinks;
+  }
+
+  std::vector<report::Command> next_commands() const {
+    const std::string model = shell_quoted(o_.model);
+    const std::string adapter = shell_quoted(o_.tune.train.adapter_file.string());
+    return {{"Generate with it",
+             fmt::format("graft generate --model {} --adapter-file {} --prompt \"...\"", model,
+                         adapter)},
+            {"Measure it", fmt::format("graft lora --model {} --adapter-file {} --data {} --test",
+                                       model, adapter, shell_quoted(o_.data))},
+            {"Make it a model of its own",
+             fmt::format("graft fuse --model {} --adapter-file {} --save-path lora_fused_model",
+                         model, adapter)},
+            {"Train it further",
+             fmt::format("graft lora --resume {} --iters {}", adapter, 2 * o_.tune.train.iters)}};
+  }
+
+  static void print_summary(const report::Summary& summary) {
+    print_out("\n");
+    for (const auto& [label, text] : summary) print_out("{:<12} {}\n", label, text);
   }
 
   // Printed once, before the first step.

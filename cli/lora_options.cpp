@@ -101,6 +101,9 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       .add_option("--max-bad-steps", train.max_bad_steps,
                   "Steps in a row whose loss is not finite, before the training stops")
       ->check(positive());
+  command.add_flag("--tensorboard", o.tensorboard,
+                   "Write event files for TensorBoard, too, beside the metrics and the report in "
+                   "the adapter's .run folder");
   command.add_option("--test-batches", o.test_batches, "Batches of --test; -1: all")
       ->check(count_or_all());
   command.add_option("-m,--max-tokens", o.max_tokens, "Tokens that --prompt generates at most")

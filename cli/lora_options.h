@@ -19,6 +19,7 @@ struct LoraOptions {
   std::optional<std::string> resume;        // a checkpoint; empty: the adapter's newest
   int add_eos_token = 1;
   engine::FineTuneOptions tune;
+  bool tensorboard = false;
   int test_batches = 500;
   int max_tokens = 100;
   float temp = 0.8f;

@@ -45,7 +45,7 @@ void GrowingFile::append(std::string_view bytes) {
 
 void make_folder(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(folder, error);
+  fs::create_directory(folder, error);
   if (error) fail("cannot make the folder {}: {}", folder.string(), error.message());
 }
 

@@ -24,7 +24,8 @@ class GrowingFile {
   int descriptor_;
 };
 
-/// Makes a folder and those above it, unless they are there. Throws Error.
+/// Makes a folder unless it is there; not those above it: one that went away stays away. Throws
+/// Error.
 void make_folder(const fs::path& folder);
 
 }  // namespace graft::report

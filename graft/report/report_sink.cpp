@@ -33,9 +33,10 @@ void ReportSink::write() {
   once_.attempt([this] {
     std::vector<fs::path> files = {folder_.path};
     if (!adapter_.empty()) files.insert(files.begin(), adapter_);
-    Run run{facts_, read_metrics(folder_.metrics())};
-    run.facts.summary = summarize(run.metrics, files);
-    write_facts(folder_.facts(), run.facts);
+    Metrics metrics = read_metrics(folder_.metrics());
+    facts_.summary = summarize(metrics, files);
+    const Run run{facts_, std::move(metrics)};
+    write_facts(folder_.facts(), facts_);
     write_report(folder_.page(), {&run, 1});
   });
 }

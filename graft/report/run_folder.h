@@ -13,10 +13,11 @@ struct RunFolder {
   }
 
   std::string name() const { return without_trailing_slash(path).stem().string(); }
-  fs::path metrics() const { return path / "metrics.jsonl"; }    // metrics_file.h
-  fs::path facts() const { return path / "run.json"; }           // run_facts.h
-  fs::path page() const { return path / "report.html"; }         // report.h
-  fs::path tensorboard() const { return path / "tensorboard"; }  // a folder of event files
+  fs::path bad_batches() const { return path / "bad-batches.jsonl"; }  // training/bad_batches.h
+  fs::path metrics() const { return path / "metrics.jsonl"; }          // metrics_file.h
+  fs::path facts() const { return path / "run.json"; }                 // run_facts.h
+  fs::path page() const { return path / "report.html"; }               // report.h
+  fs::path tensorboard() const { return path / "tensorboard"; }        // a folder of event files
 };
 
 }  // namespace graft::report

@@ -67,6 +67,7 @@ class TensorboardSink final : public training::EventSink {
     once_.attempt([&] {
       std::string records;
       if (!file_) {
+        make_folder(folder_.path);
         make_folder(folder_.tensorboard());
         file_ = std::make_unique<GrowingFile>(folder_.tensorboard() / new_name());
       }

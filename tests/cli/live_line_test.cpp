@@ -29,6 +29,7 @@ class LiveLine : public ProgramTest {
         "|Iter [0-9]+: Train loss [0-9.]+, It/sec [0-9.]+, Tokens/sec [0-9.]+"
         "|Iter [0-9]+: Saved adapter weights to adapters\\.npz\\."
         "|Test loss [0-9.]+, Test ppl [0-9.]+\\."
+        "||Loss .*|Best step .*|Time .*|Tokens .*|Peak memory .*|Files .*"
         "|Interrupted\\. To go on: graft lora --resume adapters\\.npz");
     for (const std::string& line : screen.lines) {
       EXPECT_TRUE(std::regex_match(line, known)) << line;
