@@ -9,8 +9,4 @@ namespace graft::cli {
 /// unknown one.
 std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv);
 
-/// Insertions, deletions, replacements and swaps of neighbours between two words (optimal string
-/// alignment).
-int edit_distance(const std::string& a, const std::string& b);
-
 }  // namespace graft::cli
