@@ -12,8 +12,10 @@ namespace graft::ops {
 
 BiasCorrection bias_correction(const AdamOptions& o) {
   if (o.corrected_step == 0) return {};
-  const auto rest = [&](float beta) {
-    return static_cast<float>(1 - std::pow(double{beta}, static_cast<double>(o.corrected_step)));
+  const auto step = static_cast<double>(o.corrected_step);
+  const auto rest = [&](double beta) {
+    if (o.correction_in == CorrectionIn::f64) return static_cast<float>(1 - std::pow(beta, step));
+    return 1 - std::pow(static_cast<float>(beta), static_cast<float>(step));
   };
   return {rest(o.beta1), rest(o.beta2)};
 }
@@ -22,8 +24,9 @@ AdamState adam_step(const AdamState& s, const mx::array& g, const AdamOptions& o
 #ifdef GRAFT_CPU_KERNELS
   if (use_cpu_kernels()) return cpu::adam_step(s, g, o);
 #endif
-  auto mix = [](float keep, const mx::array& old, const mx::array& fresh) {
-    return mx::add(mx::multiply(mx::array(keep), old), mx::multiply(mx::array(1 - keep), fresh));
+  auto mix = [](double keep, const mx::array& old, const mx::array& fresh) {
+    return mx::add(mx::multiply(mx::array(static_cast<float>(keep)), old),
+                   mx::multiply(mx::array(static_cast<float>(1 - keep)), fresh));
   };
   mx::array m = mix(o.beta1, s.m, g);
   mx::array v = mix(o.beta2, s.v, mx::square(g));

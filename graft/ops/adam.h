@@ -8,14 +8,18 @@ namespace graft::ops {
 
 namespace mx = mlx::core;
 
+/// In what 1 - beta^t is computed: as MLX does, which is up to 1.3e-5 off, or as PyTorch does.
+enum class CorrectionIn { f32, f64 };
+
 struct AdamOptions {
   float learning_rate;
-  float beta1 = 0.9f;
-  float beta2 = 0.999f;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
   float eps = 1e-8f;
   float weight_decay = 0;      // decoupled: p shrinks by learning_rate * weight_decay * p
   int64_t corrected_step = 0;  // step for the bias correction of m and v, from 1;
                                // 0: no correction
+  CorrectionIn correction_in = CorrectionIn::f32;
 };
 
 /// A parameter with the moving averages of its gradient and of its square, all f32.

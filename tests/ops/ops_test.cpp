@@ -11,14 +11,17 @@
 #include "graft/base/profile.h"
 #include "graft/ops/activation.h"
 #include "graft/ops/adam.h"
+#include "graft/ops/adam8.h"
 #include "graft/ops/attention.h"
 #include "graft/ops/backend.h"
 #include "graft/ops/embedding.h"
 #include "graft/ops/head_loss.h"
 #include "graft/ops/linear.h"
+#include "graft/ops/lion.h"
 #include "graft/ops/norm.h"
 #include "graft/ops/rope.h"
 #include "graft/ops/rows.h"
+#include "graft/ops/sgd.h"
 #include "tests/ops/gradient_parity.h"
 #include "tests/support/expect_error.h"
 
@@ -433,22 +436,49 @@ TEST(HeadLoss, NoTokenThatCarriesLossGivesZero) {
   EXPECT_EQ(loss.sum.item<float>(), 0.0f);
 }
 
-TEST(Adam, IsThatOfThePortableForm) {
-  mx::random::seed(5);
-  AdamState state{mx::random::normal({9, 5}), mx::random::normal({9, 5}),
-                  mx::square(mx::random::normal({9, 5}))};
-  mx::array gradient = mx::random::normal({9, 5});
-  mx::eval(state.parameter, state.m, state.v, gradient);
-  auto run = [&](bool kernels) {
-    KernelsScope backend(kernels ? Kernels::own : Kernels::mlx);
-    AdamState next = adam_step(state, gradient, {1e-2f});
-    mx::eval(next.parameter, next.m, next.v);
-    return next;
+// The arrays that a step gives on our kernels and on MLX's operations.
+template <class Step>
+void expect_portable(Step&& step) {
+  auto run = [&](Kernels kernels) {
+    KernelsScope backend(kernels);
+    std::vector<mx::array> arrays = step();
+    mx::eval(arrays);
+    return arrays;
   };
-  AdamState found = run(true), expected = run(false);
-  EXPECT_LT(testing::distance(found.parameter, expected.parameter), 1e-6);
-  EXPECT_LT(testing::distance(found.m, expected.m), 1e-6);
-  EXPECT_LT(testing::distance(found.v, expected.v), 1e-6);
+  const auto found = run(Kernels::own), expected = run(Kernels::mlx);
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_LT(testing::distance(found[i], expected[i]), 1e-6) << i;
+  }
+}
+
+TEST(Optimizers, AreThoseOfThePortableForm) {
+  mx::random::seed(5);
+  const mx::Shape shape = {9, 50};
+  const mx::array p = mx::random::normal(shape), m = mx::random::normal(shape);
+  const mx::array v = mx::square(mx::random::normal(shape)), g = mx::random::normal(shape);
+  expect_portable([&]() -> std::vector<mx::array> {
+    const AdamState next = adam_step({p, m, v}, g, {.learning_rate = 1e-2f, .weight_decay = 0.1f});
+    return {next.parameter, next.m, next.v};
+  });
+  expect_portable([&]() -> std::vector<mx::array> {
+    const CodedAverage zeros = CodedAverage::zeros(p);
+    const AdamOptions options{.learning_rate = 1e-2f, .corrected_step = 1};
+    Adam8State next = adam8_step({p, zeros, zeros}, g, options);
+    next = adam8_step(next, m, options);
+    return {next.parameter, next.m.codes, next.m.largest, next.v.codes, next.v.largest};
+  });
+  expect_portable([&]() -> std::vector<mx::array> {
+    return {sgd_step({p, {}}, g, {.learning_rate = 1e-2f, .weight_decay = 0.1f}).parameter};
+  });
+  expect_portable([&]() -> std::vector<mx::array> {
+    const SgdState next =
+        sgd_step({p, m}, g, {.learning_rate = 1e-2f, .momentum = 0.9, .dampening = 0.3});
+    return {next.parameter, *next.velocity};
+  });
+  expect_portable([&]() -> std::vector<mx::array> {
+    const LionState next = lion_step({p, m}, g, {.learning_rate = 1e-2f, .weight_decay = 0.1f});
+    return {next.parameter, next.m};
+  });
 }
 
 // Weights of a norm are not trained: to ask for their gradient is an error, not a wrong gradient.
