@@ -46,10 +46,15 @@ fi
 
 mkdir -p "$work"
 python=$venv/bin/python
+interop_python=.venv-interop/bin/python # with MLX and mlx-lm
 export HF_HUB_OFFLINE=1
 "$python" scripts/fixtures/parquet_files.py tests/fixtures/parquet
 "$python" scripts/fixtures/tiny_llama.py tests/fixtures/llama
 "$python" scripts/fixtures/tiny_families.py tests/fixtures/families
+"$python" scripts/fixtures/optimizers.py torch tests/fixtures/optimizers
+scripts/setup.sh interop
+"$interop_python" scripts/fixtures/optimizers.py mlx tests/fixtures/optimizers
+"$interop_python" scripts/fixtures/schedules.py tests/fixtures/optimizers
 if [[ -z "$(find_gguf)" ]]; then
   fetch_gguf
 fi

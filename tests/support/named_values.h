@@ -17,15 +17,23 @@ namespace graft::testing {
 
 namespace mx = mlx::core;
 
+/// `count` numbers in [-1, 1) that follow from a name: `values` of scripts/fixtures/optimizers.py.
+inline std::vector<float> named_numbers(const std::string& name, size_t count) {
+  const uint64_t seed = fnv1a(name);
+  std::vector<float> numbers;
+  for (uint64_t i = 0; i < count; ++i) {
+    numbers.push_back(static_cast<float>(split_mix(seed + i) >> 40) / 0x1p23f - 1.0f);
+  }
+  return numbers;
+}
+
 /// The values of a tensor of this name: `values` of scripts/fixtures/tiny_families.py.
 inline mx::array named_values(const std::string& name, const mx::Shape& shape) {
-  const uint64_t seed = fnv1a(name);
   size_t count = 1;
   for (int size : shape) count *= static_cast<size_t>(size);
   const auto last = static_cast<double>(shape.back());
   std::vector<float> values;
-  for (uint64_t i = 0; i < count; ++i) {
-    const float u = static_cast<float>(split_mix(seed + i) >> 40) / 0x1p23f - 1.0f;
+  for (const float u : named_numbers(name, count)) {
     if (name.ends_with("bias")) {
       values.push_back(u * 0.5f);
     } else if (shape.size() == 1) {

@@ -1,6 +1,6 @@
-#include <mlx/ops.h>
-
 #include "graft/ops/adam.h"
+
+#include <mlx/ops.h>
 
 #include "graft/training/optimizer.h"
 
@@ -11,7 +11,6 @@ class Adam final : public Optimizer {
  public:
   explicit Adam(const AdamConfig& config) : config_(config) {}
 
- private:
   Moments start_of(const mx::array& parameter) const override {
     return {{"m", mx::zeros_like(parameter)}, {"v", mx::zeros_like(parameter)}};
   }
@@ -23,13 +22,17 @@ class Adam final : public Optimizer {
                                    .beta2 = config_.beta2,
                                    .eps = config_.eps,
                                    .weight_decay = config_.weight_decay,
-                                   .corrected_step = config_.bias_correction ? number : 0};
+                                   .corrected_step = config_.bias_correction ? number : 0,
+                                   .correction_in = config_.exact_correction
+                                                        ? ops::CorrectionIn::f64
+                                                        : ops::CorrectionIn::f32};
     const ops::AdamState next =
         ops::adam_step({parameter, moments.at("m"), moments.at("v")}, gradient, options);
     parameter = next.parameter;
     moments = {{"m", next.m}, {"v", next.v}};
   }
 
+ private:
   AdamConfig config_;
 };
 
