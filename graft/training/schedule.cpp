@@ -129,7 +129,9 @@ void check_ranges(const ScheduleOptions& o) {
   if (last > o.learning_rate) {
     fail_usage("`min_lr` {} is above `learning_rate` {}", last, o.learning_rate);
   }
-  if (o.length < 0) fail_usage("a schedule of {} steps", o.length);
+  if (o.length < 0 || (o.length == 0 && o.name != "constant")) {
+    fail_usage("`length` is {}: schedule {} has at least one step", o.length, o.name);
+  }
   if (o.warmup > static_cast<double>(o.length)) {
     fail_usage("`warmup` is {} steps, and all are {}", o.warmup, o.length);
   }

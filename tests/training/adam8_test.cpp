@@ -45,6 +45,15 @@ class Adam8 : public ::testing::TestWithParam<ops::Kernels> {
     return apart;
   }
 
+  // Where a code differed in a step, so may the parameter, by some learning rates of 0.01: at most
+  // one in `one_in`, or none if that is 0.
+  static void expect_parameters(const mx::array& found, const mx::array& expected, size_t one_in) {
+    const mx::array apart = mx::abs(mx::subtract(mx::flatten(found), expected));
+    const int far = mx::sum(mx::greater(apart, mx::array(1e-6f))).item<int>();
+    EXPECT_LE(far, one_in == 0 ? 0 : static_cast<int>(found.size() / one_in));
+    EXPECT_LE(mx::max(apart).item<float>(), one_in == 0 ? 1e-6 : 5e-2);
+  }
+
   static double difference(const mx::array& found, const mx::array& expected) {
     return mx::max(mx::abs(mx::subtract(mx::flatten(found), expected))).item<float>();
   }
@@ -79,10 +88,8 @@ TEST_P(Adam8, IsBitsandbytesAdamW8bit) {
         EXPECT_LE(difference(moments.at(which + "_largest"), largest),
                   1e-6 * mx::max(largest).item<float>());
       }
-      // Where a code differs, so may what became of it, by up to a few steps.
-      if (step == 20 || name == "large") {
-        EXPECT_LE(difference(descent.parameter(name), expected(key)), step == 1 ? 1e-6 : 2e-2);
-      }
+      if (step == 1 && name == "tail") continue;  // not saved
+      expect_parameters(descent.parameter(name), expected(key), step == 1 ? 0 : 1000);
     }
     const std::string small = fmt::format("small.step{}", step);
     EXPECT_LE(difference(descent.parameter("small"), expected(small)), 1e-6);

@@ -115,6 +115,7 @@ TEST(Schedule, ErrorsNameTheOption) {
   refused({.name = "step", .decay_rate = 0.5, .step_size = 0}, {"`step_size` is 0"});
   refused({.name = "wsd", .decay_share = 0}, {"`decay_share` is 0"});
   refused({.learning_rate = -1}, {"`learning_rate` is -1"});
+  refused({.name = "linear"}, {"`length` is 0", "linear"});
 }
 
 TEST(Schedule, ARunThatEndsBeforeItIsToldSo) {
