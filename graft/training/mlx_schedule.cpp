@@ -54,14 +54,15 @@ struct MlxKind {
   std::vector<std::string> arguments;
   size_t least;  // so many must be given
   size_t count;  // the argument that counts steps, or past the end
+  bool ends;     // after so many
 };
 
 const std::vector<MlxKind>& mlx_kinds() {
   static const std::vector<MlxKind> all = {
-      {"exponential_decay", exponential_decay, {"rate", "decay_rate"}, 2, 2},
-      {"step_decay", step_decay, {"rate", "decay_rate", "step_size"}, 3, 2},
-      {"cosine_decay", cosine_decay, {"rate", "decay_steps", "end"}, 2, 1},
-      {"linear_schedule", linear_schedule, {"rate", "end", "steps"}, 3, 2}};
+      {"exponential_decay", exponential_decay, {"rate", "decay_rate"}, 2, 2, false},
+      {"step_decay", step_decay, {"rate", "decay_rate", "step_size"}, 3, 2, false},
+      {"cosine_decay", cosine_decay, {"rate", "decay_steps", "end"}, 2, 1, true},
+      {"linear_schedule", linear_schedule, {"rate", "end", "steps"}, 3, 2, true}};
   return all;
 }
 
@@ -106,6 +107,15 @@ Schedule mlx_schedule(const std::string& name, const std::vector<double>& argume
     const auto done = static_cast<double>(step);
     return done < join ? rise(done) : rate(done - join);
   };
+}
+
+std::optional<int64_t> mlx_schedule_length(const std::string& name,
+                                           const std::vector<double>& arguments, double warmup) {
+  const MlxKind& kind = kind_of(name);
+  check(kind, arguments, warmup, 0);
+  if (!kind.ends) return {};
+  const double before = warmup == 0 ? 0 : warmup + 1;
+  return static_cast<int64_t>(std::ceil(before + arguments[kind.count]));
 }
 
 }  // namespace graft::training

@@ -166,15 +166,15 @@ Schedule make_schedule(const ScheduleOptions& options) {
   };
 }
 
-std::optional<std::string> cut_short(const ScheduleOptions& options, int64_t steps_of_run) {
-  if (options.length <= steps_of_run || steps_of_run < 1) return {};
-  const Schedule schedule = make_schedule(options);
-  const float last = schedule(steps_of_run - 1), end = schedule(options.length);
+std::optional<std::string> cut_short(const Schedule& schedule, int64_t length,
+                                     int64_t steps_of_run) {
+  if (length <= steps_of_run || steps_of_run < 1) return {};
+  const float last = schedule(steps_of_run - 1), end = schedule(length);
   if (last == end) return {};
   return fmt::format(
       "the schedule has {} steps and the run {}: the learning rate ends at {:.3g}, "
       "not at {:.3g}",
-      options.length, steps_of_run, last, end);
+      length, steps_of_run, last, end);
 }
 
 }  // namespace graft::training

@@ -48,10 +48,6 @@ int64_t warmup_steps(const ScheduleOptions& options);
 /// than `length`, a min_lr above the learning rate.
 Schedule make_schedule(const ScheduleOptions& options);
 
-/// What there is to say of a run that ends before the schedule does: where the learning rate will
-/// be. Nothing if there is nothing to say.
-std::optional<std::string> cut_short(const ScheduleOptions& options, int64_t steps_of_run);
-
 /// mlx-lm's `lr_schedule`: a schedule of MLX by its name and arguments (`rate` is arguments[0]),
 ///   exponential_decay  rate, decay_rate              rate decay_rate^s
 ///   step_decay         rate, decay_rate, step_size   rate decay_rate^(s div step_size)
@@ -62,5 +58,15 @@ std::optional<std::string> cut_short(const ScheduleOptions& options, int64_t ste
 /// Throws UsageError for an unknown name, and for arguments of another number or out of range.
 Schedule mlx_schedule(const std::string& name, const std::vector<double>& arguments,
                       double warmup = 0, double warmup_init = 0);
+
+/// The steps, those of the warm-up included, after which a schedule of MLX stays where it is; none
+/// if it goes on.
+std::optional<int64_t> mlx_schedule_length(const std::string& name,
+                                           const std::vector<double>& arguments, double warmup = 0);
+
+/// What there is to say of a run of so many steps that ends before its schedule, which has
+/// `length`, does: where the learning rate will be. Nothing if there is nothing to say.
+std::optional<std::string> cut_short(const Schedule& schedule, int64_t length,
+                                     int64_t steps_of_run);
 
 }  // namespace graft::training

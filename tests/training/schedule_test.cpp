@@ -119,12 +119,23 @@ TEST(Schedule, ErrorsNameTheOption) {
 }
 
 TEST(Schedule, ARunThatEndsBeforeItIsToldSo) {
-  const ScheduleOptions options{.name = "linear", .learning_rate = 1, .length = 10};
-  EXPECT_EQ(cut_short(options, 6),
+  const Schedule linear = make_schedule({.name = "linear", .learning_rate = 1, .length = 10});
+  EXPECT_EQ(cut_short(linear, 10, 6),
             "the schedule has 10 steps and the run 6: the learning rate ends at 0.5, not at 0");
-  EXPECT_EQ(cut_short(options, 10), std::nullopt);
-  EXPECT_EQ(cut_short(options, 20), std::nullopt);
-  EXPECT_EQ(cut_short({.name = "constant", .length = 10}, 5), std::nullopt);
+  EXPECT_EQ(cut_short(linear, 10, 10), std::nullopt);
+  EXPECT_EQ(cut_short(linear, 10, 20), std::nullopt);
+  EXPECT_EQ(cut_short(constant_schedule(1), 10, 5), std::nullopt);
+}
+
+// The rates of "cosine, warmup" and "cosine, counts with a fraction" in schedules.json stay from
+// there on.
+TEST(MlxSchedule, ItsLengthHasTheWarmupAndTheJoin) {
+  EXPECT_EQ(mlx_schedule_length("cosine_decay", {1e-5, 20, 1e-7}, 4), 25);
+  EXPECT_EQ(mlx_schedule_length("cosine_decay", {1e-4, 6.5}, 2.5), 10);
+  EXPECT_EQ(mlx_schedule_length("linear_schedule", {1e-4, 0, 8}), 8);
+  EXPECT_EQ(mlx_schedule_length("step_decay", {1e-4, 0.5, 8}), std::nullopt);
+  EXPECT_EQ(mlx_schedule_length("exponential_decay", {1e-4, 0.5}), std::nullopt);
+  EXPECT_NE(cut_short(mlx_schedule("cosine_decay", {1e-4, 1000}), 1000, 250), std::nullopt);
 }
 
 }  // namespace
