@@ -76,7 +76,7 @@ class LoraRun {
     describe(train_set);
     describe(valid_set);
     const InterruptGuard guard;
-    print_out("Starting training, iterations: {}\n", o_.tune.train.iters);
+    print_out("Starting training, iterations: {}\n", tune.iterations_on(train_set));
     finish_output();
     const auto& front_end = runtime_.options().front_end;
     const report::RunFolder folder = report::RunFolder::of_adapter(o_.tune.train.adapter_file);
@@ -84,10 +84,17 @@ class LoraRun {
     const training::TrainEnd end =
         tune.run(train_set, valid_set, training::Events(sinks(folder, record)));
     record->facts().commands = next_commands();
-    record->finish(end == training::TrainEnd::finished ? report::RunStatus::finished
-                                                       : report::RunStatus::interrupted);
-    if (end == training::TrainEnd::finished) print_summary(record->facts().summary);
-    return exit_code(end);
+    const bool early = end == training::TrainEnd::out_of_patience;
+    const bool finished = early || end == training::TrainEnd::finished;
+    record->finish(finished ? report::RunStatus::finished : report::RunStatus::interrupted);
+    if (!finished) return exit_code(end);
+    if (early) {
+      front_end->note("{} validations without improvement: the training ends. The best is in {}",
+                      o_.tune.train.patience,
+                      training::Checkpoints::folder_of(o_.tune.train.adapter_file).string());
+    }
+    print_summary(record->facts().summary);
+    return 0;
   }
 
   report::RunFacts facts_of(const engine::FineTune& tune) const {
@@ -153,8 +160,8 @@ class LoraRun {
               set.longest());
   }
 
+  // Of a training that was interrupted.
   int exit_code(training::TrainEnd end) const {
-    if (end == training::TrainEnd::finished) return 0;
     if (end == training::TrainEnd::interrupted_at_start) {
       runtime_.front_end().note("Interrupted before the first step: nothing was saved");
     } else {

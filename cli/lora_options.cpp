@@ -1,6 +1,7 @@
 #include "cli/lora_options.h"
 
 #include "cli/number_checks.h"
+#include "cli/optimizer_options.h"
 #include "cli/taken_options.h"
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
@@ -50,9 +51,18 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
                   "are the checkpoint's")
       ->expected(0, 1)
       ->option_text("[CHECKPOINT]");
-  command.add_option("--iters", train.iters, "Training iterations")->check(positive());
+  CLI::Option* iters =
+      command.add_option("--iters", train.iters, "Training iterations")->check(positive());
+  command
+      .add_option("--epochs", o.tune.epochs, "Passes over the training set, in place of --iters")
+      ->check(above_zero())
+      ->excludes(iters);
   command.add_option("--batch-size", train.batch_size, "Examples in a batch")->check(positive());
-  command.add_option("--learning-rate", train.learning_rate, "Of Adam")->check(not_negative());
+  command
+      .add_option("--grad-accumulation,--grad-accumulation-steps", train.batches_a_step,
+                  "Batches whose gradients make one step, each token with the same weight")
+      ->check(positive());
+  add_optimizer_options(command, train);
   command
       .add_option("--lora-layers,--num-layers", adapter.num_layers,
                   "Layers to adapt, counted from the last; -1: all [16]")
@@ -97,6 +107,10 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       .add_option("--keep", train.keep,
                   "Checkpoints that stay, besides that of the best validation")
       ->check(positive());
+  command
+      .add_option("--patience", train.patience,
+                  "Validations without improvement that end the training; 0: none do")
+      ->check(not_negative());
   command
       .add_option("--max-bad-steps", train.max_bad_steps,
                   "Steps in a row whose loss is not finite, before the training stops")

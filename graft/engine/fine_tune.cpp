@@ -2,6 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -11,6 +14,36 @@
 
 namespace graft::engine {
 namespace {
+
+template <class Value>
+void add_if_given(ordered_json& config, const char* name, const std::optional<Value>& value) {
+  if (value) config[name] = *value;
+}
+
+void add_optimizer(const training::OptimizerOptions& o, ordered_json& config) {
+  config["optimizer"] = o.name;
+  add_if_given(config, "beta1", o.beta1);
+  add_if_given(config, "beta2", o.beta2);
+  add_if_given(config, "eps", o.eps);
+  add_if_given(config, "weight_decay", o.weight_decay);
+  add_if_given(config, "bias_correction", o.bias_correction);
+  add_if_given(config, "momentum", o.momentum);
+  add_if_given(config, "dampening", o.dampening);
+  add_if_given(config, "nesterov", o.nesterov);
+  config["adam_bits"] = o.adam_bits;
+  config["lora_plus_ratio"] = o.lora_plus_ratio;
+}
+
+void add_schedule(const training::ScheduleOptions& o, int iters, ordered_json& config) {
+  config["learning_rate"] = o.learning_rate;
+  config["schedule"] = o.name;
+  config["schedule_iters"] = o.length == 0 ? iters : o.length;
+  config["warmup"] = o.warmup;
+  add_if_given(config, "min_lr", o.min_lr);
+  add_if_given(config, "decay_rate", o.decay_rate);
+  add_if_given(config, "step_size", o.step_size);
+  add_if_given(config, "decay_share", o.decay_share);
+}
 
 lora::LoraSettings settings_for(const AdapterOptions& o, const models::Model& model,
                                 FrontEnd& front_end) {
@@ -123,8 +156,8 @@ ordered_json FineTune::full_config() const {
   const training::TrainOptions& train = options_.train;
   ordered_json config = options_.named;
   config.update({{"batch_size", train.batch_size},
+                 {"grad_accumulation", train.batches_a_step},
                  {"iters", train.iters},
-                 {"learning_rate", shortest(train.learning_rate)},
                  {"lora_layers", s.num_layers},
                  {"lora_rank", s.rank},
                  {"lora_scale", shortest(s.scale)},
@@ -133,14 +166,27 @@ ordered_json FineTune::full_config() const {
                  {"max_seq_length", options_.render.max_seq_length},
                  {"add_eos_token", options_.render.add_eos ? 1 : 0},
                  {"grad_checkpoint", train.grad_checkpoint},
+                 {"grad_clip", shortest(train.max_norm)},
                  {"seed", train.seed},
                  {"val_batches", train.val_batches},
                  {"steps_per_report", train.steps_per_report},
                  {"steps_per_eval", train.steps_per_eval},
                  {"save_every", train.save_every},
                  {"keep", train.keep},
+                 {"patience", train.patience},
                  {"max_bad_steps", train.max_bad_steps}});
+  add_optimizer(train.optimizer, config);
+  add_schedule(train.schedule, train.iters, config);
   return config;
+}
+
+// Steps of so many passes over the examples.
+int FineTune::iterations(const data::Dataset& train, double epochs) const {
+  const double batches = std::ceil(static_cast<double>(train.examples.size()) /
+                                   static_cast<double>(options_.train.batch_size));
+  const double steps = std::ceil(epochs * batches / options_.train.batches_a_step);
+  if (!(steps <= std::numeric_limits<int>::max())) fail_usage("`epochs` {} are too many", epochs);
+  return std::max(1, static_cast<int>(steps));
 }
 
 // Whether model, tokenizer and data are those of the checkpoint.
@@ -190,20 +236,28 @@ io::HistoryEntry FineTune::history_entry() const {
   const training::TrainOptions& train = options_.train;
   const std::string model = name_in_command(train.provenance.origin);
   io::HistoryEntry entry{options_.command ? options_.command(model) : "", GRAFT_VERSION};
-  entry.facts = {{"LoRA rank", std::to_string(s.rank)},
-                 {"LoRA scale", fmt::format("{}", s.scale)},
-                 {"LoRA dropout", fmt::format("{}", s.dropout)},
-                 {"layers adapted", s.num_layers < 0 ? "all" : std::to_string(s.num_layers)},
-                 {"adapted", fmt::format("{}", fmt::join(s.keys, ", "))},
-                 {"optimizer", fmt::format("Adam, learning rate {}", train.learning_rate)},
-                 {"batch size", std::to_string(train.batch_size)},
-                 {"tokens of an example at most", std::to_string(options_.render.max_seq_length)},
-                 {"seed", std::to_string(train.seed)}};
+  entry.facts = {
+      {"LoRA rank", std::to_string(s.rank)},
+      {"LoRA scale", fmt::format("{}", s.scale)},
+      {"LoRA dropout", fmt::format("{}", s.dropout)},
+      {"layers adapted", s.num_layers < 0 ? "all" : std::to_string(s.num_layers)},
+      {"adapted", fmt::format("{}", fmt::join(s.keys, ", "))},
+      {"optimizer",
+       fmt::format(
+           "{}, learning rate {}{}", train.optimizer.name, train.schedule.learning_rate,
+           train.schedule.name == "constant" ? "" : ", " + train.schedule.name + " schedule")},
+      {"batch size", std::to_string(train.batch_size * train.batches_a_step)},
+      {"tokens of an example at most", std::to_string(options_.render.max_seq_length)},
+      {"seed", std::to_string(train.seed)}};
   return entry;
 }
 
 training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset& valid,
                                  training::Events events) {
+  if (options_.epochs) {
+    options_.train.iters = iterations(train, *options_.epochs);
+    options_.train.identity.config = full_config();
+  }
   check_resumed(train, valid);
   training::Trainer trainer(*loaded_.model, adapters_, train, valid, options_.train,
                             std::move(events));

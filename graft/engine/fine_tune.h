@@ -24,9 +24,10 @@ struct AdapterOptions {
 
 struct FineTuneOptions {
   AdapterOptions adapter;
-  training::TrainOptions train;                     // its fingerprint and provenance are filled in
-  data::RenderOptions render;                       // of the data
-  std::optional<std::string> dataset;               // its name on the Hub
+  training::TrainOptions train;        // its fingerprint and provenance are filled in
+  std::optional<double> epochs = {};   // passes over the training set, in place of train.iters
+  data::RenderOptions render;          // of the data
+  std::optional<std::string> dataset;  // its name on the Hub
   ordered_json named = ordered_json::object();      // recorded with the options: "model", "data"
   std::optional<training::Checkpoint> resume = {};  // to go on exactly where a training was
   // The command that others would use, given their name for the model; recorded in the history.
@@ -44,6 +45,10 @@ class FineTune {
   const lora::Adapters& adapters() const { return adapters_; }
   /// All options in effect, by the names of the flags.
   const ordered_json& config() const { return options_.train.identity.config; }
+  /// Iterations of a training on this data.
+  int iterations_on(const data::Dataset& train) const {
+    return options_.epochs ? iterations(train, *options_.epochs) : options_.train.iters;
+  }
   /// Number of layers that have an adapter.
   int adapted_layers() const;
 
@@ -54,6 +59,7 @@ class FineTune {
  private:
   io::HistoryEntry history_entry() const;
   ordered_json full_config() const;
+  int iterations(const data::Dataset& train, double epochs) const;
   void check_resumed(const data::Dataset& train, const data::Dataset& valid);
 
   LoadedModel& loaded_;

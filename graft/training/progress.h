@@ -15,7 +15,8 @@ struct Progress {
   std::optional<double> train_loss = {};  // mean of the last report
   std::optional<Validation> valid = {};   // the last one
   std::optional<Validation> best = {};    // the one of the lowest loss
-  int validated_after = -1;               // iterations before the last one; the first is after 0
+  int validations_since_best = 0;
+  int validated_after = -1;  // iterations before the last one; the first is after 0
 };
 
 }  // namespace graft::training

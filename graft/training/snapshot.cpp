@@ -45,6 +45,7 @@ SnapshotParts parts_of(const Snapshot& snapshot, const models::ParameterSet& par
         {"train_loss", progress.train_loss ? json(*progress.train_loss) : json()},
         {"valid", to_json(progress.valid)},
         {"best", to_json(progress.best)},
+        {"validations_since_best", progress.validations_since_best},
         {"validated_after", progress.validated_after}}},
       {"figures", snapshot.figures.to_json()}};
   return parts;
@@ -91,6 +92,7 @@ Snapshot snapshot_of(const SnapshotParts& parts, const models::ParameterSet& par
   }
   snapshot.progress.valid = validation_of(progress.at("valid"));
   snapshot.progress.best = validation_of(progress.at("best"));
+  progress.at("validations_since_best").get_to(snapshot.progress.validations_since_best);
   progress.at("validated_after").get_to(snapshot.progress.validated_after);
   snapshot.figures = Figures::from_json(numbers.at("figures"));
   return snapshot;

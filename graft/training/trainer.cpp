@@ -86,6 +86,12 @@ std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
   return std::make_unique<models::LayerRunner>(model);
 }
 
+ScheduleOptions schedule_of(const TrainOptions& options) {
+  ScheduleOptions schedule = options.schedule;
+  if (schedule.length == 0) schedule.length = options.iters;
+  return schedule;
+}
+
 }  // namespace
 
 Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
@@ -99,8 +105,8 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
       events_(std::move(events)),
       runner_(make_runner(model, adapters.parameters(), options_.grad_checkpoint)),
       objective_(std::make_unique<CrossEntropy>()),
-      optimizer_(make_adam(options_.adam)),
-      schedule_(constant_schedule(options_.learning_rate)),
+      optimizer_(make_optimizer(options_.optimizer)),
+      schedule_(make_schedule(schedule_of(options_))),
       sampler_(train, options_.batch_size, options_.seed, options_.batches_a_step),
       state_(optimizer_->start(adapters.parameters())),
       saver_(options_.adapter_file, options_.base_fingerprint, options_.provenance),
@@ -198,7 +204,9 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
   const int iteration = std::max(progress_.iteration, 1);
   progress_.valid = {iteration, result.loss};
   progress_.validated_after = progress_.iteration;
-  if (!progress_.best || result.loss < progress_.best->loss) progress_.best = progress_.valid;
+  const bool better = !progress_.best || result.loss < progress_.best->loss;
+  if (better) progress_.best = progress_.valid;
+  progress_.validations_since_best = better ? 0 : progress_.validations_since_best + 1;
   events_.emit(Validated{iteration, result.loss, result.seconds});
   return true;
 }
@@ -340,6 +348,10 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
     if (stop) {
       save();
       return TrainEnd::interrupted;
+    }
+    if (options_.patience > 0 && progress_.validations_since_best >= options_.patience) {
+      save();
+      return TrainEnd::out_of_patience;
     }
     if (iteration % options_.save_every == 0) try_to([this] { save(); });
   }

@@ -25,9 +25,10 @@ struct TrainOptions {
   int iters = 1000;
   int batch_size = 4;
   int batches_a_step = 1;  // batches whose gradients are summed
-  float learning_rate = 1e-5f;
-  AdamConfig adam = {};
-  float max_norm = 0;    // of all gradients together; 0: no limit
+  OptimizerOptions optimizer = {};
+  ScheduleOptions schedule = {};  // of the learning rate; a length of 0 is that of the run
+  float max_norm = 0;             // of all gradients together; 0: no limit
+  int patience = 0;      // validations without improvement that end the training; 0: none do
   int val_batches = 25;  // -1: all of the validation set
   int steps_per_report = 10;
   int steps_per_eval = 200;
@@ -44,7 +45,7 @@ struct TrainOptions {
 };
 
 /// Interrupted at the start: before the first step, so that nothing was saved.
-enum class TrainEnd { finished, interrupted, interrupted_at_start };
+enum class TrainEnd { finished, out_of_patience, interrupted, interrupted_at_start };
 
 /// Fine-tunes a model's adapters: the loop over steps, and when to report, validate, save and stop.
 /// One object is one run.

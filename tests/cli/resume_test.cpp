@@ -1,5 +1,6 @@
 // `graft lora --resume`: a training that goes on where it was stopped.
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -70,6 +71,50 @@ TEST_F(ResumeCommand, GoesOnToTheBytesOfARunThatWasNeverStopped) {
   same.insert(same.end(), {"--resume"});
   ASSERT_EQ(run(same).code, 0);
   EXPECT_TRUE(bytes("adapters.npz") == bytes("whole.npz"));
+}
+
+// For every optimizer, with a schedule, accumulation and a limit of the norm.
+TEST_F(ResumeCommand, GoesOnWithEveryOptimizer) {
+  const std::vector<std::vector<std::string>> all = {
+      {"--optimizer", "adamw", "--bias-correction", "--schedule", "cosine", "--warmup", "3"},
+      {"--optimizer", "sgd", "--momentum", "0.9", "--nesterov", "--grad-accumulation", "2"},
+      {"--optimizer", "lion", "--weight-decay", "0.1", "--schedule", "wsd"},
+      {"--optimizer", "adafactor", "--grad-clip", "0.5"},
+      {"--optimizer", "muon", "--schedule", "linear", "--min-lr", "1e-6"},
+      {"--adam-bits", "8", "--bias-correction", "--lora-plus-ratio", "4"}};
+  for (const std::vector<std::string>& more : all) {
+    SCOPED_TRACE(fmt::format("{}", fmt::join(more, " ")));
+    const auto with = [&](const char* adapter) {
+      std::vector<std::string> arguments = command(adapter);
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      return arguments;
+    };
+    const ProgramResult whole = run(with("whole.npz"));
+    ASSERT_EQ(whole.code, 0) << whole.err;
+    ProgramOptions options;
+    bool sent = false;
+    options.watch = [&](pid_t process, const std::string& out) {
+      if (sent || out.find("Iter 12: ") == std::string::npos) return;
+      ::kill(process, SIGKILL);
+      sent = true;
+    };
+    run(with("a.npz"), options);
+    const ProgramResult rest = run({"lora", "--resume", "a.npz"});
+    ASSERT_EQ(rest.code, 0) << rest.err;
+    EXPECT_TRUE(bytes("a.npz") == bytes("whole.npz"));
+  }
+}
+
+TEST_F(ResumeCommand, TheScheduleKeepsItsLength) {
+  std::vector<std::string> arguments = command("a.npz");
+  arguments.insert(arguments.end(), {"--schedule", "cosine"});
+  ASSERT_EQ(run(arguments).code, 0);
+  ASSERT_EQ(run({"lora", "--resume", "a.npz", "--iters", "30"}).code, 0);
+  std::vector<std::string> at_once = command("b.npz");
+  at_once[7] = "30";
+  at_once.insert(at_once.end(), {"--schedule", "cosine", "--schedule-iters", "24"});
+  ASSERT_EQ(run(at_once).code, 0);
+  EXPECT_TRUE(bytes("a.npz") == bytes("b.npz"));
 }
 
 TEST_F(ResumeCommand, AnotherTrainingIsRefusedByWhatDiffers) {

@@ -80,7 +80,7 @@ TEST_F(Upload, ModelsAndAdaptersRememberHowTheyWereMade) {
   for (const json& fact : fused["steps"][1]["facts"]) facts[fact["name"]] = fact["value"];
   EXPECT_EQ(facts["iterations"], "20");
   EXPECT_EQ(facts["LoRA rank"], "8");
-  EXPECT_EQ(facts["optimizer"], "Adam, learning rate 0.005");
+  EXPECT_EQ(facts["optimizer"], "adam, learning rate 0.005");
   EXPECT_TRUE(std::regex_match(facts["training loss"], std::regex("[0-9]\\.[0-9]{3}")));
   EXPECT_TRUE(std::regex_match(facts["validation loss"], std::regex("[0-9]\\.[0-9]{3}")));
   EXPECT_EQ(fused["steps"][2]["command"], "graft fuse --model acme/base");

@@ -26,7 +26,7 @@ class FineTuneTest : public ::testing::Test {
     testing::write_tiny_model(folder_ / "model");
     testing::write_tiny_data(folder_ / "data");
     options_.train.iters = 3;
-    options_.train.learning_rate = 1e-2f;
+    options_.train.schedule.learning_rate = 1e-2;
     options_.train.adapter_file = folder_ / "adapters.npz";
     options_.command = [](const std::string& model) { return "tool --model " + model; };
   }

@@ -66,7 +66,7 @@ class TrainerTest : public ::testing::Test {
  protected:
   TrainerTest() {
     options_.iters = 20;
-    options_.learning_rate = 1e-2f;
+    options_.schedule.learning_rate = 1e-2;
     options_.steps_per_report = 5;
     options_.steps_per_eval = 10;
     options_.save_every = 8;
@@ -194,7 +194,7 @@ TEST_F(TrainerTest, DropoutChangesTrainingAndNotValidation) {
 TEST_F(TrainerTest, EachStepDropsByItsSeedAndNumber) {
   train_ = counting_set(1);
   dropout_ = 0.5f;
-  options_.learning_rate = 0;
+  options_.schedule.learning_rate = 0;
   options_.iters = 3;
   std::vector<std::vector<double>> expected;  // of each seed: the losses
   // A fresh adapter's b is zero, and nothing comes of what is dropped.
@@ -388,7 +388,7 @@ TEST_F(TrainerTest, AFirstStepThatIsNotFiniteLeavesTheEarlierFile) {
   Record record;
   run(record);
   std::string earlier = read_bytes(options_.adapter_file);
-  options_.learning_rate = std::numeric_limits<float>::infinity();
+  options_.schedule.learning_rate = 3e38;
   std::string message = testing::error_of([&] { run(record); });
   EXPECT_NE(message.find("iteration 3: "), std::string::npos) << message;
   EXPECT_NE(message.find("nothing was trained before"), std::string::npos) << message;
@@ -431,7 +431,7 @@ TEST_F(TrainerTest, AGroupOfBatchesIsAsOneBatch) {
   Record one, grouped;
   train_ = counting_set(8);  // whole batches
   options_.iters = 8;        // before differences of rounding have grown
-  options_.learning_rate = 1e-3f;
+  options_.schedule.learning_rate = 1e-3;
   run(one);
   options_.batch_size = 2;
   options_.batches_a_step = 2;

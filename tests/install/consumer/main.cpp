@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
     engine::FineTuneOptions options;
     options.adapter.rank = 4;
     options.train.iters = 20;
-    options.train.learning_rate = 1e-3f;
+    options.train.schedule.learning_rate = 1e-3;
     options.train.adapter_file = argv[3];
     engine::FineTune tune(loaded, options, console);
     tune.run(train, valid,
