@@ -20,6 +20,15 @@ void check_written_adapter(const LoraOptions& o) {
   check_writable(file);
 }
 
+// Before the model is loaded, which may take minutes.
+void check_optimizer(const LoraOptions& o) {
+  const training::TrainOptions& train = o.tune.train;
+  training::make_optimizer(train.optimizer);
+  training::ScheduleOptions schedule = train.schedule;
+  if (schedule.length == 0) schedule.length = train.iters;
+  if (!o.tune.epochs || train.schedule.length > 0) training::make_schedule(schedule);
+}
+
 bool asks_for_adapters(const engine::AdapterOptions& adapter) {
   return adapter.num_layers || adapter.rank || adapter.scale || adapter.dropout || adapter.keys;
 }
@@ -152,7 +161,10 @@ void finish_lora_options(LoraOptions& o, FrontEnd& front_end) {
     return fmt::format("graft lora --model {} --train", model);
   };
   if (o.adapter_file) o.tune.train.adapter_file = *o.adapter_file;
-  if (o.train) return check_written_adapter(o);
+  if (o.train) {
+    check_optimizer(o);
+    return check_written_adapter(o);
+  }
   if (o.tune.adapter.resume_adapter_file) {
     fail_usage("--resume-adapter-file goes on training, and needs --train");
   }

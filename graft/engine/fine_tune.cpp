@@ -180,6 +180,14 @@ ordered_json FineTune::full_config() const {
   return config;
 }
 
+void FineTune::say_where_the_rate_ends() const {
+  const training::TrainOptions& train = options_.train;
+  if (train.schedule.length == 0) return;
+  const auto cut = training::cut_short(training::make_schedule(train.schedule),
+                                       train.schedule.length, train.iters);
+  if (cut) front_end_.note("{}", *cut);
+}
+
 // Steps of so many passes over the examples.
 int FineTune::iterations(const data::Dataset& train, double epochs) const {
   const double batches = std::ceil(static_cast<double>(train.examples.size()) /
@@ -259,6 +267,7 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
     options_.train.identity.config = full_config();
   }
   check_resumed(train, valid);
+  say_where_the_rate_ends();
   training::Trainer trainer(*loaded_.model, adapters_, train, valid, options_.train,
                             std::move(events));
   if (options_.resume) trainer.restore(options_.resume->parts);

@@ -60,6 +60,7 @@ class FineTune {
   io::HistoryEntry history_entry() const;
   ordered_json full_config() const;
   int iterations(const data::Dataset& train, double epochs) const;
+  void say_where_the_rate_ends() const;
   void check_resumed(const data::Dataset& train, const data::Dataset& valid);
 
   LoadedModel& loaded_;

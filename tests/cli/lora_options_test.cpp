@@ -175,5 +175,40 @@ TEST_F(LoraOptions, MaxSeqLengthWarnsOfWhatItCutsAlone) {
   expect_line(test.err, "warning: data/test.jsonl: 1 of 13 examples are longer .*");
 }
 
+TEST_F(LoraOptions, EpochsSayHowLong) {
+  write("data/train.jsonl", lines(7));
+  const ProgramResult result = train({"--epochs", "1.5", "--batch-size", "2"});
+  ASSERT_EQ(result.code, 2);  // the fixture's --iters is there
+  const ProgramResult alone = run({"lora", "--model", "model", "--data", "data", "--train",
+                                   "--epochs", "1.5", "--batch-size", "2"});
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  const int examples = static_cast<int>(number(alone.out, "train.jsonl: ([0-9]+) examples"));
+  expect_line(alone.out, "Starting training, iterations: " +
+                             std::to_string((3 * ((examples + 1) / 2) + 1) / 2));
+}
+
+TEST_F(LoraOptions, PatienceEndsATrainingThatGetsNoBetter) {
+  const ProgramResult result = train(
+      {"--learning-rate", "0", "--steps-per-eval", "2", "--patience", "3", "--iters", "1000"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_line(result.err,
+              "3 validations without improvement: the training ends. The best is in .*");
+  EXPECT_EQ(result.out.find("Iter 8: "), std::string::npos) << result.out;
+  expect_line(result.out, "Iter 6: Saved adapter weights to adapters.npz.");
+}
+
+TEST_F(LoraOptions, OptimizersAndSchedulesAreNamedInErrors) {
+  expect_refused(train({"--optimizer", "adamm"}), 2, "adafactor");
+  expect_refused(train({"--schedule", "cosin"}), 2, "wsd");
+  expect_refused(train({"--optimizer", "sgd", "--beta1", "0.5"}), 2, "beta1");
+  expect_refused(train({"--warmup", "100000"}), 2, "warmup");
+  expect_refused(train({"--schedule", "step"}), 2, "decay");
+  expect_refused(train({"--min-lr", "1", "--schedule", "cosine"}), 2, "min");
+  expect_refused(train({"--epochs", "0"}), 2, "--epochs");
+  const ProgramResult cut = train({"--schedule", "cosine", "--schedule-iters", "1000"});
+  ASSERT_EQ(cut.code, 0) << cut.err;
+  EXPECT_NE(cut.err.find("1000"), std::string::npos) << cut.err;
+}
+
 }  // namespace
 }  // namespace graft::testing
