@@ -2,17 +2,21 @@
 #include <mlx/random.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 
 #include "cli/adapter_option.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/lora_options.h"
 #include "cli/named.h"
 #include "cli/output.h"
 #include "cli/shell_quoted.h"
 #include "cli/threads_option.h"
+#include "graft/base/threads.h"
 #include "graft/engine/data_split.h"
 #include "graft/generation/generate.h"
 #include "graft/report/metrics_sink.h"
@@ -70,7 +74,7 @@ class LoraRun {
     const data::Dataset train_set = split("train"), valid_set = split("valid");
     engine::FineTuneOptions options = o_.tune;
     options.dataset = data_.name;
-    options.named = {{"model", o_.model}, {"data", o_.data}};
+    options.named = {{"model", o_.model}, {"data", o_.data}, {"tensorboard", o_.tensorboard}};
     engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
     describe(tune);
     describe(train_set);
@@ -80,10 +84,16 @@ class LoraRun {
     finish_output();
     const auto& front_end = runtime_.options().front_end;
     const report::RunFolder folder = report::RunFolder::of_adapter(o_.tune.train.adapter_file);
-    const auto record = std::make_shared<report::ReportSink>(folder, facts_of(tune), front_end);
-    const training::TrainEnd end =
-        tune.run(train_set, valid_set, training::Events(sinks(folder, record)));
-    record->facts().commands = next_commands();
+    const auto record =
+        std::make_shared<report::ReportSink>(folder, facts_of(tune, train_set), front_end);
+    training::TrainEnd end;
+    try {
+      end = tune.run(train_set, valid_set, training::Events(sinks(folder, record)));
+    } catch (const std::exception& error) {
+      record->finish(report::RunStatus::stopped, with_flags(error.what()));
+      throw;
+    }
+    record->facts().commands = next_commands(tune.iterations_on(train_set));
     const bool early = end == training::TrainEnd::out_of_patience;
     const bool finished = early || end == training::TrainEnd::finished;
     record->finish(finished ? report::RunStatus::finished : report::RunStatus::interrupted);
@@ -97,9 +107,9 @@ class LoraRun {
     return 0;
   }
 
-  report::RunFacts facts_of(const engine::FineTune& tune) const {
+  report::RunFacts facts_of(const engine::FineTune& tune, const data::Dataset& train_set) const {
     report::RunFacts facts;
-    facts.config = tune.config();
+    facts.config = tune.config_on(train_set);
     facts.machine = report::this_machine();
     return facts;
   }
@@ -108,11 +118,11 @@ class LoraRun {
   std::vector<std::shared_ptr<training::EventSink>> sinks(
       const report::RunFolder& folder, std::shared_ptr<report::ReportSink> record) const {
     const auto& front_end = runtime_.options().front_end;
-    std::optional<int64_t> resumed_from;
+    std::optional<int> resumed_from;
     if (o_.tune.resume) resumed_from = o_.tune.resume->iteration();
     std::vector<std::shared_ptr<training::EventSink>> sinks = {
         training::make_console_sink(front_end),
-        training::make_bad_batches_sink(folder.bad_batches(), front_end),
+        training::make_bad_batches_sink(folder.bad_batches(), resumed_from, front_end),
         report::make_metrics_sink(folder, resumed_from, front_end)};
     if (o_.tensorboard) {
       sinks.push_back(report::make_tensorboard_sink(folder, resumed_from, front_end));
@@ -121,23 +131,24 @@ class LoraRun {
     return sinks;
   }
 
-  std::vector<report::Command> next_commands() const {
+  std::vector<report::Command> next_commands(int iters) const {
     const std::string model = shell_quoted(o_.model);
     const std::string adapter = shell_quoted(o_.tune.train.adapter_file.string());
-    return {{"Generate with it",
-             fmt::format("graft generate --model {} --adapter-file {} --prompt \"...\"", model,
-                         adapter)},
-            {"Measure it", fmt::format("graft lora --model {} --adapter-file {} --data {} --test",
-                                       model, adapter, shell_quoted(o_.data))},
-            {"Make it a model of its own",
-             fmt::format("graft fuse --model {} --adapter-file {} --save-path lora_fused_model",
-                         model, adapter)},
-            {"Train it further",
-             fmt::format("graft lora --resume {} --iters {}", adapter, 2 * o_.tune.train.iters)}};
+    return {
+        {"Generate with it",
+         fmt::format("graft generate --model {} --adapter-file {} --prompt \"...\"", model,
+                     adapter)},
+        {"Measure it", fmt::format("graft lora --model {} --adapter-file {} --data {} --test",
+                                   model, adapter, shell_quoted(o_.data))},
+        {"Make it a model of its own",
+         fmt::format("graft fuse --model {} --adapter-file {} --save-path lora_fused_model", model,
+                     adapter)},
+        {"Train it further", fmt::format("graft lora --resume {0} --iters {1} --schedule-iters {1}",
+                                         adapter, 2 * int64_t{iters})}};
   }
 
   static void print_summary(const report::Summary& summary) {
-    print_out("\n");
+    if (!summary.empty()) print_out("\n");
     for (const auto& [label, text] : summary) print_out("{:<12} {}\n", label, text);
   }
 
@@ -214,6 +225,9 @@ void add_lora_command(CLI::App& app, engine::Runtime& runtime) {
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
   on_run(*command, runtime, [o, command, &runtime] {
     resume_lora_options(*command, *o, runtime.front_end());
+    // Sums are rounded in the order of the threads.
+    const bool given = command->get_option("--threads")->count() > 0;
+    const ThreadsScope threads(o->tune.resume && !given ? o->tune.resume->identity.threads : 0);
     finish_lora_options(*o, runtime.front_end());
     if (const int code = LoraRun(*o, runtime).run(); code != 0) throw CLI::RuntimeError(code);
   });

@@ -147,9 +147,19 @@ void resume_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_end)
   o.tune.resume = training::Checkpoints::find(named, front_end);
   take_options(command, o.tune.resume->identity.config, "the checkpoint");
   o.train = true;
-  if (command.get_option("--adapter-file")->count() == 0 || !o.resume->empty()) {
-    o.adapter_file = o.tune.resume->trained_file().string();
+  // The adapter that its training writes.
+  const std::optional<fs::path> own = o.tune.resume->trained_file();
+  const bool given = command.get_option("--adapter-file")->count() > 0;
+  if (!given && !own) {
+    fail_usage("{} does not lie where its training put it: give the --adapter-file to write",
+               o.tune.resume->folder.string());
   }
+  if (given && own && fs::absolute(*o.adapter_file).lexically_normal() != *own) {
+    fail_usage("--adapter-file {} is not the adapter of {}: --resume goes on writing {}",
+               *o.adapter_file, o.tune.resume->folder.string(), own->string());
+  }
+  if (!given) o.adapter_file = own->lexically_relative(fs::current_path()).string();
+  if (!given && o.adapter_file->starts_with("..")) o.adapter_file = own->string();
 }
 
 void finish_lora_options(LoraOptions& o, FrontEnd& front_end) {

@@ -30,6 +30,13 @@ void add_optimizer(const training::OptimizerOptions& o, ordered_json& config) {
   add_if_given(config, "momentum", o.momentum);
   add_if_given(config, "dampening", o.dampening);
   add_if_given(config, "nesterov", o.nesterov);
+  add_if_given(config, "ns_steps", o.ns_steps);
+  add_if_given(config, "relative_step", o.relative_step);
+  add_if_given(config, "scale_parameter", o.scale_parameter);
+  add_if_given(config, "warmup_init", o.warmup_init);
+  add_if_given(config, "scale_eps", o.scale_eps);
+  add_if_given(config, "clip_threshold", o.clip_threshold);
+  add_if_given(config, "adafactor_decay_rate", o.decay_rate);
   config["adam_bits"] = o.adam_bits;
   config["lora_plus_ratio"] = o.lora_plus_ratio;
 }
@@ -131,7 +138,7 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       front_end_(front_end),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
-  train.identity.config = full_config();
+  train.identity.config = full_config(train.iters);
   train.identity.threads = num_threads();
   if (options_.resume) {
     const auto others =
@@ -148,16 +155,22 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
   if (!train.provenance.origin && !base.is_finetuned()) train.provenance.origin = base.origin;
   if (options_.dataset) train.provenance.add({.datasets = {*options_.dataset}});
   train.provenance.steps.push_back(history_entry());
+  // As it is read again: a long text, say, is not kept.
+  train.provenance = io::Provenance::from_json(train.provenance.to_json());
   train.identity.provenance = train.provenance.to_json();
 }
 
-ordered_json FineTune::full_config() const {
+ordered_json FineTune::config_on(const data::Dataset& train) const {
+  return full_config(iterations_on(train));
+}
+
+ordered_json FineTune::full_config(int iters) const {
   const lora::LoraSettings& s = adapters_.settings();
   const training::TrainOptions& train = options_.train;
   ordered_json config = options_.named;
   config.update({{"batch_size", train.batch_size},
                  {"grad_accumulation", train.batches_a_step},
-                 {"iters", train.iters},
+                 {"iters", iters},
                  {"lora_layers", s.num_layers},
                  {"lora_rank", s.rank},
                  {"lora_scale", shortest(s.scale)},
@@ -176,7 +189,7 @@ ordered_json FineTune::full_config() const {
                  {"patience", train.patience},
                  {"max_bad_steps", train.max_bad_steps}});
   add_optimizer(train.optimizer, config);
-  add_schedule(train.schedule, train.iters, config);
+  add_schedule(train.schedule, iters, config);
   return config;
 }
 
@@ -264,7 +277,7 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
                                  training::Events events) {
   if (options_.epochs) {
     options_.train.iters = iterations(train, *options_.epochs);
-    options_.train.identity.config = full_config();
+    options_.train.identity.config = config_on(train);
   }
   check_resumed(train, valid);
   say_where_the_rate_ends();

@@ -45,6 +45,8 @@ class FineTune {
   const lora::Adapters& adapters() const { return adapters_; }
   /// All options in effect, by the names of the flags.
   const ordered_json& config() const { return options_.train.identity.config; }
+  /// The same with the iterations that `epochs` are on this data.
+  ordered_json config_on(const data::Dataset& train) const;
   /// Iterations of a training on this data.
   int iterations_on(const data::Dataset& train) const {
     return options_.epochs ? iterations(train, *options_.epochs) : options_.train.iters;
@@ -58,7 +60,7 @@ class FineTune {
 
  private:
   io::HistoryEntry history_entry() const;
-  ordered_json full_config() const;
+  ordered_json full_config(int iters) const;
   int iterations(const data::Dataset& train, double epochs) const;
   void say_where_the_rate_ends() const;
   void check_resumed(const data::Dataset& train, const data::Dataset& valid);

@@ -143,7 +143,8 @@ std::map<std::string, Pair> checked_pairs(models::Model& model, const AdapterFil
 
 // In memory of its own: training must not write into the file's mapping, nor keep it open.
 mx::array own_copy(const AdapterFile& file, const std::string& name, const AdapterTensor& tensor) {
-  const mx::array copy = mx::add(mx::astype(tensor.load(), mx::float32), mx::array(0.0f));
+  // A product, not a sum, which would make 0 of -0.
+  const mx::array copy = mx::multiply(mx::astype(tensor.load(), mx::float32), mx::array(1.0f));
   io::check_finite(copy, file.path.string() + ": " + name);
   return copy;
 }

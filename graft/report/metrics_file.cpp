@@ -59,10 +59,10 @@ Metrics read_metrics(const fs::path& path) {
   return metrics;
 }
 
-void drop_after(const fs::path& path, int64_t step) {
+void drop_after(const fs::path& path, int64_t step, int64_t last_validation) {
   const Metrics metrics = read_metrics(path);
   auto lines = lines_until(metrics.train, step);
-  const auto validations = lines_until(metrics.validations, step);
+  const auto validations = lines_until(metrics.validations, last_validation);
   lines.insert(lines.end(), validations.begin(), validations.end());
   std::stable_sort(lines.begin(), lines.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -21,8 +21,9 @@ struct Metrics {
 /// skipped. Throws Error if the file cannot be read or has more than 128 MiB.
 Metrics read_metrics(const fs::path& path);
 
-/// Rewrites the file, whole or not at all, without the lines of later steps and the broken ones.
-/// Throws Error as read_metrics and AtomicFile do.
-void drop_after(const fs::path& path, int64_t step);
+/// Rewrites the file, whole or not at all, without the reports of later steps than `step`, the
+/// validations of later ones than `validations`, and lines that are neither. Throws Error as
+/// read_metrics and AtomicFile do.
+void drop_after(const fs::path& path, int64_t step, int64_t validations);
 
 }  // namespace graft::report

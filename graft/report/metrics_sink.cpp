@@ -36,6 +36,8 @@ class MetricsSink final : public training::EventSink {
   }
 
   void on(const training::Validated& v) override {
+    // One that comes first after a stop makes up for one that was left out or not saved.
+    repeats_validation_ = !file_ && resumed_from_ == v.iteration;
     append(ValidationReading{.step = v.iteration, .loss = v.loss, .seconds = v.seconds});
   }
 
@@ -47,7 +49,7 @@ class MetricsSink final : public training::EventSink {
     if (!resumed_from_) {
       write_text(path, "");
     } else if (is_there(path)) {
-      drop_after(path, *resumed_from_);
+      drop_after(path, *resumed_from_, *resumed_from_ - (repeats_validation_ ? 1 : 0));
     }
     file_ = std::make_unique<GrowingFile>(path);
   }
@@ -62,6 +64,7 @@ class MetricsSink final : public training::EventSink {
 
   RunFolder folder_;
   std::optional<int64_t> resumed_from_;
+  bool repeats_validation_ = false;
   WarnOnce once_;
   std::unique_ptr<GrowingFile> file_;
 };

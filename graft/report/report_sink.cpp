@@ -33,10 +33,11 @@ void ReportSink::write() {
   once_.attempt([this] {
     std::vector<fs::path> files = {folder_.path};
     if (!adapter_.empty()) files.insert(files.begin(), adapter_);
+    write_facts(folder_.facts(), facts_);  // even if there are no metrics
     Metrics metrics = read_metrics(folder_.metrics());
     facts_.summary = summarize(metrics, files);
-    const Run run{facts_, std::move(metrics)};
     write_facts(folder_.facts(), facts_);
+    const Run run{facts_, std::move(metrics)};
     write_report(folder_.page(), {&run, 1});
   });
 }

@@ -24,6 +24,7 @@ constexpr int kVersion = 1;
 constexpr const char* kNumbers = "checkpoint.json";
 constexpr const char* kArrays = "training.safetensors";
 constexpr const char* kPrefix = "step-";
+constexpr const char* kFolderEnding = ".checkpoints";
 
 std::string hash_text(std::string_view bytes) { return fmt::format("{:016x}", fnv1a(bytes)); }
 
@@ -72,59 +73,81 @@ std::optional<int> iteration_of(const fs::path& folder) {
   return iteration;
 }
 
+std::string folder_name(int iteration) { return fmt::format("{}{:06}", kPrefix, iteration); }
+
 // Newest first.
 std::map<int, fs::path, std::greater<>> all_in(const fs::path& folder) {
   std::map<int, fs::path, std::greater<>> all;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (!entry.is_directory(ignored)) continue;
-    if (const auto iteration = iteration_of(entry.path())) all[*iteration] = entry.path();
+    if (entry.symlink_status(ignored).type() != fs::file_type::directory) continue;
+    const auto iteration = iteration_of(entry.path());
+    if (iteration && entry.path().filename() == folder_name(*iteration)) {
+      all[*iteration] = entry.path();
+    }
   }
   return all;
 }
 
-// The names of the files that a checkpoint consists of, by its own record; none if it has no such.
-std::vector<std::string> own_files(const fs::path& folder) {
-  std::vector<std::string> names = {kNumbers};
+// The names of the files that a checkpoint consists of, by its own record; where that is not
+// readable, those that every checkpoint of this adapter has. The record is the last.
+std::vector<std::string> own_files(const fs::path& folder, const std::string& adapter_name) {
+  std::vector<std::string> names;
   try {
     const json numbers = io::read_json_object(folder / kNumbers);
     for (const auto& [name, facts] : numbers.at("files").items()) {
       if (fs::path(name).filename() == name) names.push_back(name);
     }
   } catch (const std::exception&) {
-    return {};
+    names = {adapter_name, "adapter_config.json", kArrays};
   }
+  names.push_back(kNumbers);
   return names;
 }
 
 // Throws UsageError if there is anything else in the folder.
-std::vector<std::string> replaced_files(const fs::path& earlier) {
-  const std::vector<std::string> own = own_files(earlier);
+std::vector<std::string> replaced_files(const fs::path& earlier, const std::string& adapter_name) {
+  const std::vector<std::string> own = own_files(earlier, adapter_name);
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(earlier)) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(earlier, error)) {
     names.push_back(entry.path().filename().string());
     if (std::find(own.begin(), own.end(), names.back()) == own.end()) {
       fail_usage("{} holds {}, which is no part of a checkpoint: move it away", earlier.string(),
                  names.back());
     }
   }
+  if (error) fail("cannot read {}: {}", earlier.string(), error.message());
   return names;
 }
 
-// Leaves a folder that holds anything else.
-void remove_checkpoint(const fs::path& folder) {
+// Leaves a folder that holds anything else. What is left after a crash here is still known, since
+// the record goes last.
+void remove_checkpoint(const fs::path& folder, const std::string& adapter_name) {
   std::error_code ignored;
-  std::vector<std::string> names = own_files(folder);
-  // The record last: what is left of a checkpoint after a crash here is still known.
-  std::reverse(names.begin(), names.end());
-  for (const std::string& name : names) fs::remove(folder / name, ignored);
+  for (const std::string& name : own_files(folder, adapter_name)) {
+    fs::remove(folder / name, ignored);
+  }
   fs::remove(folder, ignored);
+}
+
+// Throws json::exception if the numbers are not what a training writes.
+void check_training(const json& numbers) {
+  const json& progress = numbers.at("progress");
+  progress.at("validated_after").get<int>();
+  progress.at("validations_since_best").get<int>();
+  numbers.at("step").get<int64_t>();
+  numbers.at("sampler").at("generator").get<std::string>();
+  numbers.at("sampler").at("position").get<size_t>();
+  Figures::from_json(numbers.at("figures"));
 }
 
 }  // namespace
 
-fs::path Checkpoint::trained_file() const {
-  return folder.parent_path().parent_path() / adapter_file.filename();
+std::optional<fs::path> Checkpoint::trained_file() const {
+  const fs::path all = fs::absolute(folder).lexically_normal().parent_path();
+  if (all.extension() != kFolderEnding) return {};
+  return all.parent_path() / (all.stem().string() + adapter_file.extension().string());
 }
 
 Checkpoint Checkpoint::read(const fs::path& folder) {
@@ -144,6 +167,11 @@ Checkpoint Checkpoint::read(const fs::path& folder) {
                            .provenance = numbers.at("provenance"),
                            .threads = numbers.at("threads").get<int>()};
     checkpoint.parts.numbers = numbers.at("training");
+    check_training(checkpoint.parts.numbers);
+    if (!checkpoint.identity.config.is_object() || !checkpoint.identity.fingerprints.is_object() ||
+        checkpoint.iteration() != iteration_of(folder).value_or(checkpoint.iteration())) {
+      fail("{}: this is no checkpoint", file.string());
+    }
     const io::SafetensorsFile arrays(folder / kArrays);
     for (const std::string& name : arrays.names()) {
       mx::array array = arrays.load(name);
@@ -153,7 +181,6 @@ Checkpoint Checkpoint::read(const fs::path& folder) {
       std::memcpy(array.data<char>(), stored.data<char>(), stored.nbytes());
       checkpoint.parts.arrays.emplace(name, array);
     }
-    checkpoint.iteration();  // it is there
     return checkpoint;
   } catch (const json::exception&) {
     fail("{}: this is no checkpoint", file.string());
@@ -167,13 +194,13 @@ Checkpoints::Checkpoints(const fs::path& adapter_file, int keep, Identity identi
       identity_(std::move(identity)) {}
 
 fs::path Checkpoints::folder_of(const fs::path& adapter_file) {
-  return adapter_file.parent_path() / (adapter_file.stem().string() + ".checkpoints");
+  return adapter_file.parent_path() / (adapter_file.stem().string() + kFolderEnding);
 }
 
 Checkpoint Checkpoints::find(const fs::path& path, FrontEnd& front_end) {
   const fs::path folder = without_trailing_slash(path);
   if (iteration_of(folder)) return Checkpoint::read(folder);
-  return newest(folder.extension() == ".checkpoints" ? folder : folder_of(folder), front_end);
+  return newest(folder.extension() == kFolderEnding ? folder : folder_of(folder), front_end);
 }
 
 Checkpoint Checkpoints::newest(const fs::path& folder, FrontEnd& front_end) {
@@ -195,7 +222,11 @@ std::optional<int> Checkpoints::unfinished(const fs::path& adapter_file) {
   const auto& [iteration, folder] = *all.begin();
   try {
     const json numbers = io::read_json_object(folder / kNumbers);
-    if (iteration >= numbers.at("config").at("iters").get<int>()) return {};
+    const json& config = numbers.at("config");
+    if (iteration >= config.at("iters").get<int>()) return {};
+    const int patience = config.at("patience").get<int>();
+    const json& progress = numbers.at("training").at("progress");
+    if (patience > 0 && progress.at("validations_since_best").get<int>() >= patience) return {};
   } catch (const std::exception&) {
     // It is not whole, and nobody knows.
   }
@@ -204,7 +235,7 @@ std::optional<int> Checkpoints::unfinished(const fs::path& adapter_file) {
 
 fs::path Checkpoints::save(const Snapshot& snapshot, const lora::Adapters& adapters,
                            const AdapterSaver& saver) {
-  const fs::path target = folder_ / fmt::format("{}{:06}", kPrefix, snapshot.progress.iteration);
+  const fs::path target = folder_ / folder_name(snapshot.progress.iteration);
   std::error_code error;
   fs::create_directory(folder_, error);  // only it: a folder that went away stays away
   if (error) fail("cannot create {}: {}", folder_.string(), error.message());
@@ -220,7 +251,8 @@ fs::path Checkpoints::save(const Snapshot& snapshot, const lora::Adapters& adapt
 
 void Checkpoints::write(const fs::path& target, const Snapshot& snapshot,
                         const lora::Adapters& adapters, const AdapterSaver& saver) const {
-  AtomicFolder folder(target, replaced_files);
+  AtomicFolder folder(
+      target, [this](const fs::path& earlier) { return replaced_files(earlier, adapter_name_); });
   saver.save_as(folder.path() / adapter_name_, adapters, snapshot.progress);
   const SnapshotParts parts = parts_of(snapshot, adapters.parameters());
   io::save_safetensors(folder.path() / kArrays, parts.arrays);
@@ -243,9 +275,11 @@ void Checkpoints::write(const fs::path& target, const Snapshot& snapshot,
 void Checkpoints::prune(const Progress& progress) {
   int newest = 0;
   for (const auto& [iteration, path] : all_in(folder_)) {
-    const bool is_other = replaces_others_ && iteration != progress.iteration;
+    // Later ones are of an earlier training, or broken, or come again.
+    const bool is_other =
+        iteration > progress.iteration || (replaces_others_ && iteration != progress.iteration);
     const bool is_best = progress.best && progress.best->iteration == iteration;
-    if (is_other || (++newest > keep_ && !is_best)) remove_checkpoint(path);
+    if (is_other || (++newest > keep_ && !is_best)) remove_checkpoint(path, adapter_name_);
   }
   replaces_others_ = false;
 }

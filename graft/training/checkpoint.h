@@ -19,8 +19,8 @@ struct Checkpoint {
   Identity identity;
   SnapshotParts parts;
 
-  /// The adapter file that its training writes.
-  fs::path trained_file() const;
+  /// The adapter file that its training writes, if it lies where that put it.
+  std::optional<fs::path> trained_file() const;
   int iteration() const { return parts.numbers.at("progress").at("iteration").get<int>(); }
 
   /// Throws Error, which names the file, if one is missing, cut or changed, or the checkpoint is of

@@ -43,6 +43,7 @@ class ConsoleSink final : public EventSink {
   }
 
   void on(const Reported& r) override {
+    if (r.partial) return;  // the example has no such line
     print(fmt::format("Iter {}: Train loss {:.3f}, It/sec {:.3f}, Tokens/sec {:.3f}", r.iteration,
                       r.loss, r.iterations_per_second, r.tokens_per_second));
   }

@@ -31,6 +31,7 @@ struct Reported {
   double seconds = 0;        // of training and validation since then
   int skipped = 0;           // steps without effect since then: their loss was not finite
   int spikes = 0;            // and those whose gradient was far larger than those before
+  bool partial = false;      // of fewer iterations than usual: the last ones of the run
 };
 
 /// After every batch of a validation.

@@ -32,13 +32,18 @@ void Figures::add(double loss, double gradient_norm, int64_t tokens) {
   skipped_in_a_row_ = 0;
 }
 
+void Figures::add_step_seconds(double seconds) {
+  window_seconds_ += seconds;
+  seconds_ += seconds;
+}
+
 void Figures::skip() {
   ++skipped_;
   ++skipped_in_a_row_;
 }
 
 void Figures::start_window() {
-  loss_sum_ = norm_sum_ = 0;
+  loss_sum_ = norm_sum_ = window_seconds_ = 0;
   window_tokens_ = 0;
   steps_ = 0;
 }
@@ -46,7 +51,9 @@ void Figures::start_window() {
 json Figures::to_json() const {
   return {{"loss_sum", loss_sum_},
           {"norm_sum", norm_sum_},
+          {"window_seconds", window_seconds_},
           {"window_tokens", window_tokens_},
+          {"seconds", seconds_},
           {"steps", steps_},
           {"tokens", tokens_},
           {"skipped", skipped_},
@@ -59,7 +66,9 @@ Figures Figures::from_json(const json& value) {
   Figures figures;
   value.at("loss_sum").get_to(figures.loss_sum_);
   value.at("norm_sum").get_to(figures.norm_sum_);
+  value.at("window_seconds").get_to(figures.window_seconds_);
   value.at("window_tokens").get_to(figures.window_tokens_);
+  value.at("seconds").get_to(figures.seconds_);
   value.at("steps").get_to(figures.steps_);
   value.at("tokens").get_to(figures.tokens_);
   value.at("skipped").get_to(figures.skipped_);

@@ -12,6 +12,10 @@ class Figures {
  public:
   /// A step that had its effect.
   void add(double loss, double gradient_norm, int64_t tokens);
+  /// What a step took, whatever came of it.
+  void add_step_seconds(double seconds);
+  /// What else took time.
+  void add_seconds(double seconds) { seconds_ += seconds; }
   /// A step that was skipped.
   void skip();
   /// Who goes on has all tries again.
@@ -25,7 +29,10 @@ class Figures {
   int steps() const { return steps_; }
   int64_t window_tokens() const { return window_tokens_; }
 
+  double window_seconds() const { return window_seconds_; }
+
   int64_t tokens() const { return tokens_; }
+  double seconds() const { return seconds_; }
   int skipped() const { return skipped_; }
   int skipped_in_a_row() const { return skipped_in_a_row_; }
   /// Steps whose gradient was more than 10 times the median of those before (of up to 64).
@@ -38,10 +45,11 @@ class Figures {
  private:
   bool is_spike(double gradient_norm) const;
 
-  double loss_sum_ = 0, norm_sum_ = 0;
+  double loss_sum_ = 0, norm_sum_ = 0, window_seconds_ = 0;
   int64_t window_tokens_ = 0;
   int steps_ = 0;
   int64_t tokens_ = 0;
+  double seconds_ = 0;
   int skipped_ = 0, skipped_in_a_row_ = 0, spikes_ = 0;
   std::deque<double> norms_;  // of the last steps
 };

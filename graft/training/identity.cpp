@@ -10,9 +10,9 @@ namespace {
 // How long, how often, where: the steps are the same.
 const std::set<std::string>& free_options() {
   static const std::set<std::string> names = {
-      "model",          "data",           "adapter_file",  "iters",      "keep",
-      "patience",       "schedule_iters", "max_bad_steps", "save_every", "steps_per_report",
-      "steps_per_eval", "val_batches"};
+      "model",       "data",           "adapter_file",  "iters",      "keep",
+      "patience",    "schedule_iters", "max_bad_steps", "save_every", "steps_per_report",
+      "tensorboard", "steps_per_eval", "val_batches"};
   return names;
 }
 

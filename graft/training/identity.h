@@ -15,8 +15,9 @@ struct Identity {
   int threads = 0;                   // another number may give other bytes
 };
 
-/// What differs in the options of a training that goes on, such as "batch_size is 8, not 4"; those
-/// that change no byte of what a step computes may.
+/// What differs in the options of a training that goes on, such as "batch_size is 8, not 4". How
+/// long it goes on, how often it reports, validates and saves, and `schedule_iters`, which one
+/// gives to have another length of the schedule, may differ.
 std::vector<std::string> differences(const ordered_json& stored, const ordered_json& given);
 
 }  // namespace graft::training

@@ -129,9 +129,13 @@ void check_ranges(const OptimizerOptions& o) {
   fraction("beta2", o.beta2);
   fraction("momentum", o.momentum);
   fraction("dampening", o.dampening);
-  not_negative("eps", o.eps);
+  // As an f32: B of LoRA is zero at first, and a quotient of zeros is no number.
+  if (o.eps) check("eps", *o.eps, static_cast<float>(*o.eps) > 0, "it is more than 0");
   not_negative("weight_decay", o.weight_decay);
   not_negative("scale_eps", o.scale_eps);
+  if (o.dampening && o.momentum.value_or(0) == 0) {
+    fail_usage("`dampening` of sgd needs a `momentum` above 0");
+  }
   positive("clip_threshold", o.clip_threshold);
   positive("lora_plus_ratio", o.lora_plus_ratio);
   if (o.decay_rate) check("decay_rate", *o.decay_rate, *o.decay_rate < 0, "it is less than 0");

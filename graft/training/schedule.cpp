@@ -56,7 +56,8 @@ Decay in_steps(const ScheduleOptions& o) {
 
 Decay warmup_stable_decay(const ScheduleOptions& o) {
   const double steps = steps_after_warmup(o);
-  const double decaying = std::min(steps, std::round(o.decay_share.value_or(0.1) * o.length));
+  const double decaying =
+      std::min(steps, std::max(1.0, std::round(o.decay_share.value_or(0.1) * o.length)));
   return [rate = o.learning_rate, last = last_rate(o), stable = steps - decaying,
           decaying](double step) {
     return step < stable ? rate : rate + (last - rate) * progress(step - stable, decaying);

@@ -43,8 +43,9 @@ double weight_of(const std::vector<data::Batch>& group) {
   return weight;
 }
 
-mx::array all_finite(const Gradients& gradients, const TrainState& state) {
-  mx::array all(true);
+// The norm is among them: where it overflows, so do the squares that optimizers keep.
+mx::array all_finite(const Gradients& gradients, const mx::array& norm, const TrainState& state) {
+  mx::array all = mx::isfinite(norm);
   for (const mx::array& g : gradients.arrays())
     all = mx::logical_and(all, mx::all(mx::isfinite(g)));
   for (const mx::array& p : state.parameters) all = mx::logical_and(all, mx::all(mx::isfinite(p)));
@@ -118,6 +119,8 @@ void Trainer::restore(const SnapshotParts& parts) {
   state_ = std::move(snapshot.state);
   progress_ = snapshot.progress;
   figures_ = std::move(snapshot.figures);
+  last_good_ = state_;
+  has_good_ = true;
   checkpoints_.go_on();
 }
 
@@ -135,7 +138,7 @@ Trainer::StepResult Trainer::step() {
   if (options_.max_norm > 0) gradients.clip(options_.max_norm);
   TrainState next = optimizer_->update(state_, gradients, schedule_(progress_.iteration));
 
-  const mx::array finite = all_finite(gradients, next);
+  const mx::array finite = all_finite(gradients, norm, next);
   std::vector<mx::array> results = {gradients.loss(), finite, norm};
   for (const mx::array& losses : gradients.token_losses()) results.push_back(losses);
   for (const mx::array& array : next.arrays()) results.push_back(array);
@@ -164,7 +167,7 @@ std::string Trainer::keep_last_good() {
   const std::string file = saver_.file().string();
   const std::string saved = saved_at_ > 0
                                 ? fmt::format("; {} holds that of iteration {}", file, saved_at_)
-                                : fmt::format("; {} was not written", file);
+                                : fmt::format("; {} was not written meanwhile", file);
   if (!has_good_ || last_good_.step == 0) return "nothing was trained before" + saved;
   state_ = last_good_;
   adapters_.parameters().set(state_.parameters);
@@ -199,7 +202,7 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
       },
       valid_file_);
   if (!whole) return false;
-  seconds_ += result.seconds;
+  figures_.add_seconds(result.seconds);
   // The one before the first step counts as of iteration 1, as in the example.
   const int iteration = std::max(progress_.iteration, 1);
   progress_.valid = {iteration, result.loss};
@@ -280,22 +283,22 @@ bool Trainer::try_to(const std::function<void()>& save) {
   }
 }
 
-void Trainer::report() {
+void Trainer::report(bool partial) {
   const double mean = figures_.mean_loss();
   if (std::isfinite(mean)) progress_.train_loss = mean;
-  events_.emit(
-      Reported{.iteration = progress_.iteration,
-               .loss = mean,
-               .learning_rate = schedule_(progress_.iteration - 1),
-               .iterations_per_second = figures_.steps() / window_seconds_,
-               .tokens_per_second = static_cast<double>(figures_.window_tokens()) / window_seconds_,
-               .gradient_norm = figures_.mean_gradient_norm(),
-               .tokens = figures_.tokens(),
-               .seconds = seconds_,
-               .skipped = figures_.skipped(),
-               .spikes = figures_.spikes()});
+  events_.emit(Reported{.iteration = progress_.iteration,
+                        .loss = mean,
+                        .learning_rate = schedule_(progress_.iteration - 1),
+                        .iterations_per_second = figures_.steps() / figures_.window_seconds(),
+                        .tokens_per_second = static_cast<double>(figures_.window_tokens()) /
+                                             figures_.window_seconds(),
+                        .gradient_norm = figures_.mean_gradient_norm(),
+                        .tokens = figures_.tokens(),
+                        .seconds = figures_.seconds(),
+                        .skipped = figures_.skipped(),
+                        .spikes = figures_.spikes(),
+                        .partial = partial});
   figures_.start_window();
-  window_seconds_ = 0;
 }
 
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
@@ -309,19 +312,26 @@ TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
   return end;
 }
 
+// After the last save: who goes on from there has the steps in a report of the usual length.
+void Trainer::report_rest() {
+  if (figures_.steps() > 0) report(true);
+}
+
 TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
   if (progress_.iteration == 0) {
     if (!validate(interrupted)) return TrainEnd::interrupted_at_start;
   } else if (validation_is_due() && !validate_or_save(interrupted)) {
     return TrainEnd::interrupted;  // as it was resumed, nothing new is there to save
   }
-  while (progress_.iteration < options_.iters) {
+  const auto out_of_patience = [this] {
+    return options_.patience > 0 && progress_.validations_since_best >= options_.patience;
+  };
+  while (progress_.iteration < options_.iters && !out_of_patience()) {
     const Clock::time_point start = Clock::now();
     StepResult done = step_or_save();
     const double seconds = seconds_since(start);
     step_seconds_ += seconds;
-    window_seconds_ += seconds;
-    seconds_ += seconds;
+    figures_.add_step_seconds(seconds);
     const double rate = schedule_(progress_.iteration);
     const int iteration = ++progress_.iteration;
     if (done.skipped) {
@@ -342,21 +352,20 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
     events_.emit(Stepped{iteration, options_.iters,
                          done.skipped ? std::numeric_limits<double>::quiet_NaN() : done.loss, rate,
                          done.tokens, done.gradient_norm});
-    if (iteration % options_.steps_per_report == 0) report();
+    if (iteration % options_.steps_per_report == 0) report(false);
     bool stop = interrupted();
     if (!stop && validation_is_due()) stop = !validate_or_save(interrupted);
     if (stop) {
       save();
       return TrainEnd::interrupted;
     }
-    if (options_.patience > 0 && progress_.validations_since_best >= options_.patience) {
-      save();
-      return TrainEnd::out_of_patience;
+    if (iteration % options_.save_every == 0 && iteration < options_.iters) {
+      try_to([this] { save(); });
     }
-    if (iteration % options_.save_every == 0) try_to([this] { save(); });
   }
-  if (saved_at_ != options_.iters) save();
-  return TrainEnd::finished;
+  if (saved_at_ != progress_.iteration) save();
+  report_rest();
+  return progress_.iteration < options_.iters ? TrainEnd::out_of_patience : TrainEnd::finished;
 }
 
 }  // namespace graft::training

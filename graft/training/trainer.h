@@ -81,7 +81,8 @@ class Trainer {
   bool validation_is_due() const;
   bool validate(const std::function<bool()>& interrupted);
   bool validate_or_save(const std::function<bool()>& interrupted);
-  void report();
+  void report(bool partial);
+  void report_rest();
   // Throws Error, once the state as of now is saved.
   [[noreturn]] void stop_after(const std::string& why);
   // Throws Error, once the last good state is in a checkpoint.
@@ -108,9 +109,7 @@ class Trainer {
   TrainState last_good_;  // the last whose loss was finite
   bool has_good_ = false;
   double step_seconds_ = 0;
-  double seconds_ = 0;         // of this run
-  double window_seconds_ = 0;  // of the steps since the last report
-  int saved_at_ = -1;          // the iteration of the adapter file
+  int saved_at_ = -1;  // the iteration of the adapter file
   AdapterSaver saver_;
   Checkpoints checkpoints_;
   Progress progress_;

@@ -177,6 +177,68 @@ TEST_F(ResumeCommand, ACheckpointThatIsNotWholeIsPassedOver) {
   }
 }
 
+// It is written again, and nothing whole is lost meanwhile.
+TEST_F(ResumeCommand, ABrokenOneIsReplacedWhenItIsReachedAgain) {
+  ASSERT_EQ(run(command("whole.npz")).code, 0);
+  std::vector<std::string> arguments = command("a.npz");
+  arguments.insert(arguments.end(), {"--keep", "1"});
+  ASSERT_EQ(run(arguments).code, 0);
+  write("a.checkpoints/step-000024/checkpoint.json", "{\"version\": 1, \"files\": {");
+  fs::rename(folder_ / "a.npz", folder_ / "gone.npz");
+  // That of the best validation is all that is whole.
+  const ProgramResult result = run({"lora", "--resume", "a.npz"});
+  if (result.code != 0) {
+    EXPECT_NE(result.err.find("no checkpoint in"), std::string::npos) << result.err;
+    return;
+  }
+  EXPECT_TRUE(bytes("a.npz") == bytes("whole.npz"));
+  EXPECT_EQ(run({"lora", "--resume", "a.npz"}).code, 0);
+}
+
+TEST_F(ResumeCommand, GoesOnFromAnEarlierOneWithoutLosingWhatItWrites) {
+  std::vector<std::string> arguments = command("a.npz");
+  arguments.insert(arguments.end(), {"--keep", "9"});
+  ASSERT_EQ(run(arguments).code, 0);
+  const std::string whole = bytes("a.npz");
+  ProgramOptions options;
+  bool sent = false;
+  options.watch = [&](pid_t process, const std::string& out) {
+    if (sent || out.find("Iter 15: Saved") == std::string::npos) return;
+    ::kill(process, SIGKILL);
+    sent = true;
+  };
+  run({"lora", "--resume", "a.checkpoints/step-000005"}, options);
+  EXPECT_TRUE(fs::exists(folder_ / "a.checkpoints/step-000010"));
+  EXPECT_FALSE(fs::exists(folder_ / "a.checkpoints/step-000024"));
+  ASSERT_EQ(run({"lora", "--resume", "a.npz"}).code, 0);
+  EXPECT_TRUE(bytes("a.npz") == whole);
+}
+
+TEST_F(ResumeCommand, AnAdapterThatIsNotItsOwnIsNotWritten) {
+  ASSERT_EQ(run(command("a.npz")).code, 0);
+  expect_refused(run({"lora", "--resume", "a.npz", "--adapter-file", "b.npz"}), 2,
+                 "--adapter-file b.npz is not the adapter of");
+  fs::copy(folder_ / "a.checkpoints/step-000024", folder_ / "step-000024");
+  expect_refused(run({"lora", "--resume", "step-000024"}), 2,
+                 "does not lie where its training put it");
+  EXPECT_EQ(run({"lora", "--resume", "step-000024", "--adapter-file", "c.npz"}).code, 0);
+  EXPECT_TRUE(bytes("c.npz") == bytes("a.npz"));
+  fs::rename(folder_ / "a.checkpoints", folder_ / "d.checkpoints");
+  EXPECT_EQ(run({"lora", "--resume", "d.npz"}).code, 0);
+  EXPECT_TRUE(bytes("d.npz") == bytes("a.npz"));
+}
+
+TEST_F(ResumeCommand, PatienceThatIsAtItsEndStaysSo) {
+  std::vector<std::string> arguments = command("a.npz");
+  arguments.insert(arguments.end(), {"--learning-rate", "0", "--patience", "2"});
+  ASSERT_EQ(run(arguments).code, 0);
+  const std::string before = bytes("a.npz");
+  const ProgramResult again = run({"lora", "--resume", "a.npz"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.out.find("Iter 15: "), std::string::npos) << again.out;
+  EXPECT_TRUE(bytes("a.npz") == before);
+}
+
 TEST_F(ResumeCommand, KeepsTheNewestAndTheBest) {
   std::vector<std::string> arguments = command("a.npz");
   arguments.insert(arguments.end(), {"--keep", "1"});

@@ -86,7 +86,7 @@ TEST_F(UnwritableOutput, FullStandardOutputIsAnError) {
 TEST_F(UnwritableOutput, FullDiskIsToldAtEverySaveAndEndsTheTrainingAtTheLast) {
   const ProgramResult result = train_on_full_disk({"--iters", "30", "--save-every", "10"});
   expect_refused(result, 1, "graft: cannot write adapters.npz: File too large");
-  for (const char* iteration : {"10", "20", "30"}) {
+  for (const char* iteration : {"10", "20"}) {
     EXPECT_NE(result.err.find(fmt::format("warning: iteration {}: cannot write adapters.npz: File "
                                           "too large",
                                           iteration)),

@@ -21,7 +21,7 @@ Skipped skipped() {
 TEST(BadBatches, AreALineEach) {
   const testing::TempFolder folder;
   const fs::path file = folder / "adapters.run" / "bad-batches.jsonl";
-  const auto sink = make_bad_batches_sink(file, silent_front_end());
+  const auto sink = make_bad_batches_sink(file, {}, silent_front_end());
   EXPECT_FALSE(fs::exists(file));
   sink->on(skipped());
   sink->on(skipped());
@@ -31,10 +31,24 @@ TEST(BadBatches, AreALineEach) {
   EXPECT_EQ(testing::read_bytes(file), line + line);
 }
 
+TEST(BadBatches, OfAnEarlierTrainingGoAndThoseThatComeAgainToo) {
+  const testing::TempFolder folder;
+  const fs::path file = folder / "bad.jsonl";
+  const std::string early = R"({"iteration":3,"file":"f","examples":[]})"
+                            "\n",
+                    late = R"({"iteration":9,"file":"f","examples":[]})"
+                           "\n";
+  testing::write_bytes(file, early + late + "{\"iteration\": 4");
+  make_bad_batches_sink(file, 5, silent_front_end())->on(Stepped{});
+  EXPECT_EQ(testing::read_bytes(file), early);
+  make_bad_batches_sink(file, {}, silent_front_end())->on(Stepped{});
+  EXPECT_EQ(testing::read_bytes(file), "");
+}
+
 TEST(BadBatches, ThatCannotBeWrittenAreSaidOnce) {
   const testing::TempFolder folder;
   const auto front_end = std::make_shared<testing::RecordingFrontEnd>();
-  const auto sink = make_bad_batches_sink(folder / "no" / "such" / "file", front_end);
+  const auto sink = make_bad_batches_sink(folder / "no" / "such" / "file", {}, front_end);
   sink->on(skipped());
   sink->on(skipped());
   ASSERT_EQ(front_end->warnings.size(), 1u);
