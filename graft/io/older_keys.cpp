@@ -49,7 +49,9 @@ void add_to(ordered_json& config) {
   } else if (rope.is_object()) {
     add_rope(config, rope);
   }
-  if (has(config, "rope_scaling") && config["rope_scaling"].is_object()) {
+  // Of all families mlx-lm's Phi-3 alone does not know the newer name.
+  const bool is_phi3 = at(config, "model_type") == "phi3";
+  if (is_phi3 && has(config, "rope_scaling") && config["rope_scaling"].is_object()) {
     add(config["rope_scaling"], "type", at(config["rope_scaling"], "rope_type"));
   }
   add(config, "torch_dtype", at(config, "dtype"));

@@ -1,6 +1,7 @@
 #include "graft/models/config_defaults.h"
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "graft/io/older_keys.h"
@@ -146,9 +147,22 @@ void add_missing(Json& config, const json& defaults) {
   }
 }
 
+// Keys that mlx-lm does not read, or takes for the same where they are missing.
+const std::set<std::string>& understood() {
+  static const std::set<std::string> keys = {"max_window_layers", "use_sliding_window",
+                                             "qk_layernorm", "use_bias", "use_parallel_residual"};
+  return keys;
+}
+
 // Of a language model, or of the part of another that is one.
 void complete(ordered_json& config, json defaults) {
   if (config.contains("layer_types")) defaults.erase("sliding_window_pattern");
+  for (const std::string& key : understood()) defaults.erase(key);
+  // Granite's class asks for them.
+  if (config.value("model_type", ordered_json()) != "granite") {
+    defaults.erase("attention_bias");
+    defaults.erase("mlp_bias");
+  }
   add_missing(config, defaults);
   // mlx-lm asks for a number where null means as many as there are heads.
   ordered_json& kv_heads = config["num_key_value_heads"];

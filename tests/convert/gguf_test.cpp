@@ -203,7 +203,7 @@ TEST(ConvertGguf, FindsLlama3sRopeScaling) {
     convert_file(folder, tiny.file);
     json scaling = io::read_json_object(folder / "out" / "config.json").at("rope_scaling");
     EXPECT_EQ(scaling, json({{"rope_type", "llama3"},
-                             {"type", "llama3"},
+
                              {"factor", factor},
                              {"low_freq_factor", 1.0},
                              {"high_freq_factor", 4.0},

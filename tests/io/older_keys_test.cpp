@@ -50,11 +50,17 @@ TEST(OlderKeys, OfLayersOfTwoKinds) {
 // Both names of the RoPE's type, and the pattern of Gemma 3's layers where transformers 4 listed
 // them.
 TEST(OlderKeys, OfConfigsOfTheOlderKindToo) {
-  const ordered_json config = with_older_keys(R"({"model_type": "gemma3_text",
-      "rope_scaling": {"rope_type": "linear", "factor": 8},
-      "layer_types": ["sliding_attention", "full_attention"]})");
-  EXPECT_EQ(config["rope_scaling"]["type"], "linear");
-  EXPECT_EQ(config["sliding_window_pattern"], 2);
+  const char* const scaling = R"(, "rope_scaling": {"rope_type": "linear", "factor": 8}})";
+  const auto type_of = [&](const char* family) {
+    return with_older_keys((std::string(R"({"model_type": ")") + family + '"' + scaling)
+                               .c_str())["rope_scaling"]
+        .contains("type");
+  };
+  EXPECT_TRUE(type_of("phi3"));
+  EXPECT_FALSE(type_of("llama"));
+  EXPECT_EQ(with_older_keys(R"({"model_type": "gemma3_text",
+      "layer_types": ["sliding_attention", "full_attention"]})")["sliding_window_pattern"],
+            2);
 }
 
 TEST(OlderKeys, OfQwen3Moe) {
