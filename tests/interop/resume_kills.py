@@ -34,7 +34,7 @@ def command(graft, folder, adapter, more):
 
 
 def losses(text):
-    return dict(re.findall(r"Iter (\d+): (?:Train|Val) loss (\S+),", text))
+    return dict(re.findall(r"Iter (\d+: (?:Train|Val)) loss (\S+),", text))
 
 
 def main():
