@@ -11,6 +11,7 @@
 #include "graft/base/threads.h"
 #include "graft/engine/named_model.h"
 #include "graft/lora/fingerprint.h"
+#include "graft/report/run_facts.h"
 
 namespace graft::engine {
 namespace {
@@ -67,9 +68,6 @@ lora::LoraSettings settings_for(const AdapterOptions& o, const models::Model& mo
   }
   return s;
 }
-
-// A number as people write it: 1e-05, not 9.999999747378752e-06.
-double shortest(float number) { return std::stod(fmt::format("{}", number)); }
 
 template <class Number>
 void check_same(const char* option, const std::optional<Number>& given, Number held) {
@@ -173,13 +171,13 @@ ordered_json FineTune::full_config(int iters) const {
                  {"iters", iters},
                  {"lora_layers", s.num_layers},
                  {"lora_rank", s.rank},
-                 {"lora_scale", shortest(s.scale)},
-                 {"lora_dropout", shortest(s.dropout)},
+                 {"lora_scale", report::setting(s.scale)},
+                 {"lora_dropout", report::setting(s.dropout)},
                  {"lora_keys", s.keys},
                  {"max_seq_length", options_.render.max_seq_length},
                  {"add_eos_token", options_.render.add_eos ? 1 : 0},
                  {"grad_checkpoint", train.grad_checkpoint},
-                 {"grad_clip", shortest(train.max_norm)},
+                 {"grad_clip", report::setting(train.max_norm)},
                  {"seed", train.seed},
                  {"val_batches", train.val_batches},
                  {"steps_per_report", train.steps_per_report},

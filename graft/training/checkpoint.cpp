@@ -174,10 +174,9 @@ Checkpoint Checkpoint::read(const fs::path& folder) {
     }
     const io::SafetensorsFile arrays(folder / kArrays);
     for (const std::string& name : arrays.names()) {
-      mx::array array = arrays.load(name);
-      // A copy: the file may be deleted while the training goes on.
-      array = mx::array(mx::allocator::malloc(array.nbytes()), array.shape(), array.dtype());
       const mx::array stored = arrays.load(name);
+      // A copy: the file may be deleted while the training goes on.
+      mx::array array(mx::allocator::malloc(stored.nbytes()), stored.shape(), stored.dtype());
       std::memcpy(array.data<char>(), stored.data<char>(), stored.nbytes());
       checkpoint.parts.arrays.emplace(name, array);
     }

@@ -120,7 +120,6 @@ void Trainer::restore(const SnapshotParts& parts) {
   progress_ = snapshot.progress;
   figures_ = std::move(snapshot.figures);
   last_good_ = state_;
-  has_good_ = true;
   checkpoints_.go_on();
 }
 
@@ -149,10 +148,7 @@ Trainer::StepResult Trainer::step() {
   result.loss = gradients.loss().item<float>();
   result.gradient_norm = mx::array(norm).item<float>();
   const bool good = std::isfinite(result.loss);
-  if (good) {
-    last_good_ = state_;
-    has_good_ = true;
-  }
+  if (good) last_good_ = state_;
   for (const data::Batch& batch : group) result.tokens += batch.tokens();
   if (!good || !finite.item<bool>()) {
     result.skipped = skipped_step(train_, group, gradients.token_losses());
@@ -168,7 +164,7 @@ std::string Trainer::keep_last_good() {
   const std::string saved = saved_at_ > 0
                                 ? fmt::format("; {} holds that of iteration {}", file, saved_at_)
                                 : fmt::format("; {} was not written meanwhile", file);
-  if (!has_good_ || last_good_.step == 0) return "nothing was trained before" + saved;
+  if (last_good_.step == 0) return "nothing was trained before" + saved;
   state_ = last_good_;
   adapters_.parameters().set(state_.parameters);
   figures_.forget_skipped_in_a_row();
@@ -273,13 +269,11 @@ bool Trainer::validate_or_save(const std::function<bool()>& interrupted) {
   stop_after(why);
 }
 
-bool Trainer::try_to(const std::function<void()>& save) {
+void Trainer::try_to(const std::function<void()>& save) {
   try {
     save();
-    return true;
   } catch (const Error& error) {
     events_.emit(SaveFailed{progress_.iteration, error.what()});
-    return false;
   }
 }
 

@@ -91,7 +91,7 @@ class Trainer {
   Snapshot snapshot() const;
   void save_checkpoint();
   void save();
-  bool try_to(const std::function<void()>& save);
+  void try_to(const std::function<void()>& save);
 
   const models::Model& model_;
   lora::Adapters& adapters_;
@@ -106,8 +106,7 @@ class Trainer {
   Schedule schedule_;
   data::Sampler sampler_;
   TrainState state_;
-  TrainState last_good_;  // the last whose loss was finite
-  bool has_good_ = false;
+  TrainState last_good_;  // the last whose loss was finite; of no step if there is none
   double step_seconds_ = 0;
   int saved_at_ = -1;  // the iteration of the adapter file
   AdapterSaver saver_;
