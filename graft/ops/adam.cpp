@@ -7,6 +7,7 @@
 
 #include "graft/ops/backend.h"
 #include "graft/ops/cpu/adam.h"
+#include "graft/ops/scaled.h"
 
 namespace graft::ops {
 
@@ -24,12 +25,8 @@ AdamState adam_step(const AdamState& s, const mx::array& g, const AdamOptions& o
 #ifdef GRAFT_CPU_KERNELS
   if (use_cpu_kernels()) return cpu::adam_step(s, g, o);
 #endif
-  auto mix = [](double keep, const mx::array& old, const mx::array& fresh) {
-    return mx::add(mx::multiply(mx::array(static_cast<float>(keep)), old),
-                   mx::multiply(mx::array(static_cast<float>(1 - keep)), fresh));
-  };
-  mx::array m = mix(o.beta1, s.m, g);
-  mx::array v = mix(o.beta2, s.v, mx::square(g));
+  mx::array m = averaged(s.m, g, o.beta1);
+  mx::array v = averaged(s.v, mx::square(g), o.beta2);
   const BiasCorrection c = bias_correction(o);
   mx::array step = mx::divide(mx::multiply(mx::array(o.learning_rate / c.m), m),
                               mx::add(mx::sqrt(mx::divide(v, mx::array(c.v))), mx::array(o.eps)));

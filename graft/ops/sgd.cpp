@@ -5,6 +5,7 @@
 
 #include "graft/ops/backend.h"
 #include "graft/ops/cpu/sgd.h"
+#include "graft/ops/scaled.h"
 
 namespace graft::ops {
 
@@ -12,18 +13,15 @@ SgdState sgd_step(const SgdState& s, const mx::array& gradient, const SgdOptions
 #ifdef GRAFT_CPU_KERNELS
   if (use_cpu_kernels()) return cpu::sgd_step(s, gradient, o);
 #endif
-  auto scaled = [](double factor, const mx::array& x) {
-    return mx::multiply(mx::array(static_cast<float>(factor)), x);
-  };
   const mx::array g = o.weight_decay == 0
                           ? gradient
-                          : mx::add(gradient, scaled(double{o.weight_decay}, s.parameter));
+                          : mx::add(gradient, scaled(s.parameter, double{o.weight_decay}));
   auto moved = [&](const mx::array& step) {
-    return mx::subtract(s.parameter, scaled(double{o.learning_rate}, step));
+    return mx::subtract(s.parameter, scaled(step, double{o.learning_rate}));
   };
   if (!s.velocity) return {moved(g), {}};
-  const mx::array v = mx::add(scaled(o.momentum, *s.velocity), scaled(1 - o.dampening, g));
-  return {moved(o.nesterov ? mx::add(g, scaled(o.momentum, v)) : v), v};
+  const mx::array v = mx::add(scaled(*s.velocity, o.momentum), scaled(g, 1 - o.dampening));
+  return {moved(o.nesterov ? mx::add(g, scaled(v, o.momentum)) : v), v};
 }
 
 }  // namespace graft::ops

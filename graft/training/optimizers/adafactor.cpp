@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graft/ops/scaled.h"
 #include "graft/training/optimizers/makers.h"
-#include "graft/training/optimizers/scaled.h"
 
 namespace graft::training {
 namespace {
@@ -40,11 +40,12 @@ class Adafactor final : public Optimizer {
     update = mx::multiply(mx::divide(step_size, excess), update);
     if (config_.beta1) {
       mx::array& m = moments.at("m");
-      m = mx::add(scaled(m, *config_.beta1), scaled(update, 1 - *config_.beta1));
+      m = mx::add(ops::scaled(m, *config_.beta1), ops::scaled(update, 1 - *config_.beta1));
       update = m;
     }
     if (config_.weight_decay != 0) {
-      update = mx::add(update, mx::multiply(scaled(step_size, config_.weight_decay), parameter));
+      update =
+          mx::add(update, mx::multiply(ops::scaled(step_size, config_.weight_decay), parameter));
     }
     parameter = mx::subtract(parameter, update);
   }
@@ -56,7 +57,8 @@ class Adafactor final : public Optimizer {
       rate = std::min(config_.warmup_init ? 1e-6f * number : 1e-2f, 1 / std::sqrt(number));
     }
     if (!config_.scale_parameter) return mx::array(rate);
-    return scaled(mx::maximum(mx::array(config_.scale_eps), root_mean_square(parameter)), rate);
+    return ops::scaled(mx::maximum(mx::array(config_.scale_eps), root_mean_square(parameter)),
+                       rate);
   }
 
   // The gradient over the root of its square's moving average.
@@ -64,7 +66,7 @@ class Adafactor final : public Optimizer {
     const float keep = 1 - std::pow(number, config_.decay_rate);
     auto average = [&](const char* name, const mx::array& fresh) {
       mx::array& kept = moments.at(name);
-      kept = mx::add(scaled(kept, keep), scaled(fresh, 1 - keep));
+      kept = mx::add(ops::scaled(kept, keep), ops::scaled(fresh, 1 - keep));
       return kept;
     };
     const mx::array squares = mx::add(mx::square(gradient), mx::array(config_.eps));

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graft/ops/scaled.h"
 #include "graft/training/optimizers/makers.h"
-#include "graft/training/optimizers/scaled.h"
 
 namespace graft::training {
 namespace {
@@ -18,8 +18,8 @@ mx::array orthogonalized(const mx::array& x, int iterations) {
   m = mx::divide(m, mx::add(mx::sqrt(mx::sum(mx::square(m))), mx::array(1e-7f)));
   for (int i = 0; i < iterations; ++i) {
     const mx::array gram = mx::matmul(m, mx::transpose(m));
-    const mx::array even = mx::add(scaled(gram, b), scaled(mx::matmul(gram, gram), c));
-    m = mx::add(scaled(m, a), mx::matmul(even, m));
+    const mx::array even = mx::add(ops::scaled(gram, b), ops::scaled(mx::matmul(gram, gram), c));
+    m = mx::add(ops::scaled(m, a), mx::matmul(even, m));
   }
   if (tall) m = mx::transpose(m);
   return mx::reshape(m, x.shape());
@@ -45,12 +45,12 @@ class Muon final : public Optimizer {
     const double momentum = config_.momentum;
     mx::array g = gradient;
     if (config_.weight_decay != 0) {
-      g = mx::add(g, scaled(parameter, config_.weight_decay));
+      g = mx::add(g, ops::scaled(parameter, config_.weight_decay));
     }
-    const mx::array fresh = scaled(g, 1 - momentum);
+    const mx::array fresh = ops::scaled(g, 1 - momentum);
     mx::array& v = moments.at("v");
-    v = mx::add(scaled(v, momentum), fresh);
-    const mx::array direction = config_.nesterov ? mx::add(fresh, scaled(v, momentum)) : v;
+    v = mx::add(ops::scaled(v, momentum), fresh);
+    const mx::array direction = config_.nesterov ? mx::add(fresh, ops::scaled(v, momentum)) : v;
     const double rows = parameter.shape(-2), columns = parameter.shape(-1);
     const auto scale = static_cast<float>(std::sqrt(std::max(1.0, rows / columns)));
     parameter = mx::subtract(parameter, mx::multiply(mx::array(rate * scale),
