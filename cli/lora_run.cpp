@@ -1,0 +1,221 @@
+#include "cli/lora_run.h"
+
+#include <fmt/format.h>
+#include <mlx/random.h>
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+
+#include "cli/adapter_option.h"
+#include "cli/flags.h"
+#include "cli/interrupt.h"
+#include "cli/named.h"
+#include "cli/output.h"
+#include "cli/shell_quoted.h"
+#include "graft/engine/data_split.h"
+#include "graft/generation/generate.h"
+#include "graft/report/metrics_sink.h"
+#include "graft/report/report_sink.h"
+#include "graft/report/tensorboard.h"
+#include "graft/training/bad_batches.h"
+#include "graft/training/console_sink.h"
+#include "graft/training/evaluation.h"
+
+namespace graft::cli {
+namespace {
+
+// Millions with three digits, as the example has it.
+std::string millions(size_t count) {
+  return fmt::format("{:.3f}M", static_cast<double>(count) / 1e6);
+}
+
+std::vector<std::string> splits_of(const LoraOptions& o) {
+  std::vector<std::string> splits;
+  if (o.train) splits = {"train", "valid"};
+  if (o.test) splits.push_back("test");
+  return splits;
+}
+
+// One run of the command, over what its parts share.
+class LoraRun {
+ public:
+  LoraRun(const LoraOptions& options, const engine::Runtime& runtime)
+      : o_(options), runtime_(runtime) {
+    if (o_.train || o_.test) data_ = data_folder(runtime, o_.data, splits_of(o_));
+    mlx::core::random::seed(o_.tune.train.seed);
+    loaded_.emplace(load_named(runtime, o_.model));
+  }
+
+  // Returns the program's exit code.
+  int run() {
+    std::optional<data::Dataset> test_set;  // read before the training, which may take hours
+    if (o_.test) test_set = split("test");
+    if (o_.train) {
+      if (const int code = train(); code != 0) return code;
+    } else {
+      use_adapter(*loaded_, o_.adapter_file, runtime_.front_end());
+    }
+    if (test_set) test(*test_set);
+    if (o_.prompt) prompt();
+    return 0;
+  }
+
+ private:
+  data::Dataset split(const char* name) const {
+    return engine::load_split(data_.folder, name, *loaded_, o_.tune.render, runtime_.front_end());
+  }
+
+  int train() {
+    const data::Dataset train_set = split("train"), valid_set = split("valid");
+    engine::FineTuneOptions options = o_.tune;
+    options.dataset = data_.name;
+    options.named = {{"model", o_.model}, {"data", o_.data}, {"tensorboard", o_.tensorboard}};
+    engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
+    describe(tune);
+    describe(train_set);
+    describe(valid_set);
+    const InterruptGuard guard;
+    print_out("Starting training, iterations: {}\n", tune.iterations_on(train_set));
+    finish_output();
+    const auto& front_end = runtime_.options().front_end;
+    const report::RunFolder folder = report::RunFolder::of_adapter(o_.tune.train.adapter_file);
+    const auto record =
+        std::make_shared<report::ReportSink>(folder, facts_of(tune, train_set), front_end);
+    training::TrainEnd end;
+    try {
+      end = tune.run(train_set, valid_set, training::Events(sinks(folder, record)));
+    } catch (const std::exception& error) {
+      record->finish(report::RunStatus::stopped, with_flags(error.what()));
+      throw;
+    }
+    record->facts().commands = next_commands(tune.iterations_on(train_set));
+    const bool early = end == training::TrainEnd::out_of_patience;
+    const bool finished = early || end == training::TrainEnd::finished;
+    record->finish(finished ? report::RunStatus::finished : report::RunStatus::interrupted);
+    if (!finished) return exit_code(end);
+    if (early) {
+      front_end->note("{} validations without improvement: the training ends. The best is in {}",
+                      o_.tune.train.patience,
+                      training::Checkpoints::folder_of(o_.tune.train.adapter_file).string());
+    }
+    print_summary(record->facts().summary);
+    return 0;
+  }
+
+  report::RunFacts facts_of(const engine::FineTune& tune, const data::Dataset& train_set) const {
+    report::RunFacts facts;
+    facts.config = tune.config_on(train_set);
+    facts.machine = report::this_machine();
+    return facts;
+  }
+
+  // The record comes last: it reads what the metrics write.
+  std::vector<std::shared_ptr<training::EventSink>> sinks(
+      const report::RunFolder& folder, std::shared_ptr<report::ReportSink> record) const {
+    const auto& front_end = runtime_.options().front_end;
+    std::optional<int> resumed_from;
+    if (o_.tune.resume) resumed_from = o_.tune.resume->iteration();
+    std::vector<std::shared_ptr<training::EventSink>> sinks = {
+        training::make_console_sink(front_end),
+        training::make_bad_batches_sink(folder.bad_batches(), resumed_from, front_end),
+        report::make_metrics_sink(folder, resumed_from, front_end)};
+    if (o_.tensorboard) {
+      sinks.push_back(report::make_tensorboard_sink(folder, resumed_from, front_end));
+    }
+    sinks.push_back(std::move(record));
+    return sinks;
+  }
+
+  std::vector<report::Command> next_commands(int iters) const {
+    const std::string model = shell_quoted(o_.model);
+    const std::string adapter = shell_quoted(o_.tune.train.adapter_file.string());
+    return {
+        {"Generate with it",
+         fmt::format("graft generate --model {} --adapter-file {} --prompt \"...\"", model,
+                     adapter)},
+        {"Measure it", fmt::format("graft lora --model {} --adapter-file {} --data {} --test",
+                                   model, adapter, shell_quoted(o_.data))},
+        {"Make it a model of its own",
+         fmt::format("graft fuse --model {} --adapter-file {} --save-path lora_fused_model", model,
+                     adapter)},
+        {"Train it further", fmt::format("graft lora --resume {0} --iters {1} --schedule-iters {1}",
+                                         adapter, 2 * int64_t{iters})}};
+  }
+
+  static void print_summary(const report::Summary& summary) {
+    if (!summary.empty()) print_out("\n");
+    for (const auto& [label, text] : summary) print_out("{:<12} {}\n", label, text);
+  }
+
+  // Printed once, before the first step.
+  void describe(const engine::FineTune& tune) const {
+    const size_t total = loaded_->model->parameters();
+    const size_t trainable = tune.adapters().parameters().count();
+    const lora::LoraSettings& settings = tune.adapters().settings();
+    print_out("Model {}: {} parameters, {}\n", o_.model, millions(total), loaded_->precision());
+    print_out("Trainable: {} parameters ({:.3f}%), LoRA rank {}, scale {}, {} layers\n",
+              millions(trainable),
+              100.0 * static_cast<double>(trainable) / static_cast<double>(total), settings.rank,
+              settings.scale, tune.adapted_layers());
+  }
+
+  void describe(const data::Dataset& set) const {
+    print_out("{}: {} examples, {} tokens (mean {:.1f}, longest {})\n", data_.path_text(set.path),
+              set.examples.size(), set.tokens(),
+              static_cast<double>(set.tokens()) / static_cast<double>(set.examples.size()),
+              set.longest());
+  }
+
+  // Of a training that was interrupted.
+  int exit_code(training::TrainEnd end) const {
+    if (end == training::TrainEnd::interrupted_at_start) {
+      runtime_.front_end().note("Interrupted before the first step: nothing was saved");
+    } else {
+      runtime_.front_end().note("Interrupted. To go on: graft lora --resume {}",
+                                shell_quoted(o_.tune.train.adapter_file.string()));
+    }
+    finish_output();  // it may be what ended the training
+    return 130;
+  }
+
+  void test(const data::Dataset& set) const {
+    const auto batches = data::evaluation_batches(set, o_.tune.train.batch_size, o_.test_batches);
+    const auto show = [&](size_t done) {
+      const double share = static_cast<double>(done) / static_cast<double>(batches.size());
+      runtime_.front_end().progress({{share, {fmt::format("test {}/{}", done, batches.size())}}});
+      return true;
+    };
+    const training::Evaluation result =
+        training::evaluate(*loaded_->model, batches, show, set.path);
+    runtime_.front_end().progress({});
+    print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
+    finish_output();
+  }
+
+  void prompt() const {
+    generation::GenerateOptions options;
+    options.max_tokens = o_.max_tokens;
+    options.sampler.temperature = o_.temp;
+    options.sampler.seed = o_.tune.train.seed;
+    options.eos_ids = loaded_->eos_ids();
+    print_text(*o_.prompt);
+    generation::generate(*loaded_->model, loaded_->tokenizer, loaded_->tokenizer.encode(*o_.prompt),
+                         options, print_text);
+    print_text("\n");
+  }
+
+  const LoraOptions& o_;
+  const engine::Runtime& runtime_;
+  engine::NamedData data_;
+  std::optional<engine::LoadedModel> loaded_;
+};
+
+}  // namespace
+
+int run_lora(const LoraOptions& options, const engine::Runtime& runtime) {
+  return LoraRun(options, runtime).run();
+}
+
+}  // namespace graft::cli
