@@ -16,11 +16,8 @@ void add_lora_command(CLI::App& app, engine::Runtime& runtime) {
   add_lora_options(*command, *o);
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
   on_run(*command, runtime, [o, command, &runtime] {
-    resume_lora_options(*command, *o, runtime.front_end());
-    // Sums are rounded in the order of the threads.
-    const bool given = command->get_option("--threads")->count() > 0;
-    const ThreadsScope threads(o->tune.resume && !given ? o->tune.resume->identity.threads : 0);
-    finish_lora_options(*o, runtime.front_end());
+    complete_lora_options(*command, *o, runtime.front_end());
+    const ThreadsScope threads(runtime.options().threads);  // which may be a configuration's
     if (const int code = run_lora(*o, runtime); code != 0) throw CLI::RuntimeError(code);
   });
 }

@@ -1,5 +1,6 @@
 #include "cli/lora_options.h"
 
+#include "cli/config_file.h"
 #include "cli/number_checks.h"
 #include "cli/optimizer_options.h"
 #include "cli/taken_options.h"
@@ -14,6 +15,11 @@ void check_written_adapter(const LoraOptions& o) {
   if (o.adapter_file == "none") fail_usage("--train needs an --adapter-file to write");
   if (o.adapter_file) lora::check_adapter_path(*o.adapter_file);
   const fs::path file = o.tune.train.adapter_file, folder = file.parent_path();
+  if (o.adapter_path) {  // mlx-lm makes it
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) fail("cannot create {}: {}", folder.string(), error.message());
+  }
   if (!folder.empty() && !fs::is_directory(folder)) {
     fail_usage("--adapter-file: there is no folder {}", folder.string());
   }
@@ -25,6 +31,10 @@ void check_optimizer(const LoraOptions& o) {
   const training::TrainOptions& train = o.tune.train;
   training::make_optimizer(train.optimizer);
   training::ScheduleOptions schedule = train.schedule;
+  if (schedule.length > 0 && !schedule.arguments.empty()) {
+    fail_usage("--schedule-iters is no option of schedule {}, whose arguments say it",
+               schedule.name);
+  }
   if (schedule.length == 0) schedule.length = train.iters;
   if (!o.tune.epochs || train.schedule.length > 0) training::make_schedule(schedule);
 }
@@ -33,12 +43,63 @@ bool asks_for_adapters(const engine::AdapterOptions& adapter) {
   return adapter.num_layers || adapter.rank || adapter.scale || adapter.dropout || adapter.keys;
 }
 
+// With --resume: finds the checkpoint, and takes from it what is not given.
+void resume(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
+  if (!o.resume) return;
+  const std::string named = o.resume->empty() ? o.adapter_file.value_or("adapters.npz") : *o.resume;
+  o.tune.resume = training::Checkpoints::find(named, front_end);
+  take_options(command, taken_from(o.tune.resume->identity.config, "the checkpoint"));
+  o.train = true;
+  // The adapter that its training writes.
+  const std::optional<fs::path> own = o.tune.resume->trained_file();
+  const bool given = o.adapter_file.has_value();
+  if (!given && !own) {
+    fail_usage("{} does not lie where its training put it: give the --adapter-file to write",
+               o.tune.resume->folder.string());
+  }
+  if (given && own && fs::absolute(*o.adapter_file).lexically_normal() != *own) {
+    fail_usage("--adapter-file {} is not the adapter of {}: --resume goes on writing {}",
+               *o.adapter_file, o.tune.resume->folder.string(), own->string());
+  }
+  if (!given) o.adapter_file = own->lexically_relative(fs::current_path()).string();
+  if (!given && o.adapter_file->starts_with("..")) o.adapter_file = own->string();
+}
+
+// Completes options that depend on each other.
+void finish(LoraOptions& o, FrontEnd& front_end) {
+  if (!o.train && !o.test && !o.prompt) {
+    fail_usage("nothing to do: give --train, --test or --prompt");
+  }
+  o.tune.render.add_eos = o.add_eos_token != 0;
+  o.tune.command = [](const std::string& model) {
+    return fmt::format("graft lora --model {} --train", model);
+  };
+  if (o.adapter_file) o.tune.train.adapter_file = *o.adapter_file;
+  training::ScheduleOptions& schedule = o.tune.train.schedule;
+  if (!schedule.arguments.empty()) schedule.learning_rate = schedule.arguments[0];
+  if (o.train) {
+    check_optimizer(o);
+    return check_written_adapter(o);
+  }
+  if (o.tune.adapter.resume_adapter_file) {
+    fail_usage("--resume-adapter-file goes on training, and needs --train");
+  }
+  if (asks_for_adapters(o.tune.adapter)) {
+    front_end.note(
+        "Without --train the adapter itself says its layers, rank and scale: the --lora-... "
+        "options have no part");
+  }
+}
+
 }  // namespace
 
 void add_lora_options(CLI::App& command, LoraOptions& o) {
   engine::AdapterOptions& adapter = o.tune.adapter;
   training::TrainOptions& train = o.tune.train;
   command.option_defaults()->always_capture_default()->take_last();
+  command.add_option("--config", o.config,
+                     "YAML file with more options, by the names of these or by mlx-lm's, or an "
+                     "adapter or checkpoint, which hold their training's");
   command.add_option("--model", o.model,
                      "Folder of the model, converted or not, or its name on the Hub");
   command.add_flag("--train", o.train, "Fine-tune on train.jsonl, validating on valid.jsonl");
@@ -48,9 +109,14 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       "--data", o.data,
       "Folder with train.jsonl, valid.jsonl, test.jsonl, or a data set's name on the "
       "Hub");
-  command.add_option("--adapter-file", o.adapter_file,
-                     "Adapter to write (--train) or use; 'none' for the base model "
-                     "[adapters.npz]");
+  CLI::Option* adapter_file =
+      command.add_option("--adapter-file", o.adapter_file,
+                         "Adapter to write (--train) or use; 'none' for the base model "
+                         "[adapters.npz]");
+  command
+      .add_option("--adapter-path", o.adapter_path,
+                  "The same by its folder, as mlx-lm has it: adapters.safetensors in there")
+      ->excludes(adapter_file);
   command.add_option("--resume-adapter-file", adapter.resume_adapter_file,
                      "Adapter to go on training from");
   command
@@ -136,53 +202,17 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
   command.add_option("--seed", train.seed, "Of all that is random")->check(seed());
 }
 
-void resume_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
-  if (!o.resume) return;
-  if (o.tune.adapter.resume_adapter_file) {
+void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
+  if (o.resume && o.tune.adapter.resume_adapter_file) {
     fail_usage(
         "--resume goes on with a whole training, --resume-adapter-file with an adapter "
         "alone: give one of them");
   }
-  const std::string named = o.resume->empty() ? o.adapter_file.value_or("adapters.npz") : *o.resume;
-  o.tune.resume = training::Checkpoints::find(named, front_end);
-  take_options(command, o.tune.resume->identity.config, "the checkpoint");
-  o.train = true;
-  // The adapter that its training writes.
-  const std::optional<fs::path> own = o.tune.resume->trained_file();
-  const bool given = command.get_option("--adapter-file")->count() > 0;
-  if (!given && !own) {
-    fail_usage("{} does not lie where its training put it: give the --adapter-file to write",
-               o.tune.resume->folder.string());
-  }
-  if (given && own && fs::absolute(*o.adapter_file).lexically_normal() != *own) {
-    fail_usage("--adapter-file {} is not the adapter of {}: --resume goes on writing {}",
-               *o.adapter_file, o.tune.resume->folder.string(), own->string());
-  }
-  if (!given) o.adapter_file = own->lexically_relative(fs::current_path()).string();
-  if (!given && o.adapter_file->starts_with("..")) o.adapter_file = own->string();
-}
-
-void finish_lora_options(LoraOptions& o, FrontEnd& front_end) {
-  if (!o.train && !o.test && !o.prompt) {
-    fail_usage("nothing to do: give --train, --test or --prompt");
-  }
-  o.tune.render.add_eos = o.add_eos_token != 0;
-  o.tune.command = [](const std::string& model) {
-    return fmt::format("graft lora --model {} --train", model);
-  };
-  if (o.adapter_file) o.tune.train.adapter_file = *o.adapter_file;
-  if (o.train) {
-    check_optimizer(o);
-    return check_written_adapter(o);
-  }
-  if (o.tune.adapter.resume_adapter_file) {
-    fail_usage("--resume-adapter-file goes on training, and needs --train");
-  }
-  if (asks_for_adapters(o.tune.adapter)) {
-    front_end.note(
-        "Without --train the adapter itself says its layers, rank and scale: the --lora-... "
-        "options have no part");
-  }
+  if (o.config) take_config(command, *o.config, front_end);
+  if (o.adapter_path)
+    o.adapter_file = (fs::path(*o.adapter_path) / "adapters.safetensors").string();
+  resume(command, o, front_end);
+  finish(o, front_end);
 }
 
 }  // namespace graft::cli

@@ -15,7 +15,9 @@ struct LoraOptions {
   bool train = false, test = false;
   std::optional<std::string> prompt;
   std::string data = "data/";
+  std::optional<std::string> config;        // a file with more options
   std::optional<std::string> adapter_file;  // to write or to use
+  std::optional<std::string> adapter_path;  // its folder, as mlx-lm has it
   std::optional<std::string> resume;        // a checkpoint; empty: the adapter's newest
   int add_eos_token = 1;
   engine::FineTuneOptions tune;
@@ -27,11 +29,9 @@ struct LoraOptions {
 
 void add_lora_options(CLI::App& command, LoraOptions& o);
 
-/// With --resume: finds the checkpoint, and takes from it what the command line does not give.
-void resume_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_end);
-
-/// Completes options that depend on each other. Throws UsageError for contradictions, Error if the
-/// adapter cannot be written.
-void finish_lora_options(LoraOptions& o, FrontEnd& front_end);
+/// Completes what the command line gives: from the --config, then from the checkpoint of --resume,
+/// then options that follow from others. Throws UsageError for contradictions, Error if the adapter
+/// cannot be written.
+void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_end);
 
 }  // namespace graft::cli

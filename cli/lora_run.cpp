@@ -71,7 +71,8 @@ class LoraRun {
     const data::Dataset train_set = split("train"), valid_set = split("valid");
     engine::FineTuneOptions options = o_.tune;
     options.dataset = data_.name;
-    options.named = {{"model", o_.model}, {"data", o_.data}, {"tensorboard", o_.tensorboard}};
+    options.named = {
+        {"model", o_.model}, {"data", o_.data}, {"train", true}, {"tensorboard", o_.tensorboard}};
     engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
     describe(tune);
     describe(train_set);

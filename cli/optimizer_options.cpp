@@ -33,9 +33,36 @@ void add_optimizer_options(CLI::App& command, training::TrainOptions& o) {
                             "Of adam and adamw, as PyTorch has it; MLX has none");
   command.add_option("--momentum", optimizer.momentum, "Of sgd [0], muon [0.95]");
   command.add_option("--dampening", optimizer.dampening, "Of sgd [0]");
-  command.add_flag_function("--nesterov", set(optimizer.nesterov), "Of sgd");
+  command.add_flag_function("--nesterov", set(optimizer.nesterov), "Of sgd; muon has it");
   command.add_option("--adam-bits", optimizer.adam_bits,
                      "Bits of adam's and adamw's moving averages: 32 or 8");
+  const char* rare = "Options of muon and adafactor";
+  command.add_option("--ns-steps", optimizer.ns_steps, "Newton-Schulz iterations of muon [5]")
+      ->group(rare);
+  command
+      .add_flag_function("--relative-step", set(optimizer.relative_step),
+                         "Adafactor's own rate, 1 / sqrt(step), in place of the learning rate")
+      ->group(rare);
+  command
+      .add_flag_function("--scale-parameter", set(optimizer.scale_parameter),
+                         "Adafactor's steps scale with the size of the parameter")
+      ->group(rare);
+  command
+      .add_flag_function("--adafactor-warmup-init", set(optimizer.warmup_init),
+                         "With --relative-step: a slower start")
+      ->group(rare);
+  command
+      .add_option("--scale-eps", optimizer.scale_eps,
+                  "Adafactor's least size of a parameter [1e-3]")
+      ->group(rare);
+  command
+      .add_option("--clip-threshold", optimizer.clip_threshold,
+                  "Adafactor's largest root mean square of a step [1]")
+      ->group(rare);
+  command
+      .add_option("--adafactor-decay-rate", optimizer.decay_rate,
+                  "Exponent of adafactor's moving average of squares [-0.8]")
+      ->group(rare);
   command
       .add_option("--lora-plus-ratio", optimizer.lora_plus_ratio,
                   "Factor of the learning rate of lora_b (LoRA+)")
@@ -49,6 +76,8 @@ void add_optimizer_options(CLI::App& command, training::TrainOptions& o) {
       .add_option("--warmup", schedule.warmup,
                   "Steps in which the learning rate rises from 0; below 1: a share of the run")
       ->check(not_negative());
+  command.add_option("--warmup-init", schedule.warmup_init, "What the learning rate rises from")
+      ->check(not_negative());
   command.add_option("--min-lr", schedule.min_lr, "What the learning rate falls to [0]")
       ->check(not_negative());
   command.add_option("--decay-rate", schedule.decay_rate, "Of the schedules step and exponential");
@@ -57,6 +86,13 @@ void add_optimizer_options(CLI::App& command, training::TrainOptions& o) {
       .add_option("--decay-share", schedule.decay_share,
                   "Share of the run in which the schedule wsd falls [0.1]")
       ->check(number_between(0, 1));
+  command
+      .add_option("--schedule-arguments", schedule.arguments,
+                  fmt::format("Of {}, as mlx-lm's lr_schedule has them; the first is the learning "
+                              "rate",
+                              fmt::join(training::mlx_schedule_names(), ", ")))
+      ->delimiter(',')
+      ->take_all();
   // 0, the length of the run, is no value that one gives.
   command.add_option("--schedule-iters", schedule.length, "Iterations of the schedule [--iters]")
       ->check(positive())

@@ -18,7 +18,7 @@ BELOW = {
     "base": [],
     "unicode": [],
     "kernels": ["base"],
-    "io": ["base"],
+    "io": ["unicode", "base"],
     "hub": ["io", "base"],
     "ops": ["kernels", "base"],
     "nn": ["ops", "base"],

@@ -34,7 +34,7 @@ void add_optimizer(const training::OptimizerOptions& o, ordered_json& config) {
   add_if_given(config, "ns_steps", o.ns_steps);
   add_if_given(config, "relative_step", o.relative_step);
   add_if_given(config, "scale_parameter", o.scale_parameter);
-  add_if_given(config, "warmup_init", o.warmup_init);
+  add_if_given(config, "adafactor_warmup_init", o.warmup_init);
   add_if_given(config, "scale_eps", o.scale_eps);
   add_if_given(config, "clip_threshold", o.clip_threshold);
   add_if_given(config, "adafactor_decay_rate", o.decay_rate);
@@ -45,8 +45,13 @@ void add_optimizer(const training::OptimizerOptions& o, ordered_json& config) {
 void add_schedule(const training::ScheduleOptions& o, int iters, ordered_json& config) {
   config["learning_rate"] = o.learning_rate;
   config["schedule"] = o.name;
-  config["schedule_iters"] = o.length == 0 ? iters : o.length;
+  if (!o.arguments.empty()) {
+    config["schedule_arguments"] = o.arguments;
+  } else if (o.name != "constant" || o.warmup > 0) {
+    config["schedule_iters"] = o.length == 0 ? iters : o.length;
+  }
   config["warmup"] = o.warmup;
+  config["warmup_init"] = o.warmup_init;
   add_if_given(config, "min_lr", o.min_lr);
   add_if_given(config, "decay_rate", o.decay_rate);
   add_if_given(config, "step_size", o.step_size);
@@ -79,12 +84,12 @@ void check_same(const char* option, const std::optional<Number>& given, Number h
 lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& front_end,
                        training::TrainOptions& train) {
   lora::AdapterFile file = lora::read_adapter_file(*o.resume_adapter_file);
-  train.provenance = file.provenance;
+  train.origin.provenance = file.provenance;
   if (o.keys || o.num_layers) {
     front_end.note(
         "The adapter that is resumed says its layers: `keys` and `num_layers` have no part");
   }
-  lora::warn_if_other_base(file, train.base_fingerprint, front_end);
+  lora::warn_if_other_base(file, train.origin.base_fingerprint, front_end);
   front_end.note("Resuming from {}", o.resume_adapter_file->string());
   if (file.settings && o.dropout) file.settings->dropout = *o.dropout;
   if (!file.settings && (o.scale || o.dropout)) {
@@ -117,9 +122,10 @@ lora::Adapters of_checkpoint(const training::Checkpoint& checkpoint, const Adapt
 }
 
 lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, FrontEnd& front_end) {
-  options.train.base_fingerprint = lora::fingerprint(loaded.folder);
+  options.train.origin.base_fingerprint = lora::fingerprint(loaded.folder);
   if (options.resume) {
-    options.train.provenance = io::Provenance::from_json(options.resume->identity.provenance);
+    options.train.origin.provenance =
+        io::Provenance::from_json(options.resume->identity.provenance);
     return of_checkpoint(*options.resume, options.adapter, loaded, front_end);
   }
   if (options.adapter.resume_adapter_file) {
@@ -136,7 +142,7 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       front_end_(front_end),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
-  train.identity.config = full_config(train.iters);
+  record(full_config(train.iters));
   train.identity.threads = num_threads();
   if (options_.resume) {
     const auto others =
@@ -150,12 +156,29 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
   }
   // If the model was fine-tuned before, its origin is not the base of this adapter.
   const io::Provenance base = provenance_of(loaded_.folder.path());
-  if (!train.provenance.origin && !base.is_finetuned()) train.provenance.origin = base.origin;
-  if (options_.dataset) train.provenance.add({.datasets = {*options_.dataset}});
-  train.provenance.steps.push_back(history_entry());
+  if (!train.origin.provenance.origin && !base.is_finetuned())
+    train.origin.provenance.origin = base.origin;
+  if (options_.dataset) train.origin.provenance.add({.datasets = {*options_.dataset}});
+  train.origin.provenance.steps.push_back(history_entry());
   // As it is read again: a long text, say, is not kept.
-  train.provenance = io::Provenance::from_json(train.provenance.to_json());
-  train.identity.provenance = train.provenance.to_json();
+  train.origin.provenance = io::Provenance::from_json(train.origin.provenance.to_json());
+  train.identity.provenance = train.origin.provenance.to_json();
+}
+
+// In full in the checkpoints. An adapter travels: the names of this machine's files stay here, and
+// so does what has no part in what it is.
+void FineTune::record(ordered_json config) {
+  options_.train.identity.config = config;
+  for (const char* name : {"model", "data", "resume_adapter_file"}) {
+    const auto named = config.find(name);
+    if (named != config.end() && named->is_string() && is_there(named->get<std::string>())) {
+      config.erase(name);
+    }
+  }
+  for (const char* name : {"save_every", "keep", "patience", "max_bad_steps", "tensorboard"}) {
+    config.erase(name);
+  }
+  options_.train.origin.config = std::move(config);
 }
 
 ordered_json FineTune::config_on(const data::Dataset& train) const {
@@ -166,7 +189,11 @@ ordered_json FineTune::full_config(int iters) const {
   const lora::LoraSettings& s = adapters_.settings();
   const training::TrainOptions& train = options_.train;
   ordered_json config = options_.named;
-  config.update({{"batch_size", train.batch_size},
+  if (options_.adapter.resume_adapter_file) {
+    config["resume_adapter_file"] = options_.adapter.resume_adapter_file->string();
+  }
+  config.update({{"threads", num_threads()},
+                 {"batch_size", train.batch_size},
                  {"grad_accumulation", train.batches_a_step},
                  {"iters", iters},
                  {"lora_layers", s.num_layers},
@@ -193,9 +220,10 @@ ordered_json FineTune::full_config(int iters) const {
 
 void FineTune::say_where_the_rate_ends() const {
   const training::TrainOptions& train = options_.train;
-  if (train.schedule.length == 0) return;
-  const auto cut = training::cut_short(training::make_schedule(train.schedule),
-                                       train.schedule.length, train.iters);
+  const int64_t length = training::given_length(train.schedule);
+  if (length == 0) return;
+  const auto cut =
+      training::cut_short(training::make_schedule(train.schedule), length, train.iters);
   if (cut) front_end_.note("{}", *cut);
 }
 
@@ -211,7 +239,7 @@ int FineTune::iterations(const data::Dataset& train, double epochs) const {
 // Whether model, tokenizer and data are those of the checkpoint.
 void FineTune::check_resumed(const data::Dataset& train, const data::Dataset& valid) {
   training::Identity& identity = options_.train.identity;
-  identity.fingerprints = {{"model", options_.train.base_fingerprint},
+  identity.fingerprints = {{"model", options_.train.origin.base_fingerprint},
                            {"tokenizer", loaded_.tokenizer.fingerprint()},
                            {"training data", data::fingerprint(train)},
                            {"validation data", data::fingerprint(valid)}};
@@ -253,7 +281,7 @@ int FineTune::adapted_layers() const {
 io::HistoryEntry FineTune::history_entry() const {
   const lora::LoraSettings& s = adapters_.settings();
   const training::TrainOptions& train = options_.train;
-  const std::string model = name_in_command(train.provenance.origin);
+  const std::string model = name_in_command(train.origin.provenance.origin);
   io::HistoryEntry entry{options_.command ? options_.command(model) : "", GRAFT_VERSION};
   entry.facts = {
       {"LoRA rank", std::to_string(s.rank)},
@@ -275,7 +303,7 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
                                  training::Events events) {
   if (options_.epochs) {
     options_.train.iters = iterations(train, *options_.epochs);
-    options_.train.identity.config = config_on(train);
+    record(config_on(train));
   }
   check_resumed(train, valid);
   say_where_the_rate_ends();

@@ -61,6 +61,7 @@ class FineTune {
  private:
   io::HistoryEntry history_entry() const;
   ordered_json full_config(int iters) const;
+  void record(ordered_json config);
   int iterations(const data::Dataset& train, double epochs) const;
   void say_where_the_rate_ends() const;
   void check_resumed(const data::Dataset& train, const data::Dataset& valid);

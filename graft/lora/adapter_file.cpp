@@ -18,6 +18,7 @@ namespace {
 
 constexpr float kDefaultScale = 20.0f;
 constexpr size_t kMostProvenance = 32768;  // bytes
+constexpr size_t kMostConfig = 16384;
 
 constexpr const AdapterFormat* kFormats[] = {&kNpzAdapters, &kSafetensorsAdapters};
 
@@ -31,16 +32,19 @@ const AdapterFormat& format_of(const fs::path& path) {
   fail_usage("the adapter file {} must end in {}", path.string(), known);
 }
 
-std::string to_metadata(const LoraSettings& s, const std::string& base_fingerprint,
-                        io::Provenance provenance) {
+std::string to_metadata(const LoraSettings& s, const AdapterOrigin& origin) {
+  io::Provenance provenance = origin.provenance;
   // A zip's comment holds 64 kB: of very many trainings only the last ones are kept.
   while (provenance.steps.size() > 1 && provenance.to_json().dump().size() > kMostProvenance) {
     provenance.steps.erase(provenance.steps.begin());
   }
   json object = {{"rank", s.rank},           {"scale", s.scale},
                  {"dropout", s.dropout},     {"num_layers", s.num_layers},
-                 {"keys", s.keys},           {"base_fingerprint", base_fingerprint},
+                 {"keys", s.keys},           {"base_fingerprint", origin.base_fingerprint},
                  {"version", GRAFT_VERSION}, {"provenance", provenance.to_json()}};
+  if (origin.config.dump().size() <= kMostConfig && !origin.config.empty()) {
+    object["config"] = origin.config;
+  }
   return json{{kSettingsKey, object}}.dump();
 }
 
@@ -69,6 +73,8 @@ void read_metadata(AdapterFile& file, const std::string& text) {
   file.settings = settings;
   file.base_fingerprint = read.text("base_fingerprint", "");
   file.provenance = io::Provenance::from_json(object.value("provenance", json()));
+  const auto config = object.find("config");
+  if (config != object.end() && config->is_object()) file.config = *config;
 }
 
 struct Pair {
@@ -223,12 +229,12 @@ Adapters apply(models::Model& model, const AdapterFile& file, FrontEnd& front_en
 }
 
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
-                       const std::string& base_fingerprint, const io::Provenance& provenance) {
+                       const AdapterOrigin& origin) {
   AdapterContents contents;
   for (const models::Parameter& parameter : adapters.parameters().all()) {
     contents.tensors.insert({parameter.name, *parameter.place});
   }
-  contents.settings = to_metadata(adapters.settings(), base_fingerprint, provenance);
+  contents.settings = to_metadata(adapters.settings(), origin);
   if (!is_mlx_lm_adapter(path)) return format_of(path).write(path, contents);
   check_mlx_lm_config(path);
   std::vector<std::string> names;

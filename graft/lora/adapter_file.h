@@ -8,20 +8,27 @@
 
 #include "graft/base/files.h"
 #include "graft/base/front_end.h"
+#include "graft/base/json_types.h"
 #include "graft/io/provenance.h"
 #include "graft/lora/adapter_tensor.h"
 #include "graft/lora/adapters.h"
 
 namespace graft::lora {
 
+/// Where an adapter comes from.
+struct AdapterOrigin {
+  std::string base_fingerprint = {};  // of the model it was trained on; empty: not known
+  io::Provenance provenance = {};     // that model on the Hub, and the trainings
+  // The options of its training, by name; without the names that it has for files of its machine.
+  ordered_json config = ordered_json::object();
+};
+
 /// An adapter as its file holds it: tensors `<path>.lora_a` [in, R] and `<path>.lora_b` [R, out],
 /// and the metadata that graft writes with them, so that no reader has to guess a scale.
-struct AdapterFile {
+struct AdapterFile : AdapterOrigin {
   fs::path path;
   std::map<std::string, AdapterTensor> tensors;
   std::optional<LoraSettings> settings;  // none: written by another program
-  std::string base_fingerprint;          // of the model it was trained on; empty: not known
-  io::Provenance provenance;             // that model on the Hub, and the trainings
 };
 
 /// Reads `.npz` (settings in the zip's comment) or `.safetensors` (in its metadata). Throws Error
@@ -47,7 +54,7 @@ void check_fits(models::Model& model, const AdapterFile& file);
 /// Writes an adapter, whole or not at all, in the format of the path's extension. The same adapters
 /// give the same bytes. Beside `adapters.safetensors` mlx-lm's adapter_config.json is written.
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
-                       const std::string& base_fingerprint, const io::Provenance& provenance = {});
+                       const AdapterOrigin& origin = {});
 
 /// Throws UsageError for an extension that is neither .npz nor .safetensors, and for an
 /// adapters.safetensors whose adapter_config.json is another program's.

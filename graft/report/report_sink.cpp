@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "graft/base/atomic_file.h"
+#include "graft/io/yaml.h"
 #include "graft/report/report.h"
 #include "graft/report/summary.h"
 
@@ -33,6 +35,11 @@ void ReportSink::write() {
   once_.attempt([this] {
     std::vector<fs::path> files = {folder_.path};
     if (!adapter_.empty()) files.insert(files.begin(), adapter_);
+    if (!std::exchange(config_written_, true)) {
+      write_text(folder_.config(), "# The settings of a training by graft " GRAFT_VERSION
+                                   ": as a config they repeat it.\n" +
+                                       io::yaml_text(facts_.config));
+    }
     write_facts(folder_.facts(), facts_);  // even if there are no metrics
     Metrics metrics = read_metrics(folder_.metrics());
     facts_.summary = summarize(metrics, files);

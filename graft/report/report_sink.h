@@ -11,7 +11,8 @@
 
 namespace graft::report {
 
-/// Writes run.json and report.html of a run: after every validation, and at the end. It comes after
+/// Writes config.yaml of a run at first, and run.json and report.html after every validation and at
+/// the end. It comes after
 /// the metrics sink, whose file it reads. What cannot be written is said once, and the training
 /// goes on.
 class ReportSink final : public training::EventSink {
@@ -38,7 +39,7 @@ class ReportSink final : public training::EventSink {
   RunFacts facts_;
   WarnOnce once_;
   fs::path adapter_;  // as it was saved last
-  bool begun_ = false, finished_ = false;
+  bool begun_ = false, config_written_ = false, finished_ = false;
 };
 
 }  // namespace graft::report

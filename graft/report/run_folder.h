@@ -16,6 +16,7 @@ struct RunFolder {
   fs::path bad_batches() const { return path / "bad-batches.jsonl"; }  // training/bad_batches.h
   fs::path metrics() const { return path / "metrics.jsonl"; }          // metrics_file.h
   fs::path facts() const { return path / "run.json"; }                 // run_facts.h
+  fs::path config() const { return path / "config.yaml"; }             // the settings, to run again
   fs::path page() const { return path / "report.html"; }               // report.h
   fs::path tensorboard() const { return path / "tensorboard"; }        // a folder of event files
 };

@@ -5,15 +5,11 @@
 #include <utility>
 
 #include "graft/base/open_file.h"
-#include "graft/lora/adapter_file.h"
 
 namespace graft::training {
 
-AdapterSaver::AdapterSaver(fs::path file, std::string base_fingerprint, io::Provenance provenance)
-    : file_(std::move(file)),
-      lock_(resolved_target(file_)),
-      base_fingerprint_(std::move(base_fingerprint)),
-      provenance_(std::move(provenance)) {}
+AdapterSaver::AdapterSaver(fs::path file, lora::AdapterOrigin origin)
+    : file_(std::move(file)), lock_(resolved_target(file_)), origin_(std::move(origin)) {}
 
 void AdapterSaver::save(const lora::Adapters& adapters, const Progress& progress) const {
   save_as(file_, adapters, progress);
@@ -21,9 +17,11 @@ void AdapterSaver::save(const lora::Adapters& adapters, const Progress& progress
 
 void AdapterSaver::save_as(const fs::path& file, const lora::Adapters& adapters,
                            const Progress& progress) const {
-  io::Provenance provenance = provenance_;
-  if (!provenance.steps.empty()) {
-    auto& facts = provenance.steps.back().facts;
+  lora::AdapterOrigin origin = origin_;
+  // Who repeats this gets this adapter, even if the training went on.
+  if (origin.config.contains("iters")) origin.config["iters"] = progress.iteration;
+  if (!origin.provenance.steps.empty()) {
+    auto& facts = origin.provenance.steps.back().facts;
     facts.emplace_back("iterations", std::to_string(progress.iteration));
     if (progress.train_loss) {
       facts.emplace_back("training loss", fmt::format("{:.3f}", *progress.train_loss));
@@ -34,7 +32,7 @@ void AdapterSaver::save_as(const fs::path& file, const lora::Adapters& adapters,
       facts.emplace_back("validation loss", fmt::format("{:.3f}{}", loss, when));
     }
   }
-  lora::save_adapter_file(file, adapters, base_fingerprint_, provenance);
+  lora::save_adapter_file(file, adapters, origin);
 }
 
 }  // namespace graft::training

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <string>
-
 #include "graft/base/target_lock.h"
-#include "graft/io/provenance.h"
-#include "graft/lora/adapters.h"
+#include "graft/lora/adapter_file.h"
 #include "graft/training/progress.h"
 
 namespace graft::training {
@@ -12,9 +9,9 @@ namespace graft::training {
 /// The file that a training writes its adapter to; no other process may do so meanwhile.
 class AdapterSaver {
  public:
-  /// Throws Error if another process writes the file. `provenance`: its last step is this training,
-  /// without its results. Both go into the file.
-  AdapterSaver(fs::path file, std::string base_fingerprint, io::Provenance provenance);
+  /// Throws Error if another process writes the file. `origin` goes into it; the last step of its
+  /// provenance is this training, without its results, and "iters" of its config is what is done.
+  AdapterSaver(fs::path file, lora::AdapterOrigin origin);
 
   const fs::path& file() const { return file_; }
   /// Writes the file atomically.
@@ -26,8 +23,7 @@ class AdapterSaver {
  private:
   fs::path file_;
   TargetLock lock_;
-  std::string base_fingerprint_;
-  io::Provenance provenance_;
+  lora::AdapterOrigin origin_;
 };
 
 }  // namespace graft::training

@@ -12,7 +12,7 @@ const std::set<std::string>& free_options() {
   static const std::set<std::string> names = {
       "model",       "data",           "adapter_file",  "iters",      "keep",
       "patience",    "schedule_iters", "max_bad_steps", "save_every", "steps_per_report",
-      "tensorboard", "steps_per_eval", "val_batches"};
+      "tensorboard", "steps_per_eval", "val_batches",   "threads",    "train"};
   return names;
 }
 

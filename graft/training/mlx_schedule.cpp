@@ -67,23 +67,21 @@ const std::vector<MlxKind>& mlx_kinds() {
 }
 
 const MlxKind& kind_of(const std::string& name) {
-  std::vector<std::string> names;
   for (const MlxKind& kind : mlx_kinds()) {
     if (kind.name == name) return kind;
-    names.push_back(kind.name);
   }
-  fail_usage("there is no schedule '{}': {}", name, choices_for(name, names));
+  fail_usage("there is no schedule '{}': {}", name, choices_for(name, mlx_schedule_names()));
 }
 
 void check(const MlxKind& kind, const Arguments& a, double warmup, double warmup_init) {
   if (a.size() < kind.least || a.size() > kind.arguments.size()) {
-    fail_usage("`arguments` of {} are {}: {} are given", kind.name, fmt::join(kind.arguments, ", "),
-               a.size());
+    fail_usage("`schedule_arguments` of {} are {}: {} are given", kind.name,
+               fmt::join(kind.arguments, ", "), a.size());
   }
   for (size_t i = 0; i < a.size(); ++i) {
     const double least = i == kind.count ? 1 : 0;
     if (!std::isfinite(a[i]) || a[i] < least) {
-      fail_usage("`arguments` of {}: {} is {}, which is not at least {}", kind.name,
+      fail_usage("`schedule_arguments` of {}: {} is {}, which is not at least {}", kind.name,
                  kind.arguments[i], a[i], least);
     }
   }
@@ -95,6 +93,12 @@ void check(const MlxKind& kind, const Arguments& a, double warmup, double warmup
 }
 
 }  // namespace
+
+std::vector<std::string> mlx_schedule_names() {
+  std::vector<std::string> names;
+  for (const MlxKind& kind : mlx_kinds()) names.push_back(kind.name);
+  return names;
+}
 
 Schedule mlx_schedule(const std::string& name, const std::vector<double>& arguments, double warmup,
                       double warmup_init) {

@@ -50,7 +50,8 @@ struct OptimizerOptions {
 
   // Of adafactor. By default the step is the learning rate's, as with the others: MLX's defaults,
   // true and true, ignore the learning rate and scale steps by the size of the parameter, so that a
-  // LoRA factor that is zero at first hardly moves.
+  // LoRA factor that is zero at first hardly moves. In messages the names that schedules have, too,
+  // are `adafactor_warmup_init` and `adafactor_decay_rate`.
   std::optional<bool> relative_step = {};     // false: true takes 1 / sqrt(step) for the rate
   std::optional<bool> scale_parameter = {};   // false
   std::optional<bool> warmup_init = {};       // false; with relative_step

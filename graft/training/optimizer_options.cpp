@@ -52,7 +52,7 @@ std::unique_ptr<Optimizer> adafactor(const OptimizerOptions& o) {
                                .relative_step = o.relative_step.value_or(false),
                                .warmup_init = o.warmup_init.value_or(false)};
   if (config.warmup_init && !config.relative_step) {
-    fail_usage("`warmup_init` of adafactor needs `relative_step`");
+    fail_usage("`adafactor_warmup_init` needs `relative_step`");
   }
   if (config.relative_step && o.lora_plus_ratio != 1) {
     fail_usage("`lora_plus_ratio` has no effect on adafactor with `relative_step`");
@@ -81,8 +81,8 @@ const std::vector<OptimizerKind>& optimizer_kinds() {
       {"lion", lion, {"beta1", "beta2", "weight_decay"}},
       {"adafactor",
        adafactor,
-       {"beta1", "eps", "weight_decay", "relative_step", "scale_parameter", "warmup_init",
-        "scale_eps", "clip_threshold", "decay_rate"}},
+       {"beta1", "eps", "weight_decay", "relative_step", "scale_parameter", "adafactor_warmup_init",
+        "scale_eps", "clip_threshold", "adafactor_decay_rate"}},
       {"muon", muon, {"momentum", "nesterov", "ns_steps", "weight_decay"}}};
   return all;
 }
@@ -105,10 +105,10 @@ std::vector<std::string> options_of(const OptimizerOptions& o) {
   add("ns_steps", o.ns_steps.has_value());
   add("relative_step", o.relative_step.has_value());
   add("scale_parameter", o.scale_parameter.has_value());
-  add("warmup_init", o.warmup_init.has_value());
+  add("adafactor_warmup_init", o.warmup_init.has_value());
   add("scale_eps", o.scale_eps.has_value());
   add("clip_threshold", o.clip_threshold.has_value());
-  add("decay_rate", o.decay_rate.has_value());
+  add("adafactor_decay_rate", o.decay_rate.has_value());
   return names;
 }
 
@@ -138,7 +138,8 @@ void check_ranges(const OptimizerOptions& o) {
   }
   positive("clip_threshold", o.clip_threshold);
   positive("lora_plus_ratio", o.lora_plus_ratio);
-  if (o.decay_rate) check("decay_rate", *o.decay_rate, *o.decay_rate < 0, "it is less than 0");
+  if (o.decay_rate)
+    check("adafactor_decay_rate", *o.decay_rate, *o.decay_rate < 0, "it is less than 0");
   if (o.ns_steps) check("ns_steps", *o.ns_steps, *o.ns_steps > 0, "it is more than 0");
   check("adam_bits", o.adam_bits, o.adam_bits == 8 || o.adam_bits == 32, "it is 8 or 32");
 }

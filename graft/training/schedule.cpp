@@ -89,7 +89,12 @@ const ScheduleKind& kind_of(const ScheduleOptions& o) {
   fail_usage("there is no schedule '{}': {}", o.name, choices_for(o.name, schedule_names()));
 }
 
-// The options that are set.
+bool is_mlx_schedule(const std::string& name) {
+  const std::vector<std::string> names = mlx_schedule_names();
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// The options that are set, besides those that all have.
 std::vector<std::string> options_of(const ScheduleOptions& o) {
   std::vector<std::string> names;
   if (o.min_lr) names.emplace_back("min_lr");
@@ -147,6 +152,7 @@ Schedule constant_schedule(float rate) {
 std::vector<std::string> schedule_names() {
   std::vector<std::string> names;
   for (const ScheduleKind& kind : schedule_kinds()) names.push_back(kind.name);
+  for (const std::string& name : mlx_schedule_names()) names.push_back(name);
   return names;
 }
 
@@ -155,8 +161,24 @@ int64_t warmup_steps(const ScheduleOptions& o) {
   return static_cast<int64_t>(std::ceil(steps));
 }
 
+int64_t given_length(const ScheduleOptions& o) {
+  if (!is_mlx_schedule(o.name)) return o.length;
+  return mlx_schedule_length(o.name, o.arguments, o.warmup).value_or(0);
+}
+
 Schedule make_schedule(const ScheduleOptions& options) {
+  if (is_mlx_schedule(options.name)) {
+    for (const std::string& name : options_of(options)) {
+      fail_usage("`{}` is no option of schedule {}, which has `schedule_arguments`", name,
+                 options.name);
+    }
+    return mlx_schedule(options.name, options.arguments, options.warmup, options.warmup_init);
+  }
   const ScheduleKind& kind = kind_of(options);
+  if (!options.arguments.empty()) {
+    fail_usage("`schedule_arguments` are no option of schedule {}: they are of {}", kind.name,
+               fmt::join(mlx_schedule_names(), ", "));
+  }
   check_names(kind, options_of(options));
   check_ranges(options);
   return [rate = options.learning_rate, warmup = warmup_steps(options), first = options.warmup_init,

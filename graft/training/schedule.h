@@ -22,6 +22,7 @@ Schedule constant_schedule(float rate);
 ///   exponential  is multiplied by decay_rate every step, but stays at least min_lr
 ///   wsd          stays, and falls to min_lr in a straight line in the last decay_share of `length`
 ///                (warm-up, stable, decay: Hu et al., arXiv:2404.06395)
+/// or is one of MLX's own, which has `arguments` and no `length`: see mlx_schedule.
 /// After `length` steps it is what it was then. As in transformers, the first step of a warm-up has
 /// the rate `warmup_init`, the first one after it the learning rate, and the last step of all a
 /// rate that is a step short of min_lr.
@@ -35,13 +36,21 @@ struct ScheduleOptions {
   std::optional<double> decay_rate = {};   // step, exponential: must be given
   std::optional<int64_t> step_size = {};   // step: must be given
   std::optional<double> decay_share = {};  // wsd: 0.1
+  std::vector<double> arguments = {};      // of MLX's own: must be given, `learning_rate` first
 };
 
-/// The schedules that there are.
+/// The schedules that there are; MLX's own come last.
 std::vector<std::string> schedule_names();
+
+/// MLX's own: exponential_decay, step_decay, cosine_decay, linear_schedule.
+std::vector<std::string> mlx_schedule_names();
 
 /// The steps of the warm-up.
 int64_t warmup_steps(const ScheduleOptions& options);
+
+/// The steps that a schedule has by itself: its `length`, or by MLX's arguments; 0 if it has as
+/// many as its run. Throws UsageError as make_schedule does for MLX's.
+int64_t given_length(const ScheduleOptions& options);
 
 /// Throws UsageError, which names the option, for an unknown schedule, for an option that is
 /// missing or that it does not have, and for a value out of its range: a warm-up that is longer

@@ -110,7 +110,7 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
       schedule_(make_schedule(schedule_of(options_))),
       sampler_(train, options_.batch_size, options_.seed, options_.batches_a_step),
       state_(optimizer_->start(adapters.parameters())),
-      saver_(options_.adapter_file, options_.base_fingerprint, options_.provenance),
+      saver_(options_.adapter_file, options_.origin),
       checkpoints_(options_.adapter_file, options_.keep, options_.identity) {}
 
 void Trainer::restore(const SnapshotParts& parts) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "graft/data/sampler.h"
-#include "graft/io/provenance.h"
 #include "graft/lora/adapters.h"
 #include "graft/models/layer_runner.h"
 #include "graft/training/adapter_saver.h"
@@ -36,9 +35,8 @@ struct TrainOptions {
   int keep = 2;           // checkpoints, besides that of the best validation
   int max_bad_steps = 3;  // in a row, before the training stops
   fs::path adapter_file = "adapters.npz";
-  std::string base_fingerprint;  // goes into the adapter file
-  io::Provenance provenance;     // the same; its last step is this training, without its results
-  Identity identity;             // goes into the checkpoints
+  lora::AdapterOrigin origin;  // goes into the adapter file: see AdapterSaver
+  Identity identity;           // goes into the checkpoints
   uint64_t seed = 0;
   bool profile = false;          // report where the time went at the end
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time

@@ -103,7 +103,7 @@ class AdapterFiles : public ::testing::TestWithParam<const char*> {
       values.push_back(mx::random::normal(v.shape()));
     mx::eval(values);
     adapters_->parameters().set(values);
-    save_adapter_file(path_, *adapters_, "0123456789abcdef");
+    save_adapter_file(path_, *adapters_, {"0123456789abcdef"});
   }
 
   TempFolder folder_;
@@ -136,7 +136,7 @@ TEST_P(AdapterFiles, TellTheLastOfVeryManyTrainings) {
     many.steps.push_back(
         {"graft lora", "0", {{"seed", std::to_string(i)}, {"x", std::string(200, 'x')}}});
   }
-  save_adapter_file(path_, *adapters_, "0123456789abcdef", many);
+  save_adapter_file(path_, *adapters_, {"0123456789abcdef", many});
   const io::Provenance back = read_adapter_file(path_).provenance;
   EXPECT_GT(back.steps.size(), 50u);
   EXPECT_LT(back.steps.size(), 500u);
@@ -145,7 +145,7 @@ TEST_P(AdapterFiles, TellTheLastOfVeryManyTrainings) {
 
 TEST_P(AdapterFiles, AreTheSameBytesEachTime) {
   std::string first = read_bytes(path_);
-  save_adapter_file(path_, *adapters_, "0123456789abcdef");
+  save_adapter_file(path_, *adapters_, {"0123456789abcdef"});
   EXPECT_EQ(read_bytes(path_), first);
 }
 
@@ -260,10 +260,10 @@ TEST_F(MlxLmConfigTest, OfAnotherKindIsRefused) {
 TEST_F(MlxLmConfigTest, IsWrittenBesideTheAdapterThatMlxLmReads) {
   auto model = base();
   const Adapters adapters = attach(*model, settings(1, {"q_proj", "down_proj"}));
-  save_adapter_file(folder_ / "sql.safetensors", adapters, "");
+  save_adapter_file(folder_ / "sql.safetensors", adapters);
   EXPECT_FALSE(fs::exists(folder_ / "adapter_config.json"));
-  save_adapter_file(path_, adapters, "");
-  save_adapter_file(path_, adapters, "");  // it is graft's own
+  save_adapter_file(path_, adapters);
+  save_adapter_file(path_, adapters);  // it is graft's own
   const json config = io::read_json_object(folder_ / "adapter_config.json");
   EXPECT_EQ(config["num_layers"], 1);
   EXPECT_EQ(config["lora_parameters"]["rank"], 4);
@@ -274,12 +274,12 @@ TEST_F(MlxLmConfigTest, IsWrittenBesideTheAdapterThatMlxLmReads) {
 
 TEST_F(MlxLmConfigTest, ThatContradictsTheAdapterIsRefused) {
   auto model = base();
-  save_adapter_file(path_, attach(*model, settings(1, {"q_proj"})), "");
+  save_adapter_file(path_, attach(*model, settings(1, {"q_proj"})));
   config(R"({"lora_parameters": {"rank": 4, "scale": 2}})");
   expect_error([&] { read_adapter_file(path_); },
                "says that its scale is 20, but adapter_config.json beside it 2");
   // It is of that file alone: others in the folder say their own.
-  save_adapter_file(folder_ / "sql.safetensors", attach(*base(), settings(1, {"q_proj"})), "");
+  save_adapter_file(folder_ / "sql.safetensors", attach(*base(), settings(1, {"q_proj"})));
   EXPECT_EQ(read_adapter_file(folder_ / "sql.safetensors").settings->scale, 20.0f);
 }
 
@@ -289,7 +289,7 @@ TEST_F(MlxLmConfigTest, OfAnotherProgramIsNotReplaced) {
   config(others);
   expect_error<UsageError>([&] { check_adapter_path(path_); }, "another program's");
   expect_error<UsageError>(
-      [&] { save_adapter_file(path_, attach(*model, settings(1, {"q_proj"})), ""); },
+      [&] { save_adapter_file(path_, attach(*model, settings(1, {"q_proj"}))); },
       "another program's");
   EXPECT_EQ(read_bytes(folder_ / "adapter_config.json"), others);
   check_adapter_path(folder_ / "sql.safetensors");

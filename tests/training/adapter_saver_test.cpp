@@ -11,10 +11,10 @@ namespace {
 TEST(AdapterSaver, HasOneWriter) {
   testing::TempFolder folder;
   {
-    const AdapterSaver one(folder / "a.npz", "", {});
+    const AdapterSaver one(folder / "a.npz", {});
     fs::create_symlink("a.npz", folder / "link.npz");
     for (const char* name : {"a.npz", "link.npz"}) {
-      testing::expect_error([&] { AdapterSaver(folder / name, "", {}); },
+      testing::expect_error([&] { AdapterSaver(folder / name, {}); },
                             "a.npz is being written by process");
     }
   }

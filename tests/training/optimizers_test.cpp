@@ -216,10 +216,10 @@ TEST(OptimizerOptions, WhatAnOptimizerDoesNotHaveIsRefused) {
   expect_refused({.name = "sgd", .ns_steps = 5}, {"`ns_steps`"});
   expect_refused({.name = "muon", .relative_step = true}, {"`relative_step`"});
   expect_refused({.name = "muon", .scale_parameter = true}, {"`scale_parameter`"});
-  expect_refused({.name = "muon", .warmup_init = true}, {"`warmup_init`"});
+  expect_refused({.name = "muon", .warmup_init = true}, {"`adafactor_warmup_init`"});
   expect_refused({.name = "adam", .scale_eps = 1e-3}, {"`scale_eps`"});
   expect_refused({.name = "adam", .clip_threshold = 1}, {"`clip_threshold`"});
-  expect_refused({.name = "adam", .decay_rate = -0.8}, {"`decay_rate`"});
+  expect_refused({.name = "adam", .decay_rate = -0.8}, {"`adafactor_decay_rate`"});
   expect_refused({.name = "muon", .beta1 = 0.9}, {"`beta1`"});
   expect_refused({.name = "sgd", .bias_correction = true}, {"`bias_correction`"});
 }
@@ -239,7 +239,7 @@ TEST(OptimizerOptions, ValuesOutOfRangeAreRefused) {
   expect_refused({.name = "muon", .ns_steps = 0}, {"`ns_steps` is 0"});
   expect_refused({.name = "adafactor", .warmup_init = true}, {"`relative_step`"});
   expect_refused({.name = "adafactor", .clip_threshold = 0}, {"`clip_threshold`"});
-  expect_refused({.name = "adafactor", .decay_rate = 0.8}, {"`decay_rate`"});
+  expect_refused({.name = "adafactor", .decay_rate = 0.8}, {"`adafactor_decay_rate`"});
   expect_refused({.name = "adafactor", .relative_step = true, .lora_plus_ratio = 4},
                  {"`lora_plus_ratio`"});
 }

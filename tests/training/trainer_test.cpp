@@ -157,8 +157,8 @@ TEST_F(TrainerTest, SameSeedGivesTheSameBytes) {
 
 TEST_F(TrainerTest, AdapterSaysHowItWasTrainedAndWithWhatLosses) {
   Record record;
-  options_.provenance.origin = io::Origin{"acme/base", ""};
-  options_.provenance.steps = {{"graft lora", "0", {{"seed", "3"}}}};
+  options_.origin.provenance.origin = io::Origin{"acme/base", ""};
+  options_.origin.provenance.steps = {{"graft lora", "0", {{"seed", "3"}}}};
   options_.iters = 18;
   run(record);
   const io::Provenance found = lora::read_adapter_file(options_.adapter_file).provenance;

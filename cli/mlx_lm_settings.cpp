@@ -1,0 +1,390 @@
+#include "cli/mlx_lm_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "graft/base/error.h"
+#include "graft/base/nearest.h"
+
+namespace graft::cli {
+namespace {
+
+using Kind = io::YamlValue::Kind;
+
+// Those that count batches, with mlx-lm's defaults.
+const std::map<std::string, int64_t>& counts_of_batches() {
+  static const std::map<std::string, int64_t> all = {
+      {"iters", 1000}, {"steps_per_report", 10}, {"steps_per_eval", 200}, {"save_every", 100}};
+  return all;
+}
+
+// The columns of a data set, by default.
+const std::map<std::string, std::string>& features() {
+  static const std::map<std::string, std::string> all = {{"text_feature", "text"},
+                                                         {"prompt_feature", "prompt"},
+                                                         {"completion_feature", "completion"},
+                                                         {"chat_feature", "messages"}};
+  return all;
+}
+
+// An optimizer's options, as graft names them; a list of names takes a list's elements.
+using Names = std::map<std::string, std::vector<std::string>>;
+
+const std::map<std::string, Names>& optimizer_options() {
+  static const Names adam = {
+      {"betas", {"beta1", "beta2"}}, {"eps", {"eps"}}, {"bias_correction", {"bias_correction"}}};
+  static const std::map<std::string, Names> all = [] {
+    Names adamw = adam;
+    adamw["weight_decay"] = {"weight_decay"};
+    return std::map<std::string, Names>{{"adam", adam},
+                                        {"adamw", adamw},
+                                        {"sgd",
+                                         {{"momentum", {"momentum"}},
+                                          {"weight_decay", {"weight_decay"}},
+                                          {"dampening", {"dampening"}},
+                                          {"nesterov", {"nesterov"}}}},
+                                        {"muon",
+                                         {{"momentum", {"momentum"}},
+                                          {"weight_decay", {"weight_decay"}},
+                                          {"nesterov", {"nesterov"}},
+                                          {"ns_steps", {"ns_steps"}}}},
+                                        {"adafactor",
+                                         {{"eps", {"eps", "scale_eps"}},
+                                          {"clip_threshold", {"clip_threshold"}},
+                                          {"decay_rate", {"adafactor_decay_rate"}},
+                                          {"beta_1", {"beta1"}},
+                                          {"weight_decay", {"weight_decay"}},
+                                          {"scale_parameter", {"scale_parameter"}},
+                                          {"relative_step", {"relative_step"}},
+                                          {"warmup_init", {"adafactor_warmup_init"}}}}};
+  }();
+  return all;
+}
+
+template <class Map>
+std::vector<std::string> keys_of(const Map& map) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : map) keys.push_back(key);
+  return keys;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+std::optional<int64_t> whole_number(const ordered_json& value) {
+  if (!value.is_number_integer()) return {};
+  return value.get<int64_t>();
+}
+
+class Translation {
+ public:
+  Translation(const std::vector<io::YamlEntry>& entries, std::string file, const GivenOption& given,
+              FrontEnd& front_end)
+      : entries_(entries), file_(std::move(file)), given_(given), front_end_(front_end) {
+    optimizer_ = lower(given_("optimizer").value_or(text_of("optimizer", "adam")));
+    batches_a_step_ = batches_a_step();
+  }
+
+  std::vector<TakenOption> options() {
+    for (const io::YamlEntry& entry : entries_) translate(entry);
+    add_defaults();
+    return std::move(options_);
+  }
+
+ private:
+  void translate(const io::YamlEntry& entry) {
+    using Way = void (Translation::*)(const io::YamlEntry&);
+    static const std::map<std::string, Way> ways = {
+        {"adapter_path", &Translation::adapter_path},
+        {"chat_feature", &Translation::feature},
+        {"clear_cache_threshold", &Translation::without_effect},
+        {"completion_feature", &Translation::feature},
+        {"fine_tune_type", &Translation::fine_tune_type},
+        {"grad_accumulation_steps", &Translation::without_effect},  // see batches_a_step
+        {"hf_dataset", &Translation::not_built},
+        {"iters", &Translation::count_of_batches},
+        {"lora_parameters", &Translation::lora_parameters},
+        {"lr_schedule", &Translation::lr_schedule},
+        {"mask_prompt", &Translation::not_built},
+        {"num_layers", &Translation::num_layers},
+        {"optimizer", &Translation::without_effect},  // see add_defaults
+        {"optimizer_config", &Translation::optimizer_config},
+        {"project_name", &Translation::without_effect},
+        {"prompt_feature", &Translation::feature},
+        {"report_to", &Translation::report_to},
+        {"save_every", &Translation::count_of_batches},
+        {"steps_per_eval", &Translation::count_of_batches},
+        {"steps_per_report", &Translation::count_of_batches},
+        {"text_feature", &Translation::feature},
+        {"trust_remote_code", &Translation::without_effect}};
+    if (entry.value.is_null()) return;  // the default
+    const auto way = ways.find(entry.key);
+    if (way == ways.end()) return add(entry.key, entry.value.json(), entry.line);
+    (this->*way->second)(entry);
+  }
+
+  // Nothing here depends on it: MLX's cache, the services that follow a run, code of a model.
+  void without_effect(const io::YamlEntry&) {}
+
+  void adapter_path(const io::YamlEntry& entry) {
+    // Empty: the base model alone is tested.
+    const bool none = entry.value.scalar == "";
+    add(none ? "adapter_file" : "adapter_path", none ? "none" : entry.value.json(), entry.line);
+  }
+
+  void fine_tune_type(const io::YamlEntry& entry) {
+    const ordered_json type = entry.value.json();
+    if (type == "lora") return;
+    if (type == "dora" || type == "full") {
+      refuse(entry.line, "fine_tune_type {} is not supported yet: graft trains lora",
+             type.get<std::string>());
+    }
+    refuse(entry.line, "fine_tune_type is {}: lora is what there is", type.dump());
+  }
+
+  void not_built(const io::YamlEntry& entry) {
+    const ordered_json value = entry.value.json();
+    if (value == false || value.empty()) return;
+    refuse(entry.line, "{} is not supported yet", entry.key);
+  }
+
+  void feature(const io::YamlEntry& entry) {
+    if (entry.value.json() == features().at(entry.key)) return;
+    refuse(entry.line, "{} other than \"{}\" is not supported yet", entry.key,
+           features().at(entry.key));
+  }
+
+  void report_to(const io::YamlEntry& entry) {
+    const ordered_json to = entry.value.json();
+    if (to == "" || to == false) return;
+    front_end_.warn(
+        "{}: report_to has no part: graft sends nothing anywhere, and writes its "
+        "records beside the adapter",
+        at(entry.line));
+  }
+
+  void num_layers(const io::YamlEntry& entry) {
+    const auto count = whole_number(entry.value.json());
+    add("num_layers", count && *count < 1 ? ordered_json(-1) : entry.value.json(), entry.line);
+  }
+
+  void lora_parameters(const io::YamlEntry& entry) {
+    static const std::map<std::string, std::string> names = {{"rank", "lora_rank"},
+                                                             {"scale", "lora_scale"},
+                                                             {"dropout", "lora_dropout"},
+                                                             {"keys", "lora_keys"}};
+    for (const io::YamlEntry& parameter : map_of(entry)) {
+      if (parameter.key == "alpha") {
+        refuse(parameter.line,
+               "lora_parameters has no alpha: scale is what the adapters' output is multiplied by "
+               "(alpha / rank)");
+      }
+      const auto name = names.find(parameter.key);
+      if (name == names.end()) no_such(parameter, "lora_parameters", keys_of(names));
+      if (parameter.key == "keys" && !parameter.value.is_null() &&
+          parameter.value.kind != Kind::list) {
+        refuse(parameter.line, "keys is a list");
+      }
+      add(name->second, parameter.value.json(), parameter.line);
+    }
+  }
+
+  void lr_schedule(const io::YamlEntry& entry) {
+    if (entry.value.scalar == false) return;
+    static const std::map<std::string, std::string> names = {{"name", "schedule"},
+                                                             {"arguments", "schedule_arguments"},
+                                                             {"warmup", "warmup"},
+                                                             {"warmup_init", "warmup_init"}};
+    std::set<std::string> there;
+    for (const io::YamlEntry& part : map_of(entry)) {
+      const auto name = names.find(part.key);
+      if (name == names.end()) no_such(part, "lr_schedule", keys_of(names));
+      if (part.key == "arguments" && part.value.kind != Kind::list) {
+        refuse(part.line, "arguments is a list");
+      }
+      add(name->second, part.value.json(), part.line);
+      there.insert(part.key);
+    }
+    for (const char* needed : {"name", "arguments"}) {
+      if (there.count(needed) == 0 && !there.empty()) {
+        refuse(entry.line, "lr_schedule needs {}", needed);
+      }
+    }
+  }
+
+  void optimizer_config(const io::YamlEntry& entry) {
+    for (const io::YamlEntry& one : map_of(entry)) {
+      const auto options = optimizer_options().find(lower(one.key));
+      if (options == optimizer_options().end()) {
+        no_such(one, "optimizer_config", keys_of(optimizer_options()));
+      }
+      const bool is_ours = options->first == optimizer_;
+      for (const io::YamlEntry& option : map_of(one)) {
+        const auto names = options->second.find(option.key);
+        if (names == options->second.end()) no_such(option, one.key, keys_of(options->second));
+        if (is_ours) add_elements(option, names->second);
+      }
+    }
+  }
+
+  void add_elements(const io::YamlEntry& option, const std::vector<std::string>& names) {
+    if (option.value.kind != Kind::list) {
+      if (option.key == "betas") refuse(option.line, "betas is a list of two");
+      return add(names[0], option.value.json(), option.line);
+    }
+    if (option.value.items.size() != names.size()) {
+      refuse(option.line, "{} has {} values: {} takes {}", option.key, option.value.items.size(),
+             optimizer_, names.size());
+    }
+    for (size_t i = 0; i < names.size(); ++i) {
+      add(names[i], option.value.items[i].json(), option.line);
+    }
+  }
+
+  // mlx-lm counts batches, graft steps.
+  void count_of_batches(const io::YamlEntry& entry) {
+    const ordered_json value = entry.value.json();
+    const auto batches = whole_number(value);
+    counts_.insert(entry.key);
+    if (!batches || *batches < 1) return add(entry.key, value, entry.line);
+    add_count(entry.key, *batches, entry.line);
+  }
+
+  void add_count(const std::string& name, int64_t batches, int line) {
+    const int64_t steps = batches / batches_a_step_;
+    if (steps == 0 && name == "iters") {
+      refuse(line, "iters {} are fewer batches than the {} of a step", batches, batches_a_step_);
+    }
+    add(name, std::max<int64_t>(steps, 1), line);
+  }
+
+  void add_defaults() {
+    const bool has_keys = has("lora_keys");
+    if (!has_keys) add("lora_keys", "all", 1);
+    if (!has_keys && !given_("lora_keys")) {
+      front_end_.note("{}: without keys every linear layer gets an adapter, as in mlx-lm", file_);
+    }
+    add("optimizer", optimizer_, line_of("optimizer"));
+    if (optimizer_ == "adafactor") {
+      for (const char* name : {"relative_step", "scale_parameter"}) {
+        if (!has(name)) add(name, true, line_of("optimizer"));
+      }
+    }
+    if (batches_a_step_ == 1) return;
+    const int line = line_of("grad_accumulation_steps");
+    add("grad_accumulation", batches_a_step_, line);
+    for (const auto& [name, batches] : counts_of_batches()) {
+      if (counts_.count(name) == 0) add_count(name, batches, line);
+    }
+    front_end_.note(
+        "{}: counts of batches, as in mlx-lm, {} of which are one of graft's iterations", file_,
+        batches_a_step_);
+  }
+
+  int64_t batches_a_step() const {
+    const auto entry = find("grad_accumulation_steps");
+    if (entry == entries_.end() || entry->value.is_null()) return 1;
+    if (const auto given = given_("grad_accumulation")) {
+      int64_t number = 0;
+      std::from_chars(given->data(), given->data() + given->size(), number);
+      return std::max<int64_t>(number, 1);
+    }
+    const auto number = whole_number(entry->value.json());
+    if (!number || *number < 1 || *number > (1 << 20)) {
+      refuse(entry->line, "grad_accumulation_steps is {}: it is a whole number of at least 1",
+             entry->value.json().dump());
+    }
+    return *number;
+  }
+
+  // What a map holds.
+  const std::vector<io::YamlEntry>& map_of(const io::YamlEntry& entry) const {
+    if (entry.value.kind != Kind::map) {
+      static const std::vector<io::YamlEntry> nothing;
+      if (entry.value.is_null()) return nothing;
+      refuse(entry.line, "{} is a map", entry.key);
+    }
+    return entry.value.entries;
+  }
+
+  void add(const std::string& name, ordered_json value, int line) {
+    options_.push_back({name, std::move(value), at(line)});
+  }
+
+  bool has(const std::string& option) const {
+    return std::any_of(options_.begin(), options_.end(), [&](const TakenOption& o) {
+      return o.name == option && !o.value.is_null();
+    });
+  }
+
+  std::vector<io::YamlEntry>::const_iterator find(const std::string& name) const {
+    return std::find_if(entries_.begin(), entries_.end(),
+                        [&](const io::YamlEntry& entry) { return entry.key == name; });
+  }
+
+  std::string text_of(const std::string& name, const std::string& otherwise) const {
+    const auto entry = find(name);
+    if (entry == entries_.end() || entry->value.is_null()) return otherwise;
+    const ordered_json value = entry->value.json();
+    return value.is_string() ? value.get<std::string>() : value.dump();
+  }
+
+  int line_of(const std::string& name) const {
+    const auto entry = find(name);
+    return entry == entries_.end() ? 1 : entry->line;
+  }
+
+  std::string at(int line) const { return fmt::format("{}:{}", file_, line); }
+
+  template <class... Args>
+  [[noreturn]] void refuse(int line, fmt::format_string<Args...> text, Args&&... args) const {
+    fail_usage("{}: {}", at(line), fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  [[noreturn]] void no_such(const io::YamlEntry& entry, const std::string& in,
+                            const std::vector<std::string>& names) const {
+    refuse(entry.line, "{} has no {}: {}", in, entry.key, choices_for(entry.key, names));
+  }
+
+  const std::vector<io::YamlEntry>& entries_;
+  std::string file_;
+  const GivenOption& given_;
+  FrontEnd& front_end_;
+  std::string optimizer_;
+  int64_t batches_a_step_ = 1;
+  std::set<std::string> counts_;  // those that were given
+  std::vector<TakenOption> options_;
+};
+
+}  // namespace
+
+std::vector<std::string> mlx_lm_setting_names() {
+  return {"chat_feature",     "clear_cache_threshold", "completion_feature", "fine_tune_type",
+          "hf_dataset",       "lora_parameters",       "lr_schedule",        "mask_prompt",
+          "optimizer_config", "project_name",          "prompt_feature",     "report_to",
+          "text_feature",     "trust_remote_code"};
+}
+
+bool are_mlx_lm_settings(const std::vector<io::YamlEntry>& entries) {
+  std::vector<std::string> own = mlx_lm_setting_names();
+  own.insert(own.end(), {"adapter_path", "grad_accumulation_steps"});
+  return std::any_of(entries.begin(), entries.end(), [&](const io::YamlEntry& entry) {
+    return std::find(own.begin(), own.end(), entry.key) != own.end();
+  });
+}
+
+std::vector<TakenOption> from_mlx_lm(const std::vector<io::YamlEntry>& entries,
+                                     const std::string& file, const GivenOption& given,
+                                     FrontEnd& front_end) {
+  return Translation(entries, file, given, front_end).options();
+}
+
+}  // namespace graft::cli
