@@ -109,6 +109,7 @@ stage("models and adapters against mlx-lm",
 stage("what is written, reloaded by transformers and mlx-lm",
       f"{INTEROP}/reload_parity.py build/graft build/tests/logits_driver", 120, BUILT)
 stage("trainings that are killed go on", f"{INTEROP}/resume_kills.py build/graft", 300, BUILT)
+stage("trainings on full disks go on", f"{INTEROP}/resume_full_disk.py build/graft", 120, BUILT)
 stage("chat templates against transformers",
       f"{INTEROP}/chat_template_parity.py build/tests/chat_template_driver", 50, BUILT)
 stage("tokenizers against Hugging Face",

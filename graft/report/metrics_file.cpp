@@ -35,14 +35,33 @@ void read_line(std::string_view line, Metrics& metrics) {
   }
 }
 
-template <class Reading>
-std::vector<std::pair<int64_t, std::string>> lines_until(const std::vector<Reading>& readings,
-                                                         int64_t step) {
-  std::vector<std::pair<int64_t, std::string>> lines;
-  for (const Reading& reading : readings) {
-    if (reading.step <= step) lines.emplace_back(reading.step, to_json(reading).dump() + "\n");
+struct Line {
+  std::string_view text;
+  ReadingKind kind;
+  int64_t step;
+};
+
+// The lines that are readings.
+std::vector<Line> lines_of(std::string_view text) {
+  std::vector<Line> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    Metrics one;
+    read_line(text.substr(0, end), one);
+    if (!one.train.empty()) {
+      lines.push_back({text.substr(0, end), ReadingKind::train, one.train[0].step});
+    } else if (!one.validations.empty()) {
+      lines.push_back({text.substr(0, end), ReadingKind::validation, one.validations[0].step});
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return lines;
+}
+
+void write_lines(const fs::path& path, const std::vector<Line>& lines) {
+  AtomicFile file(path);
+  for (const Line& line : lines) file.write(std::string(line.text) + "\n");
+  file.commit();
 }
 
 }  // namespace
@@ -59,16 +78,21 @@ Metrics read_metrics(const fs::path& path) {
   return metrics;
 }
 
-void drop_after(const fs::path& path, int64_t step, int64_t last_validation) {
-  const Metrics metrics = read_metrics(path);
-  auto lines = lines_until(metrics.train, step);
-  const auto validations = lines_until(metrics.validations, last_validation);
-  lines.insert(lines.end(), validations.begin(), validations.end());
-  std::stable_sort(lines.begin(), lines.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  AtomicFile file(path);
-  for (const auto& line : lines) file.write(line.second);
-  file.commit();
+void drop_after(const fs::path& path, int64_t step) {
+  const std::string text = read_text(path, kMostBytes);
+  std::vector<Line> lines = lines_of(text);
+  std::erase_if(lines, [&](const Line& line) { return line.step > step; });
+  write_lines(path, lines);
+}
+
+void drop_repeated(const fs::path& path, int64_t step, ReadingKind kind) {
+  const std::string text = read_text(path, kMostBytes);
+  std::vector<Line> lines = lines_of(text);
+  const auto is_such = [&](const Line& line) { return line.step == step && line.kind == kind; };
+  const std::ptrdiff_t stay = kind == ReadingKind::validation && step == 1 ? 1 : 0;
+  if (std::count_if(lines.begin(), lines.end(), is_such) <= stay) return;
+  lines.erase(std::next(std::find_if(lines.rbegin(), lines.rend(), is_such)).base());
+  write_lines(path, lines);
 }
 
 }  // namespace graft::report

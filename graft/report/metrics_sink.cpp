@@ -23,6 +23,7 @@ class MetricsSink final : public training::EventSink {
   }
 
   void on(const training::Reported& r) override {
+    forget(r.iteration, ReadingKind::train);
     append(TrainReading{.step = r.iteration,
                         .loss = r.loss,
                         .learning_rate = r.learning_rate,
@@ -36,8 +37,7 @@ class MetricsSink final : public training::EventSink {
   }
 
   void on(const training::Validated& v) override {
-    // One that comes first after a stop makes up for one that was left out or not saved.
-    repeats_validation_ = !file_ && resumed_from_ == v.iteration;
+    forget(v.iteration, ReadingKind::validation);
     append(ValidationReading{.step = v.iteration, .loss = v.loss, .seconds = v.seconds});
   }
 
@@ -49,9 +49,21 @@ class MetricsSink final : public training::EventSink {
     if (!resumed_from_) {
       write_text(path, "");
     } else if (is_there(path)) {
-      drop_after(path, *resumed_from_, *resumed_from_ - (repeats_validation_ ? 1 : 0));
+      drop_after(path, *resumed_from_);
     }
     file_ = std::make_unique<GrowingFile>(path);
+  }
+
+  // What comes for the step that was resumed may stand there from before the stop: its checkpoint
+  // was written first.
+  void forget(int64_t step, ReadingKind kind) {
+    if (resumed_from_ != step) return;
+    once_.attempt([&] {
+      begin();
+      file_.reset();
+      drop_repeated(folder_.metrics(), step, kind);
+      file_ = std::make_unique<GrowingFile>(folder_.metrics());
+    });
   }
 
   template <class Reading>
@@ -64,7 +76,6 @@ class MetricsSink final : public training::EventSink {
 
   RunFolder folder_;
   std::optional<int64_t> resumed_from_;
-  bool repeats_validation_ = false;
   WarnOnce once_;
   std::unique_ptr<GrowingFile> file_;
 };

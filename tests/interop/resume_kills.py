@@ -4,9 +4,9 @@
     resume_kills.py GRAFT [--kills N] [--seed N]
 
 Each training is killed (SIGKILL) again and again, at moments that are spread over all of its life, writes included:
-checkpoints are written after every second step. What comes out at the end must be the same bytes: the adapter, and
-the losses that were printed after the last checkpoint before each kill. At no moment may there be no whole checkpoint
-once one was written.
+checkpoints are written after every second step. What comes out at the end must be the same bytes: the adapter, the
+losses that were printed, and the metrics apart from times, rates and memory. At no moment may there be no whole
+checkpoint once one was written.
 """
 
 import argparse
@@ -37,6 +37,22 @@ def losses(text):
     return dict(re.findall(r"Iter (\d+: (?:Train|Val)) loss (\S+),", text))
 
 
+def metrics(adapter):
+    """The lines of a training's metrics, without what another run of it has otherwise."""
+    lines = adapter.with_suffix(".run").joinpath("metrics.jsonl").read_text().splitlines()
+    varying = {"seconds", "tokens_per_second", "memory"}
+    return [{name: value for name, value in json.loads(line).items() if name not in varying} for line in lines]
+
+
+def write_inputs(folder):
+    """The tiny model and the data that `command` names."""
+    tiny_models.write_checkpoint(folder / "model", mx.float32)
+    (folder / "data").mkdir()
+    for split in ["train", "valid"]:
+        lines = [json.dumps({"text": "".join(chr(40 + (i * 7 + j) % 50) for j in range(30))}) for i in range(40)]
+        (folder / "data" / f"{split}.jsonl").write_text("\n".join(lines))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("graft", type=pathlib.Path)
@@ -48,11 +64,7 @@ def main():
     kills = finished = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
-        tiny_models.write_checkpoint(folder / "model", mx.float32)
-        (folder / "data").mkdir()
-        for split in ["train", "valid"]:
-            lines = [json.dumps({"text": "".join(chr(40 + (i * 7 + j) % 50) for j in range(30))}) for i in range(40)]
-            (folder / "data" / f"{split}.jsonl").write_text("\n".join(lines))
+        write_inputs(folder)
         while kills < options.kills:
             more = SETTINGS[finished % len(SETTINGS)]
             whole = folder / f"whole{finished}.npz"
@@ -87,6 +99,8 @@ def main():
                 arguments = [graft, "lora", "--resume", adapter] if there else command(graft, folder, adapter, more)
             if adapter.read_bytes() != whole.read_bytes():
                 sys.exit(f"another adapter after {kills} kills")
+            if metrics(adapter) != metrics(whole):
+                sys.exit(f"other metrics after {kills} kills: {metrics(adapter)}, not {metrics(whole)}")
             left = [path.name for path in folder.rglob(".graft-*") if not path.name.endswith(".lock")]
             if left:
                 sys.exit(f"left behind: {left}")

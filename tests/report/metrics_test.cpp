@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include <cmath>
 #include <limits>
 
@@ -112,6 +114,39 @@ TEST_F(MetricsTest, AResumedTrainingGoesOnAfterItsStep) {
   EXPECT_EQ(losses().size(), 6u);
   train(*later, 10, 10, 1);
   EXPECT_EQ(losses(), (std::vector<std::pair<int64_t, double>>{{10, 1}}));
+}
+
+// A report and a validation may be written after the checkpoint of their step, and come again.
+TEST_F(MetricsTest, WhatIsRepeatedStandsThereOnce) {
+  {
+    const auto first = sink();
+    first->on(training::Validated{1, 5, 1});
+    first->on(reported(1, 4));
+    first->on(training::Validated{1, 4.5, 1});
+    first->on(reported(2, 3));
+  }
+  const auto without_memory = [](const std::string& text) {
+    return std::regex_replace(text, std::regex("\"memory\":[0-9]+"), "");
+  };
+  const std::string whole = read_bytes(path());
+  {
+    const auto again = sink(2);
+    again->on(reported(2, 3));
+  }
+  EXPECT_EQ(without_memory(read_bytes(path())), without_memory(whole));
+  {
+    const auto again = sink(1);
+    again->on(training::Validated{1, 4.5, 1});
+    again->on(reported(2, 3));
+  }
+  EXPECT_EQ(without_memory(read_bytes(path())), without_memory(whole));
+  const auto validations = read_metrics(path()).validations;
+  ASSERT_EQ(validations.size(), 2u);
+  EXPECT_EQ(validations[0].loss, 5);
+  // That of the start alone is not repeated.
+  write_bytes(path(), whole.substr(0, whole.find('\n') + 1));
+  sink(1)->on(training::Validated{1, 4.5, 1});
+  EXPECT_EQ(read_metrics(path()).validations.size(), 2u);
 }
 
 TEST_F(MetricsTest, AHalfLineOfAProcessThatDiedGoesWhenItIsResumed) {
