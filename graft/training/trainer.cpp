@@ -44,10 +44,15 @@ double weight_of(const std::vector<data::Batch>& group) {
 }
 
 // The norm is among them: where it overflows, so do the squares that optimizers keep.
-mx::array all_finite(const Gradients& gradients, const mx::array& norm, const TrainState& state) {
+mx::array all_finite(const Gradients& gradients, const mx::array& norm) {
   mx::array all = mx::isfinite(norm);
   for (const mx::array& g : gradients.arrays())
     all = mx::logical_and(all, mx::all(mx::isfinite(g)));
+  return all;
+}
+
+mx::array all_finite(const TrainState& state) {
+  mx::array all(true);
   for (const mx::array& p : state.parameters) all = mx::logical_and(all, mx::all(mx::isfinite(p)));
   return all;
 }
@@ -137,8 +142,8 @@ Trainer::StepResult Trainer::step() {
   if (options_.max_norm > 0) gradients.clip(options_.max_norm);
   TrainState next = optimizer_->update(state_, gradients, schedule_(progress_.iteration));
 
-  const mx::array finite = all_finite(gradients, norm, next);
-  std::vector<mx::array> results = {gradients.loss(), finite, norm};
+  mx::array gradients_finite = all_finite(gradients, norm), next_finite = all_finite(next);
+  std::vector<mx::array> results = {gradients.loss(), gradients_finite, next_finite, norm};
   for (const mx::array& losses : gradients.token_losses()) results.push_back(losses);
   for (const mx::array& array : next.arrays()) results.push_back(array);
   mx::eval(results);
@@ -147,10 +152,10 @@ Trainer::StepResult Trainer::step() {
   StepResult result;
   result.loss = gradients.loss().item<float>();
   result.gradient_norm = mx::array(norm).item<float>();
-  const bool good = std::isfinite(result.loss);
+  const bool good = std::isfinite(result.loss) && gradients_finite.item<bool>();
   if (good) last_good_ = state_;
   for (const data::Batch& batch : group) result.tokens += batch.tokens();
-  if (!good || !finite.item<bool>()) {
+  if (!good || !next_finite.item<bool>()) {
     result.skipped = skipped_step(train_, group, gradients.token_losses());
     return result;
   }
@@ -169,7 +174,7 @@ std::string Trainer::keep_last_good() {
   adapters_.parameters().set(state_.parameters);
   figures_.forget_skipped_in_a_row();
   const fs::path kept = checkpoints_.save(snapshot(), adapters_, saver_);
-  return fmt::format("the last state whose loss was finite, of {} steps, is in {}{}",
+  return fmt::format("the last state whose loss and gradient were finite, of {} steps, is in {}{}",
                      last_good_.step, kept.string(), saved);
 }
 

@@ -59,10 +59,10 @@ class Trainer {
   /// validation), and leaves the adapter file as of the last one. A save in between that fails is
   /// told as an event; the last one throws. A step whose loss, gradient or parameters are not
   /// finite is skipped. After max_bad_steps of them in a row, or when a validation's loss is not
-  /// finite, the last state whose loss was finite becomes a checkpoint, and Error is thrown, which
-  /// names the iteration and the example; the adapter file stays as it was saved last. When a step
-  /// fails otherwise, because the model's file was written to, say, the state from before it is
-  /// saved.
+  /// finite, the last state whose loss and gradient were becomes a checkpoint, and Error is thrown,
+  /// which names the iteration and the example; the adapter file stays as it was saved last. When a
+  /// step fails otherwise, because the model's file was written to, say, the state from before it
+  /// is saved.
   TrainEnd run(const std::function<bool()>& interrupted);
 
  private:
@@ -104,7 +104,7 @@ class Trainer {
   Schedule schedule_;
   data::Sampler sampler_;
   TrainState state_;
-  TrainState last_good_;  // the last whose loss was finite; of no step if there is none
+  TrainState last_good_;  // the last whose loss and gradient were; of no step if there is none
   double step_seconds_ = 0;
   int saved_at_ = -1;  // the iteration of the adapter file
   AdapterSaver saver_;

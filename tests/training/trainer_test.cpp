@@ -257,7 +257,7 @@ TEST_F(TrainerTest, InterruptEndsAValidation) {
   EXPECT_EQ(record.saves, (std::vector<int>{2}));
 }
 
-// The last save stays, and the last parameters whose loss was finite lie beside it.
+// The last save stays, and the last parameters whose loss and gradient were finite lie beside it.
 TEST_F(TrainerTest, LossesThatAreNotFiniteInARowKeepTheLastSaveAndTheLastGoodState) {
   Record before;
   run(before);
@@ -272,7 +272,7 @@ TEST_F(TrainerTest, LossesThatAreNotFiniteInARowKeepTheLastSaveAndTheLastGoodSta
   testing::expect_error(
       [&] { run(record); },
       {"iteration 8: ", "counting.jsonl:", "for the 3rd time in a row",
-       "the last state whose loss was finite, of 4 steps, is in " + kept.string()});
+       "the last state whose loss and gradient were finite, of 4 steps, is in " + kept.string()});
   EXPECT_EQ(record.skipped, (std::vector<int>{6, 7, 8}));
   EXPECT_TRUE(read_bytes(options_.adapter_file) == earlier);
 
