@@ -16,6 +16,7 @@ namespace graft {
 struct ProgressLine {
   double share = 0;                 // done so far, from 0 to 1
   std::vector<std::string> fields;  // details to show, the most important first
+  std::vector<double> curve = {};  // a figure's course, the latest last, where there is room for it
 };
 
 /// The front end asked for the work to stop.

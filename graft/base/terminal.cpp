@@ -6,19 +6,33 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
 #include "graft/base/printable.h"
+#include "graft/base/sparkline.h"
 
 namespace graft {
 namespace {
 
+// Whether a byte is not the second or a later one of a UTF-8 character.
+bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; }
+
 bool can_redraw(int descriptor) {
   const char* kind = std::getenv("TERM");
   return ::isatty(descriptor) != 0 && (kind == nullptr || std::string_view(kind) != "dumb");
+}
+
+// Where a UTF-8 text that is longer than so many columns is cut.
+std::string_view first_columns(std::string_view text, size_t columns) {
+  size_t end = 0;
+  for (; end < text.size(); ++end) {
+    if (begins_character(text[end]) && columns-- == 0) break;
+  }
+  return text.substr(0, end);
 }
 
 }  // namespace
@@ -40,6 +54,26 @@ int terminal_width() {
   return size.ws_col;
 }
 
+bool stderr_shows_blocks() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  std::string locale;  // of characters, as POSIX finds it
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    if (locale.empty()) locale = variable(name);
+  }
+  std::string letters;
+  for (const char c : locale) {
+    if (c != '-') letters += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return letters.find("utf8") != std::string::npos && variable("TERM") != "linux";
+}
+
+size_t columns_of(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
+
 int live_line_width() { return std::max(terminal_width() - 3, 1); }
 
 void LiveLine::show(const std::vector<std::string>& lines) {
@@ -49,7 +83,7 @@ void LiveLine::show(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) {
     if (shown_++ > 0) text += '\n';
-    text += printable(line).substr(0, width);
+    text += first_columns(printable(line), width);
   }
   write_error(text);
 }
@@ -71,13 +105,24 @@ std::string progress_bar(double share, int width) {
 }
 
 std::string progress_line(double share, std::vector<std::string> fields, int columns) {
-  constexpr int kWidest = 20, kNarrowest = 4, kAround = 3;  // brackets and a space
+  return progress_line(share, std::move(fields), {}, columns);
+}
+
+std::string progress_line(double share, std::vector<std::string> fields,
+                          std::span<const double> curve, int columns) {
+  constexpr int kWidest = 20, kNarrowest = 4, kAround = 3;            // brackets and a space
+  constexpr int kWidestCurve = 12, kNarrowestCurve = 6, kBefore = 2;  // spaces
   std::string text = fmt::format("{}", fmt::join(fields, "  "));
-  while (fields.size() > 1 && static_cast<int>(text.size()) > columns) {
+  const auto room = [&] { return columns - static_cast<int>(columns_of(text)); };
+  while (fields.size() > 1 && room() < 0) {
     fields.pop_back();
     text = fmt::format("{}", fmt::join(fields, "  "));
   }
-  int width = std::min(kWidest, columns - static_cast<int>(text.size()) - kAround);
+  const int curve_width = std::min(kWidestCurve, room() - kBefore);
+  if (!curve.empty() && curve_width >= kNarrowestCurve) {
+    text += "  " + sparkline(curve, curve_width);
+  }
+  const int width = std::min(kWidest, room() - kAround);
   return width < kNarrowest ? text : progress_bar(share, width) + " " + text;
 }
 

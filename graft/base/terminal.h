@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,13 @@ void write_error(std::string_view text);
 /// Columns of the terminal behind standard error; 80 where that is not known.
 int terminal_width();
 
+/// Whether the terminal behind standard error can be taken to show Unicode's block elements: by the
+/// locale that the environment names, and not on the Linux console, whose fonts lack most.
+bool stderr_shows_blocks();
+
+/// Columns in which a terminal shows a UTF-8 text of most scripts: one for each code point.
+size_t columns_of(std::string_view text);
+
 /// Columns available to a LiveLine. Three stay free: the last one, where writing makes some
 /// terminals wrap, and two for the ^C that they show.
 int live_line_width();
@@ -24,8 +32,7 @@ int live_line_width();
 class LiveLine {
  public:
   ~LiveLine() { clear(); }
-  /// Replaces the lines, each cut to the terminal's width. Control characters are escaped; the rest
-  /// is taken for ASCII.
+  /// Replaces the lines, each cut to the terminal's width. Control characters are escaped.
   void show(const std::vector<std::string>& lines);
   /// Removes them, so that other output can be written.
   void clear();
@@ -41,6 +48,11 @@ std::string progress_bar(double share, int width);
 /// `columns`; without the bar if there is too little room. If the fields do not all fit, the last
 /// ones are dropped whole, so that no number is cut.
 std::string progress_line(double share, std::vector<std::string> fields, int columns);
+
+/// The same with a curve behind the fields where at least 6 columns are left, 12 at most; the bar
+/// has what remains.
+std::string progress_line(double share, std::vector<std::string> fields,
+                          std::span<const double> curve, int columns);
 
 /// "59s", "12m03s", "3h07m".
 std::string duration_text(double seconds);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdio>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "graft/base/printable.h"
@@ -35,7 +36,10 @@ class Console final : public FrontEnd {
     if (!stderr_is_terminal()) return;
     std::vector<std::string> texts;
     for (const ProgressLine& line : lines) {
-      texts.push_back(progress_line(line.share, line.fields, live_line_width()));
+      const std::span<const double> curve = line.curve;
+      texts.push_back(progress_line(line.share, line.fields,
+                                    stderr_shows_blocks() ? curve : curve.first(0),
+                                    live_line_width()));
     }
     live_.show(texts);
   }

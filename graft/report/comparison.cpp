@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graft/base/text_table.h"
 #include "graft/report/summary.h"
 
 namespace graft::report {
 namespace {
-
-using Row = std::vector<std::string>;
 
 ordered_json setting_of(const Run& run, const std::string& name) {
   const auto found = run.facts.config.find(name);
@@ -33,28 +32,6 @@ std::string setting_text(const ordered_json& value) {
 
 std::string loss_text(double loss) { return std::isnan(loss) ? "–" : fmt::format("{:.3f}", loss); }
 
-// Columns that a terminal shows it in, for most scripts: one a code point.
-size_t width_of(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-}
-
-std::string aligned(const std::vector<Row>& rows) {
-  std::vector<size_t> widths(rows.front().size());
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    for (size_t i = 0; i + 1 < row.size(); ++i) {
-      text += row[i] + std::string(widths[i] - width_of(row[i]) + 2, ' ');
-    }
-    text += row.back() + "\n";
-  }
-  return text;
-}
-
 }  // namespace
 
 std::vector<std::string> differing_settings(std::span<const Run> runs) {
@@ -74,14 +51,14 @@ std::vector<std::string> differing_settings(std::span<const Run> runs) {
 
 std::string comparison_table(std::span<const Run> runs) {
   const std::vector<std::string> settings = differing_settings(runs);
-  std::vector<Row> rows(1);
+  std::vector<TableRow> rows(1);
   rows.front().emplace_back("run");
   rows.front().insert(rows.front().end(), settings.begin(), settings.end());
   for (const char* name : {"loss before", "after", "best", "at step"}) {
     rows.front().emplace_back(name);
   }
   for (const Run& run : runs) {
-    Row row = {one_line(run.facts.name)};
+    TableRow row = {one_line(run.facts.name)};
     for (const std::string& name : settings) row.push_back(setting_text(setting_of(run, name)));
     const Losses losses = losses_of(run.metrics);
     for (const double loss : {losses.before, losses.after, losses.best}) {
@@ -90,7 +67,7 @@ std::string comparison_table(std::span<const Run> runs) {
     row.push_back(std::isnan(losses.best) ? "–" : fmt::format("{}", losses.best_step));
     rows.push_back(std::move(row));
   }
-  return aligned(rows);
+  return text_table(rows);
 }
 
 }  // namespace graft::report
