@@ -35,6 +35,18 @@ std::string count_text(int64_t count) {
   return fmt::format("{:.1f} M", static_cast<double>(count) / 1e6);
 }
 
+// With what went wrong on the way, if anything did.
+std::string tokens_text(const TrainReading& last) {
+  std::vector<std::string> wrong;
+  const auto add = [&](int64_t count, const char* one, const char* more) {
+    if (count > 0) wrong.push_back(fmt::format("{} {}", count, count == 1 ? one : more));
+  };
+  add(last.skipped, "step skipped", "steps skipped");
+  add(last.spikes, "spike", "spikes");
+  const std::string count = count_text(last.tokens);
+  return wrong.empty() ? count : fmt::format("{} ({})", count, fmt::join(wrong, ", "));
+}
+
 std::string change_text(const Losses& losses) {
   if (std::isnan(losses.before)) return kDash;
   return fmt::format("{:.3f} ({:.3f} before)", losses.after, losses.before);
@@ -68,6 +80,8 @@ Summary summarize(const Metrics& metrics, const std::vector<fs::path>& files) {
   for (const TrainReading& reading : metrics.train) {
     last.tokens = std::max(last.tokens, reading.tokens);
     last.memory = std::max(last.memory, reading.memory);
+    last.skipped = std::max(last.skipped, reading.skipped);
+    last.spikes = std::max(last.spikes, reading.spikes);
     if (reading.seconds > last.seconds) last.seconds = reading.seconds;
   }
   const auto or_dash = [](bool known, const std::string& text) { return known ? text : kDash; };
@@ -75,7 +89,7 @@ Summary summarize(const Metrics& metrics, const std::vector<fs::path>& files) {
       {"Loss", change_text(losses)},
       {"Best step", best_text(losses)},
       {"Time", or_dash(last.seconds > 0, duration_text(last.seconds))},
-      {"Tokens", or_dash(last.tokens > 0, count_text(last.tokens))},
+      {"Tokens", or_dash(last.tokens > 0, tokens_text(last))},
       {"Peak memory",
        or_dash(last.memory > 0, fmt::format("{:.2f} GB", static_cast<double>(last.memory) / 1e9))},
       {"Files", files_text(files)}};

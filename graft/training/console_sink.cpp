@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "graft/base/memory.h"
 #include "graft/base/terminal.h"
@@ -15,6 +17,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kSmoothing = 0.9;  // of the live line's loss and speed
+constexpr size_t kCurve = 96;       // points of its curve at most
+constexpr int kSpikesTold = 3;      // one by one
 
 class ConsoleSink final : public EventSink {
  public:
@@ -26,7 +30,10 @@ class ConsoleSink final : public EventSink {
     Clock::time_point now = Clock::now();
     std::chrono::duration<double> took = now - last_;
     last_ = now;
-    if (std::isfinite(step.loss)) mix(loss_, step.loss);
+    if (std::isfinite(step.loss)) {
+      mix(loss_, step.loss);
+      extend_curve();
+    }
     mix(seconds_, took.count());
     mix(tokens_, static_cast<double>(step.tokens));
     double left = seconds_ * (step.iterations - step.iteration);
@@ -39,7 +46,7 @@ class ConsoleSink final : public EventSink {
         fmt::format("lr {:.1e}", step.learning_rate),
         fmt::format("{:.2f} GB", static_cast<double>(peak_memory()) / 1e9)};
     double share = static_cast<double>(step.iteration) / step.iterations;
-    front_end_->progress({{share, std::move(fields)}});
+    front_end_->progress({{share, std::move(fields), curve_}});
   }
 
   void on(const Reported& r) override {
@@ -71,6 +78,13 @@ class ConsoleSink final : public EventSink {
         skipped.iteration, skipped.file, skipped.lines[skipped.worst].line);
   }
 
+  void on(const Spiked& spike) override {
+    if (++spikes_ > kSpikesTold) return;
+    front_end_->note("Iter {}: a spike: the gradient's norm is {:.3g}, where {:.3g} is usual{}",
+                     spike.iteration, spike.gradient_norm, spike.usual,
+                     spikes_ < kSpikesTold ? "" : "; further ones are only counted");
+  }
+
   void on(const SaveFailed& failed) override {
     front_end_->warn("iteration {}: {}. The training goes on, and the next save tries again",
                      failed.iteration, failed.why);
@@ -85,11 +99,30 @@ class ConsoleSink final : public EventSink {
     average = average == 0 ? value : kSmoothing * average + (1 - kSmoothing) * value;
   }
 
+  // Of the whole run: where there are too many points, two neighbours become one.
+  void extend_curve() {
+    if (steps_of_point_ == 0) {
+      curve_.push_back(loss_);
+    } else {
+      curve_.back() = loss_;
+    }
+    steps_of_point_ = (steps_of_point_ + 1) % steps_a_point_;
+    if (curve_.size() < kCurve || steps_of_point_ != 0) return;
+    for (size_t i = 0; i < curve_.size() / 2; ++i) {
+      curve_[i] = (curve_[2 * i] + curve_[2 * i + 1]) / 2;
+    }
+    curve_.resize(curve_.size() / 2);
+    steps_a_point_ *= 2;
+  }
+
   void print(const std::string& text) { front_end_->result_line(text); }
 
   std::shared_ptr<FrontEnd> front_end_;
   Clock::time_point last_ = Clock::now();
   double loss_ = 0, seconds_ = 0, tokens_ = 0;
+  std::vector<double> curve_;  // of the loss
+  int64_t steps_a_point_ = 1, steps_of_point_ = 0;
+  int spikes_ = 0;
 };
 
 }  // namespace

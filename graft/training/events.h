@@ -10,6 +10,14 @@
 // The events of a training, and the sinks that receive them.
 namespace graft::training {
 
+/// How a run ended. Interrupted at the start: before the first step, so that nothing was saved.
+enum class TrainEnd { finished, out_of_patience, interrupted, interrupted_at_start };
+
+/// Before a run's first step and its first validation.
+struct Started {
+  int iteration;  // 0, or those that the training which is resumed has done
+};
+
 /// After every step.
 struct Stepped {
   int iteration, iterations;
@@ -70,6 +78,13 @@ struct Skipped {
   size_t worst;             // of `lines`: the first whose loss is not finite, or the largest
 };
 
+/// A step's gradient was more than 10 times as large as is usual. It had its effect.
+struct Spiked {
+  int iteration;
+  double gradient_norm;
+  double usual;  // the median of the steps before
+};
+
 /// A save while the training goes on failed, on a full disk, say; the next one tries again.
 struct SaveFailed {
   int iteration;
@@ -81,10 +96,16 @@ struct Profiled {
   std::vector<Phase> phases;
 };
 
+/// After the last save; not when an error ends the run.
+struct Ended {
+  TrainEnd end;
+};
+
 /// A receiver of events: a console, a file, a test. It overrides only the events that it needs.
 class EventSink {
  public:
   virtual ~EventSink() = default;
+  virtual void on(const Started&) {}
   virtual void on(const Stepped&) {}
   virtual void on(const Reported&) {}
   virtual void on(const Validating&) {}
@@ -93,7 +114,9 @@ class EventSink {
   virtual void on(const Checkpointed&) {}
   virtual void on(const SaveFailed&) {}
   virtual void on(const Skipped&) {}
+  virtual void on(const Spiked&) {}
   virtual void on(const Profiled&) {}
+  virtual void on(const Ended&) {}
 };
 
 /// Sends every event to all sinks, in their order.

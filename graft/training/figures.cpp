@@ -1,6 +1,7 @@
 #include "graft/training/figures.h"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 namespace graft::training {
@@ -12,16 +13,18 @@ constexpr double kSpike = 10;
 
 }  // namespace
 
-bool Figures::is_spike(double gradient_norm) const {
-  if (norms_.size() < kFewestNorms) return false;
+double Figures::median_norm() const {
+  if (norms_.size() < kFewestNorms) return std::numeric_limits<double>::quiet_NaN();
   std::vector<double> sorted(norms_.begin(), norms_.end());
   const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
   std::nth_element(sorted.begin(), middle, sorted.end());
-  return gradient_norm > kSpike * *middle;
+  return *middle;
 }
 
-void Figures::add(double loss, double gradient_norm, int64_t tokens) {
-  if (is_spike(gradient_norm)) ++spikes_;
+std::optional<double> Figures::add(double loss, double gradient_norm, int64_t tokens) {
+  const double usual = median_norm();
+  const bool is_spike = gradient_norm > kSpike * usual;
+  if (is_spike) ++spikes_;
   norms_.push_back(gradient_norm);
   if (norms_.size() > kNorms) norms_.pop_front();
   loss_sum_ += loss;
@@ -30,6 +33,7 @@ void Figures::add(double loss, double gradient_norm, int64_t tokens) {
   tokens_ += tokens;
   ++steps_;
   skipped_in_a_row_ = 0;
+  return is_spike ? std::optional(usual) : std::nullopt;
 }
 
 void Figures::add_step_seconds(double seconds) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 
 #include "graft/base/json_types.h"
 
@@ -10,8 +11,8 @@ namespace graft::training {
 /// What a training counts: since its last report, and since its beginning.
 class Figures {
  public:
-  /// A step that had its effect.
-  void add(double loss, double gradient_norm, int64_t tokens);
+  /// A step that had its effect. If its gradient is a spike, returns the median of those before.
+  std::optional<double> add(double loss, double gradient_norm, int64_t tokens);
   /// What a step took, whatever came of it.
   void add_step_seconds(double seconds);
   /// What else took time.
@@ -43,7 +44,8 @@ class Figures {
   static Figures from_json(const json& value);
 
  private:
-  bool is_spike(double gradient_norm) const;
+  // NaN while too few steps are known.
+  double median_norm() const;
 
   double loss_sum_ = 0, norm_sum_ = 0, window_seconds_ = 0;
   int64_t window_tokens_ = 0;

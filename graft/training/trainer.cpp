@@ -301,7 +301,13 @@ void Trainer::report(bool partial) {
 }
 
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
-  if (!options_.profile) return run_all(interrupted);
+  events_.emit(Started{progress_.iteration});
+  const TrainEnd end = options_.profile ? run_profiled(interrupted) : run_all(interrupted);
+  events_.emit(Ended{end});
+  return end;
+}
+
+TrainEnd Trainer::run_profiled(const std::function<bool()>& interrupted) {
   take_profile();
   const ProfilingSwitch on(true);
   const Clock::time_point start = Clock::now();
@@ -346,7 +352,8 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
             ordinal(figures_.skipped_in_a_row())));
       }
     } else {
-      figures_.add(done.loss, done.gradient_norm, done.tokens);
+      const auto usual = figures_.add(done.loss, done.gradient_norm, done.tokens);
+      if (usual) events_.emit(Spiked{iteration, done.gradient_norm, *usual});
     }
     events_.emit(Stepped{iteration, options_.iters,
                          done.skipped ? std::numeric_limits<double>::quiet_NaN() : done.loss, rate,

@@ -42,9 +42,6 @@ struct TrainOptions {
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
 };
 
-/// Interrupted at the start: before the first step, so that nothing was saved.
-enum class TrainEnd { finished, out_of_patience, interrupted, interrupted_at_start };
-
 /// Fine-tunes a model's adapters: the loop over steps, and when to report, validate, save and stop.
 /// One object is one run.
 class Trainer {
@@ -74,6 +71,7 @@ class Trainer {
   };
 
   TrainEnd run_all(const std::function<bool()>& interrupted);
+  TrainEnd run_profiled(const std::function<bool()>& interrupted);
   StepResult step();
   StepResult step_or_save();
   bool validation_is_due() const;

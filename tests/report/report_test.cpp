@@ -173,6 +173,9 @@ TEST(Summary, HasSixLines) {
   metrics.validations.clear();
   EXPECT_EQ(report::summarize(metrics, {})[0].second, "1.000 (1.000 before)");
   EXPECT_EQ(report::summarize(metrics, {"a.npz"})[5].second, "a.npz");
+  metrics.train = {{.step = 5, .tokens = 500, .skipped = 1, .spikes = 1},
+                   {.step = 10, .tokens = 900, .skipped = 1, .spikes = 3}};
+  EXPECT_EQ(report::summarize(metrics, {})[3].second, "900 (1 step skipped, 3 spikes)");
   for (const auto& [label, text] : report::summarize({}, {})) EXPECT_EQ(text, "–") << label;
 }
 

@@ -41,12 +41,18 @@ class Record final : public EventSink {
   void on(const Saved& saved) override { saves.push_back(saved.iteration); }
   void on(const SaveFailed& failed) override { failed_saves.push_back(failed.iteration); }
   void on(const Skipped& step) override { skipped.push_back(step.iteration); }
+  void on(const Spiked& spike) override { spikes.push_back(spike); }
+  void on(const Started& run) override { started.push_back(run.iteration); }
+  void on(const Ended& run) override { ended.push_back(run.end); }
   void on(const Profiled& profile) override { phases = profile.phases; }
 
   std::vector<double> losses;
   std::vector<Reported> reports;
   std::vector<std::pair<int, double>> validations;
   std::vector<int> saves, failed_saves, skipped;
+  std::vector<Spiked> spikes;
+  std::vector<int> started;
+  std::vector<TrainEnd> ended;
   std::vector<Phase> phases;
   std::function<void(int iteration)> after_step = {};
 };
@@ -236,10 +242,29 @@ TEST_F(TrainerTest, SetSmallerThanABatchTrains) {
   EXPECT_LT(record.losses.back(), 0.5 * record.losses.front());
 }
 
+TEST_F(TrainerTest, TellsOfAStepWithAFarLargerGradient) {
+  Record record;
+  options_.schedule.learning_rate = 0;
+  record.after_step = [&](int iteration) {
+    if (iteration != 18) return;
+    std::vector<mx::array> values = adapters_->parameters().values();
+    // b is zero: the loss stays, and the gradient of b is so many times as large.
+    for (mx::array& v : values) v = mx::multiply(v, mx::array(20.0f));
+    adapters_->parameters().set(values);
+  };
+  run(record);
+  ASSERT_EQ(record.spikes.size(), 1u);
+  EXPECT_EQ(record.spikes[0].iteration, 19);
+  EXPECT_GT(record.spikes[0].gradient_norm, 10 * record.spikes[0].usual);
+  EXPECT_EQ(record.reports.back().spikes, 1);
+}
+
 TEST_F(TrainerTest, InterruptSavesTheLastStep) {
   Record record;
   auto after_three = [&] { return record.losses.size() == 3; };
   EXPECT_EQ(run(record, after_three), TrainEnd::interrupted);
+  EXPECT_EQ(record.started, std::vector<int>{0});
+  EXPECT_EQ(record.ended, std::vector<TrainEnd>{TrainEnd::interrupted});
   EXPECT_EQ(record.saves, (std::vector<int>{3}));
   EXPECT_TRUE(fs::exists(options_.adapter_file));
 }
