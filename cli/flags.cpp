@@ -45,6 +45,7 @@ const std::map<std::string, const char*, std::less<>>& flags() {
       {"rank", "--lora-rank"},
       {"relative_step", "--relative-step"},
       {"resume_adapter_file", "--resume-adapter-file"},
+      {"sample_prompt", "--sample-prompt"},
       {"scale", "--lora-scale"},
       {"scale_eps", "--scale-eps"},
       {"scale_parameter", "--scale-parameter"},

@@ -40,6 +40,9 @@ class InterruptGuard {
 /// Whether an InterruptGuard has noted a signal.
 bool interrupted();
 
+/// The exit code of what was interrupted, as shells have it: 128 + SIGINT.
+inline constexpr int kInterruptedCode = 130;
+
 /// While it lives, Ctrl-C and SIGTERM print a line and then end the program at once, as usual.
 class InterruptNotice {
  public:

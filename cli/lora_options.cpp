@@ -193,6 +193,16 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
   command.add_flag("--tensorboard", o.tensorboard,
                    "Write event files for TensorBoard, too, beside the metrics and the report in "
                    "the adapter's .run folder");
+  command
+      .add_option("--sample-prompt", o.samples.prompts,
+                  "A text that the report shows continued, before the training and after it; can "
+                  "be given several times [beginnings of the first three validation texts]")
+      ->allow_extra_args(false)
+      ->take_all();
+  command
+      .add_option("--sample-tokens", o.samples.tokens,
+                  "Tokens of each of these continuations at most; 0: none are made")
+      ->check(CLI::Range(0, 1 << 20));
   command.add_option("--test-batches", o.test_batches, "Batches of --test; -1: all")
       ->check(count_or_all());
   command.add_option("-m,--max-tokens", o.max_tokens, "Tokens that --prompt generates at most")

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "graft/engine/fine_tune.h"
+#include "graft/engine/samples.h"
 
 namespace graft::cli {
 
@@ -21,6 +22,7 @@ struct LoraOptions {
   std::optional<std::string> resume;        // a checkpoint; empty: the adapter's newest
   int add_eos_token = 1;
   engine::FineTuneOptions tune;
+  engine::SampleOptions samples;  // of a training
   bool tensorboard = false;
   int test_batches = 500;
   int max_tokens = 100;

@@ -69,10 +69,11 @@ class LoraRun {
 
   int train() {
     const data::Dataset train_set = split("train"), valid_set = split("valid");
+    std::vector<engine::SamplePrompt> prompts =
+        engine::sample_prompts(o_.samples, valid_set, loaded_->tokenizer);
     engine::FineTuneOptions options = o_.tune;
     options.dataset = data_.name;
-    options.named = {
-        {"model", o_.model}, {"data", o_.data}, {"train", true}, {"tensorboard", o_.tensorboard}};
+    options.named = named_options();
     engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
     describe(tune);
     describe(train_set);
@@ -83,10 +84,11 @@ class LoraRun {
     const auto& front_end = runtime_.options().front_end;
     const report::RunFolder folder = report::RunFolder::of_adapter(o_.tune.train.adapter_file);
     const auto record =
-        std::make_shared<report::ReportSink>(folder, facts_of(tune, train_set), front_end);
+        std::make_shared<report::ReportSink>(folder, facts_of(folder, tune, train_set), front_end);
     training::TrainEnd end;
     try {
-      end = tune.run(train_set, valid_set, training::Events(sinks(folder, record)));
+      end = tune.run(train_set, valid_set,
+                     training::Events(sinks(folder, std::move(prompts), record)));
     } catch (const std::exception& error) {
       record->finish(report::RunStatus::stopped, with_flags(error.what()));
       throw;
@@ -102,19 +104,35 @@ class LoraRun {
                       training::Checkpoints::folder_of(o_.tune.train.adapter_file).string());
     }
     print_summary(record->facts().summary);
-    return 0;
+    if (!interrupted()) return 0;
+    front_end->note("Interrupted after the training, which is complete");
+    return kInterruptedCode;
   }
 
-  report::RunFacts facts_of(const engine::FineTune& tune, const data::Dataset& train_set) const {
+  // What the record tells of a run besides the options of its training.
+  ordered_json named_options() const {
+    ordered_json named = {{"model", o_.model},
+                          {"data", o_.data},
+                          {"train", true},
+                          {"tensorboard", o_.tensorboard},
+                          {"sample_tokens", o_.samples.tokens}};
+    if (!o_.samples.prompts.empty()) named["sample_prompt"] = o_.samples.prompts;
+    return named;
+  }
+
+  report::RunFacts facts_of(const report::RunFolder& folder, const engine::FineTune& tune,
+                            const data::Dataset& train_set) const {
     report::RunFacts facts;
+    if (o_.tune.resume) facts.samples = report::earlier_samples(folder.facts());
     facts.config = tune.config_on(train_set);
     facts.machine = report::this_machine();
     return facts;
   }
 
-  // The record comes last: it reads what the metrics write.
+  // The record comes last: it reads what the others write.
   std::vector<std::shared_ptr<training::EventSink>> sinks(
-      const report::RunFolder& folder, std::shared_ptr<report::ReportSink> record) const {
+      const report::RunFolder& folder, std::vector<engine::SamplePrompt> prompts,
+      std::shared_ptr<report::ReportSink> record) const {
     const auto& front_end = runtime_.options().front_end;
     std::optional<int> resumed_from;
     if (o_.tune.resume) resumed_from = o_.tune.resume->iteration();
@@ -125,6 +143,8 @@ class LoraRun {
     if (o_.tensorboard) {
       sinks.push_back(report::make_tensorboard_sink(folder, resumed_from, front_end));
     }
+    sinks.push_back(engine::make_sample_sink(*loaded_, std::move(prompts), o_.samples.tokens,
+                                             record, *front_end));
     sinks.push_back(std::move(record));
     return sinks;
   }
@@ -178,7 +198,7 @@ class LoraRun {
                                 shell_quoted(o_.tune.train.adapter_file.string()));
     }
     finish_output();  // it may be what ended the training
-    return 130;
+    return kInterruptedCode;
   }
 
   void test(const data::Dataset& set) const {

@@ -17,7 +17,7 @@
 
 namespace {
 
-constexpr int kInterrupted = 130, kReaderGone = 141;  // as shells have it: 128 + the signal
+constexpr int kReaderGone = 141;  // as shells have it: 128 + the signal
 
 int report(graft::FrontEnd& front_end, std::string_view message, int code) {
   front_end.progress({});  // nothing is in progress any more
@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   } catch (const graft::cli::ReaderGone&) {
     return kReaderGone;
   } catch (const graft::Cancelled& cancelled) {
-    return report(front_end, cancelled.what(), kInterrupted);
+    return report(front_end, cancelled.what(), graft::cli::kInterruptedCode);
   } catch (const graft::UsageError& error) {
     return report(front_end, graft::cli::with_flags(error.what()), 2);
   } catch (const std::bad_alloc&) {

@@ -12,6 +12,7 @@
 #include "graft/engine/named_data.h"
 #include "graft/engine/named_model.h"
 #include "graft/engine/runtime.h"
+#include "graft/engine/samples.h"
 #include "graft/generation/generate.h"
 #include "graft/lora/fuse_model.h"
 #include "graft/report/metrics_sink.h"

@@ -175,7 +175,8 @@ void FineTune::record(ordered_json config) {
       config.erase(name);
     }
   }
-  for (const char* name : {"save_every", "keep", "patience", "max_bad_steps", "tensorboard"}) {
+  for (const char* name : {"save_every", "keep", "patience", "max_bad_steps", "tensorboard",
+                           "sample_prompt", "sample_tokens"}) {
     config.erase(name);
   }
   options_.train.origin.config = std::move(config);

@@ -108,6 +108,14 @@ RunFacts read_facts(const fs::path& path) {
   return facts;
 }
 
+std::vector<Sample> earlier_samples(const fs::path& path) {
+  try {
+    if (is_there(path)) return read_facts(path).samples;
+  } catch (const Error&) {
+  }
+  return {};
+}
+
 ordered_json setting(float value) {
   if (!std::isfinite(value)) return nullptr;
   return std::stod(fmt::format("{}", value));  // its shortest decimals

@@ -50,6 +50,9 @@ void write_facts(const fs::path& path, const RunFacts& facts);
 /// it is no JSON object, cannot be read, or has more than 1 MiB.
 RunFacts read_facts(const fs::path& path);
 
+/// The samples of a run whose facts are there; none if they cannot be read.
+std::vector<Sample> earlier_samples(const fs::path& path);
+
 /// A setting that the program keeps as a float, for a configuration: as the number that a person
 /// gave, 0.005, not the nearest float, 0.004999999888241291.
 ordered_json setting(float value);

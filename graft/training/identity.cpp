@@ -10,9 +10,10 @@ namespace {
 // How long, how often, where: the steps are the same.
 const std::set<std::string>& free_options() {
   static const std::set<std::string> names = {
-      "model",       "data",           "adapter_file",  "iters",      "keep",
-      "patience",    "schedule_iters", "max_bad_steps", "save_every", "steps_per_report",
-      "tensorboard", "steps_per_eval", "val_batches",   "threads",    "train"};
+      "model",       "data",           "adapter_file",  "iters",         "keep",
+      "patience",    "schedule_iters", "max_bad_steps", "save_every",    "steps_per_report",
+      "tensorboard", "steps_per_eval", "val_batches",   "sample_prompt", "sample_tokens",
+      "threads",     "train"};
   return names;
 }
 

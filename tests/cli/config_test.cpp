@@ -54,6 +54,7 @@ TEST_F(ConfigOption, HasTheNamesOfTheFlags) {
                                               "grad-checkpoint: on\n"
                                               "seed: ~\n"
                                               "threads: 1\n"
+                                              "sample_prompt: [\"the, one\", the two]\n"
                                               "schedule: cosine\n",
                                           {"--lora-rank", "2", "--lora-dropout=0.1"});
   ASSERT_EQ(result.code, 0) << result.err;
@@ -65,6 +66,7 @@ TEST_F(ConfigOption, HasTheNamesOfTheFlags) {
                    {"grad_checkpoint", true},
                    {"seed", 0},
                    {"threads", 1},
+                   {"sample_prompt", {"the, one", "the two"}},
                    {"schedule", "cosine"}});
 }
 

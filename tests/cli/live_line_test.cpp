@@ -4,6 +4,7 @@
 
 #include <regex>
 
+#include "graft/base/terminal.h"
 #include "tests/cli/program_fixture.h"
 #include "tests/support/terminal.h"
 
@@ -57,7 +58,7 @@ TEST_F(LiveLine, FitsANarrowTerminalAndIsCleared) {
     expect_only_lines(screen);
     // A line as long as the terminal is wide makes some of them wrap.
     for (const std::string& state : screen.states) {
-      EXPECT_LT(state.size(), std::max<size_t>(columns, 2)) << columns << ": " << state;
+      EXPECT_LT(columns_of(state), std::max<size_t>(columns, 2)) << columns << ": " << state;
     }
     EXPECT_GE(screen.states.size(), 20u);
     if (columns == 40) {
@@ -69,6 +70,7 @@ TEST_F(LiveLine, FitsANarrowTerminalAndIsCleared) {
 TEST_F(LiveLine, ShowsAllInAWideTerminal) {
   TerminalOptions options;
   options.columns = 120;
+  options.environment = {"LC_ALL=C"};
   TerminalResult result = train_in_terminal({"--iters", "20", "--test"}, options);
   ASSERT_EQ(result.code, 0) << result.shown;
   Screen screen = replay(result.shown);
@@ -78,6 +80,28 @@ TEST_F(LiveLine, ShowsAllInAWideTerminal) {
                   "[0-9]+ tok/s  lr 1.0e-05  [0-9.]+ GB$"));
   EXPECT_TRUE(any(screen.states, "^\\[={20}\\] validation 3/3$"));
   EXPECT_TRUE(any(screen.states, "^\\[={20}\\] test 3/3$"));
+  EXPECT_TRUE(any(screen.states, "^\\[=+>? *\\] sample 2/3$"));
+}
+
+TEST_F(LiveLine, HasACurveOfTheLossWhereTheTerminalShowsIt) {
+  const auto states = [&](const char* locale, unsigned short columns) {
+    TerminalOptions options;
+    options.columns = columns;
+    options.environment = {locale};
+    const TerminalResult result = train_in_terminal({"--iters", "20"}, options);
+    EXPECT_EQ(result.code, 0) << result.shown;
+    const Screen screen = replay(result.shown);
+    expect_only_lines(screen);
+    for (const std::string& state : screen.states) {
+      EXPECT_LT(columns_of(state), columns) << state;
+    }
+    return screen.states;
+  };
+  const std::string curve = "  (▁|▂|▃|▄|▅|▆|▇|█)+$";
+  EXPECT_TRUE(any(states("LC_ALL=C.UTF-8", 120), "GB" + curve));
+  EXPECT_TRUE(any(states("LC_ALL=C.UTF-8", 80), "GB" + curve));
+  EXPECT_FALSE(any(states("LC_ALL=C", 120), curve));
+  states("LC_ALL=C.UTF-8", 36);
 }
 
 // Where the line cannot be drawn over, there is none.
