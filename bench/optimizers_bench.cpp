@@ -15,10 +15,13 @@
 #include "bench/timing.h"
 #include "graft/kernels/adam8.h"
 #include "graft/kernels/lion.h"
+#include "graft/kernels/muon.h"
 #include "graft/kernels/parallel.h"
+#include "graft/kernels/scalar/adafactor.h"
 #include "graft/kernels/scalar/adam.h"
 #include "graft/kernels/scalar/adam8.h"
 #include "graft/kernels/scalar/lion.h"
+#include "graft/kernels/scalar/muon.h"
 #include "graft/kernels/scalar/sgd.h"
 #include "graft/kernels/sgd.h"
 
@@ -126,6 +129,49 @@ void lion(benchmark::State& state) {
   time_bytes(state, p.agrees(p2, kVerified) && m.agrees(m2, kVerified), 5 * 4 * kCount, run);
 }
 
+void adafactor(benchmark::State& state) {
+  constexpr int64_t kSide = 10000;
+  static_assert(kSide * kSide == kCount);
+  const AdafactorOptions options{.rate = 1e-5f, .keep = 0.5f};
+  Array g(f32, kCount), p(f32, kCount);
+  std::vector<float> row(kSide, 1.0f), col(kSide, 1.0f);
+  // A small one is compared: sums are over whole rows and columns.
+  constexpr int64_t kRows = 100, kColumns = 1000;
+  Array small(f32, kRows * kColumns), fast(f32, kRows * kColumns), slow(f32, kRows * kColumns);
+  const AdafactorArrays<const float> in{small.floats(), row.data(), col.data(), nullptr};
+  std::vector<float> rows(kRows), cols(kColumns);
+  adafactor_update(options, 1, kRows, kColumns, g.floats(), in,
+                   {fast.floats(), rows.data(), cols.data(), nullptr});
+  adafactor_update_scalar(options, 1, kRows, kColumns, g.floats(), in,
+                          {slow.floats(), rows.data(), cols.data(), nullptr});
+  auto run = [&] {
+    adafactor_update(options, 1, kSide, kSide, g.floats(),
+                     {p.floats(), row.data(), col.data(), nullptr},
+                     {p.floats(), row.data(), col.data(), nullptr});
+  };
+  run();
+  time_bytes(state, fast.agrees(slow, kRows * kColumns), 6 * 4 * kCount, run);
+}
+
+// The factors of LoRA of a large model: 16 million elements in matrices of rank 8.
+void muon(benchmark::State& state) {
+  constexpr int64_t kRank = 8, kWidth = 4096, kMatrices = 500;
+  const MuonOptions options{.step = 1e-5f};
+  constexpr int64_t kEach = kRank * kWidth;
+  Array g(f32, kEach), p(f32, kEach * kMatrices), v(f32, kEach * kMatrices);
+  Array p2(f32, kEach), v2(f32, kEach);
+  muon_update_scalar(options, kRank, kWidth, g.floats(), p.floats(), v.floats(), p2.floats(),
+                     v2.floats());
+  auto run = [&] {
+    for (int64_t i = 0; i < kMatrices; ++i) {
+      float *parameter = p.floats() + i * kEach, *average = v.floats() + i * kEach;
+      muon_update(options, kRank, kWidth, g.floats(), parameter, average, parameter, average);
+    }
+  };
+  run();
+  time_bytes(state, p.agrees(p2, kEach) && v.agrees(v2, kEach), 5 * 4 * kEach * kMatrices, run);
+}
+
 BENCHMARK(memcpy_of_adamw_bytes)->UseRealTime();
 BENCHMARK(triad_of_adamw_bytes)->UseRealTime();
 BENCHMARK_CAPTURE(adamw, in_place, true)->UseRealTime();
@@ -133,5 +179,7 @@ BENCHMARK_CAPTURE(adamw, elsewhere, false)->UseRealTime();
 BENCHMARK(adamw8)->UseRealTime();
 BENCHMARK(sgd_momentum)->UseRealTime();
 BENCHMARK(lion)->UseRealTime();
+BENCHMARK(adafactor)->UseRealTime();
+BENCHMARK(muon)->UseRealTime();
 
 }  // namespace

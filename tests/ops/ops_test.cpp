@@ -10,6 +10,7 @@
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
 #include "graft/ops/activation.h"
+#include "graft/ops/adafactor.h"
 #include "graft/ops/adam.h"
 #include "graft/ops/adam8.h"
 #include "graft/ops/attention.h"
@@ -18,6 +19,7 @@
 #include "graft/ops/head_loss.h"
 #include "graft/ops/linear.h"
 #include "graft/ops/lion.h"
+#include "graft/ops/muon.h"
 #include "graft/ops/norm.h"
 #include "graft/ops/rope.h"
 #include "graft/ops/rows.h"
@@ -478,6 +480,20 @@ TEST(Optimizers, AreThoseOfThePortableForm) {
   expect_portable([&]() -> std::vector<mx::array> {
     const LionState next = lion_step({p, m}, g, {.learning_rate = 1e-2f, .weight_decay = 0.1f});
     return {next.parameter, next.m};
+  });
+  const mx::array matrix = mx::reshape(p, {-1, 5}), slope = mx::reshape(g, {-1, 5});
+  expect_portable([&]() -> std::vector<mx::array> {
+    const MuonState next = muon_step({matrix, mx::reshape(m, {-1, 5})}, slope,
+                                     {.learning_rate = 1e-2f, .weight_decay = 0.1f});
+    return {next.parameter, next.v};
+  });
+  expect_portable([&]() -> std::vector<mx::array> {
+    const AdafactorState next = adafactor_step(
+        AdafactorState{matrix, mx::mean(mx::square(matrix), -1), mx::mean(mx::square(matrix), -2),
+                       mx::reshape(m, {-1, 5})},
+        slope,
+        {.rate = 1e-2f, .keep = 0.4f, .weight_decay = 0.1f, .scale_parameter = true, .beta1 = 0.9});
+    return {next.parameter, next.row, next.col, *next.m};
   });
 }
 
