@@ -1,8 +1,6 @@
 #include "graft/training/trainer.h"
 
 #include <fmt/format.h>
-#include <mlx/ops.h>
-#include <mlx/transforms.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,10 +8,8 @@
 #include <limits>
 
 #include "graft/base/error.h"
-#include "graft/base/mapped_file.h"
 #include "graft/base/profile.h"
 #include "graft/training/evaluation.h"
-#include "graft/training/recomputed_layers.h"
 
 namespace graft::training {
 namespace {
@@ -37,59 +33,9 @@ std::vector<Phase> adding_up_to(double seconds, double step_seconds, std::vector
   return phases;
 }
 
-double weight_of(const std::vector<data::Batch>& group) {
-  double weight = 0;
-  for (const data::Batch& batch : group) weight += batch.weight();
-  return weight;
-}
-
-// The norm is among them: where it overflows, so do the squares that optimizers keep.
-mx::array all_finite(const Gradients& gradients, const mx::array& norm) {
-  mx::array all = mx::isfinite(norm);
-  for (const mx::array& g : gradients.arrays())
-    all = mx::logical_and(all, mx::all(mx::isfinite(g)));
-  return all;
-}
-
-mx::array all_finite(const TrainState& state) {
-  mx::array all(true);
-  for (const mx::array& p : state.parameters) all = mx::logical_and(all, mx::all(mx::isfinite(p)));
-  return all;
-}
-
-// The examples of a step, each with its loss.
-Skipped skipped_step(const data::Dataset& set, const std::vector<data::Batch>& group,
-                     const std::vector<mx::array>& token_losses) {
-  Skipped skipped;
-  skipped.file = set.path.string();
-  skipped.worst = 0;
-  double most = -1;
-  for (size_t b = 0; b < group.size(); ++b) {
-    const float* losses = token_losses[b].data<float>();
-    for (size_t i = 0; i < group[b].examples.size(); ++i) {
-      double sum = 0;
-      for (int64_t t = group[b].offsets[i]; t < group[b].offsets[i + 1]; ++t) sum += losses[t];
-      const double size = std::isfinite(sum) ? sum : std::numeric_limits<double>::infinity();
-      if (size > most) {
-        most = size;
-        skipped.worst = skipped.lines.size();
-      }
-      skipped.lines.push_back({set.examples[group[b].examples[i]].line, sum});
-    }
-  }
-  return skipped;
-}
-
 std::string ordinal(int number) {
   const char* ending = number == 1 ? "st" : number == 2 ? "nd" : number == 3 ? "rd" : "th";
   return fmt::format("{}{}", number, ending);
-}
-
-std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
-                                                 const models::ParameterSet& parameters,
-                                                 bool grad_checkpoint) {
-  if (grad_checkpoint) return std::make_unique<RecomputedLayers>(model, parameters);
-  return std::make_unique<models::LayerRunner>(model);
 }
 
 ScheduleOptions schedule_of(const TrainOptions& options) {
@@ -104,23 +50,19 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
                  const data::Dataset& valid, TrainOptions options, Events events)
     : model_(model),
       adapters_(adapters),
-      train_(train),
       valid_file_(valid.path),
       valid_batches_(data::evaluation_batches(valid, options.batch_size, options.val_batches)),
       options_(std::move(options)),
       events_(std::move(events)),
-      runner_(make_runner(model, adapters.parameters(), options_.grad_checkpoint)),
-      objective_(std::make_unique<CrossEntropy>()),
-      optimizer_(make_optimizer(options_.optimizer)),
+      stepper_(model, adapters, train, options_),
       schedule_(make_schedule(schedule_of(options_))),
-      sampler_(train, options_.batch_size, options_.seed, options_.batches_a_step),
-      state_(optimizer_->start(adapters.parameters())),
+      state_(stepper_.start()),
       saver_(options_.adapter_file, options_.origin),
       checkpoints_(options_.adapter_file, options_.keep, options_.identity) {}
 
 void Trainer::restore(const SnapshotParts& parts) {
   Snapshot snapshot = snapshot_of(parts, adapters_.parameters(), state_);
-  sampler_.restore(snapshot.sampler);
+  stepper_.sampler().restore(snapshot.sampler);
   state_ = std::move(snapshot.state);
   progress_ = snapshot.progress;
   figures_ = std::move(snapshot.figures);
@@ -128,39 +70,14 @@ void Trainer::restore(const SnapshotParts& parts) {
   checkpoints_.go_on();
 }
 
-Snapshot Trainer::snapshot() const { return {state_, sampler_.state(), progress_, figures_}; }
+Snapshot Trainer::snapshot() const {
+  return {state_, stepper_.sampler().state(), progress_, figures_};
+}
 
-Trainer::StepResult Trainer::step() {
-  const std::vector<data::Batch> group = sampler_.next_group();
-  Gradients gradients(adapters_.parameters(), weight_of(group));
-  nn::DropoutKey dropout{options_.seed, static_cast<uint64_t>(progress_.iteration)};
-  for (const data::Batch& batch : group) {
-    gradients.add(*objective_, *runner_, batch, dropout);
-    ++dropout.batch;
-  }
-  const mx::array norm = gradients.norm();
-  if (options_.max_norm > 0) gradients.clip(options_.max_norm);
-  TrainState next = optimizer_->update(state_, gradients, schedule_(progress_.iteration));
-
-  mx::array gradients_finite = all_finite(gradients, norm), next_finite = all_finite(next);
-  std::vector<mx::array> results = {gradients.loss(), gradients_finite, next_finite, norm};
-  for (const mx::array& losses : gradients.token_losses()) results.push_back(losses);
-  for (const mx::array& array : next.arrays()) results.push_back(array);
-  mx::eval(results);
-  check_mapped_files();  // before anything of it counts
-
-  StepResult result;
-  result.loss = gradients.loss().item<float>();
-  result.gradient_norm = mx::array(norm).item<float>();
-  const bool good = std::isfinite(result.loss) && gradients_finite.item<bool>();
-  if (good) last_good_ = state_;
-  for (const data::Batch& batch : group) result.tokens += batch.tokens();
-  if (!good || !next_finite.item<bool>()) {
-    result.skipped = skipped_step(train_, group, gradients.token_losses());
-    return result;
-  }
-  state_ = std::move(next);
-  adapters_.parameters().set(state_.parameters);
+StepResult Trainer::step() {
+  const TrainState before = state_;
+  StepResult result = stepper_.step(state_, progress_.iteration, schedule_(progress_.iteration));
+  if (result.from_good) last_good_ = before;
   return result;
 }
 
@@ -179,10 +96,10 @@ std::string Trainer::keep_last_good() {
 }
 
 void Trainer::stop_diverged(const std::string& why) {
-  fail(
-      "iteration {}: {}; {}. A smaller `learning_rate` or `scale` usually helps: "
-      "`resume_adapter_file` goes on from an adapter with other settings",
-      progress_.iteration, why, keep_last_good());
+  throw Diverged(
+      fmt::format("iteration {}: {}; {}. A smaller `learning_rate` or `scale` usually helps: "
+                  "`resume_adapter_file` goes on from an adapter with other settings",
+                  progress_.iteration, why, keep_last_good()));
 }
 
 bool Trainer::validation_is_due() const {
@@ -247,7 +164,7 @@ void Trainer::stop_after(const std::string& why) {
   fail("{}; the adapter of iteration {} is in {}", why, iteration, file);
 }
 
-Trainer::StepResult Trainer::step_or_save() {
+StepResult Trainer::step_or_save() {
   std::string why;
   try {
     return step();

@@ -1,45 +1,21 @@
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "graft/data/sampler.h"
-#include "graft/lora/adapters.h"
-#include "graft/models/layer_runner.h"
-#include "graft/training/adapter_saver.h"
+#include "graft/base/error.h"
 #include "graft/training/checkpoint.h"
-#include "graft/training/events.h"
-#include "graft/training/objective.h"
-#include "graft/training/optimizer.h"
 #include "graft/training/schedule.h"
-#include "graft/training/train_state.h"
+#include "graft/training/step.h"
 
 namespace graft::training {
 
-struct TrainOptions {
-  int iters = 1000;
-  int batch_size = 4;
-  int batches_a_step = 1;  // batches whose gradients are summed
-  OptimizerOptions optimizer = {};
-  ScheduleOptions schedule = {};  // of the learning rate; a length of 0 is that of the run
-  float max_norm = 0;             // of all gradients together; 0: no limit
-  int patience = 0;      // validations without improvement that end the training; 0: none do
-  int val_batches = 25;  // -1: all of the validation set
-  int steps_per_report = 10;
-  int steps_per_eval = 200;
-  int save_every = 100;
-  int keep = 2;           // checkpoints, besides that of the best validation
-  int max_bad_steps = 3;  // in a row, before the training stops
-  fs::path adapter_file = "adapters.npz";
-  lora::AdapterOrigin origin;  // goes into the adapter file: see AdapterSaver
-  Identity identity;           // goes into the checkpoints
-  uint64_t seed = 0;
-  bool profile = false;          // report where the time went at the end
-  bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
+/// A training whose steps or validation came to nothing finite: with the same options it would
+/// again.
+class Diverged : public Error {
+ public:
+  using Error::Error;
 };
 
 /// Fine-tunes a model's adapters: the loop over steps, and when to report, validate, save and stop.
@@ -56,20 +32,13 @@ class Trainer {
   /// validation), and leaves the adapter file as of the last one. A save in between that fails is
   /// told as an event; the last one throws. A step whose loss, gradient or parameters are not
   /// finite is skipped. After max_bad_steps of them in a row, or when a validation's loss is not
-  /// finite, the last state whose loss and gradient were becomes a checkpoint, and Error is thrown,
-  /// which names the iteration and the example; the adapter file stays as it was saved last. When a
-  /// step fails otherwise, because the model's file was written to, say, the state from before it
-  /// is saved.
+  /// finite, the last state whose loss and gradient were becomes a checkpoint, and Diverged is
+  /// thrown, which names the iteration and the example; the adapter file stays as it was saved
+  /// last. When a step fails otherwise, because the model's file was written to, say, the state
+  /// from before it is saved.
   TrainEnd run(const std::function<bool()>& interrupted);
 
  private:
-  struct StepResult {
-    double loss = 0;
-    double gradient_norm = 0;
-    int64_t tokens = 0;
-    std::optional<Skipped> skipped;
-  };
-
   TrainEnd run_all(const std::function<bool()>& interrupted);
   TrainEnd run_profiled(const std::function<bool()>& interrupted);
   StepResult step();
@@ -81,7 +50,7 @@ class Trainer {
   void report_rest();
   // Throws Error, once the state as of now is saved.
   [[noreturn]] void stop_after(const std::string& why);
-  // Throws Error, once the last good state is in a checkpoint.
+  // Throws Diverged, once the last good state is in a checkpoint.
   [[noreturn]] void stop_diverged(const std::string& why);
   std::string keep_last_good();
   Snapshot snapshot() const;
@@ -91,16 +60,12 @@ class Trainer {
 
   const models::Model& model_;
   lora::Adapters& adapters_;
-  const data::Dataset& train_;
   fs::path valid_file_;
   std::vector<data::Batch> valid_batches_;
   TrainOptions options_;
   Events events_;
-  std::unique_ptr<models::LayerRunner> runner_;
-  std::unique_ptr<Objective> objective_;
-  std::unique_ptr<Optimizer> optimizer_;
+  Stepper stepper_;
   Schedule schedule_;
-  data::Sampler sampler_;
   TrainState state_;
   TrainState last_good_;  // the last whose loss and gradient were; of no step if there is none
   double step_seconds_ = 0;

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "graft/data/sampler.h"
+#include "graft/lora/adapters.h"
+#include "graft/models/layer_runner.h"
+#include "graft/training/events.h"
+#include "graft/training/objective.h"
+#include "graft/training/optimizer.h"
+#include "graft/training/train_options.h"
+#include "graft/training/train_state.h"
+
+namespace graft::training {
+
+/// What came of a step.
+struct StepResult {
+  double loss = 0;
+  double gradient_norm = 0;        // of all gradients together, before they are clipped
+  int64_t tokens = 0;              // trained
+  bool from_good = false;          // loss and gradient of the state before it are finite
+  std::optional<Skipped> skipped;  // where it was without effect; of no iteration yet
+};
+
+/// The steps of a training: each takes batches, computes loss and gradient, clips and updates.
+class Stepper {
+ public:
+  /// Of the options it takes those of batches, optimizer, seed, max_norm and grad_checkpoint.
+  /// Model, adapters and data must outlive it.
+  Stepper(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
+          const TrainOptions& options);
+
+  /// The state before the first step, with the adapters' parameters as they are now.
+  TrainState start() const;
+
+  /// Goes from `state`, whose parameters are the adapters', to the next one, with this learning
+  /// rate, after so many `iterations`, which with the seed decide what dropout drops. If its loss,
+  /// a gradient or a new parameter is not finite, nothing changes but the place in the data.
+  /// Throws Error if the model's files change meanwhile.
+  StepResult step(TrainState& state, int64_t iterations, float rate);
+
+  data::Sampler& sampler() { return sampler_; }
+  const data::Sampler& sampler() const { return sampler_; }
+
+ private:
+  lora::Adapters& adapters_;
+  const data::Dataset& train_;
+  uint64_t seed_;
+  float max_norm_;
+  std::unique_ptr<models::LayerRunner> runner_;
+  std::unique_ptr<Objective> objective_;
+  std::unique_ptr<Optimizer> optimizer_;
+  data::Sampler sampler_;
+};
+
+}  // namespace graft::training

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "graft/base/files.h"
+#include "graft/lora/adapter_file.h"
+#include "graft/training/identity.h"
+#include "graft/training/optimizer.h"
+#include "graft/training/schedule.h"
+
+namespace graft::training {
+
+struct TrainOptions {
+  int iters = 1000;
+  int batch_size = 4;
+  int batches_a_step = 1;  // batches whose gradients are summed
+  OptimizerOptions optimizer = {};
+  ScheduleOptions schedule = {};  // of the learning rate; a length of 0 is that of the run
+  float max_norm = 0;             // of all gradients together; 0: no limit
+  int patience = 0;      // validations without improvement that end the training; 0: none do
+  int val_batches = 25;  // -1: all of the validation set
+  int steps_per_report = 10;
+  int steps_per_eval = 200;
+  int save_every = 100;
+  int keep = 2;           // checkpoints, besides that of the best validation
+  int max_bad_steps = 3;  // in a row, before the training stops
+  fs::path adapter_file = "adapters.npz";
+  lora::AdapterOrigin origin;  // goes into the adapter file: see AdapterSaver
+  Identity identity;           // goes into the checkpoints
+  uint64_t seed = 0;
+  bool profile = false;          // report where the time went at the end
+  bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
+};
+
+}  // namespace graft::training
