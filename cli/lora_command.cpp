@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/given_options.h"
 #include "cli/lora_options.h"
 #include "cli/lora_run.h"
 #include "cli/threads_option.h"
@@ -16,6 +17,7 @@ void add_lora_command(CLI::App& app, engine::Runtime& runtime) {
   add_lora_options(*command, *o);
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
   on_run(*command, runtime, [o, command, &runtime] {
+    o->repeated = given_options(*command, {"--find-lr", "--learning-rate"});
     complete_lora_options(*command, *o, runtime.front_end());
     const ThreadsScope threads(runtime.options().threads);  // which may be a configuration's
     if (const int code = run_lora(*o, runtime); code != 0) throw CLI::RuntimeError(code);

@@ -12,7 +12,9 @@ namespace graft::cli {
 namespace {
 
 void check_written_adapter(const LoraOptions& o) {
-  if (o.adapter_file == "none") fail_usage("--train needs an --adapter-file to write");
+  if (o.adapter_file == "none") {
+    fail_usage("{} needs an --adapter-file to write", o.train ? "--train" : "--find-lr");
+  }
   if (o.adapter_file) lora::check_adapter_path(*o.adapter_file);
   const fs::path file = o.tune.train.adapter_file, folder = file.parent_path();
   if (o.adapter_path) {  // mlx-lm makes it
@@ -67,8 +69,12 @@ void resume(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
 
 // Completes options that depend on each other.
 void finish(LoraOptions& o, FrontEnd& front_end) {
-  if (!o.train && !o.test && !o.prompt) {
-    fail_usage("nothing to do: give --train, --test or --prompt");
+  if (o.find_lr && (o.train || o.test || o.prompt)) {
+    fail_usage(
+        "find_lr of a configuration only finds a learning rate: leave out what else is asked");
+  }
+  if (!o.train && !o.test && !o.prompt && !o.find_lr) {
+    fail_usage("nothing to do: give --train, --find-lr, --test or --prompt");
   }
   o.tune.render.add_eos = o.add_eos_token != 0;
   o.tune.command = [](const std::string& model) {
@@ -77,7 +83,7 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
   if (o.adapter_file) o.tune.train.adapter_file = *o.adapter_file;
   training::ScheduleOptions& schedule = o.tune.train.schedule;
   if (!schedule.arguments.empty()) schedule.learning_rate = schedule.arguments[0];
-  if (o.train) {
+  if (o.train || o.find_lr) {
     check_optimizer(o);
     return check_written_adapter(o);
   }
@@ -103,6 +109,9 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
   command.add_option("--model", o.model,
                      "Folder of the model, converted or not, or its name on the Hub");
   command.add_flag("--train", o.train, "Fine-tune on train.jsonl, validating on valid.jsonl");
+  command.add_flag("--find-lr", o.find_lr,
+                   "Find a learning rate for such a training: 100 steps of a growing one, after "
+                   "which the adapter is as before; draws the curve");
   command.add_flag("--test", o.test, "Measure loss and perplexity on test.jsonl");
   command.add_option("-p,--prompt", o.prompt, "A text to continue");
   command.add_option(
@@ -218,7 +227,17 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
         "--resume goes on with a whole training, --resume-adapter-file with an adapter "
         "alone: give one of them");
   }
+  if (o.find_lr && (o.train || o.test || o.prompt || o.resume)) {
+    fail_usage(
+        "--find-lr only finds a learning rate: give it without --train, --test, --prompt and "
+        "--resume");
+  }
+  const bool finds = o.find_lr;
   if (o.config) take_config(command, *o.config, front_end);
+  if (finds) {  // for what the configuration would do
+    o.train = o.test = false;
+    o.prompt.reset();
+  }
   if (o.adapter_path)
     o.adapter_file = (fs::path(*o.adapter_path) / "adapters.safetensors").string();
   resume(command, o, front_end);

@@ -13,7 +13,8 @@ namespace graft::cli {
 /// The options of `graft lora`.
 struct LoraOptions {
   std::string model = "mlx_model";
-  bool train = false, test = false;
+  bool train = false, test = false, find_lr = false;
+  std::string repeated;  // what the command line gives besides --find-lr and the rate
   std::optional<std::string> prompt;
   std::string data = "data/";
   std::optional<std::string> config;        // a file with more options
@@ -24,6 +25,8 @@ struct LoraOptions {
   engine::FineTuneOptions tune;
   engine::SampleOptions samples;  // of a training
   bool tensorboard = false;
+  // The command that goes on with a training that is interrupted; empty: this one's --resume.
+  std::string go_on_command;
   int test_batches = 500;
   int max_tokens = 100;
   float temp = 0.8f;

@@ -11,12 +11,14 @@
 #include "cli/adapter_option.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
+#include "cli/learning_rate_plot.h"
 #include "cli/named.h"
 #include "cli/output.h"
 #include "cli/shell_quoted.h"
 #include "graft/engine/data_split.h"
 #include "graft/generation/generate.h"
 #include "graft/report/metrics_sink.h"
+#include "graft/report/report.h"
 #include "graft/report/report_sink.h"
 #include "graft/report/tensorboard.h"
 #include "graft/training/bad_batches.h"
@@ -34,6 +36,7 @@ std::string millions(size_t count) {
 std::vector<std::string> splits_of(const LoraOptions& o) {
   std::vector<std::string> splits;
   if (o.train) splits = {"train", "valid"};
+  if (o.find_lr) splits = {"train"};
   if (o.test) splits.push_back("test");
   return splits;
 }
@@ -43,7 +46,7 @@ class LoraRun {
  public:
   LoraRun(const LoraOptions& options, const engine::Runtime& runtime)
       : o_(options), runtime_(runtime) {
-    if (o_.train || o_.test) data_ = data_folder(runtime, o_.data, splits_of(o_));
+    if (o_.train || o_.test || o_.find_lr) data_ = data_folder(runtime, o_.data, splits_of(o_));
     mlx::core::random::seed(o_.tune.train.seed);
     loaded_.emplace(load_named(runtime, o_.model));
   }
@@ -52,6 +55,7 @@ class LoraRun {
   int run() {
     std::optional<data::Dataset> test_set;  // read before the training, which may take hours
     if (o_.test) test_set = split("test");
+    if (o_.find_lr) return find_learning_rate();
     if (o_.train) {
       if (const int code = train(); code != 0) return code;
     } else {
@@ -65,6 +69,34 @@ class LoraRun {
  private:
   data::Dataset split(const char* name) const {
     return engine::load_split(data_.folder, name, *loaded_, o_.tune.render, runtime_.front_end());
+  }
+
+  int find_learning_rate() {
+    const data::Dataset train_set = split("train");
+    engine::FineTune tune(*loaded_, o_.tune, runtime_.front_end());
+    describe(tune);
+    describe(train_set);
+    const InterruptGuard guard;
+    print_out("Trying learning rates\n");
+    finish_output();
+    const training::LearningRateSearch search = tune.search_learning_rate(train_set);
+    if (search.interrupted) {
+      runtime_.front_end().note("Interrupted: nothing was changed");
+      return kInterruptedCode;
+    }
+    print_out("\n{}\n", learning_rate_plot(search, 80));
+    if (search.suggested) {
+      const std::string rate = fmt::format("{:.2g}", *search.suggested);
+      print_out("Suggested learning rate: {}\n", rate);
+      print_out("To train with it: graft lora --train --learning-rate {}{}\n", rate, o_.repeated);
+    } else {
+      print_out("No learning rate made the loss fall: there is none to suggest\n");
+    }
+    const fs::path page = report::RunFolder::of_adapter(o_.tune.train.adapter_file).search_page();
+    fs::create_directories(page.parent_path());
+    report::write_search_report(page, search);
+    print_out("Wrote {}\n", page.string());
+    return 0;
   }
 
   int train() {
@@ -194,8 +226,10 @@ class LoraRun {
     if (end == training::TrainEnd::interrupted_at_start) {
       runtime_.front_end().note("Interrupted before the first step: nothing was saved");
     } else {
-      runtime_.front_end().note("Interrupted. To go on: graft lora --resume {}",
-                                shell_quoted(o_.tune.train.adapter_file.string()));
+      const std::string own =
+          "graft lora --resume " + shell_quoted(o_.tune.train.adapter_file.string());
+      runtime_.front_end().note("Interrupted. To go on: {}",
+                                o_.go_on_command.empty() ? own : o_.go_on_command);
     }
     finish_output();  // it may be what ended the training
     return kInterruptedCode;

@@ -300,6 +300,24 @@ io::HistoryEntry FineTune::history_entry() const {
   return entry;
 }
 
+training::LearningRateSearch FineTune::search_learning_rate(const data::Dataset& train) {
+  const training::LearningRateSearchOptions search;
+  std::vector<double> losses;
+  const auto go_on = [&](const training::LearningRateSearch::Point& point) {
+    losses.push_back(point.smoothed);
+    front_end_.progress({{static_cast<double>(losses.size()) / search.steps,
+                          {fmt::format("{}/{}", losses.size(), search.steps),
+                           fmt::format("rate {:.1e}", point.learning_rate),
+                           fmt::format("loss {:.3f}", point.smoothed)},
+                          losses}});
+    return !front_end_.cancelled();
+  };
+  training::LearningRateSearch result = training::search_learning_rate(
+      *loaded_.model, adapters_, train, options_.train, search, go_on);
+  front_end_.progress({});
+  return result;
+}
+
 training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset& valid,
                                  training::Events events) {
   if (options_.epochs) {

@@ -9,6 +9,7 @@
 #include "graft/engine/loaded_model.h"
 #include "graft/lora/adapters.h"
 #include "graft/training/checkpoint.h"
+#include "graft/training/learning_rate_search.h"
 #include "graft/training/trainer.h"
 
 namespace graft::engine {
@@ -53,6 +54,10 @@ class FineTune {
   }
   /// Number of layers that have an adapter.
   int adapted_layers() const;
+
+  /// Tries growing learning rates, as training::search_learning_rate; the adapters stay as they
+  /// are. Also stops when the front end asks for it, to which it shows how far it is.
+  training::LearningRateSearch search_learning_rate(const data::Dataset& train);
 
   /// As training::Trainer::run; also stops when the front end asks for it.
   training::TrainEnd run(const data::Dataset& train, const data::Dataset& valid,

@@ -65,6 +65,18 @@ std::string report_page(const ordered_json& data) {
   return result;
 }
 
+void write_search_report(const fs::path& path, const training::LearningRateSearch& search) {
+  ordered_json points = ordered_json::array();
+  for (const auto& [rate, loss, smoothed] : search.points) {
+    points.push_back({{"learning_rate", rate}, {"loss", loss}, {"smoothed", smoothed}});
+  }
+  ordered_json data = report_json({});
+  data["learning_rate_search"] = {
+      {"points", std::move(points)},
+      {"suggested", search.suggested ? ordered_json(*search.suggested) : ordered_json()}};
+  write_text(path, report_page(data));
+}
+
 void write_report(const fs::path& path, std::span<const Run> runs) {
   write_text(path, report_page(report_json(runs)));
 }

@@ -18,7 +18,8 @@ struct RunFolder {
   fs::path facts() const { return path / "run.json"; }                 // run_facts.h
   fs::path config() const { return path / "config.yaml"; }             // the settings, to run again
   fs::path page() const { return path / "report.html"; }               // report.h
-  fs::path tensorboard() const { return path / "tensorboard"; }        // a folder of event files
+  fs::path search_page() const { return path / "learning-rate.html"; }  // report.h
+  fs::path tensorboard() const { return path / "tensorboard"; }         // a folder of event files
 };
 
 }  // namespace graft::report
