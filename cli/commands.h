@@ -15,6 +15,7 @@ void add_generate_command(CLI::App& app, engine::Runtime& runtime);
 void add_info_command(CLI::App& app, engine::Runtime& runtime);
 void add_lora_command(CLI::App& app, engine::Runtime& runtime);
 void add_report_command(CLI::App& app, engine::Runtime& runtime);
+void add_sweep_command(CLI::App& app, engine::Runtime& runtime);
 void add_tokenize_command(CLI::App& app, engine::Runtime& runtime);
 void add_upload_command(CLI::App& app, engine::Runtime& runtime);
 

@@ -59,7 +59,11 @@ InterruptGuard::~InterruptGuard() {
 
 bool interrupted() { return signalled != 0; }
 
-InterruptNotice::Line::Line(std::string text) : text_(std::move(text)) { notice = text_.c_str(); }
+InterruptNotice::Line::Line(std::string text) : text_(std::move(text)), before_(notice) {
+  notice = text_.c_str();
+}
+
+InterruptNotice::Line::~Line() { notice = before_; }
 
 InterruptNotice::InterruptNotice(std::string line)
     : line_(std::move(line)), scope_({SIGINT, SIGTERM}, end_with_notice) {}

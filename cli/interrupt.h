@@ -51,7 +51,9 @@ class InterruptNotice {
  private:
   struct Line {
     explicit Line(std::string text);
+    ~Line();
     std::string text_;
+    const char* before_;  // that of a notice around this one
   };
   Line line_;  // set before the handler that prints it
   SignalScope scope_;

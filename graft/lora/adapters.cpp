@@ -91,4 +91,10 @@ Adapters attach(models::Model& model, const LoraSettings& settings) {
   return Adapters(model, settings);
 }
 
+void detach(models::Model& model) {
+  for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+    linear.adapter().reset();
+  }
+}
+
 }  // namespace graft::lora

@@ -44,4 +44,7 @@ class Adapters {
 /// listing the possible keys.
 Adapters attach(models::Model& model, const LoraSettings& settings);
 
+/// Takes all adapters off the model. What has their arrays must not be used any more.
+void detach(models::Model& model);
+
 }  // namespace graft::lora

@@ -59,6 +59,14 @@ TEST(Attach, AdaptsTheLastLayersByDottedSuffix) {
   EXPECT_EQ(adapters.parameters().count(), 4u * (32 + 32) + 4u * (32 + 16));
 }
 
+TEST(Detach, LeavesTheModelAsItWas) {
+  auto model = base();
+  attach(*model, settings(-1, {"all"}));
+  detach(*model);
+  EXPECT_TRUE(Adapters(*model, settings(-1, {"all"})).linears().empty());
+  EXPECT_EQ(attach(*model, settings(1, {"v_proj"})).linears().size(), 1u);
+}
+
 TEST(Attach, AllMeansEveryLinearLayer) {
   auto model = base();
   EXPECT_EQ(attach(*model, settings(-1, {"all"})).linears().size(), 14u);
