@@ -69,10 +69,6 @@ void resume(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
 
 // Completes options that depend on each other.
 void finish(LoraOptions& o, FrontEnd& front_end) {
-  if (o.find_lr && (o.train || o.test || o.prompt)) {
-    fail_usage(
-        "find_lr of a configuration only finds a learning rate: leave out what else is asked");
-  }
   if (!o.train && !o.test && !o.prompt && !o.find_lr) {
     fail_usage("nothing to do: give --train, --find-lr, --test or --prompt");
   }
@@ -227,14 +223,12 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
         "--resume goes on with a whole training, --resume-adapter-file with an adapter "
         "alone: give one of them");
   }
-  if (o.find_lr && (o.train || o.test || o.prompt || o.resume)) {
+  if (o.find_lr && (o.test || o.prompt || o.resume)) {
     fail_usage(
-        "--find-lr only finds a learning rate: give it without --train, --test, --prompt and "
-        "--resume");
+        "--find-lr only finds a learning rate: give it without --test, --prompt and --resume");
   }
-  const bool finds = o.find_lr;
   if (o.config) take_config(command, *o.config, front_end);
-  if (finds) {  // for what the configuration would do
+  if (o.find_lr) {  // in place of what the configuration would do
     o.train = o.test = false;
     o.prompt.reset();
   }

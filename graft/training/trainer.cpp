@@ -286,8 +286,11 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
       try_to([this] { save(); });
     }
   }
+  const bool validated =
+      progress_.validated_after == progress_.iteration || validate_or_save(interrupted);
   if (saved_at_ != progress_.iteration) save();
   report_rest();
+  if (!validated) return TrainEnd::interrupted;
   return progress_.iteration < options_.iters ? TrainEnd::out_of_patience : TrainEnd::finished;
 }
 

@@ -28,14 +28,14 @@ class Trainer {
   /// Goes on from where an earlier run was. Throws Error if it is another training's.
   void restore(const SnapshotParts& parts);
 
-  /// Runs all iterations, or until `interrupted()` (asked after every step and every batch of a
-  /// validation), and leaves the adapter file as of the last one. A save in between that fails is
-  /// told as an event; the last one throws. A step whose loss, gradient or parameters are not
-  /// finite is skipped. After max_bad_steps of them in a row, or when a validation's loss is not
-  /// finite, the last state whose loss and gradient were becomes a checkpoint, and Diverged is
-  /// thrown, which names the iteration and the example; the adapter file stays as it was saved
-  /// last. When a step fails otherwise, because the model's file was written to, say, the state
-  /// from before it is saved.
+  /// Runs all iterations, and validates before the first, where it is due, and after the last, or
+  /// until `interrupted()` (asked after every step and every batch of a validation), and leaves the
+  /// adapter file as of the last one. A save in between that fails is told as an event; the last
+  /// one throws. A step whose loss, gradient or parameters are not finite is skipped. After
+  /// max_bad_steps of them in a row, or when a validation's loss is not finite, the last state
+  /// whose loss and gradient were becomes a checkpoint, and Diverged is thrown, which names the
+  /// iteration and the example; the adapter file stays as it was saved last. When a step fails
+  /// otherwise, because the model's file was written to, say, the state from before it is saved.
   TrainEnd run(const std::function<bool()>& interrupted);
 
  private:

@@ -156,8 +156,9 @@ TEST_F(LiveLine, IsClearedBeforeAnError) {
   Screen screen = replay(result.shown);
   EXPECT_EQ(screen.last, "");
   ASSERT_GE(screen.states.size(), 1u);
-  EXPECT_TRUE(std::regex_search(screen.states.back(), std::regex("2000/2000  loss ")))
-      << screen.states.back();
+  EXPECT_TRUE(std::any_of(screen.states.begin(), screen.states.end(), [](const std::string& state) {
+    return state.find("2000/2000  loss ") != std::string::npos;
+  }));
   ASSERT_GE(screen.lines.size(), 1u);
   EXPECT_TRUE(screen.lines.back().starts_with("graft: cannot write out/adapters.npz: "))
       << screen.lines.back();

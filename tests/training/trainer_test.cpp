@@ -174,7 +174,8 @@ TEST_F(TrainerTest, AdapterSaysHowItWasTrainedAndWithWhatLosses) {
       {"seed", "3"},
       {"iterations", "18"},
       {"training loss", fmt::format("{:.3f}", record.reports[2].loss)},  // the last of usual length
-      {"validation loss", fmt::format("{:.3f} (iteration 10)", record.validations.back().second)}};
+      {"validation loss", fmt::format("{:.3f}", record.validations.back().second)}};
+  EXPECT_EQ(record.validations.back().first, 18);  // after the last iteration, too
   EXPECT_EQ(found.steps[0].facts, expected);
 }
 
