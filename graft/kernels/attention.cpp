@@ -135,7 +135,60 @@ KeyGradients take_sums(Carver& carver, const AttentionItem& item, int64_t width)
           begin, end};
 }
 
+// What one thread of the forward works with.
+size_t forward_scratch(const AttentionShape& shape, std::span<const AttentionItem> items) {
+  int64_t queries = 1;
+  for (const AttentionItem& item : items) queries = std::max(queries, item.queries());
+  Carver size(nullptr);
+  ForwardScratch<float>(size, queries * (shape.heads / shape.kv_heads),
+                        operand_width(shape.head_dim));
+  return size.used();
+}
+
+// The most rows of an item of the backward.
+int64_t backward_rows(const AttentionShape& shape) {
+  const int64_t group = shape.heads / shape.kv_heads;
+  return std::max(group, kQueryRows / group * group);
+}
+
+// A head with one item keeps its sums in the thread's scratch and is finished at once. The parts of
+// the other heads have sums of their own, which are added at the end.
+struct BackwardSizes {
+  size_t thread;  // of a thread's scratch
+  size_t parts;   // of the sums of heads with several items
+};
+BackwardSizes backward_sizes(const AttentionShape& shape,
+                             std::span<const std::vector<AttentionItem>> heads) {
+  const int64_t width = operand_width(shape.head_dim);
+  size_t sums_bytes = 0;
+  Carver parts(nullptr);
+  for (const std::vector<AttentionItem>& items : heads) {
+    for (const AttentionItem& item : items) {
+      Carver own(nullptr);
+      take_sums(items.size() == 1 ? own : parts, item, width);
+      sums_bytes = std::max(sums_bytes, own.used());
+    }
+  }
+  Carver thread(nullptr);
+  BackwardScratch<float>(thread, backward_rows(shape), width);
+  thread.take<std::byte>(static_cast<int64_t>(sums_bytes));
+  return {thread.used(), parts.used()};
+}
+
 }  // namespace
+
+AttentionScratch attention_scratch(const AttentionShape& shape,
+                                   std::span<const Sequence> sequences) {
+  const auto threads = static_cast<size_t>(num_threads());
+  return {forward_scratch(shape, forward_items(shape, sequences, num_threads())) * threads, 0};
+}
+
+AttentionScratch attention_backward_scratch(const AttentionShape& shape,
+                                            std::span<const Sequence> sequences) {
+  const BackwardSizes sizes =
+      backward_sizes(shape, backward_items(shape, sequences, num_threads()));
+  return {sizes.thread * static_cast<size_t>(num_threads()), sizes.parts};
+}
 
 void attention(const AttentionShape& shape, std::span<const Sequence> sequences, const void* q,
                const void* k, const void* v, void* out, float* lse) {
@@ -156,21 +209,14 @@ void attention(const AttentionShape& shape, std::span<const Sequence> sequences,
   const auto items = forward_items(shape, sequences, num_threads());
   const ForwardItem forward = choose_forward(shape);
   const ForwardItem decode = GRAFT_DISPATCH(forward_item_decode);
-  int64_t queries = 1;
   double operations = 0;
-  for (const AttentionItem& item : items) {
-    queries = std::max(queries, item.queries());
-    operations += operations_of(shape, item);
-  }
-  Carver size(nullptr);
-  ForwardScratch<float>(size, queries * (shape.heads / shape.kv_heads),
-                        operand_width(shape.head_dim));
-  const size_t threads = static_cast<size_t>(num_threads());
-  std::byte* scratch = reused_scratch(size.used() * threads);
+  for (const AttentionItem& item : items) operations += operations_of(shape, item);
+  const size_t size = forward_scratch(shape, items);
+  std::byte* scratch = reused_scratch(size * static_cast<size_t>(num_threads()));
   for_each_item(static_cast<int64_t>(items.size()), operations, [&](int64_t i, int thread) {
     const AttentionItem& item = items[static_cast<size_t>(i)];
-    (item.sequence.queries() == 1 ? decode : forward)(
-        call, item, scratch + static_cast<size_t>(thread) * size.used());
+    (item.sequence.queries() == 1 ? decode : forward)(call, item,
+                                                      scratch + static_cast<size_t>(thread) * size);
   });
 }
 
@@ -187,35 +233,22 @@ void attention_backward(const AttentionShape& shape, std::span<const Sequence> s
   zero_rows(d_v, key_row, key_gaps);
 
   const BackwardCall call{shape, q, k, v, out, lse, d_out, d_q, d_k, d_v};
-  const int64_t group = shape.heads / shape.kv_heads;
   const int64_t width = operand_width(shape.head_dim);
-  const int64_t rows = std::max(group, kQueryRows / group * group);
+  auto head_items = backward_items(shape, sequences, num_threads());
+  const BackwardSizes sizes = backward_sizes(shape, head_items);
   std::vector<KeyHead> heads;
-  for (auto& items : backward_items(shape, sequences, num_threads())) {
-    heads.push_back({std::move(items), {}});
-  }
+  for (auto& items : head_items) heads.push_back({std::move(items), {}});
 
-  // A head with one item keeps its sums in the thread's scratch and is finished at once. The parts
-  // of the other heads have sums of their own, which are added at the end.
   double operations = 0;
-  size_t sums_bytes = 0;
-  Carver parts_size(nullptr);
   std::vector<std::pair<size_t, size_t>> order;  // (head, item)
   for (size_t h = 0; h < heads.size(); ++h) {
     for (size_t i = 0; i < heads[h].items.size(); ++i) {
       const AttentionItem& item = heads[h].items[i];
       operations += 2.5 * operations_of(shape, item);
       order.push_back({h, i});
-      if (heads[h].items.size() == 1) {
-        Carver size(nullptr);
-        take_sums(size, item, width);
-        sums_bytes = std::max(sums_bytes, size.used());
-      } else {
-        take_sums(parts_size, item, width);
-      }
     }
   }
-  const AlignedBlock parts = allocate_aligned(parts_size.used());
+  const AlignedBlock parts = allocate_aligned(sizes.parts);
   Carver parts_carver(parts.get());
   for (KeyHead& head : heads) {
     if (head.items.size() == 1) continue;
@@ -227,17 +260,13 @@ void attention_backward(const AttentionShape& shape, std::span<const Sequence> s
     return heads[a.first].items[a.second].cost > heads[b.first].items[b.second].cost;
   });
 
-  Carver size(nullptr);
-  BackwardScratch<float>(size, rows, width);
-  size.take<std::byte>(static_cast<int64_t>(sums_bytes));
-  const size_t threads = static_cast<size_t>(num_threads());
-  std::byte* scratch = reused_scratch(size.used() * threads);
+  std::byte* scratch = reused_scratch(sizes.thread * static_cast<size_t>(num_threads()));
   const BackwardItem backward = choose_backward(shape);
   const auto store = GRAFT_DISPATCH(store_key_gradients);
   for_each_item(static_cast<int64_t>(order.size()), operations, [&](int64_t i, int thread) {
     const auto [h, part] = order[static_cast<size_t>(i)];
     const AttentionItem& item = heads[h].items[part];
-    std::byte* block = scratch + static_cast<size_t>(thread) * size.used();
+    std::byte* block = scratch + static_cast<size_t>(thread) * sizes.thread;
     if (heads[h].items.size() > 1) {
       backward(call, item, heads[h].sums[part], block);
       return;

@@ -56,6 +56,16 @@ void attention(const AttentionShape& shape, std::span<const Sequence> sequences,
 void attention(const AttentionShape& shape, std::span<const Sequence> sequences, const void* q,
                const void* k, const void* v, void* out, float* lse);
 
+/// Bytes that attention works with.
+struct AttentionScratch {
+  size_t kept;     ///< of `reused_scratch`
+  size_t passing;  ///< during the call alone
+};
+AttentionScratch attention_scratch(const AttentionShape& shape,
+                                   std::span<const Sequence> sequences);
+AttentionScratch attention_backward_scratch(const AttentionShape& shape,
+                                            std::span<const Sequence> sequences);
+
 /// The gradients of attention: d_q [N, H*C], d_k and d_v [M, K*C] from d_out [N, H*C], with the
 /// forward's inputs, `out` and `lse`. All of shape.type. Rows that belong to no sequence become
 /// zero.

@@ -121,6 +121,18 @@ std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const
 
 }  // namespace
 
+size_t head_loss_scratch(const LinearWeight& w, int64_t rows, int64_t count, ScalarType type,
+                         bool with_gradient) {
+  const auto most = static_cast<size_t>(std::min(kTokens, count));
+  const size_t block = most * static_cast<size_t>(std::min(kColumns, w.out));
+  const size_t width = static_cast<size_t>(w.in);
+  size_t bytes = block * sizeof(float);
+  if (with_gradient && product_type(type) != ScalarType::f32) bytes += block * size_of(type);
+  if (with_gradient) bytes += most * width * sizeof(float);
+  if (count < rows) bytes += most * width * size_of(type);
+  return bytes + bytes / 8;  // a GrownBuffer has room to spare
+}
+
 float head_loss(const Head& head, const Rows& h, const Targets& targets, float* losses, void* d_h) {
   const LinearWeight& w = head.weight;
   const std::vector<int64_t> tokens = tokens_with_loss(w, h.rows, targets);

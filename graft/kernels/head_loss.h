@@ -21,6 +21,12 @@ struct Targets {
   double divisor = 1;    // of the sum and its gradient
 };
 
+/// The bytes of the buffers that head_loss keeps, for `count` tokens that carry loss of `rows`:
+/// blocks of logits and what becomes of them. What its products take of `reused_scratch` is not
+/// counted: they are no larger than other layers'.
+size_t head_loss_scratch(const LinearWeight& weight, int64_t rows, int64_t count, ScalarType type,
+                         bool with_gradient);
+
 /// Cross-entropy of a head's logits against targets: `losses` [N] (0 where the weight is 0), and
 /// the sum of weight times loss over the divisor. With `d_h` ([N, D] of h's type), also writes the
 /// gradient of that sum with respect to h, rounded once. Tokens that carry no loss are never

@@ -260,6 +260,13 @@ void check(const LoraShape& shape) {
   }
 }
 
+size_t scratch_bytes(const LoraShape& shape, int64_t parts) {
+  Carver size(nullptr);
+  LoraWeights(size, shape);
+  for (int64_t i = 0; i < parts; ++i) LoraScratch(size, shape);
+  return size.used();
+}
+
 // Scratch for the weights and for each of `parts` threads.
 struct Scratch {
   Scratch(const LoraShape& shape, int64_t parts) : weights_(lay_out(shape, parts)) {}
@@ -269,10 +276,7 @@ struct Scratch {
 
  private:
   LoraWeights lay_out(const LoraShape& shape, int64_t parts) {
-    Carver size(nullptr);
-    LoraWeights(size, shape);
-    for (int64_t i = 0; i < parts; ++i) LoraScratch(size, shape);
-    Carver carver(reused_scratch(size.used()));
+    Carver carver(reused_scratch(scratch_bytes(shape, parts)));
     const LoraWeights weights(carver, shape);
     for (int64_t i = 0; i < parts; ++i) parts_.emplace_back(carver, shape);
     return weights;
@@ -296,6 +300,8 @@ int64_t parts_for(const LoraShape& shape) {
 }
 
 }  // namespace
+
+size_t lora_scratch(const LoraShape& shape) { return scratch_bytes(shape, parts_for(shape)); }
 
 void lora_down(const LoraShape& shape, const void* x, const float* a, float* xa) {
   check(shape);

@@ -16,6 +16,9 @@ struct LoraShape {
   ScalarType type = ScalarType::f32;  ///< of x, y and d_y; the adapter is f32
 };
 
+/// The bytes of `reused_scratch` that these kernels take.
+size_t lora_scratch(const LoraShape& shape);
+
 /// xa [N, R] = x a. Hu et al., LoRA, arXiv:2106.09685.
 void lora_down(const LoraShape& shape, const void* x, const float* a, float* xa);
 

@@ -39,15 +39,19 @@ constexpr int64_t kPieces = 4;      // the most per thread, so that none waits l
 
 bool has_bf16_products() { return isa_has_avx512_bf16() && bf16_panel_kernels() != nullptr; }
 
-// Room for the packed left operands of up to kCallRows rows.
-std::vector<void*> left_rows(const PanelProduct& product, ScalarType type) {
-  const int64_t rows = std::min(product.rows, kCallRows);
+// A packed left operand of up to kCallRows rows; `type` is that of its words.
+void* take_left(Carver& carver, int64_t rows, int64_t depth, ScalarType type) {
   const int64_t pack = type == ScalarType::bf16 ? 2 : 1;  // numbers of a word
+  return carver.take<uint32_t>(std::min(rows, kCallRows) * ((depth + pack - 1) / pack));
+}
+
+// Room for the packed left operands.
+std::vector<void*> left_rows(const PanelProduct& product, ScalarType type) {
   std::vector<void*> lefts;
   const auto take_all = [&](Carver carver) {
     lefts.clear();
     for (const ProductTerm& term : product.terms) {
-      lefts.push_back(carver.take<uint32_t>(rows * ((term.depth() + pack - 1) / pack)));
+      lefts.push_back(take_left(carver, product.rows, term.depth(), type));
     }
     return carver.used();
   };
@@ -111,6 +115,14 @@ void check(const PanelProduct& product, ScalarType type) {
 
 ScalarType product_type(ScalarType type) {
   return type == ScalarType::bf16 && has_bf16_products() ? ScalarType::bf16 : ScalarType::f32;
+}
+
+int64_t panel_passes(int64_t rows) { return (rows + kCallRows - 1) / kCallRows; }
+
+size_t panel_scratch(int64_t rows, std::span<const int64_t> depths, ScalarType type) {
+  Carver size(nullptr);
+  for (const int64_t depth : depths) take_left(size, rows, depth, product_type(type));
+  return size.used();
 }
 
 void panel_product(const PanelProduct& product) {

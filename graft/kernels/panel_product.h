@@ -46,6 +46,13 @@ struct PanelProduct {
 /// products, else f32. Products of bf16 are exact, their sums f32.
 ScalarType product_type(ScalarType type);
 
+/// The bytes of `reused_scratch` that a product takes whose left operands, all of `type`, have
+/// `rows` rows and these depths.
+size_t panel_scratch(int64_t rows, std::span<const int64_t> depths, ScalarType type);
+
+/// How often a product of so many rows unpacks its weights.
+int64_t panel_passes(int64_t rows);
+
 /// Computes the sum on all threads. All left operands are of one type.
 void panel_product(const PanelProduct& product);
 

@@ -1,5 +1,6 @@
 #include "graft/ops/cpu/adapted_linear.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -12,7 +13,44 @@ namespace {
 using kernels::LoraShape;
 using kernels::ScalarType;
 
+size_t largest_lora_scratch(std::span<const RowsShape> shapes, int64_t rows, ScalarType type) {
+  size_t bytes = 0;
+  for (const RowsShape& shape : shapes) {
+    if (shape.rank == 0) continue;
+    bytes = std::max(
+        bytes, kernels::lora_scratch({rows, shape.weight.in, shape.weight.out, shape.rank, type}));
+  }
+  return bytes;
+}
+
+// d_xa [N, R] and a^T [R, in] of an adapter.
+size_t backward_floats(const kernels::LinearWeight& weight, int rank, int64_t rows) {
+  return static_cast<size_t>((rows + weight.in) * rank);
+}
+
 }  // namespace
+
+Scratch projection_scratch(std::span<const RowsShape> shapes, int64_t rows, ScalarType type) {
+  size_t bytes = largest_lora_scratch(shapes, rows, type);
+  for (const RowsShape& shape : shapes) {
+    bytes = std::max(bytes, kernels::panel_scratch(rows, {&shape.weight.in, 1}, type));
+  }
+  return {.shared = bytes};
+}
+
+Scratch projection_backward_scratch(std::span<const RowsShape> shapes, int64_t rows,
+                                    ScalarType type, bool wants_x) {
+  size_t floats = 0;
+  std::vector<int64_t> depths;
+  for (const RowsShape& shape : shapes) {
+    floats += backward_floats(shape.weight, shape.rank, rows);
+    if (wants_x) depths.push_back(shape.weight.out);
+  }
+  const size_t own = floats * sizeof(float);
+  return {.shared = std::max(largest_lora_scratch(shapes, rows, type),
+                             kernels::panel_scratch(rows, depths, type)),
+          .own = own + own / 8};  // a GrownBuffer has room to spare
+}
 
 void project_rows(std::span<const RowsProjection> projections, const kernels::Rows& x) {
   std::vector<kernels::LowRankTerm> updates(projections.size());
@@ -31,9 +69,9 @@ void project_rows(std::span<const RowsProjection> projections, const kernels::Ro
 
 void project_rows_backward(std::span<const RowsGradient> gradients, int64_t rows, ScalarType type,
                            void* d_x) {
-  size_t floats = 0;  // for d_xa [N, R] and a^T [R, in] of every adapter
+  size_t floats = 0;
   for (const RowsGradient& g : gradients) {
-    floats += static_cast<size_t>((rows + g.weight.in) * g.adapter.rank);
+    floats += backward_floats(g.weight, g.adapter.rank, rows);
   }
   static thread_local kernels::GrownBuffer scratch;
   float* room = scratch.get_as<float>(floats);
@@ -83,6 +121,17 @@ std::vector<mx::array> apply_projections(std::shared_ptr<CpuPrimitive> node,
       apply(std::move(node), std::move(y_shapes), dtypes, std::move(inputs));
   outputs.erase(outputs.begin() + projections, outputs.end());
   return outputs;
+}
+
+Work projection_work(std::span<const RowsShape> shapes, int64_t rows, int products, int updates) {
+  Work work;
+  for (const auto& [weight, rank] : shapes) {
+    work.products += projection_operations(weight, 0, rows, products, 0);
+    work.adapters += projection_operations(weight, rank, rows, 0, updates);
+    work.unpacked += static_cast<double>(weight.in * weight.out) * products *
+                     static_cast<double>(kernels::panel_passes(rows));
+  }
+  return work;
 }
 
 double projection_operations(const kernels::LinearWeight& weight, int rank, int64_t rows,

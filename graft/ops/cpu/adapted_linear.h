@@ -56,6 +56,21 @@ std::vector<mx::array> apply_projections(std::shared_ptr<CpuPrimitive> node,
                                          const std::vector<mx::Shape>& xa_shapes, mx::Dtype dtype,
                                          std::vector<mx::array> inputs);
 
+/// What project_rows works with, for adapters of these ranks (0: none) and `rows` rows.
+struct RowsShape {
+  kernels::LinearWeight weight;
+  int rank = 0;
+};
+Scratch projection_scratch(std::span<const RowsShape> shapes, int64_t rows,
+                           kernels::ScalarType type);
+/// The same of project_rows_backward.
+Scratch projection_backward_scratch(std::span<const RowsShape> shapes, int64_t rows,
+                                    kernels::ScalarType type, bool wants_x);
+
+/// The work of `products` products of rows with each weight, and `updates` with each of the two
+/// matrices of its adapter.
+Work projection_work(std::span<const RowsShape> shapes, int64_t rows, int products, int updates);
+
 /// Floating-point operations of `products` products of rows with the weight, and `updates` products
 /// with each of the two matrices of its adapter.
 double projection_operations(const kernels::LinearWeight& weight, int rank, int64_t rows,

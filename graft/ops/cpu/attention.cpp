@@ -45,6 +45,11 @@ class AttentionBackward final : public CpuPrimitive {
     return operations_of(shape_, sequences_, 5);
   }
 
+  Scratch scratch(const std::vector<Input>&) const override {
+    const auto [kept, passing] = kernels::attention_backward_scratch(shape_, *sequences_);
+    return {.shared = kept, .own = 0, .passing = passing};
+  }
+
  private:
   AttentionShape shape_;
   Sequences sequences_;
@@ -69,6 +74,10 @@ class Attention final : public CpuPrimitive {
 
   double operations(const std::vector<Input>&) const override {
     return operations_of(shape_, sequences_, 2);
+  }
+
+  Scratch scratch(const std::vector<Input>&) const override {
+    return {.shared = kernels::attention_scratch(shape_, *sequences_).kept};
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,

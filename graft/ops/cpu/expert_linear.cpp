@@ -94,6 +94,26 @@ int64_t adapter_floats(const std::vector<ExpertPart>& parts) {
   return count;
 }
 
+std::vector<RowsShape> shapes_of(const std::vector<ExpertPart>& parts) {
+  std::vector<RowsShape> shapes;
+  for (const ExpertPart& part : parts) shapes.push_back({part.shape, part.rank});
+  return shapes;
+}
+
+// As if all experts that the rows reach were unpacked for equally many of them.
+Work work_of_experts(const std::vector<ExpertPart>& parts, int64_t rows, int products,
+                     int updates) {
+  Work work = projection_work(shapes_of(parts), rows, products, updates);
+  work.unpacked = 0;
+  for (const ExpertPart& part : parts) {
+    const int64_t experts = std::min(std::ssize(part.weights->each), rows);
+    if (experts == 0) continue;
+    work.unpacked += static_cast<double>(part.shape.in * part.shape.out) * products *
+                     static_cast<double>(experts * kernels::panel_passes(rows / experts + 1));
+  }
+  return work;
+}
+
 double operations_of_experts(const std::vector<ExpertPart>& parts, int64_t rows, int products,
                              int updates) {
   double sum = 0;
@@ -124,6 +144,17 @@ class ExpertLinearBackward final : public CpuPrimitive {
 
   double operations(const std::vector<Input>&) const override {
     return operations_of_experts(parts_, rows_, wants_x_ ? 1 : 0, 2);
+  }
+
+  Work work(const std::vector<Input>&) const override {
+    return work_of_experts(parts_, rows_, wants_x_ ? 1 : 0, 2);
+  }
+
+  // As if one expert had all rows: which it has depends on the text.
+  Scratch scratch(const std::vector<Input>&) const override {
+    Scratch all = projection_backward_scratch(shapes_of(parts_), rows_, type_, wants_x_);
+    all.own += static_cast<size_t>(2 * adapter_floats(parts_)) * sizeof(float);
+    return all;
   }
 
  private:
@@ -228,6 +259,16 @@ class ExpertLinear final : public CpuPrimitive {
 
   double operations(const std::vector<Input>&) const override {
     return operations_of_experts(parts_, rows_, 1, 1);
+  }
+
+  Work work(const std::vector<Input>&) const override {
+    return work_of_experts(parts_, rows_, 1, 1);
+  }
+
+  Scratch scratch(const std::vector<Input>&) const override {
+    Scratch all = projection_scratch(shapes_of(parts_), rows_, type_);
+    all.own += static_cast<size_t>(adapter_floats(parts_)) * sizeof(float);
+    return all;
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,

@@ -43,12 +43,14 @@ class HeadLossNode final : public CpuPrimitive {
   }
 
   double operations(const std::vector<Input>& in) const override {
-    const auto* weights = static_cast<const float*>(in[2].data);
-    const auto count =
-        std::count_if(weights, weights + settings_.rows, [](float w) { return w != 0; });
     const double product =
-        2.0 * static_cast<double>(count * settings_.weight.in * settings_.weight.out);
+        2.0 * static_cast<double>(count(in) * settings_.weight.in * settings_.weight.out);
     return settings_.with_gradient() ? 2 * product : product;
+  }
+
+  Scratch scratch(const std::vector<Input>& in) const override {
+    return {.own = kernels::head_loss_scratch(settings_.weight, settings_.rows, count(in),
+                                              settings_.type, settings_.with_gradient())};
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
@@ -92,6 +94,13 @@ class HeadLossNode final : public CpuPrimitive {
   }
 
  private:
+  // The tokens that carry loss; all where that is not known yet.
+  int64_t count(const std::vector<Input>& in) const {
+    const auto* weights = static_cast<const float*>(in[2].data);
+    if (weights == nullptr) return settings_.rows;
+    return std::count_if(weights, weights + settings_.rows, [](float w) { return w != 0; });
+  }
+
   Settings settings_;
 };
 

@@ -26,6 +26,12 @@ struct Part {
   float scale = 0;
 };
 
+std::vector<RowsShape> shapes_of(const std::vector<Part>& parts) {
+  std::vector<RowsShape> shapes;
+  for (const Part& part : parts) shapes.push_back({part.weight, part.rank});
+  return shapes;
+}
+
 // The indices of a part's arrays among the inputs of Linear. The inputs are x, then for each part
 // those of these arrays that it has, in this order. `end` is where the next part's arrays begin.
 struct Places {
@@ -105,6 +111,14 @@ class LinearBackward final : public CpuPrimitive {
     return sum;
   }
 
+  Work work(const std::vector<Input>&) const override {
+    return projection_work(shapes_of(parts_), rows_, wants_x_ ? 1 : 0, 2);
+  }
+
+  Scratch scratch(const std::vector<Input>&) const override {
+    return projection_backward_scratch(shapes_of(parts_), rows_, type_, wants_x_);
+  }
+
  private:
   std::vector<Part> parts_;
   int64_t rows_;
@@ -145,6 +159,14 @@ class Linear final : public CpuPrimitive {
     for (const Part& part : parts_)
       sum += projection_operations(part.weight, part.rank, rows_, 1, 1);
     return sum;
+  }
+
+  Work work(const std::vector<Input>&) const override {
+    return projection_work(shapes_of(parts_), rows_, 1, 1);
+  }
+
+  Scratch scratch(const std::vector<Input>&) const override {
+    return projection_scratch(shapes_of(parts_), rows_, type_);
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,

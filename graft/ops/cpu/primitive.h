@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graft/kernels/scalar_type.h"
+#include "graft/ops/cost.h"
 
 namespace graft::ops::cpu {
 
@@ -40,6 +41,17 @@ class CpuPrimitive : public mx::Primitive {
 
   /// The floating-point operations of a run, for a profile; 0 if other work takes the time.
   virtual double operations(const std::vector<Input>&) const { return 0; }
+
+  /// The same by kind. As for `scratch`, the inputs may be without data.
+  virtual Work work(const std::vector<Input>& inputs) const {
+    return {.products = operations(inputs)};
+  }
+
+  /// What a run works with besides inputs and outputs. The inputs may be without data.
+  virtual Scratch scratch(const std::vector<Input>&) const { return {}; }
+
+  /// The threads that its kernels use.
+  int threads() const { return threads_; }
 
  private:
   int threads_;
