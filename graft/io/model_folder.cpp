@@ -61,7 +61,17 @@ ModelFolder ModelFolder::open(const fs::path& path) {
   fail("{} is replaced again and again while it is read", path.string());
 }
 
-bool ModelFolder::is_current() const { return FileIdentity::of(path_) == identity_; }
+ModelFolder ModelFolder::of_config(const fs::path& path, json config) {
+  ModelFolder folder;
+  folder.path_ = path;
+  folder.config_ = std::move(config);
+  folder.config_alone_ = true;
+  return folder;
+}
+
+bool ModelFolder::is_current() const {
+  return config_alone_ || FileIdentity::of(path_) == identity_;
+}
 
 ModelFolder ModelFolder::open_once(const fs::path& path) {
   require_folder(path);

@@ -23,6 +23,12 @@ class ModelFolder {
   /// UsageError for a GGUF file.
   static ModelFolder open(const fs::path& path);
 
+  /// A model of which only the config is known, the weights being elsewhere or nowhere: for plans.
+  /// It has no tensors; `path` names it in messages.
+  static ModelFolder of_config(const fs::path& path, json config);
+
+  /// Whether its weights are not there: see of_config.
+  bool is_config_alone() const { return config_alone_; }
   const json& config() const { return config_; }
   const fs::path& path() const { return path_; }
 
@@ -65,6 +71,7 @@ class ModelFolder {
   fs::path path_;
   FileIdentity identity_;
   json config_;
+  bool config_alone_ = false;
   std::vector<std::string> names_;
   std::map<std::string, Tensor> tensors_;
 };

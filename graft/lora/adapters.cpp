@@ -9,6 +9,7 @@
 #include <set>
 
 #include "graft/base/error.h"
+#include "graft/io/unread_array.h"
 
 namespace graft::lora {
 namespace {
@@ -36,7 +37,12 @@ std::string choices(const std::vector<models::LinearPart>& linears) {
 
 // For a Linear or an ExpertLinear.
 template <class Layer>
-nn::LoraAdapter fresh_adapter(const Layer& layer, const LoraSettings& settings) {
+nn::LoraAdapter fresh_adapter(const Layer& layer, const LoraSettings& settings, Fresh fresh) {
+  if (fresh == Fresh::unread) {
+    return {io::unread_array(layer.a_shape(settings.rank), mx::float32),
+            io::unread_array(layer.b_shape(settings.rank), mx::float32), settings.scale,
+            settings.dropout};
+  }
   const float bound = 1.0f / std::sqrt(static_cast<float>(layer.in()));
   return {mx::random::uniform(-bound, bound, layer.a_shape(settings.rank), mx::float32),
           mx::zeros(layer.b_shape(settings.rank), mx::float32), settings.scale, settings.dropout};
@@ -56,7 +62,7 @@ Adapters::Adapters(models::Model& model, LoraSettings settings) : settings_(std:
   parameters_ = models::ParameterSet(std::move(parameters));
 }
 
-Adapters attach(models::Model& model, const LoraSettings& settings) {
+Adapters attach(models::Model& model, const LoraSettings& settings, Fresh fresh) {
   const std::vector<models::LinearPart> linears = models::linears_of(model.parts());
   if (settings.num_layers > model.num_layers()) {
     fail_usage("`num_layers` {} is more than the model's {} layers: give at most {}, or -1 for all",
@@ -77,17 +83,17 @@ Adapters attach(models::Model& model, const LoraSettings& settings) {
     }
   }
   int first = settings.num_layers < 0 ? 0 : model.num_layers() - settings.num_layers;
-  std::vector<mx::array> fresh;
+  std::vector<mx::array> added;
   for (const std::string& key : settings.keys) {
     for (const models::LinearPart& linear : linears) {
       if (!matches(linear.path(), key) || linear.layer < first || linear.adapter()) continue;
-      linear.adapter() =
-          std::visit([&](const auto* l) { return fresh_adapter(*l, settings); }, linear.linear);
-      fresh.push_back(linear.adapter()->a);
-      fresh.push_back(linear.adapter()->b);
+      linear.adapter() = std::visit(
+          [&](const auto* l) { return fresh_adapter(*l, settings, fresh); }, linear.linear);
+      added.push_back(linear.adapter()->a);
+      added.push_back(linear.adapter()->b);
     }
   }
-  mx::eval(fresh);
+  mx::eval(added);
   return Adapters(model, settings);
 }
 

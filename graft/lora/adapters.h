@@ -39,10 +39,14 @@ class Adapters {
   models::ParameterSet parameters_;
 };
 
+/// The numbers of new adapters: as training starts with them, or none, for a model that is planned
+/// with and not computed (io/unread_array.h).
+enum class Fresh { random, unread };
+
 /// Attaches new adapters to the model: a uniform in ±1/sqrt(in), b zero (MLX's random state).
 /// Throws UsageError if the model has fewer layers than asked for, or if a key matches nothing,
 /// listing the possible keys.
-Adapters attach(models::Model& model, const LoraSettings& settings);
+Adapters attach(models::Model& model, const LoraSettings& settings, Fresh fresh = Fresh::random);
 
 /// Takes all adapters off the model. What has their arrays must not be used any more.
 void detach(models::Model& model);

@@ -58,6 +58,9 @@ class Decoder final : public Model {
   Hidden layer(int index, const Hidden& hidden, const Context& context) const override;
   mx::array norm(const Hidden& hidden) const override;
   const ops::Head& head() const override { return head_; }
+  const ops::Weight* untied_embedding() const override {
+    return parts_.head ? &parts_.embedding : nullptr;
+  }
   std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override;
   std::vector<Part> parts() override;
   std::vector<std::string> default_lora_keys() const override { return parts_.default_lora_keys; }

@@ -10,6 +10,11 @@
 #include "graft/models/tied_head.h"
 
 namespace graft::models {
+namespace {
+
+constexpr int kMostLayers = 4096;
+
+}  // namespace
 
 Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype)
     : Family(folder, dtype, folder.config(), LanguageModelNames::of(folder)) {}
@@ -23,9 +28,13 @@ Family::Family(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype, js
       has_own_head_(has_own_head(folder, names)),
       hidden_size_(integer("hidden_size")),
       num_layers_(integer("num_hidden_layers")) {
-  if (static_cast<size_t>(num_layers_) > folder.names().size()) {
+  if (!folder.is_config_alone() && static_cast<size_t>(num_layers_) > folder.names().size()) {
     fail("{}: num_hidden_layers is {}, but there are {} tensors: one of layer {} is missing", what_,
          num_layers_, folder.names().size(), num_layers_ - 1);
+  }
+  // As many as no model has, where no tensors bear them out.
+  if (folder.is_config_alone() && num_layers_ > kMostLayers) {
+    fail("{}: num_hidden_layers is {}", what_, num_layers_);
   }
   require("is_causal", true);
   if (config_.has("per_layer_config")) fail("{}: per_layer_config is not supported", what_);

@@ -31,7 +31,7 @@ LanguageModelNames LanguageModelNames::of(const io::ModelFolder& folder) {
 
 LanguageModelNames LanguageModelNames::of_part(const io::ModelFolder& folder) {
   LanguageModelNames names;
-  if (any_begins(folder, kPart)) {
+  if (any_begins(folder, kPart) || folder.is_config_alone()) {
     names.layout_ = Layout::prefixed;
   } else if (any_begins(folder, kWithin)) {
     names.layout_ = Layout::within_model;

@@ -56,6 +56,10 @@ class Model {
   /// Turns the final norm's output into logits.
   virtual const ops::Head& head() const = 0;
 
+  /// The embedding if it is not the head's matrix too: then only the rows of a text's tokens are
+  /// read. Else null.
+  virtual const ops::Weight* untied_embedding() const { return nullptr; }
+
   /// The angles of the sequences' tokens, one table for each way that layers rotate them.
   virtual std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const = 0;
 

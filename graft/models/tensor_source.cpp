@@ -6,6 +6,7 @@
 
 #include "graft/base/error.h"
 #include "graft/io/quantized_layer.h"
+#include "graft/io/unread_array.h"
 #include "graft/ops/backend.h"
 
 namespace graft::models {
@@ -42,6 +43,7 @@ TensorSource::TensorSource(const io::ModelFolder& folder, std::optional<mx::Dtyp
           folder.config(), (folder.path() / "config.json").string())) {}
 
 mx::array TensorSource::take(const std::string& name, const mx::Shape& shape) {
+  if (folder_.is_config_alone()) return made_up(shape, io::config_dtype(folder_.config()));
   if (!folder_.has(name)) {
     fail("{}: tensor {} {} is missing among the {}, such as {}", folder_.path().string(), name,
          io::shape_text(shape), folder_.names().size(), example_of(folder_));
@@ -54,6 +56,26 @@ mx::array TensorSource::take(const std::string& name, const mx::Shape& shape) {
   taken_.insert(name);
   bytes_ += info.bytes;
   return folder_.load(name);
+}
+
+// A tensor of a model whose weights are not there.
+mx::array TensorSource::made_up(const mx::Shape& shape, std::optional<mx::Dtype> dtype) {
+  mx::array tensor = io::unread_array(shape, dtype.value_or(mx::bfloat16));
+  bytes_ += tensor.nbytes();
+  return tensor;
+}
+
+// The matrix of a model whose weights are not there, quantized if its config says so.
+ops::Weight TensorSource::made_up_matrix(const std::string& path, const mx::Shape& shape) {
+  const auto setting = quantization_ ? quantization_->lookup(path) : std::nullopt;
+  if (!setting || shape.back() % setting->group_size != 0) {
+    return {converted(take(path + ".weight", shape), path), {}, {}, 0, 0};
+  }
+  mx::Shape words = shape, groups = shape;
+  words.back() = static_cast<mx::ShapeElem>(int64_t{shape.back()} * setting->bits / 32);
+  groups.back() = shape.back() / setting->group_size;
+  return {made_up(words, mx::uint32), take(path + ".scales", groups),
+          take(path + ".biases", groups), setting->bits, setting->group_size};
 }
 
 mx::array TensorSource::converted(const mx::array& tensor, const std::string& name) const {
@@ -84,6 +106,11 @@ ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& sha
   size_t count = 1;
   for (int size : shape) count *= static_cast<size_t>(size);
   parameters_ += count;
+  if (folder_.is_config_alone()) {
+    ops::Weight made = made_up_matrix(path, shape);
+    if (!made.quantized() && !dense_dtype_) dense_dtype_ = made.weight.dtype();
+    return made;
+  }
   if (!folder_.has(scales)) {
     mx::array dense = converted(take(weight, shape), weight);
     if (!dense_dtype_) dense_dtype_ = dense.dtype();

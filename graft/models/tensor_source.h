@@ -60,6 +60,8 @@ class TensorSource {
   std::string path_of(const std::string& path) const {
     return names_.as_on_the_hub(names_.stored(path));
   }
+  mx::array made_up(const mx::Shape& shape, std::optional<mx::Dtype> dtype);
+  ops::Weight made_up_matrix(const std::string& path, const mx::Shape& shape);
   mx::array converted(const mx::array& tensor, const std::string& name) const;
 
   const io::ModelFolder& folder_;

@@ -92,6 +92,26 @@ TEST_P(Families, EveryLinearLayerTakesAnAdapter) {
   EXPECT_EQ(2 * linears_of(fixture.model->parts()).size(), fixture.adapters().tensors.size());
 }
 
+// For plans: shapes follow from the config as they do from the tensors.
+TEST_P(Families, TheConfigAloneMakesTheSameModel) {
+  Fixture fixture(GetParam());
+  const auto folder = io::ModelFolder::open(fixture.folder.path());
+  const auto planned =
+      load_model(io::ModelFolder::of_config(folder.path(), folder.config()), mx::float32);
+  EXPECT_EQ(planned->parameters(), fixture.model->parameters());
+  EXPECT_EQ(planned->num_layers(), fixture.model->num_layers());
+  const auto described = [](Model& model) {
+    std::vector<std::string> all;
+    for (const LinearPart& linear : linears_of(model.parts())) {
+      all.push_back(fmt::format("{} {} [{}, {}]", linear.layer, linear.path(),
+                                linear.weight().out(), linear.weight().in()));
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  };
+  EXPECT_EQ(described(*planned), described(*fixture.model));
+}
+
 struct CountNumbers {
   static size_t of(const ops::Weight& w) {
     return static_cast<size_t>(w.out()) * static_cast<size_t>(w.in());
