@@ -68,4 +68,11 @@ models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
   return hidden_of(outputs.data(), outputs.size() > 1);
 }
 
+std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
+                                                 const models::ParameterSet& parameters,
+                                                 bool grad_checkpoint) {
+  if (grad_checkpoint) return std::make_unique<RecomputedLayers>(model, parameters);
+  return std::make_unique<models::LayerRunner>(model);
+}
+
 }  // namespace graft::training

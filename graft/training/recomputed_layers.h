@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "graft/models/layer_runner.h"
 #include "graft/models/parameters.h"
 
@@ -24,5 +26,10 @@ class RecomputedLayers final : public models::LayerRunner {
   const models::ParameterSet& parameters_;
   int first_;
 };
+
+/// How layers run: as they are, or with gradient checkpointing.
+std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
+                                                 const models::ParameterSet& parameters,
+                                                 bool grad_checkpoint);
 
 }  // namespace graft::training

@@ -1,6 +1,5 @@
 #include "graft/training/step.h"
 
-#include <mlx/ops.h>
 #include <mlx/transforms.h>
 
 #include <cmath>
@@ -9,30 +8,11 @@
 #include <vector>
 
 #include "graft/base/mapped_file.h"
+#include "graft/training/lazy_step.h"
 #include "graft/training/recomputed_layers.h"
 
 namespace graft::training {
 namespace {
-
-double weight_of(const std::vector<data::Batch>& group) {
-  double weight = 0;
-  for (const data::Batch& batch : group) weight += batch.weight();
-  return weight;
-}
-
-// The norm is among them: where it overflows, so do the squares that optimizers keep.
-mx::array all_finite(const Gradients& gradients, const mx::array& norm) {
-  mx::array all = mx::isfinite(norm);
-  for (const mx::array& g : gradients.arrays())
-    all = mx::logical_and(all, mx::all(mx::isfinite(g)));
-  return all;
-}
-
-mx::array all_finite(const TrainState& state) {
-  mx::array all(true);
-  for (const mx::array& p : state.parameters) all = mx::logical_and(all, mx::all(mx::isfinite(p)));
-  return all;
-}
 
 // The examples of a step, each with its loss.
 Skipped skipped_step(const data::Dataset& set, const std::vector<data::Batch>& group,
@@ -57,13 +37,6 @@ Skipped skipped_step(const data::Dataset& set, const std::vector<data::Batch>& g
   return skipped;
 }
 
-std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
-                                                 const models::ParameterSet& parameters,
-                                                 bool grad_checkpoint) {
-  if (grad_checkpoint) return std::make_unique<RecomputedLayers>(model, parameters);
-  return std::make_unique<models::LayerRunner>(model);
-}
-
 }  // namespace
 
 Stepper::Stepper(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
@@ -81,33 +54,22 @@ TrainState Stepper::start() const { return optimizer_->start(adapters_.parameter
 
 StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
   const std::vector<data::Batch> group = sampler_.next_group();
-  Gradients gradients(adapters_.parameters(), weight_of(group));
-  nn::DropoutKey dropout{seed_, static_cast<uint64_t>(iterations)};
-  for (const data::Batch& batch : group) {
-    gradients.add(*objective_, *runner_, batch, dropout);
-    ++dropout.batch;
-  }
-  const mx::array norm = gradients.norm();
-  if (max_norm_ > 0) gradients.clip(max_norm_);
-  TrainState next = optimizer_->update(state, gradients, rate);
-
-  mx::array gradients_finite = all_finite(gradients, norm), next_finite = all_finite(next);
-  std::vector<mx::array> results = {gradients.loss(), gradients_finite, next_finite, norm};
-  for (const mx::array& losses : gradients.token_losses()) results.push_back(losses);
-  for (const mx::array& array : next.arrays()) results.push_back(array);
-  mx::eval(results);
+  LazyStep lazy = lazy_step(
+      *objective_, *runner_, *optimizer_, adapters_.parameters(), state, group,
+      {.rate = rate, .max_norm = max_norm_, .dropout = {seed_, static_cast<uint64_t>(iterations)}});
+  mx::eval(lazy.results());
   check_mapped_files();  // before anything of it counts
 
   StepResult result;
-  result.loss = gradients.loss().item<float>();
-  result.gradient_norm = mx::array(norm).item<float>();
+  result.loss = mx::array(lazy.gradients.loss()).item<float>();
+  result.gradient_norm = lazy.norm.item<float>();
   for (const data::Batch& batch : group) result.tokens += batch.tokens();
-  result.from_good = std::isfinite(result.loss) && gradients_finite.item<bool>();
-  if (!result.from_good || !next_finite.item<bool>()) {
-    result.skipped = skipped_step(train_, group, gradients.token_losses());
+  result.from_good = std::isfinite(result.loss) && lazy.gradients_finite.item<bool>();
+  if (!result.from_good || !lazy.next_finite.item<bool>()) {
+    result.skipped = skipped_step(train_, group, lazy.gradients.token_losses());
     return result;
   }
-  state = std::move(next);
+  state = std::move(lazy.next);
   adapters_.parameters().set(state.parameters);
   return result;
 }
