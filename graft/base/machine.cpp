@@ -1,9 +1,13 @@
 #include "graft/base/machine.h"
 
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 
 #ifdef __APPLE__
 #include <sys/sysctl.h>
@@ -13,6 +17,8 @@
 
 namespace graft {
 namespace {
+
+namespace fs = std::filesystem;
 
 // What follows "name   : " in a file of such lines; "" if there is no such line.
 std::string line_of(const char* file, const std::string& name) {
@@ -38,15 +44,28 @@ std::string told_name() {
 #endif
 }
 
-// The container's control group's limit (version 2, or 1), in bytes. No limit is "max", or a number
-// beyond any memory.
-std::optional<size_t> limit_of_group() {
-  for (const char* file :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    size_t bytes = 0;
-    if (std::ifstream(file) >> bytes) return bytes;
+// No limit is "max", or a number beyond any memory.
+void take_limit(const fs::path& file, std::optional<size_t>& least) {
+  size_t bytes = 0;
+  if (std::ifstream(file) >> bytes) least = std::min(least.value_or(bytes), bytes);
+}
+
+// The limits in `name` of a group's folder below `root` and of all folders above it.
+void take_limits(const fs::path& root, const std::string& group, const char* name,
+                 std::optional<size_t>& least) {
+  const fs::path inside = fs::path(group).lexically_normal().relative_path();
+  take_limit(root / name, least);
+  fs::path folder = root;
+  for (const fs::path& part : inside) {
+    if (part == "..") return;  // of a namespace that does not hold the group
+    folder /= part;
+    take_limit(folder / name, least);
   }
-  return {};
+}
+
+std::string own_groups() {
+  std::ifstream file("/proc/self/cgroup");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -63,6 +82,45 @@ std::string system_name() {
   return std::string(system.sysname) + " " + system.machine;
 }
 
+std::optional<size_t> group_limit(const std::string& groups, const fs::path& root) {
+  std::optional<size_t> least;
+  take_limits(root, "", "memory.max", least);
+  take_limits(root / "memory", "", "memory.limit_in_bytes", least);
+  std::istringstream lines(groups);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string kinds = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string group = line.substr(second + 1);
+    if (kinds == ",,") take_limits(root, group, "memory.max", least);
+    if (kinds.find(",memory,") != std::string::npos) {
+      take_limits(root / "memory", group, "memory.limit_in_bytes", least);
+    }
+  }
+  return least;
+}
+
+UsableMemory usable_memory(size_t mapped_files, size_t reserved) {
+  const MachineMemory machine = machine_memory();
+  UsableMemory usable{machine.total, "the machine has"};
+  const auto take = [&](size_t bytes, const char* from) {
+    if (bytes < usable.bytes) usable = {bytes, from};
+  };
+  if (machine.limit) take(*machine.limit, "the container may take");
+  const auto own = [](auto kind) -> std::optional<size_t> {
+    rlimit limit{};
+    if (::getrlimit(kind, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return {};
+    return limit.rlim_cur;
+  };
+  if (const auto data = own(RLIMIT_DATA)) {
+    take(*data + mapped_files, "the limit of its data leaves it");
+  }
+  if (const auto space = own(RLIMIT_AS)) {
+    take(*space - std::min(*space, reserved), "the limit of its address space leaves it");
+  }
+  return usable;
+}
+
 MachineMemory machine_memory() {
   MachineMemory memory{};
   memory.total =
@@ -70,7 +128,7 @@ MachineMemory machine_memory() {
   if (std::string kb = line_of("/proc/meminfo", "MemAvailable"); !kb.empty()) {
     memory.available = std::stoull(kb) * 1024;
   }
-  memory.limit = limit_of_group();
+  memory.limit = group_limit(own_groups(), "/sys/fs/cgroup");
   if (memory.limit >= memory.total) memory.limit.reset();
   return memory;
 }

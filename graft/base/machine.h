@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -22,5 +23,22 @@ struct MachineMemory {
 };
 
 MachineMemory machine_memory();
+
+/// The memory that a control group and those above it leave its processes, in bytes, if any of them
+/// has a limit. `groups` is what /proc/self/cgroup says (version 2: "0::/a/b", version 1:
+/// "4:memory:/a/b"), `root` the folder where the groups are mounted (/sys/fs/cgroup). Of a
+/// container that does not see its own group's folder, the root's limits count.
+std::optional<size_t> group_limit(const std::string& groups, const std::filesystem::path& root);
+
+/// The memory that this process may use, and what says so.
+struct UsableMemory {
+  size_t bytes;
+  const char* from;  // "the machine has", for a message
+};
+
+/// The least of the machine's memory, its control groups' limits and its own: RLIMIT_DATA, which
+/// mapped files do not count for, and RLIMIT_AS, of which the process has `reserved` already that
+/// is no memory.
+UsableMemory usable_memory(size_t mapped_files = 0, size_t reserved = 0);
 
 }  // namespace graft
