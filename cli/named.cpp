@@ -30,4 +30,9 @@ engine::LoadedModel load_named(const engine::Runtime& runtime, const std::string
   return engine::load_folder(model_path(runtime, name));
 }
 
+engine::LoadedModel load_named_to_plan(const engine::Runtime& runtime, const std::string& name) {
+  const InterruptNotice notice(kInterrupted);
+  return engine::load_to_plan(engine::named_config(runtime, name));
+}
+
 }  // namespace graft::cli

@@ -4,6 +4,7 @@
 
 #include "graft/base/error.h"
 #include "graft/engine/named_model.h"
+#include "graft/hub/cache.h"
 #include "graft/io/json.h"
 #include "graft/lora/fingerprint.h"
 #include "graft/models/registry.h"
@@ -33,6 +34,14 @@ LoadedModel load_folder(const fs::path& folder) {
     // Not the weights of one model with the tokenizer of the next.
     if (opened.is_current()) return {std::move(opened), std::move(model), std::move(tokenizer)};
   }
+}
+
+LoadedModel load_to_plan(const fs::path& folder) {
+  const fs::path config = folder / "config.json";
+  if (!is_there(config) || hub::is_complete_model(folder)) return load_folder(folder);
+  io::ModelFolder opened = io::ModelFolder::of_config(folder, io::read_json_object(config));
+  auto model = models::load_model(opened);
+  return {std::move(opened), std::move(model), tokenizer::Tokenizer::load(folder)};
 }
 
 LoadedModel load(const Runtime& runtime, const std::string& name) {

@@ -32,6 +32,9 @@ LoadedModel load_folder(const fs::path& folder);
 /// Loads the model in a folder, or one named on the Hub (see `named_model`).
 LoadedModel load(const Runtime& runtime, const std::string& name);
 
+/// A model to plan with: without weights if the folder has none, beside its config and tokenizer.
+LoadedModel load_to_plan(const fs::path& folder);
+
 /// Attaches an adapter to the model; warns if it was trained on another one.
 lora::Adapters put_adapter(LoadedModel& loaded, const lora::AdapterFile& file,
                            FrontEnd& front_end = *silent_front_end());

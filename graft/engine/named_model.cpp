@@ -8,13 +8,17 @@
 
 namespace graft::engine {
 
-fs::path named_model(const Runtime& runtime, const std::string& name) {
+namespace {
+
+using Fetch = fs::path (*)(const hub::Environment&, const hub::Repository&);
+
+fs::path find_model(const Runtime& runtime, const std::string& name, Fetch fetch) {
   if (is_there(name)) return name;
   const auto repository = hub::Repository::parse(name);
   // A name without an owner is more likely a missing folder.
   if (!repository || name.find('/') == std::string::npos || name.ends_with(".gguf")) return name;
   try {
-    return hub::fetch_model(runtime.hub(), *repository);
+    return fetch(runtime.hub(), *repository);
   } catch (const UsageError&) {
     throw;
   } catch (const Cancelled&) {
@@ -22,6 +26,16 @@ fs::path named_model(const Runtime& runtime, const std::string& name) {
   } catch (const Error& error) {
     fail("there is no folder {} here, and as a model of the Hub: {}", name, error.what());
   }
+}
+
+}  // namespace
+
+fs::path named_model(const Runtime& runtime, const std::string& name) {
+  return find_model(runtime, name, hub::fetch_model);
+}
+
+fs::path named_config(const Runtime& runtime, const std::string& name) {
+  return find_model(runtime, name, hub::fetch_model_config);
 }
 
 io::Provenance provenance_of(const fs::path& model) {

@@ -12,6 +12,9 @@ namespace graft::engine {
 /// "owner/name@revision" on the Hub, which is fetched into its cache. Throws Error, Cancelled.
 fs::path named_model(const Runtime& runtime, const std::string& name);
 
+/// The same for who needs config and tokenizer: on the Hub, nothing else is fetched.
+fs::path named_config(const Runtime& runtime, const std::string& name);
+
 /// Where a model comes from: for a snapshot in the Hub's cache, its repository; for another folder,
 /// what its graft.json says, if it has one.
 io::Provenance provenance_of(const fs::path& model);

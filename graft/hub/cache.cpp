@@ -99,7 +99,10 @@ std::vector<std::string> missing_side_files(const fs::path& snapshot) {
 }
 
 bool is_usable_model(const fs::path& snapshot) {
-  if (!is_complete_model(snapshot)) return false;
+  return is_complete_model(snapshot) && has_tokenizer(snapshot);
+}
+
+bool has_tokenizer(const fs::path& snapshot) {
   for (const char* name : {"tokenizer.json", "tokenizer.model", "tekken.json"}) {
     if (is_there(snapshot / name)) return true;
   }

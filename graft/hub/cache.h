@@ -41,7 +41,10 @@ std::optional<io::Origin> origin_of_snapshot(const fs::path& folder);
 /// Whether a folder holds a model's config, and its weights with every shard.
 bool is_complete_model(const fs::path& folder);
 
-/// Whether it holds a tokenizer's files, too: other programs put models into the cache without.
+/// Whether it holds a tokenizer's files.
+bool has_tokenizer(const fs::path& snapshot);
+
+/// Whether it holds both: other programs put models into the cache without.
 bool is_usable_model(const fs::path& snapshot);
 
 /// The files beside them that a model may have and a snapshot has not, although the repository is

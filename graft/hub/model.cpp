@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graft/base/error.h"
+#include "graft/base/files.h"
 #include "graft/hub/cache.h"
 #include "graft/hub/snapshot.h"
 #include "graft/io/model_folder.h"
@@ -23,6 +24,23 @@ bool is_companion(const std::string& name) {
   return name == "merges.txt" || name == "vocab.txt" || name == "README.md";
 }
 
+std::vector<RemoteFile> companions_of(const Listing& listing) {
+  std::vector<RemoteFile> files;
+  for (const RemoteFile& file : listing.files) {
+    if (is_companion(file.name) && file.size <= kMostOfCompanion) files.push_back(file);
+  }
+  return files;
+}
+
+void fetch_companions(Snapshot& snapshot, const std::string& name) {
+  if (snapshot.listing().find("config.json") == nullptr) fail("{} has no config.json", name);
+  snapshot.fetch(companions_of(snapshot.listing()));
+}
+
+bool has_config(const fs::path& snapshot) {
+  return is_there(snapshot / "config.json") && has_tokenizer(snapshot);
+}
+
 void fetch_files(Snapshot& snapshot, const std::string& name) {
   const Listing& listing = snapshot.listing();
   const bool sharded = listing.find(io::kWeightsIndex) != nullptr;
@@ -31,10 +49,7 @@ void fetch_files(Snapshot& snapshot, const std::string& name) {
     fail("{} has no config.json with {}: graft reads models of the Hub in safetensors only", name,
          io::kWeightsFile);
   }
-  std::vector<RemoteFile> files;
-  for (const RemoteFile& file : listing.files) {
-    if (is_companion(file.name) && file.size <= kMostOfCompanion) files.push_back(file);
-  }
+  std::vector<RemoteFile> files = companions_of(listing);
   if (!sharded) {
     files.push_back(*listing.find(io::kWeightsFile));
     return snapshot.fetch(files);
@@ -59,6 +74,12 @@ fs::path fetch_model(const Environment& environment, const Repository& repositor
   return fetch_snapshot(environment, repository,
                         {[&](Snapshot& snapshot) { fetch_files(snapshot, repository.name); },
                          is_usable_model, missing_side_files});
+}
+
+fs::path fetch_model_config(const Environment& environment, const Repository& repository) {
+  return fetch_snapshot(environment, repository,
+                        {[&](Snapshot& snapshot) { fetch_companions(snapshot, repository.name); },
+                         has_config, missing_side_files});
 }
 
 }  // namespace graft::hub

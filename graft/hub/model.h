@@ -13,4 +13,8 @@ namespace graft::hub {
 /// ones are used if they are complete. Throws Error that says what to do.
 fs::path fetch_model(const Environment& environment, const Repository& repository);
 
+/// The same without the weights: config, tokenizer and card. Where the weights are in the cache,
+/// they are in the folder, too.
+fs::path fetch_model_config(const Environment& environment, const Repository& repository);
+
 }  // namespace graft::hub
