@@ -14,6 +14,7 @@ void add_fuse_command(CLI::App& app, engine::Runtime& runtime);
 void add_generate_command(CLI::App& app, engine::Runtime& runtime);
 void add_info_command(CLI::App& app, engine::Runtime& runtime);
 void add_lora_command(CLI::App& app, engine::Runtime& runtime);
+void add_plan_command(CLI::App& app, engine::Runtime& runtime);
 void add_report_command(CLI::App& app, engine::Runtime& runtime);
 void add_sweep_command(CLI::App& app, engine::Runtime& runtime);
 void add_tokenize_command(CLI::App& app, engine::Runtime& runtime);

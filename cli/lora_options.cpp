@@ -214,6 +214,7 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       ->check(positive());
   command.add_option("--temp", o.temp, "Temperature of --prompt; 0: the likeliest token")
       ->check(not_negative());
+  command.add_flag("--force", o.force, "Train although it will not fit into memory");
   command.add_option("--seed", train.seed, "Of all that is random")->check(seed());
 }
 

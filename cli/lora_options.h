@@ -27,6 +27,7 @@ struct LoraOptions {
   bool tensorboard = false;
   // The command that goes on with a training that is interrupted; empty: this one's --resume.
   std::string go_on_command;
+  bool force = false;  // start although it does not fit into memory
   int test_batches = 500;
   int max_tokens = 100;
   float temp = 0.8f;

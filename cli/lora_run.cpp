@@ -14,9 +14,12 @@
 #include "cli/learning_rate_plot.h"
 #include "cli/named.h"
 #include "cli/output.h"
+#include "cli/plan_output.h"
 #include "cli/shell_quoted.h"
+#include "graft/base/error.h"
 #include "graft/engine/data_split.h"
 #include "graft/generation/generate.h"
+#include "graft/ops/backend.h"
 #include "graft/report/metrics_sink.h"
 #include "graft/report/report.h"
 #include "graft/report/report_sink.h"
@@ -110,6 +113,7 @@ class LoraRun {
     describe(tune);
     describe(train_set);
     describe(valid_set);
+    check_plan(tune, train_set, valid_set);
     const InterruptGuard guard;
     print_out("Starting training, iterations: {}\n", tune.iterations_on(train_set));
     finish_output();
@@ -150,6 +154,31 @@ class LoraRun {
                           {"sample_tokens", o_.samples.tokens}};
     if (!o_.samples.prompts.empty()) named["sample_prompt"] = o_.samples.prompts;
     return named;
+  }
+
+  // Says what the training will take, and refuses one that does not fit.
+  void check_plan(const engine::FineTune& tune, const data::Dataset& train_set,
+                  const data::Dataset& valid_set) const {
+    if (!ops::use_cpu_kernels()) return;  // whose memory and time are known
+    std::optional<plan::Plan> plan;
+    try {
+      plan = tune.plan(train_set, valid_set, speed_file(runtime_));
+    } catch (const std::exception& error) {
+      // A training is not to fail for what is said about it.
+      runtime_.front_end().warn("what it will take is not known: {}", error.what());
+      return;
+    }
+    print_out("Plan: {}\n", plan::in_short(*plan));
+    const UsableMemory usable = usable_for(*plan);
+    if (plan->memory.total() <= usable.bytes) return;
+    if (o_.force) {
+      runtime_.front_end().warn("it may not fit into memory: {}", too_large(*plan, usable));
+      return;
+    }
+    print_out("What would make it smaller:\n{}",
+              remedy_lines(tune.remedies(train_set, valid_set, *plan, usable.bytes)));
+    fail("the training does not fit into memory: {}. `force` starts it all the same",
+         too_large(*plan, usable));
   }
 
   report::RunFacts facts_of(const report::RunFolder& folder, const engine::FineTune& tune,

@@ -31,9 +31,10 @@ BELOW = {
     "lora": ["models", "nn", "io", "base"],
     "convert": ["models", "tokenizer", "io", "base"],
     "training": ["lora", "models", "ops", "data", "io", "base"],
+    "plan": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],
     "report": ["training", "ops", "io", "base"],
     "generation": ["models", "nn", "ops", "tokenizer", "base"],
-    "engine": ["report", "training", "generation", "lora", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
+    "engine": ["report", "plan", "training", "generation", "lora", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
                "base"],
 }
 

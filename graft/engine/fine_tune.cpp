@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/base/memory.h"
 #include "graft/base/threads.h"
 #include "graft/engine/named_model.h"
 #include "graft/lora/fingerprint.h"
@@ -131,7 +132,8 @@ lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, Fron
   if (options.adapter.resume_adapter_file) {
     return resumed(options.adapter, loaded, front_end, options.train);
   }
-  return lora::attach(*loaded.model, settings_for(options.adapter, *loaded.model, front_end));
+  return lora::attach(*loaded.model, settings_for(options.adapter, *loaded.model, front_end),
+                      options.only_planned ? lora::Fresh::unread : lora::Fresh::random);
 }
 
 }  // namespace
@@ -316,6 +318,33 @@ training::LearningRateSearch FineTune::search_learning_rate(const data::Dataset&
       *loaded_.model, adapters_, train, options_.train, search, go_on);
   front_end_.progress({});
   return result;
+}
+
+training::TrainOptions FineTune::options_on(const data::Dataset& train) const {
+  training::TrainOptions options = options_.train;
+  options.iters = iterations_on(train);
+  return options;
+}
+
+plan::Plan FineTune::plan(const data::Dataset& train, const data::Dataset& valid,
+                          const fs::path& speeds) const {
+  const size_t program = memory_in_use(".safetensors");
+  const training::TrainOptions options = options_on(train);
+  const plan::Subject subject{*loaded_.model, adapters_.parameters(), options};
+  const plan::RunBatches batches = plan::batches_of_run(train, valid, options);
+  const int done = options_.resume ? options_.resume->iteration() : 0;
+  return {.memory = plan::training_memory(subject, batches, program),
+          .time = plan::training_time(subject, batches,
+                                      plan::machine_speeds(*loaded_.model, speeds), done),
+          .iters = std::max(0, options.iters - done),
+          .largest_batch = batches.largest.tokens()};
+}
+
+std::vector<Remedy> FineTune::remedies(const data::Dataset& train, const data::Dataset& valid,
+                                       const plan::Plan& plan, size_t bytes) const {
+  const training::TrainOptions options = options_on(train);
+  return engine::remedies({loaded_, adapters_.settings(), options, train, valid, plan.memory},
+                          bytes);
 }
 
 training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset& valid,

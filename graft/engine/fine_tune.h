@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "graft/data/dataset.h"
+#include "graft/engine/fit.h"
 #include "graft/engine/loaded_model.h"
 #include "graft/lora/adapters.h"
+#include "graft/plan/plan.h"
 #include "graft/training/checkpoint.h"
 #include "graft/training/learning_rate_search.h"
 #include "graft/training/trainer.h"
@@ -31,6 +33,7 @@ struct FineTuneOptions {
   std::optional<std::string> dataset;  // its name on the Hub
   ordered_json named = ordered_json::object();      // recorded with the options: "model", "data"
   std::optional<training::Checkpoint> resume = {};  // to go on exactly where a training was
+  bool only_planned = false;                        // new adapters have no numbers: it must not run
   // The command that others would use, given their name for the model; recorded in the history.
   std::function<std::string(const std::string& model)> command = {};
 };
@@ -58,6 +61,13 @@ class FineTune {
   /// Tries growing learning rates, as training::search_learning_rate; the adapters stay as they
   /// are. Also stops when the front end asks for it, to which it shows how far it is.
   training::LearningRateSearch search_learning_rate(const data::Dataset& train);
+  /// What a training on these sets will take. The machine's speed is in `speeds`, or is measured
+  /// and kept there (plan::machine_speeds).
+  plan::Plan plan(const data::Dataset& train, const data::Dataset& valid,
+                  const fs::path& speeds) const;
+  /// What would make it fit into `bytes`.
+  std::vector<Remedy> remedies(const data::Dataset& train, const data::Dataset& valid,
+                               const plan::Plan& plan, size_t bytes) const;
 
   /// As training::Trainer::run; also stops when the front end asks for it.
   training::TrainEnd run(const data::Dataset& train, const data::Dataset& valid,
@@ -68,6 +78,7 @@ class FineTune {
   ordered_json full_config(int iters) const;
   void record(ordered_json config);
   int iterations(const data::Dataset& train, double epochs) const;
+  training::TrainOptions options_on(const data::Dataset& train) const;
   void say_where_the_rate_ends() const;
   void check_resumed(const data::Dataset& train, const data::Dataset& valid);
 

@@ -1,0 +1,112 @@
+#include "graft/engine/fit.h"
+
+#include <algorithm>
+
+#include "graft/lora/adapters.h"
+#include "graft/models/registry.h"
+#include "graft/plan/run_batches.h"
+
+namespace graft::engine {
+namespace {
+
+constexpr int kLeastLength = 128;  // of texts that a training can make sense of
+constexpr int kBits = 4, kGroupSize = 64;
+
+// A training as it could be.
+struct Variation {
+  bool quantized = false;
+  int layers;
+  int batch_size;
+  int64_t length;  // of the longest example
+  bool grad_checkpoint;
+};
+
+size_t bytes_of(const Planned& planned, const Variation& v) {
+  const io::ModelFolder& folder = planned.loaded.folder;
+  json config = folder.config();
+  if (v.quantized) config["quantization"] = {{"group_size", kGroupSize}, {"bits", kBits}};
+  const auto model = models::load_model(
+      v.quantized ? io::ModelFolder::of_config(folder.path(), std::move(config)) : folder);
+  lora::LoraSettings settings = planned.settings;
+  settings.num_layers = v.layers;
+  const lora::Adapters adapters = lora::attach(*model, settings, lora::Fresh::unread);
+  training::TrainOptions options = planned.options;
+  options.batch_size = v.batch_size;
+  options.grad_checkpoint = v.grad_checkpoint;
+  const plan::RunBatches batches = plan::batches_of_run(
+      plan::cut_to(planned.train, v.length), plan::cut_to(planned.valid, v.length), options);
+  return plan::training_memory({*model, adapters.parameters(), options}, batches,
+                               planned.memory.program)
+      .total();
+}
+
+bool is_quantized(const LoadedModel& loaded) {
+  const auto linears = models::linears_of(loaded.model->parts());
+  return !linears.empty() && linears.front().weight().quantized();
+}
+
+// Tries sizes, each half of the one before, down to `least`; `set` puts one into a variation.
+template <class Set>
+std::optional<std::pair<int64_t, size_t>> first_that_fits(const Planned& planned,
+                                                          const Variation& now, int64_t size,
+                                                          int64_t least, size_t bytes, Set set) {
+  std::optional<std::pair<int64_t, size_t>> tried;
+  while (size > least) {
+    size = std::max(least, size / 2);
+    Variation smaller = now;
+    set(smaller, size);
+    tried = {size, bytes_of(planned, smaller)};
+    if (tried->second <= bytes) break;
+  }
+  return tried;
+}
+
+}  // namespace
+
+std::vector<Remedy> remedies(const Planned& planned, size_t bytes) {
+  const int all_layers = planned.loaded.model->num_layers();
+  const int layers = planned.settings.num_layers < 0 ? all_layers : planned.settings.num_layers;
+  const int64_t longest = std::max(planned.train.longest(), planned.valid.longest());
+  const Variation now{.layers = planned.settings.num_layers,
+                      .batch_size = planned.options.batch_size,
+                      .length = longest,
+                      .grad_checkpoint = planned.options.grad_checkpoint};
+  Variation together = now;
+  std::vector<Remedy> all;
+  const auto add = [&](std::string what, size_t then) {
+    // Of a model of few layers, say, recomputing them frees nothing.
+    if (then < planned.memory.total()) all.push_back({std::move(what), then, then <= bytes});
+  };
+  if (!now.grad_checkpoint) {
+    Variation recomputing = now;
+    recomputing.grad_checkpoint = together.grad_checkpoint = true;
+    add("`grad_checkpoint`", bytes_of(planned, recomputing));
+  }
+  if (const auto found = first_that_fits(
+          planned, now, now.batch_size, 1, bytes,
+          [](Variation& v, int64_t size) { v.batch_size = static_cast<int>(size); })) {
+    together.batch_size = static_cast<int>(found->first);
+    add(fmt::format("`batch_size` {}", found->first), found->second);
+  }
+  if (const auto found = first_that_fits(planned, now, longest, kLeastLength, bytes,
+                                         [](Variation& v, int64_t size) { v.length = size; })) {
+    together.length = found->first;
+    add(fmt::format("`max_seq_length` {}", found->first), found->second);
+  }
+  if (const auto found =
+          first_that_fits(planned, now, layers, 1, bytes,
+                          [](Variation& v, int64_t size) { v.layers = static_cast<int>(size); })) {
+    together.layers = static_cast<int>(found->first);
+    add(fmt::format("`num_layers` {}", found->first), found->second);
+  }
+  if (!is_quantized(planned.loaded)) {
+    Variation quantized = now;
+    quantized.quantized = together.quantized = true;
+    add("weights of 4 bits (graft convert `quantize`)", bytes_of(planned, quantized));
+  }
+  const bool any = std::any_of(all.begin(), all.end(), [](const Remedy& r) { return r.fits; });
+  if (!any && all.size() > 1) add("all of these together", bytes_of(planned, together));
+  return all;
+}
+
+}  // namespace graft::engine

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "graft/data/batch.h"
+#include "graft/data/dataset.h"
+#include "graft/training/trainer.h"
+
+namespace graft::plan {
+
+/// The batches that a run will compute: the sampler's, with the run's seed.
+struct RunBatches {
+  data::Batch largest;                  // of training: that of the most tokens
+  std::vector<data::Batch> sample;      // of training: each stands for as many batches of its size
+  std::vector<data::Batch> validation;  // of one validation
+  int validations = 0;
+  std::vector<int32_t> ids;  // all different tokens of these examples, in order
+};
+
+/// `options.iters` steps on these sets. Of a run of very many batches the first ones are looked at,
+/// and the largest is one that could come.
+RunBatches batches_of_run(const data::Dataset& train, const data::Dataset& valid,
+                          const training::TrainOptions& options);
+
+/// A set whose examples are cut to `most` tokens.
+data::Dataset cut_to(const data::Dataset& set, int64_t most);
+
+}  // namespace graft::plan

@@ -1,0 +1,89 @@
+#include "graft/plan/training_memory.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <variant>
+
+#include "graft/plan/planned_graph.h"
+
+namespace graft::plan {
+namespace {
+
+// What Linux maps at once around a page of a file that is read (fault_around_bytes).
+constexpr size_t kReadAround = 65536;
+
+// What glibc's heap takes beyond the blocks in it, in percent: measured (docs/plan.md).
+constexpr size_t kHeapGaps = 4;
+
+// The bytes of a matrix of which these rows alone are read.
+size_t bytes_of_rows(const mx::array& matrix, const std::vector<int32_t>& rows) {
+  const size_t row = matrix.nbytes() / static_cast<size_t>(std::max(1, matrix.shape(0)));
+  std::set<size_t> windows;
+  for (const int32_t id : rows) {
+    const size_t begin = static_cast<size_t>(id) * row;
+    for (size_t w = begin / kReadAround; w <= (begin + row - 1) / kReadAround; ++w) {
+      windows.insert(w);
+    }
+  }
+  return std::min(matrix.nbytes(), windows.size() * kReadAround);
+}
+
+// All of a model's weights are read but rows of the embedding that no text has, unless the head
+// reads these, too.
+size_t weight_bytes(const models::Model& model, const std::vector<int32_t>& ids) {
+  size_t bytes = model.bytes();
+  const ops::Weight* embedding = model.untied_embedding();
+  if (embedding == nullptr) return bytes;
+  for (const mx::array& part : embedding->arrays()) {
+    bytes -= std::min(bytes, part.nbytes() - bytes_of_rows(part, ids));
+  }
+  return bytes;
+}
+
+const data::Batch* largest_of(const std::vector<data::Batch>& batches) {
+  const auto most = std::max_element(
+      batches.begin(), batches.end(),
+      [](const data::Batch& a, const data::Batch& b) { return a.tokens() < b.tokens(); });
+  return most == batches.end() ? nullptr : &*most;
+}
+
+}  // namespace
+
+GraphMemory step_memory(const Subject& subject, const data::Batch& batch) {
+  const PlannedGraph graph = step_graph(subject, batch);
+  return memory_of(graph.outputs, graph.kept);
+}
+
+GraphMemory validation_memory(const models::Model& model, const data::Batch& batch) {
+  return memory_of(validation_graph(model, batch).outputs);
+}
+
+Memory training_memory(const Subject& subject, const RunBatches& batches, size_t program) {
+  const training::TrainOptions& options = subject.options;
+  GraphMemory most = step_memory(subject, batches.largest);
+  size_t parameter_bytes = 0;
+  for (const auto& parameter : subject.parameters.all())
+    parameter_bytes += parameter.place->nbytes();
+  // The sums of the batches before, while the next one is computed.
+  if (options.batches_a_step > 1) most.gradients += parameter_bytes;
+  if (const data::Batch* valid = largest_of(batches.validation)) {
+    const GraphMemory other = validation_memory(subject.model, *valid);
+    if (other.total() > most.total()) most = other;
+  }
+  Memory memory;
+  memory.program = program;
+  memory.weights = weight_bytes(subject.model, batches.ids);
+  // The state that is trained, the last good one, and the new one. Before that is there, its place
+  // is that of the one that went: gaps too small for activations.
+  memory.optimizer =
+      static_cast<size_t>(std::clamp(options.iters + 1, 2, 3)) * state_bytes(subject);
+  memory.activations = most.activations;
+  memory.gradients = most.gradients;
+  memory.logits = most.logits;
+  memory.scratch = most.scratch;
+  memory.heap = (most.activations + most.gradients) / 100 * kHeapGaps;
+  return memory;
+}
+
+}  // namespace graft::plan
