@@ -239,4 +239,14 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
   finish(o, front_end);
 }
 
+ordered_json named_options(const LoraOptions& o) {
+  ordered_json named = {{"model", o.model},
+                        {"data", o.data},
+                        {"train", true},
+                        {"tensorboard", o.tensorboard},
+                        {"sample_tokens", o.samples.tokens}};
+  if (!o.samples.prompts.empty()) named["sample_prompt"] = o.samples.prompts;
+  return named;
+}
+
 }  // namespace graft::cli

@@ -40,4 +40,7 @@ void add_lora_options(CLI::App& command, LoraOptions& o);
 /// cannot be written.
 void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_end);
 
+/// What the record tells of a training besides its options.
+ordered_json named_options(const LoraOptions& o);
+
 }  // namespace graft::cli

@@ -108,7 +108,7 @@ class LoraRun {
         engine::sample_prompts(o_.samples, valid_set, loaded_->tokenizer);
     engine::FineTuneOptions options = o_.tune;
     options.dataset = data_.name;
-    options.named = named_options();
+    options.named = named_options(o_);
     engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
     describe(tune);
     describe(train_set);
@@ -143,17 +143,6 @@ class LoraRun {
     if (!interrupted()) return 0;
     front_end->note("Interrupted after the training, which is complete");
     return kInterruptedCode;
-  }
-
-  // What the record tells of a run besides the options of its training.
-  ordered_json named_options() const {
-    ordered_json named = {{"model", o_.model},
-                          {"data", o_.data},
-                          {"train", true},
-                          {"tensorboard", o_.tensorboard},
-                          {"sample_tokens", o_.samples.tokens}};
-    if (!o_.samples.prompts.empty()) named["sample_prompt"] = o_.samples.prompts;
-    return named;
   }
 
   // Says what the training will take, and refuses one that does not fit.

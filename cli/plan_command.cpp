@@ -88,8 +88,7 @@ void run(const PlanCommand& o, const engine::Runtime& runtime) {
   const data::Dataset train = split("train"), valid = split("valid");
   engine::FineTuneOptions options = o.lora.tune;
   options.only_planned = true;
-  options.named = {
-      {"model", o.lora.model}, {"data", o.lora.data}, {"tensorboard", o.lora.tensorboard}};
+  options.named = named_options(o.lora);
   const engine::FineTune tune(loaded, std::move(options), runtime.front_end());
   const plan::Plan plan = tune.plan(train, valid, speed_file(runtime));
   if (!ops::use_cpu_kernels()) {
@@ -119,12 +118,9 @@ void add_plan_command(CLI::App& app, engine::Runtime& runtime) {
   command->add_flag("--json", o->json, "Print JSON, for scripts");
   add_threads_option(*command, runtime, "Threads of the training");
   on_run(*command, runtime, [o, command, &runtime] {
-    resume_lora_options(*command, o->lora, runtime.front_end());
-    const bool given = command->get_option("--threads")->count() > 0;
-    const ThreadsScope threads(o->lora.tune.resume && !given ? o->lora.tune.resume->identity.threads
-                                                             : 0);
     o->lora.train = true;
-    finish_lora_options(o->lora, runtime.front_end());
+    complete_lora_options(*command, o->lora, runtime.front_end());
+    const ThreadsScope threads(runtime.options().threads);  // which may be a configuration's
     run(*o, runtime);
   });
 }
