@@ -36,7 +36,9 @@ Time training_time(const Subject& subject, const RunBatches& batches, const Kern
   if (looked_at > 0) time.validation *= static_cast<double>(count) / static_cast<double>(looked_at);
 
   const int left = std::max(0, o.iters - done);
-  time.validations = (done == 0 ? 1 : 0) + o.iters / o.steps_per_eval - done / o.steps_per_eval;
+  // Before the first step, at every so many, and after the last.
+  const int intervals = (o.iters + o.steps_per_eval - 1) / o.steps_per_eval;
+  time.validations = (done == 0 ? 1 : 0) + intervals - done / o.steps_per_eval;
   const int saves = 1 + (o.iters - 1) / o.save_every - done / o.save_every;
   // The adapter, and a checkpoint with the adapter and the whole state.
   const double saved = 3 * static_cast<double>(state_bytes(subject));

@@ -65,7 +65,6 @@ RunBatches batches_of_run(const data::Dataset& train, const data::Dataset& valid
         data::make_batch(train, drawn[(2 * i + 1) * drawn.size() / (2 * sampled)].examples));
   }
   run.validation = data::evaluation_batches(valid, o.batch_size, o.val_batches);
-  run.validations = 1 + o.iters / o.steps_per_eval;
   std::set<int32_t> ids;
   add_ids(train, ids);
   add_ids(valid, ids);

@@ -14,8 +14,7 @@ struct RunBatches {
   data::Batch largest;                  // of training: that of the most tokens
   std::vector<data::Batch> sample;      // of training: each stands for as many batches of its size
   std::vector<data::Batch> validation;  // of one validation
-  int validations = 0;
-  std::vector<int32_t> ids;  // all different tokens of these examples, in order
+  std::vector<int32_t> ids;             // all different tokens of these examples, in order
 };
 
 /// `options.iters` steps on these sets. Of a run of very many batches the first ones are looked at,

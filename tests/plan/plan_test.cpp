@@ -68,17 +68,6 @@ TEST(RunBatches, AreThoseOfTheSampler) {
   EXPECT_EQ(batches_of_run(set, set, options).largest.tokens(), 89 + 79);
 }
 
-TEST(RunBatches, CountValidations) {
-  const data::Dataset set = growing_set(4);
-  training::TrainOptions options;
-  options.iters = 20;
-  options.steps_per_eval = 8;
-  options.val_batches = 1;
-  const RunBatches run = batches_of_run(set, set, options);
-  EXPECT_EQ(run.validations, 3);
-  EXPECT_EQ(run.validation.size(), 1u);
-}
-
 TEST(TrainingMemory, CountsTheWeightsThatAreRead) {
   const Planned planned;
   const Memory memory = planned.memory(growing_set(3), 1000);
@@ -182,6 +171,9 @@ TEST(Plan, CountsStepsValidationsAndSavesThatAreLeft) {
   const Time rest = training_time(planned.subject(), batches, speeds, 60);
   EXPECT_EQ(whole.validations, 3);
   EXPECT_EQ(rest.validations, 1);
+  planned.options.iters = 101;  // there is one after the last, too
+  EXPECT_EQ(training_time(planned.subject(), batches, speeds).validations, 4);
+  planned.options.iters = 100;
   EXPECT_NEAR(rest.run - 40 * rest.step - rest.validation,
               whole.run - 100 * whole.step - 3 * whole.validation, 1e-2);
 }
