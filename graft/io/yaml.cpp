@@ -158,8 +158,10 @@ ordered_json YamlValue::json() const {
 }
 
 YamlValue read_yaml_map(const fs::path& path) {
-  const std::string file = path.string();
-  const std::string text = read_text(path, kMostBytes);
+  return parse_yaml_map(read_text(path, kMostBytes), path.string());
+}
+
+YamlValue parse_yaml_map(const std::string& text, const std::string& file) {
   YamlReader reader(file);
   check_characters(text, reader);
   try {

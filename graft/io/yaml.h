@@ -37,6 +37,9 @@ struct YamlEntry {
 /// YAML's own, and for one that is larger or nested more deeply than settings are, by aliases, too.
 YamlValue read_yaml_map(const fs::path& path);
 
+/// The same from text; `file` names it in errors.
+YamlValue parse_yaml_map(const std::string& text, const std::string& file);
+
 /// A flat map of settings as a YAML file, a line for each.
 std::string yaml_text(const ordered_json& settings);
 
