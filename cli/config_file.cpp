@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "cli/mlx_lm_settings.h"
 #include "graft/base/error.h"
@@ -45,12 +46,18 @@ void check_names(const std::vector<io::YamlEntry>& entries, const CLI::App& comm
 std::vector<TakenOption> of_yaml(const CLI::App& command, const std::string& file,
                                  FrontEnd& front_end) {
   std::vector<io::YamlEntry> entries = named_as_options(io::read_yaml_map(file).entries, file);
-  // mlx-lm writes the name of its own file there.
-  entries.erase(std::remove_if(entries.begin(), entries.end(),
-                               [](const io::YamlEntry& entry) { return entry.key == "config"; }),
-                entries.end());
+  const bool is_mlx_lms = are_mlx_lm_settings(entries);
+  for (auto entry = entries.begin(); entry != entries.end();) {
+    if (entry->key != "config") {
+      ++entry;
+      continue;
+    }
+    // mlx-lm writes the name of its own file there.
+    if (!is_mlx_lms) fail_usage("{}:{}: a configuration names no other", file, entry->line);
+    entry = entries.erase(entry);
+  }
   check_names(entries, command, file);
-  if (are_mlx_lm_settings(entries)) {
+  if (is_mlx_lms) {
     const GivenOption given = [&](const std::string& name) -> std::optional<std::string> {
       std::string flag = "--" + name;
       std::replace(flag.begin(), flag.end(), '_', '-');
@@ -67,17 +74,90 @@ std::vector<TakenOption> of_yaml(const CLI::App& command, const std::string& fil
   return options;
 }
 
-std::vector<TakenOption> of_adapter(const std::string& file) {
+// What an adapter may say of its training. It may be a stranger's: nothing that names a file to
+// read or to write is among it.
+const std::set<std::string>& settings_of_adapters() {
+  static const std::set<std::string> names = {"adafactor_decay_rate",
+                                              "adafactor_warmup_init",
+                                              "adam_bits",
+                                              "add_eos_token",
+                                              "batch_size",
+                                              "beta1",
+                                              "beta2",
+                                              "bias_correction",
+                                              "clip_threshold",
+                                              "dampening",
+                                              "data",
+                                              "decay_rate",
+                                              "decay_share",
+                                              "eps",
+                                              "grad_accumulation",
+                                              "grad_checkpoint",
+                                              "grad_clip",
+                                              "iters",
+                                              "learning_rate",
+                                              "lora_dropout",
+                                              "lora_keys",
+                                              "lora_layers",
+                                              "lora_plus_ratio",
+                                              "lora_rank",
+                                              "lora_scale",
+                                              "max_seq_length",
+                                              "min_lr",
+                                              "model",
+                                              "momentum",
+                                              "nesterov",
+                                              "ns_steps",
+                                              "optimizer",
+                                              "relative_step",
+                                              "scale_eps",
+                                              "scale_parameter",
+                                              "schedule",
+                                              "schedule_arguments",
+                                              "schedule_iters",
+                                              "seed",
+                                              "step_size",
+                                              "steps_per_eval",
+                                              "steps_per_report",
+                                              "threads",
+                                              "train",
+                                              "val_batches",
+                                              "warmup",
+                                              "warmup_init",
+                                              "weight_decay"};
+  return names;
+}
+
+std::vector<TakenOption> of_adapter(const CLI::App& command, const std::string& file,
+                                    FrontEnd& front_end) {
   const lora::AdapterFile adapter = lora::read_adapter_file(file);
   if (adapter.config.empty()) {
     fail("{} does not hold the configuration of its training", file);
   }
-  return taken_from(adapter.config, file);
+  if (adapter.config.contains("began_with_an_adapter") &&
+      command.get_option("--resume-adapter-file")->count() == 0) {
+    fail_usage("{} was trained on from another adapter: give that as --resume-adapter-file", file);
+  }
+  ordered_json settings = ordered_json::object();
+  bool others = false;
+  for (const auto& [name, value] : adapter.config.items()) {
+    const bool is_name = name == "model" || name == "data";
+    // A training records no folder of its machine.
+    const bool is_file = is_name && value.is_string() && is_there(value.get<std::string>());
+    if (settings_of_adapters().count(name) != 0 && !is_file) {
+      settings[name] = value;
+    } else if (name != "began_with_an_adapter") {
+      others = true;
+    }
+  }
+  if (others) front_end.warn("{} holds settings that no training of graft records: left out", file);
+  return taken_from(settings, file);
 }
 
 std::vector<TakenOption> of_config(const CLI::App& command, const std::string& path,
                                    FrontEnd& front_end) {
-  if (path.ends_with(".npz") || path.ends_with(".safetensors")) return of_adapter(path);
+  if (path.ends_with(".npz") || path.ends_with(".safetensors"))
+    return of_adapter(command, path, front_end);
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return of_yaml(command, path, front_end);
   return taken_from(training::Checkpoints::find(path, front_end).identity.config, path);

@@ -17,7 +17,7 @@ void add_lora_command(CLI::App& app, engine::Runtime& runtime) {
   add_lora_options(*command, *o);
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
   on_run(*command, runtime, [o, command, &runtime] {
-    o->repeated = given_options(*command, {"--find-lr", "--learning-rate"});
+    o->repeated = given_options(*command, {"--find-lr", "--learning-rate", "--train"});
     complete_lora_options(*command, *o, runtime.front_end());
     const ThreadsScope threads(runtime.options().threads);  // which may be a configuration's
     if (const int code = run_lora(*o, runtime); code != 0) throw CLI::RuntimeError(code);

@@ -41,6 +41,24 @@ void check_optimizer(const LoraOptions& o) {
   if (!o.tune.epochs || train.schedule.length > 0) training::make_schedule(schedule);
 }
 
+// A learning rate that is given, or searched, must have a part.
+void use_given_rate(LoraOptions& o, bool rate_given, bool arguments_given) {
+  training::ScheduleOptions& schedule = o.tune.train.schedule;
+  const char* flag = o.find_lr ? "--find-lr" : "--learning-rate";
+  if (o.find_lr || rate_given) {
+    if (arguments_given) {
+      fail_usage("{} has no part beside --schedule-arguments, the first of which is the rate",
+                 flag);
+    }
+    if (o.tune.train.optimizer.relative_step.value_or(false)) {
+      fail_usage("{} has no part with --relative-step, which makes its own rate", flag);
+    }
+  }
+  if (schedule.arguments.empty()) return;
+  if (rate_given) schedule.arguments[0] = schedule.learning_rate;
+  schedule.learning_rate = schedule.arguments[0];
+}
+
 bool asks_for_adapters(const engine::AdapterOptions& adapter) {
   return adapter.num_layers || adapter.rank || adapter.scale || adapter.dropout || adapter.keys;
 }
@@ -77,11 +95,9 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
     return fmt::format("graft lora --model {} --train", model);
   };
   if (o.adapter_file) o.tune.train.adapter_file = *o.adapter_file;
-  training::ScheduleOptions& schedule = o.tune.train.schedule;
-  if (!schedule.arguments.empty()) schedule.learning_rate = schedule.arguments[0];
   if (o.train || o.find_lr) {
     check_optimizer(o);
-    return check_written_adapter(o);
+    return o.only_planned ? void() : check_written_adapter(o);
   }
   if (o.tune.adapter.resume_adapter_file) {
     fail_usage("--resume-adapter-file goes on training, and needs --train");
@@ -228,14 +244,20 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
     fail_usage(
         "--find-lr only finds a learning rate: give it without --test, --prompt and --resume");
   }
+  const bool finds = o.find_lr, trains = o.train;
+  const bool rate_given = command.get_option("--learning-rate")->count() > 0;
+  const bool arguments_given = command.get_option("--schedule-arguments")->count() > 0;
   if (o.config) take_config(command, *o.config, front_end);
+  if (trains && !finds) o.find_lr = false;
   if (o.find_lr) {  // in place of what the configuration would do
     o.train = o.test = false;
     o.prompt.reset();
+    o.resume.reset();
   }
   if (o.adapter_path)
     o.adapter_file = (fs::path(*o.adapter_path) / "adapters.safetensors").string();
   resume(command, o, front_end);
+  use_given_rate(o, rate_given, arguments_given);
   finish(o, front_end);
 }
 

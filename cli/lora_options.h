@@ -18,6 +18,7 @@ struct LoraOptions {
   std::optional<std::string> prompt;
   std::string data = "data/";
   std::optional<std::string> config;        // a file with more options
+  bool only_planned = false;                // nothing is written
   std::optional<std::string> adapter_file;  // to write or to use
   std::optional<std::string> adapter_path;  // its folder, as mlx-lm has it
   std::optional<std::string> resume;        // a checkpoint; empty: the adapter's newest

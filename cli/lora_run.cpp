@@ -79,6 +79,7 @@ class LoraRun {
     engine::FineTune tune(*loaded_, o_.tune, runtime_.front_end());
     describe(tune);
     describe(train_set);
+    check_plan(tune, train_set, train_set);
     const InterruptGuard guard;
     print_out("Trying learning rates\n");
     finish_output();
@@ -150,22 +151,26 @@ class LoraRun {
                   const data::Dataset& valid_set) const {
     if (!ops::use_cpu_kernels()) return;  // whose memory and time are known
     std::optional<plan::Plan> plan;
+    std::string smaller;
     try {
       plan = tune.plan(train_set, valid_set, speed_file(runtime_));
+      const size_t usable = usable_for(*plan).bytes;
+      if (plan->memory.total() > usable) {
+        smaller = remedy_lines(tune.remedies(train_set, valid_set, *plan, usable));
+      }
     } catch (const std::exception& error) {
       // A training is not to fail for what is said about it.
       runtime_.front_end().warn("what it will take is not known: {}", error.what());
       return;
     }
-    print_out("Plan: {}\n", plan::in_short(*plan));
+    if (o_.train) print_out("Plan: {}\n", plan::in_short(*plan));
     const UsableMemory usable = usable_for(*plan);
     if (plan->memory.total() <= usable.bytes) return;
     if (o_.force) {
       runtime_.front_end().warn("it may not fit into memory: {}", too_large(*plan, usable));
       return;
     }
-    print_out("What would make it smaller:\n{}",
-              remedy_lines(tune.remedies(train_set, valid_set, *plan, usable.bytes)));
+    print_out("What would make it smaller:\n{}", smaller);
     fail("the training does not fit into memory: {}. `force` starts it all the same",
          too_large(*plan, usable));
   }
@@ -202,17 +207,20 @@ class LoraRun {
   std::vector<report::Command> next_commands(int iters) const {
     const std::string model = shell_quoted(o_.model);
     const std::string adapter = shell_quoted(o_.tune.train.adapter_file.string());
-    return {
-        {"Generate with it",
-         fmt::format("graft generate --model {} --adapter-file {} --prompt \"...\"", model,
-                     adapter)},
-        {"Measure it", fmt::format("graft lora --model {} --adapter-file {} --data {} --test",
-                                   model, adapter, shell_quoted(o_.data))},
-        {"Make it a model of its own",
-         fmt::format("graft fuse --model {} --adapter-file {} --save-path lora_fused_model", model,
-                     adapter)},
-        {"Train it further", fmt::format("graft lora --resume {0} --iters {1} --schedule-iters {1}",
-                                         adapter, 2 * int64_t{iters})}};
+    const int64_t longer = 2 * int64_t{iters};
+    // MLX's schedules have the length that their arguments say.
+    const std::string schedule =
+        o_.tune.train.schedule.arguments.empty() ? fmt::format(" --schedule-iters {}", longer) : "";
+    return {{"Generate with it",
+             fmt::format("graft generate --model {} --adapter-file {} --prompt \"...\"", model,
+                         adapter)},
+            {"Measure it", fmt::format("graft lora --model {} --adapter-file {} --data {} --test",
+                                       model, adapter, shell_quoted(o_.data))},
+            {"Make it a model of its own",
+             fmt::format("graft fuse --model {} --adapter-file {} --save-path lora_fused_model",
+                         model, adapter)},
+            {"Train it further",
+             fmt::format("graft lora --resume {} --iters {}{}", adapter, longer, schedule)}};
   }
 
   static void print_summary(const report::Summary& summary) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -81,7 +82,9 @@ std::string lower(std::string text) {
 
 std::optional<int64_t> whole_number(const ordered_json& value) {
   if (!value.is_number_integer()) return {};
-  return value.get<int64_t>();
+  const bool fits = !value.is_number_unsigned() ||
+                    value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()};
+  return fits ? std::optional(value.get<int64_t>()) : std::nullopt;
 }
 
 class Translation {

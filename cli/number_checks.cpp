@@ -69,6 +69,16 @@ CLI::Validator number_between(double least, double most) {
                 [=](double x) { return x >= least && x <= most; });
 }
 
+CLI::Validator boolean() {
+  auto check = [](const std::string& text) -> std::string {
+    for (const char* word : {"true", "false", "on", "off", "yes", "no", "1", "0"}) {
+      if (text == word) return {};
+    }
+    return fmt::format("{} is neither true nor false", text);
+  };
+  return CLI::Validator(check, "true|false");
+}
+
 CLI::Validator finite() {
   return number("FINITE", "a finite number", [](double x) { return std::isfinite(x); });
 }

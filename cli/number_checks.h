@@ -26,6 +26,9 @@ CLI::Validator seed();
 /// From `least` to `most`; unlike CLI::Range not NaN.
 CLI::Validator number_between(double least, double most);
 
+/// What a flag can be set to: "true" or "false", among other words for them.
+CLI::Validator boolean();
+
 /// Neither infinite nor NaN.
 CLI::Validator finite();
 

@@ -29,11 +29,14 @@ void add_optimizer_options(CLI::App& command, training::TrainOptions& o) {
   const auto set = [](std::optional<bool>& value) {
     return [&value](int64_t given) { value = given > 0; };
   };
-  command.add_flag_function("--bias-correction", set(optimizer.bias_correction),
-                            "Of adam and adamw, as PyTorch has it; MLX has none");
+  command
+      .add_flag_function("--bias-correction", set(optimizer.bias_correction),
+                         "Of adam and adamw, as PyTorch has it; MLX has none")
+      ->check(boolean());
   command.add_option("--momentum", optimizer.momentum, "Of sgd [0], muon [0.95]");
   command.add_option("--dampening", optimizer.dampening, "Of sgd [0]");
-  command.add_flag_function("--nesterov", set(optimizer.nesterov), "Of sgd; muon has it");
+  command.add_flag_function("--nesterov", set(optimizer.nesterov), "Of sgd; muon has it")
+      ->check(boolean());
   command.add_option("--adam-bits", optimizer.adam_bits,
                      "Bits of adam's and adamw's moving averages: 32 or 8");
   const char* rare = "Options of muon and adafactor";
@@ -42,14 +45,17 @@ void add_optimizer_options(CLI::App& command, training::TrainOptions& o) {
   command
       .add_flag_function("--relative-step", set(optimizer.relative_step),
                          "Adafactor's own rate, 1 / sqrt(step), in place of the learning rate")
+      ->check(boolean())
       ->group(rare);
   command
       .add_flag_function("--scale-parameter", set(optimizer.scale_parameter),
                          "Adafactor's steps scale with the size of the parameter")
+      ->check(boolean())
       ->group(rare);
   command
       .add_flag_function("--adafactor-warmup-init", set(optimizer.warmup_init),
                          "With --relative-step: a slower start")
+      ->check(boolean())
       ->group(rare);
   command
       .add_option("--scale-eps", optimizer.scale_eps,

@@ -118,7 +118,7 @@ void add_plan_command(CLI::App& app, engine::Runtime& runtime) {
   command->add_flag("--json", o->json, "Print JSON, for scripts");
   add_threads_option(*command, runtime, "Threads of the training");
   on_run(*command, runtime, [o, command, &runtime] {
-    o->lora.train = true;
+    o->lora.train = o->lora.only_planned = true;
     complete_lora_options(*command, o->lora, runtime.front_end());
     const ThreadsScope threads(runtime.options().threads);  // which may be a configuration's
     run(*o, runtime);

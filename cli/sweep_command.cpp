@@ -61,6 +61,7 @@ struct Parsed {
 
   // With what a configuration or a checkpoint says. That asks for a training and nothing else.
   void complete(FrontEnd& front_end) {
+    options.train = true;
     complete_lora_options(app, options, front_end);
     options.test = false;
     options.prompt.reset();
@@ -118,11 +119,14 @@ class Sweep {
     const Combination* combination;
     report::Run run;
     report::Losses losses;
-    bool finished;
+    bool finished, diverged;
   };
 
-  std::unique_ptr<Parsed> parsed(const Combination& combination, const std::string& adapter) const {
-    std::vector<std::string> arguments = given_arguments(command_, {"--grid", "--out"});
+  std::unique_ptr<Parsed> parsed(const Combination& combination, const std::string& adapter,
+                                 bool resumes = false) const {
+    std::set<std::string> but = {"--grid", "--out"};
+    if (resumes) but.insert("--resume-adapter-file");  // the checkpoint has it
+    std::vector<std::string> arguments = given_arguments(command_, but);
     for (std::string& argument : arguments_of(combination, command_)) {
       arguments.push_back(std::move(argument));
     }
@@ -204,9 +208,10 @@ class Sweep {
     }
     folder.make(name);
     const ThreadsOfARun restored(runtime_);
-    const auto one = parsed(combination, folder.adapter(name).string());
+    const bool resumes = folder.resumable(name);
+    const auto one = parsed(combination, folder.adapter(name).string(), resumes);
     one->options.go_on_command = again;
-    if (folder.resumable(name)) one->options.resume = folder.adapter(name).string();
+    if (resumes) one->options.resume = folder.adapter(name).string();
     one->complete(runtime_.front_end());
     const ThreadsScope threads(runtime_.options().threads);
     try {
@@ -225,7 +230,11 @@ class Sweep {
     for (const Combination& combination : combinations_) {
       const std::string name = name_of(combination);
       if (!is_there(folder.records(name).metrics())) continue;
-      Row row{&combination, report::read_run(folder.records(name)), {}, folder.finished(name)};
+      Row row{&combination,
+              report::read_run(folder.records(name)),
+              {},
+              folder.finished(name),
+              folder.diverged(name).has_value()};
       row.run.facts.name = name;
       row.losses = report::losses_of(row.run.metrics);
       all.push_back(std::move(row));
@@ -257,7 +266,7 @@ class Sweep {
       line.push_back(known ? fmt::format("{:.3f}", row.losses.best) : "–");
       line.push_back(known ? fmt::format("{}", row.losses.best_step) : "–");
       line.push_back(time_of(row.run));
-      line.emplace_back(row.finished ? "" : "diverged");
+      line.emplace_back(row.finished ? "" : row.diverged ? "diverged" : "not finished");
     }
     // Where all went well there is no column that says how it went.
     const bool well =

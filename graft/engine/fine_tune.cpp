@@ -171,12 +171,11 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
 // so does what has no part in what it is.
 void FineTune::record(ordered_json config) {
   options_.train.identity.config = config;
-  for (const char* name : {"model", "data", "resume_adapter_file"}) {
+  for (const char* name : {"model", "data"}) {
     const auto named = config.find(name);
-    if (named != config.end() && named->is_string() && is_there(named->get<std::string>())) {
-      config.erase(name);
-    }
+    if (named != config.end() && is_there(named->get<std::string>())) config.erase(name);
   }
+  if (config.erase("resume_adapter_file") > 0) config["began_with_an_adapter"] = true;
   for (const char* name : {"save_every", "keep", "patience", "max_bad_steps", "tensorboard",
                            "sample_prompt", "sample_tokens"}) {
     config.erase(name);

@@ -1,6 +1,7 @@
 #include "graft/engine/fit.h"
 
 #include <algorithm>
+#include <set>
 
 #include "graft/lora/adapters.h"
 #include "graft/models/registry.h"
@@ -21,6 +22,21 @@ struct Variation {
   bool grad_checkpoint;
 };
 
+// The keys of an adapter that does not say them, another program's: the paths of its layers, as
+// they are within a layer of the model.
+std::vector<std::string> keys_of(models::Model& model) {
+  std::set<std::string> keys;
+  for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+    if (!linear.adapter()) continue;
+    std::string path = linear.path();
+    if (const size_t layers = path.find("layers."); layers != std::string::npos) {
+      path = path.substr(path.find('.', layers + std::string_view("layers.").size()) + 1);
+    }
+    keys.insert(std::move(path));
+  }
+  return {keys.begin(), keys.end()};
+}
+
 size_t bytes_of(const Planned& planned, const Variation& v) {
   const io::ModelFolder& folder = planned.loaded.folder;
   json config = folder.config();
@@ -29,6 +45,7 @@ size_t bytes_of(const Planned& planned, const Variation& v) {
       v.quantized ? io::ModelFolder::of_config(folder.path(), std::move(config)) : folder);
   lora::LoraSettings settings = planned.settings;
   settings.num_layers = v.layers;
+  if (settings.keys.empty()) settings.keys = keys_of(*planned.loaded.model);
   const lora::Adapters adapters = lora::attach(*model, settings, lora::Fresh::unread);
   training::TrainOptions options = planned.options;
   options.batch_size = v.batch_size;

@@ -72,6 +72,9 @@ class YamlReader {
       const int line = line_of(pair.first.Mark());
       if (!pair.first.IsScalar()) refuse(line, "a key that is no text");
       const std::string key = pair.first.Scalar();
+      if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c < ' '; })) {
+        refuse(line, "a key with a control character");
+      }
       const auto [other, is_new] = lines.insert({key, line});
       if (!is_new) refuse(line, "{} stands in line {}, too", key, other->second);
       YamlValue held = value(pair.second, depth + 1);
@@ -121,7 +124,7 @@ class YamlReader {
 
 // YAML has blanks alone before a line's first word and behind a colon; yaml-cpp is lenient there,
 // and other programs are not.
-void check_characters(const std::string& text, const YamlReader& reader) {
+void check_characters(const std::string& text, const YamlReader& reader, bool is_json) {
   int line = 1;
   size_t start = 0;
   if (const size_t valid = unicode::valid_prefix(text); valid != text.size()) {
@@ -134,8 +137,11 @@ void check_characters(const std::string& text, const YamlReader& reader) {
     const std::string_view content = std::string_view(text).substr(start, end - start);
     const size_t word = content.find_first_not_of(" \t\r");
     const bool blank = word == std::string_view::npos || content[word] == '#';
-    if (!blank && (content.substr(0, word).find('\t') != std::string_view::npos ||
-                   content.find(":\t") != std::string_view::npos)) {
+    const size_t colon = content.find(":\t");
+    const bool in_quotes = content.substr(0, colon).find_first_of("\"'") != std::string_view::npos;
+    if (!blank && !is_json &&
+        (content.substr(0, word).find('\t') != std::string_view::npos ||
+         (colon != std::string_view::npos && !in_quotes))) {
       reader.refuse(line, "a tab: YAML takes blanks there");
     }
     start = end + 1;
@@ -163,7 +169,7 @@ YamlValue read_yaml_map(const fs::path& path) {
 
 YamlValue parse_yaml_map(const std::string& text, const std::string& file) {
   YamlReader reader(file);
-  check_characters(text, reader);
+  check_characters(text, reader, text.starts_with('{'));
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1) {

@@ -110,12 +110,13 @@ float root_mean_square(const float* squares_of_rows, int64_t rows, int64_t colum
 struct AdafactorScratch {
   float *row_factors, *col_factors, *squares;
 
-  AdafactorScratch(int64_t rows, int64_t columns) {
-    Carver counted(nullptr);
-    carve(counted, rows, columns);
-    Carver carver(reused_scratch(counted.used()));
+  AdafactorScratch(std::byte* block, int64_t rows, int64_t columns) {
+    Carver carver(block);
     carve(carver, rows, columns);
+    bytes = carver.used();
   }
+
+  size_t bytes;
 
  private:
   void carve(Carver& carver, int64_t rows, int64_t columns) {
@@ -127,11 +128,16 @@ struct AdafactorScratch {
 
 }  // namespace
 
+size_t adafactor_scratch_bytes(int64_t rows, int64_t columns) {
+  return AdafactorScratch(nullptr, rows, columns).bytes;
+}
+
 void adafactor_update(const AdafactorOptions& options, int64_t count, int64_t rows, int64_t columns,
                       const float* gradient, const AdafactorArrays<const float>& in,
                       const AdafactorArrays<float>& out) {
   const int64_t all_rows = count * rows;
-  const AdafactorScratch scratch(all_rows, count * columns);
+  const AdafactorScratch scratch(reused_scratch(adafactor_scratch_bytes(all_rows, count * columns)),
+                                 all_rows, count * columns);
   const auto each_row = [&](const auto& work) {
     parallel_ranges(all_rows, std::max<int64_t>(kAdafactorGrain / columns, 1),
                     [&](int64_t begin, int64_t end) {

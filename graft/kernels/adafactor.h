@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace graft::kernels {
@@ -14,6 +15,9 @@ struct AdafactorOptions {
   bool scale_parameter = false;
   double beta1 = 0;  ///< of the moving average of steps, where there is one
 };
+
+/// What adafactor_update works with for so many rows and columns of all matrices together.
+size_t adafactor_scratch_bytes(int64_t rows, int64_t columns);
 
 /// The arrays of a parameter of `count` matrices [rows, columns], all f32 and row-major.
 template <class T>

@@ -1,5 +1,6 @@
 #include "graft/kernels/muon.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "graft/kernels/parallel.h"
@@ -89,12 +90,13 @@ constexpr int64_t kMuonGrain = 1 << 14;  // elements that are worth a thread
 struct MuonScratch {
   float *direction, *x, *gram, *factor, *parts;
 
-  MuonScratch(int64_t count, int64_t side, int64_t most_parts) {
-    Carver counted(nullptr);
-    carve(counted, count, side, most_parts);
-    Carver carver(reused_scratch(counted.used()));
+  MuonScratch(std::byte* block, int64_t count, int64_t side, int64_t most_parts) {
+    Carver carver(block);
     carve(carver, count, side, most_parts);
+    bytes = carver.used();
   }
+
+  size_t bytes;
 
  private:
   void carve(Carver& carver, int64_t count, int64_t side, int64_t most_parts) {
@@ -121,12 +123,17 @@ void newton_schulz_factor(const float* gram, int64_t side, float* factor) {
 
 }  // namespace
 
+size_t muon_scratch_bytes(int64_t rows, int64_t columns) {
+  return MuonScratch(nullptr, rows * columns, std::min(rows, columns), 1).bytes;
+}
+
 void muon_update(const MuonOptions& options, int64_t rows, int64_t columns, const float* gradient,
                  const float* p, const float* v, float* p_out, float* v_out) {
   const bool tall = rows > columns;
   const int64_t side = tall ? columns : rows, n = tall ? rows : columns, count = rows * columns;
   const int64_t parts = parts_of(n, kMuonGrain / side);
-  const MuonScratch scratch(count, side, parts);
+  const size_t bytes = MuonScratch(nullptr, count, side, parts).bytes;
+  const MuonScratch scratch(reused_scratch(bytes), count, side, parts);
   const auto each_part = [&](const auto& work) {
     run_parts(parts, [&](int64_t part, int) {
       work(part, part_begin(n, parts, part), part_begin(n, parts, part + 1));

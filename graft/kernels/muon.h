@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace graft::kernels {
@@ -14,6 +15,9 @@ struct MuonOptions {
 
 /// The kernel is for matrices whose smaller side is at most this, such as the factors of LoRA.
 constexpr int64_t kMuonMostSide = 64;
+
+/// What muon_update works with, on one thread.
+size_t muon_scratch_bytes(int64_t rows, int64_t columns);
 
 /// One step of Muon on a matrix [rows, columns], row-major, all f32: with g = gradient +
 /// weight_decay p,

@@ -42,10 +42,11 @@ std::string to_metadata(const LoraSettings& s, const AdapterOrigin& origin) {
                  {"dropout", s.dropout},     {"num_layers", s.num_layers},
                  {"keys", s.keys},           {"base_fingerprint", origin.base_fingerprint},
                  {"version", GRAFT_VERSION}, {"provenance", provenance.to_json()}};
-  if (origin.config.dump().size() <= kMostConfig && !origin.config.empty()) {
+  const auto replace = json::error_handler_t::replace;
+  if (!origin.config.empty() && origin.config.dump(-1, ' ', false, replace).size() <= kMostConfig) {
     object["config"] = origin.config;
   }
-  return json{{kSettingsKey, object}}.dump();
+  return json{{kSettingsKey, object}}.dump(-1, ' ', false, replace);
 }
 
 void read_metadata(AdapterFile& file, const std::string& text) {

@@ -33,11 +33,16 @@ json facts_of(const fs::path& file) {
   return {{"bytes", mapped.size()}, {"fnv1a", hash_text(mapped.text())}};
 }
 
+// A path or a prompt may hold bytes that are no UTF-8.
+std::string json_text(const ordered_json& numbers, int indent = -1) {
+  return numbers.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 // Writes the numbers with a hash of themselves.
 void write_numbers(const fs::path& file, ordered_json numbers) {
-  numbers["check"] = hash_text(numbers.dump());
+  numbers["check"] = hash_text(json_text(numbers));
   AtomicFile out(file);
-  out.write(numbers.dump(1) + "\n");
+  out.write(json_text(numbers, 1) + "\n");
   out.commit();
 }
 
@@ -46,7 +51,8 @@ ordered_json read_numbers(const fs::path& file) {
   ordered_json numbers = io::read_ordered_json_object(file);
   const ordered_json check = numbers.value("check", ordered_json());
   numbers.erase("check");
-  if (check != hash_text(numbers.dump())) fail("{}: the file was changed or cut", file.string());
+  if (check != hash_text(json_text(numbers)))
+    fail("{}: the file was changed or cut", file.string());
   const ordered_json version = numbers.value("version", ordered_json());
   if (version != kVersion) {
     fail("{}: a checkpoint of version {}, which graft " GRAFT_VERSION

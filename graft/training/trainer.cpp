@@ -125,9 +125,12 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
   const int iteration = std::max(progress_.iteration, 1);
   progress_.valid = {iteration, result.loss};
   progress_.validated_after = progress_.iteration;
-  const bool better = !progress_.best || result.loss < progress_.best->loss;
-  if (better) progress_.best = progress_.valid;
-  progress_.validations_since_best = better ? 0 : progress_.validations_since_best + 1;
+  // The last one may come between two that are due: with more iterations it would not have come.
+  if (progress_.iteration % options_.steps_per_eval == 0) {
+    const bool better = !progress_.best || result.loss < progress_.best->loss;
+    if (better) progress_.best = progress_.valid;
+    progress_.validations_since_best = better ? 0 : progress_.validations_since_best + 1;
+  }
   events_.emit(Validated{iteration, result.loss, result.seconds});
   return true;
 }
@@ -154,7 +157,7 @@ void Trainer::stop_after(const std::string& why) {
     const int before = saved_at_;
     try {
       save();
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       fail("{}; the adapter of iteration {} could not be saved: {}; {}", why, iteration,
            error.what(),
            before > 0 ? fmt::format("that of iteration {} is in {}", before, file)
@@ -194,7 +197,7 @@ bool Trainer::validate_or_save(const std::function<bool()>& interrupted) {
 void Trainer::try_to(const std::function<void()>& save) {
   try {
     save();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     events_.emit(SaveFailed{progress_.iteration, error.what()});
   }
 }

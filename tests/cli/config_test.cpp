@@ -244,10 +244,63 @@ TEST_F(ConfigOption, RepeatsATrainingThatBeganWithAnAdapter) {
   ASSERT_EQ(run({"lora", "--config", "a.run/config.yaml", "--adapter-file", "b.npz"}).code, 0);
   EXPECT_TRUE(bytes("b.npz") == bytes("a.npz"));
   EXPECT_EQ(bytes("a.npz").find("base.npz"), std::string::npos);
+  // The adapter does not hold the one that it began with, and says so.
+  expect_refused(run({"lora", "--config", "a.npz", "--model", "model", "--adapter-file", "b.npz"}),
+                 2,
+                 "a.npz was trained on from another adapter: give that as --resume-adapter-file");
+  ASSERT_EQ(run({"lora", "--config", "a.npz", "--model", "model", "--adapter-file", "b.npz",
+                 "--resume-adapter-file", "base.npz"})
+                .code,
+            0);
+  EXPECT_TRUE(bytes("b.npz") == bytes("a.npz"));
   // Such a training can be resumed, too.
   ASSERT_EQ(run({"lora", "--resume", "a.npz", "--iters", "25"}).code, 0);
   ASSERT_EQ(run({"lora", "--config", "a.run/config.yaml", "--adapter-file", "b.npz"}).code, 0);
   EXPECT_TRUE(bytes("b.npz") == bytes("a.npz"));
+}
+
+// A stranger's adapter is no configuration of what is read and written.
+TEST_F(ConfigOption, OfAStrangersAdapterNamesNoFiles) {
+  ASSERT_EQ(train({"--adapter-file", "a.npz", "--lora-rank", "2"}).code, 0);
+  std::string evil = bytes("a.npz");
+  // As long as before: a zip's comment has a length.
+  const auto put = [&](const std::string& what, std::string with) {
+    const size_t at = evil.find(what);
+    ASSERT_NE(at, std::string::npos) << what;
+    with.resize(what.size(), ' ');
+    evil.replace(at, what.size(), with);
+  };
+  put("\"steps_per_eval\":10", "\"adapter_path\":\"x\"");
+  write("evil.npz", evil);
+  const ProgramResult result = run({"lora", "--config", "evil.npz", "--model", "model", "--data",
+                                    "data", "--adapter-file", "b.npz", "--iters", "2"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.err.find("warning: evil.npz holds settings that no training of graft records"),
+            std::string::npos)
+      << result.err;
+  EXPECT_FALSE(fs::exists(folder_ / "x"));
+  expect_settings({{"lora_rank", 2}, {"steps_per_eval", 200}}, "b.run");
+}
+
+TEST_F(ConfigOption, RateOfTheCommandLineIsTheFirstArgument) {
+  const std::string config =
+      std::string(kSmall) +
+      "lr_schedule: {name: linear_schedule, arguments: [1e-3, 0, 6]}\nlearning_rate: 1e-5\n";
+  ASSERT_EQ(train_with(config).code, 0);
+  expect_settings({{"learning_rate", 1e-3}, {"schedule_arguments", {1e-3, 0, 6}}});
+  ASSERT_EQ(train_with(config, {"--learning-rate", "2e-3"}).code, 0);
+  expect_settings({{"learning_rate", 2e-3}, {"schedule_arguments", {2e-3, 0, 6}}});
+  const ProgramResult result = train_with(config, {"--find-lr"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  expect_usage(
+      kSmall, "--learning-rate has no part beside --schedule-arguments",
+      {"--schedule", "linear_schedule", "--schedule-arguments", "1,0,3", "--learning-rate", "1"});
+  expect_usage(std::string(kSmall) + "fine_tune_type: lora\noptimizer: adafactor\n",
+               "--find-lr has no part with --relative-step", {"--find-lr"});
+  // What is printed as the next command can be run.
+  const ordered_json commands =
+      io::read_ordered_json_object(folder_ / "adapters.run" / "run.json").at("commands");
+  EXPECT_EQ(commands.at(3).at("command"), "graft lora --resume adapters.npz --iters 8");
 }
 
 TEST_F(ConfigOption, SaysWhatIsWrongAndWhere) {
@@ -294,6 +347,13 @@ TEST_F(ConfigOption, SaysWhatIsWrongAndWhere) {
   expect_usage("schedule: {cosine: 1}\n", "c.yaml:1: schedule takes one value");
   expect_usage("lora_keys: []\n", "c.yaml:1: lora_keys is an empty list");
   expect_usage("lora_rank: 0\n", "c.yaml:1: ");
+  expect_usage("nesterov: abc\n", "c.yaml:1: --nesterov: abc is neither true nor false");
+  expect_usage("config: other.yaml\n", "c.yaml:1: a configuration names no other");
+  expect_usage(std::string(kSmall) + "fine_tune_type: lora\nnum_layers: 18446744073709551615\n",
+               "c.yaml:9: ");
+  expect_refused(train_with("\"a\\nb\": 1\n"), 1, "c.yaml:1: a key with a control character");
+  expect_refused(run({"lora", "--model", "model", "--train", "--nesterov=abc"}), 2,
+                 "--nesterov: abc is neither true nor false");
   expect_usage(std::string(kSmall) +
                    "schedule: linear_schedule\nschedule_arguments: [1, 0, 4]\nschedule_iters: 9\n",
                "--schedule-iters is no option of schedule linear_schedule");

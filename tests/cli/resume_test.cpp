@@ -138,6 +138,16 @@ TEST_F(ResumeCommand, AnotherTrainingIsRefusedByWhatDiffers) {
                  "there is no checkpoint a.checkpoints/step-000001");
 }
 
+// Names and prompts are bytes.
+TEST_F(ResumeCommand, GoesOnWithAPromptThatIsNoUtf8) {
+  std::vector<std::string> arguments = command("a.npz");
+  arguments.insert(arguments.end(), {"--sample-prompt", "the \xff", "--sample-tokens", "2"});
+  ProgramResult result = run(arguments);
+  ASSERT_EQ(result.code, 0) << result.err;
+  result = run({"lora", "--resume", "a.npz", "--iters", "26"});
+  EXPECT_EQ(result.code, 0) << result.err;
+}
+
 TEST_F(ResumeCommand, MoreIterationsAreFine) {
   ASSERT_EQ(run(command("a.npz")).code, 0);
   const ProgramResult more = run({"lora", "--resume", "a.npz", "--iters", "30"});

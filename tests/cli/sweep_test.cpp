@@ -107,6 +107,19 @@ TEST_F(Sweep, GoesOnWhereItWasStopped) {
   }
 }
 
+TEST_F(Sweep, OfTrainingsThatBeginWithAnAdapterGoesOn) {
+  ASSERT_EQ(train({"--adapter-file", "base.npz"}).code, 0);
+  const std::vector<std::string> grid = {"--grid", "learning_rate=1e-3,1e-2",
+                                         "--resume-adapter-file", "base.npz"};
+  ASSERT_EQ(sweep(with(grid, {"--out", "whole"})).code, 0);
+  ASSERT_EQ(sweep(grid, stopping_at("Iter 8: Val", SIGINT)).code, 130);
+  const ProgramResult rest = sweep(grid);
+  ASSERT_EQ(rest.code, 0) << rest.err;
+  for (const char* name : {"learning_rate=0.001", "learning_rate=0.01"}) {
+    EXPECT_TRUE(adapter(name) == read_bytes(folder_ / "whole" / name / "adapters.npz")) << name;
+  }
+}
+
 TEST_F(Sweep, OneThatDivergesIsRecordedAndTheRestGoesOn) {
   const std::vector<std::string> grid = {"--grid", "learning_rate=1e38,1e-3", "--optimizer", "sgd"};
   const ProgramResult result = sweep(grid);

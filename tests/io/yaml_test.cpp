@@ -56,6 +56,8 @@ TEST_F(YamlFile, FollowsAliasesAndMerges) {
                 "more": {"rank": 6, "dropout": 0.5}, "same": {"rank": 4, "scale": 2},
                 "one": {"scale": 3, "rank": 4},
                 "two": {"rank": 6, "dropout": 0.5, "scale": 2}})"));
+  EXPECT_EQ(read("{\n\t\"a\":\t1\n}\n").json(), ordered_json::parse(R"({"a": 1})"));
+  EXPECT_EQ(read("a: \"x:\ty\"\n").json(), ordered_json::parse(R"({"a": "x:\ty"})"));
   EXPECT_EQ(read("'<<': 1").json(), ordered_json::parse(R"({"<<": 1})"));
 }
 

@@ -386,6 +386,25 @@ TEST_F(TrainerTest, AValidationThatAStopLeftOutComesFirst) {
   EXPECT_EQ(rest.validations.front(), whole.validations[2]);
 }
 
+// The validation after the last iteration, between two that are due, has no part in when a training
+// that goes on ends.
+TEST_F(TrainerTest, ALastValidationDoesNotCountForPatience) {
+  options_.steps_per_eval = 4;
+  options_.patience = 2;
+  options_.schedule.learning_rate = 0;  // never better
+  Record whole;
+  EXPECT_EQ(run(whole), TrainEnd::out_of_patience);
+  options_.iters = 6;
+  Record first;
+  EXPECT_EQ(run(first), TrainEnd::finished);
+  EXPECT_EQ(first.validations.back().first, 6);
+  resume_ = Checkpoints::newest(folder_ / "adapters.checkpoints", *silent_front_end());
+  options_.iters = 20;
+  Record rest;
+  EXPECT_EQ(run(rest), TrainEnd::out_of_patience);
+  EXPECT_EQ(rest.validations.back(), whole.validations.back());
+}
+
 TEST_F(TrainerTest, ASaveThatFailsIsToldAndTriedAgain) {
   Record record;
   record.after_step =

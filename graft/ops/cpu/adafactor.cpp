@@ -33,6 +33,10 @@ class AdafactorStep final : public CpuPrimitive {
                               {from(1), from(2), from(3), from(4)}, {to(0), to(1), to(2), to(3)});
   }
 
+  Scratch scratch(const std::vector<Input>&) const override {
+    return {.shared = kernels::adafactor_scratch_bytes(count_ * rows_, count_ * columns_)};
+  }
+
  private:
   kernels::AdafactorOptions options_;
   int64_t count_ = 1, rows_, columns_;

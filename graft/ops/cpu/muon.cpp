@@ -27,6 +27,10 @@ class MuonStep final : public CpuPrimitive {
     kernels::muon_update(options_, rows_, columns_, from(0), from(1), from(2), to(0), to(1));
   }
 
+  Scratch scratch(const std::vector<Input>&) const override {
+    return {.shared = kernels::muon_scratch_bytes(rows_, columns_)};
+  }
+
  private:
   kernels::MuonOptions options_;
   int64_t rows_, columns_;
