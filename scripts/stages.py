@@ -102,7 +102,7 @@ stage("event files read by TensorBoard",
       ("build", "environment of the records"))
 stage("the report's page in a browser", ".venv-records/bin/python tests/report/page/page_check.py", 180,
       ("environment of the records",), when="full")
-stage("GGUF against gguf", f"{INTEROP}/gguf_parity.py build/graft build/tests/logits_driver", 40, BUILT)
+stage("GGUF against gguf", f"{INTEROP}/gguf_parity.py build/graft build/tests/logits_driver", 80, BUILT)
 stage("conversion against mlx-lm", f"{INTEROP}/convert_parity.py build/graft --model {GGUF}", 100, (*BUILT, "model"))
 stage("models and adapters against mlx-lm",
       f"{INTEROP}/model_parity.py build/graft build/tests/logits_driver --model {GGUF}", 120, (*BUILT, "model"))

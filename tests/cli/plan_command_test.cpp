@@ -88,7 +88,7 @@ TEST_F(PlanCommand, ATrainingThatDoesNotFitIsRefusedUnlessForced) {
   GTEST_SKIP() << "a sanitizer takes all addresses there are";
 #endif
   ProgramOptions options;
-  options.address_space = rlim_t{700} << 20;
+  options.address_space = rlim_t{550} << 20;
   options.environment = {"GRAFT_THREADS=1"};
   const std::vector<std::string> large = {"lora",
                                           "--model",

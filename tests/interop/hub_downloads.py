@@ -206,7 +206,7 @@ def check_datasets(check: Check, model: str) -> None:
         code, said = train(f"{name}/{place}")
         assert code == 0 and "30 examples" in said and f"{name}/{place}/train" in said, said
         known = losses(said) if place == "jsonl" else known
-        assert len(known) == 3 and losses(said) == known, said
+        assert len(known) == 4 and losses(said) == known, said
     code = "import sys, huggingface_hub as h; print(h.snapshot_download(sys.argv[1], repo_type='dataset'))"
     with check.server.log() as log:
         path = subprocess.run([sys.executable, "-c", code, name], env=check.environment(), capture_output=True,
