@@ -103,7 +103,7 @@ stage("event files read by TensorBoard",
 stage("the report's page in a browser", ".venv-records/bin/python tests/report/page/page_check.py", 180,
       ("environment of the records",), when="full")
 stage("GGUF against gguf", f"{INTEROP}/gguf_parity.py build/graft build/tests/logits_driver", 80, BUILT)
-stage("conversion against mlx-lm", f"{INTEROP}/convert_parity.py build/graft --model {GGUF}", 100, (*BUILT, "model"))
+stage("conversion against mlx-lm", f"{INTEROP}/convert_parity.py build/graft --model {GGUF}", 180, (*BUILT, "model"))
 stage("models and adapters against mlx-lm",
       f"{INTEROP}/model_parity.py build/graft build/tests/logits_driver --model {GGUF}", 120, (*BUILT, "model"))
 stage("what is written, reloaded by transformers and mlx-lm",
@@ -122,7 +122,7 @@ stage("tokenizers of well-known models", f"{INTEROP}/real_tokenizers.py build/te
 
 # Other builds and processors.
 NARROW = "ops lora models training generation cli"  # what computes, or runs what computes
-stage("unit tests on AVX2", f"GRAFT_CPU_ISA=avx2 {run_tests('release', layers(NARROW))}", 120, ("unit tests",), 2,
+stage("unit tests on AVX2", f"GRAFT_CPU_ISA=avx2 {run_tests('release', layers(NARROW))}", 200, ("unit tests",), 2,
       when="full")
 SANITIZED = ("base unicode io hub convert data lora jinja regex tokenizer fuzz kernels ops nn models training report "
              "generation engine")
@@ -133,7 +133,7 @@ stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.Sm
 PORTABLE = "models training generation engine cli"
 stage("portable, build", build("portable", targets(PORTABLE)), 400, ("build",), 2, when="full")
 # SmolLM2 is slow on MLX's own operations: minutes.
-stage("portable", run_tests("portable", layers(PORTABLE) + " -E SmolLM2"), 120, ("portable, build",), 2, when="full")
+stage("portable", run_tests("portable", layers(PORTABLE) + " -E SmolLM2"), 240, ("portable, build",), 2, when="full")
 stage("64-bit ARM, compiler", "scripts/setup.sh arm", 240, ("build",), 0, when="full")
 stage("64-bit ARM, build", build("arm", targets("base kernels")), 300, ("64-bit ARM, compiler",), 2, when="full")
 stage("64-bit ARM", run_tests("arm"), 400, ("64-bit ARM, build",), 2, when="full")
