@@ -7,9 +7,9 @@
 #include <set>
 
 #include "cli/mlx_lm_settings.h"
+#include "cli/option_names.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/base/nearest.h"
 #include "graft/io/yaml.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/training/checkpoint.h"
@@ -22,7 +22,7 @@ std::vector<io::YamlEntry> named_as_options(std::vector<io::YamlEntry> entries,
                                             const std::string& file) {
   std::map<std::string, int> lines;
   for (io::YamlEntry& entry : entries) {
-    std::replace(entry.key.begin(), entry.key.end(), '-', '_');
+    entry.key = with_underscores(entry.key);
     const auto [other, is_new] = lines.insert({entry.key, entry.line});
     if (!is_new) {
       fail_usage("{}:{}: {} stands in line {}, too", file, entry.line, entry.key, other->second);
@@ -37,9 +37,8 @@ void check_names(const std::vector<io::YamlEntry>& entries, const CLI::App& comm
   for (const std::string& name : mlx_lm_setting_names()) names.push_back(name);
   for (const io::YamlEntry& entry : entries) {
     if (std::find(names.begin(), names.end(), entry.key) != names.end()) continue;
-    const std::string near = nearest(entry.key, names);
     fail_usage("{}:{}: there is no option {}{}", file, entry.line, entry.key,
-               near.empty() ? "" : "; did you mean " + near + "?");
+               did_you_mean(entry.key, names));
   }
 }
 
@@ -59,9 +58,7 @@ std::vector<TakenOption> of_yaml(const CLI::App& command, const std::string& fil
   check_names(entries, command, file);
   if (is_mlx_lms) {
     const GivenOption given = [&](const std::string& name) -> std::optional<std::string> {
-      std::string flag = "--" + name;
-      std::replace(flag.begin(), flag.end(), '_', '-');
-      const CLI::Option* option = command.get_option_no_throw(flag);
+      const CLI::Option* option = command.get_option_no_throw(flag_named(name));
       if (option == nullptr || option->count() == 0) return {};
       return option->as<std::string>();
     };

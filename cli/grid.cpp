@@ -8,8 +8,8 @@
 #include <map>
 #include <set>
 
+#include "cli/option_names.h"
 #include "graft/base/error.h"
-#include "graft/base/nearest.h"
 
 namespace graft::cli {
 namespace {
@@ -45,16 +45,6 @@ const std::map<std::string, const char*>& fixed_options() {
   return all;
 }
 
-std::string with_underscores(std::string name) {
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
-
-std::string flag_named(std::string name) {
-  std::replace(name.begin(), name.end(), '_', '-');
-  return "--" + name;
-}
-
 // The first of its names.
 std::string name_of(const CLI::Option& option) {
   return with_underscores(option.get_lnames().front());
@@ -70,9 +60,8 @@ const CLI::Option& option_named(const std::string& name, const CLI::App& command
     const std::string known = name_of(*other);
     if (fixed_options().count(known) == 0) names.push_back(known);
   }
-  const std::string meant = nearest(with_underscores(name), names);
   fail_usage("--grid: there is no option '{}'{}", name,
-             meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
+             did_you_mean(with_underscores(name), names));
 }
 
 std::vector<std::string> values_in(const std::string& text, const std::string& name) {

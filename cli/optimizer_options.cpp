@@ -26,36 +26,29 @@ void add_optimizer_options(CLI::App& command, training::TrainOptions& o) {
   command.add_option("--beta2", optimizer.beta2, "Of adam, adamw [0.999], lion [0.99]");
   command.add_option("--eps", optimizer.eps, "Of adam, adamw [1e-8], adafactor [1e-30]");
   // Not bound to the optionals: the library would set them where the flag is not given.
-  const auto set = [](std::optional<bool>& value) {
-    return [&value](int64_t given) { value = given > 0; };
+  const auto add_flag = [&](const char* name, std::optional<bool>& value, const char* help) {
+    return command
+        .add_flag_function(
+            name, [&value](int64_t given) { value = given > 0; }, help)
+        ->check(boolean());
   };
-  command
-      .add_flag_function("--bias-correction", set(optimizer.bias_correction),
-                         "Of adam and adamw, as PyTorch has it; MLX has none")
-      ->check(boolean());
+  add_flag("--bias-correction", optimizer.bias_correction,
+           "Of adam and adamw, as PyTorch has it; MLX has none");
   command.add_option("--momentum", optimizer.momentum, "Of sgd [0], muon [0.95]");
   command.add_option("--dampening", optimizer.dampening, "Of sgd [0]");
-  command.add_flag_function("--nesterov", set(optimizer.nesterov), "Of sgd; muon has it")
-      ->check(boolean());
+  add_flag("--nesterov", optimizer.nesterov, "Of sgd; muon has it");
   command.add_option("--adam-bits", optimizer.adam_bits,
                      "Bits of adam's and adamw's moving averages: 32 or 8");
   const char* rare = "Options of muon and adafactor";
   command.add_option("--ns-steps", optimizer.ns_steps, "Newton-Schulz iterations of muon [5]")
       ->group(rare);
-  command
-      .add_flag_function("--relative-step", set(optimizer.relative_step),
-                         "Adafactor's own rate, 1 / sqrt(step), in place of the learning rate")
-      ->check(boolean())
+  add_flag("--relative-step", optimizer.relative_step,
+           "Adafactor's own rate, 1 / sqrt(step), in place of the learning rate")
       ->group(rare);
-  command
-      .add_flag_function("--scale-parameter", set(optimizer.scale_parameter),
-                         "Adafactor's steps scale with the size of the parameter")
-      ->check(boolean())
+  add_flag("--scale-parameter", optimizer.scale_parameter,
+           "Adafactor's steps scale with the size of the parameter")
       ->group(rare);
-  command
-      .add_flag_function("--adafactor-warmup-init", set(optimizer.warmup_init),
-                         "With --relative-step: a slower start")
-      ->check(boolean())
+  add_flag("--adafactor-warmup-init", optimizer.warmup_init, "With --relative-step: a slower start")
       ->group(rare);
   command
       .add_option("--scale-eps", optimizer.scale_eps,

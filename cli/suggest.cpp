@@ -10,7 +10,7 @@
 namespace graft::cli {
 namespace {
 
-std::vector<std::string> option_names(const CLI::App& app) {
+std::vector<std::string> spelled_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
@@ -66,7 +66,7 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc,
       std::string name = extra.substr(0, extra.find('='));
       if (name.starts_with("-")) {
         return with_suggestion(fmt::format("there is no option {}", name),
-                               nearest(name, option_names(*command)), help);
+                               nearest(name, spelled_names(*command)), help);
       }
       return with_suggestion(fmt::format("'{}' belongs to no option", name), "", help);
     }

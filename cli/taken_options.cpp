@@ -4,16 +4,11 @@
 #include <set>
 #include <string_view>
 
+#include "cli/option_names.h"
 #include "graft/base/error.h"
-#include "graft/base/nearest.h"
 
 namespace graft::cli {
 namespace {
-
-std::string flag_of(std::string name) {
-  std::replace(name.begin(), name.end(), '_', '-');
-  return "--" + name;
-}
 
 std::string text_of(const ordered_json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -36,11 +31,10 @@ std::vector<std::string> texts_of(const TakenOption& taken, const CLI::Option& o
 }
 
 CLI::Option& option_of(CLI::App& command, const TakenOption& taken) {
-  CLI::Option* option = command.get_option_no_throw(flag_of(taken.name));
+  CLI::Option* option = command.get_option_no_throw(flag_named(taken.name));
   if (option != nullptr) return *option;
-  const std::string near = nearest(taken.name, option_names(command));
   fail_usage("{}: there is no option {}{}", taken.where, taken.name,
-             near.empty() ? "" : "; did you mean " + near + "?");
+             did_you_mean(taken.name, option_names(command)));
 }
 
 bool any_given(const std::set<CLI::Option*>& options) {
@@ -54,17 +48,6 @@ std::vector<TakenOption> taken_from(const ordered_json& values, const std::strin
   std::vector<TakenOption> taken;
   for (const auto& [name, value] : values.items()) taken.push_back({name, value, where});
   return taken;
-}
-
-std::vector<std::string> option_names(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options()) {
-    for (std::string name : option->get_lnames()) {
-      std::replace(name.begin(), name.end(), '-', '_');
-      if (name != "help") names.push_back(std::move(name));
-    }
-  }
-  return names;
 }
 
 void take_options(CLI::App& command, const std::vector<TakenOption>& options) {

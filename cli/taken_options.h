@@ -18,9 +18,6 @@ struct TakenOption {
 /// Those of a map of names and values, which all stand in one place.
 std::vector<TakenOption> taken_from(const ordered_json& values, const std::string& where);
 
-/// The long names of a command's options, as TakenOption has them.
-std::vector<std::string> option_names(const CLI::App& command);
-
 /// Sets the options that neither were given before nor exclude one that was, as if they were given
 /// on the command line. Throws UsageError, which begins with `where`, for a name that is no option,
 /// a value that the option does not take, and two that exclude each other.

@@ -12,10 +12,6 @@ namespace {
 
 mx::array root_mean_square(const mx::array& x) { return mx::sqrt(mx::mean(mx::square(x))); }
 
-mx::array moved(const mx::array& average, const mx::array& x, float keep) {
-  return mx::add(scaled(average, keep), scaled(x, 1 - keep));
-}
-
 // Changes the parameter, and m where there is one, by the gradient over the root of the average of
 // its squares.
 void move(mx::array& parameter, std::optional<mx::array>& m, const mx::array& normalized,
@@ -46,8 +42,8 @@ AdafactorState adafactor_step(const AdafactorState& s, const mx::array& g,
 #endif
   AdafactorState next = s;
   const mx::array squares = mx::add(mx::square(g), mx::array(o.eps));
-  next.row = moved(s.row, mx::mean(squares, -1), o.keep);
-  next.col = moved(s.col, mx::mean(squares, -2), o.keep);
+  next.row = averaged(s.row, mx::mean(squares, -1), o.keep);
+  next.col = averaged(s.col, mx::mean(squares, -2), o.keep);
   const mx::array row_factor = mx::rsqrt(mx::divide(next.row, mx::mean(next.row, -1, true)));
   const mx::array factors =
       mx::multiply(mx::expand_dims(row_factor, -1), mx::expand_dims(mx::rsqrt(next.col), -2));
@@ -58,7 +54,7 @@ AdafactorState adafactor_step(const AdafactorState& s, const mx::array& g,
 AdafactorVectorState adafactor_step(const AdafactorVectorState& s, const mx::array& g,
                                     const AdafactorOptions& o) {
   AdafactorVectorState next = s;
-  next.v = moved(s.v, mx::add(mx::square(g), mx::array(o.eps)), o.keep);
+  next.v = averaged(s.v, mx::add(mx::square(g), mx::array(o.eps)), o.keep);
   move(next.parameter, next.m, mx::multiply(mx::rsqrt(next.v), g), o);
   return next;
 }
