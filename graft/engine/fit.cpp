@@ -4,6 +4,7 @@
 #include <set>
 
 #include "graft/lora/adapters.h"
+#include "graft/lora/mlx_lm_config.h"
 #include "graft/models/registry.h"
 #include "graft/plan/run_batches.h"
 
@@ -22,17 +23,11 @@ struct Variation {
   bool grad_checkpoint;
 };
 
-// The keys of an adapter that does not say them, another program's: the paths of its layers, as
-// they are within a layer of the model.
+// Of an adapter that does not say them: another program's.
 std::vector<std::string> keys_of(models::Model& model) {
   std::set<std::string> keys;
   for (const models::LinearPart& linear : models::linears_of(model.parts())) {
-    if (!linear.adapter()) continue;
-    std::string path = linear.path();
-    if (const size_t layers = path.find("layers."); layers != std::string::npos) {
-      path = path.substr(path.find('.', layers + std::string_view("layers.").size()) + 1);
-    }
-    keys.insert(std::move(path));
+    if (linear.adapter()) keys.insert(lora::key_of(linear.path()));
   }
   return {keys.begin(), keys.end()};
 }

@@ -18,18 +18,14 @@ fs::path config_of(const fs::path& adapter_file) {
   return adapter_file.parent_path() / kAdapterConfig;
 }
 
-// The key of a layer as mlx-lm wants it, from "model.layers.3.self_attn.q_proj.lora_a": what stands
-// behind the layer's number, or else the whole path.
-std::string key_of(std::string name) {
-  name.resize(name.rfind('.'));
-  const size_t layers = name.find("layers.");
-  if (layers == std::string::npos) return name;
-  const size_t number = layers + std::string_view("layers.").size();
-  const size_t end = name.find('.', number);
-  return end == std::string::npos ? name : name.substr(end + 1);
-}
-
 }  // namespace
+
+std::string key_of(const std::string& path) {
+  const size_t layers = path.find("layers.");
+  if (layers == std::string::npos) return path;
+  const size_t end = path.find('.', layers + std::string_view("layers.").size());
+  return end == std::string::npos ? path : path.substr(end + 1);
+}
 
 bool is_mlx_lm_adapter(const fs::path& adapter_file) {
   return adapter_file.filename() == "adapters.safetensors";
@@ -80,7 +76,7 @@ MlxLmConfig::MlxLmConfig(const fs::path& adapter_file, const LoraSettings& setti
                          const std::vector<std::string>& tensors)
     : path_(config_of(adapter_file)) {
   std::set<std::string> keys;
-  for (const std::string& name : tensors) keys.insert(key_of(name));
+  for (const std::string& name : tensors) keys.insert(key_of(name.substr(0, name.rfind('.'))));
   const ordered_json config = {{"fine_tune_type", "lora"},
                                {kWrittenBy, GRAFT_VERSION},
                                {"lora_parameters",

@@ -17,6 +17,10 @@ inline constexpr const char* kAdapterConfig = "adapter_config.json";
 /// none. Throws Error for one that says something else than LoRA, and for PEFT's.
 std::optional<LoraSettings> mlx_lm_settings(const fs::path& adapter_file);
 
+/// The key of a linear layer as mlx-lm has it, from "model.layers.3.self_attn.q_proj": what stands
+/// behind the layer's number, or else the whole path.
+std::string key_of(const std::string& path);
+
 /// Whether mlx-lm would read adapter_config.json for this file: it has that name alone.
 bool is_mlx_lm_adapter(const fs::path& adapter_file);
 
