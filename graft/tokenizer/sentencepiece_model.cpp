@@ -11,8 +11,6 @@
 namespace graft::tokenizer {
 namespace {
 
-using Model = SentencePieceModel;
-
 // The numbers of the fields of ModelProto.
 constexpr uint32_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3;
 
@@ -21,8 +19,8 @@ struct Parts {
   std::string bos = "<s>", eos = "</s>", pad = "<pad>";
 };
 
-Model::Piece read_piece(ProtobufReader reader) {
-  Model::Piece piece;
+SentencePieceModel::Piece read_piece(ProtobufReader reader) {
+  SentencePieceModel::Piece piece;
   while (reader.next()) {
     switch (reader.field()) {
       case 1:
@@ -32,7 +30,7 @@ Model::Piece read_piece(ProtobufReader reader) {
         piece.score = reader.float32();
         break;
       case 3:
-        piece.type = static_cast<Model::Type>(reader.int32());
+        piece.type = static_cast<SentencePieceModel::Type>(reader.int32());
         break;
       default:
         reader.skip();
@@ -41,11 +39,11 @@ Model::Piece read_piece(ProtobufReader reader) {
   return piece;
 }
 
-void read_trainer_spec(ProtobufReader reader, Model& model, Parts& parts) {
+void read_trainer_spec(ProtobufReader reader, SentencePieceModel& model, Parts& parts) {
   while (reader.next()) {
     switch (reader.field()) {
       case 3:
-        model.kind = static_cast<Model::Kind>(reader.int32());
+        model.kind = static_cast<SentencePieceModel::Kind>(reader.int32());
         break;
       case 24:
         model.treat_whitespace_as_suffix = reader.boolean();
@@ -68,7 +66,7 @@ void read_trainer_spec(ProtobufReader reader, Model& model, Parts& parts) {
   }
 }
 
-void read_normalizer_spec(ProtobufReader reader, Model& model) {
+void read_normalizer_spec(ProtobufReader reader, SentencePieceModel& model) {
   while (reader.next()) {
     switch (reader.field()) {
       case 1:
@@ -92,27 +90,28 @@ void read_normalizer_spec(ProtobufReader reader, Model& model) {
   }
 }
 
-void check_piece(const Model::Piece& piece, size_t id, const std::string& name) {
+void check_piece(const SentencePieceModel::Piece& piece, size_t id, const std::string& name) {
   if (piece.text.empty()) fail("{}: piece {} is empty", name, id);
   if (unicode::valid_prefix(piece.text) != piece.text.size()) {
     fail("{}: piece {} is not valid UTF-8", name, id);
   }
   if (!std::isfinite(piece.score)) fail("{}: piece {} has score {}", name, id, piece.score);
-  if (piece.type < Model::Type::normal || piece.type > Model::Type::byte) {
+  if (piece.type < SentencePieceModel::Type::normal ||
+      piece.type > SentencePieceModel::Type::byte) {
     fail("{}: piece {} has type {}; types go from 1 to 6", name, id,
          static_cast<int32_t>(piece.type));
   }
 }
 
 // As SentencePiece finds them: the unknown piece by its type, the others by their names.
-void find_parts(const Parts& parts, Model& model, const std::string& name) {
+void find_parts(const Parts& parts, SentencePieceModel& model, const std::string& name) {
   for (size_t i = 0; i < model.pieces.size(); ++i) {
-    const Model::Piece& piece = model.pieces[i];
+    const SentencePieceModel::Piece& piece = model.pieces[i];
     int32_t id = static_cast<int32_t>(i);
-    if (piece.type == Model::Type::unknown) {
+    if (piece.type == SentencePieceModel::Type::unknown) {
       if (model.unk_id) fail("{}: pieces {} and {} are both unknown", name, *model.unk_id, id);
       model.unk_id = id;
-    } else if (piece.type == Model::Type::control) {
+    } else if (piece.type == SentencePieceModel::Type::control) {
       if (piece.text == parts.bos) model.bos_id = id;
       if (piece.text == parts.eos) model.eos_id = id;
       if (piece.text == parts.pad) model.pad_id = id;
@@ -124,7 +123,7 @@ void find_parts(const Parts& parts, Model& model, const std::string& name) {
 }  // namespace
 
 SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::string& name) {
-  Model model;
+  SentencePieceModel model;
   Parts parts;
   ProtobufReader reader(bytes, name);
   while (reader.next()) {
@@ -151,7 +150,7 @@ bool looks_like_sentencepiece(std::string_view bytes) {
   try {
     ProtobufReader reader(bytes, "");
     if (!reader.next() || reader.field() != kPieces) return false;
-    Model::Piece piece = read_piece(reader.message());
+    SentencePieceModel::Piece piece = read_piece(reader.message());
     return !piece.text.empty() && unicode::valid_prefix(piece.text) == piece.text.size();
   } catch (const Error&) {
     return false;

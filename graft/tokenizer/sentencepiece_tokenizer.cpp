@@ -15,7 +15,6 @@ namespace graft::tokenizer {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Model = SentencePieceModel;
 using SpacePrefix = SentencePieceHints::SpacePrefix;
 
 // What SentencePiece writes for a space.
@@ -26,8 +25,9 @@ struct Spaces {
   bool wanted;
 };
 
-void check_supported(const Model& model, const std::string& name) {
-  if (model.kind != Model::Kind::bpe && model.kind != Model::Kind::unigram) {
+void check_supported(const SentencePieceModel& model, const std::string& name) {
+  if (model.kind != SentencePieceModel::Kind::bpe &&
+      model.kind != SentencePieceModel::Kind::unigram) {
     fail("{}: trainer_spec.model_type {} is not supported; supported: 1 (Unigram), 2 (BPE)", name,
          static_cast<int32_t>(model.kind));
   }
@@ -45,9 +45,10 @@ int64_t characters_in(std::string_view text) {
 
 // The best score first. Among equals, the longest left first, then the longest right, then in the
 // order of ids.
-void sort_by_score(std::vector<TokenSplit>& splits, const Model& model) {
+void sort_by_score(std::vector<TokenSplit>& splits, const SentencePieceModel& model) {
   std::vector<int64_t> lengths;
-  for (const Model::Piece& piece : model.pieces) lengths.push_back(characters_in(piece.text));
+  for (const SentencePieceModel::Piece& piece : model.pieces)
+    lengths.push_back(characters_in(piece.text));
   auto key = [&](const TokenSplit& split) {
     auto length = [&](int32_t id) { return lengths[static_cast<size_t>(id)]; };
     return std::tuple(-model.pieces[static_cast<size_t>(split.result)].score, -length(split.left),
@@ -57,7 +58,7 @@ void sort_by_score(std::vector<TokenSplit>& splits, const Model& model) {
             [&](const TokenSplit& a, const TokenSplit& b) { return key(a) < key(b); });
 }
 
-Json normalizer_json(const Model& model, const Spaces& spaces) {
+Json normalizer_json(const SentencePieceModel& model, const Spaces& spaces) {
   std::vector<Json> steps;
   if (!model.precompiled_charsmap.empty()) {
     steps.push_back({{"type", "Precompiled"},
@@ -75,9 +76,9 @@ Json normalizer_json(const Model& model, const Spaces& spaces) {
 }
 
 // Whether a text can be cut into words, each with the space before it, without changing its pieces.
-bool cuts_at_spaces(const Model& model) {
+bool cuts_at_spaces(const SentencePieceModel& model) {
   bool has_space = false;
-  for (const Model::Piece& piece : model.pieces) {
+  for (const SentencePieceModel::Piece& piece : model.pieces) {
     if (piece.text.find(kSpace, 1) != std::string::npos) return false;
     has_space = has_space || piece.text == kSpace;
   }
@@ -85,9 +86,9 @@ bool cuts_at_spaces(const Model& model) {
   return has_space;
 }
 
-Json pre_tokenizer_json(const Model& model, const Spaces& spaces) {
+Json pre_tokenizer_json(const SentencePieceModel& model, const Spaces& spaces) {
   // A BPE tokenizer makes such cuts by itself.
-  bool split = model.kind == Model::Kind::unigram && cuts_at_spaces(model);
+  bool split = model.kind == SentencePieceModel::Kind::unigram && cuts_at_spaces(model);
   std::string_view scheme = "never";
   if (spaces.prefix == SpacePrefix::sentencepiece) {
     if (!split) return nullptr;
@@ -98,7 +99,7 @@ Json pre_tokenizer_json(const Model& model, const Spaces& spaces) {
       {"type", "Metaspace"}, {"replacement", kSpace}, {"prepend_scheme", scheme}, {"split", split}};
 }
 
-Json decoder_json(const Model& model, bool prefix) {
+Json decoder_json(const SentencePieceModel& model, bool prefix) {
   std::vector<Json> steps = {replace_json({{"String", kSpace}}, " ")};
   if (model.byte_fallback) steps.push_back({{"type", "ByteFallback"}});
   steps.push_back({{"type", "Fuse"}});
@@ -108,7 +109,7 @@ Json decoder_json(const Model& model, bool prefix) {
   return sequence_json("decoders", std::move(steps));
 }
 
-Json bpe_json(const Model& model, Json merges) {
+Json bpe_json(const SentencePieceModel& model, Json merges) {
   Json::object_t vocabulary;
   vocabulary.reserve(model.pieces.size());
   for (size_t id = 0; id < model.pieces.size(); ++id) {
@@ -122,10 +123,10 @@ Json bpe_json(const Model& model, Json merges) {
   return json;
 }
 
-Json unigram_json(const Model& model) {
+Json unigram_json(const SentencePieceModel& model) {
   Json::array_t vocabulary;
   vocabulary.reserve(model.pieces.size());
-  for (const Model::Piece& piece : model.pieces) {
+  for (const SentencePieceModel::Piece& piece : model.pieces) {
     vocabulary.push_back(Json::array({piece.text, piece.score}));
   }
   Json json = {{"type", "Unigram"},
@@ -135,7 +136,7 @@ Json unigram_json(const Model& model) {
   return json;
 }
 
-void check_distinct(const Model& model, const std::string& name) {
+void check_distinct(const SentencePieceModel& model, const std::string& name) {
   std::unordered_set<std::string_view> seen;
   for (size_t id = 0; id < model.pieces.size(); ++id) {
     const std::string& text = model.pieces[id].text;
@@ -145,7 +146,8 @@ void check_distinct(const Model& model, const std::string& name) {
   }
 }
 
-std::optional<TokenizerParts::Named> named(const Model& model, std::optional<int32_t> id) {
+std::optional<TokenizerParts::Named> named(const SentencePieceModel& model,
+                                           std::optional<int32_t> id) {
   if (!id) return std::nullopt;
   return TokenizerParts::Named{model.pieces[static_cast<size_t>(*id)].text, *id};
 }
@@ -158,17 +160,17 @@ bool is_added(std::string_view kind, std::optional<bool> wanted, std::optional<i
   return wanted.value_or(false);
 }
 
-std::vector<AddedToken> added_tokens(const Model& model) {
+std::vector<AddedToken> added_tokens(const SentencePieceModel& model) {
   std::vector<AddedToken> added;
   for (size_t i = 0; i < model.pieces.size(); ++i) {
-    const Model::Piece& piece = model.pieces[i];
+    const SentencePieceModel::Piece& piece = model.pieces[i];
     int32_t id = static_cast<int32_t>(i);
     // A piece of another type may also be BOS, EOS and so on; it is then found in text like any
     // special token.
-    bool special = piece.type == Model::Type::control || piece.type == Model::Type::unknown ||
-                   id == model.unk_id || id == model.bos_id || id == model.eos_id ||
-                   id == model.pad_id;
-    if (!special && piece.type != Model::Type::user_defined) continue;
+    bool special = piece.type == SentencePieceModel::Type::control ||
+                   piece.type == SentencePieceModel::Type::unknown || id == model.unk_id ||
+                   id == model.bos_id || id == model.eos_id || id == model.pad_id;
+    if (!special && piece.type != SentencePieceModel::Type::user_defined) continue;
     added.push_back({.id = id, .content = piece.text, .special = special});
   }
   return added;
@@ -180,7 +182,7 @@ Json sentencepiece_merges(const SentencePieceModel& model, SentencePieceHints::M
                           const std::string& name) {
   std::vector<std::string_view> texts;
   texts.reserve(model.pieces.size());
-  for (const Model::Piece& piece : model.pieces) texts.push_back(piece.text);
+  for (const SentencePieceModel::Piece& piece : model.pieces) texts.push_back(piece.text);
   std::vector<TokenSplit> splits = find_token_splits(texts, name);
   if (order == SentencePieceHints::MergeOrder::by_score) sort_by_score(splits, model);
   return merges_json(splits, texts);
@@ -191,7 +193,7 @@ TokenizerParts sentencepiece_parts(const SentencePieceModel& model, Json merges,
   check_supported(model, name);
   check_distinct(model, name);
   Spaces spaces{hints.space_prefix, hints.add_prefix_space.value_or(model.add_dummy_prefix)};
-  bool bpe = model.kind == Model::Kind::bpe;
+  bool bpe = model.kind == SentencePieceModel::Kind::bpe;
   TokenizerParts parts;
   parts.normalizer = normalizer_json(model, spaces);
   parts.pre_tokenizer = pre_tokenizer_json(model, spaces);
@@ -210,7 +212,8 @@ TokenizerParts sentencepiece_parts(const SentencePieceModel& model, Json merges,
 TokenizerDocuments sentencepiece_tokenizer(const SentencePieceModel& model, const std::string& name,
                                            const SentencePieceHints& hints) {
   Json merges;
-  if (model.kind == Model::Kind::bpe) merges = sentencepiece_merges(model, hints.merge_order, name);
+  if (model.kind == SentencePieceModel::Kind::bpe)
+    merges = sentencepiece_merges(model, hints.merge_order, name);
   return make_tokenizer_documents(sentencepiece_parts(model, std::move(merges), hints, name));
 }
 
