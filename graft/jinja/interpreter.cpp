@@ -57,8 +57,10 @@ void Scope::set(std::string_view name, Value value) {
   values.emplace_back(std::string(name), std::move(value));
 }
 
-Interpreter::Interpreter(std::shared_ptr<Scope> globals, const Limits& limits)
+Interpreter::Interpreter(std::shared_ptr<Scope> globals, const Limits& limits,
+                         OutputRecorder* recorder)
     : limits_(limits),
+      recorder_(recorder),
       stack_begin_(static_cast<const char*>(__builtin_frame_address(0))),
       scope_(std::make_shared<Scope>(std::move(globals))) {}
 

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "graft/jinja/error.h"
+#include "graft/jinja/output_recorder.h"
 #include "graft/jinja/statements.h"
 
 namespace graft::jinja {
@@ -35,7 +37,9 @@ struct Scope {
 /// The state of one rendering.
 class Interpreter {
  public:
-  Interpreter(std::shared_ptr<Scope> globals, const Limits& limits);
+  /// `recorder`, if it is not null, is told where the output comes from.
+  Interpreter(std::shared_ptr<Scope> globals, const Limits& limits,
+              OutputRecorder* recorder = nullptr);
 
   Value lookup(std::string_view name) const;
   void set(std::string_view name, Value value) { scope_->set(name, std::move(value)); }
@@ -88,9 +92,38 @@ class Interpreter {
   /// The output of `body`.
   template <class Body>
   std::string captured(Body&& body) {
+    const Restore<std::optional<size_t>> collected(collected_at_, visible_size());
+    const Restore<int> captures(captures_, captures_ + 1);
     const Restore<std::string> output(output_, "");
     body();
     return std::move(output_);
+  }
+
+  /// Runs `body`, which writes at once what Jinja would collect and write at its end.
+  template <class Body>
+  auto collected(Body&& body) {
+    const Restore<std::optional<size_t>> collected(collected_at_, visible_size());
+    return body();
+  }
+
+  /// Runs the body of a {% generation %} block, and tells the recorder what it has written.
+  template <class Body>
+  auto generated(Body&& body) {
+    if (recorder_ == nullptr) return body();
+    const size_t visible = visible_size(), begin = output_.size();
+    const auto result = collected(body);
+    step(static_cast<int64_t>((output_.size() - begin) / 16));
+    recorder_->add_generated(visible, std::string_view(output_).substr(begin));
+    return result;
+  }
+
+  /// Runs a loop's body for one item, and tells the recorder what it has written.
+  template <class Body>
+  auto iterated(const Value& item, Body&& body) {
+    const size_t begin = output_.size();
+    const auto result = body();
+    if (recorder_ != nullptr && captures_ == 0) recorder_->add_item(item, {begin, output_.size()});
+    return result;
   }
 
   ~Interpreter();
@@ -113,11 +146,17 @@ class Interpreter {
     T before_;
   };
 
+  /// The bytes of output that Jinja would have passed on by now.
+  size_t visible_size() const { return collected_at_.value_or(output_.size()); }
+
   Limits limits_;
+  OutputRecorder* recorder_;
   const char* stack_begin_;
   std::shared_ptr<Scope> scope_;
   std::vector<std::weak_ptr<Object>> objects_;
   std::string output_;
+  std::optional<size_t> collected_at_;  // visible_size() where Jinja began to collect, if it does
+  int captures_ = 0;                    // nested; output_ is then not the template's
   int64_t steps_ = 0;
   int depth_ = 0;
 };

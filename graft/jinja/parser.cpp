@@ -13,7 +13,10 @@ class Parser {
  public:
   explicit Parser(std::string_view source) : tokens_(source), expressions_(tokens_) {}
 
-  Body run() { return parse_body({}); }
+  ParsedTemplate run() {
+    Body body = parse_body({});
+    return {std::move(body), has_generation_};
+  }
 
  private:
   // Up to a statement that begins with one of `ends`; its name is then the current token.
@@ -93,7 +96,8 @@ class Parser {
     if (name == "filter") return parse_filter_block(line);
     if (name == "with") return parse_with(line);
     if (name == "generation") {
-      auto block = std::make_unique<Block>(line);
+      has_generation_ = true;
+      auto block = std::make_unique<Generation>(line);
       block->body = parse_body_and_end("endgeneration");
       return block;
     }
@@ -261,10 +265,11 @@ class Parser {
   ExpressionParser expressions_;
   std::vector<Token> open_;  // keywords of the blocks that are not closed yet
   int loops_ = 0;
+  bool has_generation_ = false;
 };
 
 }  // namespace
 
-Body parse(std::string_view source) { return Parser(source).run(); }
+ParsedTemplate parse(std::string_view source) { return Parser(source).run(); }
 
 }  // namespace graft::jinja

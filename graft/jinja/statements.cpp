@@ -102,11 +102,12 @@ Flow run_loop(Interpreter& interpreter, const For& node, List items, int depth) 
   const auto loop = interpreter.make_object<Loop>(
       node, filtered(interpreter, node, std::move(items)), outer, depth);
   for (; loop->at < static_cast<int64_t>(loop->items.size()); ++loop->at) {
+    const Value item = loop->items[static_cast<size_t>(loop->at)];
     const Flow flow = interpreter.in_scope(outer, [&] {
       interpreter.step();
       interpreter.set("loop", std::shared_ptr<Object>(loop));
-      node.target.assign(interpreter, loop->items[static_cast<size_t>(loop->at)]);
-      return node.body.run(interpreter);
+      node.target.assign(interpreter, item);
+      return interpreter.iterated(item, [&] { return node.body.run(interpreter); });
     });
     if (flow == Flow::break_loop) break;
   }
@@ -263,7 +264,10 @@ Flow If::run(Interpreter& interpreter) const {
 }
 
 Flow For::run(Interpreter& interpreter) const {
-  return run_loop(interpreter, *this, interpreter.items(items->evaluate(interpreter)), 0);
+  const auto run = [&] {
+    return run_loop(interpreter, *this, interpreter.items(items->evaluate(interpreter)), 0);
+  };
+  return recursive ? interpreter.collected(run) : run();
 }
 
 Flow Set::run(Interpreter& interpreter) const {
@@ -306,8 +310,10 @@ Flow With::run(Interpreter& interpreter) const {
   });
 }
 
-Flow Block::run(Interpreter& interpreter) const {
-  return interpreter.in_scope(interpreter.scope(), [&] { return body.run(interpreter); });
+Flow Generation::run(Interpreter& interpreter) const {
+  return interpreter.generated([&] {
+    return interpreter.in_scope(interpreter.scope(), [&] { return body.run(interpreter); });
+  });
 }
 
 }  // namespace graft::jinja

@@ -118,8 +118,8 @@ struct With : Statement {
   Body body;
 };
 
-/// {% generation %}, and any other block that only runs its body.
-struct Block : Statement {
+/// {% generation %}, around what the model is to say.
+struct Generation : Statement {
   using Statement::Statement;
   Flow run(Interpreter& interpreter) const override;
   Body body;

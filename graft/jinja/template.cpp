@@ -2,7 +2,6 @@
 
 #include <ctime>
 
-#include "graft/jinja/parser.h"
 #include "graft/jinja/print.h"
 #include "graft/unicode/unicode.h"
 
@@ -155,16 +154,32 @@ std::shared_ptr<Scope> globals() {
   return scope;
 }
 
-}  // namespace
-
-Template::Template(std::string_view source) : body_(std::make_shared<const Body>(parse(source))) {}
-
-std::string Template::render(const nlohmann::ordered_json& variables, const Limits& limits) const {
+// The globals, and the variables over them.
+std::shared_ptr<Scope> scope_of(const nlohmann::ordered_json& variables) {
   const auto scope = std::make_shared<Scope>(globals());
   for (const auto& [name, value] : variables.items()) scope->set(name, value_of(value));
-  Interpreter interpreter(scope, limits);
-  body_->run(interpreter);
+  return scope;
+}
+
+}  // namespace
+
+Template::Template(std::string_view source)
+    : parsed_(std::make_shared<const ParsedTemplate>(parse(source))) {}
+
+std::string Template::render(const nlohmann::ordered_json& variables, const Limits& limits) const {
+  Interpreter interpreter(scope_of(variables), limits);
+  parsed_->body.run(interpreter);
   return interpreter.take_output();
+}
+
+Rendering Template::render_with_spans(const nlohmann::ordered_json& variables,
+                                      std::string_view list, const Limits& limits) const {
+  const auto scope = scope_of(variables);
+  const Value* items = scope->find(list);
+  OutputRecorder recorder(items == nullptr ? Value() : *items);
+  Interpreter interpreter(scope, limits, &recorder);
+  parsed_->body.run(interpreter);
+  return recorder.finish(interpreter.take_output());
 }
 
 }  // namespace graft::jinja

@@ -9,6 +9,8 @@
 
 #include "graft/jinja/error.h"
 #include "graft/jinja/interpreter.h"
+#include "graft/jinja/output_recorder.h"
+#include "graft/jinja/parser.h"
 
 namespace graft::jinja {
 
@@ -24,8 +26,16 @@ class Template {
   /// if it cannot go on, if the template calls raise_exception, or beyond `limits`.
   std::string render(const nlohmann::ordered_json& variables, const Limits& limits = {}) const;
 
+  /// The same text, with the parts that {% generation %} blocks and loops over the items of the
+  /// variable `list` have written.
+  Rendering render_with_spans(const nlohmann::ordered_json& variables, std::string_view list,
+                              const Limits& limits = {}) const;
+
+  /// Whether it has {% generation %} blocks.
+  bool has_generation() const { return parsed_->has_generation; }
+
  private:
-  std::shared_ptr<const Body> body_;
+  std::shared_ptr<const ParsedTemplate> parsed_;
 };
 
 }  // namespace graft::jinja
