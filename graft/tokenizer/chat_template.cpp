@@ -122,7 +122,8 @@ std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool o
   return apply({{"messages", std::move(list)}, {"add_generation_prompt", open}});
 }
 
-std::string ChatTemplate::apply(const ordered_json& variables) const {
+template <class Run>
+auto ChatTemplate::with_variables(const ordered_json& variables, Run&& run) const {
   ordered_json all = {{"tools", nullptr}, {"documents", nullptr}};
   all["add_generation_prompt"] = false;
   for (const auto& [token, content] : special_tokens_) all[token] = content;
@@ -132,10 +133,22 @@ std::string ChatTemplate::apply(const ordered_json& variables) const {
   }
   const Named& its = chosen(!all["tools"].is_null());
   try {
-    return its.source.render(all);
+    return run(its.source, all);
   } catch (const jinja::TemplateError& error) {
     fail("{}: {}", its.where, error.what());
   }
+}
+
+std::string ChatTemplate::apply(const ordered_json& variables) const {
+  return with_variables(variables, [](const jinja::Template& source, const ordered_json& all) {
+    return source.render(all);
+  });
+}
+
+jinja::Rendering ChatTemplate::render(const ordered_json& variables) const {
+  return with_variables(variables, [](const jinja::Template& source, const ordered_json& all) {
+    return source.render_with_spans(all, "messages");
+  });
 }
 
 }  // namespace graft::tokenizer

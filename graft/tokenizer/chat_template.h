@@ -42,6 +42,15 @@ class ChatTemplate {
   /// each of its names.
   std::string apply(const nlohmann::ordered_json& variables) const;
 
+  /// The same text, with what {% generation %} blocks and loops over the messages have written:
+  /// `of_items` is by message.
+  jinja::Rendering render(const nlohmann::ordered_json& variables) const;
+
+  /// The template that apply() takes where there are tools, or none: its file in errors, and
+  /// whether it has {% generation %} blocks.
+  const std::string& name(bool has_tools) const { return chosen(has_tools).where; }
+  bool has_generation(bool has_tools) const { return chosen(has_tools).source.has_generation(); }
+
  private:
   struct Named {
     std::string where;  ///< its file, in errors
@@ -50,6 +59,9 @@ class ChatTemplate {
 
   ChatTemplate(std::map<std::string, Named> templates, Tokens special_tokens);
   const Named& chosen(bool has_tools) const;
+  /// Runs `run` with the template and all that it sees.
+  template <class Run>
+  auto with_variables(const nlohmann::ordered_json& variables, Run&& run) const;
 
   std::map<std::string, Named> templates_;
   Tokens special_tokens_;
