@@ -36,7 +36,8 @@ void OutputRecorder::add_item(const Value& item, Span written) {
 
 void OutputRecorder::count() {
   constexpr size_t kMost = 100'000;
-  if (++count_ > kMost) refuse("loops over messages and generation blocks write {} times", kMost);
+  if (++count_ > kMost)
+    refuse("messages and generation blocks are written more than {} times", kMost);
 }
 
 Rendering OutputRecorder::finish(std::string text) const {

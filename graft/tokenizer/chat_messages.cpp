@@ -78,7 +78,7 @@ ordered_json chat_with(const std::string& role, ordered_json content, bool other
     messages.push_back(probe::message("assistant", std::move(content)));
   } else {
     messages.push_back(probe::message("user", other("u")));
-    messages.push_back(probe::call({{"key", "value"}}));
+    messages.push_back(probe::call({{"key", "value"}}, other("")));
     messages.push_back(probe::reply(std::move(content)));
   }
   return messages;
@@ -125,7 +125,7 @@ MessageForms::Arguments MessageForms::tried_arguments(const ChatTemplate& chat,
   const auto takes = [&](const ordered_json& arguments, std::string_view not_with) {
     for (const bool others_wrapped : {false, true}) {
       ordered_json messages = chat_with("tool", "", others_wrapped);
-      messages[1] = probe::call(arguments);
+      messages[1] = probe::call(arguments, messages[1]["content"]);
       const auto text = probe::text(chat, probe::variables(messages, has_tools));
       if (text && contains(*text, value) && !contains(*text, not_with)) return true;
     }

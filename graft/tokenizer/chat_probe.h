@@ -19,8 +19,8 @@ inline ordered_json message(const std::string& role, ordered_json content) {
 }
 
 /// An assistant's call of a tool.
-inline ordered_json call(ordered_json arguments) {
-  ordered_json result = message("assistant", "");
+inline ordered_json call(ordered_json arguments, ordered_json content = "") {
+  ordered_json result = message("assistant", std::move(content));
   const ordered_json function = {{"name", "probe"}, {"arguments", std::move(arguments)}};
   result["tool_calls"].push_back(
       {{"id", "call12345"}, {"type", "function"}, {"function", function}});

@@ -85,6 +85,13 @@ struct TurnForm::Trials {
     for (const ordered_json& message : messages) list.push_back(message);
     return chat.render(probe::variables(forms.applied(list, name), has_tools, open));
   }
+  std::optional<jinja::Rendering> try_render(const std::vector<ordered_json>& messages) const {
+    try {
+      return render(messages);
+    } catch (const Error&) {
+      return {};
+    }
+  }
   std::string_view turn(const jinja::Rendering& whole, size_t k) const {
     const Span span = turn_of(whole, k, name);
     return std::string_view(whole.text).substr(span.begin, span.end - span.begin);
@@ -101,6 +108,11 @@ struct TurnForm::Trials {
     }
     const std::string_view added = std::string_view(prompt).substr(span.begin);
     const size_t common = common_prefix(added, before);
+    // A thought that both begin is the turn's: the prompt only says that there is one.
+    const std::string_view header = std::string_view(before).substr(0, common);
+    if (const size_t thought = header.find("<think>"); thought != header.npos) {
+      return std::string(header.substr(0, thought));
+    }
     if (common != added.size() && common != before.size()) {
       fail("{}: `add_generation_prompt` adds {}, but a turn begins with {}", name,
            io::in_quotes(added), io::in_quotes(before));
@@ -109,7 +121,7 @@ struct TurnForm::Trials {
       fail("{}: `add_generation_prompt` adds nothing, but a turn begins with {}", name,
            io::in_quotes(before));
     }
-    return before.substr(0, common);
+    return std::string(header);
   }
 };
 
@@ -154,6 +166,8 @@ void TurnForm::learn_turns(const Trials& trials) {
     if (!tokens.empty() && is_blank(after.substr(0, tokens[0].begin)) &&
         without_blank_end(last_.tail).size() == last_.kept) {
       beyond_ = after.substr(0, tokens[0].end);
+      const size_t inner = turn_of(whole, 1, trials.name).end;
+      beyond_inner_ = !inner_.has_token && whole.text.compare(inner, beyond_.size(), beyond_) == 0;
     }
   }
   try {
@@ -171,24 +185,26 @@ void TurnForm::learn_tools(const Trials& trials) {
   const auto call = probe::call({{"key", trials.value}});
   const auto reply = probe::reply(trials.reply);
   const auto answer = probe::message("assistant", trials.answer);
-  const jinja::Rendering whole = trials.render({user, call, reply, answer});
+  const auto learn_end = [&](const jinja::Rendering& chat) {
+    const std::string_view turn = trials.turn(chat, 1);
+    if (const size_t at = turn.rfind(trials.value); at != turn.npos) {
+      others_.push_back(end_of(std::string(turn.substr(at + trials.value.size())), true));
+    }
+  };
+  // A chat that the template refuses here it refuses later.
+  if (const auto open = trials.try_render({user, call})) learn_end(*open);
+  const auto whole = trials.try_render({user, call, reply, answer});
+  if (!whole) return;
   for (const size_t k : {1, 3}) {
-    if (trials.turn(whole, k).find(trials.reply) != std::string_view::npos) {
+    if (trials.turn(*whole, k).find(trials.reply) != std::string_view::npos) {
       fail("{}: it writes the replies of tools into the assistant's turn", trials.name);
     }
   }
-  const std::string_view calling = trials.turn(whole, 1);
-  if (const size_t at = calling.rfind(trials.value); at != calling.npos) {
-    others_.push_back(end_of(std::string(calling.substr(at + trials.value.size())), true));
-  }
-  const Around answered = around(trials.turn(whole, 3), trials.answer, trials.name);
-  header_after_tool_ =
-      trials.header(whole, 3, answered.before, trials.render({user, call, reply}, true).text);
-  const jinja::Rendering open = trials.render({user, call});
-  const std::string_view at_end = trials.turn(open, 1);
-  if (const size_t at = at_end.rfind(trials.value); at != at_end.npos) {
-    others_.push_back(end_of(std::string(at_end.substr(at + trials.value.size())), true));
-  }
+  learn_end(*whole);
+  const Around answered = around(trials.turn(*whole, 3), trials.answer, trials.name);
+  const std::string header =
+      trials.header(*whole, 3, answered.before, trials.render({user, call, reply}, true).text);
+  if (!header.starts_with(header_)) header_after_tool_ = header;
 }
 
 TurnForm::End TurnForm::end_of(const std::string& tail, bool of_call) const {
@@ -216,7 +232,7 @@ std::optional<size_t> TurnForm::end(std::string_view turn, std::string_view afte
   for (const End& other : others_) ends.insert(place.calls ? ends.begin() : ends.end(), &other);
   for (const End* one : ends) {
     if (!turn.ends_with(one->tail) || (one != ends.front() && !one->has_token)) continue;
-    const bool beyond = place.last && !one->has_token && !beyond_.empty();
+    const bool beyond = !beyond_.empty() && !one->has_token && (place.last || beyond_inner_);
     if (beyond && after.starts_with(beyond_)) return turn.size() + beyond_.size();
     return turn.size() - one->tail.size() + one->kept;
   }

@@ -66,8 +66,9 @@ class TurnForm {
   std::string header_, header_after_tool_;
   std::string lead_;  // what the first message has before its header
   End inner_, last_;
-  std::vector<End> others_;  // of turns with tool calls
-  std::string beyond_;       // behind the last turn, through its token
+  std::vector<End> others_;    // of turns with tool calls
+  std::string beyond_;         // behind the last turn, through its token
+  bool beyond_inner_ = false;  // behind the others, too: the next message's turn begins with it
 };
 
 }  // namespace graft::tokenizer

@@ -50,6 +50,15 @@ std::vector<Span> without(const std::vector<Span>& from, const std::vector<Span>
 
 }  // namespace
 
+std::set<std::string> special_tokens_of(const Tokenizer& tokenizer) {
+  std::set<std::string> tokens;
+  for (const auto& [name, token] : tokenizer.special_tokens()) tokens.insert(token);
+  for (int32_t id = 0; id < static_cast<int32_t>(tokenizer.vocab_size()); ++id) {
+    if (tokenizer.is_special(id)) tokens.emplace(tokenizer.piece(id));
+  }
+  return tokens;
+}
+
 // One chat as it was rendered.
 struct ChatTurns::Chat {
   const ordered_json& variables;  // with the messages in the template's form

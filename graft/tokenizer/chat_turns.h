@@ -11,6 +11,7 @@
 #include "graft/tokenizer/chat_messages.h"
 #include "graft/tokenizer/chat_template.h"
 #include "graft/tokenizer/chat_turn_form.h"
+#include "graft/tokenizer/tokenizer.h"
 
 namespace graft::tokenizer {
 
@@ -35,6 +36,9 @@ struct ChatLoss {
   /// Which messages may carry loss; those beyond its end may.
   std::vector<bool> messages{};
 };
+
+/// The tokens that may end a turn: the special ones of a tokenizer, as text.
+std::set<std::string> special_tokens_of(const Tokenizer& tokenizer);
 
 /// Renders chats with a model's template, and knows which bytes of the text are whose turn by what
 /// the template wrote while it was at that message, never by looking for the message's text.
