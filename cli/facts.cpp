@@ -9,7 +9,7 @@
 #include "graft/base/config_reader.h"
 #include "graft/base/machine.h"
 #include "graft/base/threads.h"
-#include "graft/data/parquet.h"
+#include "graft/data/rows/parquet_library.h"
 #include "graft/ops/backend.h"
 
 namespace graft::cli {
@@ -137,8 +137,8 @@ Fact products() {
 
 Fact data_sets() {
   const std::string missing = data::no_parquet_because();
-  const std::string text =
-      missing.empty() ? "JSONL and Parquet" : fmt::format("JSONL, not Parquet: {}", missing);
+  const std::string text = missing.empty() ? "JSON, CSV and Parquet"
+                                           : fmt::format("JSON and CSV, not Parquet: {}", missing);
   return {"parquet", missing.empty(), {{"Data sets", text}}};
 }
 

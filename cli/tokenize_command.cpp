@@ -17,7 +17,7 @@
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
-#include "graft/data/json_rows.h"
+#include "graft/data/rows/row_reader.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/chat_template.h"
 #include "graft/tokenizer/stream_decoder.h"
@@ -112,9 +112,10 @@ class Input {
   std::vector<std::string> texts() const {
     std::vector<std::string> texts;
     if (is_jsonl_) {
-      data::for_each_row(text_, name_, [&](const ordered_json& row, int64_t line) {
-        texts.push_back(text_of_row(row, fmt::format("{}:{}", name_, line)));
-      });
+      data::for_each_row(*data::read_rows(text_, name_),
+                         [&](const ordered_json& row, int64_t line) {
+                           texts.push_back(text_of_row(row, fmt::format("{}:{}", name_, line)));
+                         });
     } else if (by_line_) {
       for (const std::string& line : lines_of(text_)) texts.push_back(with_template(line));
     } else {

@@ -39,7 +39,7 @@ if(NOT graft_mlx_found VERSION_EQUAL GRAFT_MLX_VERSION)
                       "${graft_mlx_found}: run scripts/setup.sh, which installs the right one")
 endif()
 
-# Arrow reads Parquet; it comes from its Python wheel too. Without it data sets are JSONL.
+# Arrow reads Parquet; it comes from its Python wheel too. Without it data sets are JSON and CSV.
 set(GRAFT_ARROW_ROOT "" CACHE PATH "A folder with Arrow's include/ and libraries, as pyarrow has it")
 if(NOT GRAFT_ARROW_ROOT AND GRAFT_MLX_PYTHON)
   execute_process(COMMAND "${GRAFT_MLX_PYTHON}" -c
@@ -54,7 +54,7 @@ if(GRAFT_ARROW_ROOT AND graft_arrow_libraries)
   target_include_directories(graft_arrow SYSTEM INTERFACE "${GRAFT_ARROW_ROOT}/include")
   target_link_libraries(graft_arrow INTERFACE ${graft_arrow_libraries})
 else()
-  message(STATUS "No Arrow: graft will read data sets as JSONL only")
+  message(STATUS "No Arrow: graft will read data sets as JSON and CSV only")
 endif()
 
 if(GRAFT_PROGRAM)
@@ -66,4 +66,6 @@ find_package(LibArchive REQUIRED)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET GLOBAL libzip)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET GLOBAL yaml-cpp)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET GLOBAL libpcre2-8)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET GLOBAL libzstd)
+find_package(ZLIB REQUIRED)
 find_package(utf8proc REQUIRED)

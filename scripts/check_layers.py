@@ -26,7 +26,7 @@ BELOW = {
     "regex": ["unicode", "base"],
     "tokenizer": ["jinja", "regex", "unicode", "io", "base"],
     "parquet_reader": [],
-    "data": ["tokenizer", "hub", "parquet_reader", "io", "base"],
+    "data": ["tokenizer", "hub", "parquet_reader", "io", "unicode", "base"],
     "models": ["nn", "ops", "io", "base"],
     "lora": ["models", "nn", "io", "base"],
     "convert": ["models", "tokenizer", "io", "base"],

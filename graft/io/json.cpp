@@ -92,14 +92,15 @@ void mark_numbers(ordered_json& value) {
 template <class Json>
 [[noreturn]] void fail_at(std::string_view text, const std::string& what,
                           const typename Json::exception& error) {
-  size_t at = text.size();
+  size_t at = text.size() + 1;
   if (const auto* parse = dynamic_cast<const typename Json::parse_error*>(&error)) {
-    at = std::min(parse->byte, text.size());
+    at = parse->byte;  // from 1
   }
   const bool utf8 = std::string_view(error.what()).find("UTF-8") != std::string_view::npos;
   std::string why = what_it_is(text);
-  if (why.empty() && at >= text.size()) why = ": it ends too early";
-  fail("{}: not valid {} at byte {}{}", what, utf8 && why.empty() ? "UTF-8" : "JSON", at, why);
+  if (why.empty() && at > text.size()) why = ": it ends too early";
+  fail("{}: not valid {} at byte {}{}", what, utf8 && why.empty() ? "UTF-8" : "JSON",
+       std::min(at, text.size()), why);
 }
 
 // The parser's own callback would do, but takes quadratic time over arrays of objects.

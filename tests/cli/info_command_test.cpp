@@ -52,7 +52,7 @@ TEST_F(Info, SaysTheMachineOnOneScreen) {
   expect_line(out, "Threads: +[0-9]+, (one a core that may be used|what the container is granted)");
   expect_line(out, "Memory: +[0-9.]+ GB.*");
   expect_line(out, "Kernels: +(graft's own|MLX's operations), on .*");
-  expect_line(out, "Data sets: +JSONL( and Parquet|, not Parquet: .+)");
+  expect_line(out, "Data sets: +JSON(, CSV and Parquet| and CSV, not Parquet: .+)");
   EXPECT_LE(std::count(out.begin(), out.end(), '\n'), 24) << out;
 }
 

@@ -212,7 +212,7 @@ TEST_F(Program, BadLinesOfADataSetAreNamedByFileAndLine) {
     const char *line, *says;
   };
   for (const Case& c : std::vector<Case>{{"{\"text\": ", "not valid JSON"},
-                                         {"[1]", "must be an object on a line of its own"},
+                                         {"[1]", "a JSON object is expected, not array"},
                                          {"7", "a JSON object is expected, not number"},
                                          {"{\"txt\": \"a\"}", "no \"text\""},
                                          {"{\"text\": 3}", "not a string but number"},

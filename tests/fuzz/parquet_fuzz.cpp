@@ -7,7 +7,7 @@
 #include <string>
 
 #include "graft/base/error.h"
-#include "graft/data/parquet.h"
+#include "graft/data/rows/row_reader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::string path = [] {
@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
   try {
-    graft::data::read_parquet(path);
+    graft::data::for_each_row(path, "input", [](const graft::ordered_json&, int64_t) {});
   } catch (const graft::Error&) {
   }
   ::unlink(path.c_str());

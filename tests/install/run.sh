@@ -160,7 +160,7 @@ loads_its_own "$prefix/bin/graft" --version
 if [[ -d $prefix/lib/graft/arrow ]]; then
   # By PATH the program does not know where it lies.
   loads_its_own env -C "$folder" PATH="$prefix/bin:$PATH" graft info
-  grep -qE 'Data sets: +JSONL and Parquet' "$folder/loaded" || fail "bin/graft does not find its reader of Parquet"
+  grep -qE 'Data sets: +JSON, CSV and Parquet' "$folder/loaded" || fail "bin/graft does not find its reader of Parquet"
   grep -qF "$folder/elsewhere/graft/lib/graft/arrow/libarrow." "$folder/loaded" ||
     fail "the reader of Parquet does not take Arrow from the installed folder"
 fi

@@ -1,12 +1,11 @@
-#include "graft/data/parquet.h"
+#include "graft/data/rows/parquet_library.h"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 
-#include <array>
 #include <system_error>
 
-#include "graft/base/error.h"
-#include "graft/parquet_reader/parquet_reader.h"
+#include "graft/base/files.h"
 
 namespace graft::data {
 namespace {
@@ -26,12 +25,12 @@ fs::path own_folder() {
   return file.is_absolute() ? fs::canonical(file, ignored).parent_path() : fs::path();
 }
 
-struct ParquetReader {
-  decltype(&graft_read_parquet_texts) read = nullptr;
-  std::string missing;  // why there is none
+struct ParquetLibrary {
+  const GraftParquet* functions = nullptr;
+  std::string missing;  // why there are none
 };
 
-ParquetReader load_reader() {
+ParquetLibrary load_parquet_library() {
   const std::string name = GRAFT_PARQUET_LIBRARY;
   if (name.empty()) return {nullptr, "it was built without Arrow"};
   const fs::path folder = own_folder();
@@ -42,36 +41,22 @@ ParquetReader load_reader() {
     if (!is_there(library)) continue;
     void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) return {nullptr, ::dlerror()};
-    void* symbol = ::dlsym(handle, kGraftReadParquetTexts);
+    const void* symbol = ::dlsym(handle, kGraftParquet);
     if (symbol == nullptr) return {nullptr, library.string() + " is another graft's"};
-    return {reinterpret_cast<decltype(ParquetReader::read)>(symbol), ""};
+    return {static_cast<const GraftParquet*>(symbol), ""};
   }
   return {nullptr, fmt::format("there is no {} near {}", name, folder.string())};
 }
 
-const ParquetReader& reader() {
-  static const ParquetReader loaded = load_reader();
+const ParquetLibrary& loaded_parquet_library() {
+  static const ParquetLibrary loaded = load_parquet_library();
   return loaded;
-}
-
-void take(void* user, int64_t row, const char* text, size_t size) {
-  static_cast<std::vector<Record>*>(user)->push_back({row, std::string(text, size)});
 }
 
 }  // namespace
 
-std::string no_parquet_because() { return reader().missing; }
+std::string no_parquet_because() { return loaded_parquet_library().missing; }
 
-std::vector<Record> read_parquet(const fs::path& path) {
-  if (reader().read == nullptr) {
-    fail("{}: this graft reads data sets as JSONL only: {}", path.string(), reader().missing);
-  }
-  std::vector<Record> records;
-  std::array<char, 1000> error{};
-  if (reader().read(path.c_str(), "text", take, &records, error.data(), error.size()) != 0) {
-    fail("{}: {}", path.string(), error.data());
-  }
-  return records;
-}
+const GraftParquet* parquet_library() { return loaded_parquet_library().functions; }
 
 }  // namespace graft::data

@@ -1,0 +1,15 @@
+#include "graft/data/rows/json_row.h"
+
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+
+namespace graft::data {
+
+ordered_json parse_json_row(const RawRow& row, const std::string& name) {
+  const std::string where = fmt::format("{}:{}", name, row.line);
+  ordered_json value = io::parse_ordered_json(row.text, where);
+  if (!value.is_object()) fail("{}: a JSON object is expected, not {}", where, value.type_name());
+  return value;
+}
+
+}  // namespace graft::data
