@@ -97,6 +97,7 @@ stage("installed package", "tests/install/run.sh build", 60, ("build",))
 stage("part of another project", "tests/install/subproject.sh", 20, ("build",))
 stage("benchmarks", "tests/benches.sh build", 60, ("build",), 2)
 stage("npz against NumPy and MLX", f"{INTEROP}/npz_parity.py build/tests/npz_driver", 20, BUILT)
+stage("data sets against Python's csv and json and pyarrow", f"{INTEROP}/rows_parity.py build/tests/rows_driver", 60, BUILT)
 stage("event files read by TensorBoard",
       ".venv-records/bin/python tests/interop/tensorboard_parity.py build/tests/records_driver", 30,
       ("build", "environment of the records"))
