@@ -1,7 +1,7 @@
 // Times a tokenizer on the texts of data/train.jsonl, on one thread: encoding, one text after the
-// other, and decoding their ids, after the texts were found to survive both. MB/s count the texts'
-// bytes of UTF-8. GRAFT_BENCH_MODEL names the model folder whose tokenizer it is; without it,
-// build/smollm2 if it is there, else a tokenizer of the tests.
+// other, alone and with the spans of tokens, and decoding their ids, after the texts were found to
+// survive both. MB/s count the texts' bytes of UTF-8. GRAFT_BENCH_MODEL names the model folder
+// whose tokenizer it is; without it, build/smollm2 if it is there, else a tokenizer of the tests.
 //   build/graft convert --hf-path GGUF --mlx-path build/smollm2
 //   build/bench/tokenizer_bench
 
@@ -81,11 +81,18 @@ void encode(benchmark::State& state) {
   time(state, [](size_t i) { benchmark::DoNotOptimize(job().tokenizer.encode(job().texts[i])); });
 }
 
+void encode_with_spans(benchmark::State& state) {
+  time(state, [](size_t i) {
+    benchmark::DoNotOptimize(job().tokenizer.encode_with_spans(job().texts[i]));
+  });
+}
+
 void decode(benchmark::State& state) {
   time(state, [](size_t i) { benchmark::DoNotOptimize(job().tokenizer.decode(job().ids[i])); });
 }
 
 BENCHMARK(encode)->Unit(benchmark::kMillisecond);
+BENCHMARK(encode_with_spans)->Unit(benchmark::kMillisecond);
 BENCHMARK(decode)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -21,10 +21,28 @@ void close_gap(T* values, size_t at, size_t count) {
   for (size_t i = at; i + 1 < count; ++i) values[i] = values[i + 1];
 }
 
+// In place of the sizes of tokens where nobody needs them.
+struct NoSizes {
+  void push_back(size_t) {}
+  void add_to_last(size_t) {}
+};
+
+// The bytes of text of each token before merges.
+struct SizeList {
+  std::vector<uint32_t>& list;
+
+  void push_back(size_t size) { list.push_back(static_cast<uint32_t>(size)); }
+  void add_to_last(size_t size) { list.back() += static_cast<uint32_t>(size); }
+};
+
+// The bytes of the character that spells a byte in a byte-level vocabulary.
+size_t spelled_size(char byte) { return byte >= '!' && byte <= '~' ? 1 : 2; }
+
 }  // namespace
 
 Bpe::Bpe(BpeModel model)
     : model_(std::move(model)),
+      sizes_(model_.vocabulary, model_.unknown_id),
       whole_(std::make_unique<std::atomic<uint8_t>[]>(model_.vocabulary.id_limit())) {
   for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
     char c = static_cast<char>(byte);
@@ -45,19 +63,82 @@ bool Bpe::may_cut_at_metaspaces() const {
   });
 }
 
+// Where the part that begins at `begin` ends: parts are encoded by themselves. Each run of
+// metaspaces begins one.
+size_t Bpe::part_end(std::string_view word, size_t begin) const {
+  size_t next = begin;
+  while (word.substr(next).starts_with(kMetaspace)) next += kMetaspace.size();
+  return std::min(word.find(kMetaspace, next), word.size());
+}
+
 void Bpe::encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
-  if (cuts_at_metaspaces_) {
-    // Each run of metaspaces begins a part.
-    size_t next = 0;
-    for (size_t begin = 0; begin < word.size(); begin = next) {
-      next = begin;
-      while (word.substr(next).starts_with(kMetaspace)) next += kMetaspace.size();
-      next = std::min(word.find(kMetaspace, next), word.size());
-      encode_part(word.substr(begin, next - begin), workspace, ids);
-    }
-  } else {
-    encode_part(word, workspace, ids);
+  if (!cuts_at_metaspaces_) return encode_part(word, workspace, ids);
+  size_t next = 0;
+  for (size_t begin = 0; begin < word.size(); begin = next) {
+    next = part_end(word, begin);
+    encode_part(word.substr(begin, next - begin), workspace, ids);
   }
+}
+
+void Bpe::encode(std::string_view word, size_t begin, Workspace& workspace,
+                 std::vector<int32_t>& ids, std::vector<Span>& parts) const {
+  size_t dropped = 0;  // bytes of the word, so far
+  size_t next = 0;
+  for (size_t at = 0; at < word.size(); at = next) {
+    next = cuts_at_metaspaces_ ? part_end(word, at) : word.size();
+    std::string_view part = word.substr(at, next - at);
+    const size_t first = ids.size();
+    encode_part(part, workspace, ids);
+    const std::span<const int32_t> added = std::span(ids).subspan(first);
+    const size_t place = begin + at - dropped;
+    if (!sizes_.append_parts(part.size(), added, place, parts)) {
+      dropped += part.size() - append_parts(part, place, workspace, added, parts);
+    }
+  }
+}
+
+// The parts of a word where tokens may be unknown, bytes, or of characters that were dropped: finds
+// which of the tokens before merges each token is made of, by the lengths of their spellings.
+// Returns how many bytes they stand for, as they are spelled.
+size_t Bpe::append_parts(std::string_view word, size_t begin, Workspace& workspace,
+                         std::span<const int32_t> ids, std::vector<Span>& parts) const {
+  const Vocabulary& vocabulary = model_.vocabulary;
+  if (model_.ignore_merges && ids.size() == 1 && vocabulary.find_bytes(word) == ids[0]) {
+    parts.push_back({begin, begin + word.size()});
+    return word.size();
+  }
+  workspace.sizes.clear();
+  if (is_literal()) {
+    split_characters(word, workspace.tokens, SizeList{workspace.sizes});
+  } else {
+    split_bytes(word, workspace.tokens, SizeList{workspace.sizes});
+  }
+  // Where the spelling of the word's byte `at` begins.
+  size_t spelled = 0, at = 0;
+  auto byte_at = [&](size_t place) {
+    if (is_literal()) return place;
+    while (at < word.size() && spelled + spelled_size(word[at]) <= place) {
+      spelled += spelled_size(word[at++]);
+    }
+    return at;
+  };
+  size_t place = 0, next = 0;
+  for (int32_t id : ids) {
+    const size_t wanted = vocabulary.bytes(id).size();
+    size_t size = 0;
+    for (size_t found = 0; next < workspace.tokens.size() && (size == 0 || found < wanted);) {
+      found += vocabulary.bytes(workspace.tokens[next]).size();
+      size += workspace.sizes[next++];
+    }
+    if (size == 0) fail("cannot find the places of tokens in a word of {} bytes", word.size());
+    const size_t first = byte_at(place);
+    parts.push_back({begin + first, begin + byte_at(place + size - 1) + 1});
+    place += size;
+  }
+  if (next != workspace.tokens.size()) {
+    fail("cannot find the places of tokens in a word of {} bytes", word.size());
+  }
+  return place;
 }
 
 void Bpe::encode_part(std::string_view word, Workspace& workspace,
@@ -90,37 +171,53 @@ void Bpe::encode_part(std::string_view word, Workspace& workspace,
   workspace.cache.keep(word, hash, std::span(ids).subspan(begin));
 }
 
-void Bpe::split_bytes(std::string_view word, std::vector<int32_t>& tokens) const {
+template <class Sizes>
+void Bpe::split_bytes(std::string_view word, std::vector<int32_t>& tokens, Sizes&& sizes) const {
   tokens.clear();
   bool after_unknown = false;
   for (char byte : word) {
     int32_t token = byte_ids_[static_cast<unsigned char>(byte)];
     if (token >= 0) {
       tokens.push_back(token);
+      sizes.push_back(spelled_size(byte));
     } else if (model_.unknown_id && !(after_unknown && model_.fuse_unknown)) {
       tokens.push_back(*model_.unknown_id);
+      sizes.push_back(spelled_size(byte));
+    } else if (model_.unknown_id) {
+      sizes.add_to_last(spelled_size(byte));
     }
     after_unknown = token < 0;
   }
 }
 
-void Bpe::split_characters(std::string_view word, std::vector<int32_t>& tokens) const {
+template <class Sizes>
+void Bpe::split_characters(std::string_view word, std::vector<int32_t>& tokens,
+                           Sizes&& sizes) const {
   tokens.clear();
   // As in the reference, an unknown token waits for the next known one; byte tokens overtake it.
   bool waiting = false;
+  size_t waiting_size = 0;
+  auto add_unknown = [&] {
+    tokens.push_back(*model_.unknown_id);
+    sizes.push_back(std::exchange(waiting_size, 0));
+  };
   for (size_t i = 0; i < word.size();) {
     std::string_view character = word.substr(i, unicode::decode(word.data() + i).size);
     i += character.size();
     int32_t token = model_.vocabulary.find_bytes(character);
     if (token >= 0) {
-      if (std::exchange(waiting, false)) tokens.push_back(*model_.unknown_id);
+      if (std::exchange(waiting, false)) add_unknown();
       tokens.push_back(token);
-    } else if (!(fallback_ && fallback_->append(character, tokens)) && model_.unknown_id) {
-      if (waiting && !model_.fuse_unknown) tokens.push_back(*model_.unknown_id);
+      sizes.push_back(character.size());
+    } else if (fallback_ && fallback_->append(character, tokens)) {
+      for (size_t byte = 0; byte < character.size(); ++byte) sizes.push_back(1);
+    } else if (model_.unknown_id) {
+      if (waiting && !model_.fuse_unknown) add_unknown();
       waiting = true;
+      waiting_size += character.size();
     }
   }
-  if (waiting) tokens.push_back(*model_.unknown_id);
+  if (waiting) add_unknown();
 }
 
 void Bpe::merge(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const {
@@ -128,9 +225,9 @@ void Bpe::merge(std::string_view word, Workspace& workspace, std::vector<int32_t
     fail("a word of {} bytes is too long to encode: the most is {}", word.size(), INT32_MAX);
   }
   if (is_literal()) {
-    split_characters(word, workspace.tokens);
+    split_characters(word, workspace.tokens, NoSizes());
   } else {
-    split_bytes(word, workspace.tokens);
+    split_bytes(word, workspace.tokens, NoSizes());
   }
   if (workspace.tokens.size() <= kShortWord) {
     merge_short(workspace.tokens, ids);

@@ -10,6 +10,7 @@
 
 #include "graft/tokenizer/byte_fallback.h"
 #include "graft/tokenizer/merges.h"
+#include "graft/tokenizer/token_sizes.h"
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/tokenizer/word_cache.h"
 
@@ -42,6 +43,7 @@ class Bpe {
   struct Workspace {
     std::vector<int32_t> tokens, previous, next;
     std::vector<uint64_t> queue;
+    std::vector<uint32_t> sizes;  // of the tokens before merges, in bytes as they are spelled
     WordCache cache;
   };
 
@@ -52,13 +54,23 @@ class Bpe {
   /// Appends the tokens of a word (its bytes). Safe in several threads, each with its workspace.
   void encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
 
+  /// The same, and appends the part of the word, which begins at `begin`, that each token stands
+  /// for. As in the reference, tokens after a dropped character move up to its place.
+  void encode(std::string_view word, size_t begin, Workspace& workspace, std::vector<int32_t>& ids,
+              std::vector<Span>& parts) const;
+
  private:
+  size_t part_end(std::string_view word, size_t begin) const;
+  size_t append_parts(std::string_view word, size_t begin, Workspace& workspace,
+                      std::span<const int32_t> ids, std::vector<Span>& parts) const;
   void merge(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
   bool is_literal() const { return model_.vocabulary.spelling() == Spelling::literal; }
   void encode_part(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
   bool may_cut_at_metaspaces() const;
-  void split_bytes(std::string_view word, std::vector<int32_t>& tokens) const;
-  void split_characters(std::string_view word, std::vector<int32_t>& tokens) const;
+  template <class Sizes>
+  void split_bytes(std::string_view word, std::vector<int32_t>& tokens, Sizes&& sizes) const;
+  template <class Sizes>
+  void split_characters(std::string_view word, std::vector<int32_t>& tokens, Sizes&& sizes) const;
   void merge_short(std::vector<int32_t>& tokens, std::vector<int32_t>& ids) const;
   void merge_long(Workspace& workspace, std::vector<int32_t>& ids) const;
 
@@ -69,6 +81,7 @@ class Bpe {
   std::array<int32_t, 256> byte_ids_;  // -1: no token
   std::optional<ByteFallback> fallback_;
   bool cuts_at_metaspaces_;
+  TokenSizes sizes_;
   std::unique_ptr<std::atomic<uint8_t>[]> whole_;
 };
 

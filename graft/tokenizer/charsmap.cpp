@@ -300,6 +300,31 @@ constexpr size_t kHeader = 4;
 constexpr size_t kBlock = 256;       // units: the children of a node are in one of these
 constexpr size_t kShortCluster = 6;  // bytes: clusters from this size on go by characters
 
+// What happens to each character, as the reference counts it.
+struct ChangeList {
+  void keep(std::string_view part) {
+    for (size_t i = 0; i < part.size(); i += list.back().size) {
+      list.push_back({static_cast<uint32_t>(unicode::sequence_size(part[i])), 1});
+    }
+  }
+
+  // Each new character takes an old one. Old characters that remain are taken by the last one, even
+  // if it comes from an earlier part; there may be none.
+  void replace(std::string_view part, std::string_view by) {
+    const size_t before = list.size();
+    keep(by);
+    uint32_t old_count = 0;
+    for (size_t i = 0; i < part.size(); i += unicode::sequence_size(part[i])) ++old_count;
+    for (size_t i = before + old_count; i < list.size(); ++i) list[i].taken = 0;
+    const size_t new_count = list.size() - before;
+    if (new_count < old_count && !list.empty()) {
+      list.back().taken += old_count - static_cast<uint32_t>(new_count);
+    }
+  }
+
+  std::vector<CharacterChange> list;
+};
+
 uint32_t little_endian(std::string_view bytes) {
   uint32_t value = 0;
   for (size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[i]);
@@ -353,22 +378,36 @@ void Charsmap::check(const std::string& where) const {
   }
 }
 
-void Charsmap::apply(std::string_view text, std::string& out) const {
+void Charsmap::apply(std::string_view text, std::string& out, Origins* origins) const {
   const BreakTable& breaks = break_table();
+  const std::string_view whole = text;
+  ChangeList changes;
+  auto replace = [&](std::string_view part) {
+    const std::optional<std::string_view> by = replacement(part);
+    if (!by) return false;
+    out += *by;
+    if (origins != nullptr) changes.replace(part, *by);
+    return true;
+  };
+  auto keep = [&](std::string_view part) {
+    out += part;
+    if (origins != nullptr) changes.keep(part);
+  };
   while (!text.empty()) {
     const size_t plain = plain_size(text);
-    out += text.substr(0, plain);
+    keep(text.substr(0, plain));
     text.remove_prefix(plain);
-    if (text.empty()) return;
+    if (text.empty()) break;
     std::string_view cluster = text.substr(0, cluster_size(breaks, text));
     text.remove_prefix(cluster.size());
-    if (cluster.size() < kShortCluster && replace(cluster, out)) continue;
+    if (cluster.size() < kShortCluster && replace(cluster)) continue;
     while (!cluster.empty()) {
       std::string_view character = cluster.substr(0, unicode::sequence_size(cluster.front()));
-      if (!replace(character, out)) out += character;
+      if (!replace(character)) keep(character);
       cluster.remove_prefix(character.size());
     }
   }
+  if (origins != nullptr) append_origins(changes.list, whole, *origins);
 }
 
 // Bytes at the start of `text` that stay as they are. A character may be joined by the next one, so
@@ -396,13 +435,12 @@ std::optional<size_t> Charsmap::find(std::string_view part) const {
   return std::nullopt;
 }
 
-// Appends what `part` is replaced by; false if no prefix of it is mapped.
-bool Charsmap::replace(std::string_view part, std::string& out) const {
+// What `part` is replaced by; nothing if no prefix of it is mapped.
+std::optional<std::string_view> Charsmap::replacement(std::string_view part) const {
   const std::optional<size_t> begin = find(part);
-  if (!begin) return false;
+  if (!begin) return {};
   const size_t end = std::min(replacements_.find('\0', *begin), replacements_.size());
-  out.append(replacements_, *begin, end - *begin);
-  return true;
+  return std::string_view(replacements_).substr(*begin, end - *begin);
 }
 
 }  // namespace graft::tokenizer

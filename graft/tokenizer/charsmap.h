@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "graft/tokenizer/origins.h"
+
 namespace graft::tokenizer {
 
 /// SentencePiece's map of characters, applied exactly as Hugging Face tokenizers' normalizer
@@ -25,13 +27,16 @@ class Charsmap {
 
   /// Appends the normalized text. `text` must be valid UTF-8; the result then is too. Time is
   /// linear in the input and the output. Safe in several threads.
-  void apply(std::string_view text, std::string& out) const;
+  void apply(std::string_view text, std::string& out) const { apply(text, out, nullptr); }
+
+  /// The same, and appends the origins of the normalized text, if `origins` is not null.
+  void apply(std::string_view text, std::string& out, Origins* origins) const;
 
  private:
   void read_trie(std::string_view bytes);
   void check(const std::string& where) const;
   std::optional<size_t> find(std::string_view part) const;
-  bool replace(std::string_view part, std::string& out) const;
+  std::optional<std::string_view> replacement(std::string_view part) const;
   size_t plain_size(std::string_view text) const;
 
   std::vector<uint32_t> trie_;

@@ -29,6 +29,18 @@ void Model::encode(const PreTokenizer::Words& words, Workspace& workspace,
       kind_);
 }
 
+void Model::encode(const PreTokenizer::Words& words, Workspace& workspace,
+                   std::vector<int32_t>& ids, std::vector<Span>& parts) const {
+  std::visit(
+      [&](const auto& kind) {
+        auto& part = part_of(kind, workspace);
+        for (const Span& span : words.spans) {
+          kind.encode(words.word(span), span.begin, part, ids, parts);
+        }
+      },
+      kind_);
+}
+
 const Vocabulary& Model::vocabulary() const {
   return std::visit([](const auto& kind) -> const Vocabulary& { return kind.model().vocabulary; },
                     kind_);

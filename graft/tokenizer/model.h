@@ -27,6 +27,10 @@ class Model {
   void encode(const PreTokenizer::Words& words, Workspace& workspace,
               std::vector<int32_t>& ids) const;
 
+  /// The same, and appends the part of words.text that each token stands for: never empty.
+  void encode(const PreTokenizer::Words& words, Workspace& workspace, std::vector<int32_t>& ids,
+              std::vector<Span>& parts) const;
+
   /// Its name in tokenizer.json.
   std::string type() const { return std::holds_alternative<Bpe>(kind_) ? "BPE" : "Unigram"; }
 

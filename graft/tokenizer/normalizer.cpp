@@ -1,6 +1,8 @@
 #include "graft/tokenizer/normalizer.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "graft/base/error.h"
 #include "graft/unicode/unicode.h"
@@ -57,6 +59,57 @@ struct ApplyToText {
   }
 };
 
+// The same with the origins of the result, which are cleared if the text stays as it is.
+struct ApplyAndTrace {
+  const std::string& text;
+  size_t most;
+  Origins& origins;
+
+  std::string operator()(NormalForm form) const { return normalize(form, text, origins); }
+  std::string operator()(const Normalizer::Prepend& prepend) const {
+    origins.clear();
+    if (text.empty()) return text;
+    if (prepend.text.empty()) {
+      fail("a Prepend of the tokenizer is empty, which has no place in the text");
+    }
+    origins.assign(prepend.text.size(), 0);
+    keep({0, text.size()});
+    return prepend.text + text;
+  }
+  std::string operator()(const Replacement& replacement) const {
+    return replacement.apply(text, most, &origins);
+  }
+  std::string operator()(const Normalizer::Strip& sides) const {
+    std::string_view rest = strip(sides, text);
+    origins.clear();
+    const size_t begin = static_cast<size_t>(rest.data() - text.data());
+    keep({begin, begin + rest.size()});
+    return std::string(rest);
+  }
+  std::string operator()(Normalizer::Lowercase) const {
+    std::string result;
+    origins.clear();
+    for (size_t i = 0; i < text.size();) {
+      unicode::CodePoint c = unicode::decode(text.data() + i);
+      unicode::append_lower(result, c.value);
+      origins.resize(result.size(), i);
+      i += c.size;
+    }
+    return result;
+  }
+  std::string operator()(const Charsmap& map) const {
+    std::string result;
+    origins.clear();
+    map.apply(text, result, &origins);
+    return result;
+  }
+
+ private:
+  void keep(Span span) const {
+    for (size_t i = span.begin; i < span.end; ++i) origins.push_back(i);
+  }
+};
+
 // The smallest byte at which a step may change anything. Below U+0300 nothing composes, below
 // U+0080 nothing decomposes.
 unsigned char least_changed(const Normalizer::Step& step) {
@@ -78,11 +131,23 @@ bool Normalizer::leaves(std::string_view text) const {
                      [this](char c) { return static_cast<unsigned char>(c) < unchanged_below_; });
 }
 
-std::string Normalizer::apply(std::string_view text) const {
+std::string Normalizer::apply(std::string_view text, Origins* origins) const {
   std::string result(text);
   const size_t most = most_grown(text.size());
+  Origins of_step;
+  if (origins != nullptr) origins->resize(text.size());
+  if (origins != nullptr) std::iota(origins->begin(), origins->end(), size_t{0});
   for (const Step& step : steps_) {
-    result = std::visit(ApplyToText{result, most}, step);
+    if (origins == nullptr) {
+      result = std::visit(ApplyToText{result, most}, step);
+    } else {
+      result = std::visit(ApplyAndTrace{result, most, of_step}, step);
+      if (of_step.size() == result.size() && !of_step.empty()) {
+        compose_origins(*origins, of_step);
+        std::swap(*origins, of_step);
+      }
+      if (result.empty()) origins->clear();
+    }
     if (result.size() > most) {
       fail("the tokenizer's normalizer makes more than {} bytes of a text of {}", most,
            text.size());

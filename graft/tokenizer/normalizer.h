@@ -7,6 +7,7 @@
 
 #include "graft/tokenizer/charsmap.h"
 #include "graft/tokenizer/normal_form.h"
+#include "graft/tokenizer/origins.h"
 #include "graft/tokenizer/replacement.h"
 
 namespace graft::tokenizer {
@@ -32,7 +33,10 @@ class Normalizer {
   /// True if the text is certain to stay as it is, found out without normalizing it.
   bool leaves(std::string_view text) const;
   /// The text must be valid UTF-8.
-  std::string apply(std::string_view text) const;
+  std::string apply(std::string_view text) const { return apply(text, nullptr); }
+  /// The same with the origins of the result, if `origins` is not null. Throws Error also if a step
+  /// makes text that has no place in the text before.
+  std::string apply(std::string_view text, Origins* origins) const;
 
  private:
   std::vector<Step> steps_;

@@ -16,8 +16,8 @@ std::vector<int32_t> ids_of_special(const JsonField& template_field, const std::
   return ids;
 }
 
-void read_template(const JsonField& field, std::vector<int32_t>& prefix,
-                   std::vector<int32_t>& suffix) {
+void read_template(const JsonField& field, PostProcessor& processor) {
+  auto& [prefix, suffix, trims] = processor;
   bool seen_text = false;
   std::vector<int32_t> before;
   for (const JsonField& piece : field.at("single").elements()) {
@@ -38,20 +38,28 @@ void read_template(const JsonField& field, std::vector<int32_t>& prefix,
   check_parts(field, prefix.size() + suffix.size());
 }
 
-}  // namespace
-
-void read_post_processor(const JsonField& field, std::vector<int32_t>& prefix,
-                         std::vector<int32_t>& suffix) {
+void add_processor(const JsonField& field, PostProcessor& processor) {
   std::string type = component_type(field);
   if (type == "Sequence") {
-    for (const JsonField& part : field.at("processors").elements()) {
-      read_post_processor(part, prefix, suffix);
-    }
+    for (const JsonField& part : field.at("processors").elements()) add_processor(part, processor);
   } else if (type == "TemplateProcessing") {
-    read_template(field, prefix, suffix);
-  } else if (type != "ByteLevel") {  // ByteLevel moves offsets only
+    read_template(field, processor);
+  } else if (type == "ByteLevel") {  // moves offsets only
+    if (!field.boolean_or("trim_offsets", true)) return;
+    processor.trims.push_back({.keeps_first_space = field.boolean_or("add_prefix_space", true),
+                               .tokens_before = processor.prefix.size()});
+    check_parts(field, processor.trims.size());
+  } else {
     refuse_component(field, type, "ByteLevel, TemplateProcessing, Sequence");
   }
+}
+
+}  // namespace
+
+PostProcessor read_post_processor(const JsonField& field) {
+  PostProcessor processor;
+  add_processor(field, processor);
+  return processor;
 }
 
 }  // namespace graft::tokenizer

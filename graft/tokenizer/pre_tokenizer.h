@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graft/base/span.h"
+#include "graft/tokenizer/origins.h"
 #include "graft/tokenizer/splitter.h"
 
 namespace graft::tokenizer {
@@ -48,6 +49,10 @@ class PreTokenizer {
   /// The text must be valid UTF-8 and live as long as the words. `is_start` says that nothing comes
   /// before it, not even an added token.
   void split(std::string_view text, bool is_start, Words& words) const;
+
+  /// The same, and sets `origins` to those of words.text in `text`, if a step changed it; without a
+  /// step that may do so they are cleared.
+  void split(std::string_view text, bool is_start, Words& words, Origins& origins) const;
 
  private:
   std::vector<Step> steps_;

@@ -7,7 +7,7 @@
 
 namespace graft::tokenizer {
 
-std::string Replacement::apply(std::string_view text, size_t most) const {
+std::string Replacement::apply(std::string_view text, size_t most, Origins* origins) const {
   std::vector<Span> matches;
   if (const auto* regex = std::get_if<regex::Regex>(&pattern_)) {
     regex->find_all(text, matches);
@@ -20,12 +20,23 @@ std::string Replacement::apply(std::string_view text, size_t most) const {
   std::string result;
   result.reserve(text.size());
   size_t done = 0;
+  auto keep_until = [&](size_t end) {
+    result += text.substr(done, end - done);
+    for (; origins != nullptr && done < end; ++done) origins->push_back(done);
+  };
+  if (origins != nullptr) origins->clear();
   for (const Span& match : matches) {
-    result += text.substr(done, match.begin - done);
+    keep_until(match.begin);
     result += content_;
+    if (origins != nullptr && !content_.empty()) {
+      if (match.end == 0) {
+        fail("a Replace of the tokenizer puts text at the beginning, which has no place in it");
+      }
+      origins->insert(origins->end(), content_.size(), match.end - 1);
+    }
     done = match.end;
   }
-  result += text.substr(done);
+  keep_until(text.size());
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "graft/regex/regex.h"
+#include "graft/tokenizer/origins.h"
 
 namespace graft::tokenizer {
 
@@ -18,7 +19,12 @@ class Replacement {
 
   /// The text must be valid UTF-8. Throws Error when a regular expression reaches its limits, and
   /// when the result has more than `most` bytes.
-  std::string apply(std::string_view text, size_t most) const;
+  std::string apply(std::string_view text, size_t most) const { return apply(text, most, nullptr); }
+
+  /// The same with the origins of the result, if `origins` is not null: `content` belongs to the
+  /// last character of the match. Throws Error if an empty match begins the text, where there is
+  /// none.
+  std::string apply(std::string_view text, size_t most, Origins* origins) const;
 
  private:
   std::variant<std::string, regex::Regex> pattern_;

@@ -15,6 +15,7 @@
 #include "graft/base/threads.h"
 #include "graft/tokenizer/byte_level.h"
 #include "graft/tokenizer/class_pipeline.h"
+#include "graft/tokenizer/span_trace.h"
 #include "graft/tokenizer/tokenizer_config.h"
 #include "graft/tokenizer/tokenizer_spec.h"
 #include "graft/unicode/unicode.h"
@@ -29,6 +30,27 @@ struct EncodeState {
   std::vector<AddedTokenMatcher::Piece> pieces, normalized_pieces;
   std::string replaced, normalized;
   std::vector<int32_t> ids;
+  SpanTrace trace;
+};
+
+// In place of a SpanTrace where nobody asks for spans.
+struct NoTrace {
+  void begin_text(std::string_view, const PostProcessor&, bool) {}
+  void add_special(size_t) {}
+  void add_token(Span) {}
+  void begin_piece(Span) {}
+  std::string normalize(const Normalizer& normalizer, std::string_view piece) {
+    return normalizer.apply(piece);
+  }
+  void add_normalized_token(std::string_view, Span) {}
+  void split(const PreTokenizer& pre_tokenizer, std::string_view stretch, size_t, bool is_start,
+             PreTokenizer::Words& words) {
+    pre_tokenizer.split(stretch, is_start, words);
+  }
+  void encode(const Model& model, const PreTokenizer::Words& words, Model::Workspace& workspace,
+              std::vector<int32_t>& ids) {
+    model.encode(words, workspace, ids);
+  }
 };
 
 // States that no thread is using.
@@ -44,7 +66,9 @@ class StatePool {
 
   // A state that a huge text has enlarged is not kept.
   void give_back(std::unique_ptr<EncodeState> state) {
-    if (state->ids.capacity() + state->words.spans.capacity() > kMostKept) return;
+    const size_t capacity =
+        state->ids.capacity() + state->words.spans.capacity() + state->trace.capacity();
+    if (capacity > kMostKept) return;
     std::lock_guard lock(mutex_);
     free_.push_back(std::move(state));
   }
@@ -78,8 +102,7 @@ struct Tokenizer::Impl {
         pre_tokenizer(std::move(spec.pre_tokenizer)),
         matcher(matcher_of(spec.added.tokens(), false, normalizer)),
         normalized_matcher(matcher_of(spec.added.tokens(), true, normalizer)),
-        prefix(std::move(spec.prefix)),
-        suffix(std::move(spec.suffix)) {
+        post(std::move(spec.post_processor)) {
     size = vocabulary().id_limit();
     for (const AddedToken& token : spec.added.tokens()) {
       size = std::max(size, static_cast<size_t>(token.id) + 1);
@@ -103,45 +126,84 @@ struct Tokenizer::Impl {
       state.replaced = unicode::replace_invalid(text);
       text = state.replaced;
     }
+    encode_valid(text, options, state, NoTrace());
+  }
+
+  // The same with their spans, in state.trace.
+  void encode_with_spans(std::string_view text, EncodeOptions options, EncodeState& state) const {
+    if (size_t valid = unicode::valid_prefix(text); valid != text.size()) {
+      fail("a text whose tokens' spans are asked for: byte {} is not valid UTF-8", valid);
+    }
+    encode_valid<SpanTrace&>(text, options, state, state.trace);
+  }
+
+  template <class Trace>
+  void encode_valid(std::string_view text, EncodeOptions options, EncodeState& state,
+                    Trace&& trace) const {
+    trace.begin_text(text, post, options.add_special_tokens);
     state.ids.clear();
-    if (options.add_special_tokens) state.ids = prefix;
+    if (options.add_special_tokens) {
+      state.ids = post.prefix;
+      trace.add_special(post.prefix.size());
+    }
     state.pieces.clear();
     matcher.split(text, state.pieces);
     for (const AddedTokenMatcher::Piece& piece : state.pieces) {
       if (piece.id >= 0) {
         state.ids.push_back(piece.id);
+        trace.add_token({piece.begin, piece.end});
       } else {
         std::string_view plain = text.substr(piece.begin, piece.end - piece.begin);
-        encode_plain(plain, piece.begin == 0, state);
+        trace.begin_piece({piece.begin, piece.end});
+        encode_plain(plain, piece.begin == 0, state, trace);
       }
     }
     if (options.add_special_tokens) {
-      state.ids.insert(state.ids.end(), suffix.begin(), suffix.end());
+      state.ids.insert(state.ids.end(), post.suffix.begin(), post.suffix.end());
+      trace.add_special(post.suffix.size());
     }
   }
 
   // Text without the added tokens that are looked for before normalization.
-  void encode_plain(std::string_view text, bool is_start, EncodeState& state) const {
+  template <class Trace>
+  void encode_plain(std::string_view text, bool is_start, EncodeState& state, Trace& trace) const {
     if (!normalizer.leaves(text)) {
-      state.normalized = normalizer.apply(text);
+      state.normalized = trace.normalize(normalizer, text);
       text = state.normalized;
     }
-    if (normalized_matcher.empty()) return encode_words(text, is_start, state);
+    if (normalized_matcher.empty()) return encode_words(text, 0, is_start, state, trace);
     state.normalized_pieces.clear();
     normalized_matcher.split(text, state.normalized_pieces);
     for (const AddedTokenMatcher::Piece& piece : state.normalized_pieces) {
       if (piece.id >= 0) {
         state.ids.push_back(piece.id);
+        trace.add_normalized_token(text, {piece.begin, piece.end});
       } else {
         std::string_view plain = text.substr(piece.begin, piece.end - piece.begin);
-        encode_words(plain, is_start && piece.begin == 0, state);
+        encode_words(plain, piece.begin, is_start && piece.begin == 0, state, trace);
       }
     }
   }
 
-  void encode_words(std::string_view text, bool is_start, EncodeState& state) const {
-    pre_tokenizer.split(text, is_start, state.words);
-    model.encode(state.words, state.workspace, state.ids);
+  template <class Trace>
+  void encode_words(std::string_view text, size_t begin, bool is_start, EncodeState& state,
+                    Trace& trace) const {
+    trace.split(pre_tokenizer, text, begin, is_start, state.words);
+    trace.encode(model, state.words, state.workspace, state.ids);
+  }
+
+  // Calls encode_one(text, state) for each of some texts, on all cores.
+  template <class EncodeOne>
+  void for_each_text(size_t texts, EncodeOne&& encode_one) const {
+    std::vector<std::unique_ptr<EncodeState>> used(static_cast<size_t>(num_threads()));
+    run_parts(static_cast<int64_t>(texts), [&](int64_t part, int worker) {
+      std::unique_ptr<EncodeState>& state = used[static_cast<size_t>(worker)];
+      if (!state) state = states.take();
+      encode_one(static_cast<size_t>(part), *state);
+    });
+    for (std::unique_ptr<EncodeState>& state : used) {
+      if (state) states.give_back(std::move(state));
+    }
   }
 
   std::string_view piece(int32_t id) const {
@@ -162,7 +224,7 @@ struct Tokenizer::Impl {
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
   AddedTokenMatcher matcher, normalized_matcher;
-  std::vector<int32_t> prefix, suffix;
+  PostProcessor post;
   std::unordered_map<std::string, int32_t> added_ids;
   std::unordered_map<int32_t, std::string> added_pieces;
   std::unordered_map<int32_t, bool> special;
@@ -263,12 +325,11 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
   impl->eos = id_of("eos_token");
   // A tokenizer.json's post-processor stands, whatever the config says, as in transformers since
   // 5.23.
-  if (around == Around::bos && impl->bos) impl->prefix = {*impl->bos};
+  if (around == Around::bos && impl->bos) impl->post.prefix = {*impl->bos};
   if (files.is_converted && (config.add_bos_token || config.add_eos_token)) {
-    impl->prefix.clear();
-    impl->suffix.clear();
-    if (config.add_bos_token.value_or(false) && impl->bos) impl->prefix = {*impl->bos};
-    if (config.add_eos_token.value_or(false) && impl->eos) impl->suffix = {*impl->eos};
+    impl->post = {};
+    if (config.add_bos_token.value_or(false) && impl->bos) impl->post.prefix = {*impl->bos};
+    if (config.add_eos_token.value_or(false) && impl->eos) impl->post.suffix = {*impl->eos};
   }
   return Tokenizer(std::move(impl));
 }
@@ -284,18 +345,29 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions opti
 std::vector<std::vector<int32_t>> Tokenizer::encode_batch(const std::vector<std::string>& texts,
                                                           EncodeOptions options) const {
   std::vector<std::vector<int32_t>> ids(texts.size());
-  std::vector<std::unique_ptr<EncodeState>> states(static_cast<size_t>(num_threads()));
-  run_parts(static_cast<int64_t>(texts.size()), [&](int64_t part, int worker) {
-    std::unique_ptr<EncodeState>& state = states[static_cast<size_t>(worker)];
-    if (!state) state = impl_->states.take();
-    size_t text = static_cast<size_t>(part);
-    impl_->encode(texts[text], options, *state);
-    ids[text].assign(state->ids.begin(), state->ids.end());
+  impl_->for_each_text(texts.size(), [&](size_t text, EncodeState& state) {
+    impl_->encode(texts[text], options, state);
+    ids[text].assign(state.ids.begin(), state.ids.end());
   });
-  for (std::unique_ptr<EncodeState>& state : states) {
-    if (state) impl_->states.give_back(std::move(state));
-  }
   return ids;
+}
+
+Encoding Tokenizer::encode_with_spans(std::string_view text, EncodeOptions options) const {
+  std::unique_ptr<EncodeState> state = impl_->states.take();
+  impl_->encode_with_spans(text, options, *state);
+  Encoding encoding{state->ids, state->trace.spans()};
+  impl_->states.give_back(std::move(state));
+  return encoding;
+}
+
+std::vector<Encoding> Tokenizer::encode_batch_with_spans(const std::vector<std::string>& texts,
+                                                         EncodeOptions options) const {
+  std::vector<Encoding> encodings(texts.size());
+  impl_->for_each_text(texts.size(), [&](size_t text, EncodeState& state) {
+    impl_->encode_with_spans(texts[text], options, state);
+    encodings[text] = {state.ids, state.trace.spans()};
+  });
+  return encodings;
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, DecodeOptions options) const {

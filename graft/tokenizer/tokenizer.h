@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/tokenizer/encoding.h"
 #include "graft/tokenizer/tokenizer_files.h"
 
 namespace graft::tokenizer {
@@ -47,6 +48,15 @@ class Tokenizer {
   /// The ids of each text, encoded on all cores.
   std::vector<std::vector<int32_t>> encode_batch(const std::vector<std::string>& texts,
                                                  EncodeOptions options = {}) const;
+
+  /// The ids of a text with the part of it that each token comes from (see Encoding). Throws Error
+  /// if the text is not valid UTF-8, and for the few tokenizers that make text which comes from no
+  /// part of it, or that trim spans of tokens whose bytes are not spelled.
+  Encoding encode_with_spans(std::string_view text, EncodeOptions options = {}) const;
+
+  /// The same for each text, encoded on all cores.
+  std::vector<Encoding> encode_batch_with_spans(const std::vector<std::string>& texts,
+                                                EncodeOptions options = {}) const;
 
   /// The text of ids: valid UTF-8, with U+FFFD for invalid bytes. Ids without a token are skipped.
   std::string decode(std::span<const int32_t> ids, DecodeOptions options = {}) const;

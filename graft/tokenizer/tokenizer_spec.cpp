@@ -151,9 +151,9 @@ TokenizerSpec read_tokenizer_json(std::string_view text, const std::string& name
   }
   if (auto field = root.find("normalizer")) spec.normalizer = read_normalizer(*field);
   if (auto field = root.find("post_processor")) {
-    read_post_processor(*field, spec.prefix, spec.suffix);
-    check_special_ids(spec.prefix, spec, *field);
-    check_special_ids(spec.suffix, spec, *field);
+    spec.post_processor = read_post_processor(*field);
+    check_special_ids(spec.post_processor.prefix, spec, *field);
+    check_special_ids(spec.post_processor.suffix, spec, *field);
   }
   if (auto field = root.find("padding")) spec.padding_token = field->at("pad_token").string();
   if (auto field = root.find("decoder")) {

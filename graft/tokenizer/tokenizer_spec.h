@@ -12,6 +12,7 @@
 #include "graft/tokenizer/decoder.h"
 #include "graft/tokenizer/model.h"
 #include "graft/tokenizer/normalizer.h"
+#include "graft/tokenizer/post_processor.h"
 #include "graft/tokenizer/pre_tokenizer.h"
 
 namespace graft::tokenizer {
@@ -40,8 +41,8 @@ struct TokenizerSpec {
   Normalizer normalizer{};
   PreTokenizer pre_tokenizer{};
   Decoder decoder{};
-  std::vector<int32_t> prefix{}, suffix{};  ///< put around every text by the post-processor
-  std::string padding_token{};              ///< of `padding`; empty if there is none
+  PostProcessor post_processor{};
+  std::string padding_token{};  ///< of `padding`; empty if there is none
 };
 
 /// What depends on the class with which transformers loads a tokenizer.json.

@@ -22,7 +22,9 @@ std::vector<Trie::Entry> entries_of(const Vocabulary& vocabulary) {
 }  // namespace
 
 Unigram::Unigram(UnigramModel model)
-    : model_(std::move(model)), trie_(entries_of(model_.vocabulary)) {
+    : model_(std::move(model)),
+      trie_(entries_of(model_.vocabulary)),
+      sizes_(model_.vocabulary, model_.unknown_id) {
   double least = 0;
   if (!model_.scores.empty()) {
     least = *std::min_element(model_.scores.begin(), model_.scores.end());
@@ -38,8 +40,31 @@ void Unigram::encode(std::string_view word, Workspace& workspace, std::vector<in
     ids.insert(ids.end(), cached.begin(), cached.end());
     return;
   }
+  for_each_from_end(word, workspace, [](size_t, size_t) {});
+  const std::vector<int32_t>& tokens = workspace.tokens;
+  size_t begin = ids.size();
+  ids.insert(ids.end(), tokens.rbegin(), tokens.rend());
+  workspace.cache.keep(word, hash, std::span(ids).subspan(begin));
+}
+
+void Unigram::encode(std::string_view word, size_t begin, Workspace& workspace,
+                     std::vector<int32_t>& ids, std::vector<Span>& parts) const {
+  const size_t first = ids.size();
+  encode(word, workspace, ids);
+  if (sizes_.append_parts(word.size(), std::span(ids).subspan(first), begin, parts)) return;
+  workspace.parts.clear();
+  for_each_from_end(word, workspace, [&](size_t start, size_t end) {
+    workspace.parts.resize(workspace.tokens.size(), {begin + start, begin + end});
+  });
+  parts.insert(parts.end(), workspace.parts.rbegin(), workspace.parts.rend());
+}
+
+// Finds the word's tokens, in workspace.tokens from the end to the beginning, and calls
+// token(start, end) after those of each part. Neighbouring unknown pieces are one part, and are
+// looked up as such.
+template <class Token>
+void Unigram::for_each_from_end(std::string_view word, Workspace& workspace, Token&& token) const {
   find_best(word, workspace.places);
-  // From the end to the beginning; neighbouring unknown pieces are one, and are looked up as such.
   std::vector<int32_t>& tokens = workspace.tokens;
   tokens.clear();
   for (size_t end = word.size(); end > 0;) {
@@ -53,11 +78,9 @@ void Unigram::encode(std::string_view word, Workspace& workspace, std::vector<in
       }
       append_unknown(word.substr(start, end - start), tokens);
     }
+    token(start, end);
     end = start;
   }
-  size_t begin = ids.size();
-  ids.insert(ids.end(), tokens.rbegin(), tokens.rend());
-  workspace.cache.keep(word, hash, std::span(ids).subspan(begin));
 }
 
 void Unigram::find_best(std::string_view word, std::vector<Workspace::Place>& places) const {

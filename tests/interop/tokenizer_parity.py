@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares graft's token ids with those of Hugging Face tokenizers: zero differences are allowed.
+"""Compares graft's tokens with those of Hugging Face tokenizers, ids and offsets: zero differences are allowed.
 
     tokenizer_parity.py DRIVER MODEL_FOLDER... [--texts FILE.jsonl ...] [--bytes N] [--random N] [--seed N]
 
@@ -11,6 +11,7 @@ if transformers can be imported, the ids of AutoTokenizer on a part of the texts
 
 import argparse
 import hashlib
+import itertools
 import json
 import pathlib
 import random
@@ -137,7 +138,12 @@ def run_driver(driver, folder, texts, mode):
             (count,) = struct.unpack_from("<I", data, at)
             size = count if mode == "decode" else 4 * count
             item = data[at + 4 : at + 4 + size]
-            items.append(item.decode() if mode == "decode" else list(struct.unpack(f"<{count}i", item)))
+            if mode == "decode":
+                items.append(item.decode())
+            elif mode == "spans":
+                items.append(list(struct.iter_unpack("<3i", item)))
+            else:
+                items.append(list(struct.unpack(f"<{count}i", item)))
             at += 4 + size
         if at != len(data):
             raise SystemExit("the driver wrote more than one answer a text")
@@ -157,6 +163,12 @@ def hash_of(ids):
     return digest.hexdigest()
 
 
+def rows(text, ids, offsets):
+    """Tokens as the driver gives them with spans: id, begin and end, in bytes where `offsets` are in characters."""
+    places = [0, *itertools.accumulate(len(c.encode()) for c in text)]
+    return [(id_, places[begin], places[end]) for id_, (begin, end) in zip(ids, offsets)]
+
+
 def report(what, texts, expected, found):
     different = [i for i, (e, f) in enumerate(zip(expected, found)) if e != f]
     for i in different[:5]:
@@ -168,11 +180,14 @@ def compare(driver, folder, texts):
     reference = Tokenizer.from_file(str(pathlib.Path(folder, "tokenizer.json")))
     reference.no_truncation()
     reference.no_padding()
-    expected = [encoding.ids for encoding in reference.encode_batch(texts)]
+    encodings = reference.encode_batch(texts)
+    expected = [encoding.ids for encoding in encodings]
     found = run_driver(driver, folder, texts, "ids")
     size = sum(len(text.encode()) for text in texts)
     tokens = sum(map(len, expected))
     differences = report("ids", texts, expected, found)
+    spans = [rows(text, e.ids, e.offsets) for text, e in zip(texts, encodings)]
+    differences += report("spans", texts, spans, run_driver(driver, folder, texts, "spans"))
     decoded = run_driver(driver, folder, texts, "decode")
     expected_text = reference.decode_batch(expected, skip_special_tokens=False)
     differences += report("text", texts, expected_text, decoded)
@@ -184,8 +199,10 @@ def compare(driver, folder, texts):
     else:
         part = texts[:: max(1, len(texts) // 2000)]
         auto = AutoTokenizer.from_pretrained(folder)
-        found = run_driver(driver, folder, part, "ids")
-        count = report("AutoTokenizer's ids", part, [auto(text).input_ids for text in part], found)
+        found = run_driver(driver, folder, part, "spans")
+        encodings = [auto(text, return_offsets_mapping=True) for text in part]
+        expected = [rows(text, e.input_ids, e.offset_mapping) for text, e in zip(part, encodings)]
+        count = report("AutoTokenizer's ids and spans", part, expected, found)
         print(f"{folder}: AutoTokenizer ({type(auto).__name__}): {len(part)} texts: {count} differences")
         differences += count
     return differences

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace graft::tokenizer {
+
+/// What happens to the tokens of a text at last.
+struct PostProcessor {
+  /// Leaves spaces at the ends of tokens out of their spans (`trim_offsets` of ByteLevel).
+  struct Trim {
+    bool keeps_first_space = true;  ///< one at the beginning of the text (`add_prefix_space`)
+    size_t tokens_before = 0;       ///< how many tokens were put before the text by then
+  };
+
+  std::vector<int32_t> prefix{}, suffix{};  ///< tokens put around every text
+  std::vector<Trim> trims{};                ///< one after the other
+};
+
+}  // namespace graft::tokenizer
