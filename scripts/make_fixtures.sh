@@ -55,6 +55,8 @@ export HF_HUB_OFFLINE=1
 scripts/setup.sh interop
 "$interop_python" scripts/fixtures/optimizers.py mlx tests/fixtures/optimizers
 "$interop_python" scripts/fixtures/schedules.py tests/fixtures/optimizers
+"$interop_python" scripts/fixtures/chat_masks.py
+"$interop_python" scripts/fixtures/chat_references.py mlx # its header says how TRL's part is made
 if [[ -z "$(find_gguf)" ]]; then
   fetch_gguf
 fi

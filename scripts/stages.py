@@ -112,7 +112,7 @@ stage("what is written, reloaded by transformers and mlx-lm",
 stage("trainings that are killed go on", f"{INTEROP}/resume_kills.py build/graft", 300, BUILT)
 stage("trainings on full disks go on", f"{INTEROP}/resume_full_disk.py build/graft", 120, BUILT)
 stage("chat templates against transformers",
-      f"{INTEROP}/chat_template_parity.py build/tests/chat_template_driver", 50, BUILT)
+      f"{INTEROP}/chat_template_parity.py build/tests/chat_template_driver", 70, BUILT)
 stage("tokenizers against Hugging Face",
       f"{INTEROP}/tokenizer_parity.py build/tests/tokenize_driver build/smollm2 {TOKENIZERS} --texts data/train.jsonl",
       120, (*BUILT, "SmolLM2 for the comparisons"))

@@ -6,10 +6,14 @@
 DRIVER is the built tests/interop/chat_template_driver.cpp. The templates are those of the packages in
 scripts/requirements-templates.txt, about a hundred of the models that people use (Llama 2 to 4, Mistral, Qwen2 to 3.5,
 Gemma 1 to 4, Phi, DeepSeek, Command, gpt-oss, GLM, SmolVLM and others), and *.jinja of the arguments. Each meets every conversation
-below. Where transformers refuses one, graft must too.
+below. Where transformers refuses one, graft must too. The bytes that {% generation %} blocks write are compared as well.
+
+Then what graft takes for an assistant's turns is compared with tests/fixtures/chat/turns.txt, and, for the same chats and every template
+that has {% generation %} blocks, with transformers' return_assistant_tokens_mask (see scripts/fixtures/chat_masks.py).
 """
 
 import argparse
+import functools
 import importlib.util
 import json
 import pathlib
@@ -17,6 +21,10 @@ import subprocess
 import sys
 
 from transformers.utils import chat_template_utils
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts" / "fixtures"))
+import chat_masks  # noqa: E402
 
 PACKAGES = ("axolotl", "trl")
 FEWEST = 90  # templates that the packages carry, so that a moved folder is noticed
@@ -121,13 +129,82 @@ def templates(paths):
     return found
 
 
+def in_bytes(text, span):
+    return [len(text[: min(at, len(text))].encode()) for at in span]
+
+
+def run(driver, cases):
+    lines = "".join(json.dumps(case) + "\n" for case in cases)
+    done = subprocess.run([driver], input=lines, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{driver} ended with {done.returncode}: {done.stderr}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def bracketed(text, spans):
+    data, out, at = text.encode(), b"", 0
+    for begin, end in spans:
+        out += data[at:begin] + "⟦".encode() + data[begin:end] + "⟧".encode()
+        at = end
+    return (out + data[at:]).decode()
+
+
+@functools.cache
+def turns():
+    """tests/fixtures/chat/turns.txt, by template and chat."""
+    result, name = {}, None
+    for line in (ROOT / "tests/fixtures/chat/turns.txt").read_text(encoding="utf-8").split("\n")[:-1]:
+        if line.startswith("== "):
+            name = line[3:]
+            result[name] = []
+        else:
+            result[name].append(line)
+    return {name: "\n".join(lines) for name, lines in result.items()}
+
+
+def compare_turns(driver):
+    """How often graft takes other parts of a chat for an assistant's than the references."""
+    cases, expected = [], []
+    for name, source, form in chat_masks.package_templates():
+        generation = chat_masks.has_generation(source)
+        for chat, variables in chat_masks.CHATS.items():
+            where = f"{name}: {chat}"
+            if where in chat_masks.UNTOLD:
+                wanted = None
+            elif generation:
+                wanted = chat_masks.case(source, None, variables).get("marked")
+            else:
+                wanted = turns().get(where)
+            variables = {**chat_masks.SPECIAL, **variables}
+            source = source.replace(NOW, FIXED_NOW)
+            cases.append((where, {"template": source, "variables": variables, "train_on": "assistant", "special_tokens": chat_masks.TOKENS}))
+            expected.append((generation, wanted))
+    differences = refused = 0
+    for (where, _), ours, (generation, wanted) in zip(cases, run(driver, [case for _, case in cases]), expected, strict=True):
+        if "error" in ours:
+            refused += 1
+            if wanted is None:
+                continue
+        found = ours.get("error") or bracketed(ours["text"], ours["trained"])
+        if not generation:
+            found = chat_masks.shortened(found)
+        if found != wanted:
+            differences += 1
+            if differences <= 20:
+                print(f"DIFFERENCE {where}\n  expected: {wanted!r}\n  graft: {found!r}")
+    print(f"{len(cases)} chats with what an assistant says, of which graft refuses {refused}: {differences} differences")
+    return differences
+
+
 def reference(source, chat, settings):
     """What transformers makes of it."""
     # As apply_chat_template does before it renders.
     chat = [{key: value for key, value in message.items() if value is not None} for message in chat]
     try:
-        rendered, _ = chat_template_utils.render_jinja_template([chat], chat_template=source, **{**SPECIAL, **settings})
-        return {"text": rendered[0]}
+        rendered, spans = chat_template_utils.render_jinja_template(
+            [chat], chat_template=source, return_assistant_tokens_mask=True, **{**SPECIAL, **settings}
+        )
+        return {"text": rendered[0], "generated": [in_bytes(rendered[0], span) for span in spans[0]]}
     except Exception as error:  # noqa: BLE001: jinja2 lets through whatever Python raises
         return {"error": f"{type(error).__name__}: {error}"}
 
@@ -147,11 +224,7 @@ def main():
                 variables = {"messages": chat, **SPECIAL, **settings}
                 cases.append((f"{name}: {chat_name} ({setting_name})", {"template": source, "variables": variables}))
                 expected.append(reference(source, chat, settings))
-    lines = "".join(json.dumps(case) + "\n" for _, case in cases)
-    done = subprocess.run([args.driver], input=lines, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{args.driver} ended with {done.returncode}: {done.stderr}")
-    results = [json.loads(line) for line in done.stdout.splitlines()]
+    results = run(args.driver, [case for _, case in cases])
     differences = refused = 0
     for (name, _), ours, theirs in zip(cases, results, expected, strict=True):
         if "error" in ours and "error" in theirs:
@@ -166,6 +239,7 @@ def main():
         f"{len(sources)} templates, {len(cases)} renderings, of which both refuse {refused}: "
         f"{differences} differences"
     )
+    differences += compare_turns(args.driver)
     sys.exit(differences > 0)
 
 
