@@ -43,6 +43,14 @@ std::vector<Span> tokens_in(std::string_view text, const std::set<std::string>& 
   return found;
 }
 
+// Whether other text stands between the tokens: those behind it may begin the next message.
+bool are_apart(const std::vector<Span>& tokens) {
+  for (size_t i = 1; i < tokens.size(); ++i) {
+    if (tokens[i].begin != tokens[i - 1].end) return true;
+  }
+  return false;
+}
+
 // What stands around a known word in a turn.
 struct Around {
   std::string before, after;
@@ -113,7 +121,8 @@ struct TurnForm::Trials {
     if (const size_t thought = header.find("<think>"); thought != header.npos) {
       return std::string(header.substr(0, thought));
     }
-    if (common != added.size() && common != before.size()) {
+    const bool both_go_on = !is_blank(added.substr(common)) || !is_blank(before.substr(common));
+    if (common != added.size() && common != before.size() && both_go_on) {
       fail("{}: `add_generation_prompt` adds {}, but a turn begins with {}", name,
            io::in_quotes(added), io::in_quotes(before));
     }
@@ -158,6 +167,10 @@ void TurnForm::learn_turns(const Trials& trials) {
          io::in_quotes(two));
   }
   header_after_tool_ = header_;
+  if (are_apart(tokens_in(first.after, special_tokens_))) {
+    fail("{}: it writes several special tokens behind what an assistant says: {}", trials.name,
+         io::in_quotes(first.after));
+  }
   inner_ = end_of(first.after, false);
   last_ = end_of(second.after, false);
   if (!last_.has_token) {

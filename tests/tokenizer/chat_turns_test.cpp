@@ -164,6 +164,24 @@ TEST(ChatTurns, TokensThatStandBehindTheTurn) {
   EXPECT_EQ(marked(between, kChat), "<user>u</s><assistant>⟦a</s>⟧<user>v</s><assistant>⟦b</s>⟧");
 }
 
+// A first message may begin with what begins the text, and a header may depend on variables.
+TEST(ChatTurns, HeadersThatDependOnThePlace) {
+  const std::string source =
+      "{% for m in messages %}{% set head = ('[t]' if thorough else '') + '<' + m.role + '>' %}"
+      "{{ bos_token + head if loop.first else head }}{{ m.content }}</s>{% endfor %}"
+      "{% if add_generation_prompt %}{{ '[t]' if thorough }}<assistant>{% endif %}";
+  EXPECT_EQ(marked(source, list({assistant("a"), user("u"), assistant("b")})),
+            "<s><assistant>⟦a</s>⟧<user>u</s><assistant>⟦b</s>⟧");
+  const ordered_json chat = list({user("u"), assistant("a")});
+  EXPECT_EQ(marked(turns(source).text({{"messages", chat}, {"thorough", true}}, {})),
+            "<s>[t]<user>u</s>[t]<assistant>⟦a</s>⟧");
+  expect_error(
+      [&] {
+        turns(source).text({{"messages", list({assistant("a")})}, {"thorough", true}}, {});
+      },
+      "model: messages[0] begins in another way than its turns do");
+}
+
 TEST(ChatTurns, CompletionsWhosePromptChangesOnceItIsAnswered) {
   // Earlier turns lose what the last one has; the prompt for one has a thought's beginning.
   const std::string source =
@@ -199,6 +217,10 @@ TEST(ChatTurns, TemplatesWhoseTurnsCannotBeTold) {
       "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
       "{% if add_generation_prompt %}<model>{% endif %}",
       "model: `add_generation_prompt` adds \"<model>\", but a turn begins with \"<assistant>\"");
+  refused(
+      "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}<|end|>{% else %}"
+      "{{ m.content }}<|end|> <s>{% endif %}{% endfor %}",
+      "model: it writes several special tokens behind what an assistant says: \"<|end|> <s>\"");
   refused("{% for m in messages %}{% for n in messages %}{{ n.content }}{% endfor %}{% endfor %}",
           "model: it writes ");
   expect_error([&] { marked("{{ raise_exception('no chats') }}", kChat); },
