@@ -116,6 +116,8 @@ stage("chat templates against transformers",
 stage("tokenizers against Hugging Face",
       f"{INTEROP}/tokenizer_parity.py build/tests/tokenize_driver build/smollm2 {TOKENIZERS} --texts data/train.jsonl",
       120, (*BUILT, "SmolLM2 for the comparisons"))
+stage("tokens' spans against Hugging Face",
+      f"{PYTHON} scripts/fixtures/token_spans.py --against build/tests/tokenize_driver", 60, BUILT)
 stage("tokenizers' classes against transformers",
       f"{INTEROP}/tokenizer_classes.py build/tests/tokenize_driver", 60, BUILT)
 stage("tokenizers of well-known models", f"{INTEROP}/real_tokenizers.py build/tests/tokenize_driver build/tokenizers",

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -11,7 +10,6 @@ struct PostProcessor {
   /// Leaves spaces at the ends of tokens out of their spans (`trim_offsets` of ByteLevel).
   struct Trim {
     bool keeps_first_space = true;  ///< one at the beginning of the text (`add_prefix_space`)
-    size_t tokens_before = 0;       ///< how many tokens were put before the text by then
   };
 
   std::vector<int32_t> prefix{}, suffix{};  ///< tokens put around every text

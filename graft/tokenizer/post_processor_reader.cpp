@@ -46,8 +46,7 @@ void add_processor(const JsonField& field, PostProcessor& processor) {
     read_template(field, processor);
   } else if (type == "ByteLevel") {  // moves offsets only
     if (!field.boolean_or("trim_offsets", true)) return;
-    processor.trims.push_back({.keeps_first_space = field.boolean_or("add_prefix_space", true),
-                               .tokens_before = processor.prefix.size()});
+    processor.trims.push_back({.keeps_first_space = field.boolean_or("add_prefix_space", true)});
     check_parts(field, processor.trims.size());
   } else {
     refuse_component(field, type, "ByteLevel, TemplateProcessing, Sequence");

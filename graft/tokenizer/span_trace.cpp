@@ -29,12 +29,11 @@ size_t trailing_spaces(std::string_view text) {
 
 }  // namespace
 
-void SpanTrace::begin_text(std::string_view text, const PostProcessor& post,
-                           bool adds_special_tokens) {
+void SpanTrace::begin_text(std::string_view text, const PostProcessor& post, size_t tokens_before) {
   text_ = text;
   post_ = &post;
-  adds_special_tokens_ = adds_special_tokens;
-  spans_.clear();
+  first_of_text_ = tokens_before;
+  spans_.assign(tokens_before, Span{});
 }
 
 void SpanTrace::begin_piece(Span piece) {
@@ -82,7 +81,9 @@ void SpanTrace::add_trimmed(std::string_view text, Span span) {
     if (!is_trimmed(text, last)) break;
     end = last;
   }
-  spans_.push_back(trimmed(spans_.size(), span, leading, trailing));
+  const size_t i = spans_.size();
+  spans_.resize(i + 1);
+  spans_[i] = trimmed(i, span, leading, trailing);
 }
 
 // The span of token i without as many characters as the token has spaces at its ends. Those of the
@@ -90,10 +91,7 @@ void SpanTrace::add_trimmed(std::string_view text, Span span) {
 Span SpanTrace::trimmed(size_t i, Span span, size_t leading, size_t trailing) const {
   if (leading + trailing == 0) return span;
   for (const PostProcessor::Trim& trim : post_->trims) {
-    // i counts all tokens before the text, but some may not have been there when it was trimmed.
-    const size_t special = adds_special_tokens_ ? post_->prefix.size() : 0;
-    const size_t before = adds_special_tokens_ ? trim.tokens_before : 0;
-    const bool is_first = i - special + before == 0 || span.begin == 0;
+    const bool is_first = i == first_of_text_ || span.begin == 0;
     if (!(is_first && trim.keeps_first_space && leading == 1)) {
       for (size_t n = 0; n < leading && span.begin < span.end; ++n) {
         span.begin += unicode::sequence_size(text_[span.begin]);

@@ -20,11 +20,11 @@ namespace graft::tokenizer {
 /// call to call.
 class SpanTrace {
  public:
-  /// A new text, of valid UTF-8, whose tokens are appended to `ids`. `post` and what is viewed
-  /// must live until the text is done.
-  void begin_text(std::string_view text, const PostProcessor& post, bool adds_special_tokens);
-  /// Tokens that come from no part of the text.
-  void add_special(size_t count) { spans_.insert(spans_.end(), count, Span{}); }
+  /// A new text, of valid UTF-8, with tokens before it. `post` and what is viewed must live until
+  /// the text is done.
+  void begin_text(std::string_view text, const PostProcessor& post, size_t tokens_before);
+  /// Tokens after the text.
+  void end_text(size_t tokens_after) { spans_.resize(spans_.size() + tokens_after); }
 
   /// An added token in the text itself.
   void add_token(Span span);
@@ -55,8 +55,8 @@ class SpanTrace {
 
   std::string_view text_;
   const PostProcessor* post_ = nullptr;
-  bool adds_special_tokens_ = true;
   std::vector<Span> spans_;
+  size_t first_of_text_ = 0;  // the token
   Span piece_;
   size_t stretch_ = 0;  // where it begins in the normalized piece
   Origins normal_;      // of the normalized piece in the piece; empty: it is not changed

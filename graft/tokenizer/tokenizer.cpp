@@ -35,8 +35,8 @@ struct EncodeState {
 
 // In place of a SpanTrace where nobody asks for spans.
 struct NoTrace {
-  void begin_text(std::string_view, const PostProcessor&, bool) {}
-  void add_special(size_t) {}
+  void begin_text(std::string_view, const PostProcessor&, size_t) {}
+  void end_text(size_t) {}
   void add_token(Span) {}
   void begin_piece(Span) {}
   std::string normalize(const Normalizer& normalizer, std::string_view piece) {
@@ -140,12 +140,9 @@ struct Tokenizer::Impl {
   template <class Trace>
   void encode_valid(std::string_view text, EncodeOptions options, EncodeState& state,
                     Trace&& trace) const {
-    trace.begin_text(text, post, options.add_special_tokens);
     state.ids.clear();
-    if (options.add_special_tokens) {
-      state.ids = post.prefix;
-      trace.add_special(post.prefix.size());
-    }
+    if (options.add_special_tokens) state.ids = post.prefix;
+    trace.begin_text(text, post, state.ids.size());
     state.pieces.clear();
     matcher.split(text, state.pieces);
     for (const AddedTokenMatcher::Piece& piece : state.pieces) {
@@ -160,7 +157,7 @@ struct Tokenizer::Impl {
     }
     if (options.add_special_tokens) {
       state.ids.insert(state.ids.end(), post.suffix.begin(), post.suffix.end());
-      trace.add_special(post.suffix.size());
+      trace.end_text(post.suffix.size());
     }
   }
 
