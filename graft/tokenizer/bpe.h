@@ -50,6 +50,7 @@ class Bpe {
   explicit Bpe(BpeModel model);
 
   const BpeModel& model() const { return model_; }
+  const TokenSizes& sizes() const { return sizes_; }
 
   /// Appends the tokens of a word (its bytes). Safe in several threads, each with its workspace.
   void encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;

@@ -46,6 +46,10 @@ const Vocabulary& Model::vocabulary() const {
                     kind_);
 }
 
+const TokenSizes& Model::sizes() const {
+  return std::visit([](const auto& kind) -> const TokenSizes& { return kind.sizes(); }, kind_);
+}
+
 Model read_model(const ModelFields& fields, Spelling spelling) {
   JsonField options(fields.options, fields.name, "model");
   std::string type = options.find("type") ? options.at("type").string() : "BPE";

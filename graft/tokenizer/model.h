@@ -36,6 +36,7 @@ class Model {
 
   /// The tokens and how they are spelled.
   const Vocabulary& vocabulary() const;
+  const TokenSizes& sizes() const;
 
  private:
   std::variant<Bpe, Unigram> kind_;

@@ -36,7 +36,10 @@ class TracedText {
     text_.keep(part, at);
     while (origins_.size() < text_.size()) origins_.push_back(word_ + at++);
   }
-  void keep(char c, size_t at) { keep(std::string_view(&c, 1), at); }
+  void keep(char c, size_t at) {
+    text_.keep(c, at);
+    origins_.push_back(word_ + at);
+  }
   // Where the word that comes begins in the text before.
   void begin_word(size_t begin) { word_ = begin; }
 

@@ -109,6 +109,7 @@ void SpanTrace::encode(const Model& model, const PreTokenizer::Words& words,
                        Model::Workspace& workspace, std::vector<int32_t>& ids) {
   const bool trims = !post_->trims.empty();
   const Vocabulary& vocabulary = model.vocabulary();
+  const TokenSizes& sizes = model.sizes();
   if (trims && vocabulary.spelling() == Spelling::literal) {
     fail(
         "spans of tokens are not supported for a tokenizer whose ByteLevel post-processor trims "
@@ -126,8 +127,9 @@ void SpanTrace::encode(const Model& model, const PreTokenizer::Words& words,
     }
     span = whole_characters(origin(stretch_ + begin), origin(stretch_ + last));
     if (!trims) continue;
-    const std::string_view bytes = vocabulary.bytes(ids[first_id + i - first]);
-    if (bytes.starts_with(' ') || bytes.ends_with(' ')) {
+    const int32_t id = ids[first_id + i - first];
+    if (sizes.has_outer_space(id)) {
+      const std::string_view bytes = vocabulary.bytes(id);
       span = trimmed(i, span, leading_spaces(bytes), trailing_spaces(bytes));
     }
   }

@@ -14,7 +14,7 @@ namespace graft::tokenizer {
 
 /// The bytes of text that each token of a model stands for, where they are sure to be the token's
 /// own: not so for the unknown token, for those of bytes (<0xXX>), and for tokens that such ones
-/// may have been merged into.
+/// may have been merged into. And which tokens have spaces at their ends.
 class TokenSizes {
  public:
   TokenSizes(const Vocabulary& vocabulary, std::optional<int32_t> unknown_id);
@@ -36,8 +36,12 @@ class TokenSizes {
     return false;
   }
 
+  /// Whether a token begins or ends with a space.
+  bool has_outer_space(int32_t id) const { return has_outer_space_[static_cast<size_t>(id)] != 0; }
+
  private:
   std::vector<uint8_t> sizes_;  // by id; 0: not sure, or more than 255
+  std::vector<uint8_t> has_outer_space_;
 };
 
 }  // namespace graft::tokenizer

@@ -46,6 +46,7 @@ class Unigram {
   explicit Unigram(UnigramModel model);
 
   const UnigramModel& model() const { return model_; }
+  const TokenSizes& sizes() const { return sizes_; }
 
   /// Appends the tokens of a word (valid UTF-8). Safe in several threads, each with its workspace.
   void encode(std::string_view word, Workspace& workspace, std::vector<int32_t>& ids) const;
