@@ -10,6 +10,7 @@
 
 #include "graft/base/error.h"
 #include "graft/base/strange_file.h"
+#include "graft/io/json_scan.h"
 
 namespace graft::io {
 namespace {
@@ -62,19 +63,23 @@ std::optional<std::string> without_python_numbers(std::string_view text) {
   return result;
 }
 
+// False if one of them is a key, which Python refuses.
 template <class Json>
-void restore_numbers(Json& value) {
+bool restore_numbers(Json& value) {
   if (value.is_structured()) {
-    for (auto& element : value) restore_numbers(element);
+    for (auto& [key, element] : value.items()) {
+      if (key.starts_with(kNumber) || !restore_numbers(element)) return false;
+    }
   } else if (value.is_string()) {
     std::string_view text = value.template get_ref<const std::string&>();
-    if (!text.starts_with(kNumber)) return;
+    if (!text.starts_with(kNumber)) return true;
     text.remove_prefix(kNumber.size());
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     value = text == "NaN"        ? std::numeric_limits<double>::quiet_NaN()
             : text == "Infinity" ? kInfinity
                                  : -kInfinity;
   }
+  return true;
 }
 
 // The other way round, for writing.
@@ -104,21 +109,25 @@ template <class Json>
 }
 
 // The parser's own callback would do, but takes quadratic time over arrays of objects.
-void check_depth(std::string_view text, const std::string& what, int most) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
+void check_limits(std::string_view text, const std::string& what, const JsonLimits& limits) {
+  std::vector<int64_t> keys(1);  // of the objects and arrays that are open
+  for (size_t i = 0; i < text.size();) {
     const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > most) fail("{}: JSON nested deeper than {} levels", what, most);
-    } else if (c == '}' || c == ']') {
-      --depth;
+    if (c == '"') {
+      i = end_of_string(text, i);  // npos ends the loop
+      continue;
     }
+    if (c == '{' || c == '[') {
+      if (std::ssize(keys) > limits.depth) {
+        fail("{}: JSON nested deeper than {} levels", what, limits.depth);
+      }
+      keys.push_back(0);
+    } else if ((c == '}' || c == ']') && keys.size() > 1) {
+      keys.pop_back();
+    } else if (c == ':' && ++keys.back() > limits.keys) {
+      fail("{}: a JSON object with more than {} keys", what, limits.keys);
+    }
+    ++i;
   }
 }
 
@@ -160,7 +169,11 @@ class KeyWatcher : public json::json_sax_t {
 
 template <class Json>
 Json parse(std::string_view text, const std::string& what, const JsonLimits& limits) {
-  check_depth(text, what, limits.depth);
+  check_limits(text, what, limits);
+  // The parser takes a zero for the end of the text.
+  if (const size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    fail("{}: not valid JSON at byte {}{}", what, zero + 1, what_it_is(text));
+  }
   const auto attempt = [&](std::string_view json_text) {
     if (limits.refuse_duplicates) {
       KeyWatcher watcher(what);
@@ -175,11 +188,10 @@ Json parse(std::string_view text, const std::string& what, const JsonLimits& lim
     if (!changed) fail_at<Json>(text, what, error);
     try {
       Json value = attempt(*changed);
-      restore_numbers(value);
-      return value;
+      if (restore_numbers(value)) return value;
     } catch (const typename Json::exception&) {
-      fail_at<Json>(text, what, error);
     }
+    fail_at<Json>(text, what, error);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,12 +12,13 @@ namespace graft::io {
 /// Limits for JSON from other programs.
 struct JsonLimits {
   int depth = 64;                  // nested objects and arrays
+  int64_t keys = 1LL << 32;        // of one object; an ordered one searches itself for each
   bool refuse_duplicates = false;  // otherwise the last of two equal keys stands, as in Python
 };
 
 /// Parses a whole JSON text; `what` names it in errors. As Python's json, it knows NaN, Infinity
 /// and -Infinity, and takes numbers too large for a double as infinite. Throws Error with the byte
-/// offset for what is not JSON, not UTF-8, or nested too deep.
+/// offset for what is not JSON or not UTF-8, and for what is beyond the limits.
 json parse_json(std::string_view text, const std::string& what, const JsonLimits& limits = {});
 
 /// The same, keeping the order of keys.

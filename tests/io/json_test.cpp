@@ -47,15 +47,23 @@ TEST(Json, OfEqualKeysTheLastStands) {
 
 TEST(Json, ErrorsSayWhereAndNothingOfTheText) {
   const std::string secret(5000000, 'z');
-  for (const std::string& text : std::vector<std::string>{
-           "{\"a\": [1, " + secret, "[Infinit" + secret, "{\"a\" 1}", std::string("nan"),
-           std::string("[+Infinity]"), std::string("{\"a\": 1e999"), std::string("[NaN, -]")}) {
+  for (const std::string& text :
+       std::vector<std::string>{"{\"a\": [1, " + secret, "[Infinit" + secret, "{\"a\" 1}",
+                                std::string("nan"), std::string("[+Infinity]"),
+                                std::string("{NaN: 1}"), std::string("[{\"a\": {1e999: 1}}]"),
+                                std::string("{\"a\": 1e999"), std::string("[NaN, -]")}) {
     const std::string message = error_of([&] { parse_json(text, "config.json"); });
     EXPECT_TRUE(message.starts_with("config.json: not valid JSON at byte ")) << message;
     EXPECT_LT(message.size(), 100u);
     EXPECT_EQ(message.find("exception"), std::string::npos) << message;
   }
   expect_error([] { parse_json("[1, ", "x"); }, "x: not valid JSON at byte 4: it ends too early");
+  expect_error([] { parse_json(std::string_view("{}\0{", 4), "x"); },
+               "x: not valid JSON at byte 3");
+  expect_error([] { parse_json(R"([{"a": {}, "b": 2}])", "x", {.keys = 1}); },
+               "x: a JSON object with more than 1 keys");
+  EXPECT_EQ(parse_json(R"([{"a": {":": ":"}}, {"b": 2}])", "x", {.keys = 1}).size(), 2u);
+  EXPECT_EQ(error_of([] { parse_json("[tru]", "x"); }), "x: not valid JSON at byte 5");
   expect_error([] { parse_json("\"\xff\"", "x"); }, "x: not valid UTF-8 at byte 2");
 }
 

@@ -6,8 +6,8 @@
 
 #include "graft/base/error.h"
 #include "graft/data/rows/json_row.h"
-#include "graft/data/rows/json_scan.h"
 #include "graft/io/json.h"
+#include "graft/io/json_scan.h"
 
 namespace graft::data {
 namespace {
@@ -106,7 +106,7 @@ class JsonArray : public RowReader {
   // The bytes of the value that begins here, all of which are in memory then.
   size_t value_size() {
     for (;;) {
-      const size_t size = end_of_value(window_.rest());
+      const size_t size = io::end_of_value(window_.rest());
       if (size != std::string_view::npos) return size;
       if (!window_.more(lines_.line())) {
         fail("{}:{}: the file ends inside what begins here: is it cut off?", window_.name(),
@@ -194,7 +194,7 @@ bool is_object_with_rows(Window& window) {
   do {
     const std::string_view rest = window.rest();
     begin = std::min(rest.find_first_not_of(kSpace), rest.size());
-    size = end_of_value(rest.substr(begin));
+    size = io::end_of_value(rest.substr(begin));
   } while (size == std::string_view::npos && window.rest().size() < kMost && window.more(1));
   if (size == std::string_view::npos) return true;
   const auto behind = [&] { return window.rest().find_first_not_of(kSpace, begin + size); };

@@ -110,6 +110,11 @@ TEST_F(JsonLines, ThatAreNoObjectsAreNamed) {
   expect_refused("a.jsonl", "{\"a\": \"\xff\"}\n", "a.jsonl:1: not valid UTF-8 at byte 8");
   expect_refused("a.jsonl", "{\"a\": " + std::string(64, '[') + std::string(64, ']') + "}",
                  "a.jsonl:1: JSON nested deeper than 64 levels");
+  std::string keys;
+  for (int i = 0; i <= 10000; ++i) keys += fmt::format(",\"{}\":[\":\"]", i);
+  expect_refused("a.jsonl", "{\"a\": {" + keys.substr(1) + "}}",
+                 "a.jsonl:1: a JSON object with more than 10000 keys");
+  EXPECT_EQ(read("a.jsonl", "[{" + keys.substr(1, keys.rfind(',') - 1) + "}]").size(), 1u);
   // A row over several lines.
   expect_refused("a.jsonl", "{\n  \"text\": \"a\"\n}",
                  "a.jsonl:1: not valid JSON at byte 1: it ends too early");

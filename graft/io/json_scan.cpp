@@ -1,14 +1,22 @@
-#include "graft/data/rows/json_scan.h"
+#include "graft/io/json_scan.h"
 
 #include <array>
 #include <cstring>
 
-namespace graft::data {
+namespace graft::io {
 namespace {
 
 constexpr size_t kUnfinished = std::string_view::npos;
 
-// Behind the string whose opening quote is at `begin`.
+// Which bytes matter outside strings.
+constexpr std::array<bool, 256> kStructure = [] {
+  std::array<bool, 256> is{};
+  for (const char c : {'"', '{', '}', '[', ']'}) is[static_cast<unsigned char>(c)] = true;
+  return is;
+}();
+
+}  // namespace
+
 size_t end_of_string(std::string_view text, size_t begin) {
   for (size_t at = begin + 1; at < text.size();) {
     const void* quote = std::memchr(text.data() + at, '"', text.size() - at);
@@ -21,15 +29,6 @@ size_t end_of_string(std::string_view text, size_t begin) {
   }
   return kUnfinished;
 }
-
-// Which bytes matter outside strings.
-constexpr std::array<bool, 256> kStructure = [] {
-  std::array<bool, 256> is{};
-  for (const char c : {'"', '{', '}', '[', ']'}) is[static_cast<unsigned char>(c)] = true;
-  return is;
-}();
-
-}  // namespace
 
 size_t end_of_value(std::string_view text) {
   if (text.empty()) return kUnfinished;
@@ -52,4 +51,4 @@ size_t end_of_value(std::string_view text) {
   return kUnfinished;
 }
 
-}  // namespace graft::data
+}  // namespace graft::io
