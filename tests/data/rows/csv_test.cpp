@@ -48,6 +48,15 @@ TEST_F(Csv, FieldsOfEveryLengthComeWhole) {
   EXPECT_EQ(read("a.csv", text), expected);
 }
 
+// CR LF and doubled quotes at the end of the first buffer.
+TEST_F(Csv, RowsAreSplitAcrossBuffers) {
+  for (size_t size = (size_t{256} << 10) - 10; size < (size_t{256} << 10) + 2; ++size) {
+    const std::string x(size, 'x');
+    EXPECT_EQ(read("a.csv", "a\n" + x + "\r\n\"y\"\"\"\n"),
+              (Rows{{2, "{\"a\":\"" + x + "\"}"}, {3, "{\"a\":\"y\\\"\"}"}}));
+  }
+}
+
 TEST_F(Csv, RaggedRowsAreNamed) {
   expect_refused("a.csv", "a,b\n1,2\n\n3\n", "a.csv:4: 1 field, where the header has 2");
   expect_refused("a.csv", "a,b\n\"1\n\",2,3\n", "a.csv:2: 3 fields, where the header has 2");

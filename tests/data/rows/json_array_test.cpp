@@ -78,6 +78,14 @@ TEST_F(JsonArray, WhatIsMissingOrTooMuchIsNamed) {
                  "a.json:2: a comma or } behind a member of the object is expected, not " + cut);
 }
 
+// CR LF at the end of the first buffer.
+TEST_F(JsonArray, LinesAreCountedAcrossBuffers) {
+  for (size_t spaces = (size_t{256} << 10) - 5; spaces < (size_t{256} << 10) + 2; ++spaces) {
+    EXPECT_EQ(read("a.json", "[" + std::string(spaces, ' ') + "\r\n{}]"), (Rows{{2, "{}"}}));
+    EXPECT_EQ(read("a.json", "[" + std::string(spaces, ' ') + "\r\r{}]"), (Rows{{3, "{}"}}));
+  }
+}
+
 // Elements of all lengths, so that buffers end everywhere in them.
 TEST_F(JsonArray, ElementsOfEveryLengthComeWhole) {
   std::string text = "[";
