@@ -43,6 +43,12 @@ std::vector<Span> tokens_in(std::string_view text, const std::set<std::string>& 
   return found;
 }
 
+// Without the thought that some headers end with, begun or empty: it is the turn's, and the prompt
+// only says whether the model is to think.
+std::string_view without_thought(std::string_view header) {
+  return header.substr(0, std::min(header.find("<think>"), header.find("</think>")));
+}
+
 // Whether other text stands between the tokens: those behind it may begin the next message.
 bool are_apart(const std::vector<Span>& tokens) {
   for (size_t i = 1; i < tokens.size(); ++i) {
@@ -114,23 +120,19 @@ struct TurnForm::Trials {
       fail("{}: with `add_generation_prompt` a chat does not lead up to the assistant's turn",
            name);
     }
-    const std::string_view added = std::string_view(prompt).substr(span.begin);
-    const size_t common = common_prefix(added, before);
-    // A thought that both begin is the turn's: the prompt only says that there is one.
-    const std::string_view header = std::string_view(before).substr(0, common);
-    if (const size_t thought = header.find("<think>"); thought != header.npos) {
-      return std::string(header.substr(0, thought));
-    }
-    const bool both_go_on = !is_blank(added.substr(common)) || !is_blank(before.substr(common));
-    if (common != added.size() && common != before.size() && both_go_on) {
+    const std::string_view added = without_thought(std::string_view(prompt).substr(span.begin));
+    const std::string_view head = without_thought(before);
+    const size_t common = common_prefix(added, head);
+    const bool both_go_on = !is_blank(added.substr(common)) || !is_blank(head.substr(common));
+    if (common != added.size() && common != head.size() && both_go_on) {
       fail("{}: `add_generation_prompt` adds {}, but a turn begins with {}", name,
-           io::in_quotes(added), io::in_quotes(before));
+           io::in_quotes(added), io::in_quotes(head));
     }
-    if (added.empty() && !is_blank(before)) {
+    if (added.empty() && !is_blank(head)) {
       fail("{}: `add_generation_prompt` adds nothing, but a turn begins with {}", name,
-           io::in_quotes(before));
+           io::in_quotes(head));
     }
-    return std::string(header);
+    return std::string(head.substr(0, common));
   }
 };
 

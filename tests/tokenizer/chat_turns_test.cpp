@@ -182,6 +182,25 @@ TEST(ChatTurns, HeadersThatDependOnThePlace) {
       "model: messages[0] begins in another way than its turns do");
 }
 
+// The prompt begins a thought, or has an empty one; turns have theirs, or none.
+TEST(ChatTurns, ThoughtsBelongToTheTurn) {
+  const auto source = [](const std::string& prompt, const std::string& turn) {
+    return "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}" + turn +
+           "{% endif %}{{ m.content }}</s>{% endfor %}"
+           "{% if add_generation_prompt %}<assistant>" +
+           prompt + "{% endif %}";
+  };
+  const ordered_json chat = list({user("u"), assistant("a")});
+  for (const std::string turn : {"", "<think>", "<think></think>", "</think>", " <think>\n"}) {
+    for (const std::string prompt : {"", "<think>", "<think>\n\n</think>", "</think>", " "}) {
+      const std::string space = turn == " <think>\n" && prompt == " " ? " " : "";
+      EXPECT_EQ(marked(source("{{ '" + prompt + "' }}", "{{ '" + turn + "' }}"), chat),
+                "<user>u</s><assistant>" + space + "⟦" + turn.substr(space.size()) + "a</s>⟧")
+          << turn << "|" << prompt;
+    }
+  }
+}
+
 TEST(ChatTurns, CompletionsWhosePromptChangesOnceItIsAnswered) {
   // Earlier turns lose what the last one has; the prompt for one has a thought's beginning.
   const std::string source =
