@@ -200,14 +200,14 @@ void TurnForm::learn_tools(const Trials& trials) {
   const auto call = probe::call({{"key", trials.value}});
   const auto reply = probe::reply(trials.reply);
   const auto answer = probe::message("assistant", trials.answer);
-  const auto learn_end = [&](const jinja::Rendering& chat) {
+  const auto end_of_call = [&](const jinja::Rendering& chat) -> std::optional<End> {
     const std::string_view turn = trials.turn(chat, 1);
-    if (const size_t at = turn.rfind(trials.value); at != turn.npos) {
-      others_.push_back(end_of(std::string(turn.substr(at + trials.value.size())), true));
-    }
+    const size_t at = turn.rfind(trials.value);
+    if (at == turn.npos) return {};
+    return end_of(std::string(turn.substr(at + trials.value.size())), true);
   };
   // A chat that the template refuses here it refuses later.
-  if (const auto open = trials.try_render({user, call})) learn_end(*open);
+  if (const auto open = trials.try_render({user, call})) last_call_ = end_of_call(*open);
   const auto whole = trials.try_render({user, call, reply, answer});
   if (!whole) return;
   for (const size_t k : {1, 3}) {
@@ -215,18 +215,17 @@ void TurnForm::learn_tools(const Trials& trials) {
       fail("{}: it writes the replies of tools into the assistant's turn", trials.name);
     }
   }
-  learn_end(*whole);
+  inner_call_ = end_of_call(*whole);
   const Around answered = around(trials.turn(*whole, 3), trials.answer, trials.name);
   const std::string header =
       trials.header(*whole, 3, answered.before, trials.render({user, call, reply}, true).text);
-  if (!header.starts_with(header_)) header_after_tool_ = header;
+  if (header_.empty() || !header.starts_with(header_)) header_after_tool_ = header;
 }
 
+// Of a call, what stands before the token, or before white space, is the call's own.
 TurnForm::End TurnForm::end_of(const std::string& tail, bool of_call) const {
   const auto tokens = tokens_in(tail, special_tokens_);
-  if (tokens.empty()) {
-    return {.tail = tail, .kept = of_call ? without_blank_end(tail).size() : 0};
-  }
+  if (tokens.empty()) return {of_call ? tail.substr(without_blank_end(tail).size()) : tail};
   if (!of_call) return {.tail = tail, .kept = tokens.back().end, .has_token = true};
   const size_t begin = tokens.back().begin;
   return {tail.substr(begin), tokens.back().end - begin, true};
@@ -244,8 +243,12 @@ std::optional<size_t> TurnForm::begin(std::string_view turn, const Place& place)
 std::optional<size_t> TurnForm::end(std::string_view turn, std::string_view after,
                                     const Place& place) const {
   std::vector<const End*> ends = {place.last ? &last_ : &inner_};
-  for (const End& other : others_) ends.insert(place.calls ? ends.begin() : ends.end(), &other);
+  for (const auto* call :
+       {place.last ? &inner_call_ : &last_call_, place.last ? &last_call_ : &inner_call_}) {
+    if (*call) ends.insert(place.calls ? ends.begin() : ends.end(), &**call);
+  }
   for (const End* one : ends) {
+    // Without a token of its own, a turn of another kind would end anywhere.
     if (!turn.ends_with(one->tail) || (one != ends.front() && !one->has_token)) continue;
     const bool beyond = !beyond_.empty() && !one->has_token && (place.last || beyond_inner_);
     if (beyond && after.starts_with(beyond_)) return turn.size() + beyond_.size();

@@ -66,8 +66,8 @@ class TurnForm {
   std::string header_, header_after_tool_;
   std::string lead_;  // what the first message has before its header
   End inner_, last_;
-  std::vector<End> others_;    // of turns with tool calls
-  std::string beyond_;         // behind the last turn, through its token
+  std::optional<End> inner_call_, last_call_;  // of turns with tool calls
+  std::string beyond_;                         // behind the last turn, through its token
   bool beyond_inner_ = false;  // behind the others, too: the next message's turn begins with it
 };
 

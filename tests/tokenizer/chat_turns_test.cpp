@@ -120,6 +120,16 @@ TEST(ChatTurns, GenerationBlocksSayWhatIsTrained) {
             "<user>u<assistant>a</s>\n<user>v<assistant>⟦b</s>⟧\n");
   EXPECT_EQ(marked(kGeneration, kChat, {.messages = {true, true, true, false}}),
             "<user>u<assistant>⟦a</s>⟧\n<user>v<assistant>b</s>\n");
+  // A block behind the loop is the last turn's; a user's is nobody's.
+  const std::string behind =
+      "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% else %}{% generation %}"
+      "{{ m.content }}{% endgeneration %}{% endif %}{% endfor %}{% generation %}</s>"
+      "{% endgeneration %}";
+  EXPECT_EQ(marked(behind, kChat, {.on = TrainOn::last}), "uav⟦b</s>⟧");
+  const std::string all =
+      "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}";
+  EXPECT_EQ(marked(all, kChat), "⟦uavb⟧");
+  expect_error([&] { marked(all, kChat, {.on = TrainOn::last}); }, "belongs to no message");
   // Where blocks cannot be told apart, only all of them can be trained on.
   const std::string outside =
       "{% generation %}x{% endgeneration %}{% for m in messages %}{{ m.content }}{% endfor %}";
@@ -329,6 +339,27 @@ TEST(ChatTurns, RepliesOfToolsInAnAssistantsTurnAreRefused) {
                              assistant("b")}));
       },
       "model: it writes the replies of tools into the assistant's turn");
+}
+
+TEST(ChatTurns, TurnsAroundTools) {
+  // A header behind replies alone; calls without a token.
+  const std::string source =
+      "{% for m in messages %}{% if m.role == 'user' %}[INST]{{ m.content }}[/INST]"
+      "{% elif m.role == 'tool' %}<tool>{{ m.content }}{% else %}"
+      "{% if loop.previtem.role == 'tool' %}<model>{% endif %}{{ m.content }}{% if m.tool_calls %}"
+      "{{ m.tool_calls[0].function.arguments | tojson }}{% elif '!' not in m.content %}</s>"
+      "{% endif %}{% endif %}{% endfor %}"
+      "{% if add_generation_prompt and messages[-1].role == 'tool' %}<model>{% endif %}";
+  const ordered_json reply = {{"role", "tool"}, {"content", "t"}};
+  EXPECT_EQ(marked(source, list({user("u"), calling({{"x", "1"}}, ""), reply, assistant("b")})),
+            "[INST]u[/INST]⟦{\"x\": \"1\"}⟧<tool>t<model>⟦b</s>⟧");
+  EXPECT_EQ(marked(source, list({user("u"), calling({{"x", 1}}, "")})),
+            "[INST]u[/INST]⟦{\"x\": 1}⟧");
+  expect_error(
+      [&] {
+        marked(source, list({user("u"), assistant("!\"}")}));
+      },
+      "model: messages[1] ends in another way than its turns do");
 }
 
 TEST(ChatTurns, TheTemplateForToolsHasTurnsOfItsOwn) {
