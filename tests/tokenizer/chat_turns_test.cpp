@@ -374,6 +374,15 @@ TEST(ChatTurns, TheTemplateForToolsHasTurnsOfItsOwn) {
             "[user]u</s>[assistant]⟦a</s>⟧");
 }
 
+TEST(ChatTurns, TokensThatMayEndATurn) {
+  const auto tokens = [](const char* folder) {
+    return special_tokens_of(Tokenizer::load(testing::fixture("tokenizer") / folder));
+  };
+  EXPECT_EQ(tokens("qwen2"),
+            (std::set<std::string>{"<|endoftext|>", "<|im_start|>", "<|im_end|>"}));
+  EXPECT_TRUE(tokens("llama3").contains("<|eot|>"));
+}
+
 TEST(ChatTurns, TheTemplateForModelsWithoutOne) {
   const auto chat = [](const char* folder, const ordered_json& variables) {
     const Tokenizer tokenizer = Tokenizer::load(testing::fixture("tokenizer") / folder);
