@@ -1,5 +1,6 @@
-// Times generation of one session on one thread, and of two side by side on a thread each, after
-// both were found to give the tokens that each gives alone. The ratio is what a server gains.
+// Times generation of one session on one thread, and of two side by side on a thread each; and, on
+// all threads, of texts one after the other and in steps that they take together. Each time after
+// all were found to give the tokens that each gives alone. The ratios are what a server gains.
 // GRAFT_BENCH_MODEL names a model's folder; without it, a tiny one of the tests is taken.
 //   GRAFT_BENCH_MODEL=mlx_model build/bench/sessions_bench
 
@@ -38,20 +39,48 @@ const graft::models::Model& model() {
   return *loaded;
 }
 
-// Greedy continuation of a prompt that differs by `first`.
-Ids continued(int32_t first) {
-  const engine::Use use(one_thread());
+// A prompt that differs by `first`.
+Ids prompt(int32_t first) {
   Ids ids(kPrompt);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = first + static_cast<int32_t>(i % 7);
+  return ids;
+}
+
+int32_t likeliest(std::span<const float> logits) {
+  return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+// Its greedy continuation, on the threads in use.
+Ids continued_here(int32_t first) {
   Session session(model());
-  std::span<float> logits = session.prefill(ids);
-  ids.clear();
+  std::span<float> logits = session.prefill(prompt(first));
+  Ids ids;
   for (int i = 0; i < kSteps; ++i) {
-    ids.push_back(
-        static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    ids.push_back(likeliest(logits));
     logits = session.step(ids.back());
   }
   return ids;
+}
+
+Ids continued(int32_t first) {
+  const engine::Use use(one_thread());
+  return continued_here(first);
+}
+
+// The continuations of as many prompts, a step of all at a time.
+std::vector<Ids> together(int count) {
+  std::vector<Session> sessions;
+  for (int i = 0; i < count; ++i) sessions.emplace_back(model()).prefill(prompt(10 * i));
+  std::vector<Session*> all;
+  for (Session& session : sessions) all.push_back(&session);
+  std::vector<Ids> results(sessions.size());
+  for (int step = 0; step < kSteps; ++step) {
+    Ids next;
+    for (Session& session : sessions) next.push_back(likeliest(session.logits()));
+    for (size_t i = 0; i < next.size(); ++i) results[i].push_back(next[i]);
+    Session::step(all, next);
+  }
+  return results;
 }
 
 std::vector<Ids> side_by_side(int sessions) {
@@ -77,6 +106,32 @@ void sessions(benchmark::State& state) {
   state.counters["tokens/s"] =
       benchmark::Counter(count * kSteps, benchmark::Counter::kIsIterationInvariantRate);
 }
+
+// Of `batch` texts; 1 at a time: one after the other.
+void batches(benchmark::State& state) {
+  static const engine::Runtime runtime(engine::RuntimeOptions{});
+  const engine::Use use(runtime);
+  const auto count = static_cast<int>(state.range(0));
+  const std::vector<Ids> results = together(count);
+  int others = 0;
+  for (int i = 0; i < count; ++i) {
+    if (results[static_cast<size_t>(i)] != continued_here(10 * i)) ++others;
+  }
+  if (others > 0) state.SetLabel(std::to_string(others) + " texts differ from those alone");
+  for (auto _ : state) benchmark::DoNotOptimize(together(count));
+  state.counters["tokens/s"] =
+      benchmark::Counter(count * kSteps, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+BENCHMARK(batches)
+    ->ArgName("batch")
+    ->Arg(1)
+    ->Arg(4)
+    ->Arg(8)
+    ->Arg(16)
+    ->Arg(32)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 BENCHMARK(sessions)
     ->ArgName("sessions")

@@ -4,8 +4,6 @@
 #include <optional>
 
 #include "graft/base/error.h"
-#include "graft/generation/stop_filter.h"
-#include "graft/tokenizer/stream_decoder.h"
 
 namespace graft::generation {
 namespace {
@@ -16,29 +14,14 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-int32_t pick(Sampler& sampler, std::span<float> logits, std::span<const int32_t> history) {
-  const PhaseTimer timer("sampling");
-  return sampler.pick(logits, history);
-}
-
 GenerateResult continued(Session& session, const tokenizer::Tokenizer& tokenizer,
                          const std::vector<int32_t>& prompt, const GenerateOptions& options,
                          const Write& write) {
-  if (prompt.empty()) fail("the prompt is empty: there is nothing to continue");
-  const int known = session.model().vocab_size();
-  for (int32_t id : prompt) {
-    if (id < 0 || id >= known) {
-      fail("the tokenizer gives token {}, but the model has {}", id, known);
-    }
-  }
+  check_prompt(session.model(), prompt);
   GenerateResult result;
   result.prompt_tokens = static_cast<int>(prompt.size());
-  Sampler sampler(options.sampler);
-  StopFilter filter(options.stop);
-  tokenizer::StreamDecoder decoder(tokenizer);
-  const auto say = [&](const std::string& text) {
-    if (write) write(text);
-  };
+  Continuation text(tokenizer, {options.max_tokens, options.eos_ids, options.stop}, options.sampler,
+                    write);
 
   Clock::time_point start = Clock::now();
   std::span<float> logits = session.prefill(prompt);
@@ -49,28 +32,18 @@ GenerateResult continued(Session& session, const tokenizer::Tokenizer& tokenizer
     take_profile();
   }
   start = Clock::now();
-  while (result.steps < options.max_tokens) {
-    const int32_t id = pick(sampler, logits, session.tokens());
-    ++result.steps;
-    if (options.eos_ids.count(id) > 0) {
-      result.end = GenerateEnd::eos;
-      break;
-    }
-    result.tokens.push_back(id);
-    say(filter.push(decoder.push(id)));
-    if (filter.stopped()) result.end = GenerateEnd::stop_text;
-    if (filter.stopped() || result.steps == options.max_tokens) break;
+  while (text.take(logits, session.tokens())) {
     if (options.interrupted && options.interrupted()) {
-      result.end = GenerateEnd::interrupted;
+      text.interrupt();
       break;
     }
-    logits = session.step(id);
+    logits = session.step(text.tokens().back());
   }
-  if (!filter.stopped()) {
-    say(filter.push(decoder.finish()));
-    say(filter.finish());
-  }
+  text.finish();
   result.seconds = seconds_since(start);
+  result.tokens = text.tokens();
+  result.steps = text.steps();
+  result.end = text.end();
   if (options.profile) {
     result.phases = take_profile();
     add_rest(result.phases, "rest", result.seconds);
@@ -79,6 +52,16 @@ GenerateResult continued(Session& session, const tokenizer::Tokenizer& tokenizer
 }
 
 }  // namespace
+
+void check_prompt(const models::Model& model, std::span<const int32_t> prompt) {
+  if (prompt.empty()) fail("the prompt is empty: there is nothing to continue");
+  const int known = model.vocab_size();
+  for (int32_t id : prompt) {
+    if (id < 0 || id >= known) {
+      fail("the tokenizer gives token {}, but the model has {}", id, known);
+    }
+  }
+}
 
 GenerateResult generate(const models::Model& model, const tokenizer::Tokenizer& tokenizer,
                         const std::vector<int32_t>& prompt, const GenerateOptions& options,

@@ -3,11 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <set>
+#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "graft/base/profile.h"
+#include "graft/generation/continuation.h"
 #include "graft/generation/sampler.h"
 #include "graft/generation/session.h"
 #include "graft/models/model.h"
@@ -24,9 +25,6 @@ struct GenerateOptions {
   std::function<bool()> interrupted = {};  // asked after every token: end now?
 };
 
-/// Why a text ends.
-enum class GenerateEnd { length, eos, stop_text, interrupted };
-
 struct GenerateResult {
   std::vector<int32_t> tokens;  // without the EOS
   int prompt_tokens = 0;
@@ -37,8 +35,8 @@ struct GenerateResult {
   std::vector<Phase> phases;  // they add up to `seconds`; empty unless profiled
 };
 
-/// Receives a text as it is generated, in complete UTF-8 characters.
-using Write = std::function<void(std::string_view)>;
+/// Throws Error if a prompt is empty or has a token outside of the model's vocabulary.
+void check_prompt(const models::Model& model, std::span<const int32_t> prompt);
 
 /// Continues a prompt. Throws Error if it is empty or has a token outside of the vocabulary.
 GenerateResult generate(const models::Model& model, const tokenizer::Tokenizer& tokenizer,

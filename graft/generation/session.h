@@ -26,6 +26,14 @@ class Session {
   /// The same for one token.
   std::span<float> step(int32_t id) { return prefill({&id, 1}); }
 
+  /// One more token of each of several sessions of one model, all in one pass over its weights:
+  /// ids[i] after what sessions[i] has seen. Their logits are in `logits()`. Throws Error as
+  /// `prefill` does; then none of them has seen its token.
+  static void step(std::span<Session* const> sessions, std::span<const int32_t> ids);
+
+  /// The logits [V] of the next token, as `prefill` returns them; empty before it.
+  std::span<float> logits() { return logits_; }
+
   /// Goes back to the first `length` tokens. Throws Error if there are fewer.
   void rewind(size_t length);
 

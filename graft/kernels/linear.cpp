@@ -8,8 +8,6 @@
 namespace graft::kernels {
 namespace {
 
-constexpr int64_t kMatvecRows = 4;
-
 MatvecProduct<DenseMatrix> dense(const LinearProduct& p) {
   return {{p.w.data, p.w.type, p.w.out, p.w.in}, p.bias, p.y};
 }
@@ -32,7 +30,7 @@ void multiply(std::span<const LinearProduct> products, const Rows& x, ScalarType
   matvec(all, x.rows, x.data, x.type, y_type);
 }
 
-void few_rows(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type) {
+void multiply_few(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type) {
   for (size_t begin = 0, end = 0; begin < products.size(); begin = end) {
     while (end < products.size() && alike(products[begin].w, products[end].w)) ++end;
     const auto together = products.subspan(begin, end - begin);
@@ -50,12 +48,23 @@ void few_rows(std::span<const LinearProduct> products, const Rows& x, ScalarType
   }
 }
 
+int64_t most_few(const LinearProduct& p, ScalarType x_type) {
+  return p.w.quantized ? few_rows(quantized(p).w, x_type) : few_rows(dense(p).w, x_type);
+}
+
 }  // namespace
 
 void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type) {
   if (x.rows == 0) return;
-  if (x.rows <= kMatvecRows) return few_rows(products, x, y_type);
+  // Those with few rows together.
+  std::vector<LinearProduct> few;
   for (const LinearProduct& p : products) {
+    if (x.rows <= most_few(p, x.type)) few.push_back(p);
+  }
+  if (few.size() == products.size()) return multiply_few(products, x, y_type);
+  multiply_few(few, x, y_type);
+  for (const LinearProduct& p : products) {
+    if (x.rows <= most_few(p, x.type)) continue;
     const ProductTerm term{x.data, x.type, p.w, true};
     panel_product({x.rows, p.w.out, {&term, 1}, p.low_rank, p.bias, p.y, y_type});
   }

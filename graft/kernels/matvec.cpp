@@ -6,6 +6,8 @@
 
 #include "graft/base/error.h"
 #include "graft/kernels/grown_buffer.h"
+#include "graft/kernels/isa.h"
+#include "graft/kernels/matvec_bf16.h"
 #include "graft/kernels/matvec_operands.h"
 #include "graft/kernels/operands.h"
 #include "graft/kernels/parallel.h"
@@ -158,13 +160,12 @@ struct X {
   ScalarType type;
 };
 
-// Calls few(some, first) for every kMostRows rows of x, from row `first` on.
+// Calls few(some, first) for every `most` rows of x, from row `first` on.
 template <class Few>
-void for_few_rows(const X& x, int64_t columns, Few&& few) {
-  for (int64_t first = 0; first < x.rows; first += kMostRows) {
+void for_few_rows(const X& x, int64_t columns, int64_t most, Few&& few) {
+  for (int64_t first = 0; first < x.rows; first += most) {
     const size_t at = static_cast<size_t>(first * columns) * size_of(x.type);
-    few(X{static_cast<const char*>(x.data) + at, std::min(kMostRows, x.rows - first), x.type},
-        first);
+    few(X{static_cast<const char*>(x.data) + at, std::min(most, x.rows - first), x.type}, first);
   }
 }
 
@@ -205,7 +206,7 @@ void multiply(std::span<const MatvecProduct<Matrix>> products, const X& x, Scala
               void (*range)(const Matrix&, const MatvecX&, const MatvecY&, int64_t, int64_t)) {
   static thread_local GrownBuffer buffer;
   const int64_t columns = products[0].w.columns;
-  for_few_rows(x, columns, [&](const X& some, int64_t first) {
+  for_few_rows(x, columns, kMostRows, [&](const X& some, int64_t first) {
     const int64_t rows = with_rows_of_zeros(some.rows), count = some.rows * columns;
     float* values = buffer.get_as<float>(static_cast<size_t>(rows * columns));
     convert(x.type, some.data, ScalarType::f32, values, count);
@@ -218,7 +219,7 @@ void multiply_integers(std::span<const MatvecProduct<QuantizedMatrix>> products,
                        const IntegerSizes& sizes, const X& x, ScalarType y_type) {
   static thread_local GrownBuffer buffer;
   const QuantizedMatrix& w = products[0].w;
-  for_few_rows(x, w.columns, [&](const X& some, int64_t first) {
+  for_few_rows(x, w.columns, kMostRows, [&](const X& some, int64_t first) {
     IntegerX integers{};
     integers.rows = with_rows_of_zeros(some.rows);
     integers.columns = sizes.columns;
@@ -248,6 +249,37 @@ void multiply_integers(std::span<const MatvecProduct<QuantizedMatrix>> products,
   });
 }
 
+bool multiplies_bf16(const QuantizedMatrix& w, ScalarType x_type) {
+  return x_type == ScalarType::bf16 && (w.bits == 4 || w.bits == 8) && isa_has_avx512_bf16() &&
+         bf16_matvec_kernels() != nullptr;
+}
+
+void multiply_bf16(std::span<const MatvecProduct<QuantizedMatrix>> products, const X& x,
+                   ScalarType y_type) {
+  static thread_local GrownBuffer buffer;
+  const Bf16MatvecKernels& kernels = *bf16_matvec_kernels();
+  const QuantizedMatrix& w = products[0].w;
+  for_few_rows(x, w.columns, kBf16Rows, [&](const X& some, int64_t first) {
+    Bf16X numbers = kernels.sizes(w);
+    numbers.rows = some.rows;
+    auto carve = [&](std::byte* block) {
+      Carver carver(block);
+      numbers.values = carver.take<uint32_t>(some.rows * numbers.words);
+      numbers.sums = carver.take<float>(some.rows * numbers.group_step);
+      return carver.used();
+    };
+    carve(static_cast<std::byte*>(buffer.get(carve(nullptr))));
+    const size_t row_bytes = static_cast<size_t>(w.columns) * size_of(x.type);
+    parallel_ranges(some.rows, kGrain / (w.columns + 1) + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t m = begin; m < end; ++m) {
+        const size_t at = static_cast<size_t>(m) * row_bytes;
+        kernels.write(w, static_cast<const char*>(some.data) + at, numbers, m);
+      }
+    });
+    share(products, numbers, {first, some.rows, y_type, x.type}, kernels.range);
+  });
+}
+
 template <class Matrix>
 void check(std::span<const MatvecProduct<Matrix>> products) {
   for (const auto& product : products) {
@@ -259,6 +291,12 @@ void check(std::span<const MatvecProduct<Matrix>> products) {
 }
 
 }  // namespace
+
+int64_t few_rows(const DenseMatrix&, ScalarType) { return 4; }
+
+int64_t few_rows(const QuantizedMatrix& w, ScalarType x_type) {
+  return multiplies_bf16(w, x_type) ? 16 : 4;
+}
 
 void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows, const void* x,
             ScalarType x_type, ScalarType y_type) {
@@ -278,6 +316,7 @@ void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_
            product.w.bits, w.group_size, product.w.group_size);
     }
   }
+  if (multiplies_bf16(w, x_type)) return multiply_bf16(products, {x, x_rows, x_type}, y_type);
   const IntegerSizes sizes = GRAFT_DISPATCH(integer_sizes)(w);
   if (sizes.columns > 0) return multiply_integers(products, sizes, {x, x_rows, x_type}, y_type);
   multiply(products, {x, x_rows, x_type}, y_type, GRAFT_DISPATCH(dequantized_range));

@@ -54,7 +54,8 @@ mx::array Attention::operator()(int index, const mx::array& x, const Context& co
     k = ops::rope(k, table, config_.options.head_dim);
   }
   const nn::LayerKeysValues seen =
-      context.cache == nullptr ? nn::LayerKeysValues{{k}, {v}} : context.cache->append(index, k, v);
+      context.caches.empty() ? nn::LayerKeysValues{{k}, {v}}
+                             : nn::append(context.caches, *context.sequences, index, k, v);
   mx::array attended = ops::attention(q, seen.k, seen.v, context.sequences, config_.options);
   return nn::project(attended, {&output_}, context.dropout)[0];
 }

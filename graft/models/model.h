@@ -24,9 +24,9 @@ using Dropout = std::optional<nn::DropoutKey>;
 /// What every layer needs to know about the tokens that run through it.
 struct Context {
   Sequences sequences;
-  std::vector<ops::RopeTable> ropes;  // as rope_tables()
-  nn::KvCache* cache = nullptr;       // while generating
-  Dropout dropout = {};               // while training
+  std::vector<ops::RopeTable> ropes;      // as rope_tables()
+  std::vector<nn::KvCache*> caches = {};  // one a sequence, while generating
+  Dropout dropout = {};                   // while training
 };
 
 /// The residual stream [N, D] between layers. What the last layer adds is kept apart, so that the

@@ -2,7 +2,11 @@
 
 #include <mlx/array.h>
 
+#include <span>
 #include <vector>
+
+#include "graft/base/sequence.h"
+#include "graft/ops/rows.h"
 
 namespace graft::nn {
 
@@ -29,7 +33,10 @@ class KvCache {
 
   /// Writes the n new rows of a layer after `length()` and returns the layer's keys and values.
   /// They are valid until the layer's next append, which may write into their data.
-  LayerKeysValues append(int layer, const mx::array& k, const mx::array& v);
+  const LayerKeysValues& append(int layer, const mx::array& k, const mx::array& v);
+  /// The same for n of the rows.
+  const LayerKeysValues& append(int layer, const mx::array& k, const mx::array& v,
+                                ops::RowRange rows);
 
   /// Call this after all layers have appended n rows.
   void advance(int n) { length_ += n; }
@@ -44,5 +51,15 @@ class KvCache {
   std::vector<LayerKeysValues> layers_;
   int length_ = 0;
 };
+
+/// The sequences of a batch that adds counts[i] tokens to caches[i], with the keys of all caches
+/// one after the other, each beginning with a block.
+std::vector<Sequence> cached_sequences(std::span<KvCache* const> caches,
+                                       std::span<const int> counts);
+
+/// Appends each sequence's new rows of k and v [N, K*C] to its own cache, and returns the blocks of
+/// all, in which `sequences`, of `cached_sequences`, find their keys.
+LayerKeysValues append(std::span<KvCache* const> caches, std::span<const Sequence> sequences,
+                       int layer, const mx::array& k, const mx::array& v);
 
 }  // namespace graft::nn

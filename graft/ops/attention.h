@@ -34,8 +34,8 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                     const Sequences& sequences, const AttentionOptions& options);
 
 /// The same for keys and values in consecutive blocks [R, K*C] of equally many rows, as in a cache.
-/// R must be a multiple of kernels::kKeyBlockRows, and there must be one sequence, whose keys begin
-/// with the first row. Not differentiable.
+/// R must be a multiple of kernels::kKeyBlockRows, and each sequence's keys begin with a block.
+/// Not differentiable.
 mx::array attention(const mx::array& q, const std::vector<mx::array>& k,
                     const std::vector<mx::array>& v, const Sequences& sequences,
                     const AttentionOptions& options);

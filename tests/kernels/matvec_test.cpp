@@ -202,5 +202,27 @@ TEST(Matvec, ARowIsTheSameAloneAndAmongOthers) {
   });
 }
 
+// The same for activations in bf16, in every number of rows up to few_rows and beyond, and with
+// columns that fill no block.
+TEST(Matvec, ARowOfBf16IsTheSameAloneAndAmongOthers) {
+  for (int bits : {4, 8}) {
+    for (int64_t columns : {96, 128, 576}) {
+      const RandomQuantized q(67, columns, bits, 32, ScalarType::f16);
+      const Numbers x = Numbers(ScalarType::bf16, 70 * columns).random(4);
+      for_each_isa([&] {
+        Numbers all(ScalarType::f32, 70 * 67), some(ScalarType::f32, 70 * 67);
+        matvec(q.matrix, 70, x.data(), ScalarType::bf16, nullptr, all.data(), ScalarType::f32);
+        for (int64_t rows = 1; rows <= 17; ++rows) {
+          matvec(q.matrix, rows, x.data(), ScalarType::bf16, nullptr, some.data(), ScalarType::f32);
+          for (int64_t i = 0; i < rows * 67; ++i) ASSERT_EQ(some.get(i), all.get(i)) << rows;
+        }
+        const auto* third = static_cast<const bf16_t*>(x.data()) + 3 * columns;
+        matvec(q.matrix, 1, third, ScalarType::bf16, nullptr, some.data(), ScalarType::f32);
+        for (int64_t n = 0; n < 67; ++n) ASSERT_EQ(some.get(n), all.get(3 * 67 + n));
+      });
+    }
+  }
+}
+
 }  // namespace
 }  // namespace graft::kernels

@@ -1,0 +1,324 @@
+// Products of a few rows of bf16 with 4- and 8-bit weights as they are stored, with AVX-512's dot
+// products of bf16. For each row of weights w and of x, with q the stored integers:
+//
+//   y = sum over groups g of  scale_g (sum over i in g of q_i x_i)  +  bias_g (sum of x_i)
+//
+// Integers up to 255 are bf16 numbers, so nothing is rounded but the sums in f32. A block of
+// weights is turned into bf16 once for eight rows of x; its dot products stay in the lanes in which
+// they are summed, so that a block meets its scales with one multiply-add. The order of a sum does
+// not depend on the number of rows.
+
+#include "graft/kernels/matvec_bf16.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "graft/kernels/matvec_bf16.cpp"
+#include "graft/kernels/targets.h"
+//
+#include "hwy/highway.h"
+
+#if HWY_TARGET == HWY_AVX3
+#include <immintrin.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "graft/kernels/grown_buffer.h"
+#include "graft/kernels/matvec-inl.h"
+#include "graft/kernels/operands.h"
+
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
+namespace graft::kernels {
+namespace HWY_NAMESPACE {
+namespace few_bf16_rows {
+
+constexpr int64_t kLanes = 16;  // words of a vector: pairs of bf16, or sums
+
+// A block is a vector of weights: 128 columns of 4 bits, or 64 of 8.
+template <int kBits>
+constexpr int64_t kBlockColumns = 512 / kBits;
+
+// Vectors of pairs of x that meet a block.
+template <int kBits>
+constexpr int kPairs = kBits == 4 ? 4 : 2;
+
+// The columns of a lane, which all lie in one group.
+template <int kBits>
+constexpr int64_t kLaneColumns = kBlockColumns<kBits> / kLanes;
+
+template <class Body>
+HWY_INLINE void with_bits_of(const QuantizedMatrix& w, Body&& body) {
+  if (w.bits == 4) return body(std::integral_constant<int, 4>());
+  return body(std::integral_constant<int, 8>());
+}
+
+HWY_INLINE __mmask16 first_lanes(int64_t count) {
+  return static_cast<__mmask16>((1u << std::clamp<int64_t>(count, 0, kLanes)) - 1);
+}
+
+Bf16X sizes(const QuantizedMatrix& w) {
+  const int64_t block = 512 / w.bits;
+  Bf16X x{};
+  x.words = round_up(w.columns, block) / 2;
+  x.group_step = round_up(w.columns / w.group_size, kLanes);
+  return x;
+}
+
+// The pairs of a block of x in the order of the weights' bits.
+template <int kBits>
+HWY_INLINE void write_block(const bf16_t* x, uint32_t* out) {
+  if constexpr (kBits == 4) {  // pair p of lane i: columns 8 i + p and 8 i + 4 + p
+    const hn::FixedTag<uint16_t, 32> d;
+    hn::Vec<decltype(d)> v[4];
+    hn::LoadInterleaved4(d, reinterpret_cast<const uint16_t*>(x), v[0], v[1], v[2], v[3]);
+    for (int p = 0; p < 4; ++p) hn::StoreU(v[p], d, reinterpret_cast<uint16_t*>(out) + 32 * p);
+  } else {  // pair p of lane i: columns 4 i + 2 p and 4 i + 2 p + 1
+    const hn::FixedTag<uint32_t, 16> d;
+    hn::Vec<decltype(d)> v[2];
+    hn::LoadInterleaved2(d, reinterpret_cast<const uint32_t*>(x), v[0], v[1]);
+    for (int p = 0; p < 2; ++p) hn::StoreU(v[p], d, out + 16 * p);
+  }
+}
+
+void write(const QuantizedMatrix& w, const void* data, const Bf16X& to, int64_t row) {
+  const FloatTag d;
+  const bf16_t* x = static_cast<const bf16_t*>(data);
+  float* sums = to.sums + row * to.group_step;
+  const int64_t groups = w.columns / w.group_size;
+  for (int64_t g = 0; g < groups; ++g) {
+    auto sum = hn::Zero(d);
+    for (int64_t i = 0; i < w.group_size; i += kLanes) {
+      sum = hn::Add(sum, load(d, x + g * w.group_size + i));
+    }
+    sums[g] = sum_of(d, sum);
+  }
+  std::fill(sums + groups, sums + to.group_step, 0.0f);
+  with_bits_of(w, [&](auto bits) HWY_ATTR {
+    constexpr int kBits = decltype(bits)::value;
+    constexpr int64_t kBlock = kBlockColumns<kBits>;
+    uint32_t* out = to.values + row * to.words;
+    int64_t column = 0;
+    for (; column + kBlock <= w.columns; column += kBlock) {
+      write_block<kBits>(x + column, out + column / 2);
+    }
+    if (column < w.columns) {
+      bf16_t rest[kBlock] = {};
+      std::copy(x + column, x + w.columns, rest);
+      write_block<kBits>(rest, out + column / 2);
+    }
+  });
+}
+
+// The numbers of a block of weights, of which the words in `mask` are there, in bf16, to meet the
+// pairs of x.
+template <int kBits>
+HWY_INLINE void unpack_block(const uint32_t* at, __mmask16 mask, __m512i table,
+                             __m512i (&pairs)[kPairs<kBits>]) {
+  const __m512i words = _mm512_maskz_loadu_epi32(mask, at);
+  if constexpr (kBits == 4) {  // looks at 5 bits of each 16, of which the table ignores the highest
+    pairs[0] = _mm512_permutexvar_epi16(words, table);
+    pairs[1] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 4), table);
+    pairs[2] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 8), table);
+    pairs[3] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 12), table);
+  } else {  // as f32, of which bf16 is the upper half: the table takes these of two vectors
+    const auto byte = [&](int i) HWY_ATTR {  // of each 32 bits, as a number
+      const __m512i at = _mm512_add_epi32(_mm512_set4_epi32(12, 8, 4, 0),
+                                          _mm512_set1_epi32(i + static_cast<int>(0x80808000u)));
+      return _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_shuffle_epi8(words, at)));
+    };
+    pairs[0] = _mm512_permutex2var_epi16(byte(0), table, byte(1));
+    pairs[1] = _mm512_permutex2var_epi16(byte(2), table, byte(3));
+  }
+}
+
+// For 4 bits the integers 0 to 15 as bf16, twice; for 8 the upper halves of two vectors of f32, in
+// turn.
+template <int kBits>
+HWY_INLINE __m512i unpack_table() {
+  alignas(64) uint16_t table[32];
+  for (int i = 0; i < 32; ++i) {
+    const auto bits = std::bit_cast<uint32_t>(static_cast<float>(i % 16));
+    table[i] = static_cast<uint16_t>(kBits == 4 ? bits >> 16 : (i | 1) + 32u * (i & 1));
+  }
+  return _mm512_load_si512(table);
+}
+
+// The sums of the lanes of v[i], at i % 4 * 4 + i / 4. Each is added in the same order.
+HWY_INLINE __m512 sums_of(const __m512 (&v)[16]) {
+  __m512 halves[8], quarters[4];
+  HWY_UNROLL(8)
+  for (int i = 0; i < 8; ++i) {
+    halves[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x88),
+                              _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xdd));
+  }
+  HWY_UNROLL(4)
+  for (int i = 0; i < 4; ++i) {
+    quarters[i] = _mm512_add_ps(_mm512_shuffle_f32x4(halves[2 * i], halves[2 * i + 1], 0x88),
+                                _mm512_shuffle_f32x4(halves[2 * i], halves[2 * i + 1], 0xdd));
+  }
+  const auto pairs = [&](int i) HWY_ATTR {
+    return _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(quarters[i], quarters[i + 1]),
+                                          _mm512_unpackhi_ps(quarters[i], quarters[i + 1])));
+  };
+  const __m512d low = pairs(0), high = pairs(2);
+  return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(low, high)),
+                       _mm512_castpd_ps(_mm512_unpackhi_pd(low, high)));
+}
+
+// Scales and biases in f32 of consecutive rows, one after the other. A vector can be read from
+// each.
+struct RowNumbers {
+  const float* scales;
+  const float* biases;
+  int64_t groups;  // of a row
+};
+
+// The dot products of kW rows of weights from `row` on with rows [m, m + kX) of x.
+template <int kBits, int kX, int kW>
+HWY_NOINLINE void dots(const QuantizedMatrix& w, int64_t row, const RowNumbers& numbers,
+                       const Bf16X& x, int64_t m, float* HWY_RESTRICT out) {
+  constexpr int kCount = kPairs<kBits>;
+  const __m512i table = unpack_table<kBits>();
+  const int shift = std::countr_zero(static_cast<uint64_t>(w.group_size / kLaneColumns<kBits>));
+  const __m512i group_of_lane =
+      _mm512_srli_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                        static_cast<unsigned>(shift));
+  const int64_t row_words = w.columns * kBits / 32;
+  const uint32_t* packed = w.weight + row * row_words;
+  const uint32_t* values = x.values + m * x.words;
+  const float* x_sums = x.sums + m * x.group_step;
+  __m512 sums[16];
+  HWY_UNROLL(16)
+  for (int i = 0; i < 16; ++i) sums[i] = _mm512_setzero_ps();
+  for (int64_t g = 0; g < numbers.groups; g += kLanes) {
+    const __mmask16 mask = first_lanes(numbers.groups - g);
+    HWY_UNROLL(4)
+    for (int r = 0; r < kW; ++r) {
+      const __m512 bias = _mm512_maskz_loadu_ps(mask, numbers.biases + r * numbers.groups + g);
+      HWY_UNROLL(8)
+      for (int i = 0; i < kX; ++i) {
+        sums[r * kX + i] =
+            _mm512_fmadd_ps(bias, _mm512_load_ps(x_sums + i * x.group_step + g), sums[r * kX + i]);
+      }
+    }
+  }
+  for (int64_t word = 0; word < row_words; word += kLanes) {
+    const __mmask16 mask = first_lanes(row_words - word);
+    __m512i pairs[kW][kCount];
+    __m512 scales[kW];
+    HWY_UNROLL(4)
+    for (int r = 0; r < kW; ++r) {
+      const uint32_t* at = packed + r * row_words + word;
+      _mm_prefetch(reinterpret_cast<const char*>(at + kW * row_words), _MM_HINT_T0);
+      unpack_block<kBits>(at, mask, table, pairs[r]);
+      scales[r] = _mm512_maskz_permutexvar_ps(
+          mask, group_of_lane,
+          _mm512_loadu_ps(numbers.scales + r * numbers.groups + (word >> shift)));
+    }
+    HWY_UNROLL(8)
+    for (int i = 0; i < kX; ++i) {
+      const uint32_t* xs = values + i * x.words + word * kCount;
+      __m512 products[kW];
+      HWY_UNROLL(4)
+      for (int r = 0; r < kW; ++r) products[r] = _mm512_setzero_ps();
+      HWY_UNROLL(4)
+      for (int p = 0; p < kCount; ++p) {
+        const __m512i pair = _mm512_load_si512(xs + p * kLanes);
+        HWY_UNROLL(4)
+        for (int r = 0; r < kW; ++r) {
+          products[r] = _mm512_dpbf16_ps(products[r], reinterpret_cast<__m512bh>(pairs[r][p]),
+                                         reinterpret_cast<__m512bh>(pair));
+        }
+      }
+      HWY_UNROLL(4)
+      for (int r = 0; r < kW; ++r) {
+        sums[r * kX + i] = _mm512_fmadd_ps(products[r], scales[r], sums[r * kX + i]);
+      }
+    }
+  }
+  alignas(64) float gathered[16];
+  _mm512_store_ps(gathered, sums_of(sums));
+  HWY_UNROLL(4)
+  for (int r = 0; r < kW; ++r) {
+    HWY_UNROLL(8)
+    for (int i = 0; i < kX; ++i) {
+      const int at = r * kX + i;
+      out[(m + i) * kDots + r] = gathered[at % 4 * 4 + at / 4];
+    }
+  }
+}
+
+// The dot products of kW rows of weights with all rows of x.
+template <int kBits, int kW>
+HWY_INLINE void all_dots(const QuantizedMatrix& w, int64_t row, const RowNumbers& numbers,
+                         const Bf16X& x, float* out) {
+  int64_t m = 0;
+  for (; m + 8 <= x.rows; m += 8) dots<kBits, 8, kW>(w, row, numbers, x, m, out);
+  if (m + 4 <= x.rows) {
+    dots<kBits, 4, kW>(w, row, numbers, x, m, out);
+    m += 4;
+  }
+  if (m + 2 <= x.rows) {
+    dots<kBits, 2, kW>(w, row, numbers, x, m, out);
+    m += 2;
+  }
+  if (m < x.rows) dots<kBits, 1, kW>(w, row, numbers, x, m, out);
+}
+
+void range(const QuantizedMatrix& w, const Bf16X& x, const MatvecY& y, int64_t begin, int64_t end) {
+  constexpr int64_t kTogether = 2;  // rows of weights in registers
+  constexpr int64_t kTile = 16;     // rows whose scales are converted at a time
+  static_assert(kDots % kTile == 0);
+  static thread_local GrownBuffer buffer;
+  const int64_t groups = w.columns / w.group_size;
+  const int64_t room = round_up(kTile * groups, kLanes) + kLanes;
+  float* scales = buffer.get_as<float>(static_cast<size_t>(2 * room));
+  float* biases = scales + room;
+  alignas(64) float gathered[kBf16Rows * kDots];
+  with_bits_of(w, [&](auto bits) HWY_ATTR {
+    constexpr int kBits = decltype(bits)::value;
+    for (int64_t first = begin; first < end; first += kDots) {
+      const int64_t count = std::min(kDots, end - first);
+      for (int64_t at = 0; at < count; at += kTile) {
+        const int64_t rows = std::min(kTile, count - at);
+        for_group_numbers(w, (first + at) * groups, rows * groups,
+                          [&](int64_t i, auto s, auto b) HWY_ATTR {
+                            hn::Store(s, FloatTag(), scales + i);
+                            hn::Store(b, FloatTag(), biases + i);
+                          });
+        int64_t r = 0;
+        for (; r < rows; r += kTogether) {
+          const RowNumbers numbers{scales + r * groups, biases + r * groups, groups};
+          const int64_t row = first + at + r;
+          if (r + kTogether <= rows) {
+            all_dots<kBits, kTogether>(w, row, numbers, x, gathered + at + r);
+          } else {
+            all_dots<kBits, 1>(w, row, numbers, x, gathered + at + r);
+          }
+        }
+      }
+      write_dots(y, first, count, gathered);
+    }
+  });
+}
+
+}  // namespace few_bf16_rows
+}  // namespace HWY_NAMESPACE
+}  // namespace graft::kernels
+HWY_AFTER_NAMESPACE();
+#endif
+
+#if HWY_ONCE
+namespace graft::kernels {
+
+#if (HWY_TARGETS & HWY_AVX3) != 0
+const Bf16MatvecKernels* bf16_matvec_kernels() {
+  namespace code = N_AVX3::few_bf16_rows;
+  static constexpr Bf16MatvecKernels kKernels = {&code::sizes, &code::write, &code::range};
+  return &kKernels;
+}
+#else
+const Bf16MatvecKernels* bf16_matvec_kernels() { return nullptr; }
+#endif
+
+}  // namespace graft::kernels
+#endif
