@@ -34,7 +34,8 @@ BELOW = {
     "plan": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],
     "report": ["training", "ops", "io", "base"],
     "generation": ["models", "nn", "ops", "tokenizer", "base"],
-    "engine": ["report", "plan", "training", "generation", "lora", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
+    "evaluation": ["generation", "models", "regex", "tokenizer", "unicode", "io", "base"],
+    "engine": ["evaluation", "report", "plan", "training", "generation", "lora", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
                "base"],
 }
 

@@ -4,8 +4,9 @@
   scripts/make_dataset.py           write the files
   scripts/make_dataset.py --check   fail if they differ from what would be written
 
-Each line is {"text": "table: <id>\\ncolumns: <names>\\nQ: <question>\\nA: <SQL>"}, the form of the
-WikiSQL examples. Subjects and words come from scripts/dataset/*.txt; no subject, column set or table id
+Each line has a "text": "table: <id>\\ncolumns: <names>\\nQ: <question>\\nA: <SQL>", the form of the
+WikiSQL examples; "prompt" and "completion", which make up the text; and a "table" with rows on which the SQL gives
+something. Subjects and words come from scripts/dataset/*.txt; no subject, column set or table id
 is in two splits. The bytes depend on nothing but this file and that folder: not on the version of Python.
 """
 
@@ -16,6 +17,7 @@ import sys
 
 from dataset.dice import Dice
 from dataset.questions import Table
+from dataset.rows import table_with_rows
 from dataset.sources import read_pools, read_subjects
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -40,21 +42,29 @@ def make_tables(dice, pools, subjects, taken):
     return tables
 
 
+def record(text, table):
+    """A line: the text, the same in the two parts of a pair, and what its query runs on."""
+    prompt, answer, completion = text.partition("\nA:")
+    members = {"text": text, "prompt": prompt + answer, "completion": completion, "table": table}
+    return json.dumps(members, separators=(",", ": ")) + "\n"
+
+
 def make_splits():
     """The bytes of each split's file."""
     dice, pools, taken, splits = Dice(SEED), read_pools(), set(), {}
     for split, subjects in read_subjects().items():
         tables = make_tables(dice, pools, subjects, taken)
-        texts = []
-        while len(texts) < SIZES[split]:
+        rows_dice = Dice(f"{SEED} rows {split}")  # of its own: the texts do not depend on the rows
+        records = {}
+        while len(records) < SIZES[split]:
             # Every table is asked once before one is asked again.
-            for table in dice.sample(tables, min(len(tables), SIZES[split] - len(texts))):
+            for table in dice.sample(tables, min(len(tables), SIZES[split] - len(records))):
                 text = table.example()
-                while text in texts:
+                while text in records:
                     text = table.example()
-                texts.append(text)
-        texts = dice.sample(texts, len(texts))
-        splits[split] = "".join(json.dumps({"text": text}) + "\n" for text in texts).encode()
+                records[text] = record(text, table_with_rows(rows_dice, table))
+        texts = dice.sample(records, len(records))
+        splits[split] = "".join(records[text] for text in texts).encode()
     return splits
 
 

@@ -22,12 +22,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 apt_packages="
   cmake ninja-build g++ ccache pkg-config python3 python3-venv ca-certificates binutils
   libhwy-dev libcli11-dev nlohmann-json3-dev libfmt-dev libpcre2-dev libutf8proc-dev libzip-dev
-  libarchive-dev libcurl4-openssl-dev libssl-dev libyaml-cpp-dev zlib1g-dev libzstd-dev libgtest-dev
+  libarchive-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libyaml-cpp-dev zlib1g-dev libzstd-dev libgtest-dev
   libbenchmark-dev"
 arm_packages="
   cmake ninja-build ccache pkg-config nlohmann-json3-dev dpkg-dev g++-aarch64-linux-gnu qemu-user"
 brew_packages="
-  cmake ninja ccache pkgconf python@3.12 cli11 nlohmann-json fmt pcre2 utf8proc libzip libarchive curl openssl@3 yaml-cpp zstd
+  cmake ninja ccache pkgconf python@3.12 cli11 nlohmann-json fmt pcre2 utf8proc libzip libarchive curl openssl@3 sqlite
+  yaml-cpp zstd
   googletest google-benchmark"
 
 system=$(uname -s)

@@ -37,7 +37,14 @@ def number_text(value):
 @dataclass
 class Condition:
     claim: str  # "was built before 1990"
-    sql: str
+    header: str
+    operator: str
+    value: object  # a text or a float
+
+    @property
+    def sql(self):
+        value = number_text(self.value) if isinstance(self.value, float) else f"'{self.value}'"
+        return f"{self.header} {self.operator} {value}"
 
 
 class Table:
@@ -79,13 +86,13 @@ class Table:
             claim = claim.lstrip("=")
             if value[0] in "aeioAEIO":
                 claim = claim.replace(" a {}", " an {}")
-            return Condition(claim.replace("{}", value), f"{header} = '{value}'")
+            return Condition(claim.replace("{}", value), header, "=", value)
         operator = "=" if claim.startswith("=") else dice.weighted({"=": 5, ">": 3, "<": 3})
         claim = claim.lstrip("=")
         # No "1 goals": where the number counts something, it is at least 2.
         countable = re.search(r"\{\} (?:[a-z]+ )?[a-z]+s\b", claim) is not None
-        value = number_text(self.number_value(column, 2 if countable else column.values[0]))
-        shown = value
+        number = self.number_value(column, 2 if countable else column.values[0])
+        value = shown = number_text(number)
         if column.kind != "@" and len(value) > 3 and value.isdigit() and dice.chance(0.25):
             shown = f"{int(value):,}"
         if column.kind == "@":
@@ -94,7 +101,7 @@ class Table:
             few = ["fewer than"] if countable and not UNITS.search(claim) else ["less than"]
             words = {"=": [""], ">": ["more than", "more than", "over"], "<": few * 2 + ["under"]}
         phrase = f"{dice.pick(words[operator])} {shown}".strip()
-        return Condition(claim.replace("{}", phrase), f"{header} {operator} {value}")
+        return Condition(claim.replace("{}", phrase), header, operator, number)
 
     def conditions(self, count, but, plural=False):
         """`count` conditions on columns other than the key and `but`; `plural`: several rows fit."""
@@ -125,6 +132,7 @@ class Table:
         return f"{noun} {self.who()} {self.joined(conditions, plural)}"
 
     def sql(self, aggregate, header, conditions):
+        self.asked = (aggregate, header, conditions)  # of the last question
         text = f"SELECT {aggregate + ' ' if aggregate else ''}{header} FROM {self.number}"
         if conditions:
             text += " WHERE " + " AND ".join(c.sql for c in conditions)
@@ -137,7 +145,7 @@ class Table:
             key = next(c for _, c in self.columns if c.kind == "*")
             name = self.text_value(key)
             row = name if "'s " in name else self.subject.name.replace("{}", name)
-            conditions = [Condition("", f"{self.key} = '{name}'")]
+            conditions = [Condition("", self.key, "=", name)]
         else:
             conditions = self.conditions(count, header)
             row = f"the {self.described(conditions)}"
