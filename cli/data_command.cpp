@@ -31,6 +31,9 @@ void add_data_command(CLI::App& app, engine::Runtime& runtime) {
   wikisql->add_flag(
       "--all", options->all,
       "Write every question (56,355 / 8,421 / 15,878), not the first 1000 / 100 / 100");
+  wikisql->add_flag(
+      "--tables,!--no-tables", options->tables,
+      "Write each question's table with its first 200 rows, on which its SQL can run");
   wikisql->add_option("--output", options->output, "Folder for train, valid and test.jsonl")
       ->capture_default_str();
   wikisql->add_option("--url", options->url, "Where the archive lies: https:// or file://")

@@ -9,7 +9,7 @@ namespace graft::testing {
 namespace {
 
 const std::string kTable =
-    R"({"id": "1-10-1", "header": ["Player", "No."], "types": ["text", "real"]})"
+    R"({"id": "1-10-1", "header": ["Player", "No."], "types": ["text", "real"], "rows": [["Ann", 3]]})"
     "\n";
 
 std::string questions(int count) {
@@ -44,10 +44,12 @@ class WikiSqlCommand : public ProgramTest {
       std::string text = read_bytes(folder_ / folder / (std::string(name) + ".jsonl"));
       EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), count) << name;
       std::string number = std::to_string(count - 1);
-      EXPECT_TRUE(text.ends_with(R"({"text": "table: 1-10-1\ncolumns: Player, No.\nQ: Who wears )" +
-                                 number + R"(?\nA: SELECT Player FROM 1-10-1 WHERE No. = )" +
-                                 number + "\"}\n"))
-          << name;
+      text = text.substr(text.rfind("{\"text\""));
+      EXPECT_TRUE(text.starts_with(
+          R"({"text": "table: 1-10-1\ncolumns: Player, No.\nQ: Who wears )" + number +
+          R"(?\nA: SELECT Player FROM 1-10-1 WHERE No. = )" + number + "\", \"prompt\": "))
+          << name << text;
+      EXPECT_TRUE(text.ends_with("\"rows\": [[\"Ann\",3]]}}\n")) << name << text;
     }
   }
 };

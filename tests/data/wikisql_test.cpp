@@ -38,6 +38,11 @@ std::string failure(const std::string& questions, const std::string& tables = kT
       [&] { wikisql_lines(questions, tables, "q.jsonl", "t.jsonl", kNoLimit); });
 }
 
+// The line with its text alone, as the published examples have it.
+std::string text_alone(const std::string& line) {
+  return line.substr(0, line.find(", \"prompt\": ")) + "}\n";
+}
+
 TEST(WikiSql, WritesTheFormOfThePublishedExamples) {
   const std::string questions =
       R"({"table_id": "1-10-1", "question": "What is Terrence Ross' \"number\" ", "sql": {"sel": 1, "agg": 0, "conds": [[0, 0, "Terrence Ross"]]}})"
@@ -48,15 +53,15 @@ TEST(WikiSql, WritesTheFormOfThePublishedExamples) {
   const std::vector<std::string> lines = lines_of(questions);
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(
-      lines[0],
+      text_alone(lines[0]),
       R"({"text": "table: 1-10-1\ncolumns: Player, No., School/Club Team\nQ: What is Terrence Ross' \"number\" \nA: SELECT No. FROM 1-10-1 WHERE Player = 'Terrence Ross'"})"
       "\n");
   EXPECT_EQ(
-      lines[1],
+      text_alone(lines[1]),
       R"json({"text": "table: 1-10-2\ncolumns: GDP (2003, in mil. \u20ac ), W\u2013L, Seats\nQ: w\u2013l?\nA: SELECT COUNT W\u2013L FROM 1-10-2 WHERE GDP (2003, in mil. \u20ac ) > 51092.0 AND W\u2013L = ''11\u201311'' AND Seats < 7"})json"
       "\n");
   EXPECT_EQ(
-      lines[2],
+      text_alone(lines[2]),
       R"json({"text": "table: 1-10-2\ncolumns: GDP (2003, in mil. \u20ac ), W\u2013L, Seats\nQ: Largest?\nA: SELECT MAX Seats FROM 1-10-2"})json"
       "\n");
 }
@@ -64,7 +69,7 @@ TEST(WikiSql, WritesTheFormOfThePublishedExamples) {
 TEST(WikiSql, QuotesByTheColumnsTypeNotTheValues) {
   const auto shown = [](const std::string& condition) {
     const std::string line =
-        lines_of(question(R"({"sel": 0, "agg": 0, "conds": [)" + condition + "]}"))[0];
+        text_alone(lines_of(question(R"({"sel": 0, "agg": 0, "conds": [)" + condition + "]}"))[0]);
     const size_t at = line.find(" WHERE ") + 7;
     return line.substr(at, line.size() - 3 - at);  // without the closing "}\n
   };
@@ -79,6 +84,41 @@ TEST(WikiSql, QuotesByTheColumnsTypeNotTheValues) {
   EXPECT_EQ(shown("[1, 1, 1e15]"), "No. > 1000000000000000.0");
   EXPECT_EQ(shown("[1, 1, 1e16]"), "No. > 1e+16");
   EXPECT_EQ(shown("[1, 1, -0.0]"), "No. > -0.0");
+}
+
+TEST(WikiSql, HasTheTextInTwoPartsAndTheTable) {
+  const std::string asked = question(R"({"sel": 1, "agg": 0, "conds": [[0, 0, "A"]]})");
+  const std::string parts =
+      R"json(, "prompt": "table: 1-10-1\ncolumns: Player, No., School/Club Team\nQ: Who?\nA:", "completion": " SELECT No. FROM 1-10-1 WHERE Player = 'A'")json";
+  const std::string table =
+      R"json(, "table": {"name": "1-10-1", "columns": ["Player","No.","School/Club Team"], "types": ["text","real","text"], "rows": [["A",1,"B"]]}})json";
+  const std::string line = lines_of(asked)[0];
+  EXPECT_TRUE(line.ends_with(parts + table + "\n")) << line;
+  const std::string without =
+      wikisql_lines(asked, kTables, "q.jsonl", "t.jsonl", kNoLimit, false)[0];
+  EXPECT_TRUE(without.ends_with(parts + "}\n")) << without;
+  // A table without rows is left out.
+  EXPECT_EQ(lines_of(question(R"({"sel": 1, "agg": 0, "conds": []})", "1-10-2"))[0].find("rows"),
+            std::string::npos);
+}
+
+TEST(WikiSql, KeepsTheFirstRowsOfALongTable) {
+  std::string rows = "[0]";
+  for (int i = 1; i < 1000; ++i) rows += ", [" + std::to_string(i) + "]";
+  const auto line = [](const std::string& table_rows) {
+    return wikisql_lines(
+        question(R"({"sel": 0, "agg": 0, "conds": []})"),
+        R"({"id": "1-10-1", "header": ["n"], "types": ["real"], "rows": )" + table_rows + "}",
+        "q.jsonl", "t.jsonl", kNoLimit)[0];
+  };
+  const std::string cut = line("[" + rows + "]");
+  EXPECT_NE(cut.find("[199]]"), std::string::npos);
+  EXPECT_EQ(cut.find("[200]"), std::string::npos);
+  testing::expect_error([&] { line("[[1, 2]]"); },
+                        "t.jsonl:1: a row has 2 values, but there are 1 columns");
+  testing::expect_error([&] { line("[[{}]]"); },
+                        "t.jsonl:1: a value of a row is neither text nor a number");
+  testing::expect_error([&] { line("7"); }, "t.jsonl:1: \"rows\" is not an array");
 }
 
 TEST(WikiSql, ReadsNoMoreQuestionsThanAsked) {

@@ -35,6 +35,7 @@ constexpr std::array<Split, 3> kSplits = {
 struct Table {
   std::vector<std::string> header;
   std::vector<bool> is_text;  // by column
+  std::string member;         // its JSON with rows; empty if it has none
 };
 
 /// One line of a JSONL file: a JSON object whose members are asked for with their type.
@@ -93,7 +94,31 @@ void for_each_line(std::string_view text, const std::string& name, size_t limit,
   }
 }
 
-std::unordered_map<std::string, Table> read_tables(std::string_view text, const std::string& name) {
+/// As Python's json.dumps writes it: ASCII.
+std::string ascii_json(const json& value) { return value.dump(-1, ' ', true); }
+
+/// A table with its first rows, as a record has it.
+std::string table_member(const Line& line, const std::string& id, size_t columns) {
+  const auto found = line.root().find("rows");
+  if (found == line.root().end()) return {};
+  json rows = json::array();
+  for (const json& row : line.array(*found, "\"rows\"")) {
+    if (line.array(row, "a row of \"rows\"").size() != columns) {
+      line.wrong("a row has {} values, but there are {} columns", row.size(), columns);
+    }
+    for (const json& value : row) {
+      if (value.is_structured()) line.wrong("a value of a row is neither text nor a number");
+    }
+    if (rows.size() == kWikiSqlRows) break;
+    rows.push_back(row);
+  }
+  return fmt::format(R"({{"name": {}, "columns": {}, "types": {}, "rows": {}}})", ascii_json(id),
+                     ascii_json(line.root()["header"]), ascii_json(line.root()["types"]),
+                     ascii_json(rows));
+}
+
+std::unordered_map<std::string, Table> read_tables(std::string_view text, const std::string& name,
+                                                   bool with_rows) {
   std::unordered_map<std::string, Table> tables;
   for_each_line(text, name, std::numeric_limits<size_t>::max(), [&](const Line& line) {
     Table table;
@@ -107,7 +132,9 @@ std::unordered_map<std::string, Table> read_tables(std::string_view text, const 
       line.wrong("\"header\" has {} columns, but \"types\" {}", table.header.size(),
                  table.is_text.size());
     }
-    tables[line.string(line.member(line.root(), "id"), "\"id\"")] = std::move(table);
+    const std::string& id = line.string(line.member(line.root(), "id"), "\"id\"");
+    if (with_rows) table.member = table_member(line, id, table.header.size());
+    tables[id] = std::move(table);
   });
   return tables;
 }
@@ -147,26 +174,28 @@ std::string sql_text(const Line& line, const json& sql, const std::string& id, c
   return text;
 }
 
-/// As Python's json.dumps writes it: ASCII, with a space after the colon.
-std::string json_line(const std::string& text) {
-  return fmt::format("{{\"text\": {}}}\n", json(text).dump(-1, ' ', true));
-}
-
 }  // namespace
 
 std::vector<std::string> wikisql_lines(std::string_view questions, std::string_view tables,
                                        const std::string& questions_name,
-                                       const std::string& tables_name, size_t limit) {
-  const auto table_of = read_tables(tables, tables_name);
+                                       const std::string& tables_name, size_t limit,
+                                       bool with_tables) {
+  const auto table_of = read_tables(tables, tables_name, with_tables);
   std::vector<std::string> lines;
   for_each_line(questions, questions_name, limit, [&](const Line& line) {
     const std::string& id = line.string(line.member(line.root(), "table_id"), "\"table_id\"");
     const auto table = table_of.find(id);
     if (table == table_of.end()) line.wrong("table {} is not in {}", id, tables_name);
     const std::string& question = line.string(line.member(line.root(), "question"), "\"question\"");
-    lines.push_back(json_line(fmt::format(
-        "table: {}\ncolumns: {}\nQ: {}\nA: {}", id, fmt::join(table->second.header, ", "), question,
-        sql_text(line, line.member(line.root(), "sql"), id, table->second))));
+    const std::string prompt = fmt::format("table: {}\ncolumns: {}\nQ: {}\nA:", id,
+                                           fmt::join(table->second.header, ", "), question);
+    const std::string completion =
+        " " + sql_text(line, line.member(line.root(), "sql"), id, table->second);
+    const std::string& member = table->second.member;
+    lines.push_back(fmt::format("{{\"text\": {}, \"prompt\": {}, \"completion\": {}{}{}}}\n",
+                                ascii_json(prompt + completion), ascii_json(prompt),
+                                ascii_json(completion),
+                                member.empty() ? "" : ", \"table\": ", member));
   });
   if (lines.empty()) fail("{}: there are no questions in it", questions_name);
   return lines;
@@ -186,9 +215,9 @@ std::vector<WikiSqlFile> write_wikisql(const WikiSqlOptions& options,
   std::array<std::vector<std::string>, kSplits.size()> lines;
   for (size_t i = 0; i < kSplits.size(); ++i) {
     const std::string &questions = names[2 * i], &tables = names[2 * i + 1];
-    lines[i] =
-        wikisql_lines(members.at(questions), members.at(tables), questions, tables,
-                      options.all ? std::numeric_limits<size_t>::max() : kSplits[i].examples);
+    lines[i] = wikisql_lines(members.at(questions), members.at(tables), questions, tables,
+                             options.all ? std::numeric_limits<size_t>::max() : kSplits[i].examples,
+                             options.tables);
   }
 
   std::error_code error;
