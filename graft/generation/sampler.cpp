@@ -1,7 +1,9 @@
 #include "graft/generation/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -18,6 +20,30 @@ struct Candidate {
 // Likelier first; equals in the order of their ids, so that a seed gives one result everywhere.
 bool likelier(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+}
+
+// A float's bits as an integer that is larger for a larger float; those of NaN lie beyond
+// infinity's on both sides. Unlike comparisons of floats, those of integers are vectorized.
+int32_t order_of(float x) {
+  const auto bits = std::bit_cast<int32_t>(x);
+  return bits ^ ((bits >> 31) & std::numeric_limits<int32_t>::max());
+}
+
+struct Likeliest {
+  float logit;
+  bool numbers;  // none of all logits is NaN
+};
+
+Likeliest likeliest_of(std::span<const float> logits) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  int32_t most = order_of(-kInfinity), least = order_of(kInfinity);
+  for (const float logit : logits) {
+    const int32_t order = order_of(logit);
+    most = std::max(most, order);
+    least = std::min(least, order);
+  }
+  const bool numbers = most <= order_of(kInfinity) && least >= order_of(-kInfinity);
+  return {std::bit_cast<float>(order_of(std::bit_cast<float>(most))), numbers};  // its own inverse
 }
 
 // Candidates, the likeliest first, sorted only as far as they are looked at, usually a small part
@@ -86,15 +112,14 @@ void Sampler::penalize(std::span<float> logits, std::span<const int32_t> history
 
 int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history) {
   if (options_.repetition_penalty != 1) penalize(logits, history);
-  const auto likeliest = std::max_element(logits.begin(), logits.end());
-  const float most = *likeliest;
-  const bool numbers =
-      std::none_of(logits.begin(), logits.end(), [](float logit) { return std::isnan(logit); });
+  const auto [most, numbers] = likeliest_of(logits);
   if (!numbers || !std::isfinite(most)) {
     fail("the model's logits are not finite: the likeliest is {}{}", most,
          numbers ? "" : ", and some are no numbers");
   }
-  if (options_.temperature <= 0) return static_cast<int32_t>(likeliest - logits.begin());
+  if (options_.temperature <= 0) {
+    return static_cast<int32_t>(std::find(logits.begin(), logits.end(), most) - logits.begin());
+  }
   // Filters look at the model's own probabilities; the temperature applies to what they leave.
   const double lowest = most + std::log(double{options_.min_p});  // -inf if min_p is 0
   std::vector<Candidate> candidates;

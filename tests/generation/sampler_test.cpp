@@ -34,6 +34,19 @@ TEST(Sampler, TemperatureZeroTakesTheLikeliest) {
   EXPECT_EQ(sampler.pick(logits, {}), 1);
 }
 
+TEST(Sampler, TheFirstOfEqualsIsTaken) {
+  Sampler sampler({});
+  for (size_t size : {1u, 3u, 17u, 1000u}) {
+    for (size_t at = 0; at < size; at += 1 + size / 7) {
+      std::vector<float> logits(size, -3.5f);
+      logits[at] = logits.back() = -1.25f;
+      EXPECT_EQ(sampler.pick(logits, {}), static_cast<int32_t>(at));
+    }
+  }
+  std::vector<float> zeros = {-1, -0.0f, 0.0f};
+  EXPECT_EQ(sampler.pick(zeros, {}), 1);
+}
+
 TEST(Sampler, TemperatureOneDrawsFromTheModel) {
   auto found = shares({.temperature = 1}, kLogits);
   EXPECT_NEAR(found[0], 0.5, 0.02);
