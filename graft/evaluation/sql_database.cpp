@@ -23,7 +23,7 @@ constexpr size_t kMostQuery = size_t{1} << 16;   // bytes of a query
 constexpr size_t kMostScript = size_t{1} << 20;  // bytes of a record's statements
 constexpr int kStepsBetweenLooks = 1000;         // of SQLite's machine
 
-// What has no side effect, and the same result for the same tables.
+// What changes nothing, reads nothing but tables, and takes no random numbers.
 constexpr std::string_view kFunctions[] = {
     "abs",          "avg",        "ceil",        "ceiling",    "char",      "coalesce",
     "concat",       "concat_ws",  "count",       "cume_dist",  "date",      "datetime",

@@ -28,10 +28,10 @@ struct SqlLimits {
 };
 
 /// An SQLite database in memory, made of a record's tables, that runs queries of strangers. They
-/// may read its tables and call functions that change nothing and have no other result tomorrow.
-/// What else is refused: every other statement, a second one, PRAGMA, ATTACH, extensions, virtual
-/// tables. Text columns of tables given as rows compare without regard to ASCII case, as in
-/// WikiSQL's evaluation.
+/// may read its tables and call functions that change nothing and read nothing else. All else is
+/// refused: other statements than a query, a second one, PRAGMA, ATTACH, extensions, virtual
+/// tables, random numbers. Text columns of tables given as rows compare without regard to ASCII
+/// case, as in WikiSQL's evaluation.
 class SqlDatabase {
  public:
   /// Throws Error if the tables cannot be made.
