@@ -10,6 +10,7 @@
 #include "cli/option_names.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
+#include "graft/data/data_name.h"
 #include "graft/io/yaml.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/training/checkpoint.h"
@@ -79,10 +80,12 @@ const std::set<std::string>& settings_of_adapters() {
                                               "adam_bits",
                                               "add_eos_token",
                                               "batch_size",
+                                              "batch_tokens",
                                               "beta1",
                                               "beta2",
                                               "bias_correction",
                                               "clip_threshold",
+                                              "completion_key",
                                               "dampening",
                                               "data",
                                               "decay_rate",
@@ -91,6 +94,7 @@ const std::set<std::string>& settings_of_adapters() {
                                               "grad_accumulation",
                                               "grad_checkpoint",
                                               "grad_clip",
+                                              "group_by_length",
                                               "iters",
                                               "learning_rate",
                                               "lora_dropout",
@@ -100,12 +104,18 @@ const std::set<std::string>& settings_of_adapters() {
                                               "lora_rank",
                                               "lora_scale",
                                               "max_seq_length",
+                                              "messages_key",
                                               "min_lr",
                                               "model",
                                               "momentum",
                                               "nesterov",
                                               "ns_steps",
                                               "optimizer",
+                                              "overlap",
+                                              "overlong",
+                                              "pack",
+                                              "prompt_key",
+                                              "raw_pairs",
                                               "relative_step",
                                               "scale_eps",
                                               "scale_parameter",
@@ -116,13 +126,21 @@ const std::set<std::string>& settings_of_adapters() {
                                               "step_size",
                                               "steps_per_eval",
                                               "steps_per_report",
+                                              "text_key",
                                               "threads",
                                               "train",
+                                              "train_on",
                                               "val_batches",
+                                              "valid_split",
                                               "warmup",
                                               "warmup_init",
                                               "weight_decay"};
   return names;
+}
+
+bool names_a_path(const ordered_json& value) {
+  if (value.is_array()) return std::any_of(value.begin(), value.end(), names_a_path);
+  return value.is_string() && is_there(data::DataName::parse(value.get<std::string>()).name);
 }
 
 std::vector<TakenOption> of_adapter(const CLI::App& command, const std::string& file,
@@ -140,7 +158,7 @@ std::vector<TakenOption> of_adapter(const CLI::App& command, const std::string& 
   for (const auto& [name, value] : adapter.config.items()) {
     const bool is_name = name == "model" || name == "data";
     // A training records no folder of its machine.
-    const bool is_file = is_name && value.is_string() && is_there(value.get<std::string>());
+    const bool is_file = is_name && names_a_path(value);
     if (settings_of_adapters().count(name) != 0 && !is_file) {
       settings[name] = value;
     } else if (name != "began_with_an_adapter") {

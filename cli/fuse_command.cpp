@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/data_options.h"
 #include "cli/interrupt.h"
 #include "cli/named.h"
 #include "cli/output.h"
@@ -30,9 +31,9 @@ struct FuseCommand {
   std::optional<std::string> upload_name;
   bool de_quantize = false;
   std::optional<std::string> fused_bits;
-  std::optional<std::string> data;
+  engine::DataOptions data{.names = {}};
+  data::RenderOptions render;
   std::optional<std::string> check_text;
-  int add_eos_token = 1;
   bool force = false;
   bool make_private = false;
 };
@@ -43,7 +44,8 @@ void check(const FuseCommand& o) {
     fail_usage("--de-quantize and --fused-bits {} contradict each other", *o.fused_bits);
   }
   if (o.adapter_file == "none") fail_usage("fusing needs an --adapter-file");
-  if (o.data && o.check_text) fail_usage("give --data or --check, not both");
+  check_data_options(o.data, o.render);
+  if (!o.data.names.empty() && o.check_text) fail_usage("give --data or --check, not both");
 }
 
 lora::FuseOptions fuse_options(const FuseCommand& o) {
@@ -60,24 +62,25 @@ lora::FuseOptions fuse_options(const FuseCommand& o) {
 
 // What the losses are measured on: the test split, else the validation split, or a text; nothing if
 // the user asked for no check.
-std::optional<data::Dataset> check_set(const FuseCommand& o, const fs::path& folder,
+std::optional<data::Dataset> check_set(const FuseCommand& o,
+                                       const std::optional<engine::NamedData>& named,
                                        const engine::LoadedModel& loaded, FrontEnd& front_end) {
   if (o.check_text) {
-    data::Dataset set;
-    set.examples.push_back({.ids = loaded.tokenizer.encode(*o.check_text), .line = 1});
-    if (set.examples[0].ids.size() < 2) fail_usage("--check needs a text of at least 2 tokens");
+    data::Dataset set{.name = "the text"};
+    const data::Example text{.ids = loaded.tokenizer.encode(*o.check_text), .line = 1};
+    if (text.ids.size() < 2) fail_usage("--check needs a text of at least 2 tokens");
+    set.examples.push_back(text);
     return set;
   }
-  if (!o.data) return {};
-  const bool has_test = data::has_split(folder, "test");
-  if (!has_test && !data::has_split(folder, "valid")) {
+  if (!named) return {};
+  const bool has_test = named->has("test");
+  if (!has_test && !named->has("valid")) {
     fail(
         "--data: there is neither test.jsonl nor valid.jsonl in {}, nor another file of these "
         "splits",
-        *o.data);
+        o.data.names.front());
   }
-  return engine::load_split(folder, has_test ? "test" : "valid", loaded,
-                            {.add_eos = o.add_eos_token != 0}, front_end);
+  return named->load(has_test ? "test" : "valid", loaded, o.render, front_end);
 }
 
 // The fused model's history: the base model's own, the adapter's and this fusing.
@@ -94,7 +97,7 @@ io::Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loade
 }
 
 double loss_of(const models::Model& model, const data::Dataset& set) {
-  return training::evaluate(model, data::evaluation_batches(set, 4, -1), {}, set.path).loss;
+  return training::evaluate(model, data::evaluation_batches(set, 4, -1), {}, set.name).loss;
 }
 
 // On the data set or text that was given, before and after.
@@ -102,12 +105,11 @@ struct Losses {
   double base, adapted;
 };
 
-void report_losses(const FuseCommand& o, const engine::NamedData& data, const data::Dataset& set,
-                   const Losses& before) {
+void report_losses(const FuseCommand& o, const data::Dataset& set, const Losses& before) {
   const auto& [base, adapted] = before;
   const double fused = loss_of(*engine::load_folder(o.save_path).model, set);
-  print_out("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n",
-            o.check_text ? "the text" : data.path_text(set.path), base, adapted, fused);
+  print_out("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n", set.name, base, adapted,
+            fused);
   double gained = base - adapted;
   if (gained > 0 && fused - adapted > 0.1 * gained) {
     print_out("Fusing lost {:.0f}% of what the adapter gained: --fused-bits 8 or none keeps more\n",
@@ -117,8 +119,10 @@ void report_losses(const FuseCommand& o, const engine::NamedData& data, const da
 
 void run(const FuseCommand& o, const engine::Runtime& runtime) {
   check(o);
-  engine::NamedData data;
-  if (o.data) data = data_folder(runtime, *o.data, {"test", "valid"}, engine::Splits::first);
+  std::optional<engine::NamedData> data;
+  if (!o.data.names.empty()) {
+    data = named_data(runtime, o.data, {"test", "valid"}, engine::Splits::first);
+  }
   std::optional<PlannedUpload> upload;
   if (o.upload_name) upload.emplace(runtime.hub(), *o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
@@ -130,7 +134,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   io::check_model_target(loaded.folder.path(), target);
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);
-  std::optional<data::Dataset> set = check_set(o, data.folder, loaded, runtime.front_end());
+  std::optional<data::Dataset> set = check_set(o, data, loaded, runtime.front_end());
   Losses losses{};
   if (set) losses.base = loss_of(*loaded.model, *set);
   lora::Adapters adapters = engine::put_adapter(loaded, file, runtime.front_end());
@@ -141,7 +145,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   guard.reset();
   print_out("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
             o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
-  if (set) report_losses(o, data, *set, losses);
+  if (set) report_losses(o, *set, losses);
   finish_output();
   if (upload) upload->run(o.save_path, options.provenance);
 }
@@ -160,15 +164,12 @@ void add_fuse_command(CLI::App& app, engine::Runtime& runtime) {
       ->add_option("--fused-bits", o->fused_bits,
                    "What adapted layers become: 4, 8, or none for dense [as the model is]")
       ->check(CLI::IsMember({"4", "8", "none"}));
-  command->add_option(
-      "--data", o->data,
+  add_data_options(*command, o->data);
+  command->get_option("--data")->description(
       "Report the loss of base, adapted and fused model on the test split (else the "
-      "validation split) of this folder, or of this data set of the Hub");
+      "validation split) of these data: a folder, or a data set of the Hub");
+  add_render_options(*command, o->render);
   command->add_option("--check", o->check_text, "Report the same losses on this text");
-  command
-      ->add_option("--add-eos-token", o->add_eos_token,
-                   "1: end every example of --data with the tokenizer's EOS token")
-      ->check(CLI::Range(0, 1));
   command->add_flag("--force", o->force, "Replace --save-path even if it is not a model folder");
   add_threads_option(*command, runtime, "Threads that measure the losses");
   command->add_option("--upload-name,--upload-repo", o->upload_name,

@@ -1,6 +1,7 @@
 #include "cli/lora_options.h"
 
 #include "cli/config_file.h"
+#include "cli/data_options.h"
 #include "cli/number_checks.h"
 #include "cli/optimizer_options.h"
 #include "cli/taken_options.h"
@@ -90,7 +91,12 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
   if (!o.train && !o.test && !o.prompt && !o.find_lr) {
     fail_usage("nothing to do: give --train, --find-lr, --test or --prompt");
   }
-  o.tune.render.add_eos = o.add_eos_token != 0;
+  check_data_options(o.data, o.tune.render);
+  if (o.batch_tokens > 0 && !o.pack) fail_usage("--batch-tokens is of --pack alone");
+  if (o.pack) {
+    const int64_t length = o.tune.render.max_seq_length;
+    o.tune.train.batch_tokens = o.batch_tokens > 0 ? o.batch_tokens : length;
+  }
   o.tune.command = [](const std::string& model) {
     return fmt::format("graft lora --model {} --train", model);
   };
@@ -120,16 +126,15 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
                      "adapter or checkpoint, which hold their training's");
   command.add_option("--model", o.model,
                      "Folder of the model, converted or not, or its name on the Hub");
-  command.add_flag("--train", o.train, "Fine-tune on train.jsonl, validating on valid.jsonl");
+  command.add_flag(
+      "--train", o.train,
+      "Fine-tune on the training set, validating on the validation set, if there is one");
   command.add_flag("--find-lr", o.find_lr,
                    "Find a learning rate for such a training: 100 steps of a growing one, after "
                    "which the adapter is as before; draws the curve");
-  command.add_flag("--test", o.test, "Measure loss and perplexity on test.jsonl");
+  command.add_flag("--test", o.test, "Measure loss and perplexity on the test set");
   command.add_option("-p,--prompt", o.prompt, "A text to continue");
-  command.add_option(
-      "--data", o.data,
-      "Folder with train.jsonl, valid.jsonl, test.jsonl, or a data set's name on the "
-      "Hub");
+  add_data_options(command, o.data);
   CLI::Option* adapter_file =
       command.add_option("--adapter-file", o.adapter_file,
                          "Adapter to write (--train) or use; 'none' for the base model "
@@ -178,14 +183,15 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
                   "[what the model's family has as default]")
       ->delimiter(',')
       ->take_all();
+  add_render_options(command, o.tune.render);
+  command.add_flag("--pack", o.pack,
+                   "Fill batches with whole examples, which do not see each other, up to "
+                   "--batch-tokens, in place of --batch-size");
   command
-      .add_option("--max-seq-length", o.tune.render.max_seq_length,
-                  "Tokens of an example; what is beyond is cut off")
-      ->check(CLI::Range(2, 1 << 24));
-  command
-      .add_option("--add-eos-token", o.add_eos_token,
-                  "1: end every example with the tokenizer's EOS token; 0: leave it as it is")
-      ->check(CLI::Range(0, 1));
+      .add_option("--batch-tokens", o.batch_tokens, "Tokens of a packed batch [--max-seq-length]")
+      ->check(CLI::Range(1, 1 << 30));
+  command.add_flag("--group-by-length", train.group_by_length,
+                   "Make batches of examples that are about as long as each other");
   command.add_flag("--grad-checkpoint", train.grad_checkpoint,
                    "Gradient checkpointing: compute each layer again for its gradient; a third "
                    "more time, far less memory for long texts");
@@ -263,10 +269,14 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
 
 ordered_json named_options(const LoraOptions& o) {
   ordered_json named = {{"model", o.model},
-                        {"data", o.data},
                         {"train", true},
                         {"tensorboard", o.tensorboard},
                         {"sample_tokens", o.samples.tokens}};
+  named.update(recorded_options(o.data));
+  if (o.pack) {
+    named["pack"] = true;
+    named["batch_tokens"] = o.tune.train.batch_tokens;
+  }
   if (!o.samples.prompts.empty()) named["sample_prompt"] = o.samples.prompts;
   return named;
 }

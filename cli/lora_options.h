@@ -6,6 +6,7 @@
 #include <string>
 
 #include "graft/engine/fine_tune.h"
+#include "graft/engine/named_data.h"
 #include "graft/engine/samples.h"
 
 namespace graft::cli {
@@ -16,13 +17,14 @@ struct LoraOptions {
   bool train = false, test = false, find_lr = false;
   std::string repeated;  // what the command line gives besides --find-lr and the rate
   std::optional<std::string> prompt;
-  std::string data = "data/";
+  engine::DataOptions data;
   std::optional<std::string> config;        // a file with more options
   bool only_planned = false;                // nothing is written
   std::optional<std::string> adapter_file;  // to write or to use
   std::optional<std::string> adapter_path;  // its folder, as mlx-lm has it
   std::optional<std::string> resume;        // a checkpoint; empty: the adapter's newest
-  int add_eos_token = 1;
+  bool pack = false;
+  int64_t batch_tokens = 0;  // 0: max_seq_length
   engine::FineTuneOptions tune;
   engine::SampleOptions samples;  // of a training
   bool tensorboard = false;

@@ -17,7 +17,7 @@
 #include "cli/plan_output.h"
 #include "cli/shell_quoted.h"
 #include "graft/base/error.h"
-#include "graft/engine/data_split.h"
+#include "graft/engine/named_data.h"
 #include "graft/generation/generate.h"
 #include "graft/ops/backend.h"
 #include "graft/report/metrics_sink.h"
@@ -49,7 +49,7 @@ class LoraRun {
  public:
   LoraRun(const LoraOptions& options, const engine::Runtime& runtime)
       : o_(options), runtime_(runtime) {
-    if (o_.train || o_.test || o_.find_lr) data_ = data_folder(runtime, o_.data, splits_of(o_));
+    if (o_.train || o_.test || o_.find_lr) data_ = named_data(runtime, o_.data, splits_of(o_));
     mlx::core::random::seed(o_.tune.train.seed);
     loaded_.emplace(load_named(runtime, o_.model));
   }
@@ -71,7 +71,20 @@ class LoraRun {
 
  private:
   data::Dataset split(const char* name) const {
-    return engine::load_split(data_.folder, name, *loaded_, o_.tune.render, runtime_.front_end());
+    return data_->load(name, *loaded_, o_.tune.render, runtime_.front_end());
+  }
+
+  // Empty if there is none.
+  data::Dataset validation_set() const {
+    if (data_->has("valid")) return split("valid");
+    if (o_.tune.train.patience > 0) {
+      fail(
+          "`patience` counts validations, and there is no validation set: `valid_split` makes one");
+    }
+    runtime_.front_end().warn(
+        "there is no validation set: the training goes on without validation; `valid_split` 0.05 "
+        "would set a part of the training set aside for it");
+    return {.name = "valid"};
   }
 
   int find_learning_rate() {
@@ -104,16 +117,17 @@ class LoraRun {
   }
 
   int train() {
-    const data::Dataset train_set = split("train"), valid_set = split("valid");
+    const data::Dataset train_set = split("train");
+    const data::Dataset valid_set = validation_set();
     std::vector<engine::SamplePrompt> prompts =
         engine::sample_prompts(o_.samples, valid_set, loaded_->tokenizer);
     engine::FineTuneOptions options = o_.tune;
-    options.dataset = data_.name;
+    options.datasets = data_->hub_names();
     options.named = named_options(o_);
     engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
     describe(tune);
     describe(train_set);
-    describe(valid_set);
+    if (!valid_set.examples.empty()) describe(valid_set);
     check_plan(tune, train_set, valid_set);
     const InterruptGuard guard;
     print_out("Starting training, iterations: {}\n", tune.iterations_on(train_set));
@@ -214,13 +228,20 @@ class LoraRun {
     return {{"Generate with it",
              fmt::format("graft generate --model {} --adapter-file {} --prompt \"...\"", model,
                          adapter)},
-            {"Measure it", fmt::format("graft lora --model {} --adapter-file {} --data {} --test",
-                                       model, adapter, shell_quoted(o_.data))},
+            {"Measure it", fmt::format("graft lora --model {} --adapter-file {}{} --test", model,
+                                       adapter, data_options_text())},
             {"Make it a model of its own",
              fmt::format("graft fuse --model {} --adapter-file {} --save-path lora_fused_model",
                          model, adapter)},
             {"Train it further",
              fmt::format("graft lora --resume {} --iters {}{}", adapter, longer, schedule)}};
+  }
+
+  // The data, as options of a command.
+  std::string data_options_text() const {
+    std::string text;
+    for (const std::string& name : o_.data.names) text += " --data " + shell_quoted(name);
+    return text;
   }
 
   static void print_summary(const report::Summary& summary) {
@@ -241,10 +262,13 @@ class LoraRun {
   }
 
   void describe(const data::Dataset& set) const {
-    print_out("{}: {} examples, {} tokens (mean {:.1f}, longest {})\n", data_.path_text(set.path),
-              set.examples.size(), set.tokens(),
-              static_cast<double>(set.tokens()) / static_cast<double>(set.examples.size()),
-              set.longest());
+    const data::Totals& totals = set.examples.totals();
+    print_out("{}: {} examples, {} tokens (mean {:.1f}, longest {})\n", set.name,
+              set.examples.size(), totals.tokens,
+              static_cast<double>(totals.tokens) / static_cast<double>(set.examples.size()),
+              totals.longest);
+    print_out("  {}: {} of {} tokens ({:.0f}%)\n", set.described, totals.trained, totals.tokens,
+              100.0 * static_cast<double>(totals.trained) / static_cast<double>(totals.tokens));
   }
 
   // Of a training that was interrupted.
@@ -269,7 +293,7 @@ class LoraRun {
       return true;
     };
     const training::Evaluation result =
-        training::evaluate(*loaded_->model, batches, show, set.path);
+        training::evaluate(*loaded_->model, batches, show, set.name);
     runtime_.front_end().progress({});
     print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
     finish_output();
@@ -289,7 +313,7 @@ class LoraRun {
 
   const LoraOptions& o_;
   const engine::Runtime& runtime_;
-  engine::NamedData data_;
+  std::optional<engine::NamedData> data_;
   std::optional<engine::LoadedModel> loaded_;
 };
 

@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
   graft::cli::add_lora_command(app, runtime);
   graft::cli::add_sweep_command(app, runtime);
   graft::cli::add_plan_command(app, runtime);
+  graft::cli::add_eval_command(app, runtime);
   graft::cli::add_report_command(app, runtime);
   graft::cli::add_fuse_command(app, runtime);
   graft::cli::add_generate_command(app, runtime);

@@ -24,12 +24,17 @@ const std::map<std::string, int64_t>& counts_of_batches() {
   return all;
 }
 
-// The columns of a data set, by default.
-const std::map<std::string, std::string>& features() {
-  static const std::map<std::string, std::string> all = {{"text_feature", "text"},
-                                                         {"prompt_feature", "prompt"},
-                                                         {"completion_feature", "completion"},
-                                                         {"chat_feature", "messages"}};
+// A key of a data set's rows.
+struct Feature {
+  std::string usual, option, in_name;  // by default; as an option; in the name of a data set
+};
+
+const std::map<std::string, Feature>& features() {
+  static const std::map<std::string, Feature> all = {
+      {"text_feature", {"text", "text_key", "text"}},
+      {"prompt_feature", {"prompt", "prompt_key", "prompt"}},
+      {"completion_feature", {"completion", "completion_key", "completion"}},
+      {"chat_feature", {"messages", "messages_key", "messages"}}};
   return all;
 }
 
@@ -112,11 +117,12 @@ class Translation {
         {"completion_feature", &Translation::feature},
         {"fine_tune_type", &Translation::fine_tune_type},
         {"grad_accumulation_steps", &Translation::without_effect},  // see batches_a_step
-        {"hf_dataset", &Translation::not_built},
+        {"data", &Translation::data},
+        {"hf_dataset", &Translation::hf_dataset},
         {"iters", &Translation::count_of_batches},
         {"lora_parameters", &Translation::lora_parameters},
         {"lr_schedule", &Translation::lr_schedule},
-        {"mask_prompt", &Translation::not_built},
+        {"mask_prompt", &Translation::mask_prompt},
         {"num_layers", &Translation::num_layers},
         {"optimizer", &Translation::without_effect},  // see add_defaults
         {"optimizer_config", &Translation::optimizer_config},
@@ -153,16 +159,91 @@ class Translation {
     refuse(entry.line, "fine_tune_type is {}: lora is what there is", type.dump());
   }
 
-  void not_built(const io::YamlEntry& entry) {
+  void mask_prompt(const io::YamlEntry& entry) {
     const ordered_json value = entry.value.json();
-    if (value == false || value.empty()) return;
-    refuse(entry.line, "{} is not supported yet", entry.key);
+    if (!value.is_boolean()) refuse(entry.line, "mask_prompt is true or false");
+    if (value == true) add("train_on", "completion", entry.line);
   }
 
   void feature(const io::YamlEntry& entry) {
-    if (entry.value.json() == features().at(entry.key)) return;
-    refuse(entry.line, "{} other than \"{}\" is not supported yet", entry.key,
-           features().at(entry.key));
+    const Feature& its = features().at(entry.key);
+    const std::string key = name_in(entry);
+    if (key != its.usual) add(its.option, key, entry.line);
+  }
+
+  // hf_dataset takes its place.
+  void data(const io::YamlEntry& entry) {
+    const auto instead = find("hf_dataset");
+    const bool takes = instead != entries_.end() && instead->value.json() != false &&
+                       !instead->value.json().empty();
+    if (!takes) add("data", entry.value.json(), entry.line);
+  }
+
+  // Data sets of the Hub: each one's name says its parts and keys, as data::DataName has them.
+  void hf_dataset(const io::YamlEntry& entry) {
+    if (entry.value.scalar == false) return;
+    ordered_json names = ordered_json::array();
+    if (entry.value.kind == Kind::list) {
+      for (const io::YamlValue& one : entry.value.items) {
+        if (one.kind != Kind::map) refuse(one.line, "a data set of hf_dataset is a map");
+        names.push_back(data_name(one.entries, one.line));
+      }
+    } else if (!map_of(entry).empty()) {
+      names.push_back(data_name(map_of(entry), entry.line));
+    }
+    if (!names.empty()) add("data", std::move(names), entry.line);
+  }
+
+  std::string data_name(const std::vector<io::YamlEntry>& entries, int line) {
+    static const std::map<std::string, std::string> splits = {
+        {"train_split", "train"}, {"valid_split", "valid"}, {"test_split", "test"}};
+    std::string path;
+    std::map<std::string, std::string> said = {{"train", "train[:80%]"}, {"valid", "train[-10%:]"}};
+    for (const io::YamlEntry& entry : entries) {
+      if (entry.value.is_null()) continue;
+      if (entry.key == "path") {
+        path = name_in(entry);
+      } else if (entry.key == "config") {
+        if (const std::string config = config_in(entry); !config.empty()) said["config"] = config;
+      } else if (const auto split = splits.find(entry.key); split != splits.end()) {
+        said[split->second] = name_in(entry);
+      } else if (const auto feature = features().find(entry.key); feature != features().end()) {
+        const std::string key = name_in(entry);
+        if (key != feature->second.usual) said[feature->second.in_name] = key;
+      } else if (entry.key != "name") {
+        no_such(entry, "hf_dataset",
+                {"path", "config", "train_split", "valid_split", "test_split", "text_feature",
+                 "prompt_feature", "completion_feature", "chat_feature"});
+      }
+    }
+    if (path.empty()) refuse(line, "a data set of hf_dataset has a path");
+    std::string name = path;
+    for (const auto& [key, value] : said) {
+      name += (name.size() == path.size() ? "?" : "&") + key + "=" + value;
+    }
+    return name;
+  }
+
+  // What the package `datasets` takes: its name alone has a meaning here.
+  std::string config_in(const io::YamlEntry& entry) const {
+    if (entry.value.kind != Kind::map) return name_in(entry);
+    std::string name;
+    for (const io::YamlEntry& one : entry.value.entries) {
+      if (one.key != "name") refuse(one.line, "config: {} is not supported: name is", one.key);
+      name = name_in(one);
+    }
+    return name;
+  }
+
+  // A text that can stand in a data set's name.
+  std::string name_in(const io::YamlEntry& entry) const {
+    const ordered_json value = entry.value.json();
+    if (!value.is_string()) refuse(entry.line, "{} is a text", entry.key);
+    const auto text = value.get<std::string>();
+    if (text.empty() || text.find_first_of("&?") != std::string::npos) {
+      refuse(entry.line, "{} '{}' is no name", entry.key, text);
+    }
+    return text;
   }
 
   void report_to(const io::YamlEntry& entry) {
@@ -270,6 +351,7 @@ class Translation {
   }
 
   void add_defaults() {
+    if (!has("train_on")) add("train_on", "all", line_of("mask_prompt"));
     const bool has_keys = has("lora_keys");
     if (!has_keys) add("lora_keys", "all", 1);
     if (!has_keys && !given_("lora_keys")) {

@@ -19,11 +19,13 @@ fs::path model_path(const engine::Runtime& runtime, const std::string& name) {
   return engine::named_model(runtime, name);
 }
 
-engine::NamedData data_folder(const engine::Runtime& runtime, const std::string& name,
-                              const std::vector<std::string>& splits, engine::Splits which) {
+engine::NamedData named_data(const engine::Runtime& runtime, const engine::DataOptions& options,
+                             const std::vector<std::string>& splits, engine::Splits which) {
   std::optional<InterruptNotice> notice;
-  if (!is_there(name)) notice.emplace(kInterrupted);
-  return engine::named_data(runtime, name, splits, which);
+  for (const std::string& name : options.names) {
+    if (!is_there(data::DataName::parse(name).name) && !notice) notice.emplace(kInterrupted);
+  }
+  return {runtime, options, splits, which};
 }
 
 engine::LoadedModel load_named(const engine::Runtime& runtime, const std::string& name) {

@@ -10,9 +10,9 @@
 namespace graft::cli {
 
 fs::path model_path(const engine::Runtime& runtime, const std::string& name);
-engine::NamedData data_folder(const engine::Runtime& runtime, const std::string& name,
-                              const std::vector<std::string>& splits,
-                              engine::Splits which = engine::Splits::all);
+engine::NamedData named_data(const engine::Runtime& runtime, const engine::DataOptions& options,
+                             const std::vector<std::string>& splits,
+                             engine::Splits which = engine::Splits::all);
 /// To plan with: of a model on the Hub, config and tokenizer alone are fetched.
 engine::LoadedModel load_named_to_plan(const engine::Runtime& runtime, const std::string& name);
 engine::LoadedModel load_named(const engine::Runtime& runtime, const std::string& name);

@@ -80,12 +80,13 @@ void print_plan(const plan::Plan& plan, const UsableMemory& usable,
 }
 
 void run(const PlanCommand& o, const engine::Runtime& runtime) {
-  const engine::NamedData data = data_folder(runtime, o.lora.data, {"train", "valid"});
+  const engine::NamedData data = named_data(runtime, o.lora.data, {"train", "valid"});
   engine::LoadedModel loaded = load_named_to_plan(runtime, o.lora.model);
   const auto split = [&](const char* name) {
-    return engine::load_split(data.folder, name, loaded, o.lora.tune.render, runtime.front_end());
+    return data.load(name, loaded, o.lora.tune.render, runtime.front_end());
   };
-  const data::Dataset train = split("train"), valid = split("valid");
+  const data::Dataset train = split("train");
+  const data::Dataset valid = data.has("valid") ? split("valid") : data::Dataset{.name = "valid"};
   engine::FineTuneOptions options = o.lora.tune;
   options.only_planned = true;
   options.named = named_options(o.lora);

@@ -12,11 +12,14 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/data_options.h"
 #include "cli/named.h"
 #include "cli/output.h"
 #include "cli/threads_option.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
+#include "graft/data/records/formats.h"
+#include "graft/data/renderer.h"
 #include "graft/data/rows/row_reader.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/chat_template.h"
@@ -31,6 +34,8 @@ struct TokenizeCommand {
   std::string model = "mlx_model";
   std::string file = "-";
   bool decode = false, chat = false, ids = false, count = false;
+  engine::DataOptions data;
+  data::RenderOptions render;
 };
 
 std::string read_input(const std::string& file, FrontEnd& front_end) {
@@ -54,97 +59,88 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-// Whether a text is a data set: its first line tells.
-bool is_jsonl(std::string_view text) {
+// Whether a text is a data set, whose first row tells: an object that is a record.
+bool is_data_set(std::string_view text, const data::RowKeys& keys) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark
-  if (!text.starts_with('{')) return false;
+  if (!text.starts_with('{') && !text.starts_with('[')) return false;
   try {
-    const json first = io::parse_json(text.substr(0, text.find_first_of("\r\n")), "");
-    return first.is_object() && (first.contains("text") || first.contains("messages"));
+    const auto rows = data::read_rows(text, "");
+    data::RawRow first;
+    if (!rows->next(first)) return false;
+    data::format_of(rows->parse(first), keys, "");
+    return true;
   } catch (const Error&) {
     return false;
   }
 }
 
-// What a chat template sees of a row: its messages as they are, its tools and documents, and
-// variables of the template's own in "chat_template_kwargs", as TRL has them.
-ordered_json template_variables(const ordered_json& row, const std::string& where) {
-  const auto messages = row.find("messages");
-  if (messages == row.end() && row.contains("text")) {
-    return {{"messages", {{{"role", "user"}, {"content", row["text"]}}}},
-            {"add_generation_prompt", true}};
-  }
-  if (messages == row.end() || !messages->is_array() || messages->empty()) {
-    fail("{}: \"messages\" must be an array of at least one message", where);
-  }
-  for (const ordered_json& message : *messages) {
-    if (!message.is_object()) {
-      fail("{}: a message must be an object, not {}", where, message.type_name());
-    }
-  }
-  ordered_json variables = {{"messages", *messages}};
-  for (const char* key : {"tools", "documents"}) {
-    if (row.contains(key)) variables[key] = row[key];
-  }
-  if (const auto more = row.find("chat_template_kwargs"); more != row.end()) {
-    if (!more->is_object()) fail("{}: \"chat_template_kwargs\" must be an object", where);
-    variables.update(*more);
-  }
-  // What the model answers to is followed by the beginning of its answer.
-  const ordered_json role = messages->back().value("role", ordered_json());
-  variables["add_generation_prompt"] = role == "user" || role == "tool";
-  return variables;
-}
-
 // The texts of an input: those of a data set's records, its lines, or all of it as one.
 class Input {
  public:
-  Input(const TokenizeCommand& o, const tokenizer::Tokenizer& tokenizer, std::string text)
+  Input(const TokenizeCommand& o, const tokenizer::Tokenizer& tokenizer, FrontEnd& front_end)
       : name_(o.file == "-" ? "standard input" : o.file),
-        text_(std::move(text)),
         by_line_(o.ids),
-        is_jsonl_(is_jsonl(text_)) {
-    if (!o.chat) return;
-    chat_ = tokenizer::ChatTemplate::load(o.model, tokenizer.special_tokens());
-    if (!chat_) fail("{}: --chat needs a chat template, and this model has none", o.model);
+        keys_(o.data.keys),
+        renderer_(data::chat_form(o.model, tokenizer), o.render) {
+    if (o.chat && !renderer_.has_own_template()) {
+      fail("{}: --chat needs a chat template, and this model has none", o.model);
+    }
+    if (o.chat) chat_ = tokenizer::ChatTemplate::load(o.model, tokenizer.special_tokens());
+    const bool is_table = data::is_row_file(o.file);
+    if (!is_table) text_ = read_input(o.file, front_end);
+    if (is_table) {
+      read_records(*data::open_rows(o.file, name_));
+    } else if (is_data_set(text_, keys_)) {
+      read_records(*data::read_rows(text_, name_));
+    } else if (by_line_) {
+      for (const std::string& line : lines_of(text_)) add_text(line);
+    } else {
+      add_text(text_);
+    }
   }
 
-  std::vector<std::string> texts() const {
-    std::vector<std::string> texts;
-    if (is_jsonl_) {
-      data::for_each_row(*data::read_rows(text_, name_),
-                         [&](const ordered_json& row, int64_t line) {
-                           texts.push_back(text_of_row(row, fmt::format("{}:{}", name_, line)));
-                         });
-    } else if (by_line_) {
-      for (const std::string& line : lines_of(text_)) texts.push_back(with_template(line));
-    } else {
-      texts.push_back(with_template(text_));
-    }
-    return texts;
-  }
+  const std::vector<std::string>& texts() const { return texts_; }
 
   /// Whether texts are rendered chats, which have their special tokens.
-  bool is_chat() const { return chat_.has_value(); }
+  bool is_chat() const { return from_template_; }
 
  private:
-  std::string text_of_row(const ordered_json& row, const std::string& where) const {
-    if (chat_) return chat_->apply(template_variables(row, where));
-    const auto text = row.find("text");
-    if (text == row.end() || !text->is_string()) {
-      fail("{}: has no \"text\"{}", where, row.contains("messages") ? "; try --chat" : "");
-    }
-    return text->get<std::string>();
+  void read_records(data::RowReader& rows) {
+    const data::RecordFormat* format = nullptr;
+    data::for_each_row(rows, [&](const ordered_json& row, int64_t line) {
+      const std::string where = fmt::format("{}:{}", name_, line);
+      if (format == nullptr) format = &data::format_of(row, keys_, where);
+      const data::RecordContent content = data::read_record(row, *format, keys_, where);
+      if (!chat_) return add(renderer_.render(content, where));
+      if (const auto* text = std::get_if<data::TextRecord>(&content)) return add_text(text->text);
+      const auto* chat = std::get_if<data::ChatRecord>(&content);
+      if (chat == nullptr) return add(renderer_.render(content, where));
+      ordered_json variables = chat->variables;
+      // What the model answers to is followed by the beginning of its answer.
+      const ordered_json role = variables["messages"].back()["role"];
+      variables["add_generation_prompt"] = role == "user" || role == "tool";
+      add({.text = chat_->apply(variables), .from_template = true});
+    });
+  }
+
+  void add(data::RenderedText rendered) {
+    from_template_ = rendered.from_template;
+    texts_.push_back(std::move(rendered.text));
   }
 
   // A text as a user's message, where there is a template.
-  std::string with_template(const std::string& text) const {
-    return chat_ ? chat_->apply({{"user", text}}, true) : text;
+  void add_text(const std::string& text) {
+    from_template_ = chat_.has_value();
+    texts_.push_back(chat_ ? chat_->apply({{"user", text}}, true) : text);
   }
 
   std::string name_, text_;
-  bool by_line_, is_jsonl_;
+  bool by_line_;
+  data::RowKeys keys_;
+  data::Renderer renderer_;
   std::optional<tokenizer::ChatTemplate> chat_;
+  std::vector<std::string> texts_;
+  bool from_template_ = false;
 };
 
 // Printable on one line: a space as a middle dot, invalid UTF-8 as its bytes.
@@ -248,7 +244,8 @@ void run(TokenizeCommand& o, const engine::Runtime& runtime) {
   o.model = model_path(runtime, o.model).string();
   tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::load(o.model);
   if (o.decode) return run_decode(o, tokenizer, runtime.front_end());
-  Input input(o, tokenizer, read_input(o.file, runtime.front_end()));
+  o.render.train_on = tokenizer::TrainOn::all;
+  const Input input(o, tokenizer, runtime.front_end());
   std::vector<std::vector<int32_t>> all =
       tokenizer.encode_batch(input.texts(), {.add_special_tokens = !input.is_chat()});
   if (o.count) return print_counts(all);
@@ -270,16 +267,21 @@ void add_tokenize_command(CLI::App& app, engine::Runtime& runtime) {
   command->option_defaults()->always_capture_default()->take_last();
   command->add_option("--model", o->model, "Folder of a model; its tokenizer's files are enough");
   command->add_option("file", o->file,
-                      "A text, or a data set with a \"text\" (or, with --chat, \"messages\") in "
-                      "each line; -: standard input");
+                      "A text, or a data set in any of its formats, whose records are shown as "
+                      "training sees them; -: standard input");
   CLI::Option* chat = command->add_flag(
-      "--chat", o->chat, "Put the text into the model's chat template, as a user's message");
+      "--chat", o->chat,
+      "Put a text into the model's chat template, as a user's message; end a chat that "
+      "waits for an answer with the beginning of one");
   CLI::Option* ids = command->add_flag(
       "--ids", o->ids, "Print ids only: a line for each line of the data set, or of the text");
   CLI::Option* count = command->add_flag("--count", o->count, "Print how many tokens there are");
   count->excludes(ids);
   CLI::Option* decode = command->add_flag("--decode", o->decode,
                                           "Take ids, a line for each text, and print the texts");
+  add_key_options(*command, o->data);
+  command->add_flag("--raw-pairs", o->render.raw_pairs,
+                    "Show prompt and completion as they are, without the chat template");
   decode->excludes(chat)->excludes(ids)->excludes(count);
   add_threads_option(*command, runtime, "Threads to use");
   on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });

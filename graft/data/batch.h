@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "graft/data/dataset.h"
@@ -21,11 +22,15 @@ struct Batch {
   double weight() const;
 };
 
-/// Examples `chosen` of a data set as a batch.
-Batch make_batch(const Dataset& dataset, const std::vector<size_t>& chosen);
+inline constexpr int64_t kWhole = std::numeric_limits<int64_t>::max();
+
+/// Examples `chosen` of a data set as a batch, each cut to `most` tokens, at least 2. Throws Error
+/// for a token that the set's totals do not know: its file was damaged.
+Batch make_batch(const Dataset& dataset, const std::vector<size_t>& chosen, int64_t most = kWhole);
 
 /// The batches of an evaluation: the examples in order, the last batch possibly smaller; at most
 /// `most` batches, or all if it is -1.
-std::vector<Batch> evaluation_batches(const Dataset& dataset, int batch_size, int most);
+std::vector<Batch> evaluation_batches(const Dataset& dataset, int batch_size, int most,
+                                      int64_t most_tokens = kWhole);
 
 }  // namespace graft::data

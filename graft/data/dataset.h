@@ -5,33 +5,44 @@
 #include <vector>
 
 #include "graft/base/files.h"
-#include "graft/data/example.h"
-#include "graft/data/render.h"
-#include "graft/tokenizer/tokenizer.h"
+#include "graft/data/encoder.h"
+#include "graft/data/examples.h"
 
 namespace graft::data {
 
+/// A source's examples [begin, end), and how large a part of an epoch they are beside others'.
+struct SourceShare {
+  size_t begin, end;
+  double weight;
+};
+
+/// What became of the records of a data set.
+struct RecordCounts {
+  int64_t records = 0;
+  int64_t truncated = 0, split = 0, dropped = 0;   // too long
+  int64_t too_short = 0;                           // left out: fewer than 2 tokens
+  int64_t untrained = 0;                           // left out: no token of them carries loss
+  std::vector<std::string> untrained_places = {};  // "file:line" of the first ones
+
+  void add(Fate fate, const std::string& place);
+};
+
 /// The examples of one split.
 struct Dataset {
-  fs::path path;  // of its file, or a name for several
-  std::vector<Example> examples;
-  int64_t truncated = 0;  // examples cut to max_seq_length
-  int64_t too_short = 0;  // records left out
+  std::string name;                     // of its file, or for several
+  std::vector<std::string> files = {};  // by ExampleView::file, as messages name them
+  Examples examples = {};
+  std::vector<SourceShare> shares = {};  // of several sources; none: every example once an epoch
+  RecordCounts counts = {};
+  std::string described = {};  // its format and what of it is trained, in words
 
-  int64_t tokens() const;   // in all examples
-  int64_t longest() const;  // tokens of the longest
+  /// The file of an example, as messages name it, and "file:line".
+  std::string file_of(size_t example) const;
+  std::string place_of(size_t example) const;
 };
 
 /// 16 hex digits that tell the examples of one set from another's: a hash over their tokens and
-/// weights.
+/// weights, and how its sources are mixed.
 std::string fingerprint(const Dataset& set);
-
-/// Whether a folder has files of a split ("train", "valid", "test"), as `split_files` finds them.
-bool has_split(const fs::path& folder, const std::string& split);
-
-/// Reads and renders a split: `<folder>/<split>.jsonl` or the files that `split_files` finds.
-/// Throws Error as read_records and render do, and if no example is left.
-Dataset load_dataset(const fs::path& folder, const std::string& split,
-                     const tokenizer::Tokenizer& tokenizer, const RenderOptions& options);
 
 }  // namespace graft::data

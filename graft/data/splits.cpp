@@ -25,6 +25,26 @@ const std::map<std::string, std::string>& split_words() {
   return words;
 }
 
+// In the order in which they are looked for.
+const std::vector<std::string>& kinds() {
+  static const std::vector<std::string> all = {".jsonl",   ".ndjson", ".json",
+                                               ".parquet", ".csv",    ".tsv"};
+  return all;
+}
+
+bool is_of_kind(std::string name, const std::string& kind) {
+  for (const char* packed : {".gz", ".zst"}) {
+    if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
+  }
+  return name.ends_with(kind);
+}
+
+// Whether a file is called as a split that has a name of its own, or is a shard of one.
+bool is_called(const std::string& path, const std::string& split) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  return name.starts_with(split + ".") || name.starts_with(split + "-");
+}
+
 // The split that a name stands for, by its first word that names one.
 std::optional<std::string> split_in(const std::string& name) {
   std::string word;
@@ -79,15 +99,22 @@ void check_shards(const std::string& split, const std::vector<std::string>& file
 
 }  // namespace
 
+std::optional<std::string> split_named(const std::string& word) {
+  const auto found = split_words().find(word);
+  return found == split_words().end() ? std::nullopt : std::optional(found->second);
+}
+
 std::vector<std::string> split_files(const std::vector<std::string>& names,
                                      const std::string& split) {
   const std::string own = split + ".jsonl";
   if (std::find(names.begin(), names.end(), own) != names.end()) return {own};
-  for (const char* ending : {".jsonl", ".parquet"}) {
+  const bool usual = split_named(split) == split;
+  for (const std::string& kind : kinds()) {
     std::vector<std::string> files;
     std::set<std::string> folders;
     for (const std::string& name : names) {
-      if (!name.ends_with(ending) || split_of(name) != split) continue;
+      const bool is_its = usual ? split_of(name) == split : is_called(name, split);
+      if (!is_of_kind(name, kind) || !is_its) continue;
       files.push_back(name);
       folders.insert(folder_of(name));
     }

@@ -10,6 +10,8 @@
 #include "graft/base/error.h"
 #include "graft/base/memory.h"
 #include "graft/base/threads.h"
+#include "graft/data/data_name.h"
+#include "graft/data/option_names.h"
 #include "graft/engine/named_model.h"
 #include "graft/lora/fingerprint.h"
 #include "graft/report/run_facts.h"
@@ -57,6 +59,14 @@ void add_schedule(const training::ScheduleOptions& o, int iters, ordered_json& c
   add_if_given(config, "decay_rate", o.decay_rate);
   add_if_given(config, "step_size", o.step_size);
   add_if_given(config, "decay_share", o.decay_share);
+}
+
+// What is not the default: a checkpoint from before there was a choice goes on, too.
+void add_rendering(const data::RenderOptions& o, ordered_json& config) {
+  if (o.train_on) config["train_on"] = data::name_of(*o.train_on);
+  if (o.raw_pairs) config["raw_pairs"] = true;
+  if (o.overlong != data::Overlong::truncate) config["overlong"] = data::name_of(o.overlong);
+  if (o.overlap > 0) config["overlap"] = o.overlap;
 }
 
 lora::LoraSettings settings_for(const AdapterOptions& o, const models::Model& model,
@@ -160,11 +170,17 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
   const io::Provenance base = provenance_of(loaded_.folder.path());
   if (!train.origin.provenance.origin && !base.is_finetuned())
     train.origin.provenance.origin = base.origin;
-  if (options_.dataset) train.origin.provenance.add({.datasets = {*options_.dataset}});
+  train.origin.provenance.add({.datasets = options_.datasets});
   train.origin.provenance.steps.push_back(history_entry());
   // As it is read again: a long text, say, is not kept.
   train.origin.provenance = io::Provenance::from_json(train.origin.provenance.to_json());
   train.identity.provenance = train.origin.provenance.to_json();
+}
+
+// Whether a name, or one of several, is a path here.
+bool FineTune::names_a_file(const ordered_json& named) {
+  if (named.is_array()) return std::any_of(named.begin(), named.end(), names_a_file);
+  return is_there(data::DataName::parse(named.get<std::string>()).name);
 }
 
 // In full in the checkpoints. An adapter travels: the names of this machine's files stay here, and
@@ -173,7 +189,7 @@ void FineTune::record(ordered_json config) {
   options_.train.identity.config = config;
   for (const char* name : {"model", "data"}) {
     const auto named = config.find(name);
-    if (named != config.end() && is_there(named->get<std::string>())) config.erase(name);
+    if (named != config.end() && names_a_file(*named)) config.erase(name);
   }
   if (config.erase("resume_adapter_file") > 0) config["began_with_an_adapter"] = true;
   for (const char* name : {"save_every", "keep", "patience", "max_bad_steps", "tensorboard",
@@ -215,6 +231,8 @@ ordered_json FineTune::full_config(int iters) const {
                  {"keep", train.keep},
                  {"patience", train.patience},
                  {"max_bad_steps", train.max_bad_steps}});
+  add_rendering(options_.render, config);
+  if (train.group_by_length) config["group_by_length"] = true;
   add_optimizer(train.optimizer, config);
   add_schedule(train.schedule, iters, config);
   return config;
@@ -231,9 +249,10 @@ void FineTune::say_where_the_rate_ends() const {
 
 // Steps of so many passes over the examples.
 int FineTune::iterations(const data::Dataset& train, double epochs) const {
-  const double batches = std::ceil(static_cast<double>(train.examples.size()) /
-                                   static_cast<double>(options_.train.batch_size));
-  const double steps = std::ceil(epochs * batches / options_.train.batches_a_step);
+  const training::TrainOptions& o = options_.train;
+  const int64_t batches =
+      data::Sampler::batches_in(train, training::batch_options(o), o.seed, epochs);
+  const double steps = std::ceil(static_cast<double>(batches) / o.batches_a_step);
   if (!(steps <= std::numeric_limits<int>::max())) fail_usage("`epochs` {} are too many", epochs);
   return std::max(1, static_cast<int>(steps));
 }

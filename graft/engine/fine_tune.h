@@ -27,10 +27,10 @@ struct AdapterOptions {
 
 struct FineTuneOptions {
   AdapterOptions adapter;
-  training::TrainOptions train;        // its fingerprint and provenance are filled in
-  std::optional<double> epochs = {};   // passes over the training set, in place of train.iters
-  data::RenderOptions render;          // of the data
-  std::optional<std::string> dataset;  // its name on the Hub
+  training::TrainOptions train;            // its fingerprint and provenance are filled in
+  std::optional<double> epochs = {};       // passes over the training set, in place of train.iters
+  data::RenderOptions render;              // of the data
+  std::vector<std::string> datasets = {};  // their names on the Hub
   ordered_json named = ordered_json::object();      // recorded with the options: "model", "data"
   std::optional<training::Checkpoint> resume = {};  // to go on exactly where a training was
   bool only_planned = false;                        // new adapters have no numbers: it must not run
@@ -77,6 +77,7 @@ class FineTune {
   io::HistoryEntry history_entry() const;
   ordered_json full_config(int iters) const;
   void record(ordered_json config);
+  static bool names_a_file(const ordered_json& named);
   int iterations(const data::Dataset& train, double epochs) const;
   training::TrainOptions options_on(const data::Dataset& train) const;
   void say_where_the_rate_ends() const;

@@ -45,8 +45,8 @@ size_t bytes_of(const Planned& planned, const Variation& v) {
   training::TrainOptions options = planned.options;
   options.batch_size = v.batch_size;
   options.grad_checkpoint = v.grad_checkpoint;
-  const plan::RunBatches batches = plan::batches_of_run(
-      plan::cut_to(planned.train, v.length), plan::cut_to(planned.valid, v.length), options);
+  const plan::RunBatches batches =
+      plan::batches_of_run(planned.train, planned.valid, options, v.length);
   return plan::training_memory({*model, adapters.parameters(), options}, batches,
                                planned.memory.program)
       .total();
@@ -78,7 +78,8 @@ std::optional<std::pair<int64_t, size_t>> first_that_fits(const Planned& planned
 std::vector<Remedy> remedies(const Planned& planned, size_t bytes) {
   const int all_layers = planned.loaded.model->num_layers();
   const int layers = planned.settings.num_layers < 0 ? all_layers : planned.settings.num_layers;
-  const int64_t longest = std::max(planned.train.longest(), planned.valid.longest());
+  const int64_t longest =
+      std::max(planned.train.examples.totals().longest, planned.valid.examples.totals().longest);
   const Variation now{.layers = planned.settings.num_layers,
                       .batch_size = planned.options.batch_size,
                       .length = longest,

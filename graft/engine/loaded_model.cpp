@@ -67,6 +67,8 @@ std::set<int32_t> LoadedModel::eos_ids() const {
   return ids;
 }
 
+data::ChatForm LoadedModel::chat() const { return data::chat_form(folder.path(), tokenizer); }
+
 lora::Adapters put_adapter(LoadedModel& loaded, const lora::AdapterFile& file,
                            FrontEnd& front_end) {
   lora::Adapters adapters = lora::apply(*loaded.model, file, front_end);

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "graft/data/renderer.h"
 #include "graft/engine/runtime.h"
 #include "graft/io/model_folder.h"
 #include "graft/lora/adapter_file.h"
@@ -24,6 +25,9 @@ struct LoadedModel {
   std::string precision() const;
   /// Any of these ends a text: the config's, the generation config's and the tokenizer's.
   std::set<int32_t> eos_ids() const;
+  /// How chats are written for it: its own template, else ChatML. Throws Error if the template
+  /// cannot be read.
+  data::ChatForm chat() const;
 };
 
 /// Loads the model in a folder. Throws Error.

@@ -3,20 +3,22 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "graft/base/error.h"
-#include "graft/data/splits.h"
+#include "graft/data/split_choice.h"
+#include "graft/engine/data_split.h"
 #include "graft/hub/dataset.h"
 
 namespace graft::engine {
 namespace {
 
-struct Place {
+struct HubPlace {
   hub::Repository repository;
   std::string folder;  // in the repository, ending in a slash; empty: its top
 };
 
-std::optional<Place> parse(const std::string& text) {
+std::optional<HubPlace> parse_hub_place(const std::string& text) {
   const size_t at = std::min(text.find('@'), text.size());
   const std::string path = text.substr(0, at);
   const size_t owner = path.find('/');
@@ -28,55 +30,185 @@ std::optional<Place> parse(const std::string& text) {
   std::string folder = path.substr(std::min(end + 1, path.size()));
   while (folder.ends_with('/')) folder.pop_back();
   if (!folder.empty()) folder += '/';
-  return Place{*repository, folder};
+  return HubPlace{*repository, folder};
 }
 
-// The files of the splits among those of a data set.
-std::vector<std::string> choose(const std::vector<std::string>& all, const Place& place,
-                                const std::vector<std::string>& splits, Splits which) {
-  std::vector<std::string> names, chosen;
-  for (const std::string& name : all) {
-    if (name.starts_with(place.folder)) names.push_back(name.substr(place.folder.size()));
+// The split that a name's part of this split lies in.
+data::SplitPart part_of(const data::DataName& name, const std::string& split) {
+  const auto found = name.splits.find(split);
+  return found == name.splits.end() ? data::SplitPart{.split = split} : found->second;
+}
+
+// The files of a split in a listing, below a folder of it.
+std::vector<std::string> files_in(const hub::DatasetListing& listing, const std::string& folder,
+                                  const data::DataName& name, const std::string& split) {
+  std::vector<std::string> names, files;
+  for (const std::string& file : listing.names) {
+    if (file.starts_with(folder)) names.push_back(file.substr(folder.size()));
   }
+  const std::string card = folder.empty() ? listing.card : "";
+  const std::string its = part_of(name, split).split;
+  for (const std::string& file : data::choose_split(names, card, name.config, its)) {
+    files.push_back(folder + file);
+  }
+  return files;
+}
+
+// The files of the splits, or of the first that there is.
+std::vector<std::string> choose(const hub::DatasetListing& listing, const HubPlace& place,
+                                const data::DataName& name, const std::vector<std::string>& splits,
+                                Splits which) {
+  std::vector<std::string> chosen;
   for (const std::string& split : splits) {
-    const std::vector<std::string> files = data::split_files(names, split);
-    if (files.empty() && which == Splits::all) {
-      fail("{} has no JSONL or Parquet file for the split {}: see its files on the Hub",
-           place.repository.name, split);
+    for (std::string& file : files_in(listing, place.folder, name, split)) {
+      if (std::find(chosen.begin(), chosen.end(), file) == chosen.end()) {
+        chosen.push_back(std::move(file));
+      }
     }
-    for (const std::string& file : files) chosen.push_back(place.folder + file);
-    if (!files.empty() && which == Splits::first) break;
+    if (!chosen.empty() && which == Splits::first) break;
   }
   if (chosen.empty()) {
-    fail("{} has no JSONL or Parquet file for the split {}: see its files on the Hub",
+    fail("{} has no JSONL, JSON, Parquet or CSV file for the split {}: see its files on the Hub",
          place.repository.name, fmt::join(splits, " or "));
   }
   return chosen;
 }
 
-}  // namespace
-
-std::string NamedData::path_text(const fs::path& path) const {
-  return name ? (shown / path.lexically_relative(folder)).string() : path.string();
+hub::DatasetListing listing_of(const fs::path& folder) {
+  constexpr size_t kMostCardBytes = size_t{4} << 20;
+  const fs::path card = folder / "README.md";
+  std::error_code error;
+  const bool small = is_there(card) && fs::file_size(card, error) <= kMostCardBytes;
+  return {files_below(folder), small ? read_text(card, kMostCardBytes) : ""};
 }
 
-NamedData named_data(const Runtime& runtime, const std::string& name,
-                     const std::vector<std::string>& splits, Splits which) {
-  const auto place = is_there(name) ? std::nullopt : parse(name);
-  if (!place) return {.folder = name};
-  try {
-    const fs::path snapshot = hub::fetch_dataset(
-        runtime.hub(), place->repository,
-        [&](const std::vector<std::string>& all) { return choose(all, *place, splits, which); });
-    const fs::path shown = fs::path(place->repository.name) / place->folder;
-    return {snapshot / place->folder, place->repository.name, shown};
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Cancelled&) {
-    throw;
-  } catch (const Error& error) {
-    fail("there is no folder {} here, and as a data set of the Hub: {}", name, error.what());
+void check_names(const std::vector<data::DataName>& names) {
+  const auto weighs = [](const data::DataName& name) { return name.weight.has_value(); };
+  const auto count = std::count_if(names.begin(), names.end(), weighs);
+  if (count != 0 && count != std::ssize(names)) {
+    fail_usage("`data`: give every data set a weight, as in a:0.7, or none of them");
   }
+}
+
+}  // namespace
+
+NamedData::NamedData(const Runtime& runtime, const DataOptions& options,
+                     const std::vector<std::string>& splits, Splits which)
+    : valid_split_(options.valid_split), keys_(options.keys) {
+  std::vector<data::DataName> names;
+  for (const std::string& text : options.names) names.push_back(data::DataName::parse(text));
+  check_names(names);
+  // What validates may be a part of the training set.
+  std::vector<std::string> needed = splits;
+  for (data::DataName& name : names) {
+    const auto hub = is_there(name.name) ? std::nullopt : parse_hub_place(name.name);
+    if (!hub) {
+      places_.push_back({std::move(name), {}, {}, "", ""});
+      places_.back().path = places_.back().shown = places_.back().name.name;
+      continue;
+    }
+    try {
+      const fs::path snapshot = hub::fetch_dataset(
+          runtime.hub(), hub->repository, [&](const hub::DatasetListing& listing) {
+            return choose(listing, *hub, name, needed, which);
+          });
+      const std::string repository = hub->repository.name;
+      places_.push_back({std::move(name), snapshot, repository, repository, hub->folder});
+    } catch (const UsageError&) {
+      throw;
+    } catch (const Cancelled&) {
+      throw;
+    } catch (const Error& error) {
+      fail("there is no folder {} here, and as a data set of the Hub: {}", name.name, error.what());
+    }
+  }
+}
+
+std::vector<data::DataFile> NamedData::files_of(const Place& place,
+                                                const std::string& split) const {
+  if (fs::is_regular_file(place.path)) return {{place.path, place.shown.string()}};
+  const std::string usual = part_of(place.name, split).split + ".jsonl";
+  const bool plain = place.hub_name.empty() && place.name.config.empty();
+  std::vector<std::string> files;
+  if (plain && is_there(place.path / usual) && !is_there(place.path / "README.md")) {
+    files = {usual};
+  } else {
+    files = files_in(listing_of(place.path), place.prefix, place.name, split);
+  }
+  std::vector<data::DataFile> all;
+  for (const std::string& file : files) {
+    all.push_back({place.path / file, (place.shown / file).string()});
+  }
+  return all;
+}
+
+data::Source NamedData::source(const Place& place, const std::string& split) const {
+  data::Source source{.keys = place.name.keys.any() ? place.name.keys : keys_,
+                      .weight = place.name.weight};
+  const bool one_file = fs::is_regular_file(place.path), named = place.name.splits.count(split) > 0;
+  const bool shares = valid_split_ > 0 && place.name.splits.count("valid") == 0;
+  source.slice = part_of(place.name, split).slice;
+  if (split == "test" || named || (split == "train" && !shares)) {
+    source.files = files_of(place, split);
+    return source;
+  }
+  const auto own = one_file ? std::vector<data::DataFile>() : files_of(place, "valid");
+  if (split == "valid" && !shares) {
+    source.files = own;
+    return source;
+  }
+  if (!own.empty()) {
+    fail_usage("`valid_split`: {} has a validation set of its own, {}", place.shown.string(),
+               own.front().name);
+  }
+  source.files = files_of(place, "train");
+  source.hashes =
+      split == "valid" ? data::HashRange{0, valid_split_} : data::HashRange{valid_split_, 1};
+  return source;
+}
+
+std::vector<data::Source> NamedData::sources(const std::string& split) const {
+  std::vector<data::Source> sources;
+  for (const Place& place : places_) {
+    data::Source its = source(place, split);
+    if (its.files.empty()) continue;
+    if (split != "train") its.weight.reset();  // they are measured whole
+    sources.push_back(std::move(its));
+  }
+  return sources;
+}
+
+bool NamedData::has(const std::string& split) const { return !sources(split).empty(); }
+
+std::string NamedData::shown(const std::string& split) const {
+  std::vector<std::string> files;
+  for (const data::Source& source : sources(split)) {
+    for (const data::DataFile& file : source.files) files.push_back(file.name);
+  }
+  if (files.size() == 1) return files.front();
+  return files.empty() ? split : fmt::format("{} ({} files)", split, files.size());
+}
+
+data::Dataset NamedData::load(const std::string& split, const LoadedModel& loaded,
+                              data::RenderOptions options, FrontEnd& front_end) const {
+  const std::vector<data::Source> all = sources(split);
+  if (!all.empty()) return load_sources(all, shown(split), loaded, options, front_end);
+  const Place& place = places_.front();
+  if (places_.size() == 1 && !is_there(place.path)) {
+    fail(
+        "there is no {}: data are a folder with train.jsonl, valid.jsonl and test.jsonl, a file, "
+        "or a data set of the Hub",
+        place.path.string());
+  }
+  fail("{}: there is no {}.jsonl, nor another file of this split", place.shown.string(), split);
+}
+
+std::vector<std::string> NamedData::hub_names() const {
+  std::vector<std::string> names;
+  for (const Place& place : places_) {
+    if (!place.hub_name.empty()) names.push_back(place.hub_name);
+  }
+  return names;
 }
 
 }  // namespace graft::engine

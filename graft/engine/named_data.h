@@ -1,31 +1,68 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/data/data_name.h"
+#include "graft/data/dataset.h"
+#include "graft/engine/loaded_model.h"
 #include "graft/engine/runtime.h"
 
 namespace graft::engine {
 
-/// The folder that a data set's name stands for.
-struct NamedData {
-  fs::path folder;
-  std::optional<std::string> name = {};  // of the repository, on the Hub
-  fs::path shown = {};                   // the name, with the folder in the repository
-
-  /// How messages show a path in `folder`.
-  std::string path_text(const fs::path& path) const;
+/// Data as a person names them.
+struct DataOptions {
+  std::vector<std::string> names = {"data/"};  // each as data::DataName has it
+  double valid_split = 0;   // share of the training set that validates, by a hash of the records
+  data::RowKeys keys = {};  // of data sets that do not name their own
 };
 
-/// Which of the named splits are needed: all of them, or the first that exists.
+/// Which of the named splits are needed: those that exist, or the first that does.
 enum class Splits { all, first };
 
-/// Resolves a data set's name: an existing folder, else a data set on the Hub, "owner/name",
-/// "owner/name/folder" or either with "@revision", whose files for these splits ("train", "valid",
-/// "test") are fetched into the cache. Throws Error if it does not have them, Cancelled.
-NamedData named_data(const Runtime& runtime, const std::string& name,
-                     const std::vector<std::string>& splits, Splits which = Splits::all);
+/// Data sets, found: files and folders here, or what was fetched from the Hub.
+class NamedData {
+ public:
+  /// Finds data sets by name: an existing file or folder, else a data set on the Hub,
+  /// "owner/name", "owner/name/folder" or either with "@revision", whose files for these splits
+  /// ("train", "valid", "test") are fetched into the cache. Throws UsageError for names that
+  /// contradict each other, Error if a data set has none of the splits, Cancelled.
+  NamedData(const Runtime& runtime, const DataOptions& options,
+            const std::vector<std::string>& splits, Splits which = Splits::all);
+
+  /// Whether any of the data sets has this split.
+  bool has(const std::string& split) const;
+  /// Where its rows come from; none if there is no such split. Throws Error if its files are not
+  /// plainly one split's.
+  std::vector<data::Source> sources(const std::string& split) const;
+  /// Reads, renders and tokenizes a split for a model, whose vocabulary `options` get. Warns of
+  /// records that are cut or left out. Throws Error as data::load does, and if there is no such
+  /// split.
+  data::Dataset load(const std::string& split, const LoadedModel& loaded,
+                     data::RenderOptions options, FrontEnd& front_end) const;
+
+  /// How messages name a split.
+  std::string shown(const std::string& split) const;
+  /// The names of those that are on the Hub.
+  std::vector<std::string> hub_names() const;
+
+ private:
+  // A data set, where it lies.
+  struct Place {
+    data::DataName name;
+    fs::path path;         // a file, or a folder
+    fs::path shown;        // the same in messages
+    std::string hub_name;  // or empty
+    std::string prefix;    // of the files' names, in a repository
+  };
+
+  data::Source source(const Place& place, const std::string& split) const;
+  std::vector<data::DataFile> files_of(const Place& place, const std::string& split) const;
+
+  std::vector<Place> places_;
+  double valid_split_;
+  data::RowKeys keys_;
+};
 
 }  // namespace graft::engine

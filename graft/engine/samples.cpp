@@ -15,7 +15,7 @@ constexpr size_t kSamples = 3;
 constexpr size_t kMostPromptTokens = 128;
 
 // The first half of a text, shorter by what belongs to a character that it would cut.
-SamplePrompt beginning_of(const data::Example& example, const tokenizer::Tokenizer& tokenizer) {
+SamplePrompt beginning_of(const data::ExampleView& example, const tokenizer::Tokenizer& tokenizer) {
   const size_t wanted = std::min(example.ids.size() / 2, kMostPromptTokens);
   SamplePrompt whole;  // up to the last end of a character
   tokenizer::StreamDecoder decoder(tokenizer);
@@ -108,7 +108,7 @@ std::vector<SamplePrompt> sample_prompts(const SampleOptions& options, const dat
     if (prompts.back().ids.empty()) fail_usage("`sample_prompt` '{}' has no token", text);
   }
   if (!prompts.empty()) return prompts;
-  for (const data::Example& example : valid.examples) {
+  for (const data::ExampleView example : valid.examples) {
     SamplePrompt prompt = beginning_of(example, tokenizer);
     if (!prompt.ids.empty()) prompts.push_back(std::move(prompt));
     if (prompts.size() == kSamples) break;

@@ -14,7 +14,8 @@ constexpr size_t kMostYamlBytes = size_t{1} << 20;
 constexpr size_t kMostItems = 100;
 constexpr size_t kMostItemBytes = 500;  // an alias can repeat a long one
 
-// What stands between the first line of "---" and the next one.
+}  // namespace
+
 std::string front_matter(std::string_view card) {
   if (card.starts_with("\xEF\xBB\xBF")) card.remove_prefix(3);  // a byte order mark
   std::string yaml;
@@ -33,6 +34,8 @@ std::string front_matter(std::string_view card) {
   }
   return "";
 }
+
+namespace {
 
 bool fits(const YAML::Node& node) {
   return node.IsScalar() && node.Scalar().size() <= kMostItemBytes &&

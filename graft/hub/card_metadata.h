@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graft/base/front_end.h"
@@ -15,6 +16,9 @@ struct CardValue {
 };
 
 using CardMetadata = std::map<std::string, CardValue>;
+
+/// The YAML at a card's beginning, between two lines of `---`; empty if there is none.
+std::string front_matter(std::string_view card);
 
 /// The top-level scalars and lists of scalars in a card's YAML (between two lines of `---` at its
 /// beginning). Other values are skipped, as are long ones and those with control characters. Empty

@@ -11,6 +11,14 @@
 namespace graft::hub {
 namespace {
 
+constexpr const char* kCard = "README.md";
+constexpr size_t kMostCardBytes = size_t{4} << 20;
+
+std::string card_in(const fs::path& snapshot) {
+  const fs::path file = snapshot / kCard;
+  return is_there(file) ? read_text(file, kMostCardBytes) : "";
+}
+
 class DatasetFetch {
  public:
   DatasetFetch(const Environment& environment, const Repository& repository,
@@ -21,15 +29,19 @@ class DatasetFetch {
     const Listing& listing = snapshot.listing();
     std::vector<std::string> names;
     for (const RemoteFile& file : listing.files) names.push_back(file.name);
+    const RemoteFile* card = listing.find(kCard);
+    if (card != nullptr && card->size <= kMostCardBytes) snapshot.fetch({*card}, true);
     std::vector<RemoteFile> files;
-    for (const std::string& name : choose_(names)) files.push_back(*listing.find(name));
+    for (const std::string& name : choose_({names, card_in(snapshot.path())})) {
+      files.push_back(*listing.find(name));
+    }
     note_names(listing.commit, names);
     snapshot.fetch(files);
   }
 
   bool is_whole(const fs::path& snapshot) const {
     try {
-      const std::vector<std::string> files = choose_(names_of(snapshot));
+      const std::vector<std::string> files = choose_({names_of(snapshot), card_in(snapshot)});
       return !files.empty() &&
              std::all_of(files.begin(), files.end(),
                          [&](const std::string& name) { return is_there(snapshot / name); });

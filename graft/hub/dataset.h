@@ -9,13 +9,19 @@
 
 namespace graft::hub {
 
-/// Chooses the files that are needed from a data set's; throws Error if there are none.
-using ChooseFiles = std::function<std::vector<std::string>(const std::vector<std::string>& names)>;
+/// The files of a data set, and its card, README.md, if it has one.
+struct DatasetListing {
+  std::vector<std::string> names;
+  std::string card;
+};
 
-/// Downloads the chosen files of a data set as a model is downloaded, and returns their folder in
-/// the cache. The names of all its files are noted: a cached copy is complete if it has those that
-/// `choose` picks from them. A copy made by another program has no such note and is complete if
-/// `choose` picks any of its files.
+/// Chooses the files that are needed from a data set's; throws Error if there are none.
+using ChooseFiles = std::function<std::vector<std::string>(const DatasetListing& listing)>;
+
+/// Downloads the chosen files of a data set as a model is downloaded, and its card, and returns
+/// their folder in the cache. The names of all its files are noted: a cached copy is complete if it
+/// has those that `choose` picks from them. A copy made by another program has no such note and is
+/// complete if `choose` picks any of its files.
 fs::path fetch_dataset(const Environment& environment, const Repository& repository,
                        const ChooseFiles& choose);
 

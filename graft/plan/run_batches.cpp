@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "graft/data/sampler.h"
@@ -19,14 +18,16 @@ struct Drawn {
 };
 
 // The run's batches, in the order of their tokens.
-std::vector<Drawn> draw(const data::Dataset& train, const training::TrainOptions& o) {
-  data::Sampler sampler(train, o.batch_size, o.seed, o.batches_a_step);
+std::vector<Drawn> draw(const data::Dataset& train, const training::TrainOptions& o, int64_t most) {
+  data::Sampler sampler(train, training::batch_options(o), o.seed);
   const int64_t count =
       std::min(kMostBatches, int64_t{std::max(o.iters, 1)} * int64_t{o.batches_a_step});
   std::vector<Drawn> all;
   while (std::ssize(all) < count) {
-    for (const data::Batch& batch : sampler.next_group()) {
-      all.push_back({batch.examples, batch.tokens()});
+    for (std::vector<size_t>& examples : sampler.next_places()) {
+      int64_t tokens = 0;
+      for (const size_t i : examples) tokens += std::min(train.examples.length(i), most) - 1;
+      all.push_back({std::move(examples), tokens});
     }
   }
   std::stable_sort(all.begin(), all.end(),
@@ -34,52 +35,48 @@ std::vector<Drawn> draw(const data::Dataset& train, const training::TrainOptions
   return all;
 }
 
-std::vector<size_t> longest_together(const data::Dataset& set, int batch_size) {
+std::vector<size_t> longest_together(const data::Dataset& set, const training::TrainOptions& o) {
   std::vector<size_t> order(set.examples.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return set.examples[a].ids.size() > set.examples[b].ids.size();
+    return set.examples.length(a) > set.examples.length(b);
   });
-  order.resize(std::min(order.size(), static_cast<size_t>(batch_size)));
+  const auto size = static_cast<size_t>(o.batch_size);
+  // A packed batch is full, or one example that is longer.
+  const auto longest = static_cast<size_t>(std::max<int64_t>(set.examples.length(order[0]), 1));
+  const size_t packed = std::max<size_t>(static_cast<size_t>(o.batch_tokens) / longest, 1);
+  order.resize(std::min(order.size(), o.batch_tokens > 0 ? packed : size));
   return order;
 }
 
-void add_ids(const data::Dataset& set, std::set<int32_t>& ids) {
-  for (const data::Example& example : set.examples) {
-    ids.insert(example.ids.begin(), example.ids.end());
+// The tokens that occur in either, in order.
+std::vector<int32_t> ids_of(const data::Dataset& a, const data::Dataset& b) {
+  const std::vector<bool>&in_a = a.examples.totals().ids, &in_b = b.examples.totals().ids;
+  std::vector<int32_t> ids;
+  for (size_t i = 0; i < std::max(in_a.size(), in_b.size()); ++i) {
+    const bool there = (i < in_a.size() && in_a[i]) || (i < in_b.size() && in_b[i]);
+    if (there) ids.push_back(static_cast<int32_t>(i));
   }
+  return ids;
 }
 
 }  // namespace
 
 RunBatches batches_of_run(const data::Dataset& train, const data::Dataset& valid,
-                          const training::TrainOptions& o) {
-  const std::vector<Drawn> drawn = draw(train, o);
+                          const training::TrainOptions& o, int64_t most) {
+  const std::vector<Drawn> drawn = draw(train, o, most);
   const bool all = int64_t{o.iters} * int64_t{o.batches_a_step} <= kMostBatches;
   RunBatches run;
   run.largest =
-      data::make_batch(train, all ? drawn.back().examples : longest_together(train, o.batch_size));
+      data::make_batch(train, all ? drawn.back().examples : longest_together(train, o), most);
   const size_t sampled = std::min(kSampled, drawn.size());
   for (size_t i = 0; i < sampled; ++i) {  // the middle of each share of them
     run.sample.push_back(
-        data::make_batch(train, drawn[(2 * i + 1) * drawn.size() / (2 * sampled)].examples));
+        data::make_batch(train, drawn[(2 * i + 1) * drawn.size() / (2 * sampled)].examples, most));
   }
-  run.validation = data::evaluation_batches(valid, o.batch_size, o.val_batches);
-  std::set<int32_t> ids;
-  add_ids(train, ids);
-  add_ids(valid, ids);
-  run.ids.assign(ids.begin(), ids.end());
+  run.validation = data::evaluation_batches(valid, o.batch_size, o.val_batches, most);
+  run.ids = ids_of(train, valid);
   return run;
-}
-
-data::Dataset cut_to(const data::Dataset& set, int64_t most) {
-  data::Dataset cut = set;
-  for (data::Example& example : cut.examples) {
-    if (std::ssize(example.ids) <= most) continue;
-    example.ids.resize(static_cast<size_t>(most));
-    if (!example.weights.empty()) example.weights.resize(static_cast<size_t>(most));
-  }
-  return cut;
 }
 
 }  // namespace graft::plan

@@ -17,12 +17,9 @@ struct RunBatches {
   std::vector<int32_t> ids;             // all different tokens of these examples, in order
 };
 
-/// `options.iters` steps on these sets. Of a run of very many batches the first ones are looked at,
-/// and the largest is one that could come.
+/// `options.iters` steps on these sets, whose examples are cut to `most` tokens. Of a run of very
+/// many batches the first ones are looked at, and the largest is one that could come.
 RunBatches batches_of_run(const data::Dataset& train, const data::Dataset& valid,
-                          const training::TrainOptions& options);
-
-/// A set whose examples are cut to `most` tokens.
-data::Dataset cut_to(const data::Dataset& set, int64_t most);
+                          const training::TrainOptions& options, int64_t most = data::kWhole);
 
 }  // namespace graft::plan

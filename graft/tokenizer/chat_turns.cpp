@@ -50,6 +50,15 @@ std::vector<Span> without(const std::vector<Span>& from, const std::vector<Span>
 
 }  // namespace
 
+namespace {
+
+bool has_tools(const ordered_json& variables) {
+  const auto tools = variables.find("tools");
+  return tools != variables.end() && !tools->is_null();
+}
+
+}  // namespace
+
 std::set<std::string> special_tokens_of(const Tokenizer& tokenizer) {
   std::set<std::string> tokens;
   for (const auto& [name, token] : tokenizer.special_tokens()) tokens.insert(token);
@@ -126,8 +135,7 @@ ChatTurns::ChatTurns(ChatTemplate chat, const std::set<std::string>& special_tok
         return std::array<Form, 2>{form(false), form(true)};
       }()) {}
 
-std::string ChatTurns::prompt(const Chat& chat, size_t messages, bool open) const {
-  ordered_json variables = chat.variables;
+std::string ChatTurns::rendered_prompt(ordered_json variables, size_t messages, bool open) const {
   ordered_json& list = variables["messages"];
   list.erase(list.begin() + static_cast<std::ptrdiff_t>(messages), list.end());
   variables["add_generation_prompt"] = open;
@@ -141,7 +149,7 @@ Span ChatTurns::turn_span(const Chat& chat, size_t k) const {
   const std::string_view turn = text.substr(whole.begin, whole.end - whole.begin);
   std::optional<size_t> begin = form.begin(turn, chat.place(k));
   if (!begin && k > 0) {  // a header of its own: the prompt tells
-    const std::string before = prompt(chat, k, true);
+    const std::string before = rendered_prompt(chat.variables, k, true);
     if (before.size() >= whole.begin && text.starts_with(before)) {
       begin = before.size() - whole.begin;
     }
@@ -190,7 +198,7 @@ std::vector<Span> ChatTurns::completion_spans(const Chat& chat, const ChatLoss& 
   const size_t first = std::min(loss.prompt_messages.value_or(count - 1), count);
   if (first == count) return {};
   if (first > 0) {
-    const std::string before = prompt(chat, first, chat.is_assistant(first));
+    const std::string before = rendered_prompt(chat.variables, first, chat.is_assistant(first));
     if (chat.rendering.text.starts_with(before)) return {{before.size(), size}};
   }
   // The template writes the prompt in another way once it is answered.
@@ -205,25 +213,35 @@ std::vector<Span> ChatTurns::completion_spans(const Chat& chat, const ChatLoss& 
   return {{spans[0].begin, size}};
 }
 
-ChatText ChatTurns::text(const ordered_json& variables, const ChatLoss& loss) const {
-  const auto tools = variables.find("tools");
-  const bool has_tools = tools != variables.end() && !tools->is_null();
-  const std::string& name = chat_.name(has_tools);
+// The variables, with the messages in the form that the template takes.
+ordered_json ChatTurns::formed(const ordered_json& variables) const {
+  const bool tools = has_tools(variables);
+  const std::string& name = chat_.name(tools);
   const auto messages = variables.find("messages");
   if (messages == variables.end() || !messages->is_array() || messages->empty() ||
       !std::all_of(messages->begin(), messages->end(),
                    [](const ordered_json& message) { return message.is_object(); })) {
     fail("{}: a chat needs 'messages', a list of objects", name);
   }
-  const Form& form = forms_[has_tools ? 1 : 0];
   ordered_json all = variables;
-  all["messages"] = form.messages.applied(*messages, name);
+  all["messages"] = forms_[tools ? 1 : 0].messages.applied(*messages, name);
   all["add_generation_prompt"] = false;
+  return all;
+}
+
+std::string ChatTurns::prompt(const ordered_json& variables, size_t messages) const {
+  return rendered_prompt(formed(variables), messages, true);
+}
+
+ChatText ChatTurns::text(const ordered_json& variables, const ChatLoss& loss) const {
+  const bool tools = has_tools(variables);
+  const std::string& name = chat_.name(tools);
+  const ordered_json all = formed(variables);
   const Chat chat{.variables = all,
                   .messages = all["messages"],
-                  .form = form,
+                  .form = forms_[tools ? 1 : 0],
                   .name = name,
-                  .has_generation = chat_.has_generation(has_tools),
+                  .has_generation = chat_.has_generation(tools),
                   .rendering = chat_.render(all)};
   ChatText result;
   switch (loss.on) {

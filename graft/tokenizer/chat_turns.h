@@ -62,6 +62,10 @@ class ChatTurns {
   /// refuses the messages, or the turns that are asked for cannot be told exactly.
   ChatText text(const ordered_json& variables, const ChatLoss& loss) const;
 
+  /// The text that a model answers to: the first `messages` of them, and the beginning of an
+  /// answer. Throws Error as text() does.
+  std::string prompt(const ordered_json& variables, size_t messages) const;
+
  private:
   struct Form {
     MessageForms messages;
@@ -69,10 +73,11 @@ class ChatTurns {
   };
   struct Chat;
 
+  ordered_json formed(const ordered_json& variables) const;
   std::vector<Span> assistant_spans(const Chat& chat, const ChatLoss& loss) const;
   Span turn_span(const Chat& chat, size_t k) const;
   std::vector<Span> completion_spans(const Chat& chat, const ChatLoss& loss) const;
-  std::string prompt(const Chat& chat, size_t messages, bool open) const;
+  std::string rendered_prompt(ordered_json variables, size_t messages, bool open) const;
 
   ChatTemplate chat_;
   std::array<Form, 2> forms_;  // without and with tools

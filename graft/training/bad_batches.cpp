@@ -26,10 +26,10 @@ class BadBatches final : public EventSink {
     begin();
     ordered_json lines = ordered_json::array();
     for (const Skipped::Line& line : skipped.lines) {
-      lines.push_back({{"line", line.line}, {"loss", finite_or_null(line.loss)}});
+      lines.push_back(
+          {{"file", line.file}, {"line", line.line}, {"loss", finite_or_null(line.loss)}});
     }
-    const ordered_json record = {
-        {"iteration", skipped.iteration}, {"file", skipped.file}, {"examples", lines}};
+    const ordered_json record = {{"iteration", skipped.iteration}, {"examples", lines}};
     std::error_code error;
     fs::create_directory(file_.parent_path(), error);
     std::ofstream out(file_, std::ios::app);

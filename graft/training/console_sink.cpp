@@ -75,7 +75,7 @@ class ConsoleSink final : public EventSink {
     front_end_->warn(
         "iteration {}: the loss, its gradient or the step is not finite: skipped (largest loss at "
         "{}:{})",
-        skipped.iteration, skipped.file, skipped.lines[skipped.worst].line);
+        skipped.iteration, skipped.lines[skipped.worst].file, skipped.lines[skipped.worst].line);
   }
 
   void on(const Spiked& spike) override {

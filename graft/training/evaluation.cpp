@@ -12,7 +12,7 @@ namespace graft::training {
 double Evaluation::perplexity() const { return std::exp(loss); }
 
 Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::function<bool(size_t)>& done, const fs::path& file) {
+                    const std::function<bool(size_t)>& done, const std::string& file) {
   const auto start = std::chrono::steady_clock::now();
   const models::LayerRunner runner(model);
   double sum = 0, weight = 0;
@@ -26,7 +26,7 @@ Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& 
         throw NotFinite(fmt::format(
             "the loss{}{} is {}: weights of the model or its adapter are not finite, or "
             "too large to compute with",
-            file.empty() ? "" : " on ", file.string(), loss));
+            file.empty() ? "" : " on ", file, loss));
       }
       sum += loss * own;
       weight += own;

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "graft/base/error.h"
-#include "graft/base/files.h"
 #include "graft/data/batch.h"
 #include "graft/models/model.h"
 
@@ -29,6 +28,6 @@ class NotFinite : public Error {
 /// whether to go on. Throws NotFinite, which names `file`, if a loss is not finite, and Error if no
 /// token carries loss.
 Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::function<bool(size_t)>& done = {}, const fs::path& file = {});
+                    const std::function<bool(size_t)>& done = {}, const std::string& file = {});
 
 }  // namespace graft::training

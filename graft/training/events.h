@@ -67,13 +67,13 @@ struct Checkpointed {
 /// A step was without effect: its loss, its gradient or the step itself is not finite.
 struct Skipped {
   struct Line {
-    int64_t line;  // of the data set
+    std::string file;  // of the data
+    int64_t line;
     double loss;
   };
 
   int iteration;
   int in_a_row;
-  std::string file;         // of the data set
   std::vector<Line> lines;  // of the examples of its batches
   size_t worst;             // of `lines`: the first whose loss is not finite, or the largest
 };

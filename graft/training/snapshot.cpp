@@ -6,7 +6,18 @@
 namespace graft::training {
 namespace {
 
-constexpr const char* kOrder = "sampler.order";
+constexpr const char *kOrder = "sampler.order", *kEnds = "sampler.ends";
+
+mx::array to_array(const std::vector<size_t>& places) {
+  const std::vector<int64_t> numbers(places.begin(), places.end());
+  return mx::array(numbers.begin(), {static_cast<int>(numbers.size())}, mx::int64);
+}
+
+std::vector<size_t> to_places(mx::array numbers) {
+  if (numbers.dtype() != mx::int64) fail("the order of the examples is not there");
+  numbers.eval();
+  return {numbers.data<int64_t>(), numbers.data<int64_t>() + numbers.size()};
+}
 
 json to_json(const std::optional<Progress::Validation>& validation) {
   if (!validation) return nullptr;
@@ -31,10 +42,10 @@ SnapshotParts parts_of(const Snapshot& snapshot, const models::ParameterSet& par
       parts.arrays.emplace(array_name(name, parameters.all()[i].name), array);
     }
   }
-  const std::vector<size_t>& order = snapshot.sampler.order;
-  const std::vector<int64_t> numbers(order.begin(), order.end());
-  parts.arrays.emplace(kOrder,
-                       mx::array(numbers.begin(), {static_cast<int>(numbers.size())}, mx::int64));
+  parts.arrays.emplace(kOrder, to_array(snapshot.sampler.order));
+  if (!snapshot.sampler.ends.empty()) {
+    parts.arrays.emplace(kEnds, to_array(snapshot.sampler.ends));
+  }
   const Progress& progress = snapshot.progress;
   parts.numbers = {
       {"step", snapshot.state.step},
@@ -73,16 +84,14 @@ Snapshot snapshot_of(const SnapshotParts& parts, const models::ParameterSet& par
     }
     snapshot.state.moments.push_back(std::move(moments));
   }
-  const auto order = parts.arrays.find(kOrder);
-  if (order == parts.arrays.end() || order->second.dtype() != mx::int64) {
-    fail("the order of the examples is not there");
-  }
+  const auto order = parts.arrays.find(kOrder), ends = parts.arrays.find(kEnds);
+  if (order == parts.arrays.end()) fail("the order of the examples is not there");
+  if (ends != parts.arrays.end()) ++used;
   if (used != parts.arrays.size()) {
     fail("there are arrays of another optimizer: the checkpoint is another training's");
   }
-  mx::array values = order->second;
-  values.eval();
-  snapshot.sampler.order.assign(values.data<int64_t>(), values.data<int64_t>() + values.size());
+  snapshot.sampler.order = to_places(order->second);
+  if (ends != parts.arrays.end()) snapshot.sampler.ends = to_places(ends->second);
   numbers.at("sampler").at("generator").get_to(snapshot.sampler.generator);
   numbers.at("sampler").at("position").get_to(snapshot.sampler.position);
   const json& progress = numbers.at("progress");

@@ -18,7 +18,6 @@ namespace {
 Skipped skipped_step(const data::Dataset& set, const std::vector<data::Batch>& group,
                      const std::vector<mx::array>& token_losses) {
   Skipped skipped;
-  skipped.file = set.path.string();
   skipped.worst = 0;
   double most = -1;
   for (size_t b = 0; b < group.size(); ++b) {
@@ -31,7 +30,8 @@ Skipped skipped_step(const data::Dataset& set, const std::vector<data::Batch>& g
         most = size;
         skipped.worst = skipped.lines.size();
       }
-      skipped.lines.push_back({set.examples[group[b].examples[i]].line, sum});
+      const size_t example = group[b].examples[i];
+      skipped.lines.push_back({set.file_of(example), set.examples[example].line, sum});
     }
   }
   return skipped;
@@ -48,7 +48,7 @@ Stepper::Stepper(const models::Model& model, lora::Adapters& adapters, const dat
       runner_(make_runner(model, adapters.parameters(), options.grad_checkpoint)),
       objective_(std::make_unique<CrossEntropy>()),
       optimizer_(make_optimizer(options.optimizer)),
-      sampler_(train, options.batch_size, options.seed, options.batches_a_step) {}
+      sampler_(train, batch_options(options), options.seed) {}
 
 TrainState Stepper::start() const { return optimizer_->start(adapters_.parameters()); }
 

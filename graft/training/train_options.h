@@ -4,6 +4,7 @@
 #include <string>
 
 #include "graft/base/files.h"
+#include "graft/data/sampler.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/training/identity.h"
 #include "graft/training/optimizer.h"
@@ -14,7 +15,9 @@ namespace graft::training {
 struct TrainOptions {
   int iters = 1000;
   int batch_size = 4;
-  int batches_a_step = 1;  // batches whose gradients are summed
+  int batches_a_step = 1;        // batches whose gradients are summed
+  int64_t batch_tokens = 0;      // above 0: batches are packed, in place of batch_size
+  bool group_by_length = false;  // examples of a batch are about as long as each other
   OptimizerOptions optimizer = {};
   ScheduleOptions schedule = {};  // of the learning rate; a length of 0 is that of the run
   float max_norm = 0;             // of all gradients together; 0: no limit
@@ -32,5 +35,13 @@ struct TrainOptions {
   bool profile = false;          // report where the time went at the end
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
 };
+
+/// Those of its options that make batches.
+inline data::BatchOptions batch_options(const TrainOptions& options) {
+  return {.batch_size = options.batch_size,
+          .batch_tokens = options.batch_tokens,
+          .group_by_length = options.group_by_length,
+          .batches_a_step = options.batches_a_step};
+}
 
 }  // namespace graft::training

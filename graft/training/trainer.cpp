@@ -50,7 +50,7 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
                  const data::Dataset& valid, TrainOptions options, Events events)
     : model_(model),
       adapters_(adapters),
-      valid_file_(valid.path),
+      valid_file_(valid.name),
       valid_batches_(data::evaluation_batches(valid, options.batch_size, options.val_batches)),
       options_(std::move(options)),
       events_(std::move(events)),
@@ -103,7 +103,7 @@ void Trainer::stop_diverged(const std::string& why) {
 }
 
 bool Trainer::validation_is_due() const {
-  return progress_.iteration % options_.steps_per_eval == 0 &&
+  return !valid_batches_.empty() && progress_.iteration % options_.steps_per_eval == 0 &&
          progress_.validated_after < progress_.iteration;
 }
 
@@ -244,7 +244,7 @@ void Trainer::report_rest() {
 
 TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
   if (progress_.iteration == 0) {
-    if (!validate(interrupted)) return TrainEnd::interrupted_at_start;
+    if (!valid_batches_.empty() && !validate(interrupted)) return TrainEnd::interrupted_at_start;
   } else if (validation_is_due() && !validate_or_save(interrupted)) {
     return TrainEnd::interrupted;  // as it was resumed, nothing new is there to save
   }
@@ -268,8 +268,8 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
         stop_diverged(fmt::format(
             "the loss, its gradient or the step is not finite (largest loss at {}:{}), for the {} "
             "time in a row",
-            done.skipped->file, done.skipped->lines[done.skipped->worst].line,
-            ordinal(figures_.skipped_in_a_row())));
+            done.skipped->lines[done.skipped->worst].file,
+            done.skipped->lines[done.skipped->worst].line, ordinal(figures_.skipped_in_a_row())));
       }
     } else {
       const auto usual = figures_.add(done.loss, done.gradient_norm, done.tokens);
@@ -289,8 +289,9 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
       try_to([this] { save(); });
     }
   }
-  const bool validated =
-      progress_.validated_after == progress_.iteration || validate_or_save(interrupted);
+  const bool validated = valid_batches_.empty() ||
+                         progress_.validated_after == progress_.iteration ||
+                         validate_or_save(interrupted);
   if (saved_at_ != progress_.iteration) save();
   report_rest();
   if (!validated) return TrainEnd::interrupted;

@@ -22,6 +22,7 @@ class Diverged : public Error {
 /// One object is one run.
 class Trainer {
  public:
+  /// Without examples to validate on there are no validations.
   Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
           const data::Dataset& valid, TrainOptions options, Events events);
 
@@ -60,7 +61,7 @@ class Trainer {
 
   const models::Model& model_;
   lora::Adapters& adapters_;
-  fs::path valid_file_;
+  std::string valid_file_;
   std::vector<data::Batch> valid_batches_;
   TrainOptions options_;
   Events events_;

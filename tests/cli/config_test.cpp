@@ -332,10 +332,11 @@ TEST_F(ConfigOption, SaysWhatIsWrongAndWhere) {
   expect_usage("fine_tune_type: dora\n", "c.yaml:1: fine_tune_type dora is not supported yet");
   expect_usage("fine_tune_type: full\n", "c.yaml:1: fine_tune_type full is not supported yet");
   expect_usage("fine_tune_type: lorra\n", "c.yaml:1: fine_tune_type is \"lorra\"");
-  expect_usage("mask_prompt: true\n", "c.yaml:1: mask_prompt is not supported yet");
-  expect_usage("hf_dataset: {path: a/b}\n", "c.yaml:1: hf_dataset is not supported yet");
-  expect_usage("chat_feature: chosen\n",
-               "c.yaml:1: chat_feature other than \"messages\" is not supported yet");
+  expect_usage("mask_prompt: 3\n", "c.yaml:1: mask_prompt is true or false");
+  expect_usage("hf_dataset: {train_split: train}\n",
+               "c.yaml:1: a data set of hf_dataset has a path");
+  expect_usage("hf_dataset: {path: a/b, size: 3}\n", "c.yaml:1: hf_dataset has no size: ");
+  expect_usage("chat_feature: 3\n", "c.yaml:1: chat_feature is a text");
   expect_usage("iters: 3\ngrad_accumulation_steps: 4\n",
                "c.yaml:1: iters 3 are fewer batches than the 4 of a step");
   expect_usage("grad_accumulation_steps: 0\n", "c.yaml:1: grad_accumulation_steps is 0");

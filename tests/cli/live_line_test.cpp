@@ -25,6 +25,7 @@ class LiveLine : public ProgramTest {
     const std::regex known(
         "The model has [0-9]+ layers: all are adapted"
         "|Model model: .*|Trainable: .* layers|data/(train|valid)\\.jsonl: .*"
+        "|  texts \\(text\\) as they are; all of it is trained: .*"
         "|Plan: about .*|Starting training, iterations: [0-9]+"
         "|Iter [0-9]+: Val loss [0-9.]+, Val took [0-9.]+s"
         "|Iter [0-9]+: Train loss [0-9.]+, It/sec [0-9.]+, Tokens/sec [0-9.]+"

@@ -204,7 +204,10 @@ TEST_F(Program, NamesOnTheHubAreLookedForInItsCacheWhenOffline) {
 TEST_F(Program, MissingModelOrDataIsNamedWithWhatWasLookedFor) {
   expect_refused(run({"lora", "--test", "--model", "nowhere"}), 1, "nowhere");
   expect_refused(run({"lora", "--test", "--model", "model", "--data", "empty"}), 1,
-                 "empty/test.jsonl");
+                 "there is no empty: data are a folder with train.jsonl");
+  fs::create_directory(folder_ / "empty");
+  expect_refused(run({"lora", "--test", "--model", "model", "--data", "empty"}), 1,
+                 "empty: there is no test.jsonl");
 }
 
 TEST_F(Program, BadLinesOfADataSetAreNamedByFileAndLine) {
@@ -214,7 +217,7 @@ TEST_F(Program, BadLinesOfADataSetAreNamedByFileAndLine) {
   for (const Case& c : std::vector<Case>{{"{\"text\": ", "not valid JSON"},
                                          {"[1]", "a JSON object is expected, not array"},
                                          {"7", "a JSON object is expected, not number"},
-                                         {"{\"txt\": \"a\"}", "no \"text\""},
+                                         {"{\"txt\": \"a\"}", "this one is not: its keys are txt"},
                                          {"{\"text\": 3}", "not a string but number"},
                                          {"{\"text\": \"a\xff\"}", "not valid UTF-8"}}) {
     write("data/test.jsonl", std::string("{\"text\": \"fine\"}\n\n") + c.line + "\n");
@@ -223,7 +226,7 @@ TEST_F(Program, BadLinesOfADataSetAreNamedByFileAndLine) {
     EXPECT_NE(result.err.find(c.says), std::string::npos) << result.err;
   }
   write("data/test.jsonl", "\n");
-  expect_refused(run({"lora", "--test", "--model", "model"}), 1, "holds no examples");
+  expect_refused(run({"lora", "--test", "--model", "model"}), 1, "holds no records");
 }
 
 TEST_F(Program, LongExamplesAreCutWithOneWarning) {

@@ -8,8 +8,8 @@ namespace graft::data {
 namespace {
 
 TEST(MakeBatch, ShiftsTargetsWithinEachExample) {
-  Dataset set = numbered(2);
-  set.examples[1] = {.ids = {7, 8}, .weights = {9, 0.5f}};
+  Dataset set = numbered(1);
+  set.examples.push_back({.ids = {7, 8}, .weights = {9, 0.5f}});
   Batch batch = make_batch(set, {0, 1});
   EXPECT_EQ(batch.inputs, (std::vector<int32_t>{0, 1, 7}));
   EXPECT_EQ(batch.targets, (std::vector<int32_t>{1, 2, 8}));

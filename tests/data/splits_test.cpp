@@ -35,7 +35,10 @@ TEST(SplitFiles, AreFoundByTheWordsOfTheirNamesAndFolders) {
   EXPECT_EQ(found("eval.jsonl"), "test");
   EXPECT_EQ(found("train/test.jsonl"), "test");
   EXPECT_EQ(found("train/part1/0.jsonl"), "train");
-  for (const char* none : {"trained.jsonl", "latest.jsonl", "data.jsonl", "train.csv", "train.json",
+  EXPECT_EQ(found("train.csv"), "train");
+  EXPECT_EQ(found("data/dev.json.gz"), "valid");
+  EXPECT_EQ(found("test.tsv.zst"), "test");
+  for (const char* none : {"trained.jsonl", "latest.jsonl", "data.jsonl", "train.txt", "train.gz",
                            "trainjsonl", "train"}) {
     EXPECT_EQ(found(none), "") << none;
   }

@@ -76,7 +76,7 @@ TEST_F(FineTuneTest, EveryFilesEosEndsAText) {
 
 TEST_F(FineTuneTest, WritesAnAdapterThatSaysHowItWasMade) {
   options_.adapter.rank = 3;
-  options_.dataset = "owner/texts";
+  options_.datasets = {"owner/texts"};
   const lora::AdapterFile file = train();
   EXPECT_EQ(end_, training::TrainEnd::finished);
   ASSERT_TRUE(file.settings);
@@ -111,11 +111,12 @@ TEST_F(FineTuneTest, GoesOnFromAnAdapter) {
 }
 
 TEST_F(FineTuneTest, StopsWhenTheFrontEndWantsIt) {
-  told_.cancel = true;
   LoadedModel loaded = load();
   FineTune tune(loaded, options_, told_);
   EXPECT_EQ(tune.adapted_layers(), 2);
   const auto train_set = split(loaded, "train"), valid_set = split(loaded, "valid");
+  told_.cancel = true;
+  testing::expect_error<Cancelled>([&] { split(loaded, "train"); }, "interrupted");
   const auto end = tune.run(train_set, valid_set, training::Events({}));
   EXPECT_NE(end, training::TrainEnd::finished);
 }
@@ -133,7 +134,7 @@ TEST_F(FineTuneTest, ExamplesThatAreCutAreWarnedOf) {
   const LoadedModel loaded = load();
   options_.render.max_seq_length = 5;
   const data::Dataset set = split(loaded, "train");
-  EXPECT_GT(set.truncated, 0);
+  EXPECT_GT(set.counts.truncated, 0);
   ASSERT_EQ(told_.warnings.size(), 1u);
   EXPECT_NE(told_.warnings[0].find("examples are longer than `max_seq_length` 5"),
             std::string::npos);
@@ -142,7 +143,8 @@ TEST_F(FineTuneTest, ExamplesThatAreCutAreWarnedOf) {
 TEST_F(FineTuneTest, WhatIsThereIsNotLookedForOnTheHub) {
   const Runtime runtime({.front_end = std::make_shared<testing::RecordingFrontEnd>()});
   EXPECT_EQ(named_model(runtime, folder_ / "model"), folder_ / "model");
-  EXPECT_EQ(named_data(runtime, folder_ / "data", {"train"}).folder, folder_ / "data");
+  const NamedData data(runtime, {.names = {(folder_ / "data").string()}}, {"train"});
+  EXPECT_EQ(data.sources("train").at(0).files.at(0).path, folder_ / "data" / "train.jsonl");
   EXPECT_EQ(named_model(runtime, "no_such_folder"), fs::path("no_such_folder"));
   EXPECT_EQ(engine::load(runtime, folder_ / "model").precision(), "float32");
 }

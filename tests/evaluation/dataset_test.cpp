@@ -4,8 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "graft/base/mapped_file.h"
-#include "graft/data/json_rows.h"
+#include "graft/data/rows/row_reader.h"
 #include "graft/evaluation/scorers.h"
 #include "tests/support/paths.h"
 
@@ -32,9 +31,8 @@ TEST(Dataset, ReferencesGiveRowsAndOtherQueriesGiveOthers) {
   for (const char* split : {"train", "valid", "test"}) {
     SCOPED_TRACE(split);
     const fs::path path = testing::source_folder() / "data" / (std::string(split) + ".jsonl");
-    const MappedFile file(path);
     std::vector<Answered> right, wrong;
-    data::for_each_row(file.text(), path.string(), [&](const ordered_json& row, int64_t line) {
+    data::for_each_row(path, path.string(), [&](const ordered_json& row, int64_t line) {
       const std::string text = row["text"], prompt = row["prompt"], completion = row["completion"];
       EXPECT_EQ(prompt + completion, text) << line;
       right.push_back({prompt, completion.substr(1), completion, row, std::to_string(line)});

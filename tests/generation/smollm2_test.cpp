@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graft/convert/convert.h"
-#include "graft/data/dataset.h"
+#include "graft/data/load.h"
 #include "graft/generation/generate.h"
 #include "graft/io/safetensors.h"
 #include "graft/models/registry.h"
@@ -93,9 +93,13 @@ TEST(SmolLM2Loss, InFourBitsAndBfloat16IsThatOfFloat32) {
     auto model = models::load_model(io::ModelFolder::open(folder.path()),
                                     float32 ? mx::float32 : mx::bfloat16);
     EXPECT_EQ(std::get<nn::Linear*>(model->parts()[0].part)->weight.quantized(), !float32);
-    data::Dataset set =
-        data::load_dataset(testing::source_folder() / "data", "test",
-                           tokenizer::Tokenizer::load(folder.path()), {.add_eos = true});
+    const tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::load(folder.path());
+    const data::Encoder encoder(tokenizer, data::chat_form(folder.path(), tokenizer),
+                                {.add_eos = true});
+    const data::Dataset set =
+        data::load({{.files = {{testing::source_folder() / "data" / "test.jsonl", "test"}},
+                     .keys = {.text = "text"}}},
+                   "test", encoder, *silent_front_end());
     return training::evaluate(*model, data::evaluation_batches(set, 4, 2)).loss;  // 8 lines
   };
   EXPECT_NEAR(loss(false), loss(true), 0.01);

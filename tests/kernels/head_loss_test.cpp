@@ -88,8 +88,12 @@ class Case {
     SCOPED_TRACE(testing::Message() << rows_ << " rows, " << weight_.out << " ids of width "
                                     << weight_.in << ", type " << static_cast<int>(h_.type()));
     const Result expected = run(head_loss_scalar), actual = run(head_loss);
-    EXPECT_NEAR(actual.sum, expected.sum, 3e-6 * (1 + std::abs(expected.sum)));
-    expect_close(actual.losses, expected.losses, 3e-6, 1e-5);
+    // Of few rows in bf16 the logits are those of the weights as they are stored, which the scalar
+    // code rounds to bf16 first.
+    const bool unrounded = h_.type() == ScalarType::bf16 && weight_.quantized && rows_ <= 32;
+    const double near = unrounded ? 0x1p-11 : 3e-6;
+    EXPECT_NEAR(actual.sum, expected.sum, near * (1 + std::abs(expected.sum)));
+    expect_close(actual.losses, expected.losses, near, unrounded ? 0x1p-9 : 1e-5);
     // Where bf16 are multiplied, the numerators of the softmax are rounded to it.
     const bool rounded = product_type(h_.type()) == ScalarType::bf16;
     const double scale = largest_weight() / std::max<double>(1, divisor_);

@@ -160,7 +160,7 @@ TEST_P(Families, CachedTokensGiveTheSameLogits) {
     for (int at = 0; at < count; at += step) {
       const int n = std::min(step, count - at);
       Context context = fixture.model->context({{0, n, 0, at + n}});
-      context.cache = &cache;
+      context.caches = {&cache};
       parts.push_back(logits(*fixture.model, mx::slice(ids, {at}, {at + n}), context));
       parts.back().eval();
       cache.advance(n);

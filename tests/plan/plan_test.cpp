@@ -41,8 +41,9 @@ struct Planned {
     options.batch_size = 2;
   }
   Subject subject() const { return {*model, adapters.parameters(), options}; }
-  Memory memory(const data::Dataset& set, size_t program = 0) const {
-    return training_memory(subject(), batches_of_run(set, set, options), program);
+  Memory memory(const data::Dataset& set, size_t program = 0,
+                int64_t longest = data::kWhole) const {
+    return training_memory(subject(), batches_of_run(set, set, options, longest), program);
   }
 
   std::unique_ptr<models::Model> model;
@@ -57,7 +58,7 @@ TEST(RunBatches, AreThoseOfTheSampler) {
   options.batch_size = 2;
   options.batches_a_step = 2;
   options.seed = 3;
-  data::Sampler sampler(set, 2, 3, 2);
+  data::Sampler sampler(set, training::batch_options(options), 3);
   int64_t most = 0;
   for (int i = 0; i < 7; ++i) {
     for (const data::Batch& batch : sampler.next_group()) most = std::max(most, batch.tokens());
@@ -83,7 +84,7 @@ TEST(TrainingMemory, GrowsAndShrinksWithWhatAPersonCanChange) {
   Planned planned;
   const size_t all = planned.memory(set).total();
   EXPECT_LT(Planned(small_config(), 1).memory(set).total(), all);
-  EXPECT_LT(planned.memory(cut_to(set, 100)).total(), all);
+  EXPECT_LT(planned.memory(set, 0, 100).total(), all);
   json quantized = small_config();
   quantized["quantization"] = {{"group_size", 32}, {"bits", 4}};
   EXPECT_LT(Planned(quantized).memory(set).weights, planned.memory(set).weights / 2);

@@ -13,8 +13,7 @@ namespace {
 Skipped skipped() {
   return {.iteration = 7,
           .in_a_row = 1,
-          .file = "train.jsonl",
-          .lines = {{3, 1.5}, {8, std::numeric_limits<double>::quiet_NaN()}},
+          .lines = {{"a.jsonl", 3, 1.5}, {"b.jsonl", 8, std::numeric_limits<double>::quiet_NaN()}},
           .worst = 1};
 }
 
@@ -25,18 +24,18 @@ TEST(BadBatches, AreALineEach) {
   EXPECT_FALSE(fs::exists(file));
   sink->on(skipped());
   sink->on(skipped());
-  const std::string line =
-      R"({"iteration":7,"file":"train.jsonl","examples":[{"line":3,"loss":1.5},{"line":8,"loss":null}]})"
-      "\n";
+  const std::string line = R"({"iteration":7,"examples":[{"file":"a.jsonl","line":3,"loss":1.5},)"
+                           R"({"file":"b.jsonl","line":8,"loss":null}]})"
+                           "\n";
   EXPECT_EQ(testing::read_bytes(file), line + line);
 }
 
 TEST(BadBatches, OfAnEarlierTrainingGoAndThoseThatComeAgainToo) {
   const testing::TempFolder folder;
   const fs::path file = folder / "bad.jsonl";
-  const std::string early = R"({"iteration":3,"file":"f","examples":[]})"
+  const std::string early = R"({"iteration":3,"examples":[]})"
                             "\n",
-                    late = R"({"iteration":9,"file":"f","examples":[]})"
+                    late = R"({"iteration":9,"examples":[]})"
                            "\n";
   testing::write_bytes(file, early + late + "{\"iteration\": 4");
   make_bad_batches_sink(file, 5, silent_front_end())->on(Stepped{});

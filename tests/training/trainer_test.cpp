@@ -59,7 +59,7 @@ class Record final : public EventSink {
 
 data::Dataset counting_set(int examples) {
   data::Dataset set;
-  set.path = "counting.jsonl";
+  set.name = "counting.jsonl";
   for (int i = 0; i < examples; ++i) {
     std::vector<int32_t> ids;
     for (int t = 0; t < 6 + i % 5; ++t) ids.push_back((i + t) % 60 + 1);

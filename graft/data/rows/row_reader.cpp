@@ -148,6 +148,13 @@ std::unique_ptr<RowReader> read_rows_of(std::unique_ptr<ByteSource> source,
 
 }  // namespace
 
+bool is_row_file(const fs::path& file) {
+  const Named is = named(file);
+  if (is.kind == Kind::unknown) return false;
+  const bool is_json = is.kind == Kind::json_lines || is.kind == Kind::json;
+  return !is_json || is.compression != Compression::none;
+}
+
 std::unique_ptr<RowReader> open_rows(const fs::path& file, const std::string& name) {
   const Named is = named(file);
   std::unique_ptr<ByteSource> source = open_file_bytes(file, name);

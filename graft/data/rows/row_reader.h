@@ -40,6 +40,10 @@ class RowReader {
   virtual double done() const = 0;
 };
 
+/// Whether a file is rows, and no text to be read as it is, by its extension: tables, Parquet and
+/// what is compressed. JSON may be anything.
+bool is_row_file(const fs::path& file);
+
 /// The reader of a file, `name` in messages. Its extension says what it is:
 ///
 /// - .jsonl, .ndjson, .json: an object in each line, or an array of objects; whether the text

@@ -4,7 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "graft/data/dataset.h"
+#include "graft/data/load.h"
+#include "graft/data/split_choice.h"
 #include "tests/data/rows/read_all.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/paths.h"
@@ -114,17 +115,20 @@ TEST_F(Parquet, ShardsOfASplitAreReadOneAfterTheOther) {
   for (const char* name : {"train-00000-of-00002.parquet", "train-00001-of-00002.parquet"}) {
     fs::copy_file(kFiles / "snappy.parquet", folder / name);
   }
-  EXPECT_TRUE(has_split(folder.path(), "train"));
-  EXPECT_FALSE(has_split(folder.path(), "valid"));
+  Source source;
+  for (const std::string& name : choose_split(files_below(folder.path()), "", "", "train")) {
+    source.files.push_back({folder / name, name});
+  }
   const tokenizer::Tokenizer tokenizer =
       tokenizer::Tokenizer::load(testing::tokenizer_fixture("smollm"));
-  const Dataset set = load_dataset(folder.path(), "train", tokenizer, {});
-  EXPECT_EQ(set.path.filename(), "train (2 files)");
+  const Encoder encoder(tokenizer, chat_form(folder.path(), tokenizer), {});
+  const Dataset set = load({source}, "train", encoder, *silent_front_end());
   ASSERT_EQ(set.examples.size() % 2, 0u);
   const size_t half = set.examples.size() / 2;
   for (size_t i = 0; i < half; ++i) {
-    EXPECT_EQ(set.examples[i].ids, set.examples[half + i].ids);
-    EXPECT_EQ(set.examples[half + i].line, set.examples[i].line + 5);
+    EXPECT_TRUE(std::ranges::equal(set.examples[i].ids, set.examples[half + i].ids));
+    EXPECT_EQ(set.examples[half + i].line, set.examples[i].line);
+    EXPECT_EQ(set.file_of(half + i), "train-00001-of-00002.parquet");
   }
 }
 

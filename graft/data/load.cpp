@@ -1,0 +1,129 @@
+#include "graft/data/load.h"
+
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/base/thread_pool.h"
+#include "graft/data/description.h"
+#include "graft/data/records/formats.h"
+#include "graft/data/row_blocks.h"
+
+namespace graft::data {
+namespace {
+
+// What a row became, or what was wrong with it.
+struct Outcome {
+  Encoded encoded;
+  std::exception_ptr error;
+};
+
+class Loading {
+ public:
+  Loading(std::string name, const Encoder& encoder, FrontEnd& front_end)
+      : encoder_(encoder), front_end_(front_end) {
+    set_.name = std::move(name);
+  }
+
+  void add(const Source& source, double share_begin, double share) {
+    const size_t begin = set_.examples.size(), first_file = set_.files.size();
+    for (const DataFile& file : source.files) set_.files.push_back(file.name);
+    RowBlocks blocks(source);
+    const RecordFormat* format = nullptr;
+    for (RowBlock block; blocks.next(block);) {
+      if (format == nullptr) {
+        format = &format_of(block.reader->parse(block.rows[0]), source.keys, block.place_of(0));
+        describe(*format, block, source.keys);
+      }
+      append(block, encoded(block, *format, source.keys), first_file);
+      show(share_begin + share * blocks.done());
+    }
+    if (source.weight) set_.shares.push_back({begin, set_.examples.size(), *source.weight});
+  }
+
+  Dataset finish() {
+    front_end_.progress({});
+    if (set_.counts.records == 0) fail("{} holds no records", set_.name);
+    if (set_.examples.empty()) fail("{}", nothing_left());
+    for (const SourceShare& share : set_.shares) {
+      if (share.begin == share.end) fail("{}: a source of it has no example left", set_.name);
+    }
+    return std::move(set_);
+  }
+
+ private:
+  std::vector<Outcome> encoded(const RowBlock& block, const RecordFormat& format,
+                               const RowKeys& keys) const {
+    std::vector<Outcome> outcomes(block.rows.size());
+    run_parts(std::ssize(block.rows), [&](int64_t part, int) {
+      const auto i = static_cast<size_t>(part);
+      const std::string where = block.place_of(i);
+      try {
+        outcomes[i].encoded = encoder_.encode(
+            read_record(block.reader->parse(block.rows[i]), format, keys, where), where);
+      } catch (...) {
+        outcomes[i].error = std::current_exception();
+      }
+    });
+    return outcomes;
+  }
+
+  void append(const RowBlock& block, std::vector<Outcome> outcomes, size_t first_file) {
+    for (size_t i = 0; i < outcomes.size(); ++i) {
+      if (outcomes[i].error) std::rethrow_exception(outcomes[i].error);
+      set_.counts.add(outcomes[i].encoded.fate, block.place_of(i));
+      for (Example& example : outcomes[i].encoded.examples) {
+        example.line = block.rows[i].line;
+        example.file = static_cast<uint32_t>(first_file + block.file);
+        set_.examples.push_back(example);
+      }
+    }
+  }
+
+  // What the data are, in words, from a source's first record.
+  void describe(const RecordFormat& format, const RowBlock& block, const RowKeys& keys) {
+    const std::string where = block.place_of(0);
+    const RecordContent first =
+        read_record(block.reader->parse(block.rows[0]), format, keys, where);
+    const std::string text = description_of(format, first, encoder_.renderer());
+    if (set_.described.find(text) != std::string::npos) return;
+    set_.described += (set_.described.empty() ? "" : ", and ") + text;
+  }
+
+  void show(double share) {
+    front_end_.progress({{share, {set_.name, fmt::format("{} examples", set_.examples.size())}}});
+    front_end_.check_cancelled();
+  }
+
+  std::string nothing_left() const {
+    const RecordCounts& counts = set_.counts;
+    std::string why;
+    const auto add = [&](int64_t count, const char* text) {
+      if (count > 0) why += fmt::format("{}{} {}", why.empty() ? "" : ", ", count, text);
+    };
+    add(counts.too_short, "of fewer than 2 tokens");
+    add(counts.untrained, "without a token to train on");
+    add(counts.dropped, "longer than `max_seq_length`");
+    return fmt::format("{} holds no example to train on: of {} records all are left out ({})",
+                       set_.name, counts.records, why);
+  }
+
+  const Encoder& encoder_;
+  FrontEnd& front_end_;
+  Dataset set_;
+};
+
+}  // namespace
+
+Dataset load(const std::vector<Source>& sources, const std::string& name, const Encoder& encoder,
+             FrontEnd& front_end) {
+  Loading loading(name, encoder, front_end);
+  const double share = 1.0 / static_cast<double>(sources.size());
+  for (size_t i = 0; i < sources.size(); ++i) {
+    loading.add(sources[i], static_cast<double>(i) * share, share);
+  }
+  return loading.finish();
+}
+
+}  // namespace graft::data
