@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "graft/base/error.h"
+#include "graft/data/cached_tokens.h"
 #include "graft/hub/cached_repositories.h"
 #include "graft/hub/progress.h"
 
@@ -52,17 +53,10 @@ std::string total_text(const hub::CachedSummary& repository) {
 
 FrontEnd& say(const hub::Environment& environment) { return *environment.front_end; }
 
-void list(const hub::Environment& environment, const std::vector<hub::CachedSummary>& all) {
-  if (all.empty()) {
-    say(environment).note("There is nothing in {}", environment.cache.string());
-    return;
-  }
-  std::vector<std::vector<std::string>> rows = {{"Repository", "Size", "Last use", "Revisions"}};
-  uint64_t bytes = 0;
-  for (const hub::CachedSummary& one : all) {
-    rows.push_back({one.name, total_text(one), date_text(one.last_use), revisions_text(one)});
-    bytes += one.bytes + one.unfinished;
-  }
+std::string total_text(const data::CachedTokens& tokens) { return hub::size_text(tokens.bytes); }
+
+// Rows of four columns, the first of which names them.
+void print_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths(3, 0);
   for (const auto& row : rows) {
     for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -71,13 +65,53 @@ void list(const hub::Environment& environment, const std::vector<hub::CachedSumm
     print_out("{:<{}}  {:<{}}  {:<{}}  {}\n", row[0], widths[0], row[1], widths[1], row[2],
               widths[2], row[3]);
   }
+}
+
+// What can be listed and deleted.
+struct Cached {
+  std::vector<hub::CachedSummary> repositories = {};
+  std::vector<data::CachedTokens> tokens = {};
+
+  bool empty() const { return repositories.empty() && tokens.empty(); }
+  size_t size() const { return repositories.size() + tokens.size(); }
+};
+
+void list_repositories(const hub::Environment& environment, const Cached& all) {
+  std::vector<std::vector<std::string>> rows = {{"Repository", "Size", "Last use", "Revisions"}};
+  uint64_t bytes = 0;
+  for (const hub::CachedSummary& one : all.repositories) {
+    rows.push_back({one.name, total_text(one), date_text(one.last_use), revisions_text(one)});
+    bytes += one.bytes + one.unfinished;
+  }
+  print_table(rows);
   say(environment).note("{} in {}", hub::size_text(bytes), environment.cache.string());
 }
 
-bool agreed(const hub::Environment& environment, const std::vector<hub::CachedSummary>& chosen) {
-  for (const hub::CachedSummary& one : chosen) {
-    say(environment).note("{}  {}", one.name, total_text(one));
+void list_tokens(const hub::Environment& environment, const Cached& all) {
+  std::vector<std::vector<std::string>> rows = {{"Tokens", "Size", "Last use", "Data set"}};
+  uint64_t bytes = 0;
+  for (const data::CachedTokens& one : all.tokens) {
+    rows.push_back({one.name, total_text(one), date_text(one.last_use),
+                    one.data.empty() ? "nothing whole" : one.data});
+    bytes += one.bytes;
   }
+  print_table(rows);
+  say(environment)
+      .note("{} in {}", hub::size_text(bytes), data::token_folder(environment).string());
+}
+
+void list(const hub::Environment& environment, const Cached& all) {
+  if (all.empty()) say(environment).note("There is nothing in {}", environment.cache.string());
+  if (!all.repositories.empty()) list_repositories(environment, all);
+  if (!all.tokens.empty()) list_tokens(environment, all);
+}
+
+bool agreed(const hub::Environment& environment, const Cached& chosen) {
+  const auto name = [&](const auto& one) {
+    say(environment).note("{}  {}", one.name, total_text(one));
+  };
+  std::for_each(chosen.repositories.begin(), chosen.repositories.end(), name);
+  std::for_each(chosen.tokens.begin(), chosen.tokens.end(), name);
   if (isatty(STDIN_FILENO) == 0)
     fail_usage("--delete asks before it deletes; without a terminal give --yes");
   print_error("Delete {} from the cache? [y/N] ", chosen.size() == 1 ? "it" : "them");
@@ -86,28 +120,42 @@ bool agreed(const hub::Environment& environment, const std::vector<hub::CachedSu
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-void remove(const hub::Environment& environment, const std::vector<hub::CachedSummary>& all,
-            const CacheCommand& o) {
-  std::vector<hub::CachedSummary> chosen;
+// Adds the one of this name to `chosen`, once; false if there is none.
+template <class One>
+bool choose(const std::vector<One>& all, const std::string& name, std::vector<One>& chosen) {
+  const auto has_name = [&](const One& one) { return one.name == name; };
+  const auto found = std::find_if(all.begin(), all.end(), has_name);
+  if (found == all.end()) return false;
+  if (std::none_of(chosen.begin(), chosen.end(), has_name)) chosen.push_back(*found);
+  return true;
+}
+
+void remove(const hub::Environment& environment, const Cached& all, const CacheCommand& o) {
+  Cached chosen;
   for (const std::string& name : o.remove) {
-    const auto has_name = [&](const hub::CachedSummary& one) { return one.name == name; };
-    const auto found = std::find_if(all.begin(), all.end(), has_name);
-    if (found == all.end())
+    const bool found = choose(all.repositories, name, chosen.repositories) ||
+                       choose(all.tokens, name, chosen.tokens);
+    if (!found) {
       fail("{} is not in {}; graft cache lists what is", name, environment.cache.string());
-    if (std::none_of(chosen.begin(), chosen.end(), has_name)) chosen.push_back(*found);
+    }
   }
   if (!o.yes && !agreed(environment, chosen)) {
     say(environment).note("Nothing was deleted");
     return;
   }
-  for (const hub::CachedSummary& one : chosen) {
+  for (const hub::CachedSummary& one : chosen.repositories) {
     hub::remove_cached(environment, one);
+    say(environment).note("Deleted {}: {}", one.name, total_text(one));
+  }
+  for (const data::CachedTokens& one : chosen.tokens) {
+    data::remove_cached(one);
     say(environment).note("Deleted {}: {}", one.name, total_text(one));
   }
 }
 
 void run(const CacheCommand& o, const hub::Environment& environment) {
-  const auto all = hub::cached_repositories(environment);
+  const Cached all{hub::cached_repositories(environment),
+                   data::cached_tokens(data::token_folder(environment))};
   if (o.remove.empty()) {
     if (o.yes) fail_usage("--yes goes with --delete");
     list(environment, all);
@@ -121,9 +169,11 @@ void run(const CacheCommand& o, const hub::Environment& environment) {
 void add_cache_command(CLI::App& app, engine::Runtime& runtime) {
   auto o = std::make_shared<CacheCommand>();
   CLI::App* command = app.add_subcommand(
-      "cache", "List what has been downloaded from the Hub, or delete some of it");
+      "cache",
+      "List what has been downloaded from the Hub and the tokens kept of large data sets, or "
+      "delete some of it");
   command->add_option("--delete", o->remove,
-                      "Delete these repositories (as they are listed), after asking");
+                      "Delete these repositories and tokens (as they are listed), after asking");
   command->add_flag("--yes", o->yes, "Do not ask");
   on_run(*command, runtime, [o, &runtime] { run(*o, runtime.hub()); });
 }

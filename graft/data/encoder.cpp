@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/data/option_names.h"
 
 namespace graft::data {
 namespace {
@@ -99,6 +100,17 @@ Encoded Encoder::encode(const RecordContent& content, const std::string& where) 
   if (example.ids.size() < 2) return {.fate = Fate::too_short};
   if (!is_trained(example)) return {.fate = Fate::untrained};
   return fitted(std::move(example), where);
+}
+
+std::string Encoder::recipe() const {
+  const RenderOptions& o = options_;
+  return fmt::format(
+      "tokenizer {}, template {} own {}, add_eos {}, max_seq_length {}, vocab_size {}, train_on "
+      "{}, "
+      "raw_pairs {}, overlong {}, overlap {}",
+      tokenizer_.fingerprint(), renderer_.chat().turns->chat_template().fingerprint(),
+      renderer_.has_own_template(), o.add_eos, o.max_seq_length, o.vocab_size,
+      o.train_on ? name_of(*o.train_on) : "usual", o.raw_pairs, name_of(o.overlong), o.overlap);
 }
 
 void Encoder::check_vocabulary(const Example& example, const std::string& where) const {

@@ -37,6 +37,9 @@ class Encoder {
   /// The tokens of a text, with weights where not all of it is trained, at its full length.
   Example tokens_of(const RenderedText& rendered) const;
 
+  /// All that decides what examples become of a record, as a text: equal for encoders that agree.
+  std::string recipe() const;
+
   const Renderer& renderer() const { return renderer_; }
   const tokenizer::Tokenizer& tokenizer() const { return tokenizer_; }
   const RenderOptions& options() const { return options_; }

@@ -96,6 +96,28 @@ void Examples::push_back(const Example& example) {
   count((*this)[entries_.size() - 1], totals_);
 }
 
+void Examples::forget() {
+  // Not clear(): what they take grows to that of the largest, and is given back.
+  ids_ = {};
+  runs_ = {};
+  entries_ = {};
+}
+
+void Examples::recall(ExampleArrays earlier) {
+  for (ExampleEntry& entry : entries_) {
+    entry.ids_end += earlier.ids.size();
+    entry.runs_end += earlier.runs.size();
+  }
+  ids_.insert(ids_.begin(), earlier.ids.begin(), earlier.ids.end());
+  runs_.insert(runs_.begin(), earlier.runs.begin(), earlier.runs.end());
+  entries_.insert(entries_.begin(), earlier.entries.begin(), earlier.entries.end());
+}
+
+size_t Examples::bytes() const {
+  const ExampleArrays all = arrays();
+  return all.ids.size_bytes() + all.runs.size_bytes() + all.entries.size_bytes();
+}
+
 ExampleArrays Examples::arrays() const {
   if (owner_) return elsewhere_;
   return {ids_, runs_, entries_};

@@ -47,11 +47,20 @@ class Examples {
   /// Appends to a set that has arrays of its own. Throws std::logic_error if it has not.
   void push_back(const Example& example);
 
+  /// Drops its examples and goes on with their totals: they are kept elsewhere. For a set that has
+  /// arrays of its own.
+  void forget();
+  /// Puts examples in front that were forgotten.
+  void recall(ExampleArrays earlier);
+
   size_t size() const { return arrays().entries.size(); }
   bool empty() const { return size() == 0; }
   ExampleView operator[](size_t i) const;
   /// Its tokens, without a look at them.
   int64_t length(size_t i) const;
+
+  /// What its arrays take.
+  size_t bytes() const;
 
   const Totals& totals() const { return totals_; }
   ExampleArrays arrays() const;

@@ -1,6 +1,7 @@
 #include "graft/data/load.h"
 
 #include <exception>
+#include <future>
 #include <optional>
 #include <utility>
 
@@ -19,36 +20,70 @@ struct Outcome {
   std::exception_ptr error;
 };
 
+// A block of rows, or what was wrong with it.
+struct Block {
+  RowBlock rows;
+  bool any = false;
+  std::exception_ptr error;
+
+  void read(RowBlocks& from) {
+    any = false;
+    try {
+      any = from.next(rows);
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+};
+
 class Loading {
  public:
-  Loading(std::string name, const Encoder& encoder, FrontEnd& front_end)
-      : encoder_(encoder), front_end_(front_end) {
+  Loading(std::string name, const Encoder& encoder, FrontEnd& front_end, TokenCache* cache,
+          size_t worth)
+      : encoder_(encoder), front_end_(front_end), keeper_(cache, worth, set_, front_end) {
     set_.name = std::move(name);
   }
 
+  // While a block is encoded, on all cores, another thread reads the next one and appends what
+  // became of the one before.
   void add(const Source& source, double share_begin, double share) {
-    const size_t begin = set_.examples.size(), first_file = set_.files.size();
+    const size_t begin = keeper_.size(), first_file = set_.files.size();
     for (const DataFile& file : source.files) set_.files.push_back(file.name);
     RowBlocks blocks(source);
     const RecordFormat* format = nullptr;
-    for (RowBlock block; blocks.next(block);) {
+    Block before, block, next;
+    std::vector<Outcome> outcomes;  // of the block before
+    for (block.read(blocks); block.any; std::swap(block, next)) {
       if (format == nullptr) {
-        format = &format_of(block.reader->parse(block.rows[0]), source.keys, block.place_of(0));
-        describe(*format, block, source.keys);
+        format = &format_of(block.rows.reader->parse(block.rows.rows[0]), source.keys,
+                            block.rows.place_of(0));
+        describe(*format, block.rows, source.keys);
       }
-      append(block, encoded(block, *format, source.keys), first_file);
+      auto beside = std::async(std::launch::async, [&] {
+        append(before.rows, std::move(outcomes), first_file);
+        next.read(blocks);
+      });
+      std::vector<Outcome> made = encoded(block.rows, *format, source.keys);
+      beside.get();
+      outcomes = std::move(made);
+      std::swap(before, block);
+      keeper_.look();
       show(share_begin + share * blocks.done());
     }
-    if (source.weight) set_.shares.push_back({begin, set_.examples.size(), *source.weight});
+    append(before.rows, std::move(outcomes), first_file);
+    keeper_.look();
+    if (block.error) std::rethrow_exception(block.error);
+    if (source.weight) set_.shares.push_back({begin, keeper_.size(), *source.weight});
   }
 
   Dataset finish() {
     front_end_.progress({});
     if (set_.counts.records == 0) fail("{} holds no records", set_.name);
-    if (set_.examples.empty()) fail("{}", nothing_left());
+    if (keeper_.size() == 0) fail("{}", nothing_left());
     for (const SourceShare& share : set_.shares) {
       if (share.begin == share.end) fail("{}: a source of it has no example left", set_.name);
     }
+    keeper_.finish();
     return std::move(set_);
   }
 
@@ -92,7 +127,7 @@ class Loading {
   }
 
   void show(double share) {
-    front_end_.progress({{share, {set_.name, fmt::format("{} examples", set_.examples.size())}}});
+    front_end_.progress({{share, {set_.name, fmt::format("{} examples", keeper_.size())}}});
     front_end_.check_cancelled();
   }
 
@@ -112,13 +147,19 @@ class Loading {
   const Encoder& encoder_;
   FrontEnd& front_end_;
   Dataset set_;
+  TokenKeeper keeper_;
 };
 
 }  // namespace
 
 Dataset load(const std::vector<Source>& sources, const std::string& name, const Encoder& encoder,
-             FrontEnd& front_end) {
-  Loading loading(name, encoder, front_end);
+             FrontEnd& front_end, const TokenCacheOptions& cache) {
+  std::optional<TokenCache> tokens;
+  if (!cache.folder.empty()) {
+    tokens.emplace(cache.folder, sources, name, encoder);
+    if (auto found = tokens->find(front_end)) return std::move(*found);
+  }
+  Loading loading(name, encoder, front_end, tokens ? &*tokens : nullptr, cache.worth);
   const double share = 1.0 / static_cast<double>(sources.size());
   for (size_t i = 0; i < sources.size(); ++i) {
     loading.add(sources[i], static_cast<double>(i) * share, share);

@@ -54,6 +54,7 @@ class Renderer {
   /// answer. Throws Error as render does.
   std::optional<AskedText> asked(const RecordContent& content, const std::string& where) const;
 
+  const ChatForm& chat() const { return chat_; }
   bool has_own_template() const { return chat_.is_models; }
   /// Whether pairs of plain texts go through the chat template.
   bool templates_pairs() const { return chat_.is_models && !raw_pairs_; }

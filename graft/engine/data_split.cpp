@@ -31,17 +31,17 @@ void warn_of(const data::Dataset& set, const data::RenderOptions& options, Front
 
 data::Dataset load_sources(const std::vector<data::Source>& sources, const std::string& name,
                            const LoadedModel& loaded, data::RenderOptions options,
-                           FrontEnd& front_end) {
+                           FrontEnd& front_end, const data::TokenCacheOptions& cache) {
   options.vocab_size = loaded.model->vocab_size();
   const data::Encoder encoder(loaded.tokenizer, loaded.chat(), options);
-  data::Dataset set = data::load(sources, name, encoder, front_end);
+  data::Dataset set = data::load(sources, name, encoder, front_end, cache);
   warn_of(set, options, front_end);
   return set;
 }
 
 data::Dataset load_split(const fs::path& folder, const std::string& split,
                          const LoadedModel& loaded, const data::RenderOptions& options,
-                         FrontEnd& front_end) {
+                         FrontEnd& front_end, const data::TokenCacheOptions& cache) {
   data::Source source;
   for (const std::string& file : data::choose_split(files_below(folder), "", "", split)) {
     source.files.push_back({folder / file, (folder / file).string()});
@@ -55,7 +55,7 @@ data::Dataset load_split(const fs::path& folder, const std::string& split,
       source.files.size() == 1
           ? source.files.front().name
           : fmt::format("{} ({} files)", (folder / split).string(), source.files.size());
-  return load_sources({source}, name, loaded, options, front_end);
+  return load_sources({source}, name, loaded, options, front_end, cache);
 }
 
 }  // namespace graft::engine

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/data/cached_tokens.h"
 #include "graft/data/split_choice.h"
 #include "graft/engine/data_split.h"
 #include "graft/hub/dataset.h"
@@ -94,7 +95,7 @@ void check_names(const std::vector<data::DataName>& names) {
 
 NamedData::NamedData(const Runtime& runtime, const DataOptions& options,
                      const std::vector<std::string>& splits, Splits which)
-    : valid_split_(options.valid_split), keys_(options.keys) {
+    : runtime_(&runtime), valid_split_(options.valid_split), keys_(options.keys) {
   std::vector<data::DataName> names;
   for (const std::string& text : options.names) names.push_back(data::DataName::parse(text));
   check_names(names);
@@ -192,7 +193,10 @@ std::string NamedData::shown(const std::string& split) const {
 data::Dataset NamedData::load(const std::string& split, const LoadedModel& loaded,
                               data::RenderOptions options, FrontEnd& front_end) const {
   const std::vector<data::Source> all = sources(split);
-  if (!all.empty()) return load_sources(all, shown(split), loaded, options, front_end);
+  if (!all.empty()) {
+    return load_sources(all, shown(split), loaded, options, front_end,
+                        {.folder = data::token_folder(runtime_->hub())});
+  }
   const Place& place = places_.front();
   if (places_.size() == 1 && !is_there(place.path)) {
     fail(

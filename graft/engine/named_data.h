@@ -24,8 +24,9 @@ enum class Splits { all, first };
 /// Data sets, found: files and folders here, or what was fetched from the Hub.
 class NamedData {
  public:
-  /// Finds data sets by name: an existing file or folder, else a data set on the Hub,
-  /// "owner/name", "owner/name/folder" or either with "@revision", whose files for these splits
+  /// `runtime` must outlive it. Finds data sets by name: an existing file or folder, else a data
+  /// set on the Hub, "owner/name", "owner/name/folder" or either with "@revision", whose files for
+  /// these splits
   /// ("train", "valid", "test") are fetched into the cache. Throws UsageError for names that
   /// contradict each other, Error if a data set has none of the splits, Cancelled.
   NamedData(const Runtime& runtime, const DataOptions& options,
@@ -36,9 +37,9 @@ class NamedData {
   /// Where its rows come from; none if there is no such split. Throws Error if its files are not
   /// plainly one split's.
   std::vector<data::Source> sources(const std::string& split) const;
-  /// Reads, renders and tokenizes a split for a model, whose vocabulary `options` get. Warns of
-  /// records that are cut or left out. Throws Error as data::load does, and if there is no such
-  /// split.
+  /// Reads, renders and tokenizes a split for a model, whose vocabulary `options` get, or finds it
+  /// in the cache of tokens (data/load.h), below the Hub's notes. Warns of records that are cut or
+  /// left out. Throws Error as data::load does, and if there is no such split.
   data::Dataset load(const std::string& split, const LoadedModel& loaded,
                      data::RenderOptions options, FrontEnd& front_end) const;
 
@@ -60,6 +61,7 @@ class NamedData {
   data::Source source(const Place& place, const std::string& split) const;
   std::vector<data::DataFile> files_of(const Place& place, const std::string& split) const;
 
+  const Runtime* runtime_;
   std::vector<Place> places_;
   double valid_split_;
   data::RowKeys keys_;

@@ -1,8 +1,10 @@
 #include "graft/tokenizer/chat_template.h"
 
+#include <ctime>
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/base/hash.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/json_field.h"
 #include "graft/unicode/unicode.h"
@@ -65,6 +67,13 @@ std::map<std::string, Source> sources_of_config(const fs::path& file) {
   return sources;
 }
 
+std::string today() {
+  const std::time_t seconds = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  return fmt::format("{}-{}", local.tm_year, local.tm_yday);
+}
+
 // The names that a message's reasoning goes by; the first is the one that most templates read.
 constexpr const char* kReasoning[] = {"reasoning_content", "thinking", "reasoning"};
 
@@ -90,7 +99,7 @@ std::optional<ChatTemplate> ChatTemplate::load(const fs::path& folder, Tokens sp
   if (sources.empty()) return {};
   std::map<std::string, Named> templates;
   for (const auto& [name, source] : sources) {
-    templates.emplace(name, Named{source.where, parse(source.text, source.where)});
+    templates.emplace(name, Named{source.where, source.text, parse(source.text, source.where)});
   }
   return ChatTemplate(std::move(templates), std::move(special_tokens));
 }
@@ -101,7 +110,7 @@ ChatTemplate::ChatTemplate(std::map<std::string, Named> templates, Tokens specia
 ChatTemplate::ChatTemplate(std::string_view source, Tokens special_tokens, std::string name)
     : special_tokens_(std::move(special_tokens)) {
   jinja::Template parsed = parse(source, name);
-  templates_.emplace(kDefault, Named{std::move(name), std::move(parsed)});
+  templates_.emplace(kDefault, Named{std::move(name), std::string(source), std::move(parsed)});
 }
 
 const ChatTemplate::Named& ChatTemplate::chosen(bool has_tools) const {
@@ -112,6 +121,23 @@ const ChatTemplate::Named& ChatTemplate::chosen(bool has_tools) const {
   for (const auto& [name, its] : templates_) names += (names.empty() ? "" : ", ") + name;
   fail("{}: of several chat templates none is named 'default': {}",
        templates_.begin()->second.where, names);
+}
+
+std::string ChatTemplate::fingerprint() const {
+  uint64_t hash = kFnv1aStart;
+  const auto add = [&](const std::string& text) {
+    hash = fnv1a(text, fnv1a(std::to_string(text.size()) + ":", hash));
+  };
+  for (const auto& [name, its] : templates_) {
+    add(name);
+    add(its.text);
+    if (its.text.find("strftime_now") != std::string::npos) add(today());
+  }
+  for (const auto& [token, content] : special_tokens_) {
+    add(token);
+    add(content);
+  }
+  return fmt::format("{:016x}", hash);
 }
 
 std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool open) const {

@@ -51,9 +51,14 @@ class ChatTemplate {
   const std::string& name(bool has_tools) const { return chosen(has_tools).where; }
   bool has_generation(bool has_tools) const { return chosen(has_tools).source.has_generation(); }
 
+  /// 16 hex digits that tell what it writes from what others do: a hash over the templates, what
+  /// they see of tokens, and the day, where one of them asks for it (strftime_now).
+  std::string fingerprint() const;
+
  private:
   struct Named {
     std::string where;  ///< its file, in errors
+    std::string text;
     jinja::Template source;
   };
 

@@ -66,6 +66,8 @@ class ChatTurns {
   /// answer. Throws Error as text() does.
   std::string prompt(const ordered_json& variables, size_t messages) const;
 
+  const ChatTemplate& chat_template() const { return chat_; }
+
  private:
   struct Form {
     MessageForms messages;

@@ -12,6 +12,7 @@ class Cache : public ProgramTest {
   void SetUp() override {
     ProgramTest::SetUp();
     ::setenv("HF_HUB_CACHE", (folder_ / "hub").c_str(), 1);
+    ::setenv("HF_HOME", (folder_ / "hf").c_str(), 1);
     ::setenv("TZ", "UTC", 1);
     const std::string blob(40, 'b');
     put("hub/models--owner--one/blobs/" + blob, std::string(2'500'000, 'x'));
@@ -30,7 +31,10 @@ class Cache : public ProgramTest {
     put("precious/models--owner--one", "x");
     fs::create_symlink(folder_ / "precious", folder_ / "hub" / "models--owner--link");
   }
-  void TearDown() override { ::unsetenv("HF_HUB_CACHE"); }
+  void TearDown() override {
+    ::unsetenv("HF_HUB_CACHE");
+    ::unsetenv("HF_HOME");
+  }
 
   void put(const std::string& file, const std::string& content) {
     fs::create_directories((folder_ / file).parent_path());
@@ -68,6 +72,27 @@ TEST_F(Cache, DeletesWhatIsNamedAndNothingElse) {
   EXPECT_FALSE(fs::exists(folder_ / "hub/.locks/models--owner--one"));
   EXPECT_TRUE(fs::exists(folder_ / "hub/datasets--owner--set"));
   EXPECT_TRUE(fs::exists(folder_ / "precious/models--owner--one"));
+}
+
+TEST_F(Cache, ListsTokensOfDataSetsAndDeletesThem) {
+  const std::string first = "0123456789abcdef0123456789abcdef", second(32, '7');
+  put("hf/graft/tokens/" + first + ".tokens", std::string(1'500'000, 'x'));
+  put("hf/graft/tokens/" + first + ".json", R"({"data": "data/train.jsonl"})");
+  put("hf/graft/tokens/" + second + ".tokens", std::string(3000, 'x'));
+  put("hf/graft/tokens/mine.tokens", "x");
+  ProgramResult result = run({"cache"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  expect_line(result.out, "tokens/01234567 +1.5 MB +20[0-9-]{8} +data/train.jsonl");
+  expect_line(result.out, "tokens/77777777 +3 kB +20[0-9-]{8} +nothing whole");
+  EXPECT_EQ(result.out.find("mine"), std::string::npos);
+  expect_refused(run({"cache", "--delete", "tokens/01234567"}), 2, "give --yes");
+  expect_refused(run({"cache", "--delete", "tokens/mine", "--yes"}), 1, "tokens/mine is not in");
+  result = run({"cache", "--delete", "tokens/01234567", "owner/one", "--yes"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.err.find("Deleted tokens/01234567: 1.5 MB"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("Deleted owner/one"), std::string::npos) << result.err;
+  const std::vector<std::string> left = {second + ".tokens", "mine.tokens"};
+  EXPECT_EQ(names_in(folder_ / "hf/graft/tokens"), left);
 }
 
 TEST_F(Cache, SaysWhereThereIsNothing) {
