@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/data_commands.h"
 #include "cli/output.h"
 #include "graft/data/importers/wikisql.h"
 
@@ -22,8 +23,9 @@ void run_wikisql(const data::WikiSqlOptions& options, const engine::Runtime& run
 }  // namespace
 
 void add_data_command(CLI::App& app, engine::Runtime& runtime) {
-  CLI::App* command = app.add_subcommand("data", "Fetch a data set");
+  CLI::App* command = app.add_subcommand("data", "Check a data set, or fetch one");
   command->require_subcommand(1);
+  add_data_check_command(*command, runtime);
 
   auto options = std::make_shared<data::WikiSqlOptions>();
   CLI::App* wikisql = command->add_subcommand(

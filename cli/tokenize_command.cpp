@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/colour.h"
 #include "cli/commands.h"
 #include "cli/data_options.h"
 #include "cli/named.h"
@@ -176,11 +177,6 @@ std::string visible(std::string_view piece) {
     piece.remove_prefix(1);
   }
   return result;
-}
-
-bool stdout_has_colour() {
-  const char* no_colour = std::getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
 }
 
 // One line per token: where it begins in the text of all tokens (bytes), its id, its piece.

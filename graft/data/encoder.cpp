@@ -77,7 +77,8 @@ Example Encoder::tokens_of(const RenderedText& rendered) const {
     example.ids = tokenizer_.encode(rendered.text, around);
   } else if (rendered.edge == RenderedText::Edge::counted) {
     example.ids = tokenizer_.encode(rendered.text, around);
-    const std::string_view prompt = std::string_view(rendered.text).substr(0, rendered.trained[0].begin);
+    const std::string_view prompt =
+        std::string_view(rendered.text).substr(0, rendered.trained[0].begin);
     const size_t count = std::min(tokenizer_.encode(prompt, around).size(), example.ids.size());
     example.weights.assign(example.ids.size(), 1.0f);
     std::fill_n(example.weights.begin(), count, 0.0f);

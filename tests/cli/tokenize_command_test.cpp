@@ -46,7 +46,8 @@ TEST_F(Tokenize, DataSetsAreTakenLineByLine) {
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2);
   expect_line(tokenize({"--count"}, data).out, "\\d+ tokens in 2 texts, \\d+ in the longest");
   expect_line(tokenize({"--count"}, "a b").out, "3 tokens");
-  expect_refused(tokenize({"--count"}, data + "{\"x\": 1}\n"), 1, "input:3: the data set's records are of the format text");
+  expect_refused(tokenize({"--count"}, data + "{\"x\": 1}\n"), 1,
+                 "input:3: the data set's records are of the format text");
   expect_refused(tokenize({"--count"}, data + "{\n"), 1, "input:3");
 }
 

@@ -29,7 +29,8 @@ size_t common_beginning(const ordered_json& a, const ordered_json& b) {
 
 // A list, or the JSON of one, as a table's cell has it.
 bool holds_messages(const ordered_json& answer) {
-  return answer.is_array() || (answer.is_string() && answer.get_ref<const std::string&>().starts_with("[{"));
+  return answer.is_array() ||
+         (answer.is_string() && answer.get_ref<const std::string&>().starts_with("[{"));
 }
 
 // The prompt is the beginning that both answers share.

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "graft/engine/runtime.h"
+
+// The commands below `graft data`.
+namespace graft::cli {
+
+void add_data_check_command(CLI::App& data, engine::Runtime& runtime);
+
+}  // namespace graft::cli

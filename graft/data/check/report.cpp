@@ -1,0 +1,24 @@
+#include "graft/data/check/report.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+namespace graft::data::check {
+
+int64_t ProblemList::count() const {
+  return std::accumulate(counts.begin(), counts.end(), int64_t{0});
+}
+
+int64_t Report::problem_count() const {
+  int64_t count = 0;
+  for (const ProblemList& list : problems) count += list.count();
+  return count;
+}
+
+std::string Report::place_text(const Place& place) const {
+  const std::string& file = files[place.file];
+  return place.line == 0 ? file : fmt::format("{}:{}", file, place.line);
+}
+
+}  // namespace graft::data::check

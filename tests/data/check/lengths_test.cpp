@@ -1,0 +1,39 @@
+#include "graft/data/check/lengths.h"
+
+#include <gtest/gtest.h>
+
+namespace graft::data::check {
+namespace {
+
+TEST(Lengths, OfNone) {
+  const LengthSummary summary = Lengths().summary();
+  EXPECT_EQ(summary.count, 0);
+  EXPECT_TRUE(summary.histogram.empty());
+}
+
+TEST(Lengths, PercentilesAreLengthsThatOccur) {
+  Lengths lengths;
+  for (int i = 100; i >= 1; --i) lengths.add(i);
+  const LengthSummary summary = lengths.summary();
+  EXPECT_EQ(summary.count, 100);
+  EXPECT_EQ(summary.total, 5050);
+  EXPECT_DOUBLE_EQ(summary.mean, 50.5);
+  EXPECT_EQ(summary.median, 50);
+  EXPECT_EQ(summary.p95, 95);
+  EXPECT_EQ(summary.p99, 99);
+  EXPECT_EQ(summary.longest, 100);
+}
+
+TEST(Lengths, AreCountedInPowersOfTwo) {
+  Lengths lengths;
+  for (const int length : {0, 1, 2, 3, 8, 15, 16}) lengths.add(length);
+  std::vector<std::array<int64_t, 3>> ranges;
+  for (const auto& [least, most, count] : lengths.summary().histogram) {
+    ranges.push_back({least, most, count});
+  }
+  EXPECT_EQ(ranges, (std::vector<std::array<int64_t, 3>>{
+                        {0, 0, 1}, {1, 1, 1}, {2, 3, 2}, {4, 7, 0}, {8, 15, 2}, {16, 31, 1}}));
+}
+
+}  // namespace
+}  // namespace graft::data::check
