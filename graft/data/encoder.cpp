@@ -75,13 +75,15 @@ Example Encoder::tokens_of(const RenderedText& rendered) const {
   Example example;
   if (rendered.all_trained) {
     example.ids = tokenizer_.encode(rendered.text, around);
-  } else if (rendered.edge == RenderedText::Edge::counted) {
+  } else if (rendered.edge == RenderedText::Edge::common) {
     example.ids = tokenizer_.encode(rendered.text, around);
     const std::string_view prompt =
         std::string_view(rendered.text).substr(0, rendered.trained[0].begin);
-    const size_t count = std::min(tokenizer_.encode(prompt, around).size(), example.ids.size());
+    const std::vector<int32_t> alone = tokenizer_.encode(prompt, around);
+    const auto common = std::mismatch(alone.begin(), alone.end(), example.ids.begin(),
+                                      example.ids.end());
     example.weights.assign(example.ids.size(), 1.0f);
-    std::fill_n(example.weights.begin(), count, 0.0f);
+    std::fill_n(example.weights.begin(), common.first - alone.begin(), 0.0f);
   } else {
     tokenizer::Encoding encoding = tokenizer_.encode_with_spans(rendered.text, around);
     example.weights = weights_of(encoding.spans, rendered);

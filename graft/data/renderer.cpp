@@ -106,7 +106,7 @@ RenderedText Renderer::operator()(const PairRecord& record, const std::string& w
   RenderedText result{.text = record.prompt + record.completion};
   if (train_on_.value_or(TrainOn::completion) == TrainOn::all) return result;
   result.all_trained = false;
-  result.edge = RenderedText::Edge::counted;
+  result.edge = RenderedText::Edge::common;
   result.trained = {{record.prompt.size(), result.text.size()}};
   return result;
 }

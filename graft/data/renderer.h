@@ -18,10 +18,10 @@ struct RenderedText {
   bool all_trained = true;
   std::vector<Span> trained = {};  // bytes, in order; unless all is
   // Which tokens are of a part. `touching`: all that have a byte of it, as in transformers.
-  // `beginning`: those that begin in it, as those behind the prompt in mlx-lm. `counted`: all but
-  // as many as the text before it has tokens alone, as in TRL, whose pairs of texts may have a
-  // token that lies in both.
-  enum class Edge { touching, beginning, counted } edge = Edge::touching;
+  // `beginning`: those that begin in it, as those behind the prompt in mlx-lm. `common`: all but
+  // those that the text before it has alone, too, as in TRL, whose pairs of texts may have a token
+  // that lies in both.
+  enum class Edge { touching, beginning, common } edge = Edge::touching;
 };
 
 /// What a record asks a model, and the answer that it has.

@@ -14,7 +14,7 @@ RecordContent read_sharegpt(const ordered_json& row, const RowKeys&, const std::
   const std::string system = optional_text_field(row, "system", where);
   ordered_json& messages = chat.variables["messages"];
   if (system.empty() || messages[0]["role"] == "system") return chat;
-  messages.insert(messages.begin(), {{"role", "system"}, {"content", system}});
+  messages.insert(messages.begin(), ordered_json{{"role", "system"}, {"content", system}});
   chat.trained.insert(chat.trained.begin(), true);
   return chat;
 }
