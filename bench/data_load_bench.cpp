@@ -153,12 +153,22 @@ void tokenizer_alone(benchmark::State& state) {
 BENCHMARK(tokenizer_alone<false>)
     ->Name("texts/tokenizer")
     ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
     ->UseRealTime();
-BENCHMARK(load<false>)->Name("texts/load")->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(load<false>)
+    ->Name("texts/load")
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 BENCHMARK(tokenizer_alone<true>)
     ->Name("chats/tokenizer")
     ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
     ->UseRealTime();
-BENCHMARK(load<true>)->Name("chats/load")->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(load<true>)
+    ->Name("chats/load")
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 
 }  // namespace

@@ -6,11 +6,13 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "graft/base/error.h"
 #include "graft/base/strange_file.h"
 #include "graft/io/json_scan.h"
+#include "graft/io/plain_json.h"
 
 namespace graft::io {
 namespace {
@@ -212,6 +214,9 @@ json parse_json(std::string_view text, const std::string& what, const JsonLimits
 
 ordered_json parse_ordered_json(std::string_view text, const std::string& what,
                                 const JsonLimits& limits) {
+  if (!limits.refuse_duplicates) {
+    if (auto plain = parse_plain_json(text, limits.depth)) return std::move(*plain);
+  }
   return parse<ordered_json>(text, what, limits);
 }
 

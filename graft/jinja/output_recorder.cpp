@@ -40,8 +40,8 @@ void OutputRecorder::count() {
     refuse("messages and generation blocks are written more than {} times", kMost);
 }
 
-Rendering OutputRecorder::finish(std::string text) const {
-  Rendering result{.text = std::move(text), .generated = {}, .of_items = of_items_};
+Rendering OutputRecorder::finish(std::string text) && {
+  Rendering result{.text = std::move(text), .generated = {}, .of_items = std::move(of_items_)};
   for (const Generated& one : generated_) {
     Span span{one.begin, one.begin};
     for (size_t i = 0; i < one.characters && span.end < result.text.size(); ++i) {

@@ -34,7 +34,7 @@ class OutputRecorder {
   /// A loop has written the bytes `written` while it was at `item`.
   void add_item(const Value& item, Span written);
 
-  Rendering finish(std::string text) const;
+  Rendering finish(std::string text) &&;
 
  private:
   struct Generated {

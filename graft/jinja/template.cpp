@@ -127,7 +127,7 @@ Value now(Interpreter&, const Arguments& arguments) {
   return out;
 }
 
-std::shared_ptr<Scope> globals() {
+std::shared_ptr<Scope> make_globals() {
   auto scope = std::make_shared<Scope>(nullptr);
   const auto add = [&](const char* name, auto&& body) { scope->set(name, function(name, body)); };
   add("range", range);
@@ -156,7 +156,10 @@ std::shared_ptr<Scope> globals() {
 
 // The globals, and the variables over them.
 std::shared_ptr<Scope> scope_of(const nlohmann::ordered_json& variables) {
-  const auto scope = std::make_shared<Scope>(globals());
+  // Which nothing changes. It is never destroyed: at the end of the program what destroys values
+  // (see bury) may be gone before it.
+  static const auto& globals = *new std::shared_ptr<Scope>(make_globals());
+  const auto scope = std::make_shared<Scope>(globals);
   for (const auto& [name, value] : variables.items()) scope->set(name, value_of(value));
   return scope;
 }
@@ -179,7 +182,7 @@ Rendering Template::render_with_spans(const nlohmann::ordered_json& variables,
   OutputRecorder recorder(items == nullptr ? Value() : *items);
   Interpreter interpreter(scope, limits, &recorder);
   parsed_->body.run(interpreter);
-  return recorder.finish(interpreter.take_output());
+  return std::move(recorder).finish(interpreter.take_output());
 }
 
 }  // namespace graft::jinja

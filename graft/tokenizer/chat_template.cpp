@@ -153,9 +153,13 @@ auto ChatTemplate::with_variables(const ordered_json& variables, Run&& run) cons
   ordered_json all = {{"tools", nullptr}, {"documents", nullptr}};
   all["add_generation_prompt"] = false;
   for (const auto& [token, content] : special_tokens_) all[token] = content;
-  for (const auto& [key, value] : variables.items()) all[key] = value;
-  if (const auto messages = all.find("messages"); messages != all.end() && messages->is_array()) {
-    for (ordered_json& message : *messages) message = normalized(message);
+  for (const auto& [key, value] : variables.items()) {
+    if (key == "messages" && value.is_array()) {
+      ordered_json& messages = all[key] = ordered_json::array();
+      for (const ordered_json& message : value) messages.push_back(normalized(message));
+    } else {
+      all[key] = value;
+    }
   }
   const Named& its = chosen(!all["tools"].is_null());
   try {

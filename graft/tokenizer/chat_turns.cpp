@@ -223,8 +223,11 @@ ordered_json ChatTurns::formed(const ordered_json& variables) const {
                    [](const ordered_json& message) { return message.is_object(); })) {
     fail("{}: a chat needs 'messages', a list of objects", name);
   }
-  ordered_json all = variables;
-  all["messages"] = forms_[tools ? 1 : 0].messages.applied(*messages, name);
+  ordered_json all = ordered_json::object();
+  for (const auto& [key, value] : variables.items()) {
+    all[key] =
+        key == "messages" ? forms_[tools ? 1 : 0].messages.applied(value, name) : value;
+  }
   all["add_generation_prompt"] = false;
   return all;
 }
@@ -237,12 +240,12 @@ ChatText ChatTurns::text(const ordered_json& variables, const ChatLoss& loss) co
   const bool tools = has_tools(variables);
   const std::string& name = chat_.name(tools);
   const ordered_json all = formed(variables);
-  const Chat chat{.variables = all,
-                  .messages = all["messages"],
-                  .form = forms_[tools ? 1 : 0],
-                  .name = name,
-                  .has_generation = chat_.has_generation(tools),
-                  .rendering = chat_.render(all)};
+  Chat chat{.variables = all,
+            .messages = all["messages"],
+            .form = forms_[tools ? 1 : 0],
+            .name = name,
+            .has_generation = chat_.has_generation(tools),
+            .rendering = chat_.render(all)};
   ChatText result;
   switch (loss.on) {
     case TrainOn::all:
@@ -263,7 +266,7 @@ ChatText ChatTurns::text(const ordered_json& variables, const ChatLoss& loss) co
     case TrainOn::last:
       result.trained = assistant_spans(chat, loss);
   }
-  result.text = chat.rendering.text;
+  result.text = std::move(chat.rendering.text);
   return result;
 }
 

@@ -117,7 +117,9 @@ ordered_json structured_field(const ordered_json& row, const std::string& key,
 
 ordered_json read_messages(const ordered_json& row, const std::string& key,
                            const std::string& where, std::vector<bool>& trained) {
-  const ordered_json list = structured_field(row, key, where);
+  const ordered_json& value = field(row, key, where);
+  const ordered_json parsed = value.is_string() ? structured_field(row, key, where) : nullptr;
+  const ordered_json& list = value.is_string() ? parsed : value;
   if (!list.is_array()) {
     fail("{}: \"{}\" is not a list of messages but {}", where, key, list.type_name());
   }
