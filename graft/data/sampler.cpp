@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <locale>
 #include <numeric>
 #include <sstream>
@@ -125,17 +126,28 @@ void Sampler::group_by_length() {
 
 // Each batch begins with the next example, and takes the first ones that fit of those that follow.
 void Sampler::pack() {
-  std::vector<size_t> waiting(order_.rbegin(), order_.rend());  // the next is the last
+  struct Waiting {
+    size_t example;
+    int64_t tokens;
+  };
+  std::vector<Waiting> waiting;  // the next is the last
+  waiting.reserve(order_.size());
+  int64_t shortest = std::numeric_limits<int64_t>::max();
+  for (auto example = order_.rbegin(); example != order_.rend(); ++example) {
+    waiting.push_back({*example, tokens_of(*example)});
+    shortest = std::min(shortest, waiting.back().tokens);
+  }
   std::vector<size_t> packed;
   while (!waiting.empty()) {
-    int64_t room = options_.batch_tokens - tokens_of(waiting.back());
-    packed.push_back(waiting.back());
+    int64_t room = options_.batch_tokens - waiting.back().tokens;
+    packed.push_back(waiting.back().example);
     waiting.pop_back();
     size_t looked_at = 0;
-    for (size_t i = waiting.size(); i-- > 0 && room > 0 && looked_at < kWindow; ++looked_at) {
-      if (tokens_of(waiting[i]) > room) continue;
-      room -= tokens_of(waiting[i]);
-      packed.push_back(waiting[i]);
+    for (size_t i = waiting.size(); i-- > 0 && room >= shortest && looked_at < kWindow;
+         ++looked_at) {
+      if (waiting[i].tokens > room) continue;
+      room -= waiting[i].tokens;
+      packed.push_back(waiting[i].example);
       waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
     }
     ends_.push_back(packed.size());

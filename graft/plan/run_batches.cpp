@@ -36,16 +36,19 @@ std::vector<Drawn> draw(const data::Dataset& train, const training::TrainOptions
 }
 
 std::vector<size_t> longest_together(const data::Dataset& set, const training::TrainOptions& o) {
-  std::vector<size_t> order(set.examples.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return set.examples.length(a) > set.examples.length(b);
-  });
-  const auto size = static_cast<size_t>(o.batch_size);
   // A packed batch is full, or one example that is longer.
-  const auto longest = static_cast<size_t>(std::max<int64_t>(set.examples.length(order[0]), 1));
+  const auto longest = static_cast<size_t>(std::max<int64_t>(set.examples.totals().longest, 1));
   const size_t packed = std::max<size_t>(static_cast<size_t>(o.batch_tokens) / longest, 1);
-  order.resize(std::min(order.size(), o.batch_tokens > 0 ? packed : size));
+  const auto size = static_cast<size_t>(o.batch_size);
+  std::vector<size_t> order(set.examples.size());
+  const size_t count = std::min(order.size(), o.batch_tokens > 0 ? packed : size);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+                    [&](size_t a, size_t b) {
+                      const int64_t x = set.examples.length(a), y = set.examples.length(b);
+                      return x != y ? x > y : a < b;
+                    });
+  order.resize(count);
   return order;
 }
 
