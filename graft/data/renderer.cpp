@@ -11,10 +11,14 @@ namespace {
 
 using tokenizer::TrainOn;
 
+TrainOn usual(const ChatRecord& chat) {
+  return chat.prompt_messages == 0 ? TrainOn::assistant : TrainOn::completion;
+}
+
 TrainOn usual(const RecordContent& content) {
   if (std::holds_alternative<TextRecord>(content)) return TrainOn::all;
   const auto* chat = std::get_if<ChatRecord>(&content);
-  return chat != nullptr && chat->prompt_messages == 0 ? TrainOn::assistant : TrainOn::completion;
+  return chat != nullptr ? usual(*chat) : TrainOn::completion;
 }
 
 bool all_may_be(const std::vector<bool>& trained) {
@@ -112,7 +116,7 @@ RenderedText Renderer::operator()(const PairRecord& record, const std::string& w
 }
 
 RenderedText Renderer::operator()(const ChatRecord& record, const std::string& where) const {
-  tokenizer::ChatLoss loss{.on = trained_of(record), .messages = record.trained};
+  tokenizer::ChatLoss loss{.on = train_on_.value_or(usual(record)), .messages = record.trained};
   if (record.prompt_messages > 0) loss.prompt_messages = record.prompt_messages;
   try {
     tokenizer::ChatText chat = chat_.turns->text(record.variables, loss);
