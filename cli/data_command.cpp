@@ -23,9 +23,11 @@ void run_wikisql(const data::WikiSqlOptions& options, const engine::Runtime& run
 }  // namespace
 
 void add_data_command(CLI::App& app, engine::Runtime& runtime) {
-  CLI::App* command = app.add_subcommand("data", "Check a data set, or fetch one");
+  CLI::App* command = app.add_subcommand("data", "Check, convert, divide or fetch a data set");
   command->require_subcommand(1);
   add_data_check_command(*command, runtime);
+  add_data_convert_command(*command, runtime);
+  add_data_split_command(*command, runtime);
 
   auto options = std::make_shared<data::WikiSqlOptions>();
   CLI::App* wikisql = command->add_subcommand(

@@ -6,6 +6,15 @@
 
 namespace graft::cli {
 
+void add_key_options(CLI::App& command, data::RowKeys& keys) {
+  command.add_option("--text-key", keys.text, "Where a record has its text [text]");
+  command.add_option("--prompt-key", keys.prompt, "Where it has a prompt [prompt]");
+  command.add_option("--completion-key", keys.completion,
+                     "Where it has the completion [completion]");
+  command.add_option("--messages-key", keys.messages,
+                     "Where it has the messages of a chat [messages]");
+}
+
 void add_data_options(CLI::App& command, engine::DataOptions& data) {
   command
       .add_option("--data", data.names,
@@ -19,16 +28,7 @@ void add_data_options(CLI::App& command, engine::DataOptions& data) {
                   "Validate on this share of the training set, chosen by a hash of the records, "
                   "and train on the rest [0]")
       ->check(number_between(0, 0.99));
-  add_key_options(command, data);
-}
-
-void add_key_options(CLI::App& command, engine::DataOptions& data) {
-  command.add_option("--text-key", data.keys.text, "Where a record has its text [text]");
-  command.add_option("--prompt-key", data.keys.prompt, "Where it has a prompt [prompt]");
-  command.add_option("--completion-key", data.keys.completion,
-                     "Where it has the completion [completion]");
-  command.add_option("--messages-key", data.keys.messages,
-                     "Where it has the messages of a chat [messages]");
+  add_key_options(command, data.keys);
 }
 
 void add_render_options(CLI::App& command, data::RenderOptions& render) {

@@ -8,11 +8,11 @@
 // The options of every command that reads a data set.
 namespace graft::cli {
 
+/// The keys of rows.
+void add_key_options(CLI::App& command, data::RowKeys& keys);
+
 /// Where the data are: --data, --valid-split and the keys of their rows.
 void add_data_options(CLI::App& command, engine::DataOptions& data);
-
-/// The keys of the rows alone.
-void add_key_options(CLI::App& command, engine::DataOptions& data);
 
 /// How records become examples: what is trained, and at which length.
 void add_render_options(CLI::App& command, data::RenderOptions& render);

@@ -44,6 +44,7 @@ const std::map<std::string, const char*, std::less<>>& flags() {
       {"nesterov", "--nesterov"},
       {"ns_steps", "--ns-steps"},
       {"num_layers", "--lora-layers"},
+      {"only", "--only"},
       {"optimizer", "--optimizer"},
       {"overlap", "--overlap"},
       {"overlong", "--overlong"},

@@ -275,7 +275,7 @@ void add_tokenize_command(CLI::App& app, engine::Runtime& runtime) {
   count->excludes(ids);
   CLI::Option* decode = command->add_flag("--decode", o->decode,
                                           "Take ids, a line for each text, and print the texts");
-  add_key_options(*command, o->data);
+  add_key_options(*command, o->data.keys);
   command->add_flag("--raw-pairs", o->render.raw_pairs,
                     "Show prompt and completion as they are, without the chat template");
   decode->excludes(chat)->excludes(ids)->excludes(count);
