@@ -27,15 +27,20 @@ size_t common_beginning(const ordered_json& a, const ordered_json& b) {
   return common;
 }
 
-// A list, or the JSON of one, as a table's cell has it.
-bool holds_messages(const ordered_json& answer) {
-  return answer.is_array() ||
-         (answer.is_string() && answer.get_ref<const std::string&>().starts_with("[{"));
+// Whether a field is a text, and not the list of messages that a table's cell holds as JSON.
+bool is_plain_text(const ordered_json& value) {
+  if (!value.is_string()) return false;
+  const std::string& text = value.get_ref<const std::string&>();
+  constexpr const char* kSpace = " \t\r\n";
+  const size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string::npos || text[first] != '[') return true;
+  const size_t second = text.find_first_not_of(kSpace, first + 1);
+  return second == std::string::npos || text[second] != '{';  // "[INST] ..." is a text
 }
 
 // The prompt is the beginning that both answers share.
 PreferenceRecord read_implicit(const ordered_json& row, const std::string& where) {
-  if (!holds_messages(row["chosen"])) {
+  if (is_plain_text(row["chosen"])) {
     const std::string a = text_field(row, "chosen", where), b = text_field(row, "rejected", where);
     const size_t common = common_beginning(a, b);
     const ordered_json variables = template_variables(row, where);
@@ -64,7 +69,7 @@ RecordContent read_preference(const ordered_json& row, const RowKeys&, const std
   if (prompt == row.end() || prompt->is_null()) return read_implicit(row, where);
   // Some sets have the prompt as a string beside whole chats.
   const auto chosen = row.find("chosen");
-  if (prompt->is_string() && holds_messages(*chosen)) return read_implicit(row, where);
+  if (prompt->is_string() && chosen->is_array()) return read_implicit(row, where);
   return PreferenceRecord{read_answer(row, "prompt", "chosen", where),
                           read_answer(row, "prompt", "rejected", where)};
 }
