@@ -48,8 +48,21 @@ bool is_trained_on(const data::Source& test, const std::vector<data::Source>& tr
          });
 }
 
+// Rows that come through a pipe: "-" or what the shell puts in a command's place.
+std::optional<data::Source> pipe_of(const engine::DataOptions& data) {
+  if (data.names.size() != 1) return {};
+  const std::string name = data.names[0] == "-" ? "/dev/stdin" : data.names[0];
+  std::error_code ignored;
+  const fs::file_status status = fs::status(name, ignored);
+  const bool stored = fs::is_regular_file(status) || fs::is_directory(status);
+  if (!fs::exists(status) || (stored && name == data.names[0])) return {};
+  if (data.valid_split > 0) fail_usage("`valid_split`: a pipe is read once, not twice");
+  return data::Source{.files = {{name, data.names[0]}}, .keys = data.keys};
+}
+
 std::vector<data::check::CheckedSplit> splits_of(const DataCheckCommand& o,
                                                  const engine::Runtime& runtime) {
+  if (const auto pipe = pipe_of(o.data)) return {{"train", {*pipe}}};
   const std::vector<std::string> names = {"train", "valid", "test"};
   const engine::NamedData data = named_data(runtime, o.data, names);
   std::vector<data::check::CheckedSplit> splits;
@@ -106,7 +119,7 @@ void add_data_check_command(CLI::App& data, engine::Runtime& runtime) {
   CLI::App* command = data.add_subcommand(
       "check", "Say what a data set is and what is wrong with it, before it is trained on");
   command->option_defaults()->always_capture_default()->take_last();
-  command->add_option("DATA", o->positional, "The same as --data");
+  command->add_option("DATA", o->positional, "The same as --data; -: standard input");
   add_data_options(*command, o->data);
   command->add_option("--model", o->model,
                       "Folder or name of the model whose tokenizer and chat template are used; "

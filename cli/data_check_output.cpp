@@ -117,8 +117,9 @@ class Printer {
                           percent(tokens.trained, source.lengths.total)));
     if (tokens.longer == 0) return;
     print_raw(fmt::format(
-        "  {}{} longer than --max-seq-length {}{}: cutting them loses {} ({:.1f} %)\n", paint_.bad,
-        plural(tokens.longer, "example") + (tokens.longer == 1 ? " is" : " are"),
+        "  {}{} longer than --max-seq-length {}{}: cutting them loses {} ({:.1f} %; see "
+        "--overlong)\n",
+        paint_.bad, plural(tokens.longer, "example") + (tokens.longer == 1 ? " is" : " are"),
         report_.max_seq_length, paint_.end, plural(tokens.beyond, "token"),
         percent(tokens.beyond, source.lengths.total)));
   }
@@ -133,7 +134,7 @@ class Printer {
     for (const ProblemList& list : report_.problems) {
       print_raw(fmt::format("\n{}{}:{} {}{}{}\n  {}{}{}\n", paint_.bold, list.kind->title,
                             paint_.end, paint_.bad, number(list.count()), paint_.end, paint_.soft,
-                            with_meaning(list), paint_.end));
+                            list.kind->meaning, paint_.end));
       for (const Problem& problem : list.listed) print_problem(problem);
       const int64_t more = list.count() - std::ssize(list.listed);
       if (more > 0 && !list.listed.empty()) {
@@ -141,13 +142,6 @@ class Printer {
             fmt::format("    {}and {} more (--list){}\n", paint_.soft, number(more), paint_.end));
       }
     }
-  }
-
-  static std::string with_meaning(const ProblemList& list) {
-    std::string text = list.kind->meaning;
-    const size_t at = text.find("`overlong`");
-    if (at != std::string::npos) text.replace(at, 10, "--overlong");
-    return text;
   }
 
   void print_problem(const Problem& problem) const {

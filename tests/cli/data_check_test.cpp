@@ -71,7 +71,7 @@ TEST_F(DataCheck, CountsTokensAndWhatIsCut) {
             std::string::npos)
       << result.out;
   EXPECT_NE(result.out.find("records that are too long:"), std::string::npos);
-  EXPECT_NE(result.out.find("--overlong says what becomes of them"), std::string::npos);
+  EXPECT_NE(result.out.find("see --overlong"), std::string::npos);
 }
 
 TEST_F(DataCheck, StrictEndsWithOne) {
@@ -135,6 +135,19 @@ TEST_F(DataCheck, SeveralSetsAndKeys) {
   expect_line(result.out, "train  a.csv");
   expect_line(result.out, "train  b.jsonl");
   expect_line(result.out, "No problem was found.");
+}
+
+TEST_F(DataCheck, ReadsAPipe) {
+  const std::string rows = "{\"text\": \"one\"}\n{\"text\": \"one\"}\n";
+  const ProgramResult result = check({"-"}, {.input = rows});
+  EXPECT_EQ(result.code, 0) << result.err;
+  expect_line(result.out, "    -:2  as -:1");
+  write("rows.jsonl", rows);
+  const std::string command = "cd '" + folder_.path().string() + "' && cat rows.jsonl | '" +
+                              program().string() + "' data check /dev/stdin > out";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  expect_line(read_bytes(folder_ / "out"), "    /dev/stdin:2  as /dev/stdin:1");
+  expect_refused(check({"-", "--valid-split", "0.5"}, {.input = rows}), 2, "--valid-split");
 }
 
 TEST_F(DataCheck, WrongInput) {

@@ -61,7 +61,7 @@ const Kind kRefused = {"refused_record", "records that cannot be rendered",
 const Kind kUntrained = {"untrained", "records without a token to train on",
                          "a training leaves them out"};
 const Kind kTooLong = {"too_long", "records that are too long",
-                       "`overlong` says what becomes of them"};
+                       "a training cuts them, splits them or leaves them out"};
 
 Analyzer::Analyzer(const Encoder* encoder) : encoder_(encoder) {
   if (encoder != nullptr) control_ = ControlTokens(tokenizer::special_tokens_of(encoder->tokenizer()));

@@ -24,7 +24,8 @@ struct CheckedSplit {
 
 /// Reads all records of the splits on all cores, and says what they are and what is wrong with
 /// them. What cannot be read is a problem, too, and reading goes on behind it as far as rows can be
-/// told apart. In memory stay about 130 bytes for each record, however long it is. Shows how far it
+/// told apart. In memory stay about 250 bytes for each record, however long it is; hashes of its
+/// words are in a temporary file. Shows how far it
 /// is. Throws Cancelled, UsageError for options that do not fit the records, and Error if the
 /// temporary file for comparisons cannot be written.
 Report check(const std::vector<CheckedSplit>& splits, const CheckOptions& options,

@@ -65,6 +65,8 @@ const Kind kFileEncoding = {"file_encoding", "files in an unusual encoding",
 
 std::vector<std::string> oddities_of(const DataFile& file) {
   std::vector<std::string> found;
+  std::error_code ignored;
+  if (!fs::is_regular_file(file.path, ignored)) return found;  // a pipe can be read once
   std::string begin;
   try {
     begin = begin_of_file(file);

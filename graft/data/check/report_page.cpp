@@ -66,8 +66,8 @@ void add_sources(const Report& report, std::string& page) {
     if (report.has_tokens) {
       const double all = static_cast<double>(std::max<int64_t>(lengths.total, 1));
       page +=
-          fmt::format("<td>{:.1f} %<td>{}", 100 * static_cast<double>(source.tokens.trained) / all,
-                      number(source.tokens.longer));
+          fmt::format("<td>{:.1f} %<td>{} ({} tokens)", 100 * static_cast<double>(source.tokens.trained) / all,
+                      number(source.tokens.longer), number(source.tokens.beyond));
     }
     page += "\n";
   }

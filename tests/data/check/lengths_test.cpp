@@ -24,6 +24,13 @@ TEST(Lengths, PercentilesAreLengthsThatOccur) {
   EXPECT_EQ(summary.longest, 100);
 }
 
+TEST(Lengths, PercentilesOfFewAreNotExceededByTooMany) {
+  Lengths lengths;
+  for (int i = 1; i <= 9; ++i) lengths.add(i);
+  EXPECT_EQ(lengths.summary().median, 5);
+  EXPECT_EQ(lengths.summary().p95, 9);
+}
+
 TEST(Lengths, AreCountedInPowersOfTwo) {
   Lengths lengths;
   for (const int length : {0, 1, 2, 3, 8, 15, 16}) lengths.add(length);

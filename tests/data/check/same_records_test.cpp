@@ -129,9 +129,9 @@ TEST_F(SameRecords, VerdictsContradict) {
 }
 
 TEST_F(SameRecords, WhatTheSystemSaysIsNotWhatIsNear) {
-  const char* long_system =
-      "you are a very helpful assistant that answers all questions of people "
-      "as well as it can and never says anything that is not true at all";
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "rule" + std::to_string(i) + " ";
+  const char* long_system = words.c_str();
   add_chat({{"system", long_system}, {"user", "how old is the sun"}, {"assistant", "very old"}});
   add_chat({{"system", long_system}, {"user", "who wrote the iliad"}, {"assistant", "homer"}});
   EXPECT_EQ(pairs_of(comparison_.finish().near), Pairs{});
@@ -211,7 +211,7 @@ TEST_F(SameRecords, NearOnesAreThoseOfAnExactComparison) {
   for (uint32_t i = 0; i < sets.size(); ++i) {
     for (uint32_t k = 0; k < i; ++k) {
       const double index = exact_jaccard(sets[i], sets[k]);
-      if (index >= kNear && index < 1) expected.insert(i);
+      if (index >= 0.8 && index < 1) expected.insert(i);
     }
   }
   std::set<uint32_t> found;
@@ -219,7 +219,7 @@ TEST_F(SameRecords, NearOnesAreThoseOfAnExactComparison) {
     found.insert(match.record);
     const double index = exact_jaccard(sets[match.record], sets[match.earlier]);
     EXPECT_NEAR(match.jaccard, index, 1e-6);
-    EXPECT_GE(index, kNear);
+    EXPECT_GE(index, 0.8);
   }
   EXPECT_GT(expected.size(), 50u);
   EXPECT_LT(expected.size(), 200u);
