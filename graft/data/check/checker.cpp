@@ -21,6 +21,7 @@ namespace {
 
 const Kind kUnreadable = {"unreadable_file", "files that cannot be read, or not to their end",
                           "a training stops here"};
+const Kind kNoRecords = {"no_records", "sources without a record", "a training refuses them"};
 const Kind kDuplicate = {"duplicate", "duplicates within a split",
                          "equal but for white space: they count as often as they are there"};
 const Kind kDuplicateBetween = {"duplicate_between_splits", "duplicates between splits",
@@ -35,7 +36,7 @@ const Kind kContradiction = {"contradiction", "records that contradict each othe
 
 // In the order in which they are reported.
 std::vector<const Kind*> all_kinds() {
-  std::vector<const Kind*> kinds = {&kUnreadable, &kBrokenRecord};
+  std::vector<const Kind*> kinds = {&kUnreadable, &kNoRecords, &kBrokenRecord};
   for (const RecordCheck* check : record_checks()) kinds.push_back(&check->kind);
   for (const Kind* kind : {&kRefused, &kUntrained, &kTooLong, &kDuplicateBetween, &kNearBetween,
                            &kDuplicate, &kNearDuplicate, &kContradiction, &kFileEncoding}) {
@@ -105,7 +106,11 @@ class Checking {
         share_begin_ = static_cast<double>(done++) / all;
         share_ = 1 / all;
         read_source(source);
-        report_.sources.back().lengths = lengths_.summary();
+        its().lengths = lengths_.summary();
+        if (its().records == 0) {
+          problems_.add(kNoRecords, this->source(),
+                        {{file_number(source.files.front()), 0}, "no record of it can be read"});
+        }
       }
     }
     show("comparing the records", 1);
@@ -184,21 +189,18 @@ class Checking {
     problems_.add(kUnreadable, this->source(), unreadable(file, *stopped));
   }
 
-  // The message with the line that it names.
+  // The message without the file and the line that it begins with.
   Problem unreadable(const DataFile& file, const std::string& message) {
-    Problem problem{{file_number(file), 0}, message};
-    const std::string before = file.name + ":";
-    if (!message.starts_with(before)) return problem;
-    char* end = nullptr;
-    const int64_t line = std::strtoll(message.c_str() + before.size(), &end, 10);
-    const std::string_view rest = end;
-    if (line > 0 && rest.starts_with(": ")) {
-      problem.place.line = line;
-      problem.detail = rest.substr(2);
-    } else if (rest.starts_with(" ")) {
-      problem.detail = message.substr(before.size() + 1);
+    Problem problem{{file_number(file), 0}, without_secrets(message)};
+    if (!message.starts_with(file.name)) return problem;
+    std::string_view rest = std::string_view(message).substr(file.name.size());
+    if (rest.starts_with(":")) {
+      char* end = nullptr;
+      problem.place.line = std::max<int64_t>(0, std::strtoll(rest.data() + 1, &end, 10));
+      if (problem.place.line > 0) rest = end;
     }
-    problem.detail = without_secrets(problem.detail);
+    const size_t first = rest.find_first_not_of(": ");
+    if (first != std::string_view::npos) problem.detail = without_secrets(rest.substr(first));
     return problem;
   }
 

@@ -107,7 +107,7 @@ TEST_F(Checker, WhatIsNoDataSetAtAll) {
   const Report report = run();
   EXPECT_EQ(report.sources[0].format, "");
   EXPECT_EQ(report.sources[0].broken, 2);
-  EXPECT_NE(problems(report).at(1).find("a record of no known format: its keys are else"),
+  EXPECT_NE(problems(report).at(2).find("a record of no known format: its keys are else"),
             std::string::npos);
 }
 
@@ -127,6 +127,18 @@ TEST_F(Checker, OneFileThatCannotBeReadDoesNotHideTheOthers) {
   EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
     return line.starts_with("unreadable_file missing.jsonl");
   }));
+}
+
+TEST_F(Checker, ASourceWithoutARecordIsAProblem) {
+  add("train", "a.jsonl", "");
+  add("valid", "b.jsonl", "\n\n");
+  EXPECT_EQ(problems(run()), (Lines{"no_records a.jsonl no record of it can be read",
+                                    "no_records b.jsonl no record of it can be read"}));
+}
+
+TEST_F(Checker, UnreadableFilesAreNamedOnce) {
+  add("train", "a.jsonl", std::string_view("\xff\xfe{\0}\0\n\0", 8));
+  EXPECT_EQ(problems(run()).at(0).find("unreadable_file a.jsonl is no JSONL: it is in UTF-16"), 0u);
 }
 
 TEST_F(Checker, ArraysThatEndTooEarlySayWhere) {
