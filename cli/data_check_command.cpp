@@ -60,8 +60,8 @@ std::optional<data::Source> pipe_of(const engine::DataOptions& data) {
   return data::Source{.files = {{name, data.names[0]}}, .keys = data.keys};
 }
 
-std::vector<data::check::CheckedSplit> splits_of(const DataCheckCommand& o,
-                                                 const engine::Runtime& runtime) {
+std::vector<data::check::CheckedSplit> checked_splits(const DataCheckCommand& o,
+                                                      const engine::Runtime& runtime) {
   if (const auto pipe = pipe_of(o.data)) return {{"train", {*pipe}}};
   const std::vector<std::string> names = {"train", "valid", "test"};
   const engine::NamedData data = named_data(runtime, o.data, names);
@@ -82,7 +82,7 @@ std::vector<data::check::CheckedSplit> splits_of(const DataCheckCommand& o,
 }
 
 data::check::Report checked(const DataCheckCommand& o, const engine::Runtime& runtime) {
-  const auto splits = splits_of(o, runtime);
+  const auto splits = checked_splits(o, runtime);
   data::check::CheckOptions options{.listed = static_cast<size_t>(o.listed),
                                     .shown = static_cast<size_t>(o.shown)};
   std::optional<data::Encoder> encoder;

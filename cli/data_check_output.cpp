@@ -14,8 +14,6 @@
 namespace graft::cli {
 namespace {
 
-using namespace data::check;  // NOLINT(google-build-using-namespace): all of this is about it
-
 constexpr size_t kBarWidth = 32;          // columns
 constexpr size_t kMostShownBytes = 4000;  // of an example
 
@@ -28,18 +26,8 @@ struct Paint {
   }
 };
 
-std::string number(int64_t value) {
-  const std::string digits = std::to_string(value);
-  std::string text;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
 std::string plural(int64_t count, const std::string& noun) {
-  return fmt::format("{} {}{}", number(count), noun, count == 1 ? "" : "s");
+  return fmt::format("{} {}{}", data::check::grouped(count), noun, count == 1 ? "" : "s");
 }
 
 double percent(int64_t part, int64_t all) {
@@ -58,10 +46,10 @@ std::string bar(double share, bool blocks) {
 
 class Printer {
  public:
-  explicit Printer(const Report& report) : report_(report) {}
+  explicit Printer(const data::check::Report& report) : report_(report) {}
 
   void print() const {
-    for (const SourceReport& source : report_.sources) print_source(source);
+    for (const data::check::SourceReport& source : report_.sources) print_source(source);
     print_shown();
     print_problems();
   }
@@ -70,35 +58,38 @@ class Printer {
   // Strangers' texts are made printable by themselves, since colours stand between them.
   static std::string safe(std::string_view text) { return printable(text); }
 
-  void print_source(const SourceReport& source) const {
+  void print_source(const data::check::SourceReport& source) const {
     print_raw(
         fmt::format("{}{}{}  {}\n", paint_.bold, source.split, paint_.end, safe(source.name)));
     std::string count = plural(source.records, "record");
     if (!source.format.empty()) count += fmt::format(", {} ({})", source.format, source.fields);
-    if (source.broken > 0) count += fmt::format("; {} cannot be read", number(source.broken));
+    if (source.broken > 0)
+      count += fmt::format("; {} cannot be read", data::check::grouped(source.broken));
     print_raw(fmt::format("  {}\n", count));
     if (source.lengths.count == 0) return print_raw("\n");
     print_lengths(source);
     print_raw("\n");
   }
 
-  void print_lengths(const SourceReport& source) const {
-    const LengthSummary& lengths = source.lengths;
+  void print_lengths(const data::check::SourceReport& source) const {
+    const data::check::LengthSummary& lengths = source.lengths;
     print_raw(fmt::format("  {}: mean {:.1f}, median {}, p95 {}, p99 {}, longest {}\n",
                           plural(lengths.total, report_.has_tokens ? "token" : "character"),
-                          lengths.mean, number(lengths.median), number(lengths.p95),
-                          number(lengths.p99), number(lengths.longest)));
+                          lengths.mean, data::check::grouped(lengths.median),
+                          data::check::grouped(lengths.p95), data::check::grouped(lengths.p99),
+                          data::check::grouped(lengths.longest)));
     if (report_.has_tokens) print_tokens(source);
     int64_t most = 1;
-    for (const LengthRange& range : lengths.histogram) most = std::max(most, range.count);
+    for (const data::check::LengthRange& range : lengths.histogram)
+      most = std::max(most, range.count);
     const bool blocks = stderr_shows_blocks();
     std::vector<TableRow> rows;
-    for (const LengthRange& range : lengths.histogram) {
+    for (const data::check::LengthRange& range : lengths.histogram) {
       const double share = static_cast<double>(range.count) / static_cast<double>(most);
-      std::string name = number(range.least);
-      if (range.most > range.least) name += " to " + number(range.most);
-      rows.push_back(
-          {"   ", name, range.count == 0 ? "0" : number(range.count), bar(share, blocks)});
+      std::string name = data::check::grouped(range.least);
+      if (range.most > range.least) name += " to " + data::check::grouped(range.most);
+      rows.push_back({"   ", name, range.count == 0 ? "0" : data::check::grouped(range.count),
+                      bar(share, blocks)});
     }
     align_right(rows, 1);
     align_right(rows, 2);
@@ -111,9 +102,9 @@ class Printer {
     for (TableRow& row : rows) row[column].insert(0, width - row[column].size(), ' ');
   }
 
-  void print_tokens(const SourceReport& source) const {
+  void print_tokens(const data::check::SourceReport& source) const {
     const data::check::TokenCounts& tokens = source.tokens;
-    print_raw(fmt::format("  {} of them trained ({:.1f} %)\n", number(tokens.trained),
+    print_raw(fmt::format("  {} of them trained ({:.1f} %)\n", data::check::grouped(tokens.trained),
                           percent(tokens.trained, source.lengths.total)));
     if (tokens.longer == 0) return;
     print_raw(fmt::format(
@@ -131,20 +122,20 @@ class Printer {
     }
     print_raw(fmt::format("{}{}{}\n", paint_.bold, plural(report_.problem_count(), "problem"),
                           paint_.end));
-    for (const ProblemList& list : report_.problems) {
+    for (const data::check::ProblemList& list : report_.problems) {
       print_raw(fmt::format("\n{}{}:{} {}{}{}\n  {}{}{}\n", paint_.bold, list.kind->title,
-                            paint_.end, paint_.bad, number(list.count()), paint_.end, paint_.soft,
-                            list.kind->meaning, paint_.end));
-      for (const Problem& problem : list.listed) print_problem(problem);
+                            paint_.end, paint_.bad, data::check::grouped(list.count()), paint_.end,
+                            paint_.soft, list.kind->meaning, paint_.end));
+      for (const data::check::Problem& problem : list.listed) print_problem(problem);
       const int64_t more = list.count() - std::ssize(list.listed);
       if (more > 0 && !list.listed.empty()) {
-        print_raw(
-            fmt::format("    {}and {} more (--list){}\n", paint_.soft, number(more), paint_.end));
+        print_raw(fmt::format("    {}and {} more (--list){}\n", paint_.soft,
+                              data::check::grouped(more), paint_.end));
       }
     }
   }
 
-  void print_problem(const Problem& problem) const {
+  void print_problem(const data::check::Problem& problem) const {
     std::string detail = problem.detail;
     if (problem.other) detail += " " + report_.place_text(*problem.other);
     print_raw(fmt::format("    {}  {}{}{}\n", safe(report_.place_text(problem.place)), paint_.soft,
@@ -157,14 +148,14 @@ class Printer {
   }
 
   void print_shown() const {
-    for (const ShownRecord& record : report_.shown) {
-      for (const ShownExample& example : record.examples) {
+    for (const data::check::ShownRecord& record : report_.shown) {
+      for (const data::check::ShownExample& example : record.examples) {
         std::string title = fmt::format("{}:{}", safe(record.file), record.line);
         if (!example.name.empty()) title += ", " + example.name;
         std::string facts;
         if (report_.has_tokens) {
           facts = fmt::format("  {}, {} trained", plural(example.tokens, "token"),
-                              number(example.trained));
+                              data::check::grouped(example.trained));
         }
         print_raw(fmt::format("{}{}{}{}{}{}\n", paint_.bold, title, paint_.end, paint_.soft, facts,
                               paint_.end));
@@ -173,10 +164,10 @@ class Printer {
     }
   }
 
-  std::string text_of(const ShownExample& example) const {
+  std::string text_of(const data::check::ShownExample& example) const {
     std::string text;
     size_t bytes = 0;
-    for (const ShownRun& run : example.runs) {
+    for (const data::check::ShownRun& run : example.runs) {
       if (bytes >= kMostShownBytes) {
         text += fmt::format("\n{}...{}", paint_.soft, paint_.end);
         break;
@@ -191,7 +182,8 @@ class Printer {
   }
 
   // In colours, or with [[ ]] around what is trained.
-  void add_run(const std::string& shown, const ShownRun& run, std::string& text) const {
+  void add_run(const std::string& shown, const data::check::ShownRun& run,
+               std::string& text) const {
     const bool colour = *paint_.end != '\0';
     const char* paint = run.trained ? paint_.trained : run.special ? paint_.special : "";
     if (!colour) {
@@ -226,12 +218,12 @@ class Printer {
     return result + (colour.empty() ? "" : paint_.end) + "\n";
   }
 
-  const Report& report_;
+  const data::check::Report& report_;
   Paint paint_ = Paint::of_terminal();
 };
 
 }  // namespace
 
-void print_check(const Report& report) { Printer(report).print(); }
+void print_check(const data::check::Report& report) { Printer(report).print(); }
 
 }  // namespace graft::cli

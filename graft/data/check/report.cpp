@@ -6,6 +6,13 @@
 
 namespace graft::data::check {
 
+std::string grouped(int64_t number) {
+  std::string text = std::to_string(number);
+  const size_t first = text.starts_with('-') ? 1 : 0;
+  for (size_t at = text.size(); at > first + 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
 int64_t ProblemList::count() const {
   return std::accumulate(counts.begin(), counts.end(), int64_t{0});
 }

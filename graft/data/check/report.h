@@ -64,4 +64,7 @@ struct Report {
   std::string place_text(const Place& place) const;
 };
 
+/// "1,234,567".
+std::string grouped(int64_t number);
+
 }  // namespace graft::data::check

@@ -38,15 +38,6 @@ mark { background: var(--trained); color: inherit } pre b { color: var(--bar); f
 <body>
 )";
 
-std::string number(int64_t value) {
-  std::string digits = std::to_string(value), text;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
 void add_sources(const Report& report, std::string& page) {
   const char* unit = report.has_tokens ? "tokens" : "characters";
   page +=
@@ -59,15 +50,15 @@ void add_sources(const Report& report, std::string& page) {
     const LengthSummary& lengths = source.lengths;
     page += fmt::format("<tr><td>{}<td class=left>{}<td class=left>{}<td>{}<td>{}",
                         html_text(source.split), html_text(source.name), source.format,
-                        number(source.records), number(source.broken));
-    page += fmt::format("<td>{}<td>{:.1f}<td>{}<td>{}<td>{}<td>{}", number(lengths.total),
-                        lengths.mean, number(lengths.median), number(lengths.p95),
-                        number(lengths.p99), number(lengths.longest));
+                        grouped(source.records), grouped(source.broken));
+    page += fmt::format("<td>{}<td>{:.1f}<td>{}<td>{}<td>{}<td>{}", grouped(lengths.total),
+                        lengths.mean, grouped(lengths.median), grouped(lengths.p95),
+                        grouped(lengths.p99), grouped(lengths.longest));
     if (report.has_tokens) {
       const double all = static_cast<double>(std::max<int64_t>(lengths.total, 1));
-      page +=
-          fmt::format("<td>{:.1f} %<td>{} ({} tokens)", 100 * static_cast<double>(source.tokens.trained) / all,
-                      number(source.tokens.longer), number(source.tokens.beyond));
+      page += fmt::format("<td>{:.1f} %<td>{} ({} tokens)",
+                          100 * static_cast<double>(source.tokens.trained) / all,
+                          grouped(source.tokens.longer), grouped(source.tokens.beyond));
     }
     page += "\n";
   }
@@ -86,7 +77,7 @@ void add_histograms(const Report& report, std::string& page) {
       const double share = static_cast<double>(range.count) / static_cast<double>(most);
       page += fmt::format(
           "<span class=soft>{} to {}</span><i style=\"width:{:.2f}%\"></i><span>{}</span>\n",
-          number(range.least), number(range.most), 100 * share, number(range.count));
+          grouped(range.least), grouped(range.most), 100 * share, grouped(range.count));
     }
     page += "</div>\n";
   }
@@ -97,14 +88,14 @@ void add_problems(const Report& report, std::string& page) {
   if (report.problems.empty()) page += "<p class=good>None was found.</p>\n";
   for (const ProblemList& list : report.problems) {
     page += fmt::format("<h3><span class=bad>{}</span> {}</h3>\n<p class=soft>{}</p>\n<ul>\n",
-                        number(list.count()), list.kind->title, html_text(list.kind->meaning));
+                        grouped(list.count()), list.kind->title, html_text(list.kind->meaning));
     for (const Problem& problem : list.listed) {
       page += fmt::format("<li>{}: {}{}\n", html_text(report.place_text(problem.place)),
                           html_text(problem.detail),
                           problem.other ? " " + html_text(report.place_text(*problem.other)) : "");
     }
     const int64_t more = list.count() - std::ssize(list.listed);
-    if (more > 0) page += fmt::format("<li class=soft>and {} more\n", number(more));
+    if (more > 0) page += fmt::format("<li class=soft>and {} more\n", grouped(more));
     page += "</ul>\n";
   }
 }
@@ -163,7 +154,7 @@ std::string page_of(const Report& report) {
   for (const SourceReport& source : report.sources) records += source.records;
   page +=
       fmt::format("<h1>Data check</h1>\n<p class=soft>{} records, {} problems, by graft {}</p>\n",
-                  number(records), number(report.problem_count()), GRAFT_VERSION);
+                  grouped(records), grouped(report.problem_count()), GRAFT_VERSION);
   add_sources(report, page);
   add_histograms(report, page);
   add_problems(report, page);

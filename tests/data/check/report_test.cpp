@@ -1,6 +1,7 @@
-#include "graft/data/check/lengths.h"
-
 #include <gtest/gtest.h>
+
+#include "graft/data/check/lengths.h"
+#include "graft/data/check/report.h"
 
 namespace graft::data::check {
 namespace {
@@ -40,6 +41,14 @@ TEST(Lengths, AreCountedInPowersOfTwo) {
   }
   EXPECT_EQ(ranges, (std::vector<std::array<int64_t, 3>>{
                         {0, 0, 1}, {1, 1, 1}, {2, 3, 2}, {4, 7, 0}, {8, 15, 2}, {16, 31, 1}}));
+}
+
+TEST(Grouped, Digits) {
+  EXPECT_EQ(grouped(0), "0");
+  EXPECT_EQ(grouped(999), "999");
+  EXPECT_EQ(grouped(1000), "1,000");
+  EXPECT_EQ(grouped(1234567), "1,234,567");
+  EXPECT_EQ(grouped(-123456), "-123,456");
 }
 
 }  // namespace
