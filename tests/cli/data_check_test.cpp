@@ -91,6 +91,13 @@ TEST_F(DataCheck, PrintsJson) {
   EXPECT_EQ(report["shown"][0]["examples"][0]["runs"][0]["text"], "a\x1b[31m text");
 }
 
+TEST_F(DataCheck, JsonHoldsAnyCharacter) {
+  write("odd.jsonl", "{\"text\": \"\\u0085\\u007f\\u0000\\u009b \\ud83d\\ude00\"}\n");
+  const auto report = nlohmann::json::parse(check({"odd.jsonl", "--json"}).out);
+  EXPECT_EQ(report["shown"][0]["examples"][0]["runs"][0]["text"],
+            std::string("\xC2\x85\x7f\0\xC2\x9b \xF0\x9F\x98\x80", 11));
+}
+
 TEST_F(DataCheck, WritesAPage) {
   write_bad();
   const ProgramResult result = check({"bad", "--html", "p.html"});
