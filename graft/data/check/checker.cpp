@@ -113,8 +113,10 @@ class Checking {
         }
       }
     }
-    show("comparing the records", 1);
-    add_matches(comparison_.finish());
+    add_matches(comparison_.finish([&](double share) {
+      front_end_.progress({{share, {fmt::format("comparing {} records", comparison_.size())}}});
+      front_end_.check_cancelled();
+    }));
     front_end_.progress({});
     report_.problems = problems_.finish();
     return std::move(report_);

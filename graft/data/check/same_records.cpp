@@ -152,11 +152,12 @@ void RecordComparison::find_contradictions(Matches& matches) const {
   sort_by_record(matches.contradictions);
 }
 
-void RecordComparison::find_near(Matches& matches) {
+void RecordComparison::find_near(Matches& matches, const std::function<void(double share)>& show) {
   shingles_.finish();
   std::vector<Nearest> nearest(entries_.size());
   std::vector<InBucket> records;
   for (size_t band = 0; band < kBands; ++band) {
+    if (show) show(static_cast<double>(band) / kBands);
     records.clear();
     for (uint32_t i = 0; i < entries_.size(); ++i) {
       if (!repeats_[i] && shingles_.size_of(i) > 0) records.push_back({bands_[i][band], i});
@@ -185,11 +186,11 @@ void RecordComparison::find_near(Matches& matches) {
   }
 }
 
-Matches RecordComparison::finish() {
+Matches RecordComparison::finish(const std::function<void(double share)>& show) {
   Matches matches;
   find_equal(matches);
   find_contradictions(matches);
-  find_near(matches);
+  find_near(matches, show);
   return matches;
 }
 

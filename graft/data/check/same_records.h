@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "graft/data/check/digest.h"
@@ -39,13 +40,14 @@ class RecordComparison {
   void add(const Entry& entry, std::span<const uint32_t> shingles, const Bands& bands);
   size_t size() const { return entries_.size(); }
 
-  /// On all cores. Throws Error if the temporary file cannot be read.
-  Matches finish();
+  /// On all cores. `show` is called now and then with the share that is done, and may throw. Throws
+  /// Error if the temporary file cannot be read.
+  Matches finish(const std::function<void(double share)>& show = {});
 
  private:
   void find_equal(Matches& matches);
   void find_contradictions(Matches& matches) const;
-  void find_near(Matches& matches);
+  void find_near(Matches& matches, const std::function<void(double share)>& show);
 
   std::vector<Entry> entries_;
   std::vector<Bands> bands_;

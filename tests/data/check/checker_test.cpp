@@ -283,6 +283,15 @@ TEST_F(Checker, CanBeCancelled) {
   EXPECT_THROW(run(), Cancelled);
 }
 
+TEST_F(Checker, ShowsHowFarItIs) {
+  add("train", "a.jsonl", "{\"text\": \"one\"}\n");
+  run();
+  ASSERT_GE(front_end_.shown.size(), 3u);
+  EXPECT_EQ(front_end_.shown.front().at(0).fields, (Lines{"a.jsonl", "1 records"}));
+  EXPECT_EQ(front_end_.shown.at(1).at(0).fields, Lines{"comparing 1 records"});
+  EXPECT_TRUE(front_end_.shown.back().empty());
+}
+
 TEST_F(Checker, WhatIsAskedForAndCannotBeIsRefused) {
   add("train", "a.jsonl", "{\"text\": \"one\"}\n");
   testing::expect_error<UsageError>([&] { run_with({.train_on = tokenizer::TrainOn::completion}); },
