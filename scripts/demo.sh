@@ -46,7 +46,7 @@ graft() {
 
 # Has the model $2 answer the question, greedily; what it says of its speed is left out.
 answer() {
-  graft "$1" generate --model "$2" "${@:3}" --ignore-chat-template --prompt "$question" --max-tokens 40 2>"$out/error.txt" || {
+  graft "$1" generate --model "$2" "${@:3}" --prompt "$question" --max-tokens 40 2>"$out/error.txt" || {
     cat "$out/error.txt" >&2
     exit 1
   }
@@ -78,6 +78,10 @@ fi
 explain "Perplexity with the adapter."
 graft test-after lora --model "$out/model" --data data --test --adapter-file "$out/adapters.npz"
 
+explain "What the queries return that both write for these questions, run on the questions' tables."
+graft eval eval --model "$out/model" --data data --adapter-file none --adapter-file "$out/adapters.npz" \
+  --scorer sql --max-tokens 60
+
 explain "The same question with the adapter."
 answer answer-after "$out/model" --adapter-file "$out/adapters.npz"
 
@@ -103,6 +107,7 @@ LC_ALL=C awk -v before="$before" -v after="$after" 'BEGIN {
   if (before > 0 && after > 0) printf " (%.0f%% lower)", 100 * (1 - after / before)
   printf "\n"
 }'
+printf '  %s\n' "$(grep '^Answers that return' "$out/eval.txt" || true)"
 printf '  test loss         adapted %s, fused %s\n' "$(figure "$out/fuse.txt" adapted)" "$(figure "$out/fuse.txt" fused)"
 if [[ -n $speed ]]; then printf '  training          %s tokens/s in the last report\n' "$speed"; fi
 printf '  time              %d s for these steps\n' $((SECONDS - started))

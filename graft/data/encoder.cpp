@@ -80,8 +80,8 @@ Example Encoder::tokens_of(const RenderedText& rendered) const {
     const std::string_view prompt =
         std::string_view(rendered.text).substr(0, rendered.trained[0].begin);
     const std::vector<int32_t> alone = tokenizer_.encode(prompt, around);
-    const auto common = std::mismatch(alone.begin(), alone.end(), example.ids.begin(),
-                                      example.ids.end());
+    const auto common =
+        std::mismatch(alone.begin(), alone.end(), example.ids.begin(), example.ids.end());
     example.weights.assign(example.ids.size(), 1.0f);
     std::fill_n(example.weights.begin(), common.first - alone.begin(), 0.0f);
   } else {

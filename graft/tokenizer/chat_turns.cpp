@@ -225,8 +225,7 @@ ordered_json ChatTurns::formed(const ordered_json& variables) const {
   }
   ordered_json all = ordered_json::object();
   for (const auto& [key, value] : variables.items()) {
-    all[key] =
-        key == "messages" ? forms_[tools ? 1 : 0].messages.applied(value, name) : value;
+    all[key] = key == "messages" ? forms_[tools ? 1 : 0].messages.applied(value, name) : value;
   }
   all["add_generation_prompt"] = false;
   return all;

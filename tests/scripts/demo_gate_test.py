@@ -103,6 +103,7 @@ PROGRAM = r"""#!/usr/bin/env bash
 says() { if [[ $(cat failing) == "$1" ]]; then echo "graft: no luck" >&2 && exit 1; fi; cat "$1"; }
 case $* in
   convert*) mkdir -p demo/model && touch demo/model/config.json && echo Wrote ;;
+  eval*) echo "Answers that return the right result: 0% before, 30% after" ;;
   *--train*) says train.txt && touch demo/adapters.npz ;;
   *"--test --adapter-file none") says test-before.txt ;;
   *--test*) says test-after.txt ;;

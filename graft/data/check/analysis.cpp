@@ -64,7 +64,8 @@ const Kind kTooLong = {"too_long", "records that are too long",
                        "a training cuts them, splits them or leaves them out"};
 
 Analyzer::Analyzer(const Encoder* encoder) : encoder_(encoder) {
-  if (encoder != nullptr) control_ = ControlTokens(tokenizer::special_tokens_of(encoder->tokenizer()));
+  if (encoder != nullptr)
+    control_ = ControlTokens(tokenizer::special_tokens_of(encoder->tokenizer()));
 }
 
 Analysis Analyzer::analyze(const RowReader& reader, const RawRow& row, const RecordFormat* format,
