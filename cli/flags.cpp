@@ -48,6 +48,7 @@ const std::map<std::string, const char*, std::less<>>& flags() {
       {"optimizer", "--optimizer"},
       {"overlap", "--overlap"},
       {"overlong", "--overlong"},
+      {"patience", "--patience"},
       {"prompt_key", "--prompt-key"},
       {"q_bits", "--q-bits"},
       {"q_group_size", "--q-group-size"},

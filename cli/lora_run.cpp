@@ -50,6 +50,13 @@ class LoraRun {
   LoraRun(const LoraOptions& options, const engine::Runtime& runtime)
       : o_(options), runtime_(runtime) {
     if (o_.train || o_.test || o_.find_lr) data_ = named_data(runtime, o_.data, splits_of(o_));
+    if (o_.train && o_.test) {
+      const std::string both = data_->trained_and_tested();
+      if (!both.empty()) {
+        fail_usage("--train and --test with {}: a test set is one that training does not see",
+                   both);
+      }
+    }
     mlx::core::random::seed(o_.tune.train.seed);
     loaded_.emplace(load_named(runtime, o_.model));
   }

@@ -181,13 +181,30 @@ std::vector<data::Source> NamedData::sources(const std::string& split) const {
 
 bool NamedData::has(const std::string& split) const { return !sources(split).empty(); }
 
+std::string NamedData::trained_and_tested() const {
+  for (const data::Source& trained : sources("train")) {
+    for (const data::Source& tested : sources("test")) {
+      if (!trained.slice.is_all() && !tested.slice.is_all()) continue;  // parts that a person chose
+      for (const data::DataFile& file : tested.files) {
+        const bool both = std::any_of(trained.files.begin(), trained.files.end(),
+                                      [&](const auto& other) { return other.path == file.path; });
+        if (both) return file.name;
+      }
+    }
+  }
+  return "";
+}
+
 std::string NamedData::shown(const std::string& split) const {
   std::vector<std::string> files;
   for (const data::Source& source : sources(split)) {
     for (const data::DataFile& file : source.files) files.push_back(file.name);
   }
   if (files.size() == 1) return files.front();
-  return files.empty() ? split : fmt::format("{} ({} files)", split, files.size());
+  if (files.empty()) return split;
+  const Place& place = places_.front();
+  const fs::path name = places_.size() == 1 ? place.shown / place.prefix / split : fs::path(split);
+  return fmt::format("{} ({} files)", name.string(), files.size());
 }
 
 data::Dataset NamedData::load(const std::string& split, const LoadedModel& loaded,

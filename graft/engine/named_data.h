@@ -43,6 +43,8 @@ class NamedData {
   data::Dataset load(const std::string& split, const LoadedModel& loaded,
                      data::RenderOptions options, FrontEnd& front_end) const;
 
+  /// The first file that is both trained and tested on, in part or whole; empty if there is none.
+  std::string trained_and_tested() const;
   /// How messages name a split.
   std::string shown(const std::string& split) const;
   /// The names of those that are on the Hub.

@@ -144,6 +144,7 @@ lora_parameters:
                    {"lora_keys", {"all"}},
                    {"lora_rank", 4},
                    {"max_seq_length", 1024},
+                   {"train_on", "all"},
                    {"schedule", "cosine_decay"},
                    {"schedule_arguments", {1e-3, 20, 1e-7}},
                    {"schedule_iters", nullptr},
@@ -301,6 +302,31 @@ TEST_F(ConfigOption, RateOfTheCommandLineIsTheFirstArgument) {
   const ordered_json commands =
       io::read_ordered_json_object(folder_ / "adapters.run" / "run.json").at("commands");
   EXPECT_EQ(commands.at(3).at("command"), "graft lora --resume adapters.npz --iters 8");
+}
+
+TEST_F(ConfigOption, TakesMlxLmsDataSetsAndMasks) {
+  std::string lines;
+  for (int i = 0; i < 20; ++i) lines += fmt::format("{{\"q\": \"a {}\", \"a\": \"b\"}}\n", i);
+  fs::create_directory(folder_ / "pairs");
+  write("pairs/train.jsonl", lines);
+  const ProgramResult result = train_with(R"(model: model
+train: true
+fine_tune_type: lora
+iters: 2
+data: nowhere
+mask_prompt: true
+hf_dataset:
+  - path: pairs
+    prompt_feature: q
+    completion_feature: a
+    train_split: "train[:50%]"
+    valid_split: "train[-20%:]"
+)");
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_settings({{"data", "pairs?completion=a&prompt=q&train=train[:50%]&valid=train[-20%:]"},
+                   {"train_on", "completion"}});
+  EXPECT_NE(result.out.find("pairs/train.jsonl: 10 examples"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("pairs/train.jsonl: 4 examples"), std::string::npos) << result.out;
 }
 
 TEST_F(ConfigOption, SaysWhatIsWrongAndWhere) {
