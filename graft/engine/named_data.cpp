@@ -200,7 +200,9 @@ std::string NamedData::shown(const std::string& split) const {
   for (const data::Source& source : sources(split)) {
     for (const data::DataFile& file : source.files) files.push_back(file.name);
   }
-  if (files.size() == 1) return files.front();
+  // Of a file that is divided, the part that validates says so.
+  const bool part = split == "valid" && shown("train") == fmt::format("{}", fmt::join(files, ""));
+  if (files.size() == 1) return files.front() + (part ? fmt::format(" ({})", split) : "");
   if (files.empty()) return split;
   const Place& place = places_.front();
   const fs::path name = places_.size() == 1 ? place.shown / place.prefix / split : fs::path(split);

@@ -326,7 +326,8 @@ hf_dataset:
   expect_settings({{"data", "pairs?completion=a&prompt=q&train=train[:50%]&valid=train[-20%:]"},
                    {"train_on", "completion"}});
   EXPECT_NE(result.out.find("pairs/train.jsonl: 10 examples"), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("pairs/train.jsonl: 4 examples"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("pairs/train.jsonl (valid): 4 examples"), std::string::npos)
+      << result.out;
 }
 
 TEST_F(ConfigOption, SaysWhatIsWrongAndWhere) {

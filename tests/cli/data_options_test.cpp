@@ -41,7 +41,8 @@ TEST_F(DataOptions, AFileOfChatsIsTrainedAndDividedAsItSays) {
   std::smatch match;
   int examples = 0, sets = 0;
   for (std::string text = result.out;
-       std::regex_search(text, match, std::regex("chats.jsonl: (\\d+) examples")); ++sets) {
+       std::regex_search(text, match, std::regex("chats.jsonl(?: \\(valid\\))?: (\\d+) examples"));
+       ++sets) {
     examples += std::stoi(match[1]);
     text = match.suffix();
   }
