@@ -75,14 +75,6 @@ std::vector<std::string> choose(const hub::DatasetListing& listing, const HubPla
   return chosen;
 }
 
-hub::DatasetListing listing_of(const fs::path& folder) {
-  constexpr size_t kMostCardBytes = size_t{4} << 20;
-  const fs::path card = folder / "README.md";
-  std::error_code error;
-  const bool small = is_there(card) && fs::file_size(card, error) <= kMostCardBytes;
-  return {files_below(folder), small ? read_text(card, kMostCardBytes) : ""};
-}
-
 void check_names(const std::vector<data::DataName>& names) {
   const auto weighs = [](const data::DataName& name) { return name.weight.has_value(); };
   const auto count = std::count_if(names.begin(), names.end(), weighs);
@@ -134,7 +126,8 @@ std::vector<data::DataFile> NamedData::files_of(const Place& place,
   if (plain && is_there(place.path / usual) && !is_there(place.path / "README.md")) {
     files = {usual};
   } else {
-    files = files_in(listing_of(place.path), place.prefix, place.name, split);
+    files = files_in({files_below(place.path), hub::card_of(place.path)}, place.prefix, place.name,
+                     split);
   }
   std::vector<data::DataFile> all;
   for (const std::string& file : files) {

@@ -14,11 +14,6 @@ namespace {
 constexpr const char* kCard = "README.md";
 constexpr size_t kMostCardBytes = size_t{4} << 20;
 
-std::string card_in(const fs::path& snapshot) {
-  const fs::path file = snapshot / kCard;
-  return is_there(file) ? read_text(file, kMostCardBytes) : "";
-}
-
 class DatasetFetch {
  public:
   DatasetFetch(const Environment& environment, const Repository& repository,
@@ -32,7 +27,7 @@ class DatasetFetch {
     const RemoteFile* card = listing.find(kCard);
     if (card != nullptr && card->size <= kMostCardBytes) snapshot.fetch({*card}, true);
     std::vector<RemoteFile> files;
-    for (const std::string& name : choose_({names, card_in(snapshot.path())})) {
+    for (const std::string& name : choose_({names, card_of(snapshot.path())})) {
       files.push_back(*listing.find(name));
     }
     note_names(listing.commit, names);
@@ -41,7 +36,7 @@ class DatasetFetch {
 
   bool is_whole(const fs::path& snapshot) const {
     try {
-      const std::vector<std::string> files = choose_({names_of(snapshot), card_in(snapshot)});
+      const std::vector<std::string> files = choose_({names_of(snapshot), card_of(snapshot)});
       return !files.empty() &&
              std::all_of(files.begin(), files.end(),
                          [&](const std::string& name) { return is_there(snapshot / name); });
@@ -79,6 +74,13 @@ class DatasetFetch {
 };
 
 }  // namespace
+
+std::string card_of(const fs::path& folder) {
+  const fs::path file = folder / kCard;
+  std::error_code error;
+  const bool is_card = is_there(file) && fs::file_size(file, error) <= kMostCardBytes;
+  return is_card ? read_text(file, kMostCardBytes) : "";
+}
 
 fs::path fetch_dataset(const Environment& environment, const Repository& repository,
                        const ChooseFiles& choose) {

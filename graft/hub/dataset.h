@@ -15,6 +15,10 @@ struct DatasetListing {
   std::string card;
 };
 
+/// The text of the card in a data set's folder; empty if there is none, or one larger than cards
+/// are.
+std::string card_of(const fs::path& folder);
+
 /// Chooses the files that are needed from a data set's; throws Error if there are none.
 using ChooseFiles = std::function<std::vector<std::string>(const DatasetListing& listing)>;
 

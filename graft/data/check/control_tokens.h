@@ -15,7 +15,7 @@ class ControlTokens {
  public:
   /// Those that several families of models know, where no tokenizer says which there are.
   ControlTokens();
-  /// Those of a tokenizer (Tokenizer::special_spellings).
+  /// Those of a tokenizer (tokenizer::special_tokens_of).
   explicit ControlTokens(const std::set<std::string>& spellings);
 
   /// Calls `use` for each that stands in a text, with where it begins: of those that begin there
