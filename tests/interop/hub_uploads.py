@@ -83,7 +83,7 @@ class Check:
         shutil.rmtree(self.work / "home" / "graft", ignore_errors=True)
 
     def notes(self) -> list[Path]:
-        return list((self.work / "home" / "graft" / "uploads").glob("*"))
+        return list((self.work / "home" / "graft" / "uploads").glob("*.json"))
 
 
 def make_model(folder: Path, weights: int, seed: int) -> None:
