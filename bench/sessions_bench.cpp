@@ -69,12 +69,14 @@ Ids continued(int32_t first) {
   return continued_here(first);
 }
 
-// The continuations of as many prompts, a step of all at a time.
+// The continuations of as many prompts, which are read together, a step of all at a time.
 std::vector<Ids> together(int count) {
-  std::vector<Session> sessions;
-  for (int i = 0; i < count; ++i) sessions.emplace_back(model()).prefill(prompt(3 * i));
+  std::vector<Session> sessions(static_cast<size_t>(count), Session(model()));
+  std::vector<Ids> prompts;
+  for (int i = 0; i < count; ++i) prompts.push_back(prompt(3 * i));
   std::vector<Session*> all;
   for (Session& session : sessions) all.push_back(&session);
+  Session::prefill(all, std::vector<std::span<const int32_t>>(prompts.begin(), prompts.end()));
   std::vector<Ids> results(sessions.size());
   for (int step = 0; step < kSteps; ++step) {
     Ids next;

@@ -31,7 +31,7 @@ struct EvalCommand {
   std::optional<std::string> split;
   std::string scorer = "exact";
   evaluation::ScorerOptions scoring;
-  int limit = -1, samples = 0, max_tokens = 256, batch_size = 8;
+  int limit = -1, samples = 0, max_tokens = 256, batch_size = 16;
   float temp = 0;
   uint64_t seed = 0;
   std::vector<std::string> stop;

@@ -1,5 +1,6 @@
 #include "graft/generation/batch.h"
 
+#include <algorithm>
 #include <chrono>
 #include <list>
 #include <map>
@@ -11,6 +12,9 @@
 
 namespace graft::generation {
 namespace {
+
+// Of prompts that are read together, the short and the long ones.
+constexpr size_t kFewTokens = 32, kManyTokens = 512;
 
 // A text under way.
 struct Row {
@@ -71,14 +75,38 @@ class Batch {
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   };
 
-  // Reads the next prompt, and picks its first token.
+  // Reads the next prompts and picks their first tokens.
   void begin_next() {
-    const BatchPrompt& prompt = prompts_[next_];
-    Row& row = rows_.emplace_back(next_++, model_, tokenizer_, prompt, options_.ends);
-    row.session.prefill(prompt.ids);
-    result_.prompt_tokens += std::ssize(prompt.ids);
-    take_token(std::prev(rows_.end()));
+    std::vector<Session*> sessions;
+    std::vector<std::span<const int32_t>> ids;
+    std::vector<std::list<Row>::iterator> begun;
+    for (const size_t end = end_of_next(); next_ < end; ++next_) {
+      const BatchPrompt& prompt = prompts_[next_];
+      begun.push_back(rows_.emplace(rows_.end(), next_, model_, tokenizer_, prompt, options_.ends));
+      sessions.push_back(&begun.back()->session);
+      ids.push_back(prompt.ids);
+      result_.prompt_tokens += std::ssize(prompt.ids);
+    }
+    Session::prefill(sessions, ids);
+    for (const auto& row : begun) take_token(row);
     ask();
+  }
+
+  // The end of the prompts that are read together: those that there is room for. Few at a time, to
+  // be able to end between them; and short ones apart from long ones, since kernels sum the
+  // products of few rows in another order.
+  size_t end_of_next() const {
+    const size_t room = static_cast<size_t>(options_.batch_size) - rows_.size();
+    const size_t most = std::min(prompts_.size() - next_, room);
+    const bool is_short = prompts_[next_].ids.size() <= kFewTokens;
+    size_t count = 1, tokens = prompts_[next_].ids.size();
+    for (; count < most; ++count) {
+      const size_t more = prompts_[next_ + count].ids.size();
+      if ((more <= kFewTokens) != is_short) break;
+      tokens += more;
+      if (tokens > (is_short ? kFewTokens : kManyTokens)) break;
+    }
+    return next_ + count;
   }
 
   // The next token of all texts under way.

@@ -21,7 +21,7 @@ struct BatchPrompt {
 struct BatchOptions {
   int batch_size = 8;                      // texts that take their steps together
   Ends ends = {};                          // of each text
-  std::function<bool()> interrupted = {};  // asked after every step and every prompt: end now?
+  std::function<bool()> interrupted = {};  // asked after every step and reading: end now?
 };
 
 struct BatchAnswer {
@@ -43,9 +43,10 @@ struct BatchResult {
   double seconds = 0;  // of all tokens after the prompts'
 };
 
-/// Continues many prompts, `batch_size` at a time: their next tokens are computed together, in one
-/// pass over the weights, and a text that ends makes room for the next prompt. Keys and values are
-/// held for `batch_size` texts, and answers only until those before them are complete.
+/// Continues many prompts, `batch_size` at a time: they are read together, up to 512 tokens at
+/// once, and their next tokens are computed together, in one pass over the weights; a text that
+/// ends makes room for the next prompt. Keys and values are held for `batch_size` texts, and
+/// answers only until those before them are complete.
 ///
 /// Each answer is what `generate` gives for its prompt alone, but for the last bits of its logits,
 /// which may differ where a product of several rows is summed in another order than that of one:

@@ -17,27 +17,37 @@ namespace mx = mlx::core;
 
 constexpr size_t kChunk = 512;  // tokens
 
-// Runs tokens after those in the caches: counts[i] of the ids after caches[i]. Returns the residual
-// stream of all of them.
-models::Hidden advance(const models::Model& model, std::span<const int32_t> ids,
-                       const std::vector<nn::KvCache*>& caches, std::span<const int> counts) {
-  models::Context context = model.context(nn::cached_sequences(caches, counts));
-  context.caches = caches;
-  models::Hidden hidden =
-      model.embed(mx::array(ids.begin(), {static_cast<int>(ids.size())}, mx::int32));
+using Ids = std::span<const int32_t>;
+
+// Tokens that run together: counts[i] of the ids after caches[i], in this order.
+struct Pass {
+  std::vector<int32_t> ids;
+  std::vector<nn::KvCache*> caches;
+  std::vector<int> counts;
+  std::vector<size_t> complete;  // the texts of which these are the last tokens to run
+  std::vector<int32_t> ends;     // their last rows
+};
+
+// Runs a pass. Returns the residual stream of all its tokens.
+models::Hidden advance(const models::Model& model, const Pass& pass) {
+  models::Context context = model.context(nn::cached_sequences(pass.caches, pass.counts));
+  context.caches = pass.caches;
+  const int rows = static_cast<int>(pass.ids.size());
+  models::Hidden hidden = model.embed(mx::array(pass.ids.begin(), {rows}, mx::int32));
   for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
-  for (size_t i = 0; i < caches.size(); ++i) caches[i]->advance(counts[i]);
+  for (size_t i = 0; i < pass.caches.size(); ++i) pass.caches[i]->advance(pass.counts[i]);
   return hidden;
 }
 
-// The final norm of the last token, [1, D].
-mx::array last_norm(const models::Model& model, const models::Hidden& hidden) {
-  const auto last = [&](const mx::array& rows) {
-    const int n = rows.shape(0);
-    return n == 1 ? rows : mx::slice(rows, {n - 1, 0}, {n, rows.shape(1)});
+// The final norm of the rows at which texts end, [E, D].
+mx::array norm_of_ends(const models::Model& model, const models::Hidden& hidden, const Pass& pass) {
+  const auto ends = [&](const mx::array& rows) {
+    const auto count = static_cast<int>(pass.ends.size());
+    if (count == rows.shape(0)) return rows;
+    return mx::take(rows, mx::array(pass.ends.begin(), {count}, mx::int32), 0);
   };
-  models::Hidden end{last(hidden.stream), {}};
-  if (hidden.delta) end.delta = last(*hidden.delta);
+  models::Hidden end{ends(hidden.stream), {}};
+  if (hidden.delta) end.delta = ends(*hidden.delta);
   return model.norm(end);
 }
 
@@ -54,72 +64,80 @@ void check_ids(const models::Model& model, std::span<const int32_t> ids) {
 
 Session::Session(const models::Model& model) : model_(&model), cache_(model.num_layers()) {}
 
-std::span<float> Session::prefill(std::span<const int32_t> ids) {
-  check_ids(*model_, ids);
-  const std::vector<int32_t> more(ids.begin(), ids.end());  // `ids` may point into `tokens_`
-  try {
-    run(more);
-    check_mapped_files();
-    tokens_.insert(tokens_.end(), more.begin(), more.end());
-  } catch (...) {
-    cache_.rewind(static_cast<int>(tokens_.size()));
-    throw;
-  }
+std::span<float> Session::prefill(Ids ids) {
+  Session* self = this;
+  prefill({&self, 1}, {&ids, 1});
   return logits_;
 }
 
-void Session::run(std::span<const int32_t> ids) {
-  const ops::RunAtOnce at_once;
-  mx::array hidden(0.0f);
-  for (size_t begin = 0; begin < ids.size(); begin += kChunk) {
-    const auto chunk = ids.subspan(begin, std::min(kChunk, ids.size() - begin));
-    const int count = static_cast<int>(chunk.size());
-    hidden = last_norm(*model_, advance(*model_, chunk, {&cache_}, {&count, 1}));
-    std::vector<mx::array> held = cache_.arrays();
-    held.push_back(hidden);
-    mx::eval(held);
-  }
-  mx::array logits = ops::logits(hidden, model_->head());
-  logits.eval();
-  const float* values = logits.data<float>();
-  logits_.assign(values, values + logits.size());
+void Session::step(std::span<Session* const> sessions, Ids ids) {
+  std::vector<Ids> each;
+  for (const int32_t& id : ids) each.push_back({&id, 1});
+  prefill(sessions, each);
 }
 
-void Session::step(std::span<Session* const> sessions, std::span<const int32_t> ids) {
+void Session::prefill(std::span<Session* const> sessions, std::span<const Ids> ids) {
   if (sessions.size() != ids.size()) {
-    fail("internal: {} tokens for {} sessions", ids.size(), sessions.size());
+    fail("internal: texts of {} sessions for {}", ids.size(), sessions.size());
   }
-  const models::Model& model = *sessions[0]->model_;
-  check_ids(model, ids);
-  std::vector<nn::KvCache*> caches;
-  for (Session* session : sessions) {
-    if (session->model_ != &model) fail("internal: sessions of several models take a step");
-    caches.push_back(&session->cache_);
+  if (sessions.empty()) return;
+  std::vector<std::vector<int32_t>> seen;  // `ids` may point into `tokens_`
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    if (sessions[i]->model_ != sessions[0]->model_) {
+      fail("internal: sessions of several models run together");
+    }
+    check_ids(*sessions[i]->model_, ids[i]);
+    seen.emplace_back(ids[i].begin(), ids[i].end());
   }
   try {
-    const ops::RunAtOnce at_once;
-    const std::vector<int> counts(sessions.size(), 1);
-    const mx::array hidden = model.norm(advance(model, ids, caches, counts));
-    mx::array logits = ops::logits(hidden, model.head());
-    std::vector<mx::array> held = {logits};
-    for (const nn::KvCache* cache : caches) {
-      const std::vector<mx::array> arrays = cache->arrays();
-      held.insert(held.end(), arrays.begin(), arrays.end());
-    }
-    mx::eval(held);
+    run(sessions, ids);
     check_mapped_files();
-    const auto width = static_cast<size_t>(model.vocab_size());
-    const float* values = logits.data<float>();
-    for (size_t i = 0; i < sessions.size(); ++i) {
-      sessions[i]->logits_.assign(values + i * width, values + (i + 1) * width);
-    }
   } catch (...) {
     for (Session* session : sessions) {
       session->cache_.rewind(static_cast<int>(session->tokens_.size()));
     }
     throw;
   }
-  for (size_t i = 0; i < sessions.size(); ++i) sessions[i]->tokens_.push_back(ids[i]);
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    auto& tokens = sessions[i]->tokens_;
+    tokens.insert(tokens.end(), seen[i].begin(), seen[i].end());
+  }
+}
+
+void Session::run(std::span<Session* const> sessions, std::span<const Ids> ids) {
+  const ops::RunAtOnce at_once;
+  const models::Model& model = *sessions[0]->model_;
+  size_t next = 0, begin = 0;  // the text, and its token
+  while (next < ids.size()) {
+    Pass pass;
+    while (next < ids.size() && pass.ids.size() < kChunk) {
+      const Ids part = ids[next].subspan(begin).first(
+          std::min(kChunk - pass.ids.size(), ids[next].size() - begin));
+      pass.ids.insert(pass.ids.end(), part.begin(), part.end());
+      pass.caches.push_back(&sessions[next]->cache_);
+      pass.counts.push_back(static_cast<int>(part.size()));
+      begin += part.size();
+      if (begin < ids[next].size()) break;
+      pass.complete.push_back(next++);
+      pass.ends.push_back(static_cast<int32_t>(pass.ids.size()) - 1);
+      begin = 0;
+    }
+    const models::Hidden hidden = advance(model, pass);
+    std::vector<mx::array> held;
+    for (const nn::KvCache* cache : pass.caches) {
+      const std::vector<mx::array> arrays = cache->arrays();
+      held.insert(held.end(), arrays.begin(), arrays.end());
+    }
+    held.push_back(pass.complete.empty()
+                       ? hidden.stream
+                       : ops::logits(norm_of_ends(model, hidden, pass), model.head()));
+    mx::eval(held);
+    const float* values = pass.complete.empty() ? nullptr : held.back().data<float>();
+    for (const size_t text : pass.complete) {
+      sessions[text]->logits_.assign(values, values + model.vocab_size());
+      values += model.vocab_size();
+    }
+  }
 }
 
 void Session::rewind(size_t length) {

@@ -26,9 +26,13 @@ class Session {
   /// The same for one token.
   std::span<float> step(int32_t id) { return prefill({&id, 1}); }
 
-  /// One more token of each of several sessions of one model, all in one pass over its weights:
-  /// ids[i] after what sessions[i] has seen. Their logits are in `logits()`. Throws Error as
-  /// `prefill` does; then none of them has seen its token.
+  /// The same for several sessions of one model, each another: ids[i] after what sessions[i] has
+  /// seen, all in as few passes over the weights as the chunks allow. Their logits are in
+  /// `logits()`. If it throws, none of them has seen any.
+  static void prefill(std::span<Session* const> sessions,
+                      std::span<const std::span<const int32_t>> ids);
+
+  /// The same for one token of each: ids[i] after what sessions[i] has seen.
   static void step(std::span<Session* const> sessions, std::span<const int32_t> ids);
 
   /// The logits [V] of the next token, as `prefill` returns them; empty before it.
@@ -42,8 +46,9 @@ class Session {
   const models::Model& model() const { return *model_; }
 
  private:
-  // Runs tokens after those in the cache, and sets `logits_`.
-  void run(std::span<const int32_t> ids);
+  // Runs tokens after those in the caches, and sets `logits_`.
+  static void run(std::span<Session* const> sessions,
+                  std::span<const std::span<const int32_t>> ids);
 
   const models::Model* model_;
   nn::KvCache cache_;

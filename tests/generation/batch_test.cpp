@@ -1,5 +1,6 @@
 #include "graft/generation/batch.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -137,7 +138,7 @@ TEST_P(BatchTest, WithoutTokensOrPromptsThereIsNothing) {
 
 TEST_P(BatchTest, AnInterruptEndsWhatIsUnderWayAndBeginsNothing) {
   int asked = 0;
-  BatchOptions options{3, {.max_tokens = 30}, [&] { return ++asked == 8; }};  // 3 prompts, 5 steps
+  BatchOptions options{3, {.max_tokens = 30}, [&] { return ++asked == 7; }};  // 2 readings, 5 steps
   const auto expected = alone(given(), prompts_, {.max_tokens = 6});
   const auto found = batched(given(), prompts_, options);
   ASSERT_EQ(found.size(), 3u);
@@ -172,7 +173,7 @@ TEST_P(BatchTest, ASharedStepIsThatOfEachSession) {
   other.prefill(some_ids(10, 2));
   Session* const all[] = {&first, &copy, &other};
   testing::expect_error([&] { Session::step(all, Ids{3, 4, 260}); }, "token 260 is not one of");
-  testing::expect_error([&] { Session::step(all, Ids{3, 4}); }, "2 tokens for 3 sessions");
+  testing::expect_error([&] { Session::step(all, Ids{3, 4}); }, "texts of 2 sessions for 3");
   EXPECT_EQ(copy.tokens().size(), 255u);
   for (int32_t id : {3, 200, 17}) Session::step(all, Ids{id, id + 1, id + 2});
   const auto expect_as = [&](Session& session, Ids begin, int32_t more) {
@@ -187,6 +188,29 @@ TEST_P(BatchTest, ASharedStepIsThatOfEachSession) {
   expect_as(first, some_ids(255, 1), 0);
   expect_as(copy, some_ids(255, 1), 1);
   expect_as(other, some_ids(10, 2), 2);
+}
+
+// Of 1, 300, 400 and 2 tokens: passes of 512 end within a text, and at one's end.
+TEST_P(BatchTest, TextsThatAreReadTogetherAreThoseOfEachAlone) {
+  const std::vector<Ids> texts = {some_ids(1, 1), some_ids(300, 2), some_ids(400, 3),
+                                  some_ids(323, 4), some_ids(2, 5)};
+  const Ids before = some_ids(255, 6);
+  std::vector<Session> sessions(texts.size(), Session(*model_));
+  sessions[2].prefill(before);
+  std::vector<Session*> all;
+  for (Session& session : sessions) all.push_back(&session);
+  Session::prefill(all, std::vector<std::span<const int32_t>>(texts.begin(), texts.end()));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    SCOPED_TRACE(i);
+    Session expected(*model_);
+    if (i == 2) expected.prefill(before);
+    expected.prefill(texts[i]);
+    EXPECT_EQ(sessions[i].tokens(), expected.tokens());
+    ASSERT_EQ(sessions[i].logits().size(), expected.logits().size());
+    for (size_t j = 0; j < expected.logits().size(); ++j) {
+      ASSERT_NEAR(sessions[i].logits()[j], expected.logits()[j], 1e-5) << j;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, BatchTest, ::testing::Bool(),
@@ -207,6 +231,11 @@ TEST(SmolLM2Batch, GreedyAnswersAreThoseAlone) {
         "table: people\ncolumns: Name, Age\nQ:", "Once upon a time", "SELECT name FROM",
         "Water boils at", "The three colours are", "def f(", "A", "In 1905 Einstein"}) {
     prompts.push_back({tokenizer.encode(text), {}});
+  }
+  for (int words : {40, 90, 300, 33, 64, 35}) {  // some of which are read together
+    std::string text = "A list of words:";
+    for (int i = 0; i < words; ++i) text += fmt::format(" {}", i * words % 97);
+    prompts.insert(prompts.begin() + words % 7, {tokenizer.encode(text), {}});
   }
   const Ends ends{.max_tokens = 16};
   expect_equal(batched({*model, tokenizer}, prompts, {8, ends}),
