@@ -1,7 +1,6 @@
 #include "graft/data/load.h"
 
 #include <exception>
-#include <future>
 #include <optional>
 #include <utility>
 
@@ -25,6 +24,7 @@ struct Block {
   RowBlock rows;
   bool any = false;
   std::exception_ptr error;
+  std::vector<Outcome> outcomes;  // by row, once they are encoded
 
   void read(RowBlocks& from) {
     any = false;
@@ -44,34 +44,37 @@ class Loading {
     set_.name = std::move(name);
   }
 
-  // While a block is encoded, on all cores, another thread reads the next one and appends what
-  // became of the one before.
+  // While a block is encoded, on all cores, what became of the one before is appended and the next
+  // one is read: parts of the same work, so that no core waits for another longer than a row takes.
   void add(const Source& source, double share_begin, double share) {
     const size_t begin = keeper_.size(), first_file = set_.files.size();
     for (const DataFile& file : source.files) set_.files.push_back(file.name);
     RowBlocks blocks(source);
     const RecordFormat* format = nullptr;
     Block before, block, next;
-    std::vector<Outcome> outcomes;  // of the block before
-    for (block.read(blocks); block.any; std::swap(block, next)) {
+    block.read(blocks);
+    while (block.any) {
       if (format == nullptr) {
         format = &format_of(block.rows.reader->parse(block.rows.rows[0]), source.keys,
                             block.rows.place_of(0));
         describe(*format, block.rows, source.keys);
       }
-      auto beside = std::async(std::launch::async, [&] {
-        append(before.rows, std::move(outcomes), first_file);
-        next.read(blocks);
+      constexpr int64_t kBeside = 2;
+      block.outcomes.resize(block.rows.rows.size());
+      run_parts(kBeside + std::ssize(block.outcomes), [&](int64_t part, int) {
+        if (part == 0) {
+          append(before, first_file);
+        } else if (part == 1) {
+          next.read(blocks);
+        } else {
+          encode(block, static_cast<size_t>(part - kBeside), *format, source.keys);
+        }
       });
-      std::vector<Outcome> made = encoded(block.rows, *format, source.keys);
-      beside.get();
-      outcomes = std::move(made);
       std::swap(before, block);
-      keeper_.look();
+      std::swap(block, next);
       show(share_begin + share * blocks.done());
     }
-    append(before.rows, std::move(outcomes), first_file);
-    keeper_.look();
+    append(before, first_file);
     if (block.error) std::rethrow_exception(block.error);
     if (source.weight) set_.shares.push_back({begin, keeper_.size(), *source.weight});
   }
@@ -88,32 +91,30 @@ class Loading {
   }
 
  private:
-  std::vector<Outcome> encoded(const RowBlock& block, const RecordFormat& format,
-                               const RowKeys& keys) const {
-    std::vector<Outcome> outcomes(block.rows.size());
-    run_parts(std::ssize(block.rows), [&](int64_t part, int) {
-      const auto i = static_cast<size_t>(part);
-      const std::string where = block.place_of(i);
-      try {
-        outcomes[i].encoded = encoder_.encode(
-            read_record(block.reader->parse(block.rows[i]), format, keys, where), where);
-      } catch (...) {
-        outcomes[i].error = std::current_exception();
-      }
-    });
-    return outcomes;
+  void encode(Block& block, size_t i, const RecordFormat& format, const RowKeys& keys) const {
+    const std::string where = block.rows.place_of(i);
+    try {
+      block.outcomes[i].encoded = encoder_.encode(
+          read_record(block.rows.reader->parse(block.rows.rows[i]), format, keys, where), where);
+    } catch (...) {
+      block.outcomes[i].error = std::current_exception();
+    }
   }
 
-  void append(const RowBlock& block, std::vector<Outcome> outcomes, size_t first_file) {
-    for (size_t i = 0; i < outcomes.size(); ++i) {
-      if (outcomes[i].error) std::rethrow_exception(outcomes[i].error);
-      set_.counts.add(outcomes[i].encoded.fate, block.place_of(i));
-      for (Example& example : outcomes[i].encoded.examples) {
-        example.line = block.rows[i].line;
-        example.file = static_cast<uint32_t>(first_file + block.file);
+  // Leaves the block without outcomes.
+  void append(Block& block, size_t first_file) {
+    for (size_t i = 0; i < block.outcomes.size(); ++i) {
+      Outcome& outcome = block.outcomes[i];
+      if (outcome.error) std::rethrow_exception(outcome.error);
+      set_.counts.add(outcome.encoded.fate, block.rows.place_of(i));
+      for (Example& example : outcome.encoded.examples) {
+        example.line = block.rows.rows[i].line;
+        example.file = static_cast<uint32_t>(first_file + block.rows.file);
         set_.examples.push_back(example);
       }
     }
+    block.outcomes.clear();
+    keeper_.look();
   }
 
   // What the data are, in words, from a source's first record.
