@@ -140,8 +140,9 @@ Value Unary::evaluate(Interpreter& interpreter) const {
 
 Value Binary::evaluate(Interpreter& interpreter) const {
   interpreter.step();
-  const Value left = x->evaluate(interpreter);
-  return apply(interpreter, op, left, y->evaluate(interpreter));
+  Value left = x->evaluate(interpreter);
+  const Value right = y->evaluate(interpreter);
+  return apply(interpreter, op, std::move(left), right);
 }
 
 Value Logical::evaluate(Interpreter& interpreter) const {

@@ -124,7 +124,7 @@ int64_t bound(const Value* x, int64_t otherwise, int64_t size, bool backwards) {
 
 }  // namespace
 
-Value apply(Interpreter& interpreter, BinaryOperator op, const Value& x, const Value& y) {
+Value apply(Interpreter& interpreter, BinaryOperator op, Value x, const Value& y) {
   defined(x);
   defined(y);
   if (x.is_number() && y.is_number()) {
@@ -135,6 +135,7 @@ Value apply(Interpreter& interpreter, BinaryOperator op, const Value& x, const V
     if (x.string() != nullptr && y.string() != nullptr) {
       interpreter.produced(x.string()->size() + y.string()->size());
       interpreter.step(static_cast<int64_t>((x.string()->size() + y.string()->size()) / 16));
+      if (x.append(*y.string())) return x;
       return *x.string() + *y.string();
     }
     if (x.list() != nullptr && y.list() != nullptr && x.is_tuple() == y.is_tuple()) {

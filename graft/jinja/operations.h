@@ -10,7 +10,7 @@ namespace graft::jinja {
 
 /// x op y, as in Python: for numbers, + and * of strings and lists, and % of a format. Throws for
 /// other types, division by zero, and integers beyond 64 bits.
-Value apply(Interpreter& interpreter, BinaryOperator op, const Value& x, const Value& y);
+Value apply(Interpreter& interpreter, BinaryOperator op, Value x, const Value& y);
 
 Value negative(const Value& x);
 

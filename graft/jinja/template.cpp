@@ -55,36 +55,6 @@ class Cycler : public Object, public std::enable_shared_from_this<Cycler> {
   size_t at_ = 0;
 };
 
-Value value_of(const nlohmann::ordered_json& json, int depth = 0) {
-  if (depth > 100) refuse("a value nests deeper than 100 levels");
-  switch (json.type()) {
-    case nlohmann::ordered_json::value_t::boolean:
-      return json.get<bool>();
-    case nlohmann::ordered_json::value_t::number_integer:
-      return json.get<int64_t>();
-    case nlohmann::ordered_json::value_t::number_unsigned:
-      if (json.get<uint64_t>() > INT64_MAX) refuse("an integer does not fit 64 bits");
-      return json.get<int64_t>();
-    case nlohmann::ordered_json::value_t::number_float:
-      return json.get<double>();
-    case nlohmann::ordered_json::value_t::string:
-      return unicode::replace_invalid(json.get_ref<const std::string&>());
-    case nlohmann::ordered_json::value_t::array: {
-      List items;
-      for (const auto& item : json) items.push_back(value_of(item, depth + 1));
-      return items;
-    }
-    case nlohmann::ordered_json::value_t::object: {
-      Dict dict;
-      for (const auto& [key, value] : json.items())
-        dict.set(unicode::replace_invalid(key), value_of(value, depth + 1));
-      return dict;
-    }
-    default:
-      return Value();
-  }
-}
-
 Dict named_values(const Arguments& arguments, const char* name) {
   Dict dict;
   for (const Value& from : arguments.positional) {
@@ -155,34 +125,80 @@ std::shared_ptr<Scope> make_globals() {
 }
 
 // The globals, and the variables over them.
-std::shared_ptr<Scope> scope_of(const nlohmann::ordered_json& variables) {
+std::shared_ptr<Scope> scope_of(Variables variables) {
   // Which nothing changes. It is never destroyed: at the end of the program what destroys values
   // (see bury) may be gone before it.
   static const auto& globals = *new std::shared_ptr<Scope>(make_globals());
   const auto scope = std::make_shared<Scope>(globals);
-  for (const auto& [name, value] : variables.items()) scope->set(name, value_of(value));
+  scope->values = std::move(variables);
   return scope;
+}
+
+Variables members_of(const nlohmann::ordered_json& object) {
+  Variables all;
+  for (const auto& [name, value] : object.items()) all.emplace_back(name, value_of(value));
+  return all;
 }
 
 }  // namespace
 
+Value value_of(const nlohmann::ordered_json& json, int depth) {
+  if (depth > 100) refuse("a value nests deeper than 100 levels");
+  switch (json.type()) {
+    case nlohmann::ordered_json::value_t::boolean:
+      return json.get<bool>();
+    case nlohmann::ordered_json::value_t::number_integer:
+      return json.get<int64_t>();
+    case nlohmann::ordered_json::value_t::number_unsigned:
+      if (json.get<uint64_t>() > INT64_MAX) refuse("an integer does not fit 64 bits");
+      return json.get<int64_t>();
+    case nlohmann::ordered_json::value_t::number_float:
+      return json.get<double>();
+    case nlohmann::ordered_json::value_t::string:
+      return unicode::replace_invalid(json.get_ref<const std::string&>());
+    case nlohmann::ordered_json::value_t::array: {
+      List items;
+      items.reserve(json.size());
+      for (const auto& item : json) items.push_back(value_of(item, depth + 1));
+      return items;
+    }
+    case nlohmann::ordered_json::value_t::object: {
+      Dict dict;
+      for (const auto& [key, value] : json.items())
+        dict.set(unicode::replace_invalid(key), value_of(value, depth + 1));
+      return dict;
+    }
+    default:
+      return Value();
+  }
+}
+
 Template::Template(std::string_view source)
     : parsed_(std::make_shared<const ParsedTemplate>(parse(source))) {}
 
-std::string Template::render(const nlohmann::ordered_json& variables, const Limits& limits) const {
-  Interpreter interpreter(scope_of(variables), limits);
+std::string Template::render(Variables variables, const Limits& limits) const {
+  Interpreter interpreter(scope_of(std::move(variables)), limits);
   parsed_->body.run(interpreter);
   return interpreter.take_output();
 }
 
-Rendering Template::render_with_spans(const nlohmann::ordered_json& variables,
-                                      std::string_view list, const Limits& limits) const {
-  const auto scope = scope_of(variables);
+Rendering Template::render_with_spans(Variables variables, std::string_view list,
+                                      const Limits& limits) const {
+  const auto scope = scope_of(std::move(variables));
   const Value* items = scope->find(list);
   OutputRecorder recorder(items == nullptr ? Value() : *items);
   Interpreter interpreter(scope, limits, &recorder);
   parsed_->body.run(interpreter);
   return std::move(recorder).finish(interpreter.take_output());
+}
+
+std::string Template::render(const nlohmann::ordered_json& variables, const Limits& limits) const {
+  return render(members_of(variables), limits);
+}
+
+Rendering Template::render_with_spans(const nlohmann::ordered_json& variables,
+                                      std::string_view list, const Limits& limits) const {
+  return render_with_spans(members_of(variables), list, limits);
 }
 
 }  // namespace graft::jinja

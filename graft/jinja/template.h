@@ -14,6 +14,13 @@
 
 namespace graft::jinja {
 
+/// What a template sees of a JSON value. Throws TemplateError if it nests deeper than 100 levels,
+/// `depth` of which are around it, or has an integer that does not fit 64 bits.
+Value value_of(const nlohmann::ordered_json& json, int depth = 0);
+
+/// The variables of a template: different names, and their values.
+using Variables = std::vector<std::pair<std::string, Value>>;
+
 /// A Jinja template as transformers runs it: the white space control, functions and filters of its
 /// chat templates (transformers/utils/chat_template_utils.py), Python's meaning of operators and
 /// methods, nothing that changes data or reads files.
@@ -22,12 +29,17 @@ class Template {
   /// Throws TemplateError with the line and the column. The source must be valid UTF-8.
   explicit Template(std::string_view source);
 
-  /// Returns the text, with the members of `variables` as names. Throws TemplateError with the line
-  /// if it cannot go on, if the template calls raise_exception, or beyond `limits`.
-  std::string render(const nlohmann::ordered_json& variables, const Limits& limits = {}) const;
+  /// Returns the text. Throws TemplateError with the line if it cannot go on, if the template calls
+  /// raise_exception, or beyond `limits`.
+  std::string render(Variables variables, const Limits& limits = {}) const;
 
   /// The same text, with the parts that {% generation %} blocks and loops over the items of the
   /// variable `list` have written.
+  Rendering render_with_spans(Variables variables, std::string_view list,
+                              const Limits& limits = {}) const;
+
+  /// The same with the members of an object as variables.
+  std::string render(const nlohmann::ordered_json& variables, const Limits& limits = {}) const;
   Rendering render_with_spans(const nlohmann::ordered_json& variables, std::string_view list,
                               const Limits& limits = {}) const;
 

@@ -94,6 +94,13 @@ const std::string* Value::string() const {
   return x == nullptr ? nullptr : x->get();
 }
 
+bool Value::append(std::string_view text) {
+  auto* x = std::get_if<std::shared_ptr<const std::string>>(&data_);
+  if (x == nullptr || x->use_count() != 1) return false;
+  const_cast<std::string&>(**x).append(text);  // which was made without const
+  return true;
+}
+
 const Dict* Value::dict() const {
   const auto* x = std::get_if<std::shared_ptr<const Dict>>(&data_);
   return x == nullptr ? nullptr : x->get();

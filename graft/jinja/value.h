@@ -98,16 +98,17 @@ class Value {
                             std::shared_ptr<const Dict>, std::shared_ptr<Object>>;
 
   Value() : data_(None{}) {}
-  Value(Undefined x) : data_(std::move(x)) {}                                         // NOLINT
-  Value(bool x) : data_(x) {}                                                         // NOLINT
-  Value(int64_t x) : data_(x) {}                                                      // NOLINT
-  Value(double x) : data_(x) {}                                                       // NOLINT
-  Value(std::string x) : data_(std::make_shared<const std::string>(std::move(x))) {}  // NOLINT
-  Value(std::string_view x) : Value(std::string(x)) {}                                // NOLINT
-  Value(const char* x) : Value(std::string(x)) {}                                     // NOLINT
-  Value(List x) : data_(make_buried<const List>(std::move(x))) {}                     // NOLINT
-  Value(Dict x) : data_(make_buried<const Dict>(std::move(x))) {}                     // NOLINT
-  Value(std::shared_ptr<Object> x) : data_(std::move(x)) {}                           // NOLINT
+  Value(Undefined x) : data_(std::move(x)) {}  // NOLINT
+  Value(bool x) : data_(x) {}                  // NOLINT
+  Value(int64_t x) : data_(x) {}               // NOLINT
+  Value(double x) : data_(x) {}                // NOLINT
+  Value(std::string x)                         // NOLINT
+      : data_(std::shared_ptr<const std::string>(std::make_shared<std::string>(std::move(x)))) {}
+  Value(std::string_view x) : Value(std::string(x)) {}             // NOLINT
+  Value(const char* x) : Value(std::string(x)) {}                  // NOLINT
+  Value(List x) : data_(make_buried<const List>(std::move(x))) {}  // NOLINT
+  Value(Dict x) : data_(make_buried<const Dict>(std::move(x))) {}  // NOLINT
+  Value(std::shared_ptr<Object> x) : data_(std::move(x)) {}        // NOLINT
   static Value tuple(List items);
 
   bool is_undefined() const { return std::holds_alternative<Undefined>(data_); }
@@ -119,6 +120,8 @@ class Value {
   bool is_number() const { return is_bool() || is_integer() || is_real(); }
 
   const std::string* string() const;
+  /// Appends to a string that no other value shares; false if this is none.
+  bool append(std::string_view text);
   const Dict* dict() const;
   Object* object() const;
   /// The items of a list or a tuple, or null.

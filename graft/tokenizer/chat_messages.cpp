@@ -1,5 +1,6 @@
 #include "graft/tokenizer/chat_messages.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <optional>
 #include <utility>
@@ -142,13 +143,28 @@ MessageForms::Content MessageForms::content_of(const std::string& role) const {
   return found == contents_.end() ? contents_.at("user") : found->second;
 }
 
+MessageForms::Content MessageForms::content_of(const ordered_json& message) const {
+  const auto role = message.find("role");
+  const bool named = role != message.end() && role->is_string();
+  return content_of(named ? role->get_ref<const std::string&>() : std::string("user"));
+}
+
+bool MessageForms::fit(const ordered_json& messages) const {
+  return std::all_of(messages.begin(), messages.end(), [&](const ordered_json& message) {
+    const auto content = message.find("content");
+    if (content != message.end() && content->is_array()) return false;
+    const bool is_text = content != message.end() && content->is_string();
+    const Content form = content_of(message);
+    if (is_text && (form == Content::parts || form == Content::one_part)) return false;
+    return arguments_ == Arguments::as_is || !message.contains("tool_calls");
+  });
+}
+
 ordered_json MessageForms::applied(const ordered_json& messages, const std::string& name) const {
   ordered_json result = messages;
   for (size_t k = 0; k < result.size(); ++k) {
     ordered_json& message = result[k];
-    const auto role = message.find("role");
-    const Content form =
-        content_of(role != message.end() && role->is_string() ? role->get<std::string>() : "user");
+    const Content form = content_of(message);
     if (const auto content = message.find("content"); content != message.end()) {
       const bool list = content->is_array();
       if (list) check_parts(*content, k, name);

@@ -24,12 +24,15 @@ class MessageForms {
   /// Throws Error for other parts (images, audio), by message and type. `name` is the template's,
   /// in errors.
   ordered_json applied(const ordered_json& messages, const std::string& name) const;
+  /// Whether applied() would leave the messages as they are, so that no copy is needed.
+  bool fit(const ordered_json& messages) const;
 
  private:
   enum class Content { as_is, text, parts, one_part };
   enum class Arguments { as_is, object, text };
 
   Content content_of(const std::string& role) const;
+  Content content_of(const ordered_json& message) const;
   Content tried_content(const ChatTemplate& chat, const std::string& role, bool has_tools) const;
   Arguments tried_arguments(const ChatTemplate& chat, bool has_tools) const;
 

@@ -77,18 +77,40 @@ std::string today() {
 // The names that a message's reasoning goes by; the first is the one that most templates read.
 constexpr const char* kReasoning[] = {"reasoning_content", "thinking", "reasoning"};
 
-ordered_json normalized(const ordered_json& message) {
-  if (!message.is_object()) return message;
-  ordered_json result = ordered_json::object(), reasoning;
+constexpr int kInMessage = 2;  // levels around a message's members
+
+jinja::Value normalized(const ordered_json& message) {
+  if (!message.is_object()) return jinja::value_of(message, kInMessage - 1);
+  jinja::Dict result;
+  jinja::Value reasoning;
   for (const char* key : kReasoning) {
-    if (reasoning.is_null()) reasoning = message.value(key, ordered_json());
+    const auto found = reasoning.is_none() ? message.find(key) : message.end();
+    if (found != message.end()) reasoning = jinja::value_of(*found, kInMessage);
   }
-  if (!reasoning.is_null()) result["thinking"] = reasoning;
+  if (!reasoning.is_none()) result.set("thinking", reasoning);
   for (const auto& [key, value] : message.items()) {
-    if (!value.is_null()) result[key] = value;
+    if (!value.is_null()) {
+      result.set(unicode::replace_invalid(key), jinja::value_of(value, kInMessage));
+    }
   }
-  if (!reasoning.is_null()) result["reasoning_content"] = reasoning;
+  if (!reasoning.is_none()) result.set("reasoning_content", reasoning);
   return result;
+}
+
+jinja::Value normalized(const ordered_json& list, size_t count) {
+  jinja::List messages;
+  messages.reserve(count);
+  for (size_t k = 0; k < count; ++k) messages.push_back(normalized(list[k]));
+  return messages;
+}
+
+void set(jinja::Variables& variables, std::string_view name, jinja::Value value) {
+  for (auto& [known, its] : variables) {
+    if (known != name) continue;
+    its = std::move(value);
+    return;
+  }
+  variables.emplace_back(name, std::move(value));
 }
 
 }  // namespace
@@ -149,36 +171,59 @@ std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool o
 }
 
 template <class Run>
-auto ChatTemplate::with_variables(const ordered_json& variables, Run&& run) const {
-  ordered_json all = {{"tools", nullptr}, {"documents", nullptr}};
-  all["add_generation_prompt"] = false;
-  for (const auto& [token, content] : special_tokens_) all[token] = content;
-  for (const auto& [key, value] : variables.items()) {
-    if (key == "messages" && value.is_array()) {
-      ordered_json& messages = all[key] = ordered_json::array();
-      for (const ordered_json& message : value) messages.push_back(normalized(message));
-    } else {
-      all[key] = value;
-    }
-  }
-  const Named& its = chosen(!all["tools"].is_null());
+auto ChatTemplate::with_variables(const ordered_json& variables, const Messages* messages,
+                                  Run&& run) const {
+  const auto tools = variables.find("tools");
+  const Named& its = chosen(tools != variables.end() && !tools->is_null());
   try {
-    return run(its.source, all);
+    jinja::Variables all = {
+        {"tools", {}}, {"documents", {}}, {"add_generation_prompt", jinja::Value(false)}};
+    for (const auto& [token, content] : special_tokens_) {
+      set(all, token, unicode::replace_invalid(content));
+    }
+    for (const auto& [key, value] : variables.items()) {
+      const bool is_messages = key == "messages";
+      if (messages != nullptr && (is_messages || key == "add_generation_prompt")) continue;
+      const bool is_list = is_messages && value.is_array();
+      set(all, key, is_list ? normalized(value, value.size()) : jinja::value_of(value));
+    }
+    if (messages != nullptr) {
+      set(all, "messages", normalized(messages->list, messages->count));
+      set(all, "add_generation_prompt", messages->open);
+    }
+    return run(its.source, std::move(all));
   } catch (const jinja::TemplateError& error) {
     fail("{}: {}", its.where, error.what());
   }
 }
 
 std::string ChatTemplate::apply(const ordered_json& variables) const {
-  return with_variables(variables, [](const jinja::Template& source, const ordered_json& all) {
-    return source.render(all);
-  });
+  return with_variables(variables, nullptr,
+                        [](const jinja::Template& source, jinja::Variables all) {
+                          return source.render(std::move(all));
+                        });
+}
+
+std::string ChatTemplate::apply(const ordered_json& variables, const Messages& messages) const {
+  return with_variables(variables, &messages,
+                        [](const jinja::Template& source, jinja::Variables all) {
+                          return source.render(std::move(all));
+                        });
 }
 
 jinja::Rendering ChatTemplate::render(const ordered_json& variables) const {
-  return with_variables(variables, [](const jinja::Template& source, const ordered_json& all) {
-    return source.render_with_spans(all, "messages");
-  });
+  return with_variables(variables, nullptr,
+                        [](const jinja::Template& source, jinja::Variables all) {
+                          return source.render_with_spans(std::move(all), "messages");
+                        });
+}
+
+jinja::Rendering ChatTemplate::render(const ordered_json& variables,
+                                      const Messages& messages) const {
+  return with_variables(variables, &messages,
+                        [](const jinja::Template& source, jinja::Variables all) {
+                          return source.render_with_spans(std::move(all), "messages");
+                        });
 }
 
 }  // namespace graft::tokenizer

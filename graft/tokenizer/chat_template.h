@@ -46,6 +46,16 @@ class ChatTemplate {
   /// `of_items` is by message.
   jinja::Rendering render(const nlohmann::ordered_json& variables) const;
 
+  /// The messages of a chat, to be written in the place of those that variables have. They must
+  /// outlive it.
+  struct Messages {
+    const nlohmann::ordered_json& list;
+    size_t count;  ///< the first ones of them
+    bool open;     ///< add_generation_prompt
+  };
+  std::string apply(const nlohmann::ordered_json& variables, const Messages& messages) const;
+  jinja::Rendering render(const nlohmann::ordered_json& variables, const Messages& messages) const;
+
   /// The template that apply() takes where there are tools, or none: its file in errors, and
   /// whether it has {% generation %} blocks.
   const std::string& name(bool has_tools) const { return chosen(has_tools).where; }
@@ -64,9 +74,10 @@ class ChatTemplate {
 
   ChatTemplate(std::map<std::string, Named> templates, Tokens special_tokens);
   const Named& chosen(bool has_tools) const;
-  /// Runs `run` with the template and all that it sees.
+  /// Runs `run` with the template and all that it sees; `messages` may be null.
   template <class Run>
-  auto with_variables(const nlohmann::ordered_json& variables, Run&& run) const;
+  auto with_variables(const nlohmann::ordered_json& variables, const Messages* messages,
+                      Run&& run) const;
 
   std::map<std::string, Named> templates_;
   Tokens special_tokens_;

@@ -70,8 +70,8 @@ std::set<std::string> special_tokens_of(const Tokenizer& tokenizer) {
 
 // One chat as it was rendered.
 struct ChatTurns::Chat {
-  const ordered_json& variables;  // with the messages in the template's form
-  const ordered_json& messages;
+  const ordered_json& variables;
+  const ordered_json& messages;  // in the template's form
   const Form& form;
   const std::string& name;
   bool has_generation;
@@ -135,13 +135,6 @@ ChatTurns::ChatTurns(ChatTemplate chat, const std::set<std::string>& special_tok
         return std::array<Form, 2>{form(false), form(true)};
       }()) {}
 
-std::string ChatTurns::rendered_prompt(ordered_json variables, size_t messages, bool open) const {
-  ordered_json& list = variables["messages"];
-  list.erase(list.begin() + static_cast<std::ptrdiff_t>(messages), list.end());
-  variables["add_generation_prompt"] = open;
-  return chat_.apply(variables);
-}
-
 Span ChatTurns::turn_span(const Chat& chat, size_t k) const {
   const TurnForm& form = chat.form.turns;
   const std::string_view text = chat.rendering.text;
@@ -149,7 +142,7 @@ Span ChatTurns::turn_span(const Chat& chat, size_t k) const {
   const std::string_view turn = text.substr(whole.begin, whole.end - whole.begin);
   std::optional<size_t> begin = form.begin(turn, chat.place(k));
   if (!begin && k > 0) {  // a header of its own: the prompt tells
-    const std::string before = rendered_prompt(chat.variables, k, true);
+    const std::string before = chat_.apply(chat.variables, {chat.messages, k, true});
     if (before.size() >= whole.begin && text.starts_with(before)) {
       begin = before.size() - whole.begin;
     }
@@ -198,7 +191,8 @@ std::vector<Span> ChatTurns::completion_spans(const Chat& chat, const ChatLoss& 
   const size_t first = std::min(loss.prompt_messages.value_or(count - 1), count);
   if (first == count) return {};
   if (first > 0) {
-    const std::string before = rendered_prompt(chat.variables, first, chat.is_assistant(first));
+    const std::string before =
+        chat_.apply(chat.variables, {chat.messages, first, chat.is_assistant(first)});
     if (chat.rendering.text.starts_with(before)) return {{before.size(), size}};
   }
   // The template writes the prompt in another way once it is answered.
@@ -213,8 +207,7 @@ std::vector<Span> ChatTurns::completion_spans(const Chat& chat, const ChatLoss& 
   return {{spans[0].begin, size}};
 }
 
-// The variables, with the messages in the form that the template takes.
-ordered_json ChatTurns::formed(const ordered_json& variables) const {
+const ordered_json& ChatTurns::formed(const ordered_json& variables, ordered_json& changed) const {
   const bool tools = has_tools(variables);
   const std::string& name = chat_.name(tools);
   const auto messages = variables.find("messages");
@@ -223,28 +216,29 @@ ordered_json ChatTurns::formed(const ordered_json& variables) const {
                    [](const ordered_json& message) { return message.is_object(); })) {
     fail("{}: a chat needs 'messages', a list of objects", name);
   }
-  ordered_json all = ordered_json::object();
-  for (const auto& [key, value] : variables.items()) {
-    all[key] = key == "messages" ? forms_[tools ? 1 : 0].messages.applied(value, name) : value;
-  }
-  all["add_generation_prompt"] = false;
-  return all;
+  const MessageForms& forms = forms_[tools ? 1 : 0].messages;
+  if (forms.fit(*messages)) return *messages;
+  changed = forms.applied(*messages, name);
+  return changed;
 }
 
 std::string ChatTurns::prompt(const ordered_json& variables, size_t messages) const {
-  return rendered_prompt(formed(variables), messages, true);
+  ordered_json changed;
+  const ordered_json& all = formed(variables, changed);
+  return chat_.apply(variables, {all, std::min(messages, all.size()), true});
 }
 
 ChatText ChatTurns::text(const ordered_json& variables, const ChatLoss& loss) const {
   const bool tools = has_tools(variables);
   const std::string& name = chat_.name(tools);
-  const ordered_json all = formed(variables);
-  Chat chat{.variables = all,
-            .messages = all["messages"],
+  ordered_json changed;
+  const ordered_json& messages = formed(variables, changed);
+  Chat chat{.variables = variables,
+            .messages = messages,
             .form = forms_[tools ? 1 : 0],
             .name = name,
             .has_generation = chat_.has_generation(tools),
-            .rendering = chat_.render(all)};
+            .rendering = chat_.render(variables, {messages, messages.size(), false})};
   ChatText result;
   switch (loss.on) {
     case TrainOn::all:

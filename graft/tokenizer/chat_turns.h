@@ -75,11 +75,12 @@ class ChatTurns {
   };
   struct Chat;
 
-  ordered_json formed(const ordered_json& variables) const;
+  /// A chat's messages in the form that the template takes; `changed` holds them where that is not
+  /// theirs.
+  const ordered_json& formed(const ordered_json& variables, ordered_json& changed) const;
   std::vector<Span> assistant_spans(const Chat& chat, const ChatLoss& loss) const;
   Span turn_span(const Chat& chat, size_t k) const;
   std::vector<Span> completion_spans(const Chat& chat, const ChatLoss& loss) const;
-  std::string rendered_prompt(ordered_json variables, size_t messages, bool open) const;
 
   ChatTemplate chat_;
   std::array<Form, 2> forms_;  // without and with tools

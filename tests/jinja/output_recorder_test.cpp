@@ -117,8 +117,10 @@ TEST(OutputRecorder, RecordsAreBounded) {
 
 TEST(OutputRecorder, AVariableThatIsNoListHasNoItems) {
   const Template source("{% for m in messages %}x{% endfor %}");
-  EXPECT_TRUE(source.render_with_spans({{"messages", "text"}}, "messages").of_items.empty());
-  EXPECT_TRUE(source.render_with_spans({{"messages", "text"}}, "other").of_items.empty());
+  EXPECT_TRUE(source.render_with_spans(nlohmann::ordered_json{{"messages", "text"}}, "messages")
+                  .of_items.empty());
+  EXPECT_TRUE(source.render_with_spans(nlohmann::ordered_json{{"messages", "text"}}, "other")
+                  .of_items.empty());
 }
 
 }  // namespace
