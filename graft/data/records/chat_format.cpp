@@ -10,8 +10,7 @@ bool is_chat(const ordered_json& row, const RowKeys& keys) {
   return row.contains(messages_key(keys));
 }
 
-RecordContent read_chat_record(const ordered_json& row, const RowKeys& keys,
-                               const std::string& where) {
+RecordContent read_chat_record(ordered_json& row, const RowKeys& keys, const std::string& where) {
   return read_chat(row, messages_key(keys), where);
 }
 

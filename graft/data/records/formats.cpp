@@ -69,7 +69,7 @@ const RecordFormat& format_of(const ordered_json& row, const RowKeys& keys,
       where, keys_text(row), fmt::join(known, ", "));
 }
 
-RecordContent read_record(const ordered_json& row, const RecordFormat& format, const RowKeys& keys,
+RecordContent read_record(ordered_json row, const RecordFormat& format, const RowKeys& keys,
                           const std::string& where) {
   if (format.fits(row, keys)) return format.read(row, keys, where);
   const RecordFormat* other = keys.any() ? nullptr : find_format(row, keys);

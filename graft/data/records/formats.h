@@ -14,7 +14,8 @@ struct RecordFormat {
   const char* fields;  // in messages: "messages"
   bool (*fits)(const ordered_json& row, const RowKeys& keys);
   /// Throws Error, as "where: ...", for a row that has the keys but not what they stand for.
-  RecordContent (*read)(const ordered_json& row, const RowKeys& keys, const std::string& where);
+  /// May move out of the row what the record then holds.
+  RecordContent (*read)(ordered_json& row, const RowKeys& keys, const std::string& where);
 };
 
 extern const RecordFormat kTextFormat, kPairFormat, kChatFormat, kShareGptFormat,
@@ -29,7 +30,7 @@ const RecordFormat& format_of(const ordered_json& row, const RowKeys& keys,
 
 /// A row of a data set of this format. Throws Error, as "where: ...", if it is one of another or
 /// is broken.
-RecordContent read_record(const ordered_json& row, const RecordFormat& format, const RowKeys& keys,
+RecordContent read_record(ordered_json row, const RecordFormat& format, const RowKeys& keys,
                           const std::string& where);
 
 }  // namespace graft::data

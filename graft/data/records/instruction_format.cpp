@@ -32,7 +32,7 @@ void add_history(ordered_json& messages, const ordered_json& row, const std::str
   }
 }
 
-RecordContent read_instruction(const ordered_json& row, const RowKeys&, const std::string& where) {
+RecordContent read_instruction(ordered_json& row, const RowKeys&, const std::string& where) {
   ChatRecord chat;
   chat.variables = template_variables(row, where);
   ordered_json messages = ordered_json::array();

@@ -91,12 +91,30 @@ const ordered_json& field(const ordered_json& row, const std::string& key,
   return *found;
 }
 
+// The JSON that a string holds; null if that is blank.
+ordered_json structured(const ordered_json& value, const std::string& key,
+                        const std::string& where) {
+  const std::string& text = value.get_ref<const std::string&>();
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) return nullptr;
+  return io::parse_ordered_json(text, fmt::format("{}: {}", where, key));
+}
+
+const ordered_json& text_value(const ordered_json& row, const std::string& key,
+                               const std::string& where) {
+  const ordered_json& value = field(row, key, where);
+  if (!value.is_string()) fail("{}: \"{}\" is not a string but {}", where, key, value.type_name());
+  return value;
+}
+
 }  // namespace
 
 std::string text_field(const ordered_json& row, const std::string& key, const std::string& where) {
-  const ordered_json& value = field(row, key, where);
-  if (!value.is_string()) fail("{}: \"{}\" is not a string but {}", where, key, value.type_name());
-  return value.get<std::string>();
+  return text_value(row, key, where).get<std::string>();
+}
+
+std::string taken_text_field(ordered_json& row, const std::string& key, const std::string& where) {
+  text_value(row, key, where);
+  return std::move(row[key].get_ref<std::string&>());
 }
 
 std::string optional_text_field(const ordered_json& row, const std::string& key,
@@ -108,32 +126,26 @@ std::string optional_text_field(const ordered_json& row, const std::string& key,
 ordered_json structured_field(const ordered_json& row, const std::string& key,
                               const std::string& where) {
   const ordered_json& value = field(row, key, where);
-  if (!value.is_string()) return value;
-  const auto text = value.get<std::string>();
-  const std::string its = fmt::format("{}: {}", where, key);
-  if (text.find_first_not_of(" \t\r\n") == std::string::npos) return nullptr;
-  return io::parse_ordered_json(text, its);
+  return value.is_string() ? structured(value, key, where) : value;
 }
 
-ordered_json read_messages(const ordered_json& row, const std::string& key,
-                           const std::string& where, std::vector<bool>& trained) {
-  const ordered_json& value = field(row, key, where);
-  const ordered_json parsed = value.is_string() ? structured_field(row, key, where) : nullptr;
-  const ordered_json& list = value.is_string() ? parsed : value;
-  if (!list.is_array()) {
-    fail("{}: \"{}\" is not a list of messages but {}", where, key, list.type_name());
+ordered_json read_messages(ordered_json value, const std::string& key, const std::string& where,
+                           std::vector<bool>& trained) {
+  if (value.is_string()) value = structured(value, key, where);
+  if (!value.is_array()) {
+    fail("{}: \"{}\" is not a list of messages but {}", where, key, value.type_name());
   }
-  ordered_json messages = ordered_json::array();
-  for (size_t i = 0; i < list.size(); ++i) {
+  for (size_t i = 0; i < value.size(); ++i) {
     const std::string its = fmt::format("{}: {}[{}]", where, key, i);
-    if (!list[i].is_object()) fail("{}: a message is an object, not {}", its, list[i].type_name());
-    const bool sharegpt = list[i].contains("from") && !list[i].contains("role");
-    ordered_json message = sharegpt ? from_sharegpt(list[i], its) : list[i];
+    ordered_json& message = value[i];
+    if (!message.is_object()) fail("{}: a message is an object, not {}", its, message.type_name());
+    if (message.contains("from") && !message.contains("role")) {
+      message = from_sharegpt(message, its);
+    }
     check_message(message, its);
     trained.push_back(take_trained(message, its));
-    messages.push_back(std::move(message));
   }
-  return messages;
+  return value;
 }
 
 ordered_json template_variables(const ordered_json& row, const std::string& where) {
@@ -158,11 +170,13 @@ ordered_json template_variables(const ordered_json& row, const std::string& wher
   return variables;
 }
 
-ChatRecord read_chat(const ordered_json& row, const std::string& key, const std::string& where) {
+ChatRecord read_chat(ordered_json& row, const std::string& key, const std::string& where) {
   ChatRecord chat;
   chat.variables = template_variables(row, where);
-  chat.variables["messages"] = read_messages(row, key, where, chat.trained);
-  if (chat.variables["messages"].empty()) fail("{}: \"{}\" holds no message", where, key);
+  field(row, key, where);
+  ordered_json messages = read_messages(std::move(row[key]), key, where, chat.trained);
+  if (messages.empty()) fail("{}: \"{}\" holds no message", where, key);
+  chat.variables["messages"] = std::move(messages);
   return chat;
 }
 
@@ -170,10 +184,11 @@ ChatRecord read_chat_pair(const ordered_json& row, const std::string& prompt,
                           const std::string& answer, const std::string& where) {
   ChatRecord chat;
   chat.variables = template_variables(row, where);
-  ordered_json messages = read_messages(row, prompt, where, chat.trained);
+  ordered_json messages = read_messages(field(row, prompt, where), prompt, where, chat.trained);
   if (messages.empty()) fail("{}: \"{}\" holds no message", where, prompt);
   chat.prompt_messages = messages.size();
-  for (ordered_json& message : read_messages(row, answer, where, chat.trained)) {
+  for (ordered_json& message :
+       read_messages(field(row, answer, where), answer, where, chat.trained)) {
     messages.push_back(std::move(message));
   }
   if (messages.size() == chat.prompt_messages) fail("{}: \"{}\" holds no message", where, answer);

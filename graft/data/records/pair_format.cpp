@@ -14,7 +14,7 @@ bool is_pair(const ordered_json& row, const RowKeys& keys) {
   return row.contains(prompt_key(keys)) && row.contains(completion_key(keys));
 }
 
-RecordContent read_pair(const ordered_json& row, const RowKeys& keys, const std::string& where) {
+RecordContent read_pair(ordered_json& row, const RowKeys& keys, const std::string& where) {
   return std::visit([](auto&& answer) { return RecordContent(std::move(answer)); },
                     read_answer(row, prompt_key(keys), completion_key(keys), where));
 }

@@ -39,7 +39,7 @@ bool is_plain_text(const ordered_json& value) {
 }
 
 // The prompt is the beginning that both answers share.
-PreferenceRecord read_implicit(const ordered_json& row, const std::string& where) {
+PreferenceRecord read_implicit(ordered_json& row, const std::string& where) {
   if (is_plain_text(row["chosen"])) {
     const std::string a = text_field(row, "chosen", where), b = text_field(row, "rejected", where);
     const size_t common = common_beginning(a, b);
@@ -64,7 +64,7 @@ PreferenceRecord read_implicit(const ordered_json& row, const std::string& where
   return {std::move(first), std::move(second)};
 }
 
-RecordContent read_preference(const ordered_json& row, const RowKeys&, const std::string& where) {
+RecordContent read_preference(ordered_json& row, const RowKeys&, const std::string& where) {
   const auto prompt = row.find("prompt");
   if (prompt == row.end() || prompt->is_null()) return read_implicit(row, where);
   // Some sets have the prompt as a string beside whole chats.
@@ -87,7 +87,7 @@ bool is_labelled(const ordered_json& row, const RowKeys& keys) {
          row.contains("label") && verdict_of(row["label"]);
 }
 
-RecordContent read_labelled(const ordered_json& row, const RowKeys&, const std::string& where) {
+RecordContent read_labelled(ordered_json& row, const RowKeys&, const std::string& where) {
   return LabelledRecord{read_answer(row, "prompt", "completion", where), *verdict_of(row["label"])};
 }
 

@@ -9,7 +9,7 @@ constexpr const char* kConversations = "conversations";
 
 bool is_sharegpt(const ordered_json& row, const RowKeys&) { return row.contains(kConversations); }
 
-RecordContent read_sharegpt(const ordered_json& row, const RowKeys&, const std::string& where) {
+RecordContent read_sharegpt(ordered_json& row, const RowKeys&, const std::string& where) {
   ChatRecord chat = read_chat(row, kConversations, where);
   const std::string system = optional_text_field(row, "system", where);
   ordered_json& messages = chat.variables["messages"];

@@ -8,9 +8,8 @@ std::string text_key(const RowKeys& keys) { return keys.text.value_or("text"); }
 
 bool is_text(const ordered_json& row, const RowKeys& keys) { return row.contains(text_key(keys)); }
 
-RecordContent read_text_record(const ordered_json& row, const RowKeys& keys,
-                               const std::string& where) {
-  return TextRecord{text_field(row, text_key(keys), where)};
+RecordContent read_text_record(ordered_json& row, const RowKeys& keys, const std::string& where) {
+  return TextRecord{taken_text_field(row, text_key(keys), where)};
 }
 
 }  // namespace
