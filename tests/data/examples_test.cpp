@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "graft/base/hash.h"
 #include "tests/support/expect_error.h"
 
 namespace graft::data {
@@ -24,6 +25,17 @@ TEST(Examples, AreAsTheyWerePut) {
   EXPECT_EQ(set[1].line, 6);
   EXPECT_EQ(set[1].file, 1u);
   EXPECT_EQ(set.length(1), 4);
+}
+
+// Token caches of earlier programs hold it.
+TEST(Examples, TheHashIsThatOfTheBytes) {
+  const std::vector<int32_t> ids = {0, 255, 256, 0xffff, 0x10000, 0x1fedc, 0x1000000, 1};
+  Examples set;
+  set.push_back({.ids = ids});
+  const uint64_t sizes[] = {ids.size(), 0};
+  const uint64_t hash = fnv1a({reinterpret_cast<const char*>(sizes), sizeof sizes});
+  EXPECT_EQ(set.totals().hash,
+            fnv1a({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(int32_t)}, hash));
 }
 
 TEST(Examples, AreCounted) {
