@@ -69,11 +69,11 @@ struct ApplyAndTrace {
   std::string operator()(const Normalizer::Prepend& prepend) const {
     origins.clear();
     if (text.empty()) return text;
-    if (prepend.text.empty()) {
-      fail("a Prepend of the tokenizer is empty, which has no place in the text");
-    }
     origins.assign(prepend.text.size(), 0);
     keep({0, text.size()});
+    if (prepend.text.empty()) {
+      std::fill_n(origins.begin(), unicode::sequence_size(text.front()), kNoOrigin);
+    }
     return prepend.text + text;
   }
   std::string operator()(const Replacement& replacement) const {

@@ -34,8 +34,8 @@ class Normalizer {
   bool leaves(std::string_view text) const;
   /// The text must be valid UTF-8.
   std::string apply(std::string_view text) const { return apply(text, nullptr); }
-  /// The same with the origins of the result, if `origins` is not null. Throws Error also if a step
-  /// makes text that has no place in the text before.
+  /// The same with the origins of the result, if `origins` is not null: kNoOrigin where a step puts
+  /// characters at the beginning that belong to none.
   std::string apply(std::string_view text, Origins* origins) const;
 
  private:

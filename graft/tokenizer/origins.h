@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,9 @@ namespace graft::tokenizer {
 /// Where a changed text comes from: for each of its bytes a byte of the text before the change, in
 /// the character that Hugging Face tokenizers align it with. Never decreasing.
 using Origins = std::vector<size_t>;
+
+/// The origin of a byte that a change puts at the beginning and that belongs to no character.
+inline constexpr size_t kNoOrigin = std::numeric_limits<size_t>::max();
 
 /// The origins of a text that was changed twice: `origins` of the second change are replaced.
 void compose_origins(const Origins& first, Origins& origins);
@@ -22,8 +26,8 @@ struct CharacterChange {
   uint32_t taken;  ///< characters
 };
 
-/// Appends the origins of the changed text. `text` is valid UTF-8. Throws Error if the first
-/// character takes none, which has no place in the text, or if more are taken than there are.
+/// Appends the origins of the changed text, kNoOrigin for first characters that take none. `text`
+/// is valid UTF-8. Throws Error if more characters are taken than there are.
 void append_origins(const std::vector<CharacterChange>& changes, std::string_view text,
                     Origins& origins);
 

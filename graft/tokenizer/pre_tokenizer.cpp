@@ -5,6 +5,8 @@
 namespace graft::tokenizer {
 namespace {
 
+using Metaspace = PreTokenizer::Metaspace;
+
 // Changed text without its origins.
 class ChangedText {
  public:
@@ -56,50 +58,62 @@ class TracedText {
   size_t word_ = 0;
 };
 
-// Rewrites every word with change(word, is_first, output). Text between words is dropped.
+// Rewrites every word with change(word, is_first, output). Text between words is dropped. What
+// comes of the first `beginning` bytes is the beginning then: change(part, is_first, output) of a
+// part of a word makes the beginning of what it makes of the word.
 template <class Output, class Change>
-void change_words(PreTokenizer::Words& words, Output output, Change&& change) {
+void change_words(PreTokenizer::Words& words, size_t& beginning, Output output, Change&& change) {
   output.reserve(words.text.size() + words.spans.size());
+  size_t changed_beginning = 0;
   for (Span& span : words.spans) {
-    size_t begin = output.size();
+    const size_t begin = output.size();
+    const std::string_view word = words.word(span);
+    const bool is_first = span.begin < beginning;
+    if (is_first) {
+      ChangedText part;
+      change(word.substr(0, beginning - span.begin), is_first, part);
+      changed_beginning = begin + part.size();
+    }
     output.begin_word(span.begin);
-    change(words.word(span), span.begin == 0, output);
+    change(word, is_first, output);
     span = {begin, output.size()};
   }
   words.changed = output.take();
   words.text = words.changed;
+  beginning = changed_beginning;
 }
 
 // A step on every word; changed text is written to what make_output() returns.
 template <class MakeOutput>
 struct ApplyToPieces {
   PreTokenizer::Words& words;
-  bool is_start;
+  size_t& beginning;
   MakeOutput make_output;
 
   void operator()(PreTokenizer::PrefixSpace) const {
-    change_words(words, make_output(), [](std::string_view word, bool, auto& output) {
+    change_words(words, beginning, make_output(), [](std::string_view word, bool, auto& output) {
       if (word.front() != ' ') output.insert(" ", 0);
       output.keep(word, 0);
     });
   }
 
-  void operator()(const PreTokenizer::Metaspace& step) const {
-    using Prepend = PreTokenizer::Metaspace::Prepend;
-    change_words(words, make_output(), [&](std::string_view word, bool is_first, auto& output) {
-      bool prepends = step.prepend == Prepend::always ||
-                      (step.prepend == Prepend::first && is_first && is_start);
-      if (prepends && word.front() != ' ' && !word.starts_with(step.replacement)) {
-        output.insert(step.replacement, 0);
-      }
-      for (size_t i = 0; i < word.size(); ++i) {
-        if (word[i] == ' ') {
-          output.insert(step.replacement, i);
-        } else {
-          output.keep(word[i], i);
-        }
-      }
-    });
+  void operator()(const Metaspace& step) const {
+    using Prepend = Metaspace::Prepend;
+    change_words(
+        words, beginning, make_output(), [&](std::string_view word, bool is_first, auto& output) {
+          bool prepends =
+              step.prepend == Prepend::always || (step.prepend == Prepend::first && is_first);
+          if (prepends && word.front() != ' ' && !word.starts_with(step.replacement)) {
+            output.insert(step.replacement, 0);
+          }
+          for (size_t i = 0; i < word.size(); ++i) {
+            if (word[i] == ' ') {
+              output.insert(step.replacement, i);
+            } else {
+              output.keep(word[i], i);
+            }
+          }
+        });
   }
 
   void operator()(const Splitter& splitter) const {
@@ -119,20 +133,29 @@ void begin_words(std::string_view text, PreTokenizer::Words& words) {
 
 }  // namespace
 
-void PreTokenizer::split(std::string_view text, bool is_start, Words& words) const {
+PreTokenizer::PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {
+  for (const Step& step : steps_) {
+    const auto* metaspace = std::get_if<Metaspace>(&step);
+    if (metaspace != nullptr && metaspace->prepend == Metaspace::Prepend::first) {
+      asks_for_beginning_ = true;
+    }
+  }
+}
+
+void PreTokenizer::split(std::string_view text, size_t beginning, Words& words) const {
   begin_words(text, words);
   if (text.empty()) return;
-  const ApplyToPieces apply{words, is_start, [] { return ChangedText(); }};
+  const ApplyToPieces apply{words, beginning, [] { return ChangedText(); }};
   for (const Step& step : steps_) std::visit(apply, step);
 }
 
-void PreTokenizer::split(std::string_view text, bool is_start, Words& words,
+void PreTokenizer::split(std::string_view text, size_t beginning, Words& words,
                          Origins& origins) const {
   begin_words(text, words);
   origins.clear();
   if (text.empty()) return;
   Origins of_step;
-  const ApplyToPieces apply{words, is_start, [&] { return TracedText(of_step); }};
+  const ApplyToPieces apply{words, beginning, [&] { return TracedText(of_step); }};
   for (const Step& step : steps_) {
     std::visit(apply, step);
     if (of_step.empty()) continue;

@@ -22,7 +22,7 @@ class PreTokenizer {
   struct Metaspace {
     enum class Prepend {
       always,  ///< before every word that does not begin with one
-      first,   ///< only before the word that begins the whole text
+      first,   ///< only before words of the whole text's first character
       never
     };
     std::string replacement;
@@ -44,18 +44,23 @@ class PreTokenizer {
   };
 
   PreTokenizer() = default;
-  explicit PreTokenizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
+  explicit PreTokenizer(std::vector<Step> steps);
 
-  /// The text must be valid UTF-8 and live as long as the words. `is_start` says that nothing comes
-  /// before it, not even an added token.
-  void split(std::string_view text, bool is_start, Words& words) const;
+  /// True if a step asks which words come from the first character of the whole text.
+  bool asks_for_beginning() const { return asks_for_beginning_; }
+
+  /// The text must be valid UTF-8 and live as long as the words. Its first `beginning` bytes come
+  /// from the first character of the whole text, as it was before normalization: 0 if an added
+  /// token comes before it, or if a normalizer removed that character.
+  void split(std::string_view text, size_t beginning, Words& words) const;
 
   /// The same, and sets `origins` to those of words.text in `text`, if a step changed it; without a
   /// step that may do so they are cleared.
-  void split(std::string_view text, bool is_start, Words& words, Origins& origins) const;
+  void split(std::string_view text, size_t beginning, Words& words, Origins& origins) const;
 
  private:
   std::vector<Step> steps_;
+  bool asks_for_beginning_ = false;
 };
 
 }  // namespace graft::tokenizer

@@ -29,10 +29,7 @@ std::string Replacement::apply(std::string_view text, size_t most, Origins* orig
     keep_until(match.begin);
     result += content_;
     if (origins != nullptr && !content_.empty()) {
-      if (match.end == 0) {
-        fail("a Replace of the tokenizer puts text at the beginning, which has no place in it");
-      }
-      origins->insert(origins->end(), content_.size(), match.end - 1);
+      origins->insert(origins->end(), content_.size(), match.end == 0 ? kNoOrigin : match.end - 1);
     }
     done = match.end;
   }

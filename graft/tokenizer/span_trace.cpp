@@ -43,14 +43,20 @@ void SpanTrace::begin_piece(Span piece) {
   words_.clear();
 }
 
-std::string SpanTrace::normalize(const Normalizer& normalizer, std::string_view piece) {
-  return normalizer.apply(piece, &normal_);
+std::string SpanTrace::normalize(const Normalizer& normalizer, std::string_view piece,
+                                 Origins* origins) {
+  std::string result = normalizer.apply(piece, &normal_);
+  if (!normal_.empty() && normal_.front() == kNoOrigin) {
+    fail("the tokenizer's normalizer puts text at the beginning, which has no place in it");
+  }
+  if (origins != nullptr) *origins = normal_;
+  return result;
 }
 
 void SpanTrace::split(const PreTokenizer& pre_tokenizer, std::string_view stretch, size_t begin,
-                      bool is_start, PreTokenizer::Words& words) {
+                      size_t beginning, PreTokenizer::Words& words) {
   stretch_ = begin;
-  pre_tokenizer.split(stretch, is_start, words, words_);
+  pre_tokenizer.split(stretch, beginning, words, words_);
 }
 
 // From the character of one byte to that of another.

@@ -31,14 +31,15 @@ class SpanTrace {
 
   /// The next plain piece of the text.
   void begin_piece(Span piece);
-  /// The piece as a normalizer changes it.
-  std::string normalize(const Normalizer& normalizer, std::string_view piece);
+  /// The piece as a normalizer changes it, and its origins in the piece if `origins` is not null.
+  /// Throws Error if a byte has none.
+  std::string normalize(const Normalizer& normalizer, std::string_view piece, Origins* origins);
   /// An added token in the normalized piece, `text`.
   void add_normalized_token(std::string_view text, Span span);
 
   /// The words of a stretch of the piece that begins at `begin`.
   void split(const PreTokenizer& pre_tokenizer, std::string_view stretch, size_t begin,
-             bool is_start, PreTokenizer::Words& words);
+             size_t beginning, PreTokenizer::Words& words);
   /// Appends the tokens of the words.
   void encode(const Model& model, const PreTokenizer::Words& words, Model::Workspace& workspace,
               std::vector<int32_t>& ids);

@@ -29,6 +29,7 @@ struct EncodeState {
   PreTokenizer::Words words;
   std::vector<AddedTokenMatcher::Piece> pieces, normalized_pieces;
   std::string replaced, normalized;
+  Origins origins;  // of `normalized`, where they are asked for
   std::vector<int32_t> ids;
   SpanTrace trace;
 };
@@ -39,13 +40,13 @@ struct NoTrace {
   void end_text(size_t) {}
   void add_token(Span) {}
   void begin_piece(Span) {}
-  std::string normalize(const Normalizer& normalizer, std::string_view piece) {
-    return normalizer.apply(piece);
+  std::string normalize(const Normalizer& normalizer, std::string_view piece, Origins* origins) {
+    return normalizer.apply(piece, origins);
   }
   void add_normalized_token(std::string_view, Span) {}
-  void split(const PreTokenizer& pre_tokenizer, std::string_view stretch, size_t, bool is_start,
+  void split(const PreTokenizer& pre_tokenizer, std::string_view stretch, size_t, size_t beginning,
              PreTokenizer::Words& words) {
-    pre_tokenizer.split(stretch, is_start, words);
+    pre_tokenizer.split(stretch, beginning, words);
   }
   void encode(const Model& model, const PreTokenizer::Words& words, Model::Workspace& workspace,
               std::vector<int32_t>& ids) {
@@ -66,8 +67,8 @@ class StatePool {
 
   // A state that a huge text has enlarged is not kept.
   void give_back(std::unique_ptr<EncodeState> state) {
-    const size_t capacity =
-        state->ids.capacity() + state->words.spans.capacity() + state->trace.capacity();
+    const size_t capacity = state->ids.capacity() + state->words.spans.capacity() +
+                            state->trace.capacity() + state->origins.capacity();
     if (capacity > kMostKept) return;
     std::lock_guard lock(mutex_);
     free_.push_back(std::move(state));
@@ -79,6 +80,14 @@ class StatePool {
   std::mutex mutex_;
   std::vector<std::unique_ptr<EncodeState>> free_;
 };
+
+// The bytes at the beginning of a changed text that come from the first `size` bytes of the text
+// before. What has no origin is at the beginning, too.
+size_t bytes_of_beginning(const Origins& origins, size_t size) {
+  const auto comes_later = [&](size_t origin) { return origin != kNoOrigin && origin >= size; };
+  return static_cast<size_t>(std::find_if(origins.begin(), origins.end(), comes_later) -
+                             origins.begin());
+}
 
 AddedTokenMatcher matcher_of(const std::vector<AddedToken>& tokens, bool normalized,
                              const Normalizer& normalizer) {
@@ -164,11 +173,14 @@ struct Tokenizer::Impl {
   // Text without the added tokens that are looked for before normalization.
   template <class Trace>
   void encode_plain(std::string_view text, bool is_start, EncodeState& state, Trace& trace) const {
+    size_t beginning = is_start && !text.empty() ? unicode::sequence_size(text.front()) : 0;
     if (!normalizer.leaves(text)) {
-      state.normalized = trace.normalize(normalizer, text);
+      const bool asks = is_start && pre_tokenizer.asks_for_beginning();
+      state.normalized = trace.normalize(normalizer, text, asks ? &state.origins : nullptr);
       text = state.normalized;
+      if (asks) beginning = bytes_of_beginning(state.origins, beginning);
     }
-    if (normalized_matcher.empty()) return encode_words(text, 0, is_start, state, trace);
+    if (normalized_matcher.empty()) return encode_words(text, 0, beginning, state, trace);
     state.normalized_pieces.clear();
     normalized_matcher.split(text, state.normalized_pieces);
     for (const AddedTokenMatcher::Piece& piece : state.normalized_pieces) {
@@ -177,15 +189,16 @@ struct Tokenizer::Impl {
         trace.add_normalized_token(text, {piece.begin, piece.end});
       } else {
         std::string_view plain = text.substr(piece.begin, piece.end - piece.begin);
-        encode_words(plain, piece.begin, is_start && piece.begin == 0, state, trace);
+        const size_t passed = std::min(beginning, piece.begin);
+        encode_words(plain, piece.begin, beginning - passed, state, trace);
       }
     }
   }
 
   template <class Trace>
-  void encode_words(std::string_view text, size_t begin, bool is_start, EncodeState& state,
+  void encode_words(std::string_view text, size_t begin, size_t beginning, EncodeState& state,
                     Trace& trace) const {
-    trace.split(pre_tokenizer, text, begin, is_start, state.words);
+    trace.split(pre_tokenizer, text, begin, beginning, state.words);
     trace.encode(model, state.words, state.workspace, state.ids);
   }
 

@@ -82,6 +82,85 @@ TEST(TokenSpans, OfRandomPipelinesAreThoseOfTheReference) {
   EXPECT_GT(texts, 100u);
 }
 
+// Ids of tokenizers 0.23.3, for which text begins where the first character of the text before
+// normalization is.
+TEST(TokenSpans, AMetaspaceBeforeTheFirstWordKnowsWhatWasRemoved) {
+  using nlohmann::json;
+  const auto sequence = [](const char* key, const json& steps) {
+    return json{{"type", "Sequence"}, {key, steps}};
+  };
+  const auto metaspace = [](const char* replacement, const char* scheme) {
+    return json{{"type", "Metaspace"},
+                {"replacement", replacement},
+                {"prepend_scheme", scheme},
+                {"split", false}};
+  };
+  const auto replace = [](const char* pattern, const char* content) {
+    return json{{"type", "Replace"}, {"pattern", {{"Regex", pattern}}}, {"content", content}};
+  };
+  const auto split = [](const char* at, const char* behavior) {
+    return json{{"type", "Split"},
+                {"pattern", {{"String", at}}},
+                {"behavior", behavior},
+                {"invert", false}};
+  };
+  const json strip = {{"type", "Strip"}, {"strip_left", true}, {"strip_right", false}};
+  const json first = metaspace("▁", "first"), spells_a = metaspace("a", "always");
+  const auto steps = [&](const json& all) { return sequence("pretokenizers", all); };
+  struct Case {
+    json normalizer, pre_tokenizer;
+    std::string text;
+    std::vector<int32_t> ids;  // 0 unknown, 1 ▁, 2 a, 3 b, 5 >, 6 <x>
+    bool has_spans = true;
+  };
+  const std::vector<Case> cases = {
+      {strip, first, "ab", {1, 2, 3}},
+      {strip, first, " ab", {2, 3}},
+      {strip, first, " a b", {2, 1, 3}},
+      {strip, first, " <x>ab", {6, 2, 3}},
+      {replace("^b", ""), first, "ab", {1, 2, 3}},
+      {replace("^b", ""), first, "bab", {2, 3}},
+      {replace("^", ">"), first, "ab", {1, 5, 2, 3}, false},
+      {sequence("normalizers", {replace("^a", ""), replace("^", ">")}),
+       first,
+       "ab",
+       {1, 5, 3},
+       false},
+      {{{"type", "Prepend"}, {"prepend", ""}}, first, "ab", {1, 2, 3}, false},
+      {sequence("normalizers", {strip, {{"type", "Prepend"}, {"prepend", ">"}}}),
+       first,
+       " ab",
+       {5, 2, 3}},
+      {{{"type", "NFKC"}}, first, "…ab", {1, 0, 0, 0, 2, 3}},
+      {{{"type", "NFKD"}}, steps({split(".", "Isolated"), first}), "…b", {1, 0, 1, 0, 1, 0, 3}},
+      {nullptr, steps({split("a", "Removed"), first}), "ab", {3}},
+      {nullptr, steps({split("a", "Removed"), first, first}), "ab", {3}},
+      {nullptr, steps({spells_a, split("a", "Isolated"), first}), "b b", {1, 2, 1, 3, 2, 3}},
+      {nullptr, steps({spells_a, split("a", "Removed"), first}), "b b", {1, 3, 3}},
+  };
+  for (const Case& one : cases) {
+    const Tokenizer tokenizer = parse_document(
+        {{"model",
+          {{"type", "BPE"},
+           {"vocab", {{"<unk>", 0}, {"▁", 1}, {"a", 2}, {"b", 3}, {"ab", 4}, {">", 5}}},
+           {"merges", json::array()},
+           {"unk_token", "<unk>"}}},
+         {"added_tokens", json::array({{{"id", 6},
+                                        {"content", "<x>"},
+                                        {"normalized", true},
+                                        {"special", true},
+                                        {"single_word", false},
+                                        {"lstrip", false},
+                                        {"rstrip", false}}})},
+         {"normalizer", one.normalizer},
+         {"pre_tokenizer", one.pre_tokenizer}});
+    EXPECT_EQ(tokenizer.encode(one.text), one.ids)
+        << one.text << one.normalizer << one.pre_tokenizer;
+    if (!one.has_spans) continue;
+    EXPECT_EQ(tokenizer.encode_with_spans(one.text).ids, one.ids) << one.text << one.normalizer;
+  }
+}
+
 TEST(TokenSpans, AByteIsInTheFirstTokenThatCoversIt) {
   Encoding encoding =
       Tokenizer::load(tokenizer_fixture("llama3")).encode_with_spans("a\U0001F600 ");
