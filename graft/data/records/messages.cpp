@@ -155,7 +155,7 @@ ordered_json template_variables(const ordered_json& row, const std::string& wher
     ordered_json value = structured_field(row, key, where);
     if (value.is_null()) continue;
     if (!value.is_array()) fail("{}: \"{}\" is not a list but {}", where, key, value.type_name());
-    if (!value.empty()) variables[key] = std::move(value);
+    variables[key] = std::move(value);
   }
   if (row.contains("chat_template_kwargs")) {
     const ordered_json more = structured_field(row, "chat_template_kwargs", where);
@@ -166,6 +166,11 @@ ordered_json template_variables(const ordered_json& row, const std::string& wher
       fail("{}: \"chat_template_kwargs\" has messages of its own", where);
     }
     variables.update(more.is_null() ? ordered_json::object() : more);
+  }
+  // Some templates write of tools if there is a list at all.
+  for (const char* key : {"tools", "documents"}) {
+    const auto list = variables.find(key);
+    if (list != variables.end() && list->is_array() && list->empty()) variables.erase(key);
   }
   return variables;
 }

@@ -30,7 +30,7 @@ ordered_json read_messages(ordered_json value, const std::string& key, const std
                            std::vector<bool>& trained);
 
 /// The variables of a chat template that a row has beside its messages: tools, documents, and
-/// those in chat_template_kwargs, as TRL has them.
+/// those in chat_template_kwargs, as TRL has them. An empty list of tools or documents is none.
 ordered_json template_variables(const ordered_json& row, const std::string& where);
 
 /// A chat of the row's messages `key`, which are moved out of it.

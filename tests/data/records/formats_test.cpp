@@ -112,6 +112,14 @@ TEST(Messages, HaveTheVariablesOfTheirTemplate) {
   // Of tables the cells are strings; none of them is no list.
   const char* table = R"({"messages": [{"role": "user", "content": "a"}], "tools": ""})";
   EXPECT_FALSE(std::get<ChatRecord>(read(row(table))).variables.contains("tools"));
+  for (const char* none :
+       {R"("tools": [], "documents": [])", R"("tools": "[]")", R"("tools": null)",
+        R"("chat_template_kwargs": {"tools": [], "documents": []})"}) {
+    const std::string text =
+        R"({"messages": [{"role": "user", "content": "a"}], )" + std::string(none) + "}";
+    const auto variables = std::get<ChatRecord>(read(row(text.c_str()))).variables;
+    EXPECT_FALSE(variables.contains("tools") || variables.contains("documents")) << text;
+  }
   expect_error(
       [] { messages_of(R"({"messages": [{"role": "user", "content": "a"}], "tools": 1})"); },
       "\"tools\" is not a list");
