@@ -77,6 +77,11 @@ void print_eval(std::span<const EvalResult> results, const std::string& scorer) 
     rows.push_back(std::move(row));
   }
   print_out("{}", text_table(rows));
+  if (scorer == "sql" && answers) {
+    print_out(
+        "rows: references that give a row at all; where they are few, a wrong query is easily "
+        "right\n");
+  }
   print_sentence(results, scorer);
 }
 

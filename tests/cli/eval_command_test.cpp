@@ -47,6 +47,15 @@ TEST_F(Eval, ItsLossIsThatOfATest) {
   EXPECT_FALSE(all["results"][0].contains("measures"));
 }
 
+TEST_F(Eval, TheTableSaysWhatRowsAre) {
+  write("sql.jsonl",
+        R"({"prompt": "1", "completion": "SELECT 1", "schema": "CREATE TABLE t (a);"})");
+  const ProgramResult result = eval({"--data", "sql.jsonl", "--scorer", "sql"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_line(result.out, "rows: references that give a row at all; .*");
+  EXPECT_EQ(eval({"--data", "sql.jsonl"}).out.find("rows:"), std::string::npos);
+}
+
 TEST_F(Eval, WritesAllAnswers) {
   ASSERT_EQ(eval({"--data", "pairs.jsonl", "--answers", "answers.jsonl", "--limit", "2"}).code, 0);
   std::istringstream lines(testing::read_bytes(folder_ / "answers.jsonl"));
