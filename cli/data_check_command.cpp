@@ -102,9 +102,7 @@ void run_data_check(DataCheckCommand& o, const engine::Runtime& runtime) {
   const data::check::Report report = checked(o, runtime);
   if (o.html) write_text(*o.html, data::check::page_of(report));
   if (o.json) {
-    // In ASCII, so that nothing of it has to be made printable.
-    print_out("{}\n", data::check::to_json(report).dump(2, ' ', true,
-                                                        ordered_json::error_handler_t::replace));
+    print_json(data::check::to_json(report));
   } else {
     print_check(report);
     if (o.html) print_out("\nWrote {}\n", *o.html);

@@ -79,9 +79,7 @@ class EvalRun {
     }
     if (o_.answers_file) write_answers(*o_.answers_file, results_);
     if (o_.json) {
-      print_out(
-          "{}\n",
-          eval_json({set_->name, o_.model, o_.samples}, questions_.questions, results_).dump(2));
+      print_json(eval_json({set_->name, o_.model, o_.samples}, questions_.questions, results_));
     } else {
       print_samples(questions_.questions, results_, o_.samples);
       print_eval(results_, o_.scorer);

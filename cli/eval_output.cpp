@@ -18,8 +18,8 @@ std::string shown_adapter(const EvalResult& result) {
 std::string percent(double share) { return fmt::format("{:.1f}%", 100 * share); }
 
 // As JSON writes it; text of a model that is no UTF-8 is replaced.
-std::string dumped(const ordered_json& value, int indent) {
-  return value.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+std::string dumped(const ordered_json& value) {
+  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
 ordered_json answer_json(const EvalResult& result, size_t i) {
@@ -126,14 +126,14 @@ ordered_json eval_json(const EvalFacts& facts, std::span<const evaluation::Quest
     for (size_t i = 0; i < most; ++i) one["samples"].push_back(answer_json(result, i));
     all["results"].push_back(std::move(one));
   }
-  return ordered_json::parse(dumped(all, -1));
+  return all;
 }
 
 void write_answers(const fs::path& file, std::span<const EvalResult> results) {
   AtomicFile out(file);
   for (const EvalResult& result : results) {
     for (size_t i = 0; i < result.answers.answers.size(); ++i) {
-      out.write(dumped(answer_json(result, i), -1) + "\n");
+      out.write(dumped(answer_json(result, i)) + "\n");
     }
   }
   out.commit();

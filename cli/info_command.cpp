@@ -19,11 +19,10 @@ struct InfoCommand {
   bool json = false;
 };
 
-void print_json(const std::vector<Fact>& facts) {
+ordered_json to_json(const std::vector<Fact>& facts) {
   ordered_json all;
   for (const Fact& fact : facts) all[fact.key] = fact.value;
-  // A variable or a path may hold bytes that are no UTF-8.
-  print_out("{}\n", all.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+  return all;
 }
 
 void print_screen(const std::vector<Fact>& facts) {
@@ -42,7 +41,7 @@ void run(const InfoCommand& o, const engine::Runtime& runtime) {
   std::vector<Fact> facts = machine_facts();
   if (o.model) facts.push_back(model_fact(load_named(runtime, *o.model)));
   if (o.json) {
-    print_json(facts);
+    print_json(to_json(facts));
   } else {
     print_screen(facts);
   }

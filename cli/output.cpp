@@ -15,6 +15,10 @@ void print_raw(std::string_view text) { std::fwrite(text.data(), 1, text.size(),
 
 void print_error_raw(std::string_view text) { write_error(text); }
 
+void print_json(const ordered_json& result) {
+  print_raw(result.dump(2, ' ', true, ordered_json::error_handler_t::replace) + "\n");
+}
+
 void print_text(std::string_view text) {
   static const bool terminal = ::isatty(STDOUT_FILENO) != 0;
   print_raw(terminal ? printable(text) : text);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/base/json_types.h"
 #include "graft/base/printable.h"
 
 namespace graft::cli {
@@ -24,6 +25,10 @@ template <class... Args>
 void print_error(fmt::format_string<Args...> format, Args&&... args) {
   print_error_raw(printable(fmt::format(format, std::forward<Args>(args)...)));
 }
+
+/// A result as JSON, for scripts: in ASCII, so that it is JSON and cannot steer the terminal,
+/// whatever stands in names; bytes that are no UTF-8 become U+FFFD.
+void print_json(const ordered_json& result);
 
 /// A text that was asked for, at once: as it is in a pipe or a file, so that it cannot steer it on
 /// a terminal. Throws Error if it cannot be written.

@@ -102,7 +102,7 @@ void run(const PlanCommand& o, const engine::Runtime& runtime) {
     remedies = tune.remedies(train, valid, plan, usable.bytes);
   }
   if (o.json) {
-    print_out("{}\n", to_json(plan, usable, remedies).dump(2));
+    print_json(to_json(plan, usable, remedies));
   } else {
     print_plan(plan, usable, remedies);
   }

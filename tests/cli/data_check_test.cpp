@@ -98,6 +98,12 @@ TEST_F(DataCheck, JsonHoldsAnyCharacter) {
             std::string("\xC2\x85\x7f\0\xC2\x9b \xF0\x9F\x98\x80", 11));
 }
 
+TEST_F(DataCheck, JsonHoldsAnyName) {
+  write("a\x7f\xff.jsonl", "{\"text\": \"one\"}\n");
+  const auto report = nlohmann::json::parse(check({"a\x7f\xff.jsonl", "--json"}).out);
+  EXPECT_EQ(report["sources"][0]["name"], "a\x7f\xEF\xBF\xBD.jsonl");
+}
+
 TEST_F(DataCheck, WritesAPage) {
   write_bad();
   const ProgramResult result = check({"bad", "--html", "p.html"});

@@ -47,6 +47,13 @@ TEST_F(Eval, ItsLossIsThatOfATest) {
   EXPECT_FALSE(all["results"][0].contains("measures"));
 }
 
+TEST_F(Eval, JsonHoldsAnyName) {
+  write("a\x7f\xff.jsonl", R"({"prompt": "1", "completion": "2"})");
+  const ProgramResult result = eval({"--data", "a\x7f\xff.jsonl", "--loss-only", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(nlohmann::json::parse(result.out)["data"], "a\x7f\xEF\xBF\xBD.jsonl");
+}
+
 TEST_F(Eval, TheTableSaysWhatRowsAre) {
   write("sql.jsonl",
         R"({"prompt": "1", "completion": "SELECT 1", "schema": "CREATE TABLE t (a);"})");

@@ -15,6 +15,8 @@
 namespace graft::testing {
 namespace {
 
+using namespace std::string_literals;
+
 class Info : public ProgramTest {
  protected:
   // Variables of whoever runs the tests are not to matter: "" counts as not set.
@@ -170,6 +172,19 @@ TEST_F(Info, SaysWhatAModelIs) {
   expect_line(out, "Layers: +2");
   expect_line(out, "Vocabulary: +260 tokens");
   expect_line(out, "Tokenizer: +byte-level BPE, 260 tokens");
+}
+
+TEST_F(Info, JsonHoldsAnyName) {
+  const std::string valid = "m\x7f\xC2\x9b\"\\\xE2\x82\xAC";
+  for (const std::string& name : {valid, "m\xff"s}) {
+    fs::rename(folder_ / "model", folder_ / name);
+    const ProgramResult result = info({"--json", "--model", name}, {});
+    EXPECT_EQ(result.code, 0) << result.err;
+    for (const char c : result.out) EXPECT_TRUE(c == '\n' || (c >= ' ' && c < 0x7f));
+    EXPECT_EQ(io::parse_json(result.out, "graft info --json").at("model").at("path"),
+              name == valid ? valid : "m\xEF\xBF\xBD");
+    fs::rename(folder_ / name, folder_ / "model");
+  }
 }
 
 TEST_F(Info, WrongModelsAndArgumentsAreRefused) {
