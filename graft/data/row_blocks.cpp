@@ -26,15 +26,18 @@ bool needs_count(const RowSlice& slice) {
 
 }  // namespace
 
-RowBlocks::RowBlocks(const Source& source) : source_(source) {
+RowBlocks::RowBlocks(const Source& source, std::vector<TextForm>* forms)
+    : source_(source), forms_(forms) {
+  if (forms_ != nullptr) forms_->resize(source.files.size());
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   std::tie(begin_, end_) = source.slice.of(needs_count(source.slice) ? count_rows(source) : kMost);
 }
 
 bool RowBlocks::open_next() {
   if (file_ == source_.files.size() || row_ >= end_) return false;
+  TextForm* form = forms_ == nullptr ? nullptr : &(*forms_)[file_];
   const DataFile& file = source_.files[file_++];
-  reader_ = open_rows(file.path, file.name);
+  reader_ = open_rows(file.path, file.name, form);
   return true;
 }
 

@@ -23,8 +23,9 @@ struct RowBlock {
 /// The rows of a source that are meant, in blocks of some megabytes.
 class RowBlocks {
  public:
-  /// `source` must outlive it. Counts the rows first where its slice needs that.
-  explicit RowBlocks(const Source& source);
+  /// `source` must outlive it. Counts the rows first where its slice needs that. `forms`, if it is
+  /// not nullptr, gets one for each file, and must outlive it, too.
+  explicit RowBlocks(const Source& source, std::vector<TextForm>* forms = nullptr);
 
   /// False at the end. Throws Error as RowReader does.
   bool next(RowBlock& block);
@@ -35,6 +36,7 @@ class RowBlocks {
   bool open_next();
 
   const Source& source_;
+  std::vector<TextForm>* forms_;
   int64_t begin_ = 0, end_ = 0;  // of its slice
   int64_t row_ = 0;              // the next one's number in the source
   size_t file_ = 0;              // the next one to open

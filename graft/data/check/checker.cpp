@@ -144,11 +144,6 @@ class Checking {
   // File by file, so that one that cannot be read does not hide the others; a slice counts the rows
   // of all of them.
   void read_source(const Source& source) {
-    for (const DataFile& file : source.files) {
-      for (std::string& oddity : oddities_of(file)) {
-        problems_.add(kFileEncoding, this->source(), {{file_number(file), 0}, std::move(oddity)});
-      }
-    }
     if (!source.slice.is_all()) return read_rows_of(source);
     const double all = static_cast<double>(source.files.size());
     const double begin = share_begin_, whole = share_;
@@ -171,8 +166,9 @@ class Checking {
   void read_rows_of(const Source& source) {
     RowBlock block;
     std::optional<std::string> stopped;
+    std::vector<TextForm> forms;
     try {
-      RowBlocks blocks(source);
+      RowBlocks blocks(source, &forms);
       while (blocks.next(block)) {
         add(source, block);
         block.rows.clear();
@@ -184,6 +180,12 @@ class Checking {
       throw;
     } catch (const Error& error) {
       stopped = error.what();
+    }
+    for (size_t i = 0; i < forms.size(); ++i) {
+      for (std::string& oddity : oddities_of(forms[i])) {
+        problems_.add(kFileEncoding, this->source(),
+                      {{file_number(source.files[i]), 0}, std::move(oddity)});
+      }
     }
     if (!stopped) return;
     const DataFile& file = block.rows.empty() ? source.files.front() : source.files[block.file];

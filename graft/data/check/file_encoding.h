@@ -4,14 +4,14 @@
 #include <vector>
 
 #include "graft/data/check/kind.h"
-#include "graft/data/source.h"
+#include "graft/data/rows/text_form.h"
 
 namespace graft::data::check {
 
 extern const Kind kFileEncoding;
 
-/// What is unusual about the first MiB of a text file, unpacked: a byte order mark, line ends of
-/// several kinds. Nothing for what cannot be read: whoever reads its rows says so.
-std::vector<std::string> oddities_of(const DataFile& file);
+/// What is unusual about a text file: byte order marks, line ends of several kinds. Nothing for
+/// what is no text: whoever reads its rows says so.
+std::vector<std::string> oddities_of(const TextForm& form);
 
 }  // namespace graft::data::check

@@ -155,7 +155,8 @@ bool is_row_file(const fs::path& file) {
   return !is_json || is.compression != Compression::none;
 }
 
-std::unique_ptr<RowReader> open_rows(const fs::path& file, const std::string& name) {
+std::unique_ptr<RowReader> open_rows(const fs::path& file, const std::string& name,
+                                     TextForm* form) {
   const Named is = named(file);
   std::unique_ptr<ByteSource> source = open_file_bytes(file, name);
   std::string begin = begin_of(*source);
@@ -168,8 +169,9 @@ std::unique_ptr<RowReader> open_rows(const fs::path& file, const std::string& na
     source.reset();
     return parquet_rows(file, name);
   }
-  return read_text_rows(unpacked(std::move(source), std::move(begin), is.compression, name), name,
-                        is.kind);
+  source = unpacked(std::move(source), std::move(begin), is.compression, name);
+  if (form != nullptr) source = watched(std::move(source), *form);
+  return read_text_rows(std::move(source), name, is.kind);
 }
 
 std::unique_ptr<RowReader> read_rows(std::string_view text, const std::string& name) {

@@ -9,6 +9,7 @@
 
 #include "graft/base/files.h"
 #include "graft/base/json_types.h"
+#include "graft/data/rows/text_form.h"
 
 namespace graft::data {
 
@@ -60,8 +61,10 @@ bool is_row_file(const fs::path& file);
 /// these do is unpacked under any name. With any other extension it is Parquet if it begins so, or
 /// JSON. Texts are UTF-8, a byte order mark is skipped, and lines end in LF, CR LF or CR.
 ///
-/// Throws Error naming the file if it is missing, or plainly something else.
-std::unique_ptr<RowReader> open_rows(const fs::path& file, const std::string& name);
+/// Throws Error naming the file if it is missing, or plainly something else. `form`, if it is not
+/// nullptr, has to live as long as the reader, and sees all that is read of a text file.
+std::unique_ptr<RowReader> open_rows(const fs::path& file, const std::string& name,
+                                     TextForm* form = nullptr);
 
 /// The rows of a text, or of a stream such as standard input, as those of a .jsonl; both have to
 /// live as long as the reader.

@@ -175,6 +175,22 @@ TEST_F(Checker, EncodingsOfFiles) {
   EXPECT_EQ(problems(run()), Lines{"file_encoding a.jsonl it begins with a byte order mark"});
 }
 
+TEST_F(Checker, EncodingsOfWholeFiles) {
+  const std::string line = "{\"text\": \"" + std::string(5000, 'x') + "\"}\n";
+  std::string lines;
+  for (int i = 0; i < 600; ++i) lines += line;  // 3 MB, which are all alike
+  const std::string told =
+      "file_encoding a.jsonl line ends are mixed: LF (line 1), CR LF (line 601)";
+  add("train", "a.jsonl", lines + "{\"text\": \"y\"}\r\n");
+  const auto has = [&] {
+    const Lines all = problems(run({.listed = 1}));
+    return std::find(all.begin(), all.end(), told) != all.end();
+  };
+  EXPECT_TRUE(has());
+  splits_[0].sources[0].slice = {.begin = 0, .end = 100};  // its row 601 is not read
+  EXPECT_FALSE(has());
+}
+
 TEST_F(Checker, CountsTokensAtFullLength) {
   add("train", "a.jsonl",
       "{\"text\": \"the cat\"}\n{\"text\": \"the cat the cat the cat the cat the cat\"}\n");
