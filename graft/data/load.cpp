@@ -7,6 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/base/thread_pool.h"
 #include "graft/data/description.h"
+#include "graft/data/empty_share.h"
 #include "graft/data/records/formats.h"
 #include "graft/data/row_blocks.h"
 
@@ -47,6 +48,7 @@ class Loading {
   // While a block is encoded, on all cores, what became of the one before is appended and the next
   // one is read: parts of the same work, so that no core waits for another longer than a row takes.
   void add(const Source& source, double share_begin, double share) {
+    if (!source.hashes.is_all() && set_.counts.records == 0) share_.emplace(source);
     const size_t begin = keeper_.size(), first_file = set_.files.size();
     for (const DataFile& file : source.files) set_.files.push_back(file.name);
     RowBlocks blocks(source);
@@ -81,7 +83,9 @@ class Loading {
 
   Dataset finish() {
     front_end_.progress({});
-    if (set_.counts.records == 0) fail("{} holds no records", set_.name);
+    if (set_.counts.records == 0) {
+      fail("{} holds no records{}", set_.name, share_ ? share_->why_none() : "");
+    }
     if (keeper_.size() == 0) fail("{}", nothing_left());
     for (const SourceShare& share : set_.shares) {
       if (share.begin == share.end) fail("{}: a source of it has no example left", set_.name);
@@ -149,6 +153,7 @@ class Loading {
   FrontEnd& front_end_;
   Dataset set_;
   TokenKeeper keeper_;
+  std::optional<EmptyShare> share_;  // a source that is a share of its files' rows
 };
 
 }  // namespace

@@ -7,10 +7,13 @@
 
 namespace graft::data {
 
+double hash_place(std::string_view row) {
+  return static_cast<double>(split_mix(fnv1a(row)) >> 11) * 0x1p-53;
+}
+
 bool HashRange::has(std::string_view row) const {
   if (is_all()) return true;
-  const uint64_t hash = split_mix(fnv1a(row));
-  const double place = static_cast<double>(hash >> 11) * 0x1p-53;
+  const double place = hash_place(row);
   return place >= begin && place < end;
 }
 

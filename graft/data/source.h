@@ -26,6 +26,9 @@ struct HashRange {
   bool has(std::string_view row) const;
 };
 
+/// The hash of a row as it stands in its file, from 0 to below 1.
+double hash_place(std::string_view row);
+
 /// Rows [begin, end) of all in their order, as Python's slices have them: negative ones count from
 /// the end. In percent, they are rounded to whole rows, as in the package `datasets`.
 struct RowSlice {

@@ -127,6 +127,10 @@ TEST_F(DataOptions, RecordsOfAnotherFormatAndBrokenOnesAreNamed) {
   refused(R"({"messages": [{"role": "user", "content": "hi"}]})", "1 without a token to train on");
   refused(R"({"prompt": "a", "chosen": "b", "rejected": "c"})", "a preference");
   refused("", "holds no records");
+  write("few.jsonl", chats(3));
+  expect_refused(lora({"--data", "few.jsonl", "--valid-split", "0.000001"}), 1,
+                 "few.jsonl (valid) holds no records: none of 3 records is in the share 1e-06 that "
+                 "--valid-split sets aside; 0.");
   write("bad.csv", "text,n\na,1\nb\n");
   expect_refused(lora({"--data", "bad.csv"}), 1, "bad.csv:3");
   write("bad.jsonl.gz", "no gzip");

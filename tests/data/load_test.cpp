@@ -245,6 +245,33 @@ TEST_F(LoadChats, WhatIsWrongNamesFileAndLine) {
   expect_error([&] { load({}); }, "holds no records");
 }
 
+TEST_F(Load, AShareWithoutARecordSaysWhichOneWouldDo) {
+  write(R"({"text": "the cat"}
+{"text": "the dog"}
+{"text": "the end"}
+)");
+  const auto load_share = [&](double begin, double end) {
+    const Source source{.files = {{folder_ / "train.jsonl", "train.jsonl"}},
+                        .hashes = {begin, end}};
+    return load_sources({source}, {});
+  };
+  // The share that a message names, which has to do for both sets.
+  const auto expect_helpful = [&](double begin, double end, std::string_view says) {
+    const std::string message = testing::error_of([&] { load_share(begin, end); });
+    EXPECT_NE(message.find(says), std::string::npos) << message;
+    const double share = std::stod(message.substr(message.find("; ") + 2));
+    EXPECT_GT(load_share(0, share).examples.size(), 0u) << message;
+    EXPECT_GT(load_share(share, 1).examples.size(), 0u) << message;
+  };
+  expect_helpful(0, 1e-6,
+                 "train.jsonl holds no records: none of 3 records is in the share 1e-06 that "
+                 "`valid_split` sets aside; 0.");
+  expect_helpful(0.999999, 1, "`valid_split` 0.999999 leaves none of 3 records; 0.");
+  write(R"({"text": "the cat"})");
+  expect_error([&] { load_share(0, 1e-6); }, "none of 1 records is");
+  expect_error([&] { load_share(0, 1e-6); }, "no share divides them");
+}
+
 TEST_F(Load, OfSeveralBadRowsTheFirstIsNamed) {
   std::string lines;
   for (int i = 0; i < 500; ++i)
