@@ -18,6 +18,7 @@
 #include "graft/data/check/checker.h"
 #include "graft/data/check/report_json.h"
 #include "graft/data/check/report_page.h"
+#include "graft/engine/loaded_model.h"
 #include "graft/engine/named_model.h"
 
 namespace graft::cli {
@@ -89,7 +90,9 @@ data::check::Report checked(const DataCheckCommand& o, const engine::Runtime& ru
   if (o.model) {
     const fs::path folder = tokenizer_folder(runtime, *o.model);
     const auto tokenizer = tokenizer::Tokenizer::load(folder);
-    encoder.emplace(tokenizer, data::chat_form(folder, tokenizer), o.render);
+    data::RenderOptions render = o.render;
+    render.vocab_size = engine::vocabulary_of(folder).value_or(render.vocab_size);
+    encoder.emplace(tokenizer, data::chat_form(folder, tokenizer), render);
     options.encoder = &*encoder;
   }
   return data::check::check(splits, options, runtime.front_end());

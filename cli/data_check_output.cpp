@@ -66,6 +66,9 @@ class Printer {
     if (source.broken > 0)
       count += fmt::format("; {} cannot be read", data::check::grouped(source.broken));
     print_raw(fmt::format("  {}\n", count));
+    if (const std::string note = data::check::not_trained_on(source); !note.empty()) {
+      print_raw(fmt::format("  {}\n", note));
+    }
     if (source.lengths.count == 0) return print_raw("\n");
     print_lengths(source);
     print_raw("\n");

@@ -99,7 +99,8 @@ Example Encoder::tokens_of(const RenderedText& rendered) const {
 
 Encoded Encoder::encode(const RecordContent& content, const std::string& where) const {
   Example example = tokens_of(renderer_.render(content, where));
-  check_vocabulary(example, where);
+  const std::string beyond = beyond_vocabulary(example);
+  if (!beyond.empty()) fail("{}: {}", where, beyond);
   if (example.ids.size() < 2) return {.fate = Fate::too_short};
   if (!is_trained(example)) return {.fate = Fate::untrained};
   return fitted(std::move(example), where);
@@ -116,12 +117,13 @@ std::string Encoder::recipe() const {
       o.train_on ? name_of(*o.train_on) : "usual", o.raw_pairs, name_of(o.overlong), o.overlap);
 }
 
-void Encoder::check_vocabulary(const Example& example, const std::string& where) const {
+std::string Encoder::beyond_vocabulary(const Example& example) const {
   for (const int32_t id : example.ids) {
     if (id < options_.vocab_size) continue;
-    fail("{}: the tokenizer gives token {} ({}), but the model has {}", where, id,
-         tokenizer_.decode({&id, 1}), options_.vocab_size);
+    return fmt::format("the tokenizer gives token {} ({}), but the model has {}", id,
+                       tokenizer_.decode({&id, 1}), options_.vocab_size);
   }
+  return "";
 }
 
 Encoded Encoder::fitted(Example example, const std::string& where) const {

@@ -37,6 +37,9 @@ class Encoder {
   /// The tokens of a text, with weights where not all of it is trained, at its full length.
   Example tokens_of(const RenderedText& rendered) const;
 
+  /// What there is to say of a token that the model does not have; empty if it has all of them.
+  std::string beyond_vocabulary(const Example& example) const;
+
   /// All that decides what examples become of a record, as a text: equal for encoders that agree.
   std::string recipe() const;
 
@@ -45,7 +48,6 @@ class Encoder {
   const RenderOptions& options() const { return options_; }
 
  private:
-  void check_vocabulary(const Example& example, const std::string& where) const;
   Encoded fitted(Example example, const std::string& where) const;
 
   tokenizer::Tokenizer tokenizer_;

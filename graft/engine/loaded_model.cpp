@@ -44,6 +44,17 @@ LoadedModel load_to_plan(const fs::path& folder) {
   return {std::move(opened), std::move(model), tokenizer::Tokenizer::load(folder)};
 }
 
+std::optional<int> vocabulary_of(const fs::path& folder) {
+  const fs::path config = folder / "config.json";
+  if (!is_there(config)) return {};
+  try {
+    const auto opened = io::ModelFolder::of_config(folder, io::read_json_object(config));
+    return models::load_model(opened)->vocab_size();
+  } catch (const Error&) {  // of a family that graft has not: its texts can be looked at
+    return {};
+  }
+}
+
 LoadedModel load(const Runtime& runtime, const std::string& name) {
   return load_folder(named_model(runtime, name));
 }

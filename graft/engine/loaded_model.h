@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -35,6 +36,10 @@ LoadedModel load_folder(const fs::path& folder);
 
 /// Loads the model in a folder, or one named on the Hub (see `named_model`).
 LoadedModel load(const Runtime& runtime, const std::string& name);
+
+/// How many tokens the model in a folder has, by its config alone; nothing if there is none, or one
+/// of a family that graft has not.
+std::optional<int> vocabulary_of(const fs::path& folder);
 
 /// A model to plan with: without weights if the folder has none, beside its config and tokenizer.
 LoadedModel load_to_plan(const fs::path& folder);

@@ -104,6 +104,27 @@ TEST_F(DataCheck, JsonHoldsAnyName) {
   EXPECT_EQ(report["sources"][0]["name"], "a\x7f\xEF\xBF\xBD.jsonl");
 }
 
+TEST_F(DataCheck, TokensThatTheModelLacks) {
+  auto config = nlohmann::json::parse(read_bytes(folder_ / "model" / "config.json"));
+  EXPECT_EQ(check({"data", "--model", "model"}).out.find("that the model lacks"),
+            std::string::npos);
+  config["vocab_size"] = 100;
+  write("model/config.json", config.dump());
+  const ProgramResult result = check({"data", "--model", "model"});
+  expect_line(result.out, "records with tokens that the model lacks: [0-9]+");
+  config["model_type"] = "unheard of";  // whose vocabulary is not known
+  write("model/config.json", config.dump());
+  EXPECT_EQ(check({"data", "--model", "model"}).out.find("that the model lacks"),
+            std::string::npos);
+}
+
+TEST_F(DataCheck, PreferencesAreNotTrainedOn) {
+  write("p.jsonl", "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n");
+  expect_line(check({"p.jsonl"}).out,
+              "  preference records: this version checks and shows them, it does not train on "
+              "them");
+}
+
 TEST_F(DataCheck, WritesAPage) {
   write_bad();
   const ProgramResult result = check({"bad", "--html", "p.html"});

@@ -58,6 +58,8 @@ const Kind kBrokenRecord = {"broken_record", "records that cannot be read",
                             "a training stops at the first"};
 const Kind kRefused = {"refused_record", "records that cannot be rendered",
                        "a training stops at the first"};
+const Kind kBeyondVocabulary = {"beyond_vocabulary", "records with tokens that the model lacks",
+                                "its tokenizer has more than it: a training stops at the first"};
 const Kind kUntrained = {"untrained", "records without a token to train on",
                          "a training leaves them out"};
 const Kind kTooLong = {"too_long", "records that are too long",
@@ -91,6 +93,8 @@ Analysis Analyzer::analyze(const RowReader& reader, const RawRow& row, const Rec
 void Analyzer::look_at(const RecordContent& content, const std::string& where, bool show,
                        Analysis& analysis) const {
   const RecordView view = view_of(content);
+  analysis.is_compared = std::holds_alternative<PreferenceRecord>(content) ||
+                         std::holds_alternative<LabelledRecord>(content);
   for (const RecordCheck* check : record_checks()) {
     check->look(view, control_, [&](std::string detail) {
       analysis.problems.emplace_back(&check->kind, std::move(detail));
@@ -135,6 +139,9 @@ void Analyzer::add_tokens(const RecordContent& content, const std::string& name,
   const int64_t trained = trained_of(example, size);
   const std::string its = name.empty() ? "" : name + ": ";
   analysis.examples.push_back({static_cast<int64_t>(size), trained});
+  if (std::string beyond = encoder_->beyond_vocabulary(example); !beyond.empty()) {
+    analysis.problems.emplace_back(&kBeyondVocabulary, its + beyond);
+  }
   if (size < 2) {
     analysis.problems.emplace_back(&kUntrained, its + "fewer than 2 tokens");
   } else if (trained == 0) {

@@ -15,7 +15,7 @@
 
 namespace graft::data::check {
 
-extern const Kind kBrokenRecord, kRefused, kUntrained, kTooLong;
+extern const Kind kBrokenRecord, kRefused, kBeyondVocabulary, kUntrained, kTooLong;
 
 /// In tokens, or in characters where there is no tokenizer.
 struct ExampleSize {
@@ -24,7 +24,8 @@ struct ExampleSize {
 
 /// All that is to be known of a record by itself.
 struct Analysis {
-  bool broken = false;  // it is no record: of the rest only its problem is there
+  bool broken = false;       // it is no record: of the rest only its problem is there
+  bool is_compared = false;  // a preference or a labelled answer, which no training takes yet
   std::vector<std::pair<const Kind*, std::string>> problems = {};
   Digest digest = {};
   std::vector<uint32_t> shingles = {};

@@ -38,8 +38,9 @@ const Kind kContradiction = {"contradiction", "records that contradict each othe
 std::vector<const Kind*> all_kinds() {
   std::vector<const Kind*> kinds = {&kUnreadable, &kNoRecords, &kBrokenRecord};
   for (const RecordCheck* check : record_checks()) kinds.push_back(&check->kind);
-  for (const Kind* kind : {&kRefused, &kUntrained, &kTooLong, &kDuplicateBetween, &kNearBetween,
-                           &kDuplicate, &kNearDuplicate, &kContradiction, &kFileEncoding}) {
+  for (const Kind* kind :
+       {&kRefused, &kBeyondVocabulary, &kUntrained, &kTooLong, &kDuplicateBetween,
+        &kNearBetween, &kDuplicate, &kNearDuplicate, &kContradiction, &kFileEncoding}) {
     kinds.push_back(kind);
   }
   return kinds;
@@ -245,6 +246,7 @@ class Checking {
       return;
     }
     ++its().records;
+    its().compared += analysis.is_compared ? 1 : 0;
     for (const ExampleSize& example : analysis.examples) {
       lengths_.add(example.length);
       if (options_.encoder == nullptr) continue;

@@ -23,6 +23,12 @@ int64_t Report::problem_count() const {
   return count;
 }
 
+std::string not_trained_on(const SourceReport& source) {
+  if (source.compared == 0) return "";
+  return fmt::format("{} records: this version checks and shows them, it does not train on them",
+                     source.format);
+}
+
 std::string Report::place_text(const Place& place) const {
   const std::string& file = files[place.file];
   return place.line == 0 ? file : fmt::format("{}:{}", file, place.line);

@@ -48,6 +48,7 @@ struct SourceReport {
   std::string format = {}, fields = {};  // "chat", "messages"; empty: none was known
   int64_t records = 0;                   // that could be read
   int64_t broken = 0;                    // that could not
+  int64_t compared = 0;                  // preferences and labelled answers
   LengthSummary lengths = {};            // of examples in tokens, or of records in characters
   TokenCounts tokens = {};               // with a tokenizer
 };
@@ -63,6 +64,9 @@ struct Report {
   int64_t problem_count() const;
   std::string place_text(const Place& place) const;
 };
+
+/// What is to be said of a source whose records are checked but not trained on; else empty.
+std::string not_trained_on(const SourceReport& source);
 
 /// "1,234,567".
 std::string grouped(int64_t number);

@@ -26,6 +26,7 @@ ordered_json source_json(const SourceReport& source, bool has_tokens) {
                          {"fields", source.fields},
                          {"records", source.records},
                          {"broken", source.broken},
+                         {"trainable", source.compared == 0},
                          {has_tokens ? "tokens" : "characters", lengths_json(source.lengths)}};
   if (has_tokens) {
     object["examples"] = source.tokens.examples;

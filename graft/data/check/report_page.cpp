@@ -63,6 +63,11 @@ void add_sources(const Report& report, std::string& page) {
     page += "\n";
   }
   page += "</table></div>\n";
+  for (const SourceReport& source : report.sources) {
+    const std::string note = not_trained_on(source);
+    if (note.empty()) continue;
+    page += fmt::format("<p>{}: {}</p>\n", html_text(source.name), html_text(note));
+  }
 }
 
 void add_histograms(const Report& report, std::string& page) {

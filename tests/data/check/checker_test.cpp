@@ -225,6 +225,33 @@ TEST_F(Checker, RecordsWithoutATrainedTokenAreTold) {
                                            "untrained a.jsonl:1 fewer than 2 tokens"}));
 }
 
+TEST_F(Checker, TokensThatTheModelLacksAreTold) {
+  add("train", "a.jsonl", "{\"text\": \"a b\"}\n");
+  const auto id =
+      tokenizer::Tokenizer::load(testing::tokenizer_fixture("smollm")).encode("a").back();
+  const Report report = run_with({.vocab_size = id});
+  ASSERT_FALSE(report.problems.empty());
+  EXPECT_STREQ(report.problems[0].kind->name, "beyond_vocabulary");
+  EXPECT_EQ(problems(report)[0],
+            fmt::format("beyond_vocabulary a.jsonl:1 the tokenizer gives token {} (a), but the "
+                        "model has {}",
+                        id, id));
+  EXPECT_EQ(problems(run_with({})), Lines{});
+}
+
+TEST_F(Checker, WhatIsNotTrainedOnSaysSo) {
+  add("train", "a.jsonl", R"({"prompt": "one", "chosen": "two", "rejected": "three"})");
+  add("valid", "b.jsonl", R"({"prompt": "one", "completion": "four"})");
+  const Report report = run();
+  EXPECT_EQ(report.sources[0].compared, 1);
+  EXPECT_EQ(not_trained_on(report.sources[0]),
+            "preference records: this version checks and shows them, it does not train on them");
+  EXPECT_EQ(not_trained_on(report.sources[1]), "");
+  EXPECT_FALSE(to_json(report)["sources"][0]["trainable"]);
+  EXPECT_TRUE(to_json(report)["sources"][1]["trainable"]);
+  EXPECT_NE(page_of(report).find("a.jsonl: preference records: this"), std::string::npos);
+}
+
 TEST_F(Checker, BothAnswersOfAPreferenceAreCountedAndShown) {
   add("train", "a.jsonl", "{\"prompt\": \"the\", \"chosen\": \" cat\", \"rejected\": \" dog\"}\n");
   const Report report = run_with({.raw_pairs = true});
