@@ -6,10 +6,11 @@
 
 namespace graft::data {
 
-void RecordCounts::add(Fate fate, const std::string& place) {
+void RecordCounts::add(const Encoded& encoded, const std::string& place) {
   constexpr size_t kPlaces = 5;
   ++records;
-  switch (fate) {
+  if (encoded.has_unwritten_calls && unwritten_calls++ == 0) unwritten_place = place;
+  switch (encoded.fate) {
     case Fate::whole:
       break;
     case Fate::truncated:

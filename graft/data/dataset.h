@@ -23,8 +23,10 @@ struct RecordCounts {
   int64_t too_short = 0;                           // left out: fewer than 2 tokens
   int64_t untrained = 0;                           // left out: no token of them carries loss
   std::vector<std::string> untrained_places = {};  // "file:line" of the first ones
+  int64_t unwritten_calls = 0;                     // of tools, by the chat template
+  std::string unwritten_place = {};                // of the first one
 
-  void add(Fate fate, const std::string& place);
+  void add(const Encoded& encoded, const std::string& place);
 };
 
 /// The examples of one split.

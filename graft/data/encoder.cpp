@@ -98,12 +98,20 @@ Example Encoder::tokens_of(const RenderedText& rendered) const {
 }
 
 Encoded Encoder::encode(const RecordContent& content, const std::string& where) const {
-  Example example = tokens_of(renderer_.render(content, where));
+  const RenderedText rendered = renderer_.render(content, where);
+  Example example = tokens_of(rendered);
   const std::string beyond = beyond_vocabulary(example);
   if (!beyond.empty()) fail("{}: {}", where, beyond);
-  if (example.ids.size() < 2) return {.fate = Fate::too_short};
-  if (!is_trained(example)) return {.fate = Fate::untrained};
-  return fitted(std::move(example), where);
+  Encoded result;
+  if (example.ids.size() < 2) {
+    result.fate = Fate::too_short;
+  } else if (!is_trained(example)) {
+    result.fate = Fate::untrained;
+  } else {
+    result = fitted(std::move(example), where);
+  }
+  result.has_unwritten_calls = rendered.unwritten_calls.has_value();
+  return result;
 }
 
 std::string Encoder::recipe() const {

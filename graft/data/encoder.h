@@ -22,6 +22,7 @@ enum class Fate {
 struct Encoded {
   std::vector<Example> examples = {};  // of at least 2 tokens each; without line and file
   Fate fate = Fate::whole;
+  bool has_unwritten_calls = false;  // of tools, by the chat template
 };
 
 /// Turns records into examples. Several threads may use it.

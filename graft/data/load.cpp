@@ -110,7 +110,7 @@ class Loading {
     for (size_t i = 0; i < block.outcomes.size(); ++i) {
       Outcome& outcome = block.outcomes[i];
       if (outcome.error) std::rethrow_exception(outcome.error);
-      set_.counts.add(outcome.encoded.fate, block.rows.place_of(i));
+      set_.counts.add(outcome.encoded, block.rows.place_of(i));
       for (Example& example : outcome.encoded.examples) {
         example.line = block.rows.rows[i].line;
         example.file = static_cast<uint32_t>(first_file + block.rows.file);

@@ -125,7 +125,8 @@ RenderedText Renderer::operator()(const ChatRecord& record, const std::string& w
             .all_trained = loss.on == TrainOn::all && all_may_be(record.trained),
             .trained = std::move(chat.trained),
             .edge = loss.on == TrainOn::completion ? RenderedText::Edge::beginning
-                                                   : RenderedText::Edge::touching};
+                                                   : RenderedText::Edge::touching,
+            .unwritten_calls = chat.unwritten_calls};
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct RenderedText {
   // those that the text before it has alone, too, as in TRL, whose pairs of texts may have a token
   // that lies in both.
   enum class Edge { touching, beginning, common } edge = Edge::touching;
+  // The first message of which the chat template writes a tool call nowhere.
+  std::optional<size_t> unwritten_calls = {};
 };
 
 /// What a record asks a model, and the answer that it has.

@@ -19,7 +19,7 @@ namespace graft::data {
 namespace {
 
 constexpr std::array<char, 8> kMagic = {'g', 'r', 'a', 'f', 't', 't', 'o', 'k'};
-constexpr uint64_t kVersion = 1;  // of the form below
+constexpr uint64_t kVersion = 2;  // of the form below
 constexpr uint64_t kMostKnown = uint64_t{1} << 31;
 
 // The file is, each part filled up to 8 bytes: ids, runs, entries, a bit for each id, from the
@@ -94,12 +94,15 @@ json to_json(const Dataset& set) {
   for (const SourceShare& share : set.shares) {
     shares.push_back({share.begin, share.end, share.weight});
   }
-  return {{"totals", {totals.tokens, totals.longest, totals.trained, totals.hash}},
-          {"files", set.files},
-          {"shares", std::move(shares)},
-          {"counts", {c.records, c.truncated, c.split, c.dropped, c.too_short, c.untrained}},
-          {"untrained_places", c.untrained_places},
-          {"described", set.described}};
+  return {
+      {"totals", {totals.tokens, totals.longest, totals.trained, totals.hash}},
+      {"files", set.files},
+      {"shares", std::move(shares)},
+      {"counts",
+       {c.records, c.truncated, c.split, c.dropped, c.too_short, c.untrained, c.unwritten_calls}},
+      {"untrained_places", c.untrained_places},
+      {"unwritten_place", c.unwritten_place},
+      {"described", set.described}};
 }
 
 // All but examples.
@@ -116,10 +119,11 @@ void read_json(const json& from, Dataset& set, Totals& totals) {
   }
   const auto& counts = from.at("counts");
   RecordCounts& c = set.counts;
-  int64_t* const all[] = {&c.records, &c.truncated, &c.split,
-                          &c.dropped, &c.too_short, &c.untrained};
+  int64_t* const all[] = {&c.records,   &c.truncated, &c.split,          &c.dropped,
+                          &c.too_short, &c.untrained, &c.unwritten_calls};
   for (size_t i = 0; i < std::size(all); ++i) *all[i] = counts.at(i).get<int64_t>();
   c.untrained_places = from.at("untrained_places").get<std::vector<std::string>>();
+  c.unwritten_place = from.at("unwritten_place").get<std::string>();
   set.described = from.at("described").get<std::string>();
 }
 

@@ -25,6 +25,13 @@ void warn_of(const data::Dataset& set, const data::RenderOptions& options, Front
        fmt::format("have no token to train on and are left out: {}{}",
                    fmt::join(counts.untrained_places, ", "),
                    counts.untrained > std::ssize(counts.untrained_places) ? ", ..." : ""));
+  if (counts.unwritten_calls > 0) {
+    front_end.warn(
+        "{}: the chat template writes nothing of the tool calls of an assistant's message, here "
+        "and "
+        "in {} of {} examples in all: they are not learnt",
+        counts.unwritten_place, counts.unwritten_calls, counts.records);
+  }
 }
 
 }  // namespace

@@ -18,6 +18,19 @@ bool has_calls(const ordered_json& message) {
   return calls != message.end() && !calls->empty();
 }
 
+// A call's own name, and its id, which some templates write in place of the name.
+std::vector<std::string> names_of(const ordered_json& call) {
+  std::vector<std::string> names;
+  const auto add = [&](const ordered_json& holder, const char* key) {
+    const auto name = holder.is_object() ? holder.find(key) : holder.end();
+    if (name != holder.end() && name->is_string() && *name != "") names.push_back(*name);
+  };
+  add(call, "name");
+  add(call, "id");
+  if (call.is_object() && call.contains("function")) add(call["function"], "name");
+  return names;
+}
+
 // In order, joined where they touch, without empty ones.
 std::vector<Span> merged(std::vector<Span> spans) {
   std::sort(spans.begin(), spans.end(),
@@ -96,6 +109,29 @@ struct ChatTurns::Chat {
     for (size_t i = 1; i < all.size(); ++i) {
       if (all[i].begin < all[i - 1].end) fail("{}: it writes messages into each other", name);
     }
+  }
+
+  // The first message that has a call of which nothing is there in what the template wrote of it;
+  // if no loop wrote the message, anywhere.
+  std::optional<size_t> unwritten_calls() const {
+    for (size_t k = 0; k < messages.size(); ++k) {
+      if (!is_assistant(k) || !has_calls(messages[k])) continue;
+      std::string written;
+      for (const Span& span : rendering.of_items[k]) {
+        written += rendering.text.substr(span.begin, span.end - span.begin);
+      }
+      if (rendering.of_items[k].empty()) written = rendering.text;
+      for (const ordered_json& call : messages[k]["tool_calls"]) {
+        const std::vector<std::string> names = names_of(call);
+        const auto is_written = [&](const std::string& its) {
+          const std::string quoted = ordered_json(its).dump();
+          return written.find(its) != std::string::npos ||
+                 written.find(quoted.substr(1, quoted.size() - 2)) != std::string::npos;
+        };
+        if (!names.empty() && std::none_of(names.begin(), names.end(), is_written)) return k;
+      }
+    }
+    return {};
   }
 
   // For every message, the {% generation %} blocks in it. Throws where one is in none.
@@ -240,6 +276,7 @@ ChatText ChatTurns::text(const ordered_json& variables, const ChatLoss& loss) co
             .has_generation = chat_.has_generation(tools),
             .rendering = chat_.render(variables, {messages, messages.size(), false})};
   ChatText result;
+  result.unwritten_calls = chat.unwritten_calls();
   switch (loss.on) {
     case TrainOn::all:
     case TrainOn::completion: {

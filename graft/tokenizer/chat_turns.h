@@ -19,6 +19,8 @@ namespace graft::tokenizer {
 struct ChatText {
   std::string text;
   std::vector<Span> trained{};
+  /// The first message of which the template writes a tool call nowhere, by its name or its id.
+  std::optional<size_t> unwritten_calls{};
 };
 
 /// What of a chat carries loss.

@@ -137,6 +137,26 @@ TEST_F(DataOptions, RecordsOfAnotherFormatAndBrokenOnesAreNamed) {
   expect_refused(lora({"--data", "bad.jsonl.gz"}), 1, "bad.jsonl.gz is no gzip data");
 }
 
+TEST_F(DataOptions, CallsOfToolsThatTheTemplateDoesNotWriteAreToldOnce) {
+  write("model/chat_template.jinja",
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}");
+  const std::string calling =
+      R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "sum", "arguments": {"x": 1}}}]}]})"
+      "\n";
+  write("calls.jsonl", chats(2) + calling + calling);
+  const ProgramResult result = lora({"--data", "calls.jsonl"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const std::string says = "the chat template writes nothing of";
+  const size_t first = result.err.find(says);
+  EXPECT_NE(first, std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find(says, first + 1), std::string::npos) << result.err;
+  expect_line(result.err,
+              "warning: calls.jsonl:3: the chat template writes nothing of the tool calls of an "
+              "assistant's message, .* 2 of 4 .*");
+  EXPECT_EQ(lora({"--data", "chats.jsonl"}).err.find(says), std::string::npos);
+}
+
 TEST_F(DataOptions, KeysCanBeRenamed) {
   write("own.jsonl", R"({"q": "a b", "a": "c d", "body": "e f"})");
   EXPECT_EQ(lora({"--data", "own.jsonl", "--prompt-key", "q", "--completion-key", "a"}).code, 0);

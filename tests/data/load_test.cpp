@@ -223,6 +223,28 @@ TEST_F(LoadChats, WithoutAnAnswerAreLeftOutAndListed) {
   expect_error([&] { load({}); }, "1 without a token to train on");
 }
 
+TEST_F(LoadChats, CallsOfToolsThatAreNotWrittenAreCounted) {
+  const std::string call =
+      R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}]})";
+  write(R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+)" + call +
+        "\n" + call + "\n");
+  const Dataset set = load({});
+  EXPECT_EQ(set.counts.unwritten_calls, 2);
+  EXPECT_EQ(set.counts.unwritten_place, "train.jsonl:2");
+  const Source source{.files = {{folder_ / "train.jsonl", "train.jsonl"}}};
+  for (int start = 0; start < 2; ++start) {  // the second one finds the file of tokens
+    const Encoder encoder(tokenizer_, chat_form(folder_.path(), tokenizer_), {});
+    const Dataset kept =
+        data::load({source}, "train.jsonl", encoder, *silent_front_end(), {folder_ / "cache", 1});
+    EXPECT_FALSE(testing::names_in(folder_ / "cache").empty());
+    EXPECT_EQ(kept.counts.unwritten_calls, 2);
+    EXPECT_EQ(kept.counts.unwritten_place, "train.jsonl:2");
+  }
+  fs::remove(folder_ / "chat_template.jinja");  // graft's own writes them
+  EXPECT_EQ(load({}).counts.unwritten_calls, 0);
+}
+
 TEST_F(LoadChats, WhatIsWrongNamesFileAndLine) {
   write(R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
 {"text": "a b c"}

@@ -117,6 +117,8 @@ class TokenCacheTest : public ::testing::Test {
     EXPECT_EQ(a.counts.split, b.counts.split);
     EXPECT_EQ(a.counts.untrained, b.counts.untrained);
     EXPECT_EQ(a.counts.untrained_places, b.counts.untrained_places);
+    EXPECT_EQ(a.counts.unwritten_calls, b.counts.unwritten_calls);
+    EXPECT_EQ(a.counts.unwritten_place, b.counts.unwritten_place);
   }
 
   testing::TempFolder folder_;

@@ -362,6 +362,32 @@ TEST(ChatTurns, TurnsAroundTools) {
       "model: messages[1] ends in another way than its turns do");
 }
 
+TEST(ChatTurns, CallsThatTheTemplateDoesNotWriteAreTold) {
+  const auto unwritten = [](const std::string& says, const ordered_json& calls) {
+    ordered_json calling = assistant("");
+    calling["tool_calls"] = calls;
+    const std::string source =
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.tool_calls %}" + says +
+        "{% else %}{{ m.content }}{% endif %}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    const ordered_json messages = list({user("f g"), calling, assistant("f"), calling});
+    const ChatText text = turns(source).text({{"messages", messages}}, {.on = TrainOn::all});
+    return text.unwritten_calls;
+  };
+  const auto call = [](const char* name, const char* id) -> ordered_json {
+    return {{"id", id}, {"function", {{"name", name}, {"arguments", {{"x", 1}}}}}};
+  };
+  const std::optional<size_t> none, first = 1;
+  const ordered_json f = list({call("f", "1")}), both = list({call("f", "1"), call("g", "2")});
+  EXPECT_EQ(unwritten("", f), first);
+  EXPECT_EQ(unwritten("{{ m.content }}", f), first);
+  EXPECT_EQ(unwritten("{{ m.tool_calls[0].function.name }}", f), none);
+  EXPECT_EQ(unwritten("{{ m.tool_calls[0].function.name }}", both), first);
+  EXPECT_EQ(unwritten("{{ m.tool_calls[0].id }}", f), none);  // as Kimi K2 does
+  EXPECT_EQ(unwritten("{{ m.tool_calls | tojson }}", list({call("a\"b", "")})), none);
+  EXPECT_EQ(unwritten("", list({ordered_json::object()})), none);  // without a name to look for
+}
+
 TEST(ChatTurns, TheTemplateForToolsHasTurnsOfItsOwn) {
   const std::string source =
       "{% for m in messages %}{% if tools %}[{{ m.role }}]{% else %}<{{ m.role }}>{% endif %}"

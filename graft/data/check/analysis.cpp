@@ -60,6 +60,9 @@ const Kind kRefused = {"refused_record", "records that cannot be rendered",
                        "a training stops at the first"};
 const Kind kBeyondVocabulary = {"beyond_vocabulary", "records with tokens that the model lacks",
                                 "its tokenizer has more than it: a training stops at the first"};
+const Kind kUnwrittenCalls = {
+    "unwritten_calls", "tool calls that the chat template does not write",
+    "a model does not see them: of such a turn often only its end is trained"};
 const Kind kUntrained = {"untrained", "records without a token to train on",
                          "a training leaves them out"};
 const Kind kTooLong = {"too_long", "records that are too long",
@@ -125,9 +128,11 @@ void Analyzer::look_at(const RecordContent& content, const std::string& where, b
 
 void Analyzer::add_tokens(const RecordContent& content, const std::string& name,
                           const std::string& where, bool show, Analysis& analysis) const {
+  RenderedText rendered;
   Example example;
   try {
-    example = encoder_->tokens_of(encoder_->renderer().render(content, where));
+    rendered = encoder_->renderer().render(content, where);
+    example = encoder_->tokens_of(rendered);
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {
@@ -141,6 +146,10 @@ void Analyzer::add_tokens(const RecordContent& content, const std::string& name,
   analysis.examples.push_back({static_cast<int64_t>(size), trained});
   if (std::string beyond = encoder_->beyond_vocabulary(example); !beyond.empty()) {
     analysis.problems.emplace_back(&kBeyondVocabulary, its + beyond);
+  }
+  if (rendered.unwritten_calls) {
+    analysis.problems.emplace_back(&kUnwrittenCalls,
+                                   fmt::format("{}messages[{}]", its, *rendered.unwritten_calls));
   }
   if (size < 2) {
     analysis.problems.emplace_back(&kUntrained, its + "fewer than 2 tokens");

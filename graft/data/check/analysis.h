@@ -15,7 +15,7 @@
 
 namespace graft::data::check {
 
-extern const Kind kBrokenRecord, kRefused, kBeyondVocabulary, kUntrained, kTooLong;
+extern const Kind kBrokenRecord, kRefused, kBeyondVocabulary, kUnwrittenCalls, kUntrained, kTooLong;
 
 /// In tokens, or in characters where there is no tokenizer.
 struct ExampleSize {

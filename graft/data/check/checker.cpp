@@ -39,7 +39,7 @@ std::vector<const Kind*> all_kinds() {
   std::vector<const Kind*> kinds = {&kUnreadable, &kNoRecords, &kBrokenRecord};
   for (const RecordCheck* check : record_checks()) kinds.push_back(&check->kind);
   for (const Kind* kind :
-       {&kRefused, &kBeyondVocabulary, &kUntrained, &kTooLong, &kDuplicateBetween,
+       {&kRefused, &kBeyondVocabulary, &kUnwrittenCalls, &kUntrained, &kTooLong, &kDuplicateBetween,
         &kNearBetween, &kDuplicate, &kNearDuplicate, &kContradiction, &kFileEncoding}) {
     kinds.push_back(kind);
   }

@@ -239,6 +239,20 @@ TEST_F(Checker, TokensThatTheModelLacksAreTold) {
   EXPECT_EQ(problems(run_with({})), Lines{});
 }
 
+TEST_F(Checker, CallsOfToolsThatAreNotWrittenAreTold) {
+  add("train", "a.jsonl",
+      R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}]})");
+  const testing::TempFolder model;
+  testing::write_bytes(
+      model / "chat_template.jinja",
+      "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+      "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+  const auto tokenizer = tokenizer::Tokenizer::load(testing::tokenizer_fixture("smollm"));
+  const Encoder encoder(tokenizer, chat_form(model.path(), tokenizer), {});
+  EXPECT_EQ(problems(run({.encoder = &encoder})), Lines{"unwritten_calls a.jsonl:1 messages[1]"});
+  EXPECT_EQ(problems(run_with({})), Lines{});  // ChatML
+}
+
 TEST_F(Checker, WhatIsNotTrainedOnSaysSo) {
   add("train", "a.jsonl", R"({"prompt": "one", "chosen": "two", "rejected": "three"})");
   add("valid", "b.jsonl", R"({"prompt": "one", "completion": "four"})");
