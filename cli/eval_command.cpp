@@ -123,13 +123,12 @@ class EvalRun {
   // Nothing if it was interrupted.
   std::optional<EvalResult> evaluated(const std::string& adapter) {
     EvalResult result{.adapter = adapter};
-    const auto batches = data::evaluation_batches(*set_, 4, -1);
+    const data::EvaluationBatches batches(*set_, 4, -1);
     const auto goes_on = [&](size_t done) {
       show(adapter, "loss", done, batches.size());
       return !front_end_.cancelled();
     };
-    const training::Evaluation losses =
-        training::evaluate(*loaded_->model, batches, goes_on, set_->name);
+    const training::Evaluation losses = training::evaluate(*loaded_->model, batches, goes_on);
     if (front_end_.cancelled()) return {};
     result.loss = losses.loss;
     result.perplexity = losses.perplexity();

@@ -97,7 +97,7 @@ io::Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loade
 }
 
 double loss_of(const models::Model& model, const data::Dataset& set) {
-  return training::evaluate(model, data::evaluation_batches(set, 4, -1), {}, set.name).loss;
+  return training::evaluate(model, data::EvaluationBatches(set, 4, -1)).loss;
 }
 
 // On the data set or text that was given, before and after.

@@ -293,14 +293,13 @@ class LoraRun {
   }
 
   void test(const data::Dataset& set) const {
-    const auto batches = data::evaluation_batches(set, o_.tune.train.batch_size, o_.test_batches);
+    const data::EvaluationBatches batches(set, o_.tune.train.batch_size, o_.test_batches);
     const auto show = [&](size_t done) {
       const double share = static_cast<double>(done) / static_cast<double>(batches.size());
       runtime_.front_end().progress({{share, {fmt::format("test {}/{}", done, batches.size())}}});
       return true;
     };
-    const training::Evaluation result =
-        training::evaluate(*loaded_->model, batches, show, set.name);
+    const training::Evaluation result = training::evaluate(*loaded_->model, batches, show);
     runtime_.front_end().progress({});
     print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
     finish_output();

@@ -33,17 +33,32 @@ Batch make_batch(const Dataset& dataset, const std::vector<size_t>& chosen, int6
   return batch;
 }
 
-std::vector<Batch> evaluation_batches(const Dataset& dataset, int batch_size, int most,
-                                      int64_t most_tokens) {
-  std::vector<Batch> batches;
-  const auto size = static_cast<size_t>(batch_size);
-  for (size_t begin = 0; begin < dataset.examples.size(); begin += size) {
-    if (most >= 0 && batches.size() == static_cast<size_t>(most)) break;
-    std::vector<size_t> chosen(std::min(size, dataset.examples.size() - begin));
-    std::iota(chosen.begin(), chosen.end(), begin);
-    batches.push_back(make_batch(dataset, chosen, most_tokens));
-  }
-  return batches;
+int64_t tokens_of(const Dataset& dataset, const std::vector<size_t>& chosen, int64_t most) {
+  int64_t tokens = 0;
+  for (const size_t index : chosen) tokens += std::min(dataset.examples.length(index), most) - 1;
+  return tokens;
+}
+
+EvaluationBatches::EvaluationBatches(const Dataset& set, int batch_size, int most,
+                                     int64_t most_tokens)
+    : set_(&set), batch_size_(static_cast<size_t>(batch_size)), most_tokens_(most_tokens) {
+  size_ = set.examples.size() / batch_size_ + (set.examples.size() % batch_size_ > 0 ? 1 : 0);
+  if (most >= 0) size_ = std::min(size_, static_cast<size_t>(most));
+}
+
+std::vector<size_t> EvaluationBatches::examples(size_t i) const {
+  const size_t begin = i * batch_size_;
+  std::vector<size_t> chosen(std::min(batch_size_, set_->examples.size() - begin));
+  std::iota(chosen.begin(), chosen.end(), begin);
+  return chosen;
+}
+
+Batch EvaluationBatches::operator[](size_t i) const {
+  return make_batch(*set_, examples(i), most_tokens_);
+}
+
+int64_t EvaluationBatches::tokens(size_t i) const {
+  return tokens_of(*set_, examples(i), most_tokens_);
 }
 
 }  // namespace graft::data

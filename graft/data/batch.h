@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "graft/data/dataset.h"
@@ -28,9 +29,33 @@ inline constexpr int64_t kWhole = std::numeric_limits<int64_t>::max();
 /// for a token that the set's totals do not know: its file was damaged.
 Batch make_batch(const Dataset& dataset, const std::vector<size_t>& chosen, int64_t most = kWhole);
 
-/// The batches of an evaluation: the examples in order, the last batch possibly smaller; at most
-/// `most` batches, or all if it is -1.
-std::vector<Batch> evaluation_batches(const Dataset& dataset, int batch_size, int most,
-                                      int64_t most_tokens = kWhole);
+/// The batches of an evaluation: the examples in order, the last batch possibly smaller. Each is
+/// made when it is asked for, so that a set's size is no matter of memory.
+class EvaluationBatches {
+ public:
+  /// At most `most` batches of `batch_size` examples, at least 1, or all if `most` is -1; examples
+  /// are cut to `most_tokens`. `set` must outlive them.
+  EvaluationBatches(const Dataset& set, int batch_size, int most, int64_t most_tokens = kWhole);
+  EvaluationBatches(Dataset&&, int, int, int64_t = kWhole) = delete;
+
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  /// Throws Error as make_batch does.
+  Batch operator[](size_t i) const;
+  /// Batch::tokens of a batch, without making it.
+  int64_t tokens(size_t i) const;
+  /// The data set's.
+  const std::string& name() const { return set_->name; }
+
+ private:
+  std::vector<size_t> examples(size_t i) const;
+
+  const Dataset* set_;
+  size_t batch_size_, size_;
+  int64_t most_tokens_;
+};
+
+/// Batch::tokens of these examples, each cut to `most` tokens.
+int64_t tokens_of(const Dataset& dataset, const std::vector<size_t>& chosen, int64_t most = kWhole);
 
 }  // namespace graft::data

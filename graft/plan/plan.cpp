@@ -29,7 +29,7 @@ Time training_time(const Subject& subject, const RunBatches& batches, const Kern
   constexpr size_t kValidated = 4;
   const size_t count = batches.validation.size(), looked_at = std::min(count, kValidated);
   for (size_t i = 0; i < looked_at; ++i) {
-    const data::Batch& batch = batches.validation[i * count / looked_at];
+    const data::Batch batch = batches.validation[i * count / looked_at];
     if (batch.weight() == 0) continue;
     time.validation += seconds_of(work_of(validation_graph(subject.model, batch).outputs), speeds);
   }

@@ -25,8 +25,7 @@ std::vector<Drawn> draw(const data::Dataset& train, const training::TrainOptions
   std::vector<Drawn> all;
   while (std::ssize(all) < count) {
     for (std::vector<size_t>& examples : sampler.next_places()) {
-      int64_t tokens = 0;
-      for (const size_t i : examples) tokens += std::min(train.examples.length(i), most) - 1;
+      const int64_t tokens = data::tokens_of(train, examples, most);
       all.push_back({std::move(examples), tokens});
     }
   }
@@ -69,16 +68,16 @@ RunBatches batches_of_run(const data::Dataset& train, const data::Dataset& valid
                           const training::TrainOptions& o, int64_t most) {
   const std::vector<Drawn> drawn = draw(train, o, most);
   const bool all = int64_t{o.iters} * int64_t{o.batches_a_step} <= kMostBatches;
-  RunBatches run;
-  run.largest =
-      data::make_batch(train, all ? drawn.back().examples : longest_together(train, o), most);
+  RunBatches run{.largest = data::make_batch(
+                     train, all ? drawn.back().examples : longest_together(train, o), most),
+                 .sample = {},
+                 .validation = {valid, o.batch_size, o.val_batches, most},
+                 .ids = ids_of(train, valid)};
   const size_t sampled = std::min(kSampled, drawn.size());
   for (size_t i = 0; i < sampled; ++i) {  // the middle of each share of them
     run.sample.push_back(
         data::make_batch(train, drawn[(2 * i + 1) * drawn.size() / (2 * sampled)].examples, most));
   }
-  run.validation = data::evaluation_batches(valid, o.batch_size, o.val_batches, most);
-  run.ids = ids_of(train, valid);
   return run;
 }
 

@@ -11,14 +11,15 @@ namespace graft::plan {
 
 /// The batches that a run will compute: the sampler's, with the run's seed.
 struct RunBatches {
-  data::Batch largest;                  // of training: that of the most tokens
-  std::vector<data::Batch> sample;      // of training: each stands for as many batches of its size
-  std::vector<data::Batch> validation;  // of one validation
-  std::vector<int32_t> ids;             // all different tokens of these examples, in order
+  data::Batch largest;                 // of training: that of the most tokens
+  std::vector<data::Batch> sample;     // of training: each stands for as many batches of its size
+  data::EvaluationBatches validation;  // of one validation
+  std::vector<int32_t> ids;            // all different tokens of these examples, in order
 };
 
 /// `options.iters` steps on these sets, whose examples are cut to `most` tokens. Of a run of very
-/// many batches the first ones are looked at, and the largest is one that could come.
+/// many batches the first ones are looked at, and the largest is one that could come. `valid` must
+/// outlive them.
 RunBatches batches_of_run(const data::Dataset& train, const data::Dataset& valid,
                           const training::TrainOptions& options, int64_t most = data::kWhole);
 

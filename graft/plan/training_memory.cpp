@@ -41,11 +41,16 @@ size_t weight_bytes(const models::Model& model, const std::vector<int32_t>& ids)
   return bytes;
 }
 
-const data::Batch* largest_of(const std::vector<data::Batch>& batches) {
-  const auto most = std::max_element(
-      batches.begin(), batches.end(),
-      [](const data::Batch& a, const data::Batch& b) { return a.tokens() < b.tokens(); });
-  return most == batches.end() ? nullptr : &*most;
+// The first of those with the most tokens.
+data::Batch largest_of(const data::EvaluationBatches& batches) {
+  size_t largest = 0;
+  int64_t most = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const int64_t tokens = batches.tokens(i);
+    if (tokens > most) largest = i;
+    most = std::max(most, tokens);
+  }
+  return batches[largest];
 }
 
 }  // namespace
@@ -67,8 +72,8 @@ Memory training_memory(const Subject& subject, const RunBatches& batches, size_t
     parameter_bytes += parameter.place->nbytes();
   // The sums of the batches before, while the next one is computed.
   if (options.batches_a_step > 1) most.gradients += parameter_bytes;
-  if (const data::Batch* valid = largest_of(batches.validation)) {
-    const GraphMemory other = validation_memory(subject.model, *valid);
+  if (!batches.validation.empty()) {
+    const GraphMemory other = validation_memory(subject.model, largest_of(batches.validation));
     if (other.total() > most.total()) most = other;
   }
   Memory memory;

@@ -11,22 +11,23 @@ namespace graft::training {
 
 double Evaluation::perplexity() const { return std::exp(loss); }
 
-Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::function<bool(size_t)>& done, const std::string& file) {
+Evaluation evaluate(const models::Model& model, const data::EvaluationBatches& batches,
+                    const std::function<bool(size_t)>& done) {
   const auto start = std::chrono::steady_clock::now();
   const models::LayerRunner runner(model);
   double sum = 0, weight = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
-    const double own = batches[i].weight();
+    const data::Batch batch = batches[i];
+    const double own = batch.weight();
     if (own > 0) {
-      mx::array mean = CrossEntropy()(runner, batches[i], {.divisor = own}).sum;
+      mx::array mean = CrossEntropy()(runner, batch, {.divisor = own}).sum;
       const auto loss = static_cast<double>(mean.item<float>());
       check_mapped_files();
       if (!std::isfinite(loss)) {
         throw NotFinite(fmt::format(
             "the loss{}{} is {}: weights of the model or its adapter are not finite, or "
             "too large to compute with",
-            file.empty() ? "" : " on ", file, loss));
+            batches.name().empty() ? "" : " on ", batches.name(), loss));
       }
       sum += loss * own;
       weight += own;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <vector>
 
 #include "graft/base/error.h"
 #include "graft/data/batch.h"
@@ -24,10 +23,10 @@ class NotFinite : public Error {
   using Error::Error;
 };
 
-/// Evaluates batches one by one. Calls `done` after each with the number done so far; it returns
-/// whether to go on. Throws NotFinite, which names `file`, if a loss is not finite, and Error if no
-/// token carries loss.
-Evaluation evaluate(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::function<bool(size_t)>& done = {}, const std::string& file = {});
+/// Makes and evaluates batches one by one. Calls `done` after each with the number done so far; it
+/// returns whether to go on. Throws NotFinite, which names the data set, if a loss is not finite,
+/// and Error if no token carries loss, or as data::make_batch does.
+Evaluation evaluate(const models::Model& model, const data::EvaluationBatches& batches,
+                    const std::function<bool(size_t)>& done = {});
 
 }  // namespace graft::training

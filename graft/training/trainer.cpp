@@ -50,8 +50,7 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
                  const data::Dataset& valid, TrainOptions options, Events events)
     : model_(model),
       adapters_(adapters),
-      valid_file_(valid.name),
-      valid_batches_(data::evaluation_batches(valid, options.batch_size, options.val_batches)),
+      valid_batches_(valid, options.batch_size, options.val_batches),
       options_(std::move(options)),
       events_(std::move(events)),
       stepper_(model, adapters, train, options_),
@@ -111,14 +110,11 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
   const PhaseTimer timer(kValidation);
   const ProfilingSwitch off(false);  // its kernels are not those of the steps
   bool whole = true;
-  Evaluation result = evaluate(
-      model_, valid_batches_,
-      [&](size_t done) {
-        events_.emit(Validating{done, valid_batches_.size()});
-        whole = done == valid_batches_.size() || !interrupted();
-        return whole;
-      },
-      valid_file_);
+  Evaluation result = evaluate(model_, valid_batches_, [&](size_t done) {
+    events_.emit(Validating{done, valid_batches_.size()});
+    whole = done == valid_batches_.size() || !interrupted();
+    return whole;
+  });
   if (!whole) return false;
   figures_.add_seconds(result.seconds);
   // The one before the first step counts as of iteration 1, as in the example.

@@ -22,7 +22,8 @@ class Diverged : public Error {
 /// One object is one run.
 class Trainer {
  public:
-  /// Without examples to validate on there are no validations.
+  /// Without examples to validate on there are no validations. All but options and events must
+  /// outlive it.
   Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
           const data::Dataset& valid, TrainOptions options, Events events);
 
@@ -61,8 +62,7 @@ class Trainer {
 
   const models::Model& model_;
   lora::Adapters& adapters_;
-  std::string valid_file_;
-  std::vector<data::Batch> valid_batches_;
+  data::EvaluationBatches valid_batches_;
   TrainOptions options_;
   Events events_;
   Stepper stepper_;

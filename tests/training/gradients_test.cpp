@@ -45,6 +45,13 @@ class GradientsTest : public ::testing::Test {
     return make_batch(set, examples);
   }
 
+  // Of these examples, so many a batch.
+  Evaluation evaluation_of(const std::vector<size_t>& examples, int batch_size) {
+    data::Dataset set;
+    for (const size_t i : examples) set.examples.push_back(examples_[i]);
+    return evaluate(*model_, data::EvaluationBatches(set, batch_size, -1));
+  }
+
   // Of batches that are summed, evaluated.
   Gradients of(const std::vector<data::Batch>& batches) {
     double weight = 0;
@@ -79,9 +86,9 @@ TEST_F(GradientsTest, BatchesOfAGroupSumToThatOfOneBatch) {
 }
 
 TEST_F(GradientsTest, AreThoseOfTheMeanLoss) {
-  const std::vector<data::Batch> group = {batch({0, 3}), batch({1, 2})};
-  const Gradients gradients = of(group);
-  EXPECT_NEAR(mx::array(gradients.loss()).item<float>(), evaluate(*model_, group).loss, 1e-5);
+  const auto loss = [this] { return evaluation_of({0, 3, 1, 2}, 2).loss; };
+  const Gradients gradients = of({batch({0, 3}), batch({1, 2})});
+  EXPECT_NEAR(mx::array(gradients.loss()).item<float>(), loss(), 1e-5);
   // Along the gradient the loss changes by its squared norm.
   const std::vector<mx::array> values = parameters().values();
   const float step = 1e-3f / static_cast<float>(norm_of(gradients));
@@ -92,7 +99,7 @@ TEST_F(GradientsTest, AreThoseOfTheMeanLoss) {
     }
     mx::eval(moved);
     parameters().set(moved);
-    return evaluate(*model_, group).loss;
+    return loss();
   };
   const double slope = (loss_at(step) - loss_at(-step)) / (2 * step);
   EXPECT_NEAR(slope, std::pow(norm_of(gradients), 2), 0.02 * slope);
@@ -152,15 +159,14 @@ TEST_F(GradientsTest, AnEvaluationWeighsTokensToo) {
   for (size_t i = 0; i < one.weights.size(); ++i) {
     sum += one.weights[i] * losses.data<float>()[i];
   }
-  const Evaluation both = evaluate(*model_, {one});
+  const Evaluation both = evaluation_of({0, 1}, 2);
   EXPECT_EQ(both.weight, 5.5);
   EXPECT_NEAR(both.loss, sum / 5.5, 1e-5);
-  EXPECT_NEAR(evaluate(*model_, {batch({0}), batch({1})}).loss, both.loss, 1e-5);
+  EXPECT_NEAR(evaluation_of({0, 1}, 1).loss, both.loss, 1e-5);
 
   examples_[1].weights.assign(examples_[1].ids.size(), 0.0f);
-  EXPECT_NEAR(evaluate(*model_, {batch({0}), batch({1})}).loss,
-              evaluate(*model_, {batch({0})}).loss, 1e-6);
-  testing::expect_error([&] { evaluate(*model_, {batch({1})}); }, "no token");
+  EXPECT_NEAR(evaluation_of({0, 1}, 1).loss, evaluation_of({0}, 1).loss, 1e-6);
+  testing::expect_error([&] { evaluation_of({1}, 1); }, "no token");
 }
 
 }  // namespace
