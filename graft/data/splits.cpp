@@ -7,8 +7,9 @@
 #include <iterator>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "graft/base/error.h"
 
@@ -76,24 +77,53 @@ std::string folder_of(const std::string& name) {
   return slash == std::string::npos ? "" : name.substr(0, slash);
 }
 
+// Of "d/train-00000-of-00003.parquet": "d/train", 3 and 0.
+struct Shard {
+  std::string series;
+  unsigned long count, number;
+};
+
+std::optional<Shard> shard_of(const std::string& file) {
+  constexpr size_t kMostDigits = 9;
+  constexpr std::string_view kOf = "-of-", kDigits = "0123456789";
+  const size_t name = file.rfind('/') + 1;  // 0 without a slash
+  for (size_t of = file.rfind(kOf); of != std::string::npos && of > name;
+       of = file.rfind(kOf, of - 1)) {
+    const size_t count = of + kOf.size();
+    const size_t end = std::min(file.find_first_not_of(kDigits, count), file.size());
+    const size_t dash = file.find_last_not_of(kDigits, of - 1);
+    const bool numbered = dash != std::string::npos && dash >= name && file[dash] == '-' &&
+                          dash + 1 < of && of - dash - 1 <= kMostDigits;
+    if (!numbered || end == count || end - count > kMostDigits) continue;
+    return Shard{file.substr(0, dash), std::stoul(file.substr(count, end - count)),
+                 std::stoul(file.substr(dash + 1, of - dash - 1))};
+  }
+  return {};
+}
+
 // Of "train-00000-of-00003" there must be three, and no other series beside them.
 void check_shards(const std::string& split, const std::vector<std::string>& files) {
-  static const std::regex shard("^(.*)-([0-9]{1,9})-of-([0-9]{1,9})[^/]*$");
-  std::map<std::string, std::set<unsigned long>> series;  // the shard numbers found
-  std::map<std::string, unsigned long> wanted;
+  std::map<std::pair<std::string, unsigned long>, std::vector<unsigned long>> series;
   for (const std::string& file : files) {
-    std::smatch match;
-    if (!std::regex_match(file, match, shard)) continue;
-    series[match[1]].insert(std::stoul(match[2]));
-    wanted[match[1]] = std::stoul(match[3]);
+    if (const auto shard = shard_of(file)) {
+      series[{shard->series, shard->count}].push_back(shard->number);
+    }
   }
   if (series.size() > 1) {
-    fail("the split {} is {} and {}: make a folder of the one that is meant", split,
-         series.begin()->first, std::next(series.begin())->first);
+    const auto &one = series.begin()->first, &other = std::next(series.begin())->first;
+    const std::string two =
+        one.first == other.first
+            ? fmt::format("{} of {} and of {} files", one.first, one.second, other.second)
+            : fmt::format("{} and {}", one.first, other.first);
+    fail("the split {} is {}: make a folder of the one that is meant", split, two);
   }
-  for (const auto& [name, numbers] : series) {
-    const bool whole = numbers.size() == wanted[name] && *numbers.rbegin() + 1 == wanted[name];
-    if (!whole) fail("{}: there are {} of {} such files", name, numbers.size(), wanted[name]);
+  for (auto& [name, numbers] : series) {
+    std::sort(numbers.begin(), numbers.end());
+    bool whole = numbers.size() == name.second;
+    for (size_t i = 0; i < numbers.size(); ++i) whole = whole && numbers[i] == i;
+    if (!whole) {
+      fail("{}: there are {} of {} such files", name.first, numbers.size(), name.second);
+    }
   }
 }
 

@@ -14,8 +14,8 @@ std::optional<std::string> split_named(const std::string& word);
 /// as a word, as in data sets on the Hub ("data/train-00000-of-00002.parquet", "validation.jsonl",
 /// "default/test/0000.parquet"), JSONL before other JSON, Parquet and tables, each also with .gz or
 /// .zst behind it. A split of another name is in the files that are called so, or begin with it and
-/// "-". Sorted; empty if there are none. Throws Error if they lie in several folders or a shard is
-/// missing.
+/// "-". Sorted; empty if there are none. Throws Error if they lie in several folders, a
+/// shard is missing or one comes twice, or they are shards of several series.
 std::vector<std::string> split_files(const std::vector<std::string>& names,
                                      const std::string& split);
 

@@ -64,6 +64,25 @@ TEST(SplitFiles, AreAllShardsInOrder) {
   EXPECT_EQ(split_files({"train_a.jsonl", "train_b.jsonl"}, "train").size(), 2u);
 }
 
+TEST(SplitFiles, AreShardsOfOneSeriesEachOnce) {
+  testing::expect_error(
+      [] {
+        split_files({"train-0-of-3.parquet", "train-1-of-2.parquet"}, "train");
+      },
+      "the split train is train of 2 and of 3 files");
+  testing::expect_error(
+      [] {
+        split_files({"train-0-of-2-a.parquet", "train-0-of-2-b.parquet", "train-1-of-2.parquet"},
+                    "train");
+      },
+      "there are 3 of 2 such files");
+}
+
+TEST(SplitFiles, MayHaveLongNames) {
+  const std::string name = "train-" + std::string(1000000, '0') + "-of-1.jsonl";
+  EXPECT_EQ(split_files({name}, "train"), Names{name});
+}
+
 TEST(SplitFiles, AreJsonlRatherThanParquetAndOfOneFolder) {
   EXPECT_EQ(split_files({"b/train.parquet", "a/train.jsonl"}, "train"), Names{"a/train.jsonl"});
   testing::expect_error(
