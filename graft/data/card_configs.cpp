@@ -112,14 +112,14 @@ const CardConfig& chosen_config(const std::vector<CardConfig>& configs, const st
 std::vector<std::string> files_of_config(const CardConfig& config, const std::string& split,
                                          const std::vector<std::string>& names) {
   std::set<std::string> files;
+  const bool own = config.patterns.count(split) > 0;
   for (const auto& [its, patterns] : config.patterns) {
-    if (its != split && split_named(its) != split) continue;
+    if (own ? its != split : split_named(its) != split) continue;
     for (const std::string& name : names) {
       const bool is_its = std::any_of(patterns.begin(), patterns.end(),
                                       [&](const auto& pattern) { return matches(pattern, name); });
       if (is_its) files.insert(name);
     }
-    if (its == split) break;
   }
   return {files.begin(), files.end()};
 }

@@ -22,8 +22,8 @@ std::vector<CardConfig> card_configs(const std::string& card);
 const CardConfig& chosen_config(const std::vector<CardConfig>& configs, const std::string& name);
 
 /// The files that a config's split is, among a data set's, sorted; `split` as the card names it, or
-/// "train", "valid" or "test" for any of their names. Patterns are the shell's, ** goes through
-/// folders.
+/// "train", "valid" or "test" for any of their names where it has none so called. Patterns are the
+/// shell's, ** goes through folders.
 std::vector<std::string> files_of_config(const CardConfig& config, const std::string& split,
                                          const std::vector<std::string>& names);
 

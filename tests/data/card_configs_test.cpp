@@ -42,6 +42,17 @@ TEST(CardConfigs, NameTheFilesOfSplits) {
   EXPECT_EQ(files_of_config(words, "train", kFiles), (Names{"words/a/b.jsonl", "words/c.jsonl"}));
 }
 
+TEST(CardConfigs, ASplitsOwnNameGoesBeforeItsOtherNames) {
+  CardConfig config{
+      .name = "all",
+      .patterns = {{"dev", {"d.jsonl"}}, {"valid", {"v.jsonl"}}, {"validation", {"w.jsonl"}}}};
+  const Names names = {"d.jsonl", "v.jsonl", "w.jsonl"};
+  EXPECT_EQ(files_of_config(config, "valid", names), Names{"v.jsonl"});
+  EXPECT_EQ(files_of_config(config, "validation", names), Names{"w.jsonl"});
+  config.patterns.erase("valid");
+  EXPECT_EQ(files_of_config(config, "valid", names), (Names{"d.jsonl", "w.jsonl"}));
+}
+
 TEST(CardConfigs, OfSeveralOneMustBeNamed) {
   auto configs = card_configs(kCard);
   testing::expect_error([&] { chosen_config(configs, "songs"); }, {"songs", "chats, words"});
