@@ -17,6 +17,11 @@ bool is_preference(const ordered_json& row, const RowKeys& keys) {
 size_t common_beginning(const std::string& a, const std::string& b) {
   const auto [end, ignored] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
   auto common = static_cast<size_t>(end - a.begin());
+  // Behind a whole character of UTF-8.
+  while (common > 0 && common < a.size() &&
+         (static_cast<unsigned char>(a[common]) & 0xC0) == 0x80) {
+    --common;
+  }
   if (common > 0 && a[common - 1] == ' ') --common;
   return common;
 }

@@ -21,6 +21,16 @@ TEST(ImplicitPreference, OfTexts) {
   }
 }
 
+TEST(ImplicitPreference, EndsItsPromptBehindAWholeCharacter) {
+  for (const char* answers : {"\u00e9\u00e8", "\u4e00\u4e01", "\U0001F600\U0001F601"}) {
+    const std::string both = answers, one = both.substr(0, both.size() / 2);
+    const PreferenceRecord record = read_implicit_of(
+        {{"chosen", "Q: \u00e9" + one}, {"rejected", "Q: \u00e9" + both.substr(one.size())}});
+    EXPECT_EQ(std::get<PairRecord>(record.chosen).prompt, "Q: \u00e9");
+    EXPECT_EQ(std::get<PairRecord>(record.chosen).completion, one);
+  }
+}
+
 TEST(ImplicitPreference, OfChatsThatATablesCellsHold) {
   const std::string before =
       R"([{"role": "user", "content": "hi"}, {"role": "assistant", "content": ")";
