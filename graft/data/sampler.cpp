@@ -33,13 +33,19 @@ bool are_ends_in(const std::vector<size_t>& ends, size_t n) {
 
 // How many of `total` examples each share gets, largest remainders first.
 std::vector<size_t> quotas(const std::vector<SourceShare>& shares, size_t total) {
-  double sum = 0;
-  for (const SourceShare& share : shares) sum += share.weight;
+  double largest = 0;
+  for (const SourceShare& share : shares) largest = std::max(largest, share.weight);
+  // By a power of 2, which changes no digit: sums and products stay within a double.
+  std::vector<double> weights;
+  for (const SourceShare& share : shares) {
+    weights.push_back(std::ldexp(share.weight, -std::ilogb(largest)));
+  }
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
   std::vector<size_t> counts, by_remainder(shares.size());
   std::vector<double> remainders;
   size_t given = 0;
-  for (const SourceShare& share : shares) {
-    const double wanted = static_cast<double>(total) * share.weight / sum;
+  for (const double weight : weights) {
+    const double wanted = static_cast<double>(total) * weight / sum;
     counts.push_back(static_cast<size_t>(wanted));
     remainders.push_back(wanted - std::floor(wanted));
     given += counts.back();
@@ -210,14 +216,19 @@ void Sampler::restore(const SamplerState& state) {
 
 int64_t Sampler::batches_in(const Dataset& dataset, const BatchOptions& options, uint64_t seed,
                             double epochs) {
+  const double most = (std::numeric_limits<int>::max() + 1.0) * options.batches_a_step;
   const auto size = static_cast<double>(options.batch_size);
   const double an_epoch = std::ceil(static_cast<double>(dataset.examples.size()) / size);
-  if (options.batch_tokens == 0) return static_cast<int64_t>(std::ceil(epochs * an_epoch));
+  if (options.batch_tokens == 0) {
+    return static_cast<int64_t>(std::min(std::ceil(epochs * an_epoch), most));
+  }
+  if (epochs >= most) return static_cast<int64_t>(most);  // an epoch has a batch or more
   Sampler sampler(dataset, options, seed);
   int64_t batches = 0;
   for (double left = epochs; left > 0; left -= 1) {
     const auto all = static_cast<double>(sampler.ends_.size());
     batches += static_cast<int64_t>(std::ceil(std::min(left, 1.0) * all));
+    if (static_cast<double>(batches) >= most) break;
     if (left > 1) sampler.begin_epoch();
   }
   return batches;

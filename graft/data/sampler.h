@@ -47,7 +47,8 @@ class Sampler {
   /// Continues from a state. Throws Error if it is not of a data set of this size.
   void restore(const SamplerState& state);
 
-  /// How many batches so many epochs are, of a sampler that begins with this seed.
+  /// How many batches so many epochs are, of a sampler that begins with this seed; of more than
+  /// 2^31 steps no more are counted.
   static int64_t batches_in(const Dataset& dataset, const BatchOptions& options, uint64_t seed,
                             double epochs);
 

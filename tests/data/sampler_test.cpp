@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "tests/data/numbered_dataset.h"
 #include "tests/support/expect_error.h"
@@ -150,6 +151,23 @@ TEST(Sampler, DrawsSourcesByTheirShares) {
     }
     EXPECT_EQ(first, 25);
   }
+}
+
+TEST(Sampler, CountsNoMoreBatchesThanThereAreSteps) {
+  const Dataset set = numbered(10);
+  for (const int64_t batch_tokens : {0, 4}) {
+    const BatchOptions options{.batch_tokens = batch_tokens, .batches_a_step = 3};
+    EXPECT_EQ(Sampler::batches_in(set, options, 1, 1e300), int64_t{3} << 31);
+  }
+}
+
+// The product of a weight and a count is beyond a double.
+TEST(Sampler, SharesMayBeAsLargeAsNumbersAre) {
+  Dataset set = numbered(100);
+  set.shares = {{0, 50, 1e308}, {50, 100, 1e308}};
+  Sampler sampler(set, {.batch_size = 100}, 1);
+  const std::vector<size_t> places = sampler.next_places().at(0);
+  EXPECT_EQ(std::set<size_t>(places.begin(), places.end()).size(), 100u);
 }
 
 TEST(Sampler, GoesOnWithBatchesThatArePackedAndMixed) {
