@@ -20,6 +20,7 @@ bool HashRange::has(std::string_view row) const {
 std::pair<int64_t, int64_t> RowSlice::of(int64_t rows) const {
   const auto place = [&](int64_t bound) {
     if (in_percent) {
+      bound = std::clamp<int64_t>(bound, -100, 100);
       bound = static_cast<int64_t>(
           std::nearbyint(static_cast<double>(bound) * static_cast<double>(rows) / 100));
     }

@@ -14,6 +14,14 @@ std::pair<int64_t, int64_t> part(const char* text, int64_t rows) {
   return SplitPart::parse(text).slice.of(rows);
 }
 
+TEST(SplitPart, BeyondAllRowsEndsWithThem) {
+  using Part = std::pair<int64_t, int64_t>;
+  EXPECT_EQ(part("train[:999999999999999%]", 1000000), (Part{0, 1000000}));
+  EXPECT_EQ(part("train[-999999999999999%:]", 1000000), (Part{0, 1000000}));
+  EXPECT_EQ(part("train[:999999999999999]", 10), (Part{0, 10}));
+  EXPECT_EQ(part("train[-150%:150%]", 10), (Part{0, 10}));
+}
+
 TEST(DataName, MayHaveAWeight) {
   const DataName name = DataName::parse("owner/name:0.3");
   EXPECT_EQ(name.name, "owner/name");
