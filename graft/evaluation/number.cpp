@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "graft/evaluation/text.h"
+
 namespace graft::evaluation {
 namespace {
 
@@ -84,6 +86,16 @@ class Scanner {
 }  // namespace
 
 std::optional<double> last_number(std::string_view text) { return Scanner(text).last(); }
+
+std::optional<double> whole_number(std::string_view text) {
+  std::string digits(trimmed(text));
+  std::erase(digits, ',');
+  double number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size();
+  if (!whole || !std::isfinite(number)) return {};
+  return number;
+}
 
 bool close(double a, double b, double tolerance) {
   if (a == b) return true;

@@ -11,6 +11,10 @@ namespace graft::evaluation {
 /// does not hold.
 std::optional<double> last_number(std::string_view text);
 
+/// The number that all of a text is, spaces around it aside: "1,234", also with commas elsewhere.
+/// None for what is not finite, such as the name "Nan".
+std::optional<double> whole_number(std::string_view text);
+
 /// Whether two numbers are equal within a tolerance of the larger, and at least of 1.
 bool close(double a, double b, double tolerance);
 

@@ -3,7 +3,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/evaluation/number.h"
 #include "graft/evaluation/text.h"
 
 namespace graft::evaluation {
@@ -61,16 +61,6 @@ struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
 using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
-
-// A number that a text of a column of numbers stands for: "1,234" as well.
-std::optional<double> number_of(std::string text) {
-  std::erase(text, ',');
-  const std::string_view bare = trimmed(text);
-  double number = 0;
-  const auto [end, error] = std::from_chars(bare.data(), bare.data() + bare.size(), number);
-  if (error != std::errc() || end != bare.data() + bare.size()) return {};
-  return number;
-}
 
 }  // namespace
 
@@ -215,7 +205,7 @@ class SqlDatabase::Connection {
       result = sqlite3_bind_double(statement, at, value.get<double>());
     } else {
       const auto& text = value.get_ref<const std::string&>();
-      const auto number = is_text ? std::nullopt : number_of(text);
+      const auto number = is_text ? std::nullopt : whole_number(text);
       result = number ? sqlite3_bind_double(statement, at, *number)
                       : sqlite3_bind_text64(statement, at, text.data(), text.size(),
                                             SQLITE_TRANSIENT, SQLITE_UTF8);

@@ -1,10 +1,10 @@
 #include "graft/evaluation/wikisql_form.h"
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
 #include "graft/base/error.h"
+#include "graft/evaluation/number.h"
 #include "graft/evaluation/text.h"
 
 namespace graft::evaluation {
@@ -105,12 +105,10 @@ class Reader {
 
   static std::string literal(std::string_view value, bool quote, bool is_text) {
     if (quote && is_text) return sql_quoted(value, '\'');
-    std::string digits(value);
-    std::erase(digits, ',');
-    double number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (!digits.empty() && error == std::errc() && end == digits.data() + digits.size()) {
-      return is_text ? sql_quoted(value, '\'') : digits;
+    if (!is_text && whole_number(value)) {
+      std::string digits(value);
+      std::erase(digits, ',');
+      return digits;
     }
     return quote || !value.empty() ? sql_quoted(value, '\'') : std::string();
   }

@@ -52,6 +52,21 @@ TEST(SqlScorer, ComparesWhatQueriesGive) {
             (Values{1, 1, 0}));
 }
 
+// "nan" and "inf" are names where a column of numbers holds texts.
+TEST(SqlScorer, WordsAreNoNumbers) {
+  const ordered_json places = ordered_json::parse(R"({"table": {
+    "name": "1-1", "columns": ["Place", "Seat"], "types": ["real", "real"],
+    "rows": [["Nan", 1], ["Inf", 2], ["infinity", 3], ["1,000", 4]]}})");
+  const auto seat = [&](const std::string& place, const std::string& number) {
+    return sql("SELECT Seat FROM 1-1 WHERE Place = " + place, "SELECT " + number, places).values;
+  };
+  EXPECT_EQ(seat("Nan", "1"), (Values{1, 1, 1}));
+  EXPECT_EQ(seat("'Nan'", "1"), (Values{1, 1, 1}));
+  EXPECT_EQ(seat("Inf", "2"), (Values{1, 1, 1}));
+  EXPECT_EQ(seat("infinity", "3"), (Values{1, 1, 1}));
+  EXPECT_EQ(seat("1,000", "4"), (Values{1, 1, 1}));
+}
+
 TEST(SqlScorer, RowsComeInAnyOrderUnlessTheReferenceHasOne) {
   const std::string t = " FROM \"3-1-2\"";
   EXPECT_EQ(sql("SELECT Name" + t + " ORDER BY Age", "SELECT Name" + t).values[0], 1);
