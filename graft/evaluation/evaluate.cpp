@@ -65,14 +65,4 @@ Evaluation evaluate(const models::Model& model, const tokenizer::Tokenizer& toke
   return result;
 }
 
-std::vector<TableRow> figure_rows(const Evaluation& evaluation) {
-  std::vector<TableRow> rows = {{"measure", "mean", "+-", "records"}};
-  for (const Figure& figure : evaluation.figures) {
-    rows.push_back({figure.name, fmt::format("{:.1f}%", 100 * figure.mean),
-                    fmt::format("{:.1f}", 100 * figure.standard_error),
-                    fmt::format("{}", evaluation.scored)});
-  }
-  return rows;
-}
-
 }  // namespace graft::evaluation

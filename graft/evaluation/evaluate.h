@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "graft/base/text_table.h"
 #include "graft/evaluation/scorer.h"
 #include "graft/generation/batch.h"
 #include "graft/models/model.h"
@@ -57,8 +56,5 @@ Evaluation evaluate(const models::Model& model, const tokenizer::Tokenizer& toke
 /// The means of the scores that count.
 std::vector<Figure> figures_of(const std::vector<std::string>& measures,
                                std::span<const Scores> scores);
-
-/// A table of the figures, for a person: measure, mean in percent, its standard error, records.
-std::vector<TableRow> figure_rows(const Evaluation& evaluation);
 
 }  // namespace graft::evaluation
