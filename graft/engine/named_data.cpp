@@ -9,7 +9,6 @@
 #include "graft/data/cached_tokens.h"
 #include "graft/data/split_choice.h"
 #include "graft/engine/data_split.h"
-#include "graft/hub/dataset.h"
 
 namespace graft::engine {
 namespace {
@@ -91,8 +90,10 @@ NamedData::NamedData(const Runtime& runtime, const DataOptions& options,
   std::vector<data::DataName> names;
   for (const std::string& text : options.names) names.push_back(data::DataName::parse(text));
   check_names(names);
-  // What validates may be a part of the training set.
   std::vector<std::string> needed = splits;
+  const bool validates = std::find(splits.begin(), splits.end(), "valid") != splits.end();
+  // What validates is a part of the training set, where it is not of files of its own.
+  if (validates && valid_split_ > 0) needed.emplace_back("train");
   for (data::DataName& name : names) {
     const auto hub = is_there(name.name) ? std::nullopt : parse_hub_place(name.name);
     if (!hub) {
@@ -117,8 +118,7 @@ NamedData::NamedData(const Runtime& runtime, const DataOptions& options,
   }
 }
 
-std::vector<data::DataFile> NamedData::files_of(const Place& place,
-                                                const std::string& split) const {
+std::vector<data::DataFile> NamedData::files_of(const Place& place, const std::string& split) {
   if (fs::is_regular_file(place.path)) return {{place.path, place.shown.string()}};
   const std::string usual = part_of(place.name, split).split + ".jsonl";
   const bool plain = place.hub_name.empty() && place.name.config.empty();
@@ -126,8 +126,8 @@ std::vector<data::DataFile> NamedData::files_of(const Place& place,
   if (plain && is_there(place.path / usual) && !is_there(place.path / "README.md")) {
     files = {usual};
   } else {
-    files = files_in({files_below(place.path), hub::card_of(place.path)}, place.prefix, place.name,
-                     split);
+    if (!place.listing) place.listing = {files_below(place.path), hub::card_of(place.path)};
+    files = files_in(*place.listing, place.prefix, place.name, split);
   }
   std::vector<data::DataFile> all;
   for (const std::string& file : files) {
@@ -193,9 +193,15 @@ std::string NamedData::shown(const std::string& split) const {
   for (const data::Source& source : sources(split)) {
     for (const data::DataFile& file : source.files) files.push_back(file.name);
   }
-  // Of a file that is divided, the part that validates says so.
-  const bool part = split == "valid" && shown("train") == fmt::format("{}", fmt::join(files, ""));
-  if (files.size() == 1) return files.front() + (part ? fmt::format(" ({})", split) : "");
+  if (files.size() == 1) {
+    // Of a file that is divided, the part that validates says so.
+    const bool named = std::any_of(places_.begin(), places_.end(), [&](const Place& place) {
+      return place.name.splits.count(split) > 0;
+    });
+    const bool may_be_part = split == "valid" && (named || valid_split_ > 0);
+    const bool part = may_be_part && shown("train") == files.front();
+    return files.front() + (part ? " (valid)" : "");
+  }
   if (files.empty()) return split;
   const Place& place = places_.front();
   const fs::path name = places_.size() == 1 ? place.shown / place.prefix / split : fs::path(split);

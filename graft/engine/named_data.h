@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "graft/data/dataset.h"
 #include "graft/engine/loaded_model.h"
 #include "graft/engine/runtime.h"
+#include "graft/hub/dataset.h"
 
 namespace graft::engine {
 
@@ -21,14 +23,13 @@ struct DataOptions {
 /// Which of the named splits are needed: those that exist, or the first that does.
 enum class Splits { all, first };
 
-/// Data sets, found: files and folders here, or what was fetched from the Hub.
+/// Data sets, found: files and folders here, or what was fetched from the Hub. For one thread.
 class NamedData {
  public:
   /// `runtime` must outlive it. Finds data sets by name: an existing file or folder, else a data
   /// set on the Hub, "owner/name", "owner/name/folder" or either with "@revision", whose files for
-  /// these splits
-  /// ("train", "valid", "test") are fetched into the cache. Throws UsageError for names that
-  /// contradict each other, Error if a data set has none of the splits, Cancelled.
+  /// these splits ("train", "valid", "test") are fetched into the cache. Throws UsageError for
+  /// names that contradict each other, Error if a data set has none of the splits, Cancelled.
   NamedData(const Runtime& runtime, const DataOptions& options,
             const std::vector<std::string>& splits, Splits which = Splits::all);
 
@@ -58,10 +59,12 @@ class NamedData {
     fs::path shown;        // the same in messages
     std::string hub_name;  // or empty
     std::string prefix;    // of the files' names, in a repository
+    // A folder's, once it was asked for: all answers are of the same files.
+    mutable std::optional<hub::DatasetListing> listing = {};
   };
 
   data::Source source(const Place& place, const std::string& split) const;
-  std::vector<data::DataFile> files_of(const Place& place, const std::string& split) const;
+  static std::vector<data::DataFile> files_of(const Place& place, const std::string& split);
 
   const Runtime* runtime_;
   std::vector<Place> places_;
