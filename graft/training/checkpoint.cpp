@@ -194,6 +194,7 @@ Checkpoint Checkpoint::read(const fs::path& folder) {
 
 Checkpoints::Checkpoints(const fs::path& adapter_file, int keep, Identity identity)
     : folder_(folder_of(adapter_file)),
+      lock_(folder_),
       adapter_name_(adapter_file.filename().string()),
       keep_(keep),
       identity_(std::move(identity)) {}
@@ -205,7 +206,15 @@ fs::path Checkpoints::folder_of(const fs::path& adapter_file) {
 Checkpoint Checkpoints::find(const fs::path& path, FrontEnd& front_end) {
   const fs::path folder = without_trailing_slash(path);
   if (iteration_of(folder)) return Checkpoint::read(folder);
-  return newest(folder.extension() == kFolderEnding ? folder : folder_of(folder), front_end);
+  if (folder.extension() == kFolderEnding) return newest(folder, front_end);
+  const fs::path all = folder_of(folder);
+  Checkpoint found = newest(all, front_end);
+  const fs::path extension = found.adapter_file.extension();
+  if (folder.has_extension() && folder.extension() != extension) {
+    fail("the checkpoints in {} are those of {}", all.string(),
+         fs::path(folder).replace_extension(extension).string());
+  }
+  return found;
 }
 
 Checkpoint Checkpoints::newest(const fs::path& folder, FrontEnd& front_end) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "graft/base/front_end.h"
+#include "graft/base/target_lock.h"
 #include "graft/training/adapter_saver.h"
 #include "graft/training/identity.h"
 #include "graft/training/snapshot.h"
@@ -28,10 +29,12 @@ struct Checkpoint {
   static Checkpoint read(const fs::path& folder);
 };
 
-/// The checkpoints of a training: "adapters.checkpoints/step-000400" beside "adapters.npz".
+/// The checkpoints of a training: "adapters.checkpoints/step-000400" beside "adapters.npz", and
+/// beside an "adapters.safetensors", whose training would replace them.
 class Checkpoints {
  public:
-  /// `keep`: how many of the newest stay; that of the best validation stays too.
+  /// `keep`: how many of the newest stay; that of the best validation stays too. Throws Error if
+  /// another process writes checkpoints there.
   Checkpoints(const fs::path& adapter_file, int keep, Identity identity);
 
   /// The folder of an adapter's checkpoints.
@@ -42,7 +45,7 @@ class Checkpoints {
   /// The newest that is whole; others are named in warnings. Throws Error if there is none.
   static Checkpoint newest(const fs::path& folder, FrontEnd& front_end);
   /// The checkpoint that a user names: its folder, a folder of several or their adapter's file, of
-  /// which the newest is taken.
+  /// which the newest is taken. Throws Error if that is of another adapter file.
   static Checkpoint find(const fs::path& path, FrontEnd& front_end);
 
   /// Those that are there are this training's own, from before it was stopped.
@@ -59,6 +62,7 @@ class Checkpoints {
   void prune(const Progress& progress);
 
   fs::path folder_;
+  TargetLock lock_;
   std::string adapter_name_;
   int keep_;
   bool replaces_others_ = true;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "graft/training/checkpoint.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
 
@@ -19,6 +20,15 @@ TEST(AdapterSaver, HasOneWriter) {
     }
   }
   EXPECT_EQ(testing::names_in(folder.path()), std::vector<std::string>{"link.npz"});
+}
+
+// The checkpoints of a.npz are where those of a.safetensors are.
+TEST(Checkpoints, HaveOneWriter) {
+  const testing::TempFolder folder;
+  const Checkpoints one(folder / "a.npz", 1, {});
+  testing::expect_error([&] { Checkpoints(folder / "a.safetensors", 1, {}); },
+                        "a.checkpoints is being written by process");
+  const Checkpoints other(folder / "b.npz", 1, {});
 }
 
 }  // namespace

@@ -381,6 +381,10 @@ TEST_F(TrainerTest, AValidationThatAStopLeftOutComesFirst) {
   EXPECT_EQ(first.validations.back().first, 4);
   resume_ = Checkpoints::newest(folder_ / "adapters.checkpoints", *silent_front_end());
   EXPECT_EQ(resume_->iteration(), 8);
+  EXPECT_EQ(Checkpoints::find(folder_ / "adapters.npz", *silent_front_end()).iteration(), 8);
+  testing::expect_error(
+      [&] { Checkpoints::find(folder_ / "adapters.safetensors", *silent_front_end()); },
+      {"the checkpoints in", "are those of", "adapters.npz"});
   Record rest;
   run(rest);
   EXPECT_EQ(rest.validations.front(), whole.validations[2]);
