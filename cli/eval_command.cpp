@@ -79,10 +79,10 @@ class EvalRun {
     }
     if (o_.answers_file) write_answers(*o_.answers_file, results_);
     if (o_.json) {
-      print_json(eval_json({set_->name, o_.model, o_.samples}, questions_.questions, results_));
+      print_json(eval_json({set_->name, o_.model, o_.samples}, results_));
     } else {
-      print_samples(questions_.questions, results_, o_.samples);
-      print_eval(results_, o_.scorer);
+      print_samples(results_, o_.samples);
+      print_eval(results_);
     }
     if (results_.size() == adapters.size()) return 0;
     front_end_.note("Interrupted: of {} of {} there are figures", results_.size(), adapters.size());

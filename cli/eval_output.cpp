@@ -39,13 +39,18 @@ ordered_json answer_json(const EvalResult& result, size_t i) {
   return one;
 }
 
-void print_sentence(std::span<const EvalResult> results, const std::string& scorer) {
-  if (scorer != "sql" || results.size() < 2 || results.front().adapter != "none") return;
+// Whether answers were run, as the scorer sql does: its first measure.
+bool were_executed(std::span<const EvalResult> results) {
+  const std::vector<evaluation::Figure>& figures = results.front().answers.figures;
+  return !figures.empty() && figures.front().name == "execution";
+}
+
+void print_sentence(std::span<const EvalResult> results) {
+  if (results.size() < 2 || results.front().adapter != "none") return;
   const auto share = [](const EvalResult& result) {
     return fmt::format("{:.0f}%", 100 * result.answers.figures.front().mean);
   };
   for (const EvalResult& result : results.subspan(1)) {
-    if (result.answers.figures.empty()) continue;
     print_out("Answers that return the right result: {} before, {} after{}\n",
               share(results.front()), share(result),
               results.size() > 2 ? fmt::format(" ({})", result.adapter) : "");
@@ -54,7 +59,7 @@ void print_sentence(std::span<const EvalResult> results, const std::string& scor
 
 }  // namespace
 
-void print_eval(std::span<const EvalResult> results, const std::string& scorer) {
+void print_eval(std::span<const EvalResult> results) {
   if (results.empty()) return;
   TableRow head = {"adapter", "loss", "perplexity"};
   for (const evaluation::Figure& figure : results.front().answers.figures) {
@@ -77,22 +82,21 @@ void print_eval(std::span<const EvalResult> results, const std::string& scorer) 
     rows.push_back(std::move(row));
   }
   print_out("{}", text_table(rows));
-  if (scorer == "sql" && answers) {
-    print_out(
-        "rows: references that give a row at all; where they are few, a wrong query is easily "
-        "right\n");
-  }
-  print_sentence(results, scorer);
+  if (!were_executed(results)) return;
+  print_out(
+      "rows: references that give a row at all; where they are few, a wrong query is easily "
+      "right\n");
+  print_sentence(results);
 }
 
-void print_samples(std::span<const evaluation::Question> questions,
-                   std::span<const EvalResult> results, int count) {
-  const size_t most = std::min(questions.size(), static_cast<size_t>(count));
+void print_samples(std::span<const EvalResult> results, int count) {
+  if (results.empty()) return;
+  const std::vector<evaluation::Answered>& asked = results.front().answers.answers;
+  const size_t most = std::min(asked.size(), static_cast<size_t>(count));
   for (size_t i = 0; i < most; ++i) {
-    print_out("{}\n  prompt     {}\n  reference  {}\n", questions[i].place, questions[i].prompt,
-              questions[i].reference);
+    print_out("{}\n  prompt     {}\n  reference  {}\n", asked[i].place, asked[i].prompt,
+              asked[i].reference);
     for (const EvalResult& result : results) {
-      if (i >= result.answers.answers.size()) continue;
       std::string score;
       if (i < result.answers.scores.size() && !result.answers.scores[i].values.empty()) {
         score = fmt::format("  [{} {:.2f}]", result.answers.figures.front().name,
@@ -104,8 +108,7 @@ void print_samples(std::span<const evaluation::Question> questions,
   }
 }
 
-ordered_json eval_json(const EvalFacts& facts, std::span<const evaluation::Question> questions,
-                       std::span<const EvalResult> results) {
+ordered_json eval_json(const EvalFacts& facts, std::span<const EvalResult> results) {
   ordered_json all = {
       {"data", facts.data}, {"model", facts.model}, {"results", ordered_json::array()}};
   for (const EvalResult& result : results) {
@@ -121,8 +124,7 @@ ordered_json eval_json(const EvalFacts& facts, std::span<const evaluation::Quest
       one["tokens_per_second"] = static_cast<double>(made.steps) / made.seconds;
       one["problems"] = result.answers.problems;
     }
-    const size_t most = std::min(
-        {questions.size(), static_cast<size_t>(facts.samples), result.answers.answers.size()});
+    const size_t most = std::min(static_cast<size_t>(facts.samples), result.answers.answers.size());
     for (size_t i = 0; i < most; ++i) one["samples"].push_back(answer_json(result, i));
     all["results"].push_back(std::move(one));
   }

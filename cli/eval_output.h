@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graft/base/files.h"
+#include "graft/base/json_types.h"
 #include "graft/evaluation/evaluate.h"
 
 namespace graft::cli {
@@ -24,14 +25,13 @@ struct EvalFacts {
 
 /// A table with a row for each adapter; of answers that are run, the sentence that anyone
 /// understands.
-void print_eval(std::span<const EvalResult> results, const std::string& scorer);
+void print_eval(std::span<const EvalResult> results);
 
 /// The first answers of all, side by side.
-void print_samples(std::span<const evaluation::Question> questions,
-                   std::span<const EvalResult> results, int count);
+void print_samples(std::span<const EvalResult> results, int count);
 
-ordered_json eval_json(const EvalFacts& facts, std::span<const evaluation::Question> questions,
-                       std::span<const EvalResult> results);
+/// The same as JSON.
+ordered_json eval_json(const EvalFacts& facts, std::span<const EvalResult> results);
 
 /// All answers with their scores, a JSON line each.
 void write_answers(const fs::path& file, std::span<const EvalResult> results);
