@@ -167,11 +167,19 @@ class Printer {
     }
   }
 
+  // In colours, or with [[ ]] around what is trained.
   std::string text_of(const data::check::ShownExample& example) const {
+    const bool colour = *paint_.end != '\0';
     std::string text;
     size_t bytes = 0;
+    bool open = false;
+    const auto bracket = [&](bool trained) {
+      if (!colour && trained != open) text += trained ? "[[" : "]]";
+      open = trained;
+    };
     for (const data::check::ShownRun& run : example.runs) {
       if (bytes >= kMostShownBytes) {
+        bracket(false);
         text += fmt::format("\n{}...{}", paint_.soft, paint_.end);
         break;
       }
@@ -179,24 +187,17 @@ class Printer {
       size_t end = std::min(all.size(), kMostShownBytes - bytes);
       while (end < all.size() && (static_cast<unsigned char>(all[end]) & 0xC0) == 0x80) ++end;
       bytes += end;
-      add_run(safe(all.substr(0, end)), run, text);
+      bracket(run.trained);
+      text += painted(safe(all.substr(0, end)), run);
     }
+    bracket(false);
     return text;
   }
 
-  // In colours, or with [[ ]] around what is trained.
-  void add_run(const std::string& shown, const data::check::ShownRun& run,
-               std::string& text) const {
-    const bool colour = *paint_.end != '\0';
+  std::string painted(const std::string& shown, const data::check::ShownRun& run) const {
     const char* paint = run.trained ? paint_.trained : run.special ? paint_.special : "";
-    if (!colour) {
-      const bool opens = run.trained && !text.ends_with("]]");
-      if (run.trained && !opens) text.resize(text.size() - 2);
-      text += (opens ? "[[" : "") + shown + (run.trained ? "]]" : "");
-      return;
-    }
-    text += fmt::format("{}{}{}{}", run.special && run.trained ? paint_.bold : "", paint, shown,
-                        *paint == '\0' ? "" : paint_.end);
+    return fmt::format("{}{}{}{}", run.special && run.trained ? paint_.bold : "", paint, shown,
+                       *paint == '\0' ? "" : paint_.end);
   }
 
   // Every line behind "  | ", in its colour.

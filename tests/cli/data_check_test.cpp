@@ -50,6 +50,13 @@ TEST_F(DataCheck, ShowsRecordsAsTheModelSeesThem) {
             std::string::npos);
 }
 
+TEST_F(DataCheck, KeepsTheBracketsOfATextApartFromItsOwn) {
+  write("pairs.jsonl", "{\"prompt\": \"the a[1]]\", \"completion\": \"end\"}\n");
+  const ProgramResult result =
+      check({"--data", "pairs.jsonl", "--model", "model", "--raw-pairs", "--show", "1"});
+  EXPECT_NE(result.out.find(" the a[1]][[end</s>]]"), std::string::npos) << result.out;
+}
+
 TEST_F(DataCheck, ColoursWhatIsTrainedOnATerminal) {
   write("pairs.jsonl", "{\"prompt\": \"the \", \"completion\": \"end\"}\n");
   const std::vector<std::string> arguments = {"data",  "check",       "pairs.jsonl", "--model",
