@@ -209,6 +209,12 @@ TEST_F(ConfigOption, RepeatsATrainingToTheByte) {
        "--lora-dropout", "0.1"},
       {"--epochs", "0.3", "--optimizer", "muon", "--ns-steps", "4", "--grad-accumulation", "2",
        "--schedule", "wsd", "--min-lr", "1e-6"},
+      {"--optimizer", "sgd", "--momentum", "0.9", "--dampening", "0.1", "--weight-decay", "0.1",
+       "--schedule", "step_decay", "--schedule-arguments", "1e-3,0.5,2"},
+      {"--overlong", "split", "--overlap", "2", "--max-seq-length", "6", "--train-on", "all",
+       "--group-by-length"},
+      {"--lora-plus-ratio", "4", "--pack", "--batch-tokens", "40", "--text-key", "text",
+       "--add-eos-token", "0", "--grad-checkpoint", "--threads", "1"},
       {"--adam-bits", "8", "--grad-clip", "0.3", "--lora-layers", "1", "--seed",
        "18446744073709551615"}};
   for (const std::vector<std::string>& more : all) {
@@ -226,6 +232,7 @@ TEST_F(ConfigOption, RepeatsATrainingToTheByte) {
       repeat.insert(repeat.end(), with.begin(), with.end());
       const ProgramResult result = run(repeat);
       EXPECT_EQ(result.code, 0) << result.err;
+      EXPECT_EQ(result.err.find("left out"), std::string::npos) << result.err;
       EXPECT_TRUE(bytes("b.npz") == wanted) << with[0];
     };
     again({"a.run/config.yaml"});
