@@ -8,6 +8,7 @@
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/lora/adapter_file.h"
+#include "graft/lora/mlx_lm_config.h"
 
 namespace graft::cli {
 namespace {
@@ -33,13 +34,12 @@ void check_written_adapter(const LoraOptions& o) {
 void check_optimizer(const LoraOptions& o) {
   const training::TrainOptions& train = o.tune.train;
   training::make_optimizer(train.optimizer);
-  training::ScheduleOptions schedule = train.schedule;
+  const training::ScheduleOptions& schedule = train.schedule;
   if (schedule.length > 0 && !schedule.arguments.empty()) {
     fail_usage("--schedule-iters is no option of schedule {}, whose arguments say it",
                schedule.name);
   }
-  if (schedule.length == 0) schedule.length = train.iters;
-  if (!o.tune.epochs || train.schedule.length > 0) training::make_schedule(schedule);
+  if (!o.tune.epochs || schedule.length > 0) training::schedule_of_run(schedule, train.iters);
 }
 
 // A learning rate that is given, or searched, must have a part.
@@ -260,8 +260,7 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
     o.prompt.reset();
     o.resume.reset();
   }
-  if (o.adapter_path)
-    o.adapter_file = (fs::path(*o.adapter_path) / "adapters.safetensors").string();
+  if (o.adapter_path) o.adapter_file = (fs::path(*o.adapter_path) / lora::kMlxLmAdapter).string();
   resume(command, o, front_end);
   use_given_rate(o, rate_given, arguments_given);
   finish(o, front_end);

@@ -28,7 +28,7 @@ std::string key_of(const std::string& path) {
 }
 
 bool is_mlx_lm_adapter(const fs::path& adapter_file) {
-  return adapter_file.filename() == "adapters.safetensors";
+  return adapter_file.filename() == kMlxLmAdapter;
 }
 
 std::optional<LoraSettings> mlx_lm_settings(const fs::path& adapter_file) {

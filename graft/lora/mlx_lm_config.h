@@ -9,8 +9,9 @@
 
 namespace graft::lora {
 
-/// The file that mlx-lm reads an adapter's settings from, beside its `adapters.safetensors`
-/// (mlx_lm/tuner/utils.py, load_adapters).
+/// The name that mlx-lm has for adapter files, and for the file beside one that it reads its
+/// settings from (mlx_lm/tuner/utils.py, load_adapters).
+inline constexpr const char* kMlxLmAdapter = "adapters.safetensors";
 inline constexpr const char* kAdapterConfig = "adapter_config.json";
 
 /// The settings that mlx-lm's adapter_config.json beside an adapter file gives; nothing if there is

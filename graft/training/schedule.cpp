@@ -189,6 +189,11 @@ Schedule make_schedule(const ScheduleOptions& options) {
   };
 }
 
+Schedule schedule_of_run(ScheduleOptions options, int64_t steps) {
+  if (options.length == 0) options.length = steps;
+  return make_schedule(options);
+}
+
 std::optional<std::string> cut_short(const Schedule& schedule, int64_t length,
                                      int64_t steps_of_run) {
   if (length <= steps_of_run || steps_of_run < 1) return {};

@@ -57,6 +57,10 @@ int64_t given_length(const ScheduleOptions& options);
 /// than `length`, a min_lr above the learning rate.
 Schedule make_schedule(const ScheduleOptions& options);
 
+/// The schedule of a run of so many steps, which are its `length` if none is given. Throws as
+/// make_schedule does.
+Schedule schedule_of_run(ScheduleOptions options, int64_t steps);
+
 /// mlx-lm's `lr_schedule`: a schedule of MLX by its name and arguments (`rate` is arguments[0]),
 ///   exponential_decay  rate, decay_rate              rate decay_rate^s
 ///   step_decay         rate, decay_rate, step_size   rate decay_rate^(s div step_size)

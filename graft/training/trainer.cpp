@@ -38,12 +38,6 @@ std::string ordinal(int number) {
   return fmt::format("{}{}", number, ending);
 }
 
-ScheduleOptions schedule_of(const TrainOptions& options) {
-  ScheduleOptions schedule = options.schedule;
-  if (schedule.length == 0) schedule.length = options.iters;
-  return schedule;
-}
-
 }  // namespace
 
 Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
@@ -54,7 +48,7 @@ Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const dat
       options_(std::move(options)),
       events_(std::move(events)),
       stepper_(model, adapters, train, options_),
-      schedule_(make_schedule(schedule_of(options_))),
+      schedule_(schedule_of_run(options_.schedule, options_.iters)),
       state_(stepper_.start()),
       saver_(options_.adapter_file, options_.origin),
       checkpoints_(options_.adapter_file, options_.keep, options_.identity) {}
