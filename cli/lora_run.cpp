@@ -20,6 +20,7 @@
 #include "graft/engine/named_data.h"
 #include "graft/generation/generate.h"
 #include "graft/ops/backend.h"
+#include "graft/report/growing_file.h"
 #include "graft/report/metrics_sink.h"
 #include "graft/report/report.h"
 #include "graft/report/report_sink.h"
@@ -117,7 +118,7 @@ class LoraRun {
       print_out("No learning rate made the loss fall: there is none to suggest\n");
     }
     const fs::path page = report::RunFolder::of_adapter(o_.tune.train.adapter_file).search_page();
-    fs::create_directories(page.parent_path());
+    report::make_folder(page.parent_path());
     report::write_search_report(page, search);
     print_out("Wrote {}\n", page.string());
     return 0;

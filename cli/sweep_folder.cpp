@@ -7,6 +7,7 @@
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/io/json.h"
+#include "graft/report/growing_file.h"
 #include "graft/report/run_facts.h"
 #include "graft/training/checkpoint.h"
 
@@ -48,7 +49,9 @@ SweepFolder::SweepFolder(fs::path path, std::map<std::string, std::string> setti
   if (!is_there(path_ / kFile) && is_there(path_) && !fs::is_empty(path_, none)) {
     fail("{} is no folder of a sweep: it has no {}; name another", path_.string(), kFile);
   }
-  fs::create_directories(path_);
+  std::error_code error;
+  fs::create_directories(path_, error);
+  if (error) fail("cannot create {}: {}", path_.string(), error.message());
   write();
 }
 
@@ -109,7 +112,7 @@ std::optional<std::string> SweepFolder::diverged(const std::string& name) const 
   return found == diverged_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void SweepFolder::make(const std::string& name) const { fs::create_directories(path_ / name); }
+void SweepFolder::make(const std::string& name) const { report::make_folder(path_ / name); }
 
 void SweepFolder::set_diverged(const std::string& name, const std::string& why) {
   diverged_[name] = why;
