@@ -147,13 +147,6 @@ mx::array decoded_k_blocks(const Blocks& blocks, RowOrder order) {
 
 }  // namespace
 
-int64_t RowOrder::stored(int64_t row) const {
-  if (head_dim == 0) return row;
-  int64_t half = head_dim / 2;
-  int64_t head = row / head_dim, inside = row % head_dim;
-  return head * head_dim + 2 * (inside % half) + inside / half;
-}
-
 bool is_exact_in_mlx(io::GgufTensorType type) { return io::block_of(type).elements == kBlock; }
 
 io::LayerQuantization quantization_of(io::GgufTensorType type) {

@@ -7,20 +7,14 @@
 #include <vector>
 
 #include "graft/io/gguf.h"
+#include "graft/io/gguf_row_order.h"
 #include "graft/io/quantization_config.h"
 
 namespace graft::convert {
 
 namespace mx = mlx::core;
 
-/// The order of a matrix's rows in a GGUF file. Those of Q and K are permuted there: in a head of
-/// width C, rows j and j + C/2, which RoPE rotates together, are adjacent.
-struct RowOrder {
-  int head_dim = 0;  // 0: as they are
-
-  /// The row of the file that becomes `row`.
-  int64_t stored(int64_t row) const;
-};
+using io::RowOrder;
 
 /// Whether MLX's format holds a type's blocks exactly: those of 32 elements with a scale.
 bool is_exact_in_mlx(io::GgufTensorType type);

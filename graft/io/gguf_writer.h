@@ -1,0 +1,67 @@
+#pragma once
+
+#include <mlx/mlx.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/base/atomic_file.h"
+#include "graft/io/gguf_types.h"
+
+namespace graft::io {
+
+namespace mx = mlx::core;
+
+/// Writes a GGUF file of version 3 (format:
+/// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), whole or not at all: first all
+/// metadata, then the tensors that there will be, then their bytes one after the other, so that no
+/// more than one need be in memory.
+class GgufWriter {
+ public:
+  explicit GgufWriter(const fs::path& path) : file_(path) {}
+
+  void set(std::string_view key, std::string_view text);
+  void set(std::string_view key, const char* text) { set(key, std::string_view(text)); }
+  void set(std::string_view key, uint32_t number);
+  void set(std::string_view key, float number);
+  void set(std::string_view key, bool flag);
+  void set(std::string_view key, const std::vector<std::string>& texts);
+  void set(std::string_view key, const std::vector<int32_t>& numbers);
+  void set(std::string_view key, const std::vector<uint32_t>& numbers);
+  void set(std::string_view key, const std::vector<float>& numbers);
+  void set(std::string_view key, const std::vector<bool>& flags);
+
+  /// A tensor that will be written; `shape` has the rows first. Throws Error if the type's blocks
+  /// do not divide a row, or if there are too many dimensions or bytes.
+  void declare(const std::string& name, GgufTensorType type, const mx::Shape& shape);
+  /// The bytes of the next tensor, in the order declared. Throws Error if they cannot be written,
+  /// std::logic_error if they are not as many as declared.
+  void write(const std::string& name, std::string_view bytes);
+  /// Puts the file in place; every declared tensor must have been written.
+  void commit();
+  /// Bytes of the file so far.
+  size_t written() const { return file_.written(); }
+
+ private:
+  struct Tensor {
+    std::string name;
+    size_t bytes;
+  };
+
+  std::string& pair(std::string_view key, GgufValueType type);
+  template <class Number>
+  void array(std::string_view key, GgufValueType type, const std::vector<Number>& numbers);
+  void write_header();
+  void pad();
+
+  AtomicFile file_;
+  std::string pairs_, infos_;
+  uint64_t pair_count_ = 0, offset_ = 0;
+  std::vector<Tensor> tensors_;
+  size_t next_ = 0;
+  bool begun_ = false;
+};
+
+}  // namespace graft::io
