@@ -12,6 +12,7 @@
 
 #include "bench/peaks.h"
 #include "graft/base/threads.h"
+#include "graft/engine/runtime.h"
 #include "graft/kernels/isa.h"
 
 namespace {
@@ -56,6 +57,7 @@ void add_context() {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  graft::engine::tune_memory();  // as the program does
   std::vector<std::string> given = arguments(argc, argv);
   std::vector<char*> pointers;
   for (std::string& argument : given) pointers.push_back(argument.data());
