@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Speed of graft's generation against llama.cpp's: the same 4-bit weights, machine and threads, in turn.
 
-    python3 -m venv .venv-llama
-    .venv-llama/bin/pip install --only-binary :all: xllamacpp==2026.10.11549
+    scripts/setup.sh llama
     build/graft convert --hf-path models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --mlx-path model-q4
     .venv-llama/bin/python bench/compare_llama_cpp.py --gguf models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf \\
         --graft build/graft --graft-model model-q4

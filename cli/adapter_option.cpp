@@ -1,5 +1,7 @@
 #include "cli/adapter_option.h"
 
+#include <cmath>
+
 #include "graft/base/error.h"
 
 namespace graft::cli {
@@ -7,14 +9,63 @@ namespace {
 
 constexpr const char* kDefaultAdapter = "adapters.npz";
 
+// The number behind the last colon; a path with a colon in it that is there is a path.
+lora::WeightedAdapter weighted(const std::string& name) {
+  const size_t colon = name.rfind(':');
+  if (colon == std::string::npos || is_there(name)) return {lora::read_adapter_file(name)};
+  const std::string text = name.substr(colon + 1);
+  size_t used = 0;
+  float weight = 0;
+  try {
+    weight = std::stof(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (text.empty() || used != text.size() || !std::isfinite(weight)) {
+    fail_usage("--adapter-file {}: its weight must be a number, found \"{}\"", name, text);
+  }
+  return {lora::read_adapter_file(name.substr(0, colon)), weight};
+}
+
 }  // namespace
 
-void use_adapter(engine::LoadedModel& loaded, const std::optional<std::string>& file,
+std::vector<lora::WeightedAdapter> named_adapters(const std::vector<std::string>& names) {
+  std::vector<lora::WeightedAdapter> all;
+  for (const std::string& text : names) {
+    for (size_t begin = 0; begin <= text.size();) {
+      const size_t comma = is_there(text) ? std::string::npos : text.find(',', begin);
+      const std::string name = text.substr(begin, comma - begin);
+      if (name.empty()) fail_usage("--adapter-file {}: a name is missing", text);
+      all.push_back(weighted(name));
+      if (comma == std::string::npos) break;
+      begin = comma + 1;
+    }
+  }
+  return all;
+}
+
+void add_adapter_option(CLI::App& command, std::vector<std::string>& names,
+                        const std::string& what_for) {
+  command
+      .add_option("--adapter-file", names,
+                  what_for +
+                      ": a file, or a folder of mlx-lm or PEFT; several are added up, each "
+                      "with its weight if that is not 1: a.npz:0.5")
+      ->allow_extra_args(false)
+      ->take_all()
+      ->type_name("ADAPTER[:WEIGHT]");
+}
+
+lora::AdapterFile named_adapter(const std::vector<std::string>& names) {
+  return lora::merged(named_adapters(names));
+}
+
+void use_adapter(engine::LoadedModel& loaded, const std::vector<std::string>& names,
                  FrontEnd& front_end) {
-  if (file == "none") return;
-  if (!file && !fs::exists(kDefaultAdapter)) return;
-  if (file) {
-    engine::put_adapter(loaded, lora::read_adapter_file(*file), front_end);
+  if (names == std::vector<std::string>{"none"}) return;
+  if (names.empty() && !fs::exists(kDefaultAdapter)) return;
+  if (!names.empty()) {
+    engine::put_adapter(loaded, named_adapter(names), front_end);
     return;
   }
   try {

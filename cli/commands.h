@@ -7,6 +7,7 @@
 namespace graft::cli {
 
 /// Each registers a command: its options, its help, and its action.
+void add_adapter_command(CLI::App& app, engine::Runtime& runtime);
 void add_cache_command(CLI::App& app, engine::Runtime& runtime);
 void add_convert_command(CLI::App& app, engine::Runtime& runtime);
 void add_data_command(CLI::App& app, engine::Runtime& runtime);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/adapter_option.h"
 #include "cli/commands.h"
 #include "cli/data_options.h"
 #include "cli/eval_output.h"
@@ -55,7 +56,7 @@ class EvalRun {
     check_data_options(o.data, o.render);
     if (o.answers_file) check_writable(*o.answers_file);
     for (const std::string& file : o.adapters) {
-      if (file != "none") files_.push_back(lora::read_adapter_file(file));
+      if (file != "none") files_.push_back(named_adapter({file}));
     }
     data_.emplace(named_data(runtime, o.data, splits(), engine::Splits::first));
     loaded_.emplace(load_named(runtime, o.model));

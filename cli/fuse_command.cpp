@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/adapter_option.h"
 #include "cli/commands.h"
 #include "cli/data_options.h"
 #include "cli/interrupt.h"
@@ -26,7 +27,7 @@ namespace {
 struct FuseCommand {
   std::string model = "mlx_model";
   std::string save_path = "lora_fused_model/";
-  std::string adapter_file = "adapters.npz";
+  std::vector<std::string> adapters = {"adapters.npz"};
   std::optional<std::string> hf_path;
   std::optional<std::string> upload_name;
   bool de_quantize = false;
@@ -43,7 +44,7 @@ void check(const FuseCommand& o) {
   if (o.de_quantize && o.fused_bits && *o.fused_bits != "none") {
     fail_usage("--de-quantize and --fused-bits {} contradict each other", *o.fused_bits);
   }
-  if (o.adapter_file == "none") fail_usage("fusing needs an --adapter-file");
+  if (o.adapters == std::vector<std::string>{"none"}) fail_usage("fusing needs an --adapter-file");
   check_data_options(o.data, o.render);
   if (!o.data.names.empty() && o.check_text) fail_usage("give --data or --check, not both");
 }
@@ -127,7 +128,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   if (o.upload_name) upload.emplace(runtime.hub(), *o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
   // Everything that can fail is checked before the first loss, which may take long.
-  lora::AdapterFile file = lora::read_adapter_file(o.adapter_file);
+  lora::AdapterFile file = named_adapter(o.adapters);
   engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);
   const io::ModelTarget target{.path = o.save_path, .force = o.force};
@@ -158,7 +159,7 @@ void add_fuse_command(CLI::App& app, engine::Runtime& runtime) {
   command->option_defaults()->always_capture_default()->take_last();
   command->add_option("--model", o->model, "Folder of the model, or its name on the Hub");
   command->add_option("--save-path", o->save_path, "Folder to write");
-  command->add_option("--adapter-file", o->adapter_file, "The adapter");
+  add_adapter_option(*command, o->adapters, "The adapter");
   command->add_flag("-d,--de-quantize", o->de_quantize, "Write all layers dense");
   command
       ->add_option("--fused-bits", o->fused_bits,

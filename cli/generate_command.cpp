@@ -24,7 +24,7 @@ namespace {
 
 struct GenerateCommand {
   std::string model = "mlx_model";
-  std::optional<std::string> adapter_file;
+  std::vector<std::string> adapters;
   std::string prompt;
   std::optional<std::string> system;
   bool ignore_chat_template = false;
@@ -64,7 +64,7 @@ double rate(int count, double seconds) { return seconds > 0 ? count / seconds : 
 void run(const GenerateCommand& o, const engine::Runtime& runtime) {
   engine::LoadedModel loaded = load_named(runtime, o.model);
   // An adapter only when it is named.
-  use_adapter(loaded, o.adapter_file.value_or("none"), runtime.front_end());
+  if (!o.adapters.empty()) use_adapter(loaded, o.adapters, runtime.front_end());
   generation::GenerateOptions options{o.max_tokens, o.sampler, loaded.eos_ids(), o.stop, o.profile};
   const auto ids = prompt_ids(o, loaded, runtime.front_end());
   auto result = generation::generate(*loaded.model, loaded.tokenizer, ids, options, print_text);
@@ -87,7 +87,7 @@ void add_generate_command(CLI::App& app, engine::Runtime& runtime) {
   command->option_defaults()->always_capture_default()->take_last();
   command->add_option("--model", o->model,
                       "Folder of the model, converted or not, or its name on the Hub");
-  command->add_option("--adapter-file", o->adapter_file, "Adapter to use; none unless it is named");
+  add_adapter_option(*command, o->adapters, "Adapter to use; none unless it is named");
   command
       ->add_option("-p,--prompt", o->prompt,
                    "The text to continue; of a model with a chat template, what the user says to "

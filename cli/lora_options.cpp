@@ -7,8 +7,7 @@
 #include "cli/taken_options.h"
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
-#include "graft/lora/adapter_file.h"
-#include "graft/lora/mlx_lm_config.h"
+#include "graft/lora/adapter_path.h"
 
 namespace graft::cli {
 namespace {
@@ -17,9 +16,10 @@ void check_written_adapter(const LoraOptions& o) {
   if (o.adapter_file == "none") {
     fail_usage("{} needs an --adapter-file to write", o.train ? "--train" : "--find-lr");
   }
-  if (o.adapter_file) lora::check_adapter_path(*o.adapter_file);
   const fs::path file = o.tune.train.adapter_file, folder = file.parent_path();
-  if (o.adapter_path) {  // mlx-lm makes it
+  lora::check_adapter_path(file);
+  // The folder of a layout is made, as mlx-lm and PEFT do; one in the path of a file is not.
+  if (o.adapter_path || file != without_trailing_slash(o.adapter_file.value_or(file.string()))) {
     std::error_code error;
     fs::create_directories(folder, error);
     if (error) fail("cannot create {}: {}", folder.string(), error.message());
@@ -28,6 +28,12 @@ void check_written_adapter(const LoraOptions& o) {
     fail_usage("--adapter-file: there is no folder {}", folder.string());
   }
   check_writable(file);
+}
+
+fs::path written_adapter(const std::string& named, const std::optional<std::string>& format) {
+  // Without an extension but in npz, the file of that name in a folder would surprise.
+  return lora::adapter_to_write(format == "npz" && named == "adapters" ? "adapters.npz" : named,
+                                format);
 }
 
 // Before the model is loaded, which may take minutes.
@@ -100,8 +106,9 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
   o.tune.command = [](const std::string& model) {
     return fmt::format("graft lora --model {} --train", model);
   };
-  if (o.adapter_file) o.tune.train.adapter_file = *o.adapter_file;
   if (o.train || o.find_lr) {
+    const std::string otherwise = o.format ? "adapters" : "adapters.npz";
+    o.tune.train.adapter_file = written_adapter(o.adapter_file.value_or(otherwise), o.format);
     check_optimizer(o);
     return o.only_planned ? void() : check_written_adapter(o);
   }
@@ -143,6 +150,10 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       .add_option("--adapter-path", o.adapter_path,
                   "The same by its folder, as mlx-lm has it: adapters.safetensors in there")
       ->excludes(adapter_file);
+  command.add_option("--format", o.format,
+                     fmt::format("Layout of the adapter that --train writes: {} [by the path; "
+                                 "mlx-lm for a folder]",
+                                 lora::known_formats()));
   command.add_option("--resume-adapter-file", adapter.resume_adapter_file,
                      "Adapter to go on training from");
   command
@@ -260,7 +271,9 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
     o.prompt.reset();
     o.resume.reset();
   }
-  if (o.adapter_path) o.adapter_file = (fs::path(*o.adapter_path) / lora::kMlxLmAdapter).string();
+  if (o.adapter_path) {
+    o.adapter_file = lora::adapter_to_write(*o.adapter_path, "mlx-lm").string();
+  }
   resume(command, o, front_end);
   use_given_rate(o, rate_given, arguments_given);
   finish(o, front_end);

@@ -21,6 +21,7 @@ struct LoraOptions {
   std::optional<std::string> config;        // a file with more options
   bool only_planned = false;                // nothing is written
   std::optional<std::string> adapter_file;  // to write or to use
+  std::optional<std::string> format;        // of the adapter that is written
   std::optional<std::string> adapter_path;  // its folder, as mlx-lm has it
   std::optional<std::string> resume;        // a checkpoint; empty: the adapter's newest
   bool pack = false;

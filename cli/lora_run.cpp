@@ -70,7 +70,9 @@ class LoraRun {
     if (o_.train) {
       if (const int code = train(); code != 0) return code;
     } else {
-      use_adapter(*loaded_, o_.adapter_file, runtime_.front_end());
+      std::vector<std::string> adapters;
+      if (o_.adapter_file) adapters.push_back(*o_.adapter_file);
+      use_adapter(*loaded_, adapters, runtime_.front_end());
     }
     if (test_set) test(*test_set);
     if (o_.prompt) prompt();

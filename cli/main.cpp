@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   graft::cli::add_fuse_command(app, runtime);
   graft::cli::add_generate_command(app, runtime);
   graft::cli::add_data_command(app, runtime);
+  graft::cli::add_adapter_command(app, runtime);
   graft::cli::add_tokenize_command(app, runtime);
   graft::cli::add_upload_command(app, runtime);
   graft::cli::add_cache_command(app, runtime);

@@ -14,7 +14,7 @@
 #include "graft/hub/cache.h"
 #include "graft/hub/upload.h"
 #include "graft/lora/adapter_file.h"
-#include "graft/lora/mlx_lm_config.h"
+#include "graft/lora/adapter_path.h"
 
 namespace graft::cli {
 namespace {
@@ -26,21 +26,16 @@ struct UploadCommand {
   bool make_private = false;
 };
 
-// The adapter's file in a folder that holds no model.
+// The adapter in a folder that holds no model.
 lora::AdapterFile adapter_in(const fs::path& folder) {
-  std::vector<fs::path> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const fs::path extension = entry.path().extension();
-    if (extension == ".npz" || extension == ".safetensors") found.push_back(entry.path());
+  fs::path file;
+  try {
+    file = lora::found_adapter(folder);
+  } catch (const Error& error) {
+    fail_usage("{} is neither a model's folder (config.json and its weights) nor an adapter's: {}",
+               folder.string(), error.what());
   }
-  if (found.size() != 1) {
-    fail_usage(
-        "{} is neither a model's folder (config.json and its weights) nor one with a single "
-        "adapter (.npz or .safetensors)",
-        folder.string());
-  }
-  return lora::read_adapter_file(found.front());
+  return lora::read_adapter_file(file);
 }
 
 void run(const UploadCommand& o, const engine::Runtime& runtime) {
@@ -69,9 +64,8 @@ void run(const UploadCommand& o, const engine::Runtime& runtime) {
   check(adapter.provenance);
   const std::string name = adapter.path.filename().string();
   std::vector<hub::LocalFile> files;
-  files.emplace_back(name, adapter.path);
-  if (lora::is_mlx_lm_adapter(adapter.path) && is_there(folder / lora::kAdapterConfig)) {
-    files.emplace_back(lora::kAdapterConfig, folder / lora::kAdapterConfig);
+  for (const fs::path& file : lora::files_of_adapter(adapter.path)) {
+    files.emplace_back(file.filename().string(), file);
   }
   if (has_card) files.emplace_back("README.md", folder / "README.md");
   upload.run(folder, std::move(files),

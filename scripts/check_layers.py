@@ -28,7 +28,7 @@ BELOW = {
     "parquet_reader": [],
     "data": ["tokenizer", "hub", "parquet_reader", "io", "unicode", "base"],
     "models": ["nn", "ops", "io", "base"],
-    "lora": ["models", "nn", "io", "base"],
+    "lora": ["models", "nn", "regex", "io", "base"],
     "convert": ["models", "tokenizer", "io", "base"],
     "training": ["lora", "models", "ops", "data", "io", "base"],
     "plan": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],

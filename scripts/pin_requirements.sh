@@ -14,4 +14,5 @@ compile requirements-uv --universal --python-version 3.10
 compile requirements-interop --universal --python-version 3.11
 compile requirements-templates --universal --python-version 3.11 --no-deps
 compile requirements-fixtures --python-platform x86_64-unknown-linux-gnu --python-version 3.11
+compile requirements-llama --python-platform x86_64-unknown-linux-gnu --python-version 3.11 --only-binary :all:
 compile requirements-records --universal --python-version 3.11

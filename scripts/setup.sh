@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what graft needs, and does only what is missing.
 #
-#   scripts/setup.sh [packages|venv|model|program|build|interop|records|lint|arm]...
+#   scripts/setup.sh [packages|venv|model|program|build|interop|records|llama|lint|arm]...
 #
 #   packages  system packages, by apt (Debian 12, Ubuntu 24.04 and later) or Homebrew
 #   venv      .venv with MLX and Arrow, whose libraries and headers graft is built on
@@ -10,6 +10,7 @@
 #   build     build/graft, its tests and benchmarks
 #   interop   .venv-interop: the Python packages that the tests compare graft with
 #   records   .venv-records: TensorBoard and playwright, which read what a training records
+#   llama     .venv-llama: llama.cpp, which loads what graft writes for it (x86-64 alone)
 #   lint      clang-tidy, for scripts/lint.sh
 #   arm       what scripts/test.sh --full builds and runs for it: a cross compiler for 64-bit ARM, QEMU, and the
 #             sources of the libraries that the kernels and their tests link (Debian and Ubuntu alone)
@@ -238,12 +239,13 @@ for section in $sections; do
   case $section in
     packages | model | program | build | arm) "$section" ;;
     records) environment .venv-records scripts/requirements-records records ;;
+    llama) environment .venv-llama scripts/requirements-llama llama --only-binary :all: ;;
     lint) apt_packages=clang-tidy brew_packages=llvm packages ;;
     venv) environment .venv scripts/requirements venv ;;
     interop)
       environment .venv-interop scripts/requirements-interop interop
       environment .venv-interop scripts/requirements-templates interop --no-deps
       ;;
-    *) die "no section '$section': packages, venv, model, program, build, interop, records, lint or arm" ;;
+    *) die "no section '$section': packages, venv, model, program, build, interop, records, llama, lint or arm" ;;
   esac
 done

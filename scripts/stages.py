@@ -79,6 +79,8 @@ BUILT = ("build", "environment of the comparisons")
 stage("environment of the libraries", "scripts/setup.sh venv", 90, cores=0)
 stage("environment of the comparisons", "scripts/setup.sh interop", 180, cores=0)
 stage("environment of the records", "scripts/setup.sh records", 120, cores=0)
+stage("environment of llama.cpp", "scripts/setup.sh llama", 120, cores=0, when="full")
+stage("environment of PEFT", "scripts/make_fixtures.sh --venv", 1200, cores=0, when="long")  # torch: 6 GB
 stage("model", "scripts/setup.sh model", 90, cores=0)
 stage("formatting", "find graft cli tests bench -name '*.cpp' -o -name '*.h' | "
       "xargs .venv-interop/bin/clang-format --dry-run -Werror", 30, ("environment of the comparisons",))
@@ -92,7 +94,7 @@ stage("uploads against huggingface_hub", f"{INTEROP}/hub_uploads.py build/graft 
 stage("downloads against huggingface_hub", f"{INTEROP}/hub_downloads.py build/graft --model build/smollm2", 300,
       (*BUILT, "SmolLM2 for the comparisons"), 0)
 
-stage("unit tests", run_tests("release"), 180, ("build", "model"), 2)
+stage("unit tests", run_tests("release"), 270, ("build", "model"), 2)
 stage("installed package", "tests/install/run.sh build", 60, ("build",))
 stage("part of another project", "tests/install/subproject.sh", 20, ("build",))
 stage("benchmarks", "tests/benches.sh build", 60, ("build",), 2)
@@ -109,6 +111,11 @@ stage("models and adapters against mlx-lm",
       f"{INTEROP}/model_parity.py build/graft build/tests/logits_driver --model {GGUF}", 120, (*BUILT, "model"))
 stage("what is written, reloaded by transformers and mlx-lm",
       f"{INTEROP}/reload_parity.py build/graft build/tests/logits_driver", 120, BUILT)
+stage("adapters in llama.cpp",
+      f"{INTEROP}/gguf_adapters.py build/graft build/tests/logits_driver .venv-llama", 60,
+      (*BUILT, "environment of llama.cpp"), when="full")
+stage("adapters in PEFT", ".venv-fixtures/bin/python tests/interop/peft_parity.py build/graft build/tests/logits_driver",
+      120, ("build", "environment of PEFT"), when="long")
 stage("trainings that are killed go on", f"{INTEROP}/resume_kills.py build/graft", 300, BUILT)
 stage("trainings on full disks go on", f"{INTEROP}/resume_full_disk.py build/graft", 120, BUILT)
 stage("chat templates against transformers",

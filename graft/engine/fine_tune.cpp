@@ -134,6 +134,7 @@ lora::Adapters of_checkpoint(const training::Checkpoint& checkpoint, const Adapt
 
 lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, FrontEnd& front_end) {
   options.train.origin.base_fingerprint = lora::fingerprint(loaded.folder);
+  options.train.origin.base = lora::BaseShape::of(loaded.folder.config());
   if (options.resume) {
     options.train.origin.provenance =
         io::Provenance::from_json(options.resume->identity.provenance);

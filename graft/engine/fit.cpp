@@ -4,7 +4,7 @@
 #include <set>
 
 #include "graft/lora/adapters.h"
-#include "graft/lora/mlx_lm_config.h"
+#include "graft/lora/layer_key.h"
 #include "graft/models/registry.h"
 #include "graft/plan/run_batches.h"
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "graft/base/files.h"
@@ -15,24 +16,40 @@
 
 namespace graft::lora {
 
+/// What of a model decides how an adapter of it is laid out for llama.cpp.
+struct BaseShape {
+  std::string model_type = {};  // as in config.json; empty: not known
+  int head_dim = 0;             // of attention; 0: not known
+
+  static BaseShape of(const json& config);
+};
+
 /// Where an adapter comes from.
 struct AdapterOrigin {
   std::string base_fingerprint = {};  // of the model it was trained on; empty: not known
   io::Provenance provenance = {};     // that model on the Hub, and the trainings
   // The options of its training, by name; without the names that it has for files of its machine.
   ordered_json config = ordered_json::object();
+  BaseShape base = {};  // what llama.cpp's layout depends on
 };
 
-/// An adapter as its file holds it: tensors `<path>.lora_a` [in, R] and `<path>.lora_b` [R, out],
-/// and the metadata that graft writes with them, so that no reader has to guess a scale.
+/// An adapter as its file holds it: tensors `<path>.lora_a` [in, R] and `<path>.lora_b` [R, out]
+/// (of experts [E, R, in] and [E, out, R]), whatever names and shapes the file has them in, and
+/// how strongly they count, so that no reader has to guess a scale.
 struct AdapterFile : AdapterOrigin {
-  fs::path path;
-  std::map<std::string, AdapterTensor> tensors;
-  std::optional<LoraSettings> settings;  // none: written by another program
+  fs::path path = {};
+  std::map<std::string, AdapterTensor> tensors = {};
+  std::optional<LoraSettings> settings = {};  // none: the file does not say
+  std::map<std::string, float> scales = {};   // of layers with another scale than `settings` has
+  // Layers whose lora_b has its columns in the order of GGUF's rows, see io::RowOrder.
+  std::set<std::string> in_gguf_order = {};
+
+  /// The scale of a layer. Only with `settings`.
+  float scale_of(const std::string& layer) const;
 };
 
-/// Reads `.npz` (settings in the zip's comment) or `.safetensors` (in its metadata). Throws Error
-/// for a file that is missing, damaged, or no adapter.
+/// Reads an adapter in any of the layouts that `adapter_path.h` tells apart. Throws Error for a
+/// file that is missing, damaged, or no adapter, and for what graft does not support, by name.
 AdapterFile read_adapter_file(const fs::path& path);
 
 /// Attaches the file's adapters to the model. Settings come from the file; without them the rank is
@@ -51,13 +68,16 @@ int rank_of(const AdapterFile& file);
 /// Throws Error for an adapter that does not fit the model, naming the tensor and both shapes.
 void check_fits(models::Model& model, const AdapterFile& file);
 
-/// Writes an adapter, whole or not at all, in the format of the path's extension. The same adapters
-/// give the same bytes. Beside `adapters.safetensors` mlx-lm's adapter_config.json is written.
+/// Writes an adapter, whole or not at all, to `file.path` in the layout of its name. The same
+/// adapters give the same bytes. Throws Error for what the layout cannot hold.
+void write_adapter_file(const AdapterFile& file);
+
+/// The same for the adapters of a model.
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
                        const AdapterOrigin& origin = {});
 
-/// Throws UsageError for an extension that is neither .npz nor .safetensors, and for an
-/// adapters.safetensors whose adapter_config.json is another program's.
+/// Throws UsageError for a path whose name is of no layout, and for one with another program's
+/// settings beside it, which would be replaced.
 void check_adapter_path(const fs::path& path);
 
 }  // namespace graft::lora

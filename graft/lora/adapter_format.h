@@ -1,45 +1,37 @@
 #pragma once
 
-#include <mlx/array.h>
+#include <string_view>
 
-#include <map>
-#include <optional>
-#include <string>
-
-#include "graft/base/files.h"
-#include "graft/lora/adapter_tensor.h"
-#include "graft/lora/adapters.h"
+#include "graft/lora/adapter_file.h"
 
 namespace graft::lora {
 
-namespace mx = mlx::core;
-
-/// The key of graft's settings in the JSON text below, and of that text in a file's metadata.
-inline constexpr const char* kSettingsKey = "graft_adapter";
-
-/// The contents of an adapter file: its tensors by name, and the JSON text that graft writes with
-/// them ({"graft_adapter": {...}}; empty in another program's file).
-struct AdapterContents {
-  std::map<std::string, AdapterTensor> tensors;
-  std::string settings;
-};
-
-/// An adapter file format. To add one, define such a constant in a file of its own and list it in
-/// adapter_file.cpp.
+/// A layout of adapters, by the name of its file. To add one, define such a constant in a file of
+/// its own and list it in adapter_path.cpp.
 struct AdapterFormat {
-  const char* extension;  // of its files' names: ".npz"
-  /// Reads what tensors there are; numbers only when one is loaded. Throws Error for a file that is
-  /// damaged.
-  AdapterContents (*read)(const fs::path& path);
-  /// Whole or not at all; the same contents give the same bytes.
-  void (*write)(const fs::path& path, const AdapterContents& contents);
-  /// The settings in a file beside it, if its programs have such; may be null.
-  std::optional<LoraSettings> (*settings_beside)(const fs::path& path) = nullptr;
+  std::string_view name;       // "peft"
+  std::string_view file_name;  // in a folder: "adapter_model.safetensors"
+  std::string_view extension;  // of files with another name, if they may have one: ".npz"
+  /// Fills `file` from what lies at its path: tensors by graft's names, whose numbers are read only
+  /// when one is loaded. Throws Error for what is damaged or not supported.
+  void (*read)(AdapterFile& file);
+  /// Whole or not at all; the same contents give the same bytes. Throws Error for what it cannot
+  /// hold.
+  void (*write)(const AdapterFile& file);
+  bool has_config = false;  // adapter_config.json beside the file
+  /// Throws UsageError if what is written at this path would replace another program's settings.
+  void (*check)(const fs::path& path) = nullptr;
 };
 
-/// NumPy's zip of arrays, the settings in the zip's comment.
+/// NumPy's zip of arrays as the Python example has it, graft's metadata in the zip's comment.
 extern const AdapterFormat kNpzAdapters;
-/// safetensors, the settings in its metadata.
+/// The same tensors in safetensors, graft's metadata in its own.
 extern const AdapterFormat kSafetensorsAdapters;
+/// mlx-lm's folder: the same with adapter_config.json beside it (mlx_lm/tuner/utils.py).
+extern const AdapterFormat kMlxLmAdapters;
+/// PEFT's folder: other names and shapes, and a config of its own (peft/tuners/lora/config.py).
+extern const AdapterFormat kPeftAdapters;
+/// llama.cpp's file: GGUF's names and order of rows (src/llama-adapter.cpp).
+extern const AdapterFormat kGgufAdapters;
 
 }  // namespace graft::lora

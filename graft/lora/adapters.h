@@ -15,11 +15,11 @@ namespace mx = mlx::core;
 /// Which layers are adapted, and how. Stored in the adapter file.
 struct LoraSettings {
   int rank = 8;
-  float scale = 20.0f;            // a direct multiplier, as in MLX
-  float dropout = 0.0f;           // while training
-  int num_layers = 16;            // the last ones; -1: all
-  std::vector<std::string> keys;  // suffixes of paths, whole parts: "q_proj", "self_attn.q_proj";
-                                  // "all": every linear layer
+  float scale = 20.0f;   // a direct multiplier, as in MLX
+  float dropout = 0.0f;  // while training
+  int num_layers = 16;   // the last ones; -1: all
+  // Suffixes of paths, whole parts: "q_proj", "self_attn.q_proj"; "all": every linear layer.
+  std::vector<std::string> keys = {};
 };
 
 /// The adapters of a model.

@@ -1,25 +1,31 @@
+#include <memory>
+
 #include "graft/io/npz.h"
 #include "graft/lora/adapter_format.h"
+#include "graft/lora/adapter_metadata.h"
 
 namespace graft::lora {
 namespace {
 
-AdapterContents read_npz(const fs::path& path) {
-  const auto file = std::make_shared<const io::NpzFile>(path);
-  AdapterContents contents{.tensors = {}, .settings = file->comment()};
-  for (const std::string& name : file->names()) {
-    contents.tensors.insert(
-        {name, AdapterTensor(file->shape(name), [file, name] { return file->load(name); })});
+void read_npz(AdapterFile& file) {
+  const auto source = std::make_shared<const io::NpzFile>(file.path);
+  for (const std::string& name : source->names()) {
+    file.tensors.insert(
+        {name, AdapterTensor(source->shape(name), [source, name] { return source->load(name); })});
   }
-  return contents;
+  take_metadata(file, source->comment());
 }
 
-void write_npz(const fs::path& path, const AdapterContents& contents) {
-  io::save_npz(path, loaded(contents.tensors), contents.settings);
+void write_npz(const AdapterFile& file) {
+  io::save_npz(file.path, loaded(file.tensors), metadata_of(file));
 }
 
 }  // namespace
 
-const AdapterFormat kNpzAdapters{".npz", read_npz, write_npz};
+const AdapterFormat kNpzAdapters{.name = "npz",
+                                 .file_name = "adapters.npz",
+                                 .extension = ".npz",
+                                 .read = read_npz,
+                                 .write = write_npz};
 
 }  // namespace graft::lora

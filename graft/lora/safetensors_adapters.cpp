@@ -1,30 +1,48 @@
+#include "graft/lora/safetensors_adapters.h"
+
+#include <memory>
+
 #include "graft/io/safetensors.h"
 #include "graft/lora/adapter_format.h"
-#include "graft/lora/mlx_lm_config.h"
+#include "graft/lora/adapter_metadata.h"
 
 namespace graft::lora {
 namespace {
 
-AdapterContents read_safetensors(const fs::path& path) {
-  const auto source = std::make_shared<const io::SafetensorsFile>(path);
-  AdapterContents contents;
-  for (const std::string& name : source->names()) {
-    contents.tensors.insert({name, AdapterTensor(source->info(name).shape,
-                                                 [source, name] { return source->load(name); })});
-  }
-  const auto settings = source->metadata().find(kSettingsKey);
-  if (settings != source->metadata().end()) contents.settings = settings->second;
-  return contents;
+void read_safetensors(AdapterFile& file) {
+  SafetensorsContents contents = read_safetensors_adapter(file.path);
+  file.tensors = std::move(contents.tensors);
+  take_metadata(file, contents.metadata);
 }
 
-void write_safetensors(const fs::path& path, const AdapterContents& contents) {
-  io::save_safetensors(path, loaded(contents.tensors),
-                       {{"format", "mlx"}, {kSettingsKey, contents.settings}});
+void write_safetensors(const AdapterFile& file) {
+  write_safetensors_adapter(file.path, file.tensors, metadata_of(file), "mlx");
 }
 
 }  // namespace
 
-const AdapterFormat kSafetensorsAdapters{".safetensors", read_safetensors, write_safetensors,
-                                         mlx_lm_settings};
+SafetensorsContents read_safetensors_adapter(const fs::path& path) {
+  const auto source = std::make_shared<const io::SafetensorsFile>(path);
+  SafetensorsContents contents;
+  for (const std::string& name : source->names()) {
+    contents.tensors.insert({name, AdapterTensor(source->info(name).shape,
+                                                 [source, name] { return source->load(name); })});
+  }
+  const auto metadata = source->metadata().find(kSettingsKey);
+  if (metadata != source->metadata().end()) contents.metadata = metadata->second;
+  return contents;
+}
+
+void write_safetensors_adapter(const fs::path& path,
+                               const std::map<std::string, AdapterTensor>& tensors,
+                               const std::string& metadata, const char* format) {
+  io::save_safetensors(path, loaded(tensors), {{"format", format}, {kSettingsKey, metadata}});
+}
+
+const AdapterFormat kSafetensorsAdapters{.name = "safetensors",
+                                         .file_name = "adapter.safetensors",
+                                         .extension = ".safetensors",
+                                         .read = read_safetensors,
+                                         .write = write_safetensors};
 
 }  // namespace graft::lora

@@ -42,6 +42,7 @@ class Attention {
   mx::array operator()(int index, const mx::array& x, const Context& context) const;
   /// Its weights.
   void add_to(std::vector<Part>& parts, int layer);
+  int head_dim() const { return config_.options.head_dim; }
 
  private:
   struct Inputs {

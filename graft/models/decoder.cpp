@@ -49,6 +49,7 @@ Decoder::Decoder(DecoderParts parts, const TensorSource& source)
   if (parts_.rounds_embedding_scale) {
     parts_.embedding_scale = rounded(parts_.embedding_scale, dtype_);
   }
+  if (!parts_.blocks.empty()) head_dim_ = parts_.blocks.front().attention.head_dim();
   parameters_ = source.parameters();
   bytes_ = source.bytes();
 }

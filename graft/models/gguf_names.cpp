@@ -9,16 +9,23 @@ namespace graft::models {
 namespace {
 
 // gguf/constants.py, and which converter of convert_hf_to_gguf.py permutes.
-constexpr GgufFamily kFamilies[] = {
-    {"gemma", "gemma", false},       {"gemma2", "gemma2", false},
-    {"gemma3", "gemma3", false},     {"gemma3_text", "gemma3", false},
-    {"granite", "granite", true},    {"llama", "llama", true},
-    {"mistral", "llama", true},      {"mixtral", "llama", true},
-    {"olmo2", "olmo2", false},       {"phi", "phi2", false},
-    {"phi3", "phi3", false},         {"qwen2", "qwen2", false},
-    {"qwen3", "qwen3", false},       {"qwen3_moe", "qwen3moe", false},
-    {"smollm3", "smollm3", true},    {"stablelm", "stablelm", false},
-    {"starcoder2", "starcoder2", false}};
+constexpr GgufFamily kFamilies[] = {{"gemma", "gemma", false},
+                                    {"gemma2", "gemma2", false},
+                                    {"gemma3", "gemma3", false},
+                                    {"gemma3_text", "gemma3", false},
+                                    {"granite", "granite", true},
+                                    {"llama", "llama", true},
+                                    {"mistral", "llama", true},
+                                    {"mixtral", "llama", true},
+                                    {"olmo2", "olmo2", false},
+                                    {"phi", "phi2", false},
+                                    {"phi3", "phi3", false},
+                                    {"qwen2", "qwen2", false},
+                                    {"qwen3", "qwen3", false},
+                                    {"qwen3_moe", "qwen3moe", false},
+                                    {"smollm3", "smollm3", true},
+                                    {"stablelm", "stablelm", false},
+                                    {"starcoder2", "starcoder2", false}};
 
 // A layer of a block. Names that several layers have are told apart by the architecture.
 struct Name {

@@ -45,6 +45,9 @@ class Model {
   virtual int num_layers() const = 0;
   virtual int vocab_size() const = 0;
 
+  /// The width of an attention head.
+  int head_dim() const { return head_dim_; }
+
   /// The dtype of activations.
   mx::Dtype dtype() const { return dtype_; }
 
@@ -79,6 +82,7 @@ class Model {
  protected:
   mx::Dtype dtype_ = mx::float32;
   size_t parameters_ = 0, bytes_ = 0;
+  int head_dim_ = 0;
 };
 
 /// Logits [N, V], f32, of int32 ids [N] that form `context.sequences`.

@@ -44,9 +44,9 @@ class NamePattern::Compiled {
                                   name.size(), 0, 0, data_.get(), context_.get());
     if (found == PCRE2_ERROR_NOMATCH) return false;
     if (found < 0) {
-      refuse(fmt::format("on \"{}\" it {}", name,
-                         found == PCRE2_ERROR_MATCHLIMIT ? "takes too long"
-                                                         : "fails: " + message_of_code(found)));
+      refuse(fmt::format(
+          "on \"{}\" it {}", name,
+          found == PCRE2_ERROR_MATCHLIMIT ? "takes too long" : "fails: " + message_of_code(found)));
     }
     return true;
   }

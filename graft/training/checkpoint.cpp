@@ -203,9 +203,23 @@ fs::path Checkpoints::folder_of(const fs::path& adapter_file) {
   return adapter_file.parent_path() / (adapter_file.stem().string() + kFolderEnding);
 }
 
+// The checkpoints in the folder of an adapter, if there is one such folder.
+std::optional<fs::path> Checkpoints::only_folder_in(const fs::path& folder) {
+  std::error_code error;
+  std::optional<fs::path> found;
+  if (folder.extension() == kFolderEnding) return {};
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() != kFolderEnding) continue;
+    if (found) return {};
+    found = entry.path();
+  }
+  return found;
+}
+
 Checkpoint Checkpoints::find(const fs::path& path, FrontEnd& front_end) {
   const fs::path folder = without_trailing_slash(path);
   if (iteration_of(folder)) return Checkpoint::read(folder);
+  if (const auto within = only_folder_in(folder)) return newest(*within, front_end);
   if (folder.extension() == kFolderEnding) return newest(folder, front_end);
   const fs::path all = folder_of(folder);
   Checkpoint found = newest(all, front_end);

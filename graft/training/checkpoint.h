@@ -44,8 +44,8 @@ class Checkpoints {
   static std::optional<int> unfinished(const fs::path& adapter_file);
   /// The newest that is whole; others are named in warnings. Throws Error if there is none.
   static Checkpoint newest(const fs::path& folder, FrontEnd& front_end);
-  /// The checkpoint that a user names: its folder, a folder of several or their adapter's file, of
-  /// which the newest is taken. Throws Error if that is of another adapter file.
+  /// The checkpoint that a user names: its folder, a folder of several, or their adapter's file or
+  /// folder, of which the newest is taken. Throws Error if that is of another adapter file.
   static Checkpoint find(const fs::path& path, FrontEnd& front_end);
 
   /// Those that are there are this training's own, from before it was stopped.
@@ -57,6 +57,7 @@ class Checkpoints {
                 const AdapterSaver& saver);
 
  private:
+  static std::optional<fs::path> only_folder_in(const fs::path& folder);
   void write(const fs::path& target, const Snapshot& snapshot, const lora::Adapters& adapters,
              const AdapterSaver& saver) const;
   void prune(const Progress& progress);

@@ -206,7 +206,8 @@ TEST(AdapterFile, SettingsOutOfRangeAreErrors) {
 TEST(AdapterFile, ThatIsNoneIsNamed) {
   TempFolder folder;
   expect_error([&] { read_adapter_file(folder / "no.npz"); }, "there is no adapter file");
-  expect_error<UsageError>([&] { read_adapter_file(folder / "a.bin"); }, ".npz or .safetensors");
+  expect_error<UsageError>([&] { read_adapter_file(folder / "a.bin"); },
+                           ".npz, .safetensors or .gguf");
   testing::write_bytes(folder / "bad.npz", "not a zip");
   expect_error([&] { read_adapter_file(folder / "bad.npz"); }, "bad.npz");
   auto model = base();

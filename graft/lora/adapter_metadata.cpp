@@ -1,0 +1,92 @@
+#include "graft/lora/adapter_metadata.h"
+
+#include <cmath>
+
+#include "graft/base/config_reader.h"
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+
+namespace graft::lora {
+namespace {
+
+constexpr size_t kMostProvenance = 32768;  // bytes
+constexpr size_t kMostConfig = 16384;
+
+LoraSettings settings_from(const json& object, const std::string& what) {
+  const ConfigReader read(object, what);
+  LoraSettings settings;
+  settings.rank = static_cast<int>(read.integer("rank"));
+  settings.scale = static_cast<float>(read.number("scale"));
+  if (!std::isfinite(settings.scale)) fail("{}: scale is too large", what);
+  settings.dropout = static_cast<float>(read.number("dropout", 0.0));
+  if (!(settings.dropout >= 0 && settings.dropout < 1)) {
+    fail("{}: dropout must be at least 0 and below 1, found {}", what, settings.dropout);
+  }
+  settings.num_layers = static_cast<int>(read.integer("num_layers", -1, -1));
+  if (object.contains("keys") && object["keys"].is_array()) {
+    for (const json& key : object["keys"]) {
+      if (key.is_string()) settings.keys.push_back(key);
+    }
+  }
+  return settings;
+}
+
+std::map<std::string, float> scales_from(const json& object, const std::string& what) {
+  std::map<std::string, float> scales;
+  const auto found = object.find("scales");
+  if (found == object.end()) return scales;
+  if (!found->is_object()) fail("{}: scales must be an object", what);
+  const ConfigReader read(*found, what + ": scales");
+  for (const auto& [layer, value] : found->items()) {
+    scales[layer] = static_cast<float>(read.number(layer.c_str()));
+    if (!std::isfinite(scales[layer])) fail("{}: the scale of {} is too large", what, layer);
+  }
+  return scales;
+}
+
+}  // namespace
+
+std::string metadata_of(const AdapterFile& file) {
+  io::Provenance provenance = file.provenance;
+  while (provenance.steps.size() > 1 && provenance.to_json().dump().size() > kMostProvenance) {
+    provenance.steps.erase(provenance.steps.begin());
+  }
+  json object = {{"base_fingerprint", file.base_fingerprint},
+                 {"version", GRAFT_VERSION},
+                 {"provenance", provenance.to_json()}};
+  if (file.settings) {
+    const LoraSettings& s = *file.settings;
+    object.update({{"rank", s.rank},
+                   {"scale", s.scale},
+                   {"dropout", s.dropout},
+                   {"num_layers", s.num_layers},
+                   {"keys", s.keys}});
+  }
+  if (!file.scales.empty()) object["scales"] = file.scales;
+  if (!file.base.model_type.empty()) object["base_model_type"] = file.base.model_type;
+  if (file.base.head_dim > 0) object["base_head_dim"] = file.base.head_dim;
+  const auto replace = json::error_handler_t::replace;
+  if (!file.config.empty() && file.config.dump(-1, ' ', false, replace).size() <= kMostConfig) {
+    object["config"] = file.config;
+  }
+  return json{{kSettingsKey, object}}.dump(-1, ' ', false, replace);
+}
+
+void take_metadata(AdapterFile& file, const std::string& text) {
+  if (text.empty()) return;
+  const std::string what = file.path.string() + ": its settings";
+  const json whole = io::parse_json(text, what);
+  if (!whole.is_object() || !whole.contains(kSettingsKey)) return;
+  const json& object = whole[kSettingsKey];
+  if (!object.is_object()) fail("{}: {} must be an object", what, kSettingsKey);
+  file.settings = settings_from(object, what);
+  file.scales = scales_from(object, what);
+  file.base_fingerprint = ConfigReader(object, what).text("base_fingerprint", "");
+  file.base.model_type = ConfigReader(object, what).text("base_model_type", "");
+  file.base.head_dim = static_cast<int>(ConfigReader(object, what).integer("base_head_dim", 0, 0));
+  file.provenance = io::Provenance::from_json(object.value("provenance", json()));
+  const auto config = object.find("config");
+  if (config != object.end() && config->is_object()) file.config = *config;
+}
+
+}  // namespace graft::lora

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graft/lora/adapter_format.h"
+
+namespace graft::lora {
+
+/// The layout of an adapter's file, by its name. Throws UsageError for a name of none.
+const AdapterFormat& format_of(const fs::path& file);
+
+/// The adapter's file that a path names: itself, or the one in the folder that it is. Throws Error
+/// if there is nothing, or a folder holds no adapter or several.
+fs::path found_adapter(const fs::path& path);
+
+/// The file to write for a path: itself, or, for a folder and for a name without an extension, the
+/// file of the layout in that folder; of mlx-lm's if none is named. Throws UsageError if the path
+/// and the layout do not go together, and for a layout that is not known.
+fs::path adapter_to_write(const fs::path& path, const std::optional<std::string>& format = {});
+
+/// The files of an adapter that is there: its own, and its config if the layout has one.
+std::vector<fs::path> files_of_adapter(const fs::path& file);
+
+/// "npz, safetensors, mlx-lm or peft".
+std::string known_formats();
+
+}  // namespace graft::lora

@@ -1,0 +1,79 @@
+#include "graft/lora/difference.h"
+
+#include <mlx/linalg.h>
+#include <mlx/ops.h>
+
+#include <cmath>
+#include <set>
+
+#include "graft/base/error.h"
+#include "graft/io/finite.h"
+#include "graft/lora/layer_pairs.h"
+#include "graft/lora/merge.h"
+
+namespace graft::lora {
+namespace {
+
+// ||a b||: with a = Q R and b^T = Q' R', that of R R'^T.
+double norm_of_product(const mx::array& a, const mx::array& b) {
+  const mx::array ra = mx::linalg::qr(a, mx::Device::cpu).second;
+  const mx::array rb = mx::linalg::qr(mx::transpose(b), mx::Device::cpu).second;
+  const mx::array middle = mx::matmul(ra, mx::transpose(rb));
+  return std::sqrt(double{mx::sum(mx::square(middle)).item<float>()});
+}
+
+// Of the update of a layer, by the experts' squares where there are several.
+double norm_of(const AdapterFile& file, const std::string& layer) {
+  const auto pairs = layer_pairs(file);
+  const auto found = pairs.find(layer);
+  if (found == pairs.end()) return 0;
+  const mx::array a = mx::astype(found->second.a->load(), mx::float32);
+  const mx::array b = mx::astype(found->second.b->load(), mx::float32);
+  io::check_finite(a, file.path.string() + ": " + layer + ".lora_a");
+  io::check_finite(b, file.path.string() + ": " + layer + ".lora_b");
+  const double scale = std::abs(file.scale_of(layer));
+  if (!found->second.is_of_experts()) return scale * norm_of_product(a, b);
+  double squares = 0;
+  for (int e = 0; e < a.shape(0); ++e) {
+    const double norm =
+        norm_of_product(mx::transpose(mx::take(a, e, 0)), mx::transpose(mx::take(b, e, 0)));
+    squares += norm * norm;
+  }
+  return scale * std::sqrt(squares);
+}
+
+void check_says_scale(const AdapterFile& file) {
+  if (!file.settings) fail("{} does not say its scale", file.path.string());
+}
+
+}  // namespace
+
+double LayerDifference::cosine() const {
+  if (one == 0 || other == 0) return 0;
+  return (one * one + other * other - between * between) / (2 * one * other);
+}
+
+Difference difference(const AdapterFile& given, const AdapterFile& given_other) {
+  check_says_scale(given);
+  check_says_scale(given_other);
+  const bool mixtral = has_mixtral_names(given) || has_mixtral_names(given_other);
+  const AdapterFile one = mixtral ? with_mixtral_names(given) : given;
+  const AdapterFile other = mixtral ? with_mixtral_names(given_other) : given_other;
+  const AdapterFile between = merged({{one, 1}, {other, -1}});
+  std::set<std::string> layers;
+  for (const auto& [layer, pair] : layer_pairs(between)) layers.insert(layer);
+  Difference all;
+  for (const std::string& layer : layers) {
+    const LayerDifference found{layer, norm_of(one, layer), norm_of(other, layer),
+                                norm_of(between, layer)};
+    all.one = std::hypot(all.one, found.one);
+    all.other = std::hypot(all.other, found.other);
+    all.between = std::hypot(all.between, found.between);
+    all.layers.push_back(found);
+  }
+  // Rounding leaves some 1e-7 of what cancels.
+  all.same = all.between <= 1e-6 * std::max(all.one, all.other);
+  return all;
+}
+
+}  // namespace graft::lora

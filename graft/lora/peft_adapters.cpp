@@ -1,0 +1,416 @@
+// PEFT's folder of a LoRA adapter: adapter_model.safetensors with `base_model.model.<module>` and
+// `.lora_A.weight` [R, in], `.lora_B.weight` [out, R], and adapter_config.json, which says how they
+// count (peft/utils/save_and_load.py; peft/tuners/lora/).
+
+#include <mlx/ops.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+#include "graft/io/tensor_info.h"
+#include "graft/lora/adapter_format.h"
+#include "graft/lora/adapter_metadata.h"
+#include "graft/lora/config_beside.h"
+#include "graft/lora/layer_key.h"
+#include "graft/lora/layer_pairs.h"
+#include "graft/lora/peft_config.h"
+#include "graft/lora/peft_experts.h"
+#include "graft/lora/peft_names.h"
+#include "graft/lora/safetensors_adapters.h"
+
+namespace graft::lora {
+namespace {
+
+constexpr std::string_view kPrefix = "base_model.model.";
+constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight", kBaseLayer = ".base_layer";
+
+AdapterTensor transposed(const AdapterTensor& tensor) {
+  return {{tensor.shape.at(1), tensor.shape.at(0)},
+          [tensor] { return mx::transpose(tensor.load()); }};
+}
+
+// What is trained in PEFT beside lora_A and lora_B, by the end of its tensors' names.
+std::string_view kind_of(std::string_view name) {
+  struct Kind {
+    std::string_view in_name, is;
+  };
+  for (const Kind& kind :
+       {Kind{".lora_magnitude_vector", "DoRA's magnitudes"},
+        Kind{".lora_embedding_", "an adapter of an embedding"},
+        Kind{".lora_A.bias", "a bias of LoRA"}, Kind{".lora_B.bias", "a bias of LoRA"},
+        Kind{".token_adapter.", "trained tokens"},
+        Kind{".modules_to_save.", "a module that was trained"}}) {
+    if (name.find(kind.in_name) != std::string_view::npos) return kind.is;
+  }
+  return "no part of a LoRA adapter (names end in .lora_A.weight or .lora_B.weight)";
+}
+
+class Reader {
+ public:
+  explicit Reader(AdapterFile& file)
+      : file_(file), what_(file.path.string()), config_(read_config(file.path)) {}
+
+  void read() {
+    SafetensorsContents contents = read_safetensors_adapter(file_.path);
+    take_metadata(file_, contents.metadata);
+    // How an adapter of graft's own counts, the config says to PEFT, too.
+    const std::optional<LoraSettings> own = file_.settings;
+    file_.settings = LoraSettings{.rank = config_.r(),
+                                  .scale = config_.scale_of(""),
+                                  .dropout = config_.dropout(),
+                                  .num_layers = -1,
+                                  .keys = config_.target_modules()};
+    if (own) {
+      file_.settings->num_layers = own->num_layers;
+      file_.settings->keys = own->keys;
+    }
+    file_.scales.clear();
+    for (const auto& [name, tensor] : contents.tensors) sort_in(name, tensor);
+    for (const auto& [module, pair] : modules_) add(module, whole(module, pair));
+    for (const auto& [path, each] : one_by_one_) {
+      put(path, stacked_experts(each, what_ + ": " + path), scales_.at(path));
+    }
+    if (file_.tensors.empty()) fail("{} holds no adapter", what_);
+  }
+
+ private:
+  struct Pair {
+    std::optional<AdapterTensor> a, b;
+  };
+
+  static PeftConfig read_config(const fs::path& file) {
+    const fs::path path = config_path(file);
+    if (!is_there(path)) {
+      fail("{} lacks its {}, which says how it counts", file.string(), kAdapterConfig);
+    }
+    const ordered_json config = io::read_ordered_json_object(path);
+    if (!config.contains("peft_type") && config.contains("lora_parameters")) {
+      fail("{} is mlx-lm's, but {} beside it is PEFT's: remove the one that is wrong",
+           path.string(), file.filename().string());
+    }
+    return {config, path.string()};
+  }
+
+  void sort_in(const std::string& name, const AdapterTensor& tensor) {
+    const bool is_a = name.ends_with(kA), is_b = name.ends_with(kB);
+    if (!name.starts_with(kPrefix) || !(is_a || is_b)) {
+      fail("{}: {} is {}", what_, io::in_quotes(name), kind_of(name));
+    }
+    if (tensor.shape.size() != 2) {
+      fail("{}: {} is {}, no matrix", what_, io::in_quotes(name), io::shape_text(tensor.shape));
+    }
+    Pair& pair = modules_[name.substr(kPrefix.size(), name.size() - kPrefix.size() - kA.size())];
+    (is_a ? pair.a : pair.b) = tensor;
+  }
+
+  ExpertTensors whole(const std::string& module, const Pair& pair) const {
+    if (!pair.a || !pair.b) {
+      fail("{}: {}{} is missing", what_, io::in_quotes(module), pair.a ? kB : kA);
+    }
+    return {*pair.a, *pair.b};
+  }
+
+  void add(const std::string& module, const ExpertTensors& tensors) {
+    if (module.ends_with(".experts") || module.ends_with(kBaseLayer)) {
+      return add_experts(module, tensors);
+    }
+    // A router is no linear layer for transformers 5, but a parameter.
+    const std::string parameter = module + ".weight";
+    const bool is_parameter = !config_.targets(module);
+    if (is_parameter && !config_.targets_parameter(parameter)) {
+      fail("{}: {} has an adapter, but target_modules in {} does not name it: PEFT leaves it out",
+           what_, io::in_quotes(module), kAdapterConfig);
+    }
+    const std::string& named = is_parameter ? parameter : module;
+    check_rank(module, tensors, config_.rank_of(named));
+    if (const auto one = one_expert(module)) {
+      const std::string path = one->layer.path();
+      one_by_one_[path].emplace(one->expert, tensors);
+      if (const auto [at, is_new] = scales_.emplace(path, config_.scale_of(module));
+          !is_new && at->second != config_.scale_of(module)) {
+        fail("{}: the experts of {} have different scales", what_, path);
+      }
+      return;
+    }
+    put(path_of_module(module), {transposed(tensors.a), transposed(tensors.b)},
+        config_.scale_of(named));
+  }
+
+  // The parameters of all experts. Which one is adapted the config says alone: where both are, the
+  // first one lies within the wrapper of the second.
+  void add_experts(const std::string& module, const ExpertTensors& tensors) {
+    const bool inner = module.ends_with(kBaseLayer);
+    const std::string experts =
+        inner ? module.substr(0, module.size() - kBaseLayer.size()) : module;
+    const std::string gate_up = experts + ".gate_up_proj", down = experts + ".down_proj";
+    const bool has_gate_up = config_.targets_parameter(gate_up);
+    const bool has_down = config_.targets_parameter(down);
+    if (!experts.ends_with(".experts") || (inner && !(has_gate_up && has_down)) ||
+        !(has_gate_up || has_down)) {
+      fail(
+          "{}: {} has an adapter, but target_parameters in {} does not name it: PEFT leaves it "
+          "out",
+          what_, io::in_quotes(module), kAdapterConfig);
+    }
+    const std::string& parameter = inner || !has_down ? gate_up : down;
+    const ExpertTensors all =
+        experts_from_peft(tensors.a, tensors.b, config_.rank_of(parameter), what_ + ": " + module);
+    const std::string block = path_of_module(experts.substr(0, experts.rfind('.')));
+    const auto path = [&](const char* role) { return ExpertLayer{block, role}.path(); };
+    const float scale = config_.scale_of(parameter);
+    if (&parameter == &down) return put(path("down_proj"), all, scale);
+    put(path("gate_proj"), half_of(all, false, what_), scale);
+    put(path("up_proj"), half_of(all, true, what_), scale);
+  }
+
+  void check_rank(const std::string& module, const ExpertTensors& tensors, int rank) const {
+    if (tensors.a.shape[0] == rank && tensors.b.shape[1] == rank) return;
+    fail("{}: {} has lora_A {} and lora_B {}, but {} makes their rank {}", what_,
+         io::in_quotes(module), io::shape_text(tensors.a.shape), io::shape_text(tensors.b.shape),
+         kAdapterConfig, rank);
+  }
+
+  void put(const std::string& path, const ExpertTensors& tensors, float scale) {
+    file_.tensors.insert({path + ".lora_a", tensors.a});
+    file_.tensors.insert({path + ".lora_b", tensors.b});
+    if (scale != file_.settings->scale) file_.scales[path] = scale;
+  }
+
+  AdapterFile& file_;
+  std::string what_;
+  PeftConfig config_;
+  std::map<std::string, Pair> modules_;
+  std::map<std::string, std::map<int, ExpertTensors>> one_by_one_;
+  std::map<std::string, float> scales_;  // of these
+};
+
+class Writer {
+ public:
+  explicit Writer(const AdapterFile& file) : file_(file) {
+    if (!file.settings) fail("{} does not say its scale", file.path.string());
+  }
+
+  void write() {
+    std::map<std::string, std::map<std::string, std::string>> experts;  // block -> role -> layer
+    const auto layers = layer_pairs(file_);
+    const bool of_experts = std::any_of(layers.begin(), layers.end(), [](const auto& layer) {
+      return is_router(layer.first) || expert_layer(layer.first);
+    });
+    for (const auto& [path, pair] : layers) {
+      if (const auto layer = expert_layer(path)) {
+        experts[layer->block][layer->role] = path;
+        continue;
+      }
+      const std::string module = peft_module(path);
+      const bool router = is_router(module);
+      // PEFT takes dense layers among experts for these if they are named as modules
+      // (peft/utils/transformers_weight_conversion.py).
+      const bool parameter = router || (of_experts && path.find(".mlp.") != std::string::npos);
+      add(router ? module_of_router(module) : module, parameter ? ".weight" : "",
+          {transposed(*pair.a), transposed(*pair.b)}, file_.scale_of(path));
+    }
+    for (const auto& [block, roles] : experts) add_experts(block, roles, layers);
+    const NewConfig config(file_.path, config_of_all());
+    config.remove_another();
+    write_safetensors_adapter(file_.path, tensors_, metadata_of(file_), "pt");
+    config.write();
+  }
+
+ private:
+  struct Facts {
+    int rank;
+    float scale;
+  };
+
+  static bool is_router(const std::string& path) { return path.ends_with(".gate"); }
+
+  static std::string module_of_router(const std::string& module) {
+    const std::string experts = experts_module(module.substr(0, module.rfind('.')));
+    return experts.substr(0, experts.rfind('.')) + ".gate";
+  }
+
+  // `parameter`: that of the module which is adapted, ".weight" for what is no linear layer.
+  void add(const std::string& module, const std::string& parameter, const ExpertTensors& tensors,
+           float scale) {
+    put(module, tensors);
+    facts_[module + parameter] = {tensors.a.shape.at(0), scale};
+    (parameter.empty() ? modules_ : parameters_).insert(module + parameter);
+  }
+
+  void put(const std::string& module, const ExpertTensors& tensors) {
+    tensors_.insert({std::string(kPrefix) + module + std::string(kA), tensors.a});
+    tensors_.insert({std::string(kPrefix) + module + std::string(kB), tensors.b});
+  }
+
+  void add_experts(const std::string& block, const std::map<std::string, std::string>& roles,
+                   const std::map<std::string, LayerPair>& layers) {
+    const std::string module = experts_module(peft_module(block));
+    const auto tensors = [&](const char* role) -> std::optional<ExpertTensors> {
+      const auto found = roles.find(role);
+      if (found == roles.end()) return {};
+      const LayerPair& pair = layers.at(found->second);
+      return ExpertTensors{*pair.a, *pair.b};
+    };
+    const auto scale = [&](const char* role) {
+      return file_.scale_of(ExpertLayer{block, role}.path());
+    };
+    const auto gate = tensors("gate_proj"), up = tensors("up_proj"), down = tensors("down_proj");
+    if (gate || up) {
+      const ExpertTensors& known = gate ? *gate : *up;
+      const float of_gate = scale(gate ? "gate_proj" : "up_proj");
+      const ExpertTensors both =
+          joined(gate ? *gate : without_effect(known),
+                 up ? scaled(*up, scale("up_proj") / of_gate) : without_effect(known));
+      put_experts(module + (down ? std::string(kBaseLayer) : ""), module + ".gate_up_proj", both,
+                  of_gate);
+    }
+    if (down) put_experts(module, module + ".down_proj", *down, scale("down_proj"));
+  }
+
+  // Of the same shapes, for the half of gate_up_proj that has no adapter.
+  static ExpertTensors without_effect(const ExpertTensors& other) {
+    const mx::Shape shape = other.b.shape;
+    return {other.a, {shape, [shape] { return mx::zeros(shape, mx::float32); }}};
+  }
+
+  static ExpertTensors scaled(const ExpertTensors& tensors, float by) {
+    if (by == 1) return tensors;
+    const AdapterTensor b = tensors.b;
+    return {tensors.a, {b.shape, [b, by] { return mx::multiply(b.load(), mx::array(by)); }}};
+  }
+
+  void put_experts(const std::string& module, const std::string& parameter,
+                   const ExpertTensors& experts, float scale) {
+    put(module, experts_to_peft(experts));
+    facts_[parameter] = {experts.a.shape.at(1), scale};
+    parameters_.insert(parameter);
+  }
+
+  ordered_json config_of_all() const {
+    const Facts most = commonest();
+    const double alpha = double{most.scale} * most.rank;
+    ordered_json config = {{"alpha_pattern", ordered_json::object()},
+                           {"auto_mapping", nullptr},
+                           {"base_model_name_or_path", nullptr},
+                           {"bias", "none"},
+                           {"fan_in_fan_out", false},
+                           {"inference_mode", true},
+                           {"init_lora_weights", true},
+                           {"layers_pattern", nullptr},
+                           {"layers_to_transform", nullptr},
+                           {"lora_alpha", number(alpha)},
+                           {"lora_dropout", parameters_.empty() ? file_.settings->dropout : 0.0f},
+                           {"modules_to_save", nullptr},
+                           {"peft_type", "LORA"},
+                           {"r", most.rank},
+                           {"rank_pattern", ordered_json::object()},
+                           {"revision", nullptr},
+                           {"target_modules", ordered_json::array()},
+                           {"task_type", "CAUSAL_LM"},
+                           {"use_dora", false},
+                           {"use_rslora", false}};
+    if (const auto& origin = file_.provenance.origin) {
+      config["base_model_name_or_path"] = origin->repository;
+      if (!origin->commit.empty()) config["revision"] = origin->commit;
+    }
+    name_targets(config);
+    if (!parameters_.empty()) config["target_parameters"] = short_names(parameters_);
+    for (const auto& [name, facts] : facts_) {
+      const std::string pattern = escaped(name);
+      if (facts.rank != most.rank) config["rank_pattern"][pattern] = facts.rank;
+      const double its_alpha = double{facts.scale} * facts.rank;
+      if (its_alpha != alpha) config["alpha_pattern"][pattern] = number(its_alpha);
+    }
+    return config;
+  }
+
+  Facts commonest() const {
+    std::map<std::pair<int, float>, int> counts;
+    for (const auto& [name, facts] : facts_) ++counts[{facts.rank, facts.scale}];
+    const auto most = std::max_element(counts.begin(), counts.end(),
+                                       [](auto& a, auto& b) { return a.second < b.second; });
+    return {most->first.first, most->first.second};
+  }
+
+  // The ends of names and the layers, as people write them; or all names, where layers differ or
+  // where other parts of the model (a vision tower) have such names.
+  void name_targets(ordered_json& config) const {
+    std::set<std::string> ends;
+    std::set<int> layers;
+    bool plain = true;
+    for (const std::string& module : modules_) {
+      const auto layer = layer_of(module);
+      plain = plain && layer && module.starts_with("model.layers.");
+      if (!plain) break;
+      ends.insert(module.substr(module.rfind('.') + 1));
+      layers.insert(*layer);
+    }
+    if (plain && ends.size() * layers.size() == modules_.size() && !modules_.empty()) {
+      config["target_modules"] = ends;
+      config["layers_to_transform"] = layers;
+    } else {
+      config["target_modules"] = modules_;
+    }
+  }
+
+  // Parameters by what follows the layer's number, if each layer that has experts has the same.
+  static std::set<std::string> short_names(const std::set<std::string>& parameters) {
+    std::set<std::string> keys;
+    std::set<int> layers;
+    for (const std::string& parameter : parameters) {
+      keys.insert(key_of(parameter));
+      layers.insert(layer_of(parameter).value_or(-1));
+    }
+    // The layers below the first one would have them, too.
+    const bool all = !layers.empty() && *layers.begin() == 0 &&
+                     *layers.rbegin() == static_cast<int>(layers.size()) - 1;
+    return all && keys.size() * layers.size() == parameters.size() ? keys : parameters;
+  }
+
+  static ordered_json number(double value) {
+    const auto whole = static_cast<int64_t>(value);
+    return static_cast<double>(whole) == value ? ordered_json(whole) : ordered_json(value);
+  }
+
+  static std::string escaped(const std::string& name) {
+    std::string text;
+    for (const char c : name) text += c == '.' ? std::string("\\.") : std::string(1, c);
+    return text;
+  }
+
+  const AdapterFile& file_;
+  std::map<std::string, AdapterTensor> tensors_;
+  std::set<std::string> modules_, parameters_;
+  std::map<std::string, Facts> facts_;  // of these
+};
+
+void read_peft(AdapterFile& file) { Reader(file).read(); }
+
+void check_peft(const fs::path& path) {
+  if (!is_there(config_path(path))) return;
+  const bool ours = is_there(path) && !read_safetensors_adapter(path).metadata.empty();
+  if (ours) return;
+  fail_usage("{} is another program's, and its adapter would be replaced: give another folder",
+             config_path(path).string());
+}
+
+void write_peft(const AdapterFile& file) {
+  check_peft(file.path);
+  Writer(file).write();
+}
+
+}  // namespace
+
+const AdapterFormat kPeftAdapters{.name = "peft",
+                                  .file_name = "adapter_model.safetensors",
+                                  .extension = "",
+                                  .read = read_peft,
+                                  .write = write_peft,
+                                  .has_config = true,
+                                  .check = check_peft};
+
+}  // namespace graft::lora

@@ -1,0 +1,249 @@
+#include "graft/lora/peft_config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "graft/base/config_reader.h"
+#include "graft/base/error.h"
+#include "graft/io/json.h"
+
+namespace graft::lora {
+namespace {
+
+constexpr int kMostRank = 1 << 20;
+
+// Keys that say nothing of what the adapter computes, or that are read.
+const std::set<std::string>& taken_keys() {
+  static const std::set<std::string> keys = {"alpha_pattern",
+                                             "auto_mapping",
+                                             "base_model_name_or_path",
+                                             "bias",
+                                             "corda_config",
+                                             "ensure_weight_tying",
+                                             "eva_config",
+                                             "exclude_modules",
+                                             "fan_in_fan_out",
+                                             "inference_mode",
+                                             "init_lora_weights",
+                                             "layers_pattern",
+                                             "layers_to_transform",
+                                             "loftq_config",
+                                             "lora_alpha",
+                                             "lora_dropout",
+                                             "lora_ga_config",
+                                             "megatron_core",
+                                             "merge_weights",
+                                             "peft_type",
+                                             "peft_version",
+                                             "qalora_group_size",
+                                             "r",
+                                             "rank_pattern",
+                                             "revision",
+                                             "runtime_config",
+                                             "target_modules",
+                                             "target_parameters",
+                                             "task_type",
+                                             "use_rslora"};
+  return keys;
+}
+
+// Null, false, 0, "", [] and {}.
+bool is_nothing(const ordered_json& value) {
+  return value.is_null() || value == false || value == 0 || value == "" ||
+         ((value.is_array() || value.is_object()) && value.empty());
+}
+
+// Ways to begin that change the base model's weights: the adapter is of the changed ones.
+bool changes_the_base(const ordered_json& init) {
+  if (!init.is_string()) return false;
+  const auto name = init.get<std::string>();
+  return name.starts_with("pissa") || name == "olora" || name == "loftq" || name == "corda" ||
+         name == "lora_ga";
+}
+
+bool ends_with_part(const std::string& module, const std::string& suffix) {
+  return module == suffix || module.ends_with("." + suffix);
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+}  // namespace
+
+bool PeftConfig::Modules::has(const std::string& module) const {
+  if (pattern) return pattern->matches(module);
+  return std::any_of(suffixes.begin(), suffixes.end(),
+                     [&](const std::string& suffix) { return ends_with_part(module, suffix); });
+}
+
+PeftConfig::PeftConfig(const ordered_json& config, const std::string& what) : what_(what) {
+  refuse_what_is_not_supported(config);
+  const json plain = config;
+  const ConfigReader read(plain, what);
+  r_ = static_cast<int>(read.integer("r", 8));
+  alpha_ = read.number("lora_alpha", 8);
+  dropout_ = static_cast<float>(read.number("lora_dropout", 0.0));
+  if (!(dropout_ >= 0 && dropout_ < 1)) {
+    fail("{}: lora_dropout must be at least 0 and below 1, found {}", what, dropout_);
+  }
+  rslora_ = read.boolean("use_rslora", false);
+  base_model_ = read.text("base_model_name_or_path", "");
+  rank_pattern_ = patterns_in(config, "rank_pattern");
+  for (const auto& [pattern, rank] : rank_pattern_) {
+    if (rank != std::floor(rank) || rank < 1 || rank > kMostRank) {
+      fail("{}: rank_pattern has the rank {}", what, rank);
+    }
+  }
+  alpha_pattern_ = patterns_in(config, "alpha_pattern");
+  read_targets(config);
+  read_layers(config);
+}
+
+void PeftConfig::refuse_what_is_not_supported(const ordered_json& config) const {
+  const auto type = config.value("peft_type", ordered_json("LORA"));
+  if (type != "LORA") {
+    fail("{}: peft_type is {}; of PEFT's methods LoRA alone is supported", what_,
+         type.is_string() ? io::in_quotes(type.get<std::string>()) : type.dump());
+  }
+  if (const auto bias = config.value("bias", ordered_json("none")); bias != "none") {
+    fail("{}: bias is {}: trained biases are not supported", what_,
+         bias.is_string() ? io::in_quotes(bias.get<std::string>()) : bias.dump());
+  }
+  if (const auto init = config.find("init_lora_weights");
+      init != config.end() && changes_the_base(*init)) {
+    fail(
+        "{}: init_lora_weights is {}, which changes the base model's weights: save the adapter "
+        "for the unchanged ones (PEFT's path_initial_model_for_weight_conversion)",
+        what_, io::in_quotes(init->get<std::string>()));
+  }
+  for (const auto& [key, value] : config.items()) {
+    if (taken_keys().count(key) > 0 || is_nothing(value) || key == "megatron_config") continue;
+    fail("{}: {} is set, which is not supported", what_, io::in_quotes(key));
+  }
+}
+
+PeftConfig::Modules PeftConfig::modules_in(const ordered_json& config, const char* key) const {
+  Modules modules;
+  const auto found = config.find(key);
+  if (found == config.end() || found->is_null()) return modules;
+  if (found->is_string()) {
+    modules.pattern.emplace(found->get<std::string>(), fmt::format("{}: {}", what_, key));
+    return modules;
+  }
+  if (!found->is_array()) fail("{}: {} must be a list or an expression", what_, key);
+  for (const ordered_json& name : *found) {
+    if (!name.is_string()) fail("{}: {} must be a list of texts", what_, key);
+    modules.suffixes.push_back(name);
+  }
+  return modules;
+}
+
+void PeftConfig::read_targets(const ordered_json& config) {
+  const auto found = config.find("target_modules");
+  if (found != config.end() && found->is_string() &&
+      lower(found->get<std::string>()) == "all-linear") {
+    all_linear_ = true;
+  } else {
+    target_modules_ = modules_in(config, "target_modules");
+  }
+  exclude_modules_ = modules_in(config, "exclude_modules");
+  target_parameters_ = modules_in(config, "target_parameters");
+  if (target_parameters_.pattern) fail("{}: target_parameters must be a list", what_);
+}
+
+PeftConfig::Patterns<double> PeftConfig::patterns_in(const ordered_json& config,
+                                                     const char* key) const {
+  Patterns<double> patterns;
+  const auto found = config.find(key);
+  if (found == config.end() || found->is_null()) return patterns;
+  if (!found->is_object()) fail("{}: {} must be an object", what_, key);
+  for (const auto& [pattern, value] : found->items()) {
+    if (!value.is_number() || !std::isfinite(value.get<double>())) {
+      fail("{}: {} must have numbers, found {} for {}", what_, key, value.dump(),
+           io::in_quotes(pattern));
+    }
+    patterns.emplace_back(regex::NamePattern("(.*\\.)?(" + pattern + ")", what_ + ": " + key),
+                          value.get<double>());
+  }
+  return patterns;
+}
+
+void PeftConfig::read_layers(const ordered_json& config) {
+  const auto layers = config.find("layers_to_transform");
+  if (layers != config.end() && !is_nothing(*layers)) {
+    layers_.emplace();
+    const ordered_json list = layers->is_array() ? *layers : ordered_json::array({*layers});
+    for (const ordered_json& layer : list) {
+      if (!layer.is_number_integer()) {
+        fail("{}: layers_to_transform must be a number or a list of numbers", what_);
+      }
+      layers_->push_back(layer.get<int64_t>());
+    }
+  } else if (layers != config.end() && *layers == 0) {
+    layers_ = std::vector<int64_t>{0};
+  }
+  const auto pattern = config.find("layers_pattern");
+  if (pattern == config.end() || is_nothing(*pattern)) return;
+  const ordered_json list = pattern->is_array() ? *pattern : ordered_json::array({*pattern});
+  for (const ordered_json& one : list) {
+    if (!one.is_string()) fail("{}: layers_pattern must be a text or a list of texts", what_);
+    layers_patterns_.emplace_back("(?:.*\\.)?(?:" + one.get<std::string>() + ")",
+                                  what_ + ": layers_pattern");
+  }
+}
+
+// The number that counts is the first one behind a part of the name, or behind one of the patterns.
+bool PeftConfig::is_in_layers(const std::string& module) const {
+  if (!layers_) return true;
+  for (size_t dot = module.find('.'); dot != std::string::npos; dot = module.find('.', dot + 1)) {
+    int64_t number = -1;
+    const char* begin = module.data() + dot + 1;
+    const auto [end, error] = std::from_chars(begin, module.data() + module.size(), number);
+    if (error != std::errc() || number < 0 || *begin == '-' || *end != '.') continue;
+    const std::string before = module.substr(0, dot);
+    const bool counts =
+        layers_patterns_.empty()
+            ? before.find('.') != std::string::npos  // two parts, as PEFT wants
+            : std::any_of(layers_patterns_.begin(), layers_patterns_.end(),
+                          [&](const auto& pattern) { return pattern.matches(before); });
+    if (!counts) continue;
+    return std::find(layers_->begin(), layers_->end(), number) != layers_->end();
+  }
+  return false;
+}
+
+bool PeftConfig::targets(const std::string& module) const {
+  if (!exclude_modules_.empty() && exclude_modules_.has(module)) return false;
+  if (all_linear_) return !ends_with_part(module, "lm_head");
+  if (!target_modules_.has(module)) return false;
+  return target_modules_.pattern || is_in_layers(module);
+}
+
+bool PeftConfig::targets_parameter(const std::string& parameter) const {
+  return target_parameters_.has(parameter);
+}
+
+int PeftConfig::rank_of(const std::string& module) const {
+  for (const auto& [pattern, rank] : rank_pattern_) {
+    if (pattern.matches(module)) return static_cast<int>(rank);
+  }
+  return r_;
+}
+
+float PeftConfig::scale_of(const std::string& module) const {
+  double alpha = alpha_;
+  for (const auto& [pattern, value] : alpha_pattern_) {
+    if (!pattern.matches(module)) continue;
+    alpha = value;
+    break;
+  }
+  const double rank = rank_of(module);
+  return static_cast<float>(alpha / (rslora_ ? std::sqrt(rank) : rank));
+}
+
+}  // namespace graft::lora

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "graft/base/json_types.h"
+#include "graft/regex/name_pattern.h"
+
+namespace graft::lora {
+
+/// What PEFT's adapter_config.json says of a LoRA adapter, with the rules by which PEFT looks a
+/// module up (peft/tuners/tuners_utils.py, check_target_module_exists; peft/utils/other.py,
+/// get_pattern_key). A module is named as in the model: "model.layers.0.self_attn.q_proj".
+class PeftConfig {
+ public:
+  /// `what` names the file. Throws Error for another method than LoRA, for what graft has not, by
+  /// its key, and for values that make no sense.
+  PeftConfig(const ordered_json& config, const std::string& what);
+
+  int r() const { return r_; }
+  float dropout() const { return dropout_; }
+  const std::string& base_model() const { return base_model_; }
+  /// `target_modules` as they are listed; empty for an expression.
+  const std::vector<std::string>& target_modules() const { return target_modules_.suffixes; }
+
+  /// Whether PEFT puts an adapter on the module.
+  bool targets(const std::string& module) const;
+  /// Whether it puts one on a parameter that is not a module's weight: "...mlp.experts.down_proj".
+  bool targets_parameter(const std::string& parameter) const;
+  int rank_of(const std::string& module) const;
+  /// alpha / r, or with rank-stabilized LoRA alpha / sqrt(r).
+  float scale_of(const std::string& module) const;
+
+ private:
+  // A list of names' ends, or an expression for the whole name.
+  struct Modules {
+    std::vector<std::string> suffixes;
+    std::optional<regex::NamePattern> pattern;
+
+    bool empty() const { return suffixes.empty() && !pattern; }
+    bool has(const std::string& module) const;
+  };
+  template <class Value>
+  using Patterns = std::vector<std::pair<regex::NamePattern, Value>>;
+
+  Modules modules_in(const ordered_json& config, const char* key) const;
+  Patterns<double> patterns_in(const ordered_json& config, const char* key) const;
+  void read_layers(const ordered_json& config);
+  void read_targets(const ordered_json& config);
+  void refuse_what_is_not_supported(const ordered_json& config) const;
+  bool is_in_layers(const std::string& module) const;
+
+  std::string what_;
+  int r_ = 8;
+  double alpha_ = 8;
+  float dropout_ = 0;
+  bool rslora_ = false, all_linear_ = false;
+  std::string base_model_;
+  Modules target_modules_, exclude_modules_, target_parameters_;
+  std::optional<std::vector<int64_t>> layers_;
+  std::vector<regex::NamePattern> layers_patterns_;
+  Patterns<double> rank_pattern_, alpha_pattern_;
+};
+
+}  // namespace graft::lora

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Takes adapters that graft writes to PEFT: its logits are graft's, within 1e-4 of the largest.
+
+    peft_parity.py GRAFT LOGITS_DRIVER
+
+For every family's tiny checkpoint, dense: adapters on all linear layers, on routers and on experts, of one rank and
+scale and of several, in PEFT's layout and back in graft from what PEFT itself saves. Runs in the environment that
+scripts/make_fixtures.sh makes (torch, transformers, PEFT).
+"""
+
+import argparse
+import copy
+import json
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from peft import PeftModel
+from safetensors import safe_open
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging
+
+SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "scripts" / "fixtures"))
+from tiny_families import BASE, VARIANTS, values, with_named_values  # noqa: E402
+
+TOLERANCE = 1e-4
+IDS = [1, 5, 28, 3, 3, 17, 11, 0, 9, 22, 14, 6]
+
+
+def mlx_adapter(variant: str) -> dict[str, torch.Tensor]:
+    """Values for every linear layer of the blocks, by the names that graft has."""
+    with safe_open(SOURCE / "tests/fixtures/families" / variant / "expected.safetensors", "pt") as file:
+        names = [name.removeprefix("grad.") for name in file.keys() if name.startswith("grad.")]
+        return {name: values(name, tuple(file.get_slice("grad." + name).get_shape())) for name in names}
+
+
+def with_ranks(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same with a rank of 1 on every second layer's v_proj and down_proj, dense ones."""
+    cut = dict(tensors)
+    for name, tensor in tensors.items():
+        if tensor.dim() == 2 and ".layers.1." in name and ("v_proj" in name or "down_proj" in name):
+            cut[name] = tensor[:, :1].contiguous() if name.endswith("a") else tensor[:1].contiguous()
+    return cut
+
+
+def settings(scales: dict[str, float]) -> dict[str, str]:
+    own = {"rank": 2, "scale": 1.5, "dropout": 0.0, "num_layers": -1, "keys": ["all"], "scales": scales}
+    return {"graft_adapter": json.dumps({"graft_adapter": own})}
+
+
+def graft_logits(driver: str, base: Path, adapter: Path, work: Path) -> np.ndarray:
+    subprocess.run([driver, base, adapter, work / "logits.npz", *map(str, IDS)], check=True)
+    return np.load(work / "logits.npz")["logits"]
+
+
+def peft_logits(base: Path, adapter: Path, variant: dict) -> tuple[PeftModel, np.ndarray]:
+    options = {"dtype": torch.float32, "attn_implementation": "eager"}
+    if "num_experts_per_tok" in variant:
+        options["experts_implementation"] = "eager"
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, **options), adapter).eval()
+    with torch.no_grad():
+        return model, model(torch.tensor([IDS]), use_cache=False).logits[0].numpy()
+
+
+def check(graft: str, driver: str, name: str, variant: dict, work: Path) -> float:
+    config = AutoConfig.for_model(**copy.deepcopy({**BASE, **variant}))
+    base = work / "base"
+    AutoModelForCausalLM.from_config(config).save_pretrained(base)
+    with_named_values(base)
+    tensors = mlx_adapter(name)
+    layers = sorted({tensor.rpartition(".")[0] for tensor in tensors})
+    worst = 0.0
+    for kind, own, scales in (("one", tensors, {}),
+                              ("many", with_ranks(tensors), {layer: 0.5 + i for i, layer in enumerate(layers[::3])})):
+        file = work / f"{kind}.safetensors"
+        save_file(own, file, settings(scales))
+        ours = graft_logits(driver, base, file, work)
+        said = subprocess.run([graft, "adapter", "convert", file, work / kind, "--format", "peft", "--base-model",
+                               "acme/tiny"], check=True, capture_output=True, text=True).stdout
+        assert "(peft)" in said, said
+        with warnings.catch_warnings(record=True) as warned:  # of keys that are missing or unexpected
+            warnings.simplefilter("always")
+            model, theirs = peft_logits(base, work / kind, variant)
+        # PEFT obeys patterns for parameters, and says that it does not: a size that differs would be an error.
+        told = [str(one.message) for one in warned if "key" in str(one.message) and "_pattern" not in str(one.message)]
+        assert not told, f"{name}: {told}"
+        assert json.loads((work / kind / "adapter_config.json").read_text())["base_model_name_or_path"] == "acme/tiny"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.save_pretrained(work / f"{kind}-again")
+        for found in (theirs, graft_logits(driver, base, work / f"{kind}-again", work)):
+            worst = max(worst, float(np.abs(found - ours).max() / np.abs(ours).max()))
+    assert worst < TOLERANCE, f"{name}: {worst}"
+    return worst
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("graft")
+    parser.add_argument("driver")
+    parser.add_argument("variants", nargs="*", help="default: all")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    count = 0
+    for name, variant in VARIANTS.items():
+        if options.variants and name not in options.variants:
+            continue
+        with tempfile.TemporaryDirectory() as temporary:
+            print(f"{name}: {check(options.graft, options.driver, name, variant, Path(temporary)):.1e}", flush=True)
+            count += 1
+    print(f"{count} families' adapters in PEFT and back: logits within {TOLERANCE}")
+
+
+if __name__ == "__main__":
+    main()
