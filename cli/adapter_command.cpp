@@ -136,9 +136,17 @@ void write(const WriteCommand& o, const engine::Runtime& runtime) {
   }
   if (o.base_model) file.provenance.origin = named_origin(o.base_model);
   file.path = path;
+  // The folder of a layout is made; one in the path of a file is not.
   std::error_code error;
-  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
-  lora::write_adapter_file(file);
+  const bool is_new = path != without_trailing_slash(o.to) && !fs::exists(path.parent_path());
+  if (is_new) fs::create_directory(path.parent_path(), error);
+  try {
+    lora::write_adapter_file(file);
+  } catch (...) {
+    if (is_new) fs::remove(path.parent_path(), error);  // unless there is anything in it
+    throw;
+  }
+  file = lora::read_adapter_file(path);
   const Facts facts(file);
   print_out("Wrote {} ({}): {} layers of rank {}, {} parameters\n", path.string(),
             format_text(file), facts.layers, range_text(facts.ranks), facts.parameters);

@@ -30,12 +30,6 @@ void check_written_adapter(const LoraOptions& o) {
   check_writable(file);
 }
 
-fs::path written_adapter(const std::string& named, const std::optional<std::string>& format) {
-  // Without an extension but in npz, the file of that name in a folder would surprise.
-  return lora::adapter_to_write(format == "npz" && named == "adapters" ? "adapters.npz" : named,
-                                format);
-}
-
 // Before the model is loaded, which may take minutes.
 void check_optimizer(const LoraOptions& o) {
   const training::TrainOptions& train = o.tune.train;
@@ -84,12 +78,16 @@ void resume(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
     fail_usage("{} does not lie where its training put it: give the --adapter-file to write",
                o.tune.resume->folder.string());
   }
-  if (given && own && fs::absolute(*o.adapter_file).lexically_normal() != *own) {
+  const auto is_own = [&](const fs::path& path) {
+    const fs::path whole = fs::absolute(path).lexically_normal();
+    return whole == *own || whole == own->parent_path();  // a folder of mlx-lm or PEFT
+  };
+  if (given && own && !is_own(without_trailing_slash(*o.adapter_file))) {
     fail_usage("--adapter-file {} is not the adapter of {}: --resume goes on writing {}",
                *o.adapter_file, o.tune.resume->folder.string(), own->string());
   }
-  if (!given) o.adapter_file = own->lexically_relative(fs::current_path()).string();
-  if (!given && o.adapter_file->starts_with("..")) o.adapter_file = own->string();
+  if (own) o.adapter_file = own->lexically_relative(fs::current_path()).string();
+  if (own && o.adapter_file->starts_with("..")) o.adapter_file = own->string();
 }
 
 // Completes options that depend on each other.
@@ -107,8 +105,10 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
     return fmt::format("graft lora --model {} --train", model);
   };
   if (o.train || o.find_lr) {
-    const std::string otherwise = o.format ? "adapters" : "adapters.npz";
-    o.tune.train.adapter_file = written_adapter(o.adapter_file.value_or(otherwise), o.format);
+    const bool in_a_folder = o.format && *o.format != "npz";
+    const std::string otherwise = in_a_folder ? "adapters" : "adapters.npz";
+    o.tune.train.adapter_file =
+        lora::adapter_to_write(o.adapter_file.value_or(otherwise), o.format);
     check_optimizer(o);
     return o.only_planned ? void() : check_written_adapter(o);
   }

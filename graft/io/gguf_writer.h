@@ -34,7 +34,7 @@ class GgufWriter {
   void set(std::string_view key, const std::vector<bool>& flags);
 
   /// A tensor that will be written; `shape` has the rows first. Throws Error if the type's blocks
-  /// do not divide a row, or if there are too many dimensions or bytes.
+  /// do not divide a row, and for more than four dimensions.
   void declare(const std::string& name, GgufTensorType type, const mx::Shape& shape);
   /// The bytes of the next tensor, in the order declared. Throws Error if they cannot be written,
   /// std::logic_error if they are not as many as declared.

@@ -3,6 +3,8 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include <cmath>
+
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
 #include "graft/io/finite.h"
@@ -26,9 +28,8 @@ void check_pair(const AdapterFile& file, const Layer& layer, const LayerPair& pa
          file.path.string(), layer.path, name, io::shape_text(found.shape),
          io::shape_text(expected));
   };
-  const int rank = pair.a->shape.size() == layer.a_shape(1).size() ? pair.rank() : 0;
-  check(*pair.a, "lora_a", layer.a_shape(std::max(rank, 1)));
-  check(*pair.b, "lora_b", layer.b_shape(rank));
+  check(*pair.a, "lora_a", layer.a_shape(pair.rank()));
+  check(*pair.b, "lora_b", layer.b_shape(pair.rank()));
 }
 
 std::map<std::string, models::LinearPart> by_path(models::Model& model) {
@@ -55,6 +56,7 @@ std::vector<Match> checked_matches(models::Model& model, const AdapterFile& file
     if (const auto other = mixtral_path(path); found == linears.end() && other) {
       found = linears.find(*other);
     }
+    if (found == linears.end()) found = linears.find("language_model." + path);  // multimodal
     if (found == linears.end()) {
       fail("{}: the model has no layer {} for {}.lora_a: the adapter is of another model",
            file.path.string(), path, path);
@@ -79,7 +81,10 @@ mx::array own_copy(const AdapterFile& file, const std::string& name, const Adapt
 
 std::map<std::string, mx::array> loaded(const std::map<std::string, AdapterTensor>& tensors) {
   std::map<std::string, mx::array> values;
-  for (const auto& [name, tensor] : tensors) values.insert({name, tensor.load()});
+  for (const auto& [name, tensor] : tensors) {
+    values.insert({name, tensor.load()});
+    io::check_finite(values.at(name), name);
+  }
   return values;
 }
 
@@ -147,9 +152,30 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
   return Adapters(model, settings);
 }
 
+namespace {
+
+// In memory, and finite: nothing is written, or taken away for it, before all is known to be good.
+AdapterFile checked(const AdapterFile& file) {
+  AdapterFile whole = file;
+  for (auto& [name, tensor] : whole.tensors) {
+    const mx::array values = tensor.load();
+    io::check_finite(values, file.path.string() + ": " + name);
+    tensor = AdapterTensor(values);
+  }
+  if (!file.settings) return whole;
+  for (const auto& [layer, pair] : layer_pairs(whole)) {
+    if (!std::isfinite(file.scale_of(layer))) {
+      fail("{}: the scale of {} is too large", file.path.string(), layer);
+    }
+  }
+  return whole;
+}
+
+}  // namespace
+
 void write_adapter_file(const AdapterFile& file) {
   if (layer_pairs(file).empty()) fail("there is no adapter to write to {}", file.path.string());
-  format_of(file.path).write(file);
+  format_of(file.path).write(checked(in_own_order(file, file.base.head_dim)));
 }
 
 void save_adapter_file(const fs::path& path, const Adapters& adapters,

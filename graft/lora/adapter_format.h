@@ -19,6 +19,7 @@ struct AdapterFormat {
   /// hold.
   void (*write)(const AdapterFile& file);
   bool has_config = false;  // adapter_config.json beside the file
+  bool is_exact = false;    // every layer's numbers, rank and scale are kept as they are
   /// Throws UsageError if what is written at this path would replace another program's settings.
   void (*check)(const fs::path& path) = nullptr;
 };

@@ -95,7 +95,11 @@ fs::path found_adapter(const fs::path& path) {
     }
   }
   if (found.size() == 1) return found.front();
-  fail("the folder {} holds no adapter: neither {}", path.string(), [] {
+  if (found.size() > 1) {
+    fail("the folder {} holds several files that may be adapters, {} and {}: name one",
+         path.string(), found[0].filename().string(), found[1].filename().string());
+  }
+  fail("the folder {} holds no adapter: none of {}", path.string(), [] {
     std::vector<std::string> names;
     for (const AdapterFormat* format : kFormats) {
       if (!format->file_name.empty()) names.emplace_back(format->file_name);

@@ -23,7 +23,7 @@ fs::path adapter_to_write(const fs::path& path, const std::optional<std::string>
 /// The files of an adapter that is there: its own, and its config if the layout has one.
 std::vector<fs::path> files_of_adapter(const fs::path& file);
 
-/// "npz, safetensors, mlx-lm or peft".
+/// The names of all layouts: "mlx-lm, peft, ... or gguf".
 std::string known_formats();
 
 }  // namespace graft::lora

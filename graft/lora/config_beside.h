@@ -5,6 +5,7 @@
 
 #include "graft/base/files.h"
 #include "graft/base/json_types.h"
+#include "graft/lora/adapters.h"
 
 namespace graft::lora {
 
@@ -16,6 +17,10 @@ fs::path config_path(const fs::path& adapter_file);
 
 /// What it says; nothing if there is none. Throws Error for what is no object.
 std::optional<json> config_beside(const fs::path& adapter_file);
+
+/// The settings that mlx-lm's config beside an adapter's file gives; nothing if it is not there or
+/// is another program's. Throws Error for one that says something else than LoRA.
+std::optional<LoraSettings> mlx_lm_settings_beside(const fs::path& adapter_file);
 
 /// The config that is written beside an adapter. Two files cannot be replaced at once, so there is
 /// none meanwhile: better than one of other weights.

@@ -8,6 +8,7 @@
 
 #include "graft/base/error.h"
 #include "graft/io/finite.h"
+#include "graft/lora/gguf_order.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/lora/merge.h"
 
@@ -57,8 +58,12 @@ Difference difference(const AdapterFile& given, const AdapterFile& given_other) 
   check_says_scale(given);
   check_says_scale(given_other);
   const bool mixtral = has_mixtral_names(given) || has_mixtral_names(given_other);
-  const AdapterFile one = mixtral ? with_mixtral_names(given) : given;
-  const AdapterFile other = mixtral ? with_mixtral_names(given_other) : given_other;
+  const auto named = [&](const AdapterFile& file) {
+    const AdapterFile own = in_own_order(file, file.base.head_dim);
+    return mixtral ? with_mixtral_names(own) : own;
+  };
+  AdapterFile one = named(given), other = named(given_other);
+  one.base_fingerprint = other.base_fingerprint = "";  // those of two models may be compared
   const AdapterFile between = merged({{one, 1}, {other, -1}});
   std::set<std::string> layers;
   for (const auto& [layer, pair] : layer_pairs(between)) layers.insert(layer);
@@ -72,6 +77,10 @@ Difference difference(const AdapterFile& given, const AdapterFile& given_other) 
     all.layers.push_back(found);
   }
   // Rounding leaves some 1e-7 of what cancels.
+  if (!std::isfinite(all.one) || !std::isfinite(all.other)) {
+    fail("{} or {} has numbers too large to compare", given.path.string(),
+         given_other.path.string());
+  }
   all.same = all.between <= 1e-6 * std::max(all.one, all.other);
   return all;
 }

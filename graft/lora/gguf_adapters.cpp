@@ -11,6 +11,7 @@
 
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
+#include "graft/io/finite.h"
 #include "graft/io/gguf.h"
 #include "graft/io/gguf_row_order.h"
 #include "graft/io/gguf_writer.h"
@@ -50,10 +51,12 @@ class GgufReader {
   void read() {
     const std::string architecture = check_kind();
     const auto alpha = gguf_->metadata().number("adapter.lora.alpha");
+    if (alpha && !std::isfinite(static_cast<float>(*alpha))) {
+      fail("{}: adapter.lora.alpha is {}", what_, *alpha);
+    }
     for (const auto& [name, tensor] : gguf_->tensors()) add(name, tensor, architecture);
     LoraSettings settings{.scale = 1, .num_layers = -1};
     for (const auto& [layer, pair] : layer_pairs(file_)) {
-      if (pair.rank() == 0) fail("{}: {}.lora_a is no matrix", what_, layer);
       settings.rank = pair.rank();
       // As llama.cpp: no alpha, or 0, is a scale of 1.
       const float scale = alpha.value_or(0) == 0
@@ -160,6 +163,7 @@ void write_gguf(const AdapterFile& given) {
   // One alpha for all: that of the first layer. Where alpha / rank is another scale, lora_b has it.
   const auto& [first, first_pair] = *layers.begin();
   const float alpha = file.scale_of(first) * static_cast<float>(first_pair.rank());
+  if (!std::isfinite(alpha)) fail("{}: the scale of {} is too large", what, first);
   io::GgufWriter writer(file.path);
   writer.set("general.architecture", family->architecture);
   writer.set("general.type", "adapter");
@@ -197,7 +201,7 @@ void write_gguf(const AdapterFile& given) {
   for (const Layer& layer : all) {
     const auto put = [&](std::string_view end, mx::array values) {
       values = mx::contiguous(mx::astype(values, mx::float32));
-      values.eval();
+      io::check_finite(values, what + ": " + layer.name);
       writer.write(layer.name + std::string(end), bytes_of(values));
     };
     put(kWeightA, turned(layer.pair.a->load()));

@@ -45,6 +45,10 @@ mx::array in_order_of_gguf(const mx::array& rows, int head_dim, const std::strin
 
 AdapterFile in_own_order(const AdapterFile& file, int head_dim) {
   if (file.in_gguf_order.empty()) return file;
+  if (head_dim <= 0) {
+    fail_usage("{}: GGUF orders the rows of q and k by the heads of the model: give its `model`",
+               file.path.string());
+  }
   AdapterFile own = file;
   own.in_gguf_order.clear();
   for (const std::string& layer : file.in_gguf_order) {

@@ -3,15 +3,29 @@
 #include <algorithm>
 
 #include "graft/base/error.h"
+#include "graft/io/tensor_info.h"
 #include "graft/lora/peft_names.h"
 
 namespace graft::lora {
+
+namespace {
+
+bool is_pair(const mx::Shape& a, const mx::Shape& b) {
+  if (a.size() != b.size() || (a.size() != 2 && a.size() != 3)) return false;
+  const auto positive = [](const mx::Shape& shape) {
+    return std::all_of(shape.begin(), shape.end(), [](int size) { return size > 0; });
+  };
+  if (!positive(a) || !positive(b)) return false;
+  return a.size() == 2 ? a[1] == b[0] : a[0] == b[0] && a[1] == b[2];
+}
+
+}  // namespace
 
 std::map<std::string, LayerPair> layer_pairs(const AdapterFile& file) {
   std::map<std::string, LayerPair> result;
   for (const auto& [name, tensor] : file.tensors) {
     const size_t dot = name.rfind('.');
-    const std::string last = dot == std::string::npos ? name : name.substr(dot + 1);
+    const std::string last = dot == std::string::npos || dot == 0 ? "" : name.substr(dot + 1);
     if (name.starts_with("base_model.model.")) {
       fail(
           "{} holds an adapter of PEFT (with {}): PEFT's are adapter_model.safetensors, with "
@@ -30,6 +44,10 @@ std::map<std::string, LayerPair> layer_pairs(const AdapterFile& file) {
       fail("{}: {}.{} is missing", file.path.string(), path,
            pair.a == nullptr ? "lora_a" : "lora_b");
     }
+    if (!is_pair(pair.a->shape, pair.b->shape)) {
+      fail("{}: {} has lora_a {} and lora_b {}, which are no adapter together", file.path.string(),
+           path, io::shape_text(pair.a->shape), io::shape_text(pair.b->shape));
+    }
   }
   return result;
 }
@@ -39,9 +57,9 @@ AdapterFile with_mixtral_names(const AdapterFile& file) {
   renamed.tensors.clear();
   renamed.scales.clear();
   const auto name = [](const std::string& layer) { return mixtral_path(layer).value_or(layer); };
-  for (const auto& [tensor, values] : file.tensors) {
-    const size_t dot = tensor.rfind('.');
-    renamed.tensors.insert({name(tensor.substr(0, dot)) + tensor.substr(dot), values});
+  for (const auto& [layer, pair] : layer_pairs(file)) {
+    renamed.tensors.insert({name(layer) + ".lora_a", *pair.a});
+    renamed.tensors.insert({name(layer) + ".lora_b", *pair.b});
   }
   for (const auto& [layer, scale] : file.scales) renamed.scales[name(layer)] = scale;
   return renamed;

@@ -11,13 +11,13 @@ namespace graft::lora {
 struct LayerPair {
   const AdapterTensor *a, *b;
 
-  /// 0 if lora_a is no matrix.
-  int rank() const { return a->shape.size() < 2 ? 0 : a->shape[1]; }
+  int rank() const { return a->shape[1]; }
   bool is_of_experts() const { return a->shape.size() == 3; }
 };
 
-/// The file's adapters by the path of their layer. Throws Error if one lacks lora_a or lora_b, and
-/// for tensors that are neither.
+/// The file's adapters by the path of their layer. Throws Error if one lacks lora_a or lora_b, for
+/// tensors that are neither, and for shapes that are no adapter's: lora_a [in, R] with lora_b
+/// [R, out], or of experts [E, R, in] with [E, out, R].
 std::map<std::string, LayerPair> layer_pairs(const AdapterFile& file);
 
 /// The adapter with Mixtral's names of experts and routers, "...block_sparse_moe...", where it has

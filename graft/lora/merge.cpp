@@ -9,7 +9,9 @@
 #include <optional>
 
 #include "graft/base/error.h"
+#include "graft/io/finite.h"
 #include "graft/io/tensor_info.h"
+#include "graft/lora/gguf_order.h"
 #include "graft/lora/layer_pairs.h"
 
 namespace graft::lora {
@@ -82,6 +84,9 @@ std::pair<mx::array, mx::array> cut(const mx::array& a, const mx::array& b, int 
 
 AdapterFile merged(const std::vector<WeightedAdapter>& given) {
   std::vector<WeightedAdapter> adapters = given;
+  if (given.size() > 1) {
+    for (WeightedAdapter& one : adapters) one.file = in_own_order(one.file, one.file.base.head_dim);
+  }
   if (std::any_of(given.begin(), given.end(),
                   [](const auto& one) { return has_mixtral_names(one.file); })) {
     for (WeightedAdapter& one : adapters) one.file = with_mixtral_names(one.file);
@@ -98,6 +103,11 @@ AdapterFile merged(const std::vector<WeightedAdapter>& given) {
     if (&file != &adapters.front().file) {
       sum.provenance.add(file.provenance);
       if (sum.base_fingerprint.empty()) sum.base_fingerprint = file.base_fingerprint;
+      if (sum.base.model_type.empty()) sum.base = file.base;
+      if (!file.base_fingerprint.empty() && file.base_fingerprint != sum.base_fingerprint) {
+        fail("{} and {} were trained on different base models, or on other weights of one",
+             sum.path.string(), file.path.string());
+      }
     }
     for (const auto& [layer, pair] : layer_pairs(file)) {
       const Factors more = weighted(pair, weight * file.scale_of(layer));
@@ -126,6 +136,8 @@ Truncated truncated(const AdapterFile& adapter, int rank) {
   if (!file.settings) fail("{} does not say its scale", file.path.string());
   for (const auto& [layer, pair] : layer_pairs(adapter)) {
     if (pair.rank() <= rank) continue;
+    io::check_finite(pair.a->load(), file.path.string() + ": " + layer + ".lora_a");
+    io::check_finite(pair.b->load(), file.path.string() + ": " + layer + ".lora_b");
     const Factors factors = weighted(pair, adapter.scale_of(layer));
     const mx::array a = factors.a.load(), b = factors.b.load();
     std::vector<mx::array> all_a, all_b;

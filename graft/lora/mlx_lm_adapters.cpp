@@ -13,6 +13,7 @@
 #include "graft/lora/adapter_metadata.h"
 #include "graft/lora/config_beside.h"
 #include "graft/lora/layer_key.h"
+#include "graft/lora/layer_pairs.h"
 #include "graft/lora/safetensors_adapters.h"
 #include "graft/lora/same_form.h"
 
@@ -62,6 +63,16 @@ ordered_json config_of(const AdapterFile& file, const LoraSettings& settings) {
           {"num_layers", settings.num_layers}};
 }
 
+}  // namespace
+
+std::optional<LoraSettings> mlx_lm_settings_beside(const fs::path& adapter_file) {
+  const std::optional<json> config = config_beside(adapter_file);
+  if (!config || config->contains("peft_type") || !config->contains("lora_parameters")) return {};
+  return settings_from(*config, config_path(adapter_file).string());
+}
+
+namespace {
+
 void read_mlx_lm(AdapterFile& file) {
   SafetensorsContents contents = read_safetensors_adapter(file.path);
   file.tensors = std::move(contents.tensors);
@@ -73,13 +84,12 @@ void read_mlx_lm(AdapterFile& file) {
     fail("{} is PEFT's, but {} beside it is mlx-lm's: remove the one that is wrong", what,
          file.path.filename().string());
   }
-  if (!config->contains("lora_parameters")) return;
-  const LoraSettings beside = settings_from(*config, what);
+  const auto beside = mlx_lm_settings_beside(file.path);
   if (!file.settings) {
     file.settings = beside;
-  } else if (file.settings->scale != beside.scale) {
+  } else if (beside && file.settings->scale != beside->scale) {
     fail("{} says that its scale is {}, but {} beside it {}: remove the one that is wrong",
-         file.path.string(), file.settings->scale, kAdapterConfig, beside.scale);
+         file.path.string(), file.settings->scale, kAdapterConfig, beside->scale);
   }
 }
 
@@ -93,7 +103,8 @@ void check_mlx_lm(const fs::path& path) {
 
 void write_mlx_lm(const AdapterFile& given) {
   check_mlx_lm(given.path);
-  const AdapterFile file = in_one_form(given);
+  AdapterFile file = in_one_form(given);
+  if (file.base.model_type == "mixtral") file = with_mixtral_names(file);
   const NewConfig config(file.path, config_of(file, *file.settings));
   config.remove_another();
   write_safetensors_adapter(file.path, file.tensors, metadata_of(file), "mlx");

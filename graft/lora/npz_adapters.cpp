@@ -26,6 +26,7 @@ const AdapterFormat kNpzAdapters{.name = "npz",
                                  .file_name = "adapters.npz",
                                  .extension = ".npz",
                                  .read = read_npz,
-                                 .write = write_npz};
+                                 .write = write_npz,
+                                 .is_exact = true};
 
 }  // namespace graft::lora

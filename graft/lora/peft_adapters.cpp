@@ -5,6 +5,8 @@
 #include <mlx/ops.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -67,7 +69,9 @@ class Reader {
     if (own) {
       file_.settings->num_layers = own->num_layers;
       file_.settings->keys = own->keys;
+      file_.settings->dropout = own->dropout;  // the config has none beside parameters
     }
+    take_base();
     file_.scales.clear();
     for (const auto& [name, tensor] : contents.tensors) sort_in(name, tensor);
     for (const auto& [module, pair] : modules_) add(module, whole(module, pair));
@@ -81,6 +85,17 @@ class Reader {
   struct Pair {
     std::optional<AdapterTensor> a, b;
   };
+
+  // The base model's name on the Hub; a path of somebody's machine says nothing.
+  void take_base() {
+    const std::string& name = config_.base_model();
+    const bool is_repository = std::count(name.begin(), name.end(), '/') == 1 &&
+                               !name.starts_with('/') && !name.starts_with('.') &&
+                               !name.ends_with('/') && !is_there(name);
+    if (!file_.provenance.origin && is_repository) {
+      file_.provenance.origin = io::Origin{name, config_.revision()};
+    }
+  }
 
   static PeftConfig read_config(const fs::path& file) {
     const fs::path path = config_path(file);
@@ -100,7 +115,7 @@ class Reader {
     if (!name.starts_with(kPrefix) || !(is_a || is_b)) {
       fail("{}: {} is {}", what_, io::in_quotes(name), kind_of(name));
     }
-    if (tensor.shape.size() != 2) {
+    if (tensor.shape.size() != 2 || tensor.shape[0] < 1 || tensor.shape[1] < 1) {
       fail("{}: {} is {}, no matrix", what_, io::in_quotes(name), io::shape_text(tensor.shape));
     }
     Pair& pair = modules_[name.substr(kPrefix.size(), name.size() - kPrefix.size() - kA.size())];
@@ -129,7 +144,7 @@ class Reader {
     check_rank(module, tensors, config_.rank_of(named));
     if (const auto one = one_expert(module)) {
       const std::string path = one->layer.path();
-      one_by_one_[path].emplace(one->expert, tensors);
+      if (!one_by_one_[path].emplace(one->expert, tensors).second) twice(module);
       if (const auto [at, is_new] = scales_.emplace(path, config_.scale_of(module));
           !is_new && at->second != config_.scale_of(module)) {
         fail("{}: the experts of {} have different scales", what_, path);
@@ -174,8 +189,12 @@ class Reader {
          kAdapterConfig, rank);
   }
 
+  [[noreturn]] void twice(const std::string& layer) const {
+    fail("{}: {} has two adapters", what_, io::in_quotes(layer));
+  }
+
   void put(const std::string& path, const ExpertTensors& tensors, float scale) {
-    file_.tensors.insert({path + ".lora_a", tensors.a});
+    if (!file_.tensors.insert({path + ".lora_a", tensors.a}).second) twice(path);
     file_.tensors.insert({path + ".lora_b", tensors.b});
     if (scale != file_.settings->scale) file_.scales[path] = scale;
   }
@@ -262,11 +281,14 @@ class Writer {
     if (gate || up) {
       const ExpertTensors& known = gate ? *gate : *up;
       const float of_gate = scale(gate ? "gate_proj" : "up_proj");
+      const float of_up = scale(up ? "up_proj" : "gate_proj");
+      // One scale for both: where they differ, it is in lora_b.
+      const float common = of_gate == of_up ? of_gate : 1;
       const ExpertTensors both =
-          joined(gate ? *gate : without_effect(known),
-                 up ? scaled(*up, scale("up_proj") / of_gate) : without_effect(known));
+          joined(gate ? scaled(*gate, common == of_gate ? 1 : of_gate) : without_effect(known),
+                 up ? scaled(*up, common == of_up ? 1 : of_up) : without_effect(known));
       put_experts(module + (down ? std::string(kBaseLayer) : ""), module + ".gate_up_proj", both,
-                  of_gate);
+                  common);
     }
     if (down) put_experts(module, module + ".down_proj", *down, scale("down_proj"));
   }
@@ -318,7 +340,7 @@ class Writer {
       if (!origin->commit.empty()) config["revision"] = origin->commit;
     }
     name_targets(config);
-    if (!parameters_.empty()) config["target_parameters"] = short_names(parameters_);
+    if (!parameters_.empty()) config["target_parameters"] = parameters_;
     for (const auto& [name, facts] : facts_) {
       const std::string pattern = escaped(name);
       if (facts.rank != most.rank) config["rank_pattern"][pattern] = facts.rank;
@@ -357,28 +379,17 @@ class Writer {
     }
   }
 
-  // Parameters by what follows the layer's number, if each layer that has experts has the same.
-  static std::set<std::string> short_names(const std::set<std::string>& parameters) {
-    std::set<std::string> keys;
-    std::set<int> layers;
-    for (const std::string& parameter : parameters) {
-      keys.insert(key_of(parameter));
-      layers.insert(layer_of(parameter).value_or(-1));
-    }
-    // The layers below the first one would have them, too.
-    const bool all = !layers.empty() && *layers.begin() == 0 &&
-                     *layers.rbegin() == static_cast<int>(layers.size()) - 1;
-    return all && keys.size() * layers.size() == parameters.size() ? keys : parameters;
-  }
-
   static ordered_json number(double value) {
-    const auto whole = static_cast<int64_t>(value);
-    return static_cast<double>(whole) == value ? ordered_json(whole) : ordered_json(value);
+    if (value != std::floor(value) || std::abs(value) > 1e9) return value;
+    return static_cast<int64_t>(value);
   }
 
   static std::string escaped(const std::string& name) {
     std::string text;
-    for (const char c : name) text += c == '.' ? std::string("\\.") : std::string(1, c);
+    for (const char c : name) {
+      const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+      text += plain ? std::string(1, c) : std::string("\\") + c;
+    }
     return text;
   }
 

@@ -93,6 +93,7 @@ PeftConfig::PeftConfig(const ordered_json& config, const std::string& what) : wh
   }
   rslora_ = read.boolean("use_rslora", false);
   base_model_ = read.text("base_model_name_or_path", "");
+  revision_ = read.text("revision", "");
   rank_pattern_ = patterns_in(config, "rank_pattern");
   for (const auto& [pattern, rank] : rank_pattern_) {
     if (rank != std::floor(rank) || rank < 1 || rank > kMostRank) {
@@ -197,24 +198,33 @@ void PeftConfig::read_layers(const ordered_json& config) {
   }
 }
 
-// The number that counts is the first one behind a part of the name, or behind one of the patterns.
+// The number that counts is the first one behind two parts of the name, or behind the first of the
+// patterns that has one.
 bool PeftConfig::is_in_layers(const std::string& module) const {
   if (!layers_) return true;
-  for (size_t dot = module.find('.'); dot != std::string::npos; dot = module.find('.', dot + 1)) {
-    int64_t number = -1;
-    const char* begin = module.data() + dot + 1;
-    const auto [end, error] = std::from_chars(begin, module.data() + module.size(), number);
-    if (error != std::errc() || number < 0 || *begin == '-' || *end != '.') continue;
-    const std::string before = module.substr(0, dot);
-    const bool counts =
-        layers_patterns_.empty()
-            ? before.find('.') != std::string::npos  // two parts, as PEFT wants
-            : std::any_of(layers_patterns_.begin(), layers_patterns_.end(),
-                          [&](const auto& pattern) { return pattern.matches(before); });
-    if (!counts) continue;
-    return std::find(layers_->begin(), layers_->end(), number) != layers_->end();
+  const auto number_behind = [&](const auto& counts) -> std::optional<int64_t> {
+    for (size_t dot = module.find('.'); dot != std::string::npos; dot = module.find('.', dot + 1)) {
+      int64_t number = -1;
+      const char* begin = module.data() + dot + 1;
+      const char* end = module.data() + module.size();
+      const auto [stop, error] = std::from_chars(begin, end, number);
+      if (error != std::errc() || number < 0 || *begin == '-' || stop == end || *stop != '.') {
+        continue;
+      }
+      if (counts(module.substr(0, dot))) return number;
+    }
+    return {};
+  };
+  std::optional<int64_t> layer;
+  if (layers_patterns_.empty()) {
+    layer = number_behind(
+        [](const std::string& before) { return before.find('.') != std::string::npos; });
   }
-  return false;
+  for (const regex::NamePattern& pattern : layers_patterns_) {
+    if (layer) break;
+    layer = number_behind([&](const std::string& before) { return pattern.matches(before); });
+  }
+  return layer && std::find(layers_->begin(), layers_->end(), *layer) != layers_->end();
 }
 
 bool PeftConfig::targets(const std::string& module) const {
@@ -243,7 +253,9 @@ float PeftConfig::scale_of(const std::string& module) const {
     break;
   }
   const double rank = rank_of(module);
-  return static_cast<float>(alpha / (rslora_ ? std::sqrt(rank) : rank));
+  const auto scale = static_cast<float>(alpha / (rslora_ ? std::sqrt(rank) : rank));
+  if (!std::isfinite(scale)) fail("{}: lora_alpha is too large", what_);
+  return scale;
 }
 
 }  // namespace graft::lora

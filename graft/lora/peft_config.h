@@ -22,6 +22,7 @@ class PeftConfig {
   int r() const { return r_; }
   float dropout() const { return dropout_; }
   const std::string& base_model() const { return base_model_; }
+  const std::string& revision() const { return revision_; }
   /// `target_modules` as they are listed; empty for an expression.
   const std::vector<std::string>& target_modules() const { return target_modules_.suffixes; }
 
@@ -57,7 +58,7 @@ class PeftConfig {
   double alpha_ = 8;
   float dropout_ = 0;
   bool rslora_ = false, all_linear_ = false;
-  std::string base_model_;
+  std::string base_model_, revision_;
   Modules target_modules_, exclude_modules_, target_parameters_;
   std::optional<std::vector<int64_t>> layers_;
   std::vector<regex::NamePattern> layers_patterns_;

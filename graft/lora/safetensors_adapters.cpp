@@ -5,6 +5,7 @@
 #include "graft/io/safetensors.h"
 #include "graft/lora/adapter_format.h"
 #include "graft/lora/adapter_metadata.h"
+#include "graft/lora/config_beside.h"
 
 namespace graft::lora {
 namespace {
@@ -13,6 +14,8 @@ void read_safetensors(AdapterFile& file) {
   SafetensorsContents contents = read_safetensors_adapter(file.path);
   file.tensors = std::move(contents.tensors);
   take_metadata(file, contents.metadata);
+  // As mlx-lm's numbered checkpoints, 0000100_adapters.safetensors.
+  if (!file.settings) file.settings = mlx_lm_settings_beside(file.path);
 }
 
 void write_safetensors(const AdapterFile& file) {
@@ -43,6 +46,7 @@ const AdapterFormat kSafetensorsAdapters{.name = "safetensors",
                                          .file_name = "adapter.safetensors",
                                          .extension = ".safetensors",
                                          .read = read_safetensors,
-                                         .write = write_safetensors};
+                                         .write = write_safetensors,
+                                         .is_exact = true};
 
 }  // namespace graft::lora

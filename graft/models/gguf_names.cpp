@@ -58,6 +58,7 @@ constexpr Name kNames[] = {
 };
 
 constexpr std::string_view kLayers = "layers.", kBlocks = "blk.";
+constexpr std::string_view kText = "model.layers.", kTextOfSeveral = "language_model.model.layers.";
 
 // What stands between `begin` and the next dot, if that is a number, and what follows the dot.
 struct Numbered {
@@ -91,7 +92,10 @@ bool is_permuted(std::string_view architecture) {
 }
 
 std::optional<std::string> gguf_layer(const std::string& path) {
-  const size_t layers = path.find(kLayers);
+  // Not those of a vision tower.
+  const size_t layers = path.starts_with(kText) || path.starts_with(kTextOfSeveral)
+                            ? path.find(kLayers)
+                            : std::string::npos;
   if (layers == std::string::npos) return {};
   const auto layer = numbered(path, layers + kLayers.size());
   if (!layer) return {};

@@ -16,6 +16,7 @@
 #include "graft/base/mapped_file.h"
 #include "graft/io/json.h"
 #include "graft/io/safetensors.h"
+#include "graft/lora/adapter_path.h"
 
 namespace graft::training {
 namespace {
@@ -137,6 +138,14 @@ void remove_checkpoint(const fs::path& folder, const std::string& adapter_name) 
   fs::remove(folder, ignored);
 }
 
+// The adapter's file in a checkpoint: of the same name where its layout keeps every number, rank
+// and scale as it is trained, else one whose layout does.
+std::string stored_name(const fs::path& adapter_file) {
+  const lora::AdapterFormat& format = lora::format_of(adapter_file);
+  if (format.is_exact) return adapter_file.filename().string();
+  return std::string(lora::kSafetensorsAdapters.file_name);
+}
+
 // Throws json::exception if the numbers are not what a training writes.
 void check_training(const json& numbers) {
   const json& progress = numbers.at("progress");
@@ -153,7 +162,7 @@ void check_training(const json& numbers) {
 std::optional<fs::path> Checkpoint::trained_file() const {
   const fs::path all = fs::absolute(folder).lexically_normal().parent_path();
   if (all.extension() != kFolderEnding) return {};
-  return all.parent_path() / (all.stem().string() + adapter_file.extension().string());
+  return all.parent_path() / (all.stem().string() + fs::path(trained_name).extension().string());
 }
 
 Checkpoint Checkpoint::read(const fs::path& folder) {
@@ -168,6 +177,7 @@ Checkpoint Checkpoint::read(const fs::path& folder) {
     }
     checkpoint.adapter_file =
         folder / fs::path(numbers.at("adapter").get<std::string>()).filename();
+    checkpoint.trained_name = numbers.value("trained", checkpoint.adapter_file.filename().string());
     checkpoint.identity = {.config = numbers.at("config"),
                            .fingerprints = numbers.at("fingerprints"),
                            .provenance = numbers.at("provenance"),
@@ -196,6 +206,7 @@ Checkpoints::Checkpoints(const fs::path& adapter_file, int keep, Identity identi
     : folder_(folder_of(adapter_file)),
       lock_(folder_),
       adapter_name_(adapter_file.filename().string()),
+      stored_name_(stored_name(adapter_file)),
       keep_(keep),
       identity_(std::move(identity)) {}
 
@@ -223,7 +234,7 @@ Checkpoint Checkpoints::find(const fs::path& path, FrontEnd& front_end) {
   if (folder.extension() == kFolderEnding) return newest(folder, front_end);
   const fs::path all = folder_of(folder);
   Checkpoint found = newest(all, front_end);
-  const fs::path extension = found.adapter_file.extension();
+  const fs::path extension = fs::path(found.trained_name).extension();
   if (folder.has_extension() && folder.extension() != extension) {
     fail("the checkpoints in {} are those of {}", all.string(),
          fs::path(folder).replace_extension(extension).string());
@@ -280,8 +291,8 @@ fs::path Checkpoints::save(const Snapshot& snapshot, const lora::Adapters& adapt
 void Checkpoints::write(const fs::path& target, const Snapshot& snapshot,
                         const lora::Adapters& adapters, const AdapterSaver& saver) const {
   AtomicFolder folder(
-      target, [this](const fs::path& earlier) { return replaced_files(earlier, adapter_name_); });
-  saver.save_as(folder.path() / adapter_name_, adapters, snapshot.progress);
+      target, [this](const fs::path& earlier) { return replaced_files(earlier, stored_name_); });
+  saver.save_as(folder.path() / stored_name_, adapters, snapshot.progress);
   const SnapshotParts parts = parts_of(snapshot, adapters.parameters());
   io::save_safetensors(folder.path() / kArrays, parts.arrays);
   json files = json::object();
@@ -290,7 +301,8 @@ void Checkpoints::write(const fs::path& target, const Snapshot& snapshot,
   }
   write_numbers(folder.path() / kNumbers, {{"version", kVersion},
                                            {"graft", GRAFT_VERSION},
-                                           {"adapter", adapter_name_},
+                                           {"adapter", stored_name_},
+                                           {"trained", adapter_name_},
                                            {"config", identity_.config},
                                            {"fingerprints", identity_.fingerprints},
                                            {"provenance", identity_.provenance},
@@ -307,7 +319,7 @@ void Checkpoints::prune(const Progress& progress) {
     const bool is_other =
         iteration > progress.iteration || (replaces_others_ && iteration != progress.iteration);
     const bool is_best = progress.best && progress.best->iteration == iteration;
-    if (is_other || (++newest > keep_ && !is_best)) remove_checkpoint(path, adapter_name_);
+    if (is_other || (++newest > keep_ && !is_best)) remove_checkpoint(path, stored_name_);
   }
   replaces_others_ = false;
 }

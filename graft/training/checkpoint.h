@@ -20,7 +20,9 @@ struct Checkpoint {
   Identity identity;
   SnapshotParts parts;
 
-  /// The adapter file that its training writes, if it lies where that put it.
+  std::string trained_name;  // of the adapter file that its training writes
+
+  /// That file, if the checkpoint lies where its training put it.
   std::optional<fs::path> trained_file() const;
   int iteration() const { return parts.numbers.at("progress").at("iteration").get<int>(); }
 
@@ -64,7 +66,7 @@ class Checkpoints {
 
   fs::path folder_;
   TargetLock lock_;
-  std::string adapter_name_;
+  std::string adapter_name_, stored_name_;  // of the training's file, and of that in a checkpoint
   int keep_;
   bool replaces_others_ = true;
   Identity identity_;

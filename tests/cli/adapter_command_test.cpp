@@ -55,6 +55,12 @@ TEST_F(AdapterCommand, ATrainingWritesTheLayoutThatIsAskedFor) {
   // It goes on by its folder's name, and a new one replaces it: it is graft's.
   const ProgramResult resumed = run({"lora", "--resume", "tuned", "--iters", "24"});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
+  const std::string bytes = testing::read_bytes(folder_ / "tuned" / "adapter_model.safetensors");
+  ASSERT_EQ(train({"--adapter-file", "whole", "--format", "peft", "--iters", "24"}).code, 0);
+  expect_line(run({"adapter", "diff", "whole", "tuned"}).out, "The two are the same: .*");
+  EXPECT_EQ(run({"lora", "--resume", "tuned", "--adapter-file", "tuned/", "--iters", "26"}).code,
+            0);
+  EXPECT_NE(testing::read_bytes(folder_ / "tuned" / "adapter_model.safetensors"), bytes);
   EXPECT_EQ(train({"--adapter-file", "tuned", "--format", "peft"}).code, 0);
   EXPECT_EQ(run({"generate", "--model", "model", "--adapter-file", "tuned", "--prompt", "a"}).code,
             0);

@@ -307,7 +307,13 @@ def check_resume(check: Check) -> None:
     check.server.set_faults([{"path": "/part/", "kind": "slow", "rate": 3_000_000, "times": 99}])
     process = subprocess.Popen([check.graft, "upload", str(check.folder), "--repo", "me/ours"], env=check.environment(),
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(2.5)  # four parts are there, the other three on their way
+    # At least four parts are there, the others on their way; a busy machine needs longer.
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        notes = check.notes()
+        if notes and sum(bool(part["etag"]) for part in json.loads(notes[0].read_text())["parts"]) >= 4:
+            break
+        time.sleep(0.05)
     process.kill()
     process.wait()
     check.server.set_faults([])

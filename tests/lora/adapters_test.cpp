@@ -12,6 +12,8 @@
 #include "graft/io/safetensors.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fingerprint.h"
+#include "graft/lora/layer_pairs.h"
+#include "graft/lora/merge.h"
 #include "graft/models/registry.h"
 #include "tests/support/arrays.h"
 #include "tests/support/expect_error.h"
@@ -252,6 +254,13 @@ TEST_F(MlxLmConfigTest, IsObeyed) {
   EXPECT_EQ(file.settings->keys, std::vector<std::string>{"self_attn.q_proj"});
 }
 
+// mlx-lm's checkpoints: one config for all.
+TEST_F(MlxLmConfigTest, IsThatOfNumberedCheckpointsToo) {
+  fs::copy_file(path_, folder_ / "0000100_adapters.safetensors");
+  config(R"({"num_layers": 1, "lora_parameters": {"rank": 4, "scale": 10}})");
+  EXPECT_EQ(read_adapter_file(folder_ / "0000100_adapters.safetensors").settings->scale, 10.0f);
+}
+
 TEST_F(MlxLmConfigTest, OfAnotherKindIsRefused) {
   const auto refused = [&](const char* text, const char* says) {
     config(text);
@@ -318,7 +327,7 @@ TEST(AdapterFile, ATensorIsLoadedOnlyIfAllFit) {
   AdapterFile file;
   file.path = "bomb.npz";
   file.tensors.insert({at + "lora_a", tensor({32, 4})});
-  file.tensors.insert({at + "lora_b", tensor({1 << 30, 8})});
+  file.tensors.insert({at + "lora_b", tensor({4, 1 << 30})});
   expect_error([&] { apply(*model, file); }, "but the model's layer takes");
   file.tensors.erase(at + "lora_b");
   expect_error([&] { apply(*model, file); }, "lora_b is missing");
@@ -341,6 +350,51 @@ TEST(AdapterFile, NumbersThatAreNotFiniteAreRefusedByName) {
     expect_error([&] { apply(*model, file); },
                  "bad.npz: " + at + "lora_b holds numbers that are NaN or infinite");
   }
+}
+
+// Nothing is written that a reader would refuse, and the earlier adapter stays.
+TEST(AdapterFile, NumbersThatAreNotFiniteAreNotWritten) {
+  TempFolder folder;
+  const std::string at = "model.layers.0.self_attn.q_proj.";
+  AdapterFile good;
+  good.settings = LoraSettings{.rank = 4};
+  good.base = {"llama", 8};
+  good.tensors.insert({at + "lora_a", mx::ones({32, 4})});
+  good.tensors.insert({at + "lora_b", mx::ones({4, 32})});
+  for (const char* name : {"a.npz", "a.safetensors", "adapters.safetensors", "a.gguf"}) {
+    SCOPED_TRACE(name);
+    AdapterFile file = good;
+    file.path = folder / name;
+    write_adapter_file(file);
+    const std::string earlier = read_bytes(file.path);
+    file.tensors.insert_or_assign(at + "lora_b", mx::full({4, 32}, NAN));
+    expect_error([&] { write_adapter_file(file); }, {name, at + "lora_b", "NaN or infinite"});
+    file = good;
+    file.path = folder / name;
+    file.scales[at.substr(0, at.size() - 1)] = INFINITY;
+    expect_error([&] { write_adapter_file(file); }, "is too large");
+    EXPECT_EQ(read_bytes(file.path), earlier);
+    EXPECT_TRUE(read_adapter_file(file.path).settings);
+  }
+}
+
+TEST(AdapterFile, ShapesThatAreNoAdaptersAreErrors) {
+  const auto refused = [](const std::string& layer, mx::Shape a, mx::Shape b, const char* says) {
+    AdapterFile file;
+    file.path = "a.npz";
+    file.settings = LoraSettings{};
+    file.tensors.insert({layer + "lora_a", mx::zeros(a)});
+    file.tensors.insert({layer + "lora_b", mx::zeros(b)});
+    expect_error([&] { layer_pairs(file); }, {"a.npz", says});
+    expect_error([&] { merged({{file, 1}, {file, 1}}); }, {"a.npz", says});
+    expect_error([&] { write_adapter_file(file); }, {"a.npz", says});
+  };
+  refused("q.", {32}, {4, 32}, "no adapter together");
+  refused("q.", {32, 4}, {4}, "no adapter together");
+  refused("q.", {32, 4}, {3, 32}, "no adapter together");
+  refused("q.", {32, 0}, {0, 32}, "no adapter together");
+  refused("switch_mlp.up_proj.", {2, 4, 32}, {3, 32, 4}, "no adapter together");
+  refused("", {32, 4}, {4, 32}, "no part of a LoRA adapter");
 }
 
 TEST(Fingerprint, TellsWeightsApart) {

@@ -78,6 +78,11 @@ TEST(Merge, OtherSizesAreAnError) {
       },
       {kQueries + ".lora_b", "[4, 10]", "[4, 11]", "different models"});
   other = one;
+  other.base_fingerprint = "a";
+  AdapterFile first = one;
+  first.base_fingerprint = "b";
+  expect_error([&] { merged({{first, 1}, {other, 1}}); }, "different base models");
+  other = one;
   other.settings.reset();
   expect_error([&] { merged({{one, 1}, {other, 1}}); }, "does not say its scale");
   expect_error([] { merged({}); }, "no adapter to merge");

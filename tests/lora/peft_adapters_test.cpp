@@ -80,6 +80,45 @@ TEST_P(PeftAdapters, AreTheSameInEveryLayout) {
   }
 }
 
+// A folder of PEFT's with tensors of these names.
+void expect_peft_refused(const std::map<std::string, mx::array>& tensors,
+                         std::initializer_list<std::string_view> says) {
+  TempFolder folder;
+  io::save_safetensors(folder / "adapter_model.safetensors", tensors);
+  testing::write_bytes(folder / "adapter_config.json",
+                       R"({"peft_type": "LORA", "r": 2, "target_modules": ["q_proj", "up_proj"]})");
+  expect_error([&] { read_adapter_file(folder.path()); }, says);
+}
+
+TEST(PeftFolder, WhatIsNoAdapterIsNamed) {
+  const std::string q = "base_model.model.model.layers.0.self_attn.q_proj";
+  const mx::array a = mx::ones({2, 8}), b = mx::ones({8, 2});
+  expect_peft_refused({{q + ".lora_A.weight", a}}, {"q_proj", ".lora_B.weight is missing"});
+  expect_peft_refused(
+      {{q + ".lora_A.weight", mx::ones({3, 8})}, {q + ".lora_B.weight", mx::ones({8, 3})}},
+      {"q_proj", "[3, 8]", "makes their rank 2"});
+  expect_peft_refused({{q + ".lora_A.weight", mx::ones({8})}, {q + ".lora_B.weight", b}},
+                      {"q_proj", "no matrix"});
+  expect_peft_refused({{q + ".lora_magnitude_vector", mx::ones({8})}}, {"DoRA's magnitudes"});
+  expect_peft_refused({{"base_model.model.model.embed_tokens.lora_embedding_A", a}},
+                      {"an embedding"});
+  expect_peft_refused({{"model.norm.weight", mx::ones({8})}}, {"no part of a LoRA adapter"});
+  const std::string k = "base_model.model.model.layers.0.self_attn.k_proj";
+  expect_peft_refused({{k + ".lora_A.weight", a}, {k + ".lora_B.weight", b}},
+                      {"k_proj", "target_modules", "does not name it"});
+  const std::string experts = "base_model.model.model.layers.0.mlp.experts";
+  expect_peft_refused({{experts + ".lora_A.weight", a}, {experts + ".lora_B.weight", b}},
+                      {"mlp.experts", "target_parameters", "does not name it"});
+  expect_peft_refused(
+      {{experts + ".7.up_proj.lora_A.weight", a}, {experts + ".7.up_proj.lora_B.weight", b}},
+      {"switch_mlp.up_proj", "expert 0 has no adapter"});
+  expect_peft_refused({{experts + ".0.up_proj.lora_A.weight", a},
+                       {experts + ".0.up_proj.lora_B.weight", b},
+                       {experts + ".00.up_proj.lora_A.weight", a},
+                       {experts + ".00.up_proj.lora_B.weight", b}},
+                      {"has two adapters"});
+}
+
 INSTANTIATE_TEST_SUITE_P(Fixtures, PeftAdapters, ::testing::ValuesIn(peft_variants()),
                          [](const auto& variant) { return variant.param; });
 

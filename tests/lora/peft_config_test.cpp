@@ -44,6 +44,11 @@ TEST(PeftConfig, LayersAreTheFirstNumbersInNames) {
       R"({"target_modules": ["q_proj"], "layers_to_transform": 1, "layers_pattern": "blocks"})");
   EXPECT_TRUE(pattern.targets("layers.7.blocks.1.q_proj"));
   EXPECT_FALSE(pattern.targets("layers.1.blocks.7.q_proj"));
+  // The first pattern that has a number, not the first number.
+  const PeftConfig two = peft(
+      R"({"target_modules": ["q_proj"], "layers_to_transform": 1, "layers_pattern": ["blocks", "layers"]})");
+  EXPECT_TRUE(two.targets("layers.7.blocks.1.q_proj"));
+  EXPECT_TRUE(two.targets("layers.1.q_proj"));
   EXPECT_TRUE(peft(R"({"target_modules": ["q_proj"], "layers_to_transform": 0})")
                   .targets("model.layers.0.q_proj"));
   EXPECT_TRUE(peft(R"({"target_modules": ["q_proj"], "layers_to_transform": []})")
@@ -91,6 +96,7 @@ TEST(PeftConfig, ValuesThatMakeNoSenseAreErrors) {
   refused(R"({"r": 0})", "r must be a positive");
   refused(R"({"r": "8"})", "r must be");
   refused(R"({"lora_alpha": NaN})", "lora_alpha must be");
+  expect_error([] { peft(R"({"lora_alpha": 1e300})").scale_of("x"); }, "lora_alpha is too large");
   refused(R"({"lora_dropout": 1})", "lora_dropout must be at least 0 and below 1");
   refused(R"({"rank_pattern": {"q_proj": 1.5}})", "rank 1.5");
   refused(R"({"rank_pattern": {"q_proj": -1}})", "rank -1");
