@@ -137,8 +137,8 @@ stage("unit tests on AVX2", f"GRAFT_CPU_ISA=avx2 {run_tests('release', layers(NA
 SANITIZED = ("base unicode io hub convert data lora jinja regex tokenizer fuzz kernels ops nn models training report "
              "generation engine")
 stage("sanitizers, build", build("asan", targets(SANITIZED)), 1000, ("build",), 2, when="full")
-# One test sends whole texts through all of SmolLM2: minutes, for code that the others run too.
-stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.SmolLM2Loss\\.'"), 400,
+# Two tests send whole texts through all of SmolLM2: minutes, for code that the others run too.
+stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.SmolLM2(Loss|Batch)\\.'"), 400,
       ("sanitizers, build", "model"), 2, when="full")
 PORTABLE = "models training generation engine cli"
 stage("portable, build", build("portable", targets(PORTABLE)), 400, ("build",), 2, when="full")

@@ -232,10 +232,10 @@ TEST(SmolLM2Batch, GreedyAnswersAreThoseAlone) {
         "Water boils at", "The three colours are", "def f(", "A", "In 1905 Einstein"}) {
     prompts.push_back({tokenizer.encode(text), {}});
   }
-  for (int words : {40, 90, 300, 33, 64, 35}) {  // some of which are read together
+  for (int words : {40, 9, 64, 47}) {  // the last two are read together
     std::string text = "A list of words:";
     for (int i = 0; i < words; ++i) text += fmt::format(" {}", i * words % 97);
-    prompts.insert(prompts.begin() + words % 7, {tokenizer.encode(text), {}});
+    prompts.insert(prompts.begin() + 2, {tokenizer.encode(text), {}});
   }
   const Ends ends{.max_tokens = 16};
   expect_equal(batched({*model, tokenizer}, prompts, {8, ends}),
