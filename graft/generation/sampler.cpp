@@ -136,7 +136,7 @@ int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history)
     ranking.truncate(count_top_p(ranking, most, options_.top_p * sum));
   }
 
-  const auto weight = [&](const Candidate& c) {
+  const auto weight = [most = most, this](const Candidate& c) {
     return std::exp((c.logit - most) / options_.temperature);
   };
   double total = 0;

@@ -125,6 +125,10 @@ struct ApplyToPieces {
   }
 };
 
+// Clang deduces none for aggregates before its version 17.
+template <class MakeOutput>
+ApplyToPieces(PreTokenizer::Words&, size_t&, MakeOutput) -> ApplyToPieces<MakeOutput>;
+
 void begin_words(std::string_view text, PreTokenizer::Words& words) {
   words.text = text;
   words.spans.clear();
