@@ -4,7 +4,7 @@
 #include <mlx/ops.h>
 
 #include <cmath>
-#include <set>
+#include <map>
 
 #include "graft/base/error.h"
 #include "graft/io/finite.h"
@@ -24,8 +24,8 @@ double norm_of_product(const mx::array& a, const mx::array& b) {
 }
 
 // Of the update of a layer, by the experts' squares where there are several.
-double norm_of(const AdapterFile& file, const std::string& layer) {
-  const auto pairs = layer_pairs(file);
+double norm_of(const AdapterFile& file, const std::map<std::string, LayerPair>& pairs,
+               const std::string& layer) {
   const auto found = pairs.find(layer);
   if (found == pairs.end()) return 0;
   const mx::array a = mx::astype(found->second.a->load(), mx::float32);
@@ -43,10 +43,6 @@ double norm_of(const AdapterFile& file, const std::string& layer) {
   return scale * std::sqrt(squares);
 }
 
-void check_says_scale(const AdapterFile& file) {
-  if (!file.settings) fail("{} does not say its scale", file.path.string());
-}
-
 }  // namespace
 
 double LayerDifference::cosine() const {
@@ -55,8 +51,8 @@ double LayerDifference::cosine() const {
 }
 
 Difference difference(const AdapterFile& given, const AdapterFile& given_other) {
-  check_says_scale(given);
-  check_says_scale(given_other);
+  settings_of(given);
+  settings_of(given_other);
   const bool mixtral = has_mixtral_names(given) || has_mixtral_names(given_other);
   const auto named = [&](const AdapterFile& file) {
     const AdapterFile own = in_own_order(file, file.base.head_dim);
@@ -65,12 +61,13 @@ Difference difference(const AdapterFile& given, const AdapterFile& given_other) 
   AdapterFile one = named(given), other = named(given_other);
   one.base_fingerprint = other.base_fingerprint = "";  // those of two models may be compared
   const AdapterFile between = merged({{one, 1}, {other, -1}});
-  std::set<std::string> layers;
-  for (const auto& [layer, pair] : layer_pairs(between)) layers.insert(layer);
+  const auto pairs_of_one = layer_pairs(one), pairs_of_other = layer_pairs(other);
+  const auto pairs_between = layer_pairs(between);
   Difference all;
-  for (const std::string& layer : layers) {
-    const LayerDifference found{layer, norm_of(one, layer), norm_of(other, layer),
-                                norm_of(between, layer)};
+  for (const auto& [layer, pair] : pairs_between) {
+    const LayerDifference found{layer, norm_of(one, pairs_of_one, layer),
+                                norm_of(other, pairs_of_other, layer),
+                                norm_of(between, pairs_between, layer)};
     all.one = std::hypot(all.one, found.one);
     all.other = std::hypot(all.other, found.other);
     all.between = std::hypot(all.between, found.between);

@@ -148,7 +148,7 @@ std::string_view bytes_of(const mx::array& values) {
 }
 
 void write_gguf(const AdapterFile& given) {
-  if (!given.settings) fail("{} does not say its scale", given.path.string());
+  settings_of(given);
   const std::string what = given.path.string();
   const models::GgufFamily* family = models::gguf_family(given.base.model_type);
   if (given.base.model_type.empty()) {

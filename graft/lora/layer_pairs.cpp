@@ -65,6 +65,11 @@ AdapterFile with_mixtral_names(const AdapterFile& file) {
   return renamed;
 }
 
+const LoraSettings& settings_of(const AdapterFile& file) {
+  if (!file.settings) fail("{} does not say its scale", file.path.string());
+  return *file.settings;
+}
+
 bool has_mixtral_names(const AdapterFile& file) {
   return std::any_of(file.tensors.begin(), file.tensors.end(), [](const auto& tensor) {
     return tensor.first.find(".block_sparse_moe.") != std::string::npos;

@@ -13,6 +13,9 @@ struct LayerPair {
 
   int rank() const { return a->shape[1]; }
   bool is_of_experts() const { return a->shape.size() == 3; }
+  /// The axes of the rank in lora_a and lora_b.
+  int a_axis() const { return 1; }
+  int b_axis() const { return is_of_experts() ? 2 : 0; }
 };
 
 /// The file's adapters by the path of their layer. Throws Error if one lacks lora_a or lora_b, for
@@ -23,6 +26,9 @@ std::map<std::string, LayerPair> layer_pairs(const AdapterFile& file);
 /// The adapter with Mixtral's names of experts and routers, "...block_sparse_moe...", where it has
 /// those that transformers 5 gives all models, "...mlp...".
 AdapterFile with_mixtral_names(const AdapterFile& file);
+
+/// What it says of rank and scale. Throws Error if it does not.
+const LoraSettings& settings_of(const AdapterFile& file);
 
 /// Whether it has Mixtral's names.
 bool has_mixtral_names(const AdapterFile& file);

@@ -20,9 +20,6 @@ namespace {
 // A layer's adapter with its scale and weight in lora_b; of experts [E, ...].
 struct Factors {
   AdapterTensor a, b;
-
-  int a_axis() const { return 1; }
-  int b_axis() const { return b.shape.size() == 3 ? 2 : 0; }
 };
 
 Factors weighted(const LayerPair& pair, float by) {
@@ -99,7 +96,7 @@ AdapterFile merged(const std::vector<WeightedAdapter>& given) {
   sum.config = ordered_json::object();
   std::map<std::string, Factors> layers;
   for (const auto& [file, weight] : adapters) {
-    if (!file.settings) fail("{} does not say its scale", file.path.string());
+    settings_of(file);
     if (&file != &adapters.front().file) {
       sum.provenance.add(file.provenance);
       if (sum.base_fingerprint.empty()) sum.base_fingerprint = file.base_fingerprint;
@@ -114,9 +111,8 @@ AdapterFile merged(const std::vector<WeightedAdapter>& given) {
       const auto [at, is_new] = layers.emplace(layer, more);
       if (is_new) continue;
       Factors& all = at->second;
-      const int b_axis = all.b_axis();
-      all.a = side_by_side(all.a, more.a, all.a_axis(), layer + ".lora_a");
-      all.b = side_by_side(all.b, more.b, b_axis, layer + ".lora_b");
+      all.a = side_by_side(all.a, more.a, pair.a_axis(), layer + ".lora_a");
+      all.b = side_by_side(all.b, more.b, pair.b_axis(), layer + ".lora_b");
     }
   }
   int rank = 0;
@@ -133,7 +129,7 @@ Truncated truncated(const AdapterFile& adapter, int rank) {
   if (rank < 1) fail_usage("`rank` {} must be at least 1", rank);
   Truncated result{adapter};
   AdapterFile& file = result.file;
-  if (!file.settings) fail("{} does not say its scale", file.path.string());
+  settings_of(file);
   for (const auto& [layer, pair] : layer_pairs(adapter)) {
     if (pair.rank() <= rank) continue;
     io::check_finite(pair.a->load(), file.path.string() + ": " + layer + ".lora_a");

@@ -209,9 +209,7 @@ class Reader {
 
 class Writer {
  public:
-  explicit Writer(const AdapterFile& file) : file_(file) {
-    if (!file.settings) fail("{} does not say its scale", file.path.string());
-  }
+  explicit Writer(const AdapterFile& file) : file_(file) { settings_of(file); }
 
   void write() {
     std::map<std::string, std::map<std::string, std::string>> experts;  // block -> role -> layer

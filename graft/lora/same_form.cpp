@@ -10,11 +10,6 @@
 namespace graft::lora {
 namespace {
 
-// Both have the rank on the axis that they are joined along: [in, R] and [R, out], or of experts
-// [E, R, in] and [E, out, R].
-int a_axis(const AdapterTensor&) { return 1; }
-int b_axis(const AdapterTensor& b) { return b.shape.size() == 3 ? 2 : 0; }
-
 AdapterTensor padded(const AdapterTensor& tensor, int axis, int rank) {
   mx::Shape shape = tensor.shape;
   const auto at = static_cast<size_t>(axis);
@@ -29,18 +24,17 @@ AdapterTensor padded(const AdapterTensor& tensor, int axis, int rank) {
           }};
 }
 
-}  // namespace
-
+// Other scales are in lora_b.
 AdapterFile with_one_scale(const AdapterFile& file) {
-  if (!file.settings) fail("{} does not say its scale", file.path.string());
+  const float common = settings_of(file).scale;
   AdapterFile one = file;
   one.scales.clear();
   for (const auto& [layer, scale] : file.scales) {
-    if (scale == file.settings->scale) continue;
+    if (scale == common) continue;
     const auto found = one.tensors.find(layer + ".lora_b");
     if (found == one.tensors.end()) continue;
-    if (file.settings->scale == 0) fail("{}: its scale is 0", file.path.string());
-    const float ratio = scale / file.settings->scale;
+    if (common == 0) fail("{}: its scale is 0", file.path.string());
+    const float ratio = scale / common;
     const AdapterTensor b = found->second;
     found->second = {b.shape, [b, ratio] {
                        return mx::multiply(mx::astype(b.load(), mx::float32), mx::array(ratio));
@@ -49,6 +43,8 @@ AdapterFile with_one_scale(const AdapterFile& file) {
   return one;
 }
 
+}  // namespace
+
 AdapterFile in_one_form(const AdapterFile& file) {
   AdapterFile one = with_one_scale(file);
   int rank = 0;
@@ -56,8 +52,8 @@ AdapterFile in_one_form(const AdapterFile& file) {
   for (const auto& [layer, pair] : layers) rank = std::max(rank, pair.rank());
   for (const auto& [layer, pair] : layers) {
     const AdapterTensor a = *pair.a, b = *pair.b;
-    one.tensors.at(layer + ".lora_a") = padded(a, a_axis(a), rank);
-    one.tensors.at(layer + ".lora_b") = padded(b, b_axis(b), rank);
+    one.tensors.at(layer + ".lora_a") = padded(a, pair.a_axis(), rank);
+    one.tensors.at(layer + ".lora_b") = padded(b, pair.b_axis(), rank);
   }
   one.settings->rank = rank;
   return one;

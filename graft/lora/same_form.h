@@ -9,7 +9,4 @@ namespace graft::lora {
 /// already, its tensors are those of `file`. Throws Error if it does not say its scale.
 AdapterFile in_one_form(const AdapterFile& file);
 
-/// The same with one scale alone.
-AdapterFile with_one_scale(const AdapterFile& file);
-
 }  // namespace graft::lora
