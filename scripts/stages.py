@@ -114,6 +114,10 @@ stage("what is written, reloaded by transformers and mlx-lm",
 stage("adapters in llama.cpp",
       f"{INTEROP}/gguf_adapters.py build/graft build/tests/logits_driver .venv-llama", 60,
       (*BUILT, "environment of llama.cpp"), when="full")
+stage("vocabularies in llama.cpp",
+      f"{INTEROP}/gguf_vocabularies.py build/tests/gguf_vocabulary_driver build/tests/tokenize_driver .venv-llama "
+      f"build/tokenizers build/smollm2 {GGUF}", 80,
+      (*BUILT, "environment of llama.cpp", "SmolLM2 for the comparisons"), when="full")
 stage("adapters in PEFT", ".venv-fixtures/bin/python tests/interop/peft_parity.py build/graft build/tests/logits_driver",
       120, ("build", "environment of PEFT"), when="long")
 stage("trainings that are killed go on", f"{INTEROP}/resume_kills.py build/graft", 300, BUILT)

@@ -79,7 +79,9 @@ std::map<std::string, std::string> gguf_tokenizer_files(const io::GgufFile& file
       .add_eos_token = metadata.flag("tokenizer.ggml.add_eos_token"),
       .add_space_prefix = metadata.flag("tokenizer.ggml.add_space_prefix"),
       .chat_template = metadata.text("tokenizer.chat_template"),
-      .context_length = metadata.id(metadata.text("general.architecture") + ".context_length")};
+      .context_length = metadata.id(metadata.text("general.architecture") + ".context_length"),
+      .nfc = metadata.flag(tokenizer::kGgufNfcKey),
+      .space_prefix = metadata.text(tokenizer::kGgufSpacePrefixKey)};
   tokenizer::TokenizerDocuments documents =
       tokenizer::convert_gguf_tokenizer(tokenizer, file.path().string(), front_end);
   tokenizer::TokenizerFiles files{.is_converted = true,

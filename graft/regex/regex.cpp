@@ -97,6 +97,8 @@ class Regex::Compiled {
     pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
   }
 
+  const std::string& pattern() const { return pattern_; }
+
   void find_all(std::string_view text, std::vector<Span>& matches) const {
     thread_local Scratch scratch;
     alphabet_.translate(text, scratch.kinds);
@@ -149,5 +151,7 @@ Regex::Regex(std::string_view pattern, const std::string& where)
 void Regex::find_all(std::string_view text, std::vector<Span>& matches) const {
   compiled_->find_all(text, matches);
 }
+
+const std::string& Regex::pattern() const { return compiled_->pattern(); }
 
 }  // namespace graft::regex

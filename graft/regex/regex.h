@@ -23,6 +23,9 @@ class Regex {
   /// too much memory. Safe in several threads; copies share the compiled pattern.
   void find_all(std::string_view text, std::vector<Span>& matches) const;
 
+  /// The expression as it was given.
+  const std::string& pattern() const;
+
  private:
   class Compiled;
   std::shared_ptr<const Compiled> compiled_;

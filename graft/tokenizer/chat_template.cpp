@@ -6,13 +6,11 @@
 #include "graft/base/error.h"
 #include "graft/base/hash.h"
 #include "graft/io/json.h"
-#include "graft/tokenizer/json_field.h"
+#include "graft/tokenizer/chat_template_sources.h"
 #include "graft/unicode/unicode.h"
 
 namespace graft::tokenizer {
 namespace {
-
-constexpr size_t kMostTemplateBytes = size_t{1} << 20;
 
 jinja::Template parse(std::string_view source, const std::string& name) {
   if (source.size() > kMostTemplateBytes)
@@ -24,47 +22,6 @@ jinja::Template parse(std::string_view source, const std::string& name) {
   } catch (const jinja::TemplateError& error) {
     fail("{}: {}", name, error.what());
   }
-}
-
-constexpr const char* kDefault = "default";
-
-struct Source {
-  std::string where, text;
-};
-
-// The files' templates by name; none if there are no such files.
-std::map<std::string, Source> sources_of_files(const fs::path& folder) {
-  std::map<std::string, Source> sources;
-  const auto add = [&](const std::string& name, const fs::path& file) {
-    sources[name] = {file.string(), read_text(file, kMostTemplateBytes)};
-  };
-  const fs::path own = folder / "chat_template.jinja", more = folder / "additional_chat_templates";
-  if (fs::exists(own)) add(kDefault, own);
-  if (!fs::is_directory(more)) return sources;
-  for (const fs::directory_entry& entry : fs::directory_iterator(more)) {
-    if (entry.path().extension() == ".jinja") add(entry.path().stem().string(), entry.path());
-  }
-  return sources;
-}
-
-// Those of tokenizer_config.json: the text, a list of {"name", "template"}, or an object.
-std::map<std::string, Source> sources_of_config(const fs::path& file) {
-  if (!fs::exists(file)) return {};
-  const json document = io::parse_json(read_text(file), file.string());
-  const auto field = JsonField(document, file.string()).find("chat_template");
-  std::map<std::string, Source> sources;
-  if (!field) return sources;
-  const std::string where = file.string() + ": chat_template";
-  if (field->value().is_array()) {
-    for (const JsonField& named : field->elements()) {
-      sources[named.at("name").string()] = {where, named.at("template").string()};
-    }
-  } else if (field->value().is_object()) {
-    for (const auto& [name, member] : field->members()) sources[name] = {where, member.string()};
-  } else {
-    sources[kDefault] = {where, field->string()};
-  }
-  return sources;
 }
 
 std::string today() {
@@ -116,8 +73,7 @@ void set(jinja::Variables& variables, std::string_view name, jinja::Value value)
 }  // namespace
 
 std::optional<ChatTemplate> ChatTemplate::load(const fs::path& folder, Tokens special_tokens) {
-  std::map<std::string, Source> sources = sources_of_files(folder);
-  if (sources.empty()) sources = sources_of_config(folder / "tokenizer_config.json");
+  const ChatTemplateSources sources = read_chat_template_sources(folder);
   if (sources.empty()) return {};
   std::map<std::string, Named> templates;
   for (const auto& [name, source] : sources) {
@@ -132,12 +88,13 @@ ChatTemplate::ChatTemplate(std::map<std::string, Named> templates, Tokens specia
 ChatTemplate::ChatTemplate(std::string_view source, Tokens special_tokens, std::string name)
     : special_tokens_(std::move(special_tokens)) {
   jinja::Template parsed = parse(source, name);
-  templates_.emplace(kDefault, Named{std::move(name), std::string(source), std::move(parsed)});
+  templates_.emplace(kDefaultTemplate,
+                     Named{std::move(name), std::string(source), std::move(parsed)});
 }
 
 const ChatTemplate::Named& ChatTemplate::chosen(bool has_tools) const {
   auto found = has_tools ? templates_.find("tool_use") : templates_.end();
-  if (found == templates_.end()) found = templates_.find(kDefault);
+  if (found == templates_.end()) found = templates_.find(kDefaultTemplate);
   if (found != templates_.end()) return found->second;
   std::string names;
   for (const auto& [name, its] : templates_) names += (names.empty() ? "" : ", ") + name;

@@ -7,6 +7,7 @@
 
 #include "graft/base/error.h"
 #include "graft/io/json.h"
+#include "graft/tokenizer/gguf_pre_tokenizer.h"
 #include "graft/tokenizer/sentencepiece_tokenizer.h"
 #include "graft/tokenizer/split.h"
 #include "graft/tokenizer/tokenizer_documents.h"
@@ -17,6 +18,13 @@ namespace graft::tokenizer {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using SpacePrefix = SentencePieceHints::SpacePrefix;
+
+constexpr std::pair<SpacePrefix, std::string_view> kSpacePrefixes[] = {
+    {SpacePrefix::sentencepiece, "every part"},
+    {SpacePrefix::each_part, "parts without a space"},
+    {SpacePrefix::text_start, "text without a space"},
+};
 
 // Values of tokenizer.ggml.token_type.
 enum TokenType : int32_t {
@@ -28,33 +36,16 @@ enum TokenType : int32_t {
   kByte = 6
 };
 
-// What llama.cpp's name for a pre-tokenizer stands for.
-struct PreTokenizerKind {
-  std::string_view name;
-  SplitRule rule;
-  bool each_digit;     // a Digits step before the rule
-  bool ignore_merges;  // also: a text begins with BOS unless the file says otherwise
-};
-
-// Only those whose tokenizer.json has no steps other than these (such as a normalizer).
-constexpr PreTokenizerKind kKinds[] = {
-    {"smollm", SplitRule::gpt2, true, false},      {"starcoder", SplitRule::gpt2, true, false},
-    {"refact", SplitRule::gpt2, true, false},      {"gpt-2", SplitRule::gpt2, false, false},
-    {"phi-2", SplitRule::gpt2, false, false},      {"default", SplitRule::gpt2, false, false},
-    {"llama-bpe", SplitRule::llama3, false, true}, {"llama3", SplitRule::llama3, false, true},
-    {"llama-v3", SplitRule::llama3, false, true},  {"qwen2", SplitRule::qwen2, false, false},
-};
-
-const PreTokenizerKind& kind_of(const GgufTokenizer& gguf, const std::string& name,
+const GgufPreTokenizer& kind_of(const GgufTokenizer& gguf, const std::string& name,
                                 FrontEnd& front_end) {
   std::string_view wanted = gguf.pre;
-  if (wanted.empty()) wanted = "default";
-  if (wanted == "default") {
+  if (wanted.empty() || wanted == "default") {
     front_end.warn(
         "{}: does not say how its tokenizer cuts text into words; GPT-2's way is assumed", name);
+    wanted = "gpt-2";
   }
   std::string known;
-  for (const PreTokenizerKind& kind : kKinds) {
+  for (const GgufPreTokenizer& kind : gguf_pre_tokenizers()) {
     if (kind.name == wanted) return kind;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", kind.name);
   }
@@ -62,11 +53,19 @@ const PreTokenizerKind& kind_of(const GgufTokenizer& gguf, const std::string& na
        known);
 }
 
-Json pre_tokenizer_json(const PreTokenizerKind& kind) {
+Json pre_tokenizer_json(const GgufPreTokenizer& kind) {
   std::vector<Json> steps;
-  if (kind.each_digit) steps.push_back({{"type", "Digits"}, {"individual_digits", true}});
-  if (kind.rule != SplitRule::gpt2) steps.push_back(split_json(pattern_of(kind.rule)));
-  steps.push_back(byte_level_json(kind.rule == SplitRule::gpt2));
+  bool use_regex = false;  // of ByteLevel, whose own expression comes last
+  for (const std::string_view pattern : kind.patterns) {
+    if (pattern == pattern_of(SplitRule::gpt2)) {
+      use_regex = true;
+    } else if (pattern == R"(\p{N})") {
+      steps.push_back({{"type", "Digits"}, {"individual_digits", true}});
+    } else {
+      steps.push_back(split_json(pattern));
+    }
+  }
+  steps.push_back(byte_level_json(use_regex));
   return sequence_json("pretokenizers", std::move(steps));
 }
 
@@ -87,16 +86,16 @@ class Converter {
  private:
   TokenizerParts byte_level_tokenizer() const {
     if (gguf_.merges.empty()) fail("{}: tokenizer.ggml.merges is missing or empty", name_);
-    const PreTokenizerKind& kind = kind_of(gguf_, name_, front_end_);
+    const GgufPreTokenizer& kind = kind_of(gguf_, name_, front_end_);
     TokenizerParts parts;
     parts.bos = named("bos_token_id", gguf_.bos_token_id);
     parts.eos = named("eos_token_id", gguf_.eos_token_id);
     parts.unk = named("unknown_token_id", gguf_.unk_token_id);
     parts.pad = named("padding_token_id", gguf_.pad_token_id);
-    parts.add_bos = is_added("bos", gguf_.add_bos_token, kind.ignore_merges, gguf_.bos_token_id);
+    parts.add_bos = is_added("bos", gguf_.add_bos_token, kind.adds_bos, gguf_.bos_token_id);
     parts.add_eos = is_added("eos", gguf_.add_eos_token, false, gguf_.eos_token_id);
     parts.added = added_tokens();
-    if (kind.rule == SplitRule::qwen2) parts.normalizer = {{"type", "NFC"}};
+    if (gguf_.nfc.value_or(kind.nfc)) parts.normalizer = {{"type", "NFC"}};
     parts.pre_tokenizer = pre_tokenizer_json(kind);
     parts.decoder = byte_level_json(true);
     parts.model = bpe_model_json(vocabulary_json(), merges_json());
@@ -121,7 +120,7 @@ class Converter {
                               static_cast<SentencePieceModel::Type>(type_of(id))});
     }
     SentencePieceHints hints{
-        .space_prefix = SentencePieceHints::SpacePrefix::text_start,
+        .space_prefix = space_prefix(),
         .add_bos_token = is_added("bos", gguf_.add_bos_token, true, gguf_.bos_token_id),
         .add_eos_token = is_added("eos", gguf_.add_eos_token, false, gguf_.eos_token_id)};
     Json merges = gguf_.merges.empty() ? sentencepiece_merges(model, hints.merge_order, name_)
@@ -170,6 +169,15 @@ class Converter {
         fail("{}: tokenizer.ggml.{}[{}] is not valid UTF-8", name_, key, i);
       }
     }
+  }
+
+  SpacePrefix space_prefix() const {
+    if (gguf_.space_prefix.empty()) return SpacePrefix::text_start;  // as transformers reads it
+    for (const auto& [prefix, its_name] : kSpacePrefixes) {
+      if (gguf_.space_prefix == its_name) return prefix;
+    }
+    fail("{}: {} is {}, which is not known", name_, kGgufSpacePrefixKey,
+         io::in_quotes(gguf_.space_prefix));
   }
 
   int32_t type_of(size_t id) const {
@@ -250,6 +258,13 @@ class Converter {
 };
 
 }  // namespace
+
+std::string_view gguf_name_of(SpacePrefix prefix) {
+  for (const auto& [known, its_name] : kSpacePrefixes) {
+    if (known == prefix) return its_name;
+  }
+  return {};
+}
 
 TokenizerDocuments convert_gguf_tokenizer(const GgufTokenizer& gguf, const std::string& name,
                                           FrontEnd& front_end) {

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graft/base/front_end.h"
+#include "graft/tokenizer/sentencepiece_tokenizer.h"
 #include "graft/tokenizer/tokenizer_documents.h"
 
 namespace graft::tokenizer {
@@ -28,7 +30,17 @@ struct GgufTokenizer {
   std::optional<bool> add_space_prefix{};   ///< tokenizer.ggml.add_space_prefix
   std::string chat_template{};              ///< tokenizer.chat_template
   std::optional<int64_t> context_length{};  ///< <architecture>.context_length
+  std::optional<bool> nfc{};                ///< graft.tokenizer.nfc
+  std::string space_prefix{};               ///< graft.tokenizer.space_prefix
 };
+
+/// What graft writes beside llama.cpp's keys, which cannot say it: whether text is brought to NFC
+/// first, and where a text that gets a space gets it.
+inline constexpr const char* kGgufNfcKey = "graft.tokenizer.nfc";
+inline constexpr const char* kGgufSpacePrefixKey = "graft.tokenizer.space_prefix";
+
+/// The values of the latter.
+std::string_view gguf_name_of(SentencePieceHints::SpacePrefix prefix);
 
 /// Converts GGUF metadata of a byte-level BPE tokenizer (model "gpt2") or a SentencePiece BPE
 /// tokenizer ("llama") to the files that `tokenizers` and `transformers` load. If the latter has no

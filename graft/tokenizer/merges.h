@@ -48,6 +48,14 @@ class MergeTable {
     return false;
   }
 
+  /// Calls `take(left, right, merge)` for each, in no order.
+  template <class Take>
+  void for_each(Take&& take) const {
+    for (const Slot& slot : slots_) {
+      if (slot.key != kEmpty) take(left_of(slot.key), right_of(slot.key), slot.merge);
+    }
+  }
+
  private:
   static constexpr uint64_t kEmpty = UINT64_MAX;
   struct Slot {

@@ -34,6 +34,9 @@ class Model {
   /// Its name in tokenizer.json.
   std::string type() const { return std::holds_alternative<Bpe>(kind_) ? "BPE" : "Unigram"; }
 
+  /// Null if it is no BPE.
+  const Bpe* bpe() const { return std::get_if<Bpe>(&kind_); }
+
   /// The tokens and how they are spelled.
   const Vocabulary& vocabulary() const;
   const TokenSizes& sizes() const;

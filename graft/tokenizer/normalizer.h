@@ -30,6 +30,8 @@ class Normalizer {
   Normalizer() = default;
   explicit Normalizer(std::vector<Step> steps);
 
+  const std::vector<Step>& steps() const { return steps_; }
+
   /// True if the text is certain to stay as it is, found out without normalizing it.
   bool leaves(std::string_view text) const;
   /// The text must be valid UTF-8.

@@ -46,6 +46,8 @@ class PreTokenizer {
   PreTokenizer() = default;
   explicit PreTokenizer(std::vector<Step> steps);
 
+  const std::vector<Step>& steps() const { return steps_; }
+
   /// True if a step asks which words come from the first character of the whole text.
   bool asks_for_beginning() const { return asks_for_beginning_; }
 

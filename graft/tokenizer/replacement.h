@@ -17,6 +17,9 @@ class Replacement {
   Replacement(std::variant<std::string, regex::Regex> pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
 
+  const std::variant<std::string, regex::Regex>& pattern() const { return pattern_; }
+  const std::string& content() const { return content_; }
+
   /// The text must be valid UTF-8. Throws Error when a regular expression reaches its limits, and
   /// when the result has more than `most` bytes.
   std::string apply(std::string_view text, size_t most) const { return apply(text, most, nullptr); }

@@ -39,6 +39,10 @@ class Splitter {
   Splitter(Pattern pattern, SplitBehavior behavior, bool invert = false)
       : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
 
+  const Pattern& pattern() const { return pattern_; }
+  SplitBehavior behavior() const { return behavior_; }
+  bool inverts() const { return invert_; }
+
   /// Appends the words of a stretch of a text (valid UTF-8), none of them empty. Nothing outside
   /// the stretch is looked at. `matches` is a buffer.
   void split(std::string_view text, Span stretch, std::vector<Span>& words,

@@ -4,9 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -14,9 +12,8 @@
 #include "graft/base/thread_pool.h"
 #include "graft/base/threads.h"
 #include "graft/tokenizer/byte_level.h"
-#include "graft/tokenizer/class_pipeline.h"
+#include "graft/tokenizer/resolved_tokenizer.h"
 #include "graft/tokenizer/span_trace.h"
-#include "graft/tokenizer/tokenizer_config.h"
 #include "graft/tokenizer/tokenizer_spec.h"
 #include "graft/unicode/unicode.h"
 
@@ -245,84 +242,12 @@ struct Tokenizer::Impl {
   mutable StatePool states;
 };
 
-namespace {
-
-// The library itself reads a tokenizer.json unless the config names a class that reads it in its
-// own way.
-ClassRules rules(const TokenizerFiles& files, const TokenizerConfig& config,
-                 std::optional<ClassPipeline> pipeline) {
-  const std::string& name = config.tokenizer_class;
-  bool by_library =
-      name.empty() || name == "PreTrainedTokenizerFast" || name == "TokenizersBackend";
-  const bool adds_tokens = !pipeline || !config.lists_added;
-  return {.pipeline = std::move(pipeline),
-          .adds_tokens = adds_tokens,
-          .exact_scores = files.is_converted || !by_library};
-}
-
-bool same_flags(const AddedToken& a, const AddedToken& b) {
-  const auto flags = [](const AddedToken& token) {
-    return std::tuple(token.single_word, token.lstrip, token.rstrip, token.normalized,
-                      token.special);
-  };
-  return flags(a) == flags(b);
-}
-
-// The tokens of the config and its companions, in the order in which transformers adds them.
-void add_tokens(const TokenizerConfig& config, const TokenizerFiles& files, TokenizerSpec& spec) {
-  const Vocabulary& vocabulary = spec.model.vocabulary();
-  std::unordered_set<std::string> named;
-  for (const auto& [name, token] : config.named) {
-    if (!name.empty()) named.insert(token.content);
-  }
-  for (AddedToken token : config.added) {
-    const AddedToken* there = spec.added.find(token.content);
-    const bool is_there = there != nullptr && same_flags(*there, token);
-    if (!is_there && named.count(token.content) != 0) token.special = true;
-    spec.added.add(std::move(token), vocabulary, files.config_name + ": its added tokens");
-  }
-  std::vector<AddedToken> added;
-  for (const auto& [name, token] : config.named) {
-    if (spec.added.find(token.content) == nullptr) added.push_back(token);
-  }
-  if (config.resets_flags) {
-    for (const auto& [name, token] : config.named) {
-      added.push_back({.content = token.content, .special = true});
-    }
-  }
-  for (AddedToken& token : added) {
-    spec.added.add(std::move(token), vocabulary, files.config_name);
-  }
-}
-
-}  // namespace
-
 Tokenizer Tokenizer::load(const fs::path& folder) { return parse(read_tokenizer_files(folder)); }
 
 Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
-  TokenizerConfig config = read_tokenizer_config(files.config_files());
-  using Around = ClassPipeline::Around;
-  Around around = Around::what_the_file_says;
-  std::optional<ClassPipeline> pipeline;
-  if (!files.is_converted) {
-    const std::string resolved = class_of(files, config);
-    add_class_tokens(resolved, config);
-    pipeline = class_pipeline(resolved, config, files.config_name);
-    if (pipeline) around = pipeline->around;
-  }
-  const bool names_padding = pipeline && pipeline->names_padding;
-  TokenizerSpec spec = read_tokenizer_json(files.tokenizer_json, files.name,
-                                           rules(files, config, std::move(pipeline)));
-  if (!names_padding && !spec.padding_token.empty()) {
-    config.name_unless_mentioned("pad_token", spec.padding_token);
-  }
-  add_tokens(config, files, spec);
-  auto impl = std::make_shared<Impl>(std::move(spec));
-  auto id_of = [&](const char* name) {
-    auto found = config.special_tokens.find(name);
-    return found == config.special_tokens.end() ? std::nullopt : impl->token_id(found->second);
-  };
-  for (const auto& [name, token] : config.named) {
+  ResolvedTokenizer resolved = resolve_tokenizer(files);
+  auto impl = std::make_shared<Impl>(std::move(resolved.spec));
+  for (const auto& [name, token] : resolved.config.named) {
     if (!name.empty()) impl->special_tokens[name] = token.content;
   }
   uint64_t hash = kFnv1aStart;
@@ -331,16 +256,8 @@ Tokenizer Tokenizer::parse(const TokenizerFiles& files) {
     hash = fnv1a(*text, fnv1a(std::to_string(text->size()), hash));
   }
   impl->fingerprint = fmt::format("{:016x}", hash);
-  impl->bos = id_of("bos_token");
-  impl->eos = id_of("eos_token");
-  // A tokenizer.json's post-processor stands, whatever the config says, as in transformers since
-  // 5.23.
-  if (around == Around::bos && impl->bos) impl->post.prefix = {*impl->bos};
-  if (files.is_converted && (config.add_bos_token || config.add_eos_token)) {
-    impl->post = {};
-    if (config.add_bos_token.value_or(false) && impl->bos) impl->post.prefix = {*impl->bos};
-    if (config.add_eos_token.value_or(false) && impl->eos) impl->post.suffix = {*impl->eos};
-  }
+  impl->bos = resolved.bos;
+  impl->eos = resolved.eos;
   return Tokenizer(std::move(impl));
 }
 

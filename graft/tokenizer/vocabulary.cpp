@@ -95,6 +95,16 @@ int32_t Vocabulary::find_bytes(std::string_view wanted, uint64_t hash) const {
   return -1;
 }
 
+std::string Vocabulary::spelling(int32_t id) const {
+  const std::string_view bytes = this->bytes(id);
+  if (spelling_ == Spelling::literal) return std::string(bytes);
+  if (const auto found = literal_.find(std::string(bytes));
+      found != literal_.end() && found->second == id) {
+    return std::string(bytes);
+  }
+  return spelling_of_bytes(bytes);
+}
+
 std::string_view Vocabulary::bytes(int32_t id) const {
   if (!has(id)) return {};
   const Span& span = spans_[static_cast<size_t>(id)];

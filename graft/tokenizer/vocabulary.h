@@ -56,6 +56,9 @@ class Vocabulary {
   /// The bytes of a token; nothing if no token has this id.
   std::string_view bytes(int32_t id) const;
 
+  /// How files spell a token; nothing if no token has this id.
+  std::string spelling(int32_t id) const;
+
   bool has(int32_t id) const {
     return id >= 0 && static_cast<size_t>(id) < spans_.size() &&
            spans_[static_cast<size_t>(id)].size != kAbsent;

@@ -15,6 +15,8 @@ F16, F32 = 1, 0
 N_CTX, N_BATCH, N_UBATCH, N_THREADS, N_THREADS_BATCH, FLASH_ATTENTION, TYPE_K, TYPE_V = 0, 4, 8, 28, 32, 52, 104, 108
 DEFAULTS = {N_CTX: 512, N_BATCH: 2048, N_UBATCH: 512, N_THREADS: 4, N_THREADS_BATCH: 4, FLASH_ATTENTION: -1,
             TYPE_K: F16, TYPE_V: F16}
+# The flags of llama_model_params: only the first, vocab_only, is set.
+MODEL_FLAGS, DEFAULT_FLAGS = 72, [0, 0, 1, 0, 0]
 
 
 class Parameters(ctypes.Structure):
@@ -70,20 +72,34 @@ class Library:
                                                 ctypes.POINTER(ctypes.c_float)]
         lib.llama_tokenize.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32,
                                        ctypes.POINTER(ctypes.c_int32), ctypes.c_int32, ctypes.c_bool, ctypes.c_bool]
+        lib.llama_detokenize.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_int32), ctypes.c_int32,
+                                         ctypes.c_char_p, ctypes.c_int32, ctypes.c_bool, ctypes.c_bool]
+        lib.llama_model_chat_template.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+        lib.llama_model_chat_template.restype = ctypes.c_char_p
+        lib.llama_model_meta_val_str.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
+        for name in ("bos", "eos", "eot", "pad"):
+            getattr(lib, f"llama_vocab_{name}").argtypes = [ctypes.c_void_p]
+        lib.llama_vocab_is_eog.argtypes = [ctypes.c_void_p, ctypes.c_int32]
+        lib.llama_vocab_is_eog.restype = ctypes.c_bool
         with silent():
             lib.llama_backend_init()
 
-    def model(self, path: Path) -> "Model":
-        return Model(self.lib, path)
+    def model(self, path: Path, vocab_only: bool = False) -> "Model":
+        return Model(self.lib, path, vocab_only)
 
 
 class Model:
     """A GGUF file. Keys and values are kept in f32."""
 
-    def __init__(self, lib, path: Path):
+    def __init__(self, lib, path: Path, vocab_only: bool = False):
         self.lib = lib
+        parameters = lib.llama_model_default_params()
+        if vocab_only:
+            found = list(parameters.bytes[MODEL_FLAGS : MODEL_FLAGS + len(DEFAULT_FLAGS)])
+            assert found == DEFAULT_FLAGS, f"another llama_model_params: {found}"
+            parameters.bytes[MODEL_FLAGS] = 1
         with silent():
-            self.model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
+            self.model = lib.llama_model_load_from_file(str(path).encode(), parameters)
         assert self.model, f"llama.cpp does not load {path}"
         self.vocab = lib.llama_model_get_vocab(self.model)
 
@@ -122,10 +138,35 @@ class Model:
             lib.llama_free(context)
         return np.stack(rows)
 
-    def tokens(self, text: str, special: bool = True) -> list[int]:
+    def tokens(self, text: str, special: bool = True, parse_special: bool = True) -> list[int]:
         """Of a text, with the begin-of-text token where the model wants it."""
         data = text.encode()
-        ids = (ctypes.c_int32 * (len(data) + 8))()
-        count = self.lib.llama_tokenize(self.vocab, data, len(data), ids, len(ids), special, True)
+        ids = (ctypes.c_int32 * (2 * len(data) + 8))()
+        count = self.lib.llama_tokenize(self.vocab, data, len(data), ids, len(ids), special, parse_special)
         assert count >= 0
         return list(ids[:count])
+
+    def text(self, ids: list[int]) -> str:
+        """Of tokens, special ones included."""
+        given, size = (ctypes.c_int32 * len(ids))(*ids), 256 * len(ids) + 256
+        buffer = ctypes.create_string_buffer(size)
+        count = self.lib.llama_detokenize(self.vocab, given, len(ids), buffer, size, False, True)
+        assert count >= 0
+        return buffer.raw[:count].decode(errors="replace")
+
+    def id(self, name: str) -> int:
+        """Of bos, eos, eot or pad; -1 if there is none."""
+        return getattr(self.lib, f"llama_vocab_{name}")(self.vocab)
+
+    def metadata(self, key: str) -> str:
+        buffer = ctypes.create_string_buffer(1024)
+        count = self.lib.llama_model_meta_val_str(self.model, key.encode(), buffer, len(buffer))
+        assert 0 <= count < len(buffer)
+        return buffer.value.decode()
+
+    def ends_text(self, token: int) -> bool:
+        return self.lib.llama_vocab_is_eog(self.vocab, token)
+
+    def chat_template(self, name: str | None = None) -> str | None:
+        found = self.lib.llama_model_chat_template(self.model, name.encode() if name else None)
+        return found.decode() if found is not None else None

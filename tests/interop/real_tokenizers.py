@@ -119,7 +119,7 @@ class Cases:
 
         return folder, f"AutoTokenizer ({type(tokenizer).__name__}), with spans", specials, encode
 
-    def llama3_config(self):
+    def llama3_folder(self):
         added = {
             str(128000 + i): {"content": token, "lstrip": False, "rstrip": False, "normalized": False,
                               "single_word": False, "special": True}
@@ -129,9 +129,11 @@ class Cases:
             "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin_of_text|>",
             "eos_token": "<|end_of_text|>", "add_bos_token": True, "added_tokens_decoder": added,
         }
-        folder = self.folder("llama3-config", self.llama / "tokenizer.model", "tokenizer.model",
-                             {"model_type": "llama"}, config)
-        return self.auto_tokenizer(folder, LLAMA3_TOKENS)
+        return self.folder("llama3-config", self.llama / "tokenizer.model", "tokenizer.model", {"model_type": "llama"},
+                           config)
+
+    def llama3_config(self):
+        return self.auto_tokenizer(self.llama3_folder(), LLAMA3_TOKENS)
 
     def with_tiktoken(self, folder, file, pattern, specials, form=None):
         ranks = load_tiktoken_bpe(str(file))

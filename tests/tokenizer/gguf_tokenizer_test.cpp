@@ -183,7 +183,7 @@ TEST(GgufTokenizer, BadMetadataIsRefusedByKey) {
   };
   refused([](auto& g) { g.model = "bert"; }, R"(tokenizer.ggml.model "bert" is not supported)");
   refused([](auto& g) { g.pre = "unheard-of"; },
-          R"(tokenizer.ggml.pre "unheard-of" is not supported; supported: smollm)");
+          R"(tokenizer.ggml.pre "unheard-of" is not supported; supported: gpt-2)");
   refused([](auto& g) { g.tokens.clear(); }, "tokenizer.ggml.tokens is missing");
   refused([](auto& g) { g.merges.clear(); }, "tokenizer.ggml.merges is missing");
   refused([](auto& g) { g.token_types.pop_back(); }, "tokenizer.ggml.token_type has");
