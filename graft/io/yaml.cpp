@@ -16,7 +16,7 @@
 namespace graft::io {
 namespace {
 
-constexpr size_t kMostBytes = size_t{1} << 20;
+constexpr size_t kMostYamlBytes = size_t{1} << 20;
 constexpr int kMostDepth = 32;
 constexpr int kMostValues = 10000;  // aliases can make very many of a few
 
@@ -164,7 +164,7 @@ ordered_json YamlValue::json() const {
 }
 
 YamlValue read_yaml_map(const fs::path& path) {
-  return parse_yaml_map(read_text(path, kMostBytes), path.string());
+  return parse_yaml_map(read_text(path, kMostYamlBytes), path.string());
 }
 
 YamlValue parse_yaml_map(const std::string& text, const std::string& file) {

@@ -1,4 +1,4 @@
-#include "graft/convert/gguf_k_blocks.h"
+#include "graft/gguf/k_blocks.h"
 
 #include <gtest/gtest.h>
 #include <mlx/types/half_types.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace graft::convert {
+namespace graft::gguf {
 namespace {
 
 // A block with random fields, written as ggml-quants.c packs them, and its numbers.
@@ -95,4 +95,4 @@ TEST(GgufKBlocks, ScalesThatAreNoNumbersAreRefused) {
 }
 
 }  // namespace
-}  // namespace graft::convert
+}  // namespace graft::gguf

@@ -2,7 +2,7 @@
 
 #include "graft/io/gguf_types.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 
 /// The float16 that stands at `data`.
 float f16_at(const char* data);
@@ -16,4 +16,4 @@ inline constexpr int kKBlock = 256;
 /// not finite.
 bool decode_k_block(io::GgufTensorType type, const char* block, float* numbers);
 
-}  // namespace graft::convert
+}  // namespace graft::gguf

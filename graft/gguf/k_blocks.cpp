@@ -1,4 +1,4 @@
-#include "graft/convert/gguf_k_blocks.h"
+#include "graft/gguf/k_blocks.h"
 
 #include <mlx/types/half_types.h>
 
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace graft::convert {
+namespace graft::gguf {
 namespace {
 
 constexpr int kGroup = 32;                 // elements that share a scale and a minimum
@@ -81,4 +81,4 @@ bool decode_k_block(io::GgufTensorType type, const char* block, float* numbers) 
   return true;
 }
 
-}  // namespace graft::convert
+}  // namespace graft::gguf
