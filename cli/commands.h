@@ -12,6 +12,7 @@ void add_cache_command(CLI::App& app, engine::Runtime& runtime);
 void add_convert_command(CLI::App& app, engine::Runtime& runtime);
 void add_data_command(CLI::App& app, engine::Runtime& runtime);
 void add_eval_command(CLI::App& app, engine::Runtime& runtime);
+void add_export_command(CLI::App& app, engine::Runtime& runtime);
 void add_fuse_command(CLI::App& app, engine::Runtime& runtime);
 void add_generate_command(CLI::App& app, engine::Runtime& runtime);
 void add_info_command(CLI::App& app, engine::Runtime& runtime);

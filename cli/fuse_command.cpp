@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "cli/adapter_option.h"
 #include "cli/commands.h"
 #include "cli/data_options.h"
+#include "cli/export_output.h"
 #include "cli/interrupt.h"
 #include "cli/named.h"
 #include "cli/output.h"
@@ -16,6 +18,7 @@
 #include "graft/base/error.h"
 #include "graft/data/dataset.h"
 #include "graft/engine/data_split.h"
+#include "graft/engine/gguf_export.h"
 #include "graft/engine/named_model.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fuse_model.h"
@@ -35,9 +38,40 @@ struct FuseCommand {
   engine::DataOptions data{.names = {}};
   data::RenderOptions render;
   std::optional<std::string> check_text;
+  bool export_gguf = false;
+  std::string gguf_path = "ggml-model-f16.gguf";
   bool force = false;
   bool make_private = false;
 };
+
+// Where mlx-lm writes it: in the model's folder.
+fs::path gguf_target(const FuseCommand& o) { return fs::path(o.save_path) / o.gguf_path; }
+
+void check_gguf_path(const FuseCommand& o) {
+  const fs::path path = o.gguf_path;
+  if (path.is_absolute()) return engine::check_gguf_target(path, o.force);
+  if (path.filename() != path) {
+    fail_usage("--gguf-path {}: give a name in --save-path, or a whole path", o.gguf_path);
+  }
+}
+
+// Of the base model with its adapter: what is rounded for the folder is not rounded here.
+void export_gguf(const FuseCommand& o, const engine::LoadedModel& loaded,
+                 const lora::AdapterFile& file, const io::Provenance& provenance,
+                 FrontEnd& front_end) {
+  engine::LoadedModel stored = engine::load_to_write(loaded.folder.path());
+  engine::put_adapter(stored, file);
+  const fs::path target = gguf_target(o);
+  const gguf::ExportedFile written =
+      engine::export_gguf(stored, provenance, target, gguf::file_type("f16"), "", front_end);
+  if (!fs::path(o.gguf_path).is_absolute()) {
+    std::vector<std::string> files = io::recorded_files(o.save_path);
+    files.push_back(o.gguf_path);
+    std::sort(files.begin(), files.end());
+    provenance.write(o.save_path, files);  // the next fusing may replace it
+  }
+  print_exported(written, target);
+}
 
 void check(const FuseCommand& o) {
   if (o.make_private && !o.upload_name) fail_usage("--private goes with --upload-name");
@@ -45,6 +79,7 @@ void check(const FuseCommand& o) {
     fail_usage("--de-quantize and --fused-bits {} contradict each other", *o.fused_bits);
   }
   if (o.adapters == std::vector<std::string>{"none"}) fail_usage("fusing needs an --adapter-file");
+  if (o.export_gguf) check_gguf_path(o);
   check_data_options(o.data, o.render);
   if (!o.data.names.empty() && o.check_text) fail_usage("give --data or --check, not both");
 }
@@ -143,6 +178,9 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   std::optional<InterruptGuard> guard(std::in_place);      // what is half written is removed
   const io::WrittenModel written = lora::fuse_model(loaded.folder, *loaded.model, adapters, target,
                                                     options, runtime.front_end());
+  if (o.export_gguf) {
+    export_gguf(o, loaded, file, options.provenance, runtime.front_end());
+  }
   guard.reset();
   print_out("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
             o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
@@ -171,6 +209,9 @@ void add_fuse_command(CLI::App& app, engine::Runtime& runtime) {
       "validation split) of these data: a folder, or a data set of the Hub");
   add_render_options(*command, o->render);
   command->add_option("--check", o->check_text, "Report the same losses on this text");
+  command->add_flag("--export-gguf", o->export_gguf,
+                    "Write it as a GGUF file in F16, too (`graft export` has other types)");
+  command->add_option("--gguf-path", o->gguf_path, "That file: a name in --save-path, or a path");
   command->add_flag("--force", o->force, "Replace --save-path even if it is not a model folder");
   add_threads_option(*command, runtime, "Threads that measure the losses");
   command->add_option("--upload-name,--upload-repo", o->upload_name,

@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
   graft::cli::add_eval_command(app, runtime);
   graft::cli::add_report_command(app, runtime);
   graft::cli::add_fuse_command(app, runtime);
+  graft::cli::add_export_command(app, runtime);
   graft::cli::add_generate_command(app, runtime);
   graft::cli::add_data_command(app, runtime);
   graft::cli::add_adapter_command(app, runtime);

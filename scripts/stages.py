@@ -118,6 +118,13 @@ stage("vocabularies in llama.cpp",
       f"{INTEROP}/gguf_vocabularies.py build/tests/gguf_vocabulary_driver build/tests/tokenize_driver .venv-llama "
       f"build/tokenizers build/smollm2 {GGUF}", 80,
       (*BUILT, "environment of llama.cpp", "SmolLM2 for the comparisons"), when="full")
+stage("blocks of GGUF types against llama.cpp",
+      f"{INTEROP}/gguf_encoding.py build/tests/gguf_encode_driver .venv-llama", 60,
+      (*BUILT, "environment of llama.cpp"), when="full")
+stage("exported models in llama.cpp",
+      f"{INTEROP}/gguf_export.py build/graft build/tests/logits_driver .venv-llama --model build/smollm2 "
+      "--texts data/test.jsonl", 240,
+      (*BUILT, "environment of llama.cpp", "SmolLM2 for the comparisons"), when="full")
 stage("adapters in PEFT", ".venv-fixtures/bin/python tests/interop/peft_parity.py build/graft build/tests/logits_driver",
       120, ("build", "environment of PEFT"), when="long")
 stage("trainings that are killed go on", f"{INTEROP}/resume_kills.py build/graft", 300, BUILT)
@@ -138,7 +145,7 @@ stage("tokenizers of well-known models", f"{INTEROP}/real_tokenizers.py build/te
 NARROW = "ops lora models training generation cli"  # what computes, or runs what computes
 stage("unit tests on AVX2", f"GRAFT_CPU_ISA=avx2 {run_tests('release', layers(NARROW))}", 200, ("unit tests",), 2,
       when="full")
-SANITIZED = ("base unicode io hub convert data lora jinja regex tokenizer fuzz kernels ops nn models training report "
+SANITIZED = ("base unicode io hub gguf convert data lora jinja regex tokenizer fuzz kernels ops nn models training report "
              "generation engine")
 stage("sanitizers, build", build("asan", targets(SANITIZED)), 1000, ("build",), 2, when="full")
 # Two tests send whole texts through all of SmolLM2: minutes, for code that the others run too.

@@ -24,16 +24,25 @@ void add_ids(const json& config, const fs::path& file, std::set<int32_t>& ids) {
   }
 }
 
-}  // namespace
-
-LoadedModel load_folder(const fs::path& folder) {
+template <class Load>
+LoadedModel load_with(const fs::path& folder, const Load& load_model) {
   for (;;) {
     io::ModelFolder opened = io::ModelFolder::open(folder);
-    auto model = models::load_model(opened);
+    auto model = load_model(opened);
     tokenizer::Tokenizer tokenizer = tokenizer::Tokenizer::load(folder);
     // Not the weights of one model with the tokenizer of the next.
     if (opened.is_current()) return {std::move(opened), std::move(model), std::move(tokenizer)};
   }
+}
+
+}  // namespace
+
+LoadedModel load_folder(const fs::path& folder) {
+  return load_with(folder, [](const auto& opened) { return models::load_model(opened); });
+}
+
+LoadedModel load_to_write(const fs::path& folder) {
+  return load_with(folder, models::load_stored_model);
 }
 
 LoadedModel load_to_plan(const fs::path& folder) {

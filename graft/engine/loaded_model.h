@@ -41,6 +41,9 @@ LoadedModel load(const Runtime& runtime, const std::string& name);
 /// of a family that graft has not.
 std::optional<int> vocabulary_of(const fs::path& folder);
 
+/// The same to be written in another form: no number is converted on the way.
+LoadedModel load_to_write(const fs::path& folder);
+
 /// A model to plan with: without weights if the folder has none, beside its config and tokenizer.
 LoadedModel load_to_plan(const fs::path& folder);
 

@@ -53,6 +53,10 @@ void GgufWriter::set(std::string_view key, uint32_t number) {
   put(pair(key, GgufValueType::u32), number);
 }
 
+void GgufWriter::set(std::string_view key, int32_t number) {
+  put(pair(key, GgufValueType::i32), number);
+}
+
 void GgufWriter::set(std::string_view key, float number) {
   put(pair(key, GgufValueType::f32), number);
 }
@@ -125,11 +129,14 @@ void GgufWriter::pad() {
 void GgufWriter::write(const std::string& name, std::string_view bytes) {
   if (!begun_) write_header();
   if (next_ == tensors_.size() || tensors_[next_].name != name ||
-      tensors_[next_].bytes != bytes.size()) {
+      bytes.size() > tensors_[next_].bytes - done_) {
     throw std::logic_error("the tensor " + name + " is not the one that was declared");
   }
-  ++next_;
   file_.write(bytes);
+  done_ += bytes.size();
+  if (done_ < tensors_[next_].bytes) return;
+  ++next_;
+  done_ = 0;
   pad();
 }
 

@@ -25,6 +25,7 @@ class GgufWriter {
   void set(std::string_view key, std::string_view text);
   void set(std::string_view key, const char* text) { set(key, std::string_view(text)); }
   void set(std::string_view key, uint32_t number);
+  void set(std::string_view key, int32_t number);
   void set(std::string_view key, float number);
   void set(std::string_view key, bool flag);
   void set(std::string_view key, const std::vector<std::string>& texts);
@@ -36,8 +37,8 @@ class GgufWriter {
   /// A tensor that will be written; `shape` has the rows first. Throws Error if the type's blocks
   /// do not divide a row, and for more than four dimensions.
   void declare(const std::string& name, GgufTensorType type, const mx::Shape& shape);
-  /// The bytes of the next tensor, in the order declared. Throws Error if they cannot be written,
-  /// std::logic_error if they are not as many as declared.
+  /// Bytes of the next tensor, in the order declared, all or the next of them. Throws Error if they
+  /// cannot be written, std::logic_error if they are of another tensor or too many.
   void write(const std::string& name, std::string_view bytes);
   /// Puts the file in place; every declared tensor must have been written.
   void commit();
@@ -60,7 +61,7 @@ class GgufWriter {
   std::string pairs_, infos_;
   uint64_t pair_count_ = 0, offset_ = 0;
   std::vector<Tensor> tensors_;
-  size_t next_ = 0;
+  size_t next_ = 0, done_ = 0;  // the tensor that is written, and how much of it is
   bool begun_ = false;
 };
 

@@ -15,13 +15,16 @@ ops::Weight quantized(const mx::array& weight, int group_size, int bits, mx::Dty
 
 }  // namespace
 
+mx::array adapted_matrix(const nn::Linear& layer) {
+  const mx::array dense = ops::dequantized(layer.weight, mx::float32);
+  if (!layer.adapter) return dense;
+  const mx::array update = mx::transpose(mx::matmul(layer.adapter->a, layer.adapter->b));
+  return mx::add(dense, mx::multiply(mx::array(layer.adapter->scale), update));
+}
+
 ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked) {
   const ops::Weight& w = layer.weight;
-  mx::array dense = ops::dequantized(w, mx::float32);
-  if (layer.adapter) {
-    mx::array update = mx::transpose(mx::matmul(layer.adapter->a, layer.adapter->b));
-    dense = mx::add(dense, mx::multiply(mx::array(layer.adapter->scale), update));
-  }
+  const mx::array dense = adapted_matrix(layer);
   if (checked) io::check_finite(dense, layer.path + ".weight");
   mx::Dtype own = w.quantized() ? w.scales->dtype() : w.weight.dtype();
   switch (format.kind) {

@@ -20,7 +20,10 @@ struct FusedFormat {
   mx::Dtype dense_dtype = mx::bfloat16;  // of Kind::dense where the layer was quantized
 };
 
-/// W + scale * (a b)^T, in f32, as `format` asks; not evaluated yet. A layer that was quantized
+/// W + scale * (a b)^T [out, in], in f32; W itself without an adapter. Not evaluated yet.
+mx::array adapted_matrix(const nn::Linear& layer);
+
+/// The same as `format` asks. A layer that was quantized
 /// keeps its group size and the dtype of its scales. Requantizing to few bits can swallow a small
 /// update: callers report the loss before and after. `checked`: what is quantized is evaluated, and
 /// Error is thrown, which names the layer, unless its numbers are finite; to be computed once.

@@ -208,7 +208,8 @@ void write_gguf(const AdapterFile& given) {
     mx::array b = mx::astype(turned(layer.pair.b->load()), mx::float32);
     if (layer.factor != 1) b = mx::multiply(b, mx::array(layer.factor));
     if (layer.permuted) {
-      b = in_order_of_gguf(b, file.base.head_dim, what + ": " + layer.name + std::string(kWeightB));
+      b = io::in_stored_order(b, file.base.head_dim,
+                              what + ": " + layer.name + std::string(kWeightB));
     }
     put(kWeightB, b);
   }

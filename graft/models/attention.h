@@ -43,6 +43,7 @@ class Attention {
   /// Its weights.
   void add_to(std::vector<Part>& parts, int layer);
   int head_dim() const { return config_.options.head_dim; }
+  const AttentionConfig& config() const { return config_; }
 
  private:
   struct Inputs {

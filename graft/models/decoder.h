@@ -65,6 +65,9 @@ class Decoder final : public Model {
   std::vector<Part> parts() override;
   std::vector<std::string> default_lora_keys() const override { return parts_.default_lora_keys; }
 
+  /// What it is made of, for programs that have to be told.
+  const DecoderParts& structure() const { return parts_; }
+
  private:
   DecoderParts parts_;
   ops::Head head_;

@@ -34,6 +34,7 @@ class Experts {
   mx::array operator()(const mx::array& x, const Dropout& dropout) const;
   /// Its weights.
   void add_to(std::vector<Part>& parts, int layer);
+  const ExpertsConfig& config() const { return config_; }
 
  private:
   ExpertsConfig config_;

@@ -57,6 +57,32 @@ constexpr Name kNames[] = {
     {"mlp.switch_mlp.down_proj", "ffn_down_exps"},
 };
 
+// What is no linear layer. `sandwich`: where norms stand behind attention and MLP, too.
+struct NormName {
+  std::string_view key, gguf;
+  bool in_plain = true, in_sandwich = true;
+};
+
+constexpr NormName kNorms[] = {
+    {"input_layernorm", "attn_norm"},
+    {"post_attention_layernorm", "ffn_norm", true, false},
+    {"post_attention_layernorm", "post_attention_norm", false, true},
+    {"pre_feedforward_layernorm", "ffn_norm"},
+    {"post_feedforward_layernorm", "post_ffw_norm"},
+    {"self_attn.q_norm", "attn_q_norm"},
+    {"self_attn.k_norm", "attn_k_norm"},
+    {"self_attn.q_layernorm.norms", "attn_q_norm"},
+    {"self_attn.k_layernorm.norms", "attn_k_norm"},
+};
+
+constexpr std::string_view kSandwiches[] = {"gemma2", "gemma3", "olmo2"};
+
+// Outside of the blocks.
+constexpr Name kOthers[] = {{"model.embed_tokens", "token_embd"},
+                            {"model.norm", "output_norm"},
+                            {"model.final_layernorm", "output_norm", "phi2"},
+                            {"lm_head", "output"}};
+
 constexpr std::string_view kLayers = "layers.", kBlocks = "blk.";
 constexpr std::string_view kText = "model.layers.", kTextOfSeveral = "language_model.model.layers.";
 
@@ -101,6 +127,23 @@ std::optional<std::string> gguf_layer(const std::string& path) {
   if (!layer) return {};
   for (const Name& name : kNames) {
     if (name.key == layer->rest) return fmt::format("{}{}.{}", kBlocks, layer->number, name.gguf);
+  }
+  return {};
+}
+
+std::optional<std::string> gguf_part(const std::string& path, std::string_view architecture) {
+  if (const auto layer = gguf_layer(path)) return layer;
+  for (const Name& other : kOthers) {
+    if (other.key == path) return std::string(other.gguf);
+  }
+  const auto layer = path.starts_with(kText) ? numbered(path, kText.size()) : std::nullopt;
+  if (!layer) return {};
+  const bool sandwich = std::find(std::begin(kSandwiches), std::end(kSandwiches), architecture) !=
+                        std::end(kSandwiches);
+  for (const NormName& norm : kNorms) {
+    if (norm.key == layer->rest && (sandwich ? norm.in_sandwich : norm.in_plain)) {
+      return fmt::format("{}{}.{}", kBlocks, layer->number, norm.gguf);
+    }
   }
   return {};
 }

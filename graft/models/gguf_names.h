@@ -24,4 +24,9 @@ std::optional<std::string> gguf_layer(const std::string& path);
 /// The other way round, in the files of an architecture.
 std::optional<std::string> layer_of_gguf(const std::string& name, std::string_view architecture);
 
+/// GGUF's name of any part of a model (models/parts.h), without ".weight" or ".bias", in the files
+/// of an architecture: "blk.3.ffn_norm" of "model.layers.3.post_attention_layernorm" in those of
+/// llama.
+std::optional<std::string> gguf_part(const std::string& path, std::string_view architecture);
+
 }  // namespace graft::models

@@ -35,6 +35,7 @@ class Mlp {
   mx::array operator()(const mx::array& x, const Dropout& dropout) const;
   /// Its weights.
   void add_to(std::vector<Part>& parts, int layer);
+  const MlpConfig& config() const { return config_; }
 
  private:
   mx::array activated(const mx::array& x, const Dropout& dropout) const;

@@ -58,6 +58,16 @@ const std::map<std::string, Entry>& families() {
   return all;
 }
 
+Maker maker_of(const io::ModelFolder& folder) {
+  const std::string what = (folder.path() / "config.json").string();
+  const std::string type = ConfigReader(folder.config(), what).text("model_type");
+  const auto family = families().find(type);
+  if (family != families().end()) return family->second.make;
+  std::string known;
+  for (const auto& [name, unused] : families()) known += (known.empty() ? "" : ", ") + name;
+  fail("{}: model_type '{}' is not supported; supported: {}", what, type, known);
+}
+
 // Biases are stored as the checkpoint's floats are, and used in the dtype of the activations.
 void convert_biases(Model& model) {
   for (const Part& part : model.parts()) {
@@ -85,17 +95,13 @@ const FamilyTraits& traits_of(const json& config) {
 }
 
 std::unique_ptr<Model> load_model(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {
-  std::string what = (folder.path() / "config.json").string();
-  std::string type = ConfigReader(folder.config(), what).text("model_type");
-  const auto family = families().find(type);
-  if (family == families().end()) {
-    std::string known;
-    for (const auto& [name, unused] : families()) known += (known.empty() ? "" : ", ") + name;
-    fail("{}: model_type '{}' is not supported; supported: {}", what, type, known);
-  }
-  std::unique_ptr<Model> model = family->second.make(folder, dtype);
+  std::unique_ptr<Model> model = maker_of(folder)(folder, dtype);
   convert_biases(*model);
   return model;
+}
+
+std::unique_ptr<Model> load_stored_model(const io::ModelFolder& folder) {
+  return maker_of(folder)(folder, {});
 }
 
 }  // namespace graft::models

@@ -76,38 +76,39 @@ double stretch_of(const ConfigReader& read, const ConfigReader& config) {
 
 void Rope::read_yarn(const nlohmann::json& parameters, const std::string& what) {
   const ConfigReader read(parameters, what + ": rope parameters");
-  original_length_ = read.integer("original_max_position_embeddings");
+  settings_.original_length = read.integer("original_max_position_embeddings");
   const auto unless_zero = [&](const char* key, double otherwise) {
     const double value = read.number(key, otherwise);
     return value == 0 ? otherwise : value;
   };
-  beta_fast_ = unless_zero("beta_fast", 32.0);
-  beta_slow_ = unless_zero("beta_slow", 1.0);
-  truncate_ = read.boolean("truncate", !parameters.contains("truncate"));  // null is false
-  if (beta_fast_ <= 0 || beta_slow_ <= 0 || theta_ <= 1) {
-    fail("{}: YaRN with beta_fast {}, beta_slow {} and base {}", what, beta_fast_, beta_slow_,
-         theta_);
+  settings_.beta_fast = unless_zero("beta_fast", 32.0);
+  settings_.beta_slow = unless_zero("beta_slow", 1.0);
+  settings_.truncate = read.boolean("truncate", !parameters.contains("truncate"));  // null is false
+  if (settings_.beta_fast <= 0 || settings_.beta_slow <= 0 || settings_.theta <= 1) {
+    fail("{}: YaRN with beta_fast {}, beta_slow {} and base {}", what, settings_.beta_fast,
+         settings_.beta_slow, settings_.theta);
   }
   const auto mscale = [&](double weight) {
-    return factor_ <= 1 ? 1.0 : 0.1 * weight * std::log(factor_) + 1.0;
+    return settings_.factor <= 1 ? 1.0 : 0.1 * weight * std::log(settings_.factor) + 1.0;
   };
   const double top = read.number("mscale", 0.0), bottom = read.number("mscale_all_dim", 0.0);
   const double usual = top != 0 && bottom != 0 ? mscale(top) / mscale(bottom) : mscale(1);
-  attention_factor_ = read.number("attention_factor", usual);
+  settings_.attention_factor = read.number("attention_factor", usual);
 }
 
 // The share of a frequency that is kept; the rest is stretched. It is 1 for short waves and 0 for
 // long ones.
 double Rope::yarn_share(int pair) const {
   const auto correction = [&](double turns) {
-    return rotary_dim_ *
-           std::log(static_cast<double>(original_length_) / (turns * 2 * std::numbers::pi)) /
-           (2 * std::log(theta_));
+    return settings_.rotary_dim *
+           std::log(static_cast<double>(settings_.original_length) /
+                    (turns * 2 * std::numbers::pi)) /
+           (2 * std::log(settings_.theta));
   };
-  double low = correction(beta_fast_), high = correction(beta_slow_);
-  if (truncate_) low = std::floor(low), high = std::ceil(high);
+  double low = correction(settings_.beta_fast), high = correction(settings_.beta_slow);
+  if (settings_.truncate) low = std::floor(low), high = std::ceil(high);
   low = std::max(low, 0.0);
-  high = std::min(high, rotary_dim_ - 1.0);
+  high = std::min(high, settings_.rotary_dim - 1.0);
   if (low == high) high += 0.001;
   return 1 - std::clamp((pair - low) / (high - low), 0.0, 1.0);
 }
@@ -115,15 +116,15 @@ double Rope::yarn_share(int pair) const {
 void Rope::read_longrope(const nlohmann::json& parameters, const ConfigReader& config,
                          const std::string& what) {
   const ConfigReader read(parameters, what + ": rope parameters");
-  original_length_ = read.integer("original_max_position_embeddings");
-  short_factor_ = factors(parameters, "short_factor", rotary_dim_ / 2, what);
-  long_factor_ = factors(parameters, "long_factor", rotary_dim_ / 2, what);
-  const double original = static_cast<double>(original_length_);
+  settings_.original_length = read.integer("original_max_position_embeddings");
+  settings_.short_factor = factors(parameters, "short_factor", settings_.rotary_dim / 2, what);
+  settings_.long_factor = factors(parameters, "long_factor", settings_.rotary_dim / 2, what);
+  const double original = static_cast<double>(settings_.original_length);
   const double factor = read.has("factor") ? read.number("factor") : stretch_of(read, config);
-  const double usual = factor <= 1 || original_length_ == 1
+  const double usual = factor <= 1 || settings_.original_length == 1
                            ? 1.0
                            : std::sqrt(1 + std::log(factor) / std::log(original));
-  attention_factor_ = read.number("attention_factor", usual);
+  settings_.attention_factor = read.number("attention_factor", usual);
 }
 
 Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::string& what,
@@ -131,71 +132,78 @@ Rope Rope::from_config(const nlohmann::json& config, int head_dim, const std::st
   const nlohmann::json parameters = parameters_of(config, what);
   ConfigReader read(parameters, what + ": rope parameters");
   Rope rope;
-  rope.type_ = read.text("rope_type", "default");
-  rope.theta_ = read.number("rope_theta", 10000.0);
+  rope.settings_.type = read.text("rope_type", "default");
+  rope.settings_.theta = read.number("rope_theta", 10000.0);
   double part = read.number("partial_rotary_factor", 1.0);
-  if (rope.type_ == "default" && !always_partial) part = 1;
-  if (part > 0 && part <= 1) rope.rotary_dim_ = static_cast<int>(head_dim * part);
-  if (rope.theta_ <= 0 || rope.rotary_dim_ <= 0 || rope.rotary_dim_ > head_dim ||
-      rope.rotary_dim_ % 2 != 0) {
+  if (rope.settings_.type == "default" && !always_partial) part = 1;
+  if (part > 0 && part <= 1) rope.settings_.rotary_dim = static_cast<int>(head_dim * part);
+  if (rope.settings_.theta <= 0 || rope.settings_.rotary_dim <= 0 ||
+      rope.settings_.rotary_dim > head_dim || rope.settings_.rotary_dim % 2 != 0) {
     fail("{}: RoPE rotates {} of {} elements of a head with base {}: not an even number of them",
-         what, rope.rotary_dim_, head_dim, rope.theta_);
+         what, rope.settings_.rotary_dim, head_dim, rope.settings_.theta);
   }
-  if (rope.type_ == "default") return rope;
-  if (rope.type_ == "longrope") {
+  if (rope.settings_.type == "default") return rope;
+  if (rope.settings_.type == "longrope") {
     rope.read_longrope(parameters, ConfigReader(config, what), what);
     return rope;
   }
-  if (rope.type_ != "linear" && rope.type_ != "dynamic" && rope.type_ != "llama3" &&
-      rope.type_ != "yarn") {
+  if (rope.settings_.type != "linear" && rope.settings_.type != "dynamic" &&
+      rope.settings_.type != "llama3" && rope.settings_.type != "yarn") {
     fail(
         "{}: rope_type '{}' is not supported; supported: default, linear, dynamic, llama3, yarn, "
         "longrope",
-        what, rope.type_);
+        what, rope.settings_.type);
   }
-  const bool computed = rope.type_ == "yarn" && !read.has("factor");
-  rope.factor_ = computed ? stretch_of(read, ConfigReader(config, what)) : read.number("factor");
-  if (rope.factor_ <= 0) fail("{}: the RoPE factor is {}, not positive", what, rope.factor_);
-  if (rope.type_ == "dynamic") {
-    rope.original_length_ = ConfigReader(config, what).integer("max_position_embeddings");
+  const bool computed = rope.settings_.type == "yarn" && !read.has("factor");
+  rope.settings_.factor =
+      computed ? stretch_of(read, ConfigReader(config, what)) : read.number("factor");
+  if (rope.settings_.factor <= 0)
+    fail("{}: the RoPE factor is {}, not positive", what, rope.settings_.factor);
+  if (rope.settings_.type == "dynamic") {
+    rope.settings_.original_length = ConfigReader(config, what).integer("max_position_embeddings");
   }
-  if (rope.type_ == "yarn") rope.read_yarn(parameters, what);
-  if (rope.type_ == "llama3") {
-    rope.low_freq_factor_ = read.number("low_freq_factor");
-    rope.high_freq_factor_ = read.number("high_freq_factor");
-    rope.original_length_ = read.integer("original_max_position_embeddings");
-    if (rope.high_freq_factor_ <= rope.low_freq_factor_) {
+  if (rope.settings_.type == "yarn") rope.read_yarn(parameters, what);
+  if (rope.settings_.type == "llama3") {
+    rope.settings_.low_freq_factor = read.number("low_freq_factor");
+    rope.settings_.high_freq_factor = read.number("high_freq_factor");
+    rope.settings_.original_length = read.integer("original_max_position_embeddings");
+    if (rope.settings_.high_freq_factor <= rope.settings_.low_freq_factor) {
       fail("{}: RoPE's high_freq_factor {} is not above its low_freq_factor {}", what,
-           rope.high_freq_factor_, rope.low_freq_factor_);
+           rope.settings_.high_freq_factor, rope.settings_.low_freq_factor);
     }
   }
   return rope;
 }
 
 std::vector<float> Rope::inverse_frequencies(int64_t length) const {
-  double theta = theta_;
-  if (type_ == "dynamic" && length > original_length_) {
-    double stretch = factor_ * static_cast<double>(length) / static_cast<double>(original_length_);
-    theta *= std::pow(stretch - (factor_ - 1), rotary_dim_ / (rotary_dim_ - 2.0));
+  double theta = settings_.theta;
+  if (settings_.type == "dynamic" && length > settings_.original_length) {
+    double stretch = settings_.factor * static_cast<double>(length) /
+                     static_cast<double>(settings_.original_length);
+    theta *= std::pow(stretch - (settings_.factor - 1),
+                      settings_.rotary_dim / (settings_.rotary_dim - 2.0));
   }
   std::vector<float> frequencies;
-  for (int i = 0; i < rotary_dim_; i += 2) {
-    double frequency = 1.0 / std::pow(theta, static_cast<double>(i) / rotary_dim_);
-    if (type_ == "linear") frequency /= factor_;
-    if (type_ == "yarn") {
+  for (int i = 0; i < settings_.rotary_dim; i += 2) {
+    double frequency = 1.0 / std::pow(theta, static_cast<double>(i) / settings_.rotary_dim);
+    if (settings_.type == "linear") frequency /= settings_.factor;
+    if (settings_.type == "yarn") {
       const double keep = yarn_share(i / 2);
-      frequency *= keep + (1 - keep) / factor_;
+      frequency *= keep + (1 - keep) / settings_.factor;
     }
-    if (type_ == "longrope") {
+    if (settings_.type == "longrope") {
       frequency /=
-          (length > original_length_ ? long_factor_ : short_factor_)[static_cast<size_t>(i / 2)];
+          (length > settings_.original_length ? settings_.long_factor
+                                              : settings_.short_factor)[static_cast<size_t>(i / 2)];
     }
-    if (type_ == "llama3") {
+    if (settings_.type == "llama3") {
       // Long waves are stretched by the factor, short ones stay, those between are mixed.
-      double turns = static_cast<double>(original_length_) * frequency / (2 * std::numbers::pi);
-      double keep = (turns - low_freq_factor_) / (high_freq_factor_ - low_freq_factor_);
+      double turns =
+          static_cast<double>(settings_.original_length) * frequency / (2 * std::numbers::pi);
+      double keep = (turns - settings_.low_freq_factor) /
+                    (settings_.high_freq_factor - settings_.low_freq_factor);
       keep = std::clamp(keep, 0.0, 1.0);
-      frequency *= keep + (1 - keep) / factor_;
+      frequency *= keep + (1 - keep) / settings_.factor;
     }
     frequencies.push_back(static_cast<float>(frequency));
   }
@@ -203,8 +211,8 @@ std::vector<float> Rope::inverse_frequencies(int64_t length) const {
 }
 
 ops::RopeTable Rope::table(const std::vector<Sequence>& sequences) const {
-  const int half = rotary_dim_ / 2;
-  const float scale = static_cast<float>(attention_factor_);
+  const int half = settings_.rotary_dim / 2;
+  const float scale = static_cast<float>(settings_.attention_factor);
   std::vector<float> cos, sin;
   for (const Sequence& s : sequences) {
     std::vector<float> frequencies = inverse_frequencies(s.keys());

@@ -13,6 +13,22 @@ namespace graft::nn {
 
 namespace mx = mlx::core;
 
+/// What a config says of RoPE.
+struct RopeSettings {
+  std::string type = "default";
+  int rotary_dim = 0;  // elements of a head that are rotated
+  double theta = 10000.0;
+  double factor = 1.0;
+  double low_freq_factor = 1.0, high_freq_factor = 4.0;
+  // The length beyond which dynamic stretches and longrope uses its long factors; llama3 and yarn
+  // use it too.
+  int64_t original_length = 0;
+  double beta_fast = 32.0, beta_slow = 1.0;       // of yarn
+  bool truncate = true;                           // of yarn
+  std::vector<double> short_factor, long_factor;  // of longrope
+  double attention_factor = 1.0;                  // on cos and sin: yarn, longrope
+};
+
 /// The rotary frequencies that a model's config asks for: rope types default, linear, dynamic
 /// (NTK), llama3, yarn (arXiv:2309.00071) and longrope (arXiv:2402.13753), as transformers'
 /// `modeling_rope_utils.py` defines them.
@@ -33,19 +49,10 @@ class Rope {
   /// depend on it.
   std::vector<float> inverse_frequencies(int64_t length) const;
 
+  const RopeSettings& settings() const { return settings_; }
+
  private:
-  std::string type_ = "default";
-  int rotary_dim_ = 0;
-  double theta_ = 10000.0;
-  double factor_ = 1.0;
-  double low_freq_factor_ = 1.0, high_freq_factor_ = 4.0;
-  // The length beyond which dynamic stretches and longrope uses its long factors; llama3 and yarn
-  // use it too.
-  int64_t original_length_ = 0;
-  double beta_fast_ = 32.0, beta_slow_ = 1.0;       // of yarn
-  bool truncate_ = true;                            // of yarn
-  std::vector<double> short_factor_, long_factor_;  // of longrope
-  double attention_factor_ = 1.0;                   // on cos and sin: yarn, longrope
+  RopeSettings settings_;
 
   void read_yarn(const nlohmann::json& parameters, const std::string& what);
   void read_longrope(const nlohmann::json& parameters, const ConfigReader& config,

@@ -12,7 +12,7 @@
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/convert/gguf_tokenizer_files.h"
-#include "graft/convert/gguf_vocabulary.h"
+#include "graft/gguf/vocabulary.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/tokenizer.h"
 
@@ -34,9 +34,8 @@ void write(const graft::fs::path& folder, size_t rows, const char* file, const c
   writer.set("general.architecture", "llama");
   if (name != nullptr) writer.set("general.name", name);
   Teller teller;
-  if (graft::convert::add_gguf_vocabulary(writer, source, rows, teller).wants_phi3_name) {
-    std::printf("wants a name with phi-3\n");
-  }
+  graft::gguf::add_vocabulary(writer, source, rows, teller);
+  if (graft::gguf::wants_phi3_name(source)) std::printf("wants a name with phi-3\n");
   writer.commit();
 }
 

@@ -116,7 +116,7 @@ class Model:
         found = {offset: parameters.read(offset) for offset in DEFAULTS}
         assert found == DEFAULTS, f"another llama_context_params: {found}"
         for offset, value in ((TYPE_K, F32), (TYPE_V, F32), (N_CTX, max(256, len(ids))), (N_BATCH, 2048),
-                              (N_UBATCH, 512), (N_THREADS, 2), (N_THREADS_BATCH, 2), (FLASH_ATTENTION, 0)):
+                              (N_UBATCH, 512), (N_THREADS, 1), (N_THREADS_BATCH, 1), (FLASH_ATTENTION, 0)):
             parameters.set(offset, value)
         with silent():
             context = lib.llama_init_from_model(self.model, parameters)

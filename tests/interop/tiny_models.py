@@ -222,14 +222,28 @@ def unpermute(weight, heads):
     return pairs.swapaxes(1, 2).reshape(weight.shape)
 
 
-def add_gguf_tokenizer(writer):
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("smollm")
-    # The byte alphabet of byte-level BPE, and enough merges of '!' with the others to fill up.
+def byte_level_tokens():
+    """The byte alphabet of byte-level BPE, and enough merges of '!' with the others to fill up."""
     letters = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256))]
     letters += [chr(256 + i) for i in range(256 - len(letters))]
     merges = [("!", letter) for letter in letters[1 : VOCAB - 255]]
-    tokens = (letters + [a + b for a, b in merges])[:VOCAB]
+    return (letters + [a + b for a, b in merges])[:VOCAB], merges
+
+
+def write_byte_tokenizer(folder):
+    """Nearly that of add_gguf_tokenizer, as Hugging Face has it; some classes of tokenizers add a token of their own."""
+    tokens, merges = (items[:-4] for items in byte_level_tokens())
+    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
+                                                       pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def add_gguf_tokenizer(writer):
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    tokens, merges = byte_level_tokens()
     writer.add_token_list(tokens)
     writer.add_token_types([1] * len(tokens))
     writer.add_token_merges([" ".join(merge) for merge in merges])

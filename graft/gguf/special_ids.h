@@ -5,14 +5,14 @@
 #include <string>
 
 #include "graft/base/front_end.h"
-#include "graft/convert/gguf_tokens.h"
+#include "graft/gguf/tokens.h"
 #include "graft/io/model_folder.h"
 #include "graft/tokenizer/resolved_tokenizer.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 
 /// What a GGUF file says of single tokens.
-struct GgufSpecialIds {
+struct SpecialIds {
   using Id = std::optional<int32_t>;
   Id bos{}, eos{}, unk{}, sep{}, pad{}, mask{};
   Id eot{}, eom{};  ///< generation ends at these, too
@@ -23,8 +23,8 @@ struct GgufSpecialIds {
 /// generation_config.json add. llama.cpp takes the tokens 11 or 1 and 2 where bos and eos are not
 /// said: they are always said if there is any token to name. Throws Error, which begins with
 /// `name`, if the tokenizer puts more than one token before or after every text.
-GgufSpecialIds gguf_special_ids(const tokenizer::ResolvedTokenizer& tokenizer,
-                                const GgufTokens& tokens, const io::ModelFolder& source,
-                                const std::string& name, FrontEnd& front_end);
+SpecialIds special_ids_of(const tokenizer::ResolvedTokenizer& tokenizer, const Tokens& tokens,
+                          const io::ModelFolder& source, const std::string& name,
+                          FrontEnd& front_end);
 
-}  // namespace graft::convert
+}  // namespace graft::gguf

@@ -1,4 +1,4 @@
-#include "graft/convert/gguf_vocabulary.h"
+#include "graft/gguf/vocabulary.h"
 
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include "tests/support/temp_folder.h"
 #include "tests/support/tokenizer_fixtures.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 namespace {
 
 using testing::expect_error;
@@ -40,7 +40,8 @@ struct Exported {
     const auto source = io::ModelFolder::of_config(folder.path(), own);
     io::GgufWriter writer(file());
     writer.set("general.architecture", "llama");
-    result = add_gguf_vocabulary(writer, source, rows, front_end);
+    add_vocabulary(writer, source, rows, front_end);
+    wants_phi3 = wants_phi3_name(source);
     writer.commit();
     return io::GgufFile(file());
   }
@@ -56,7 +57,7 @@ struct Exported {
   TempFolder folder;
   std::map<std::string, json> documents;
   testing::RecordingFrontEnd front_end;
-  GgufVocabulary result;
+  bool wants_phi3 = false;
 };
 
 uint64_t number(const io::GgufFile& file, const std::string& key) {
@@ -100,13 +101,13 @@ void of_characters(Exported& model, const std::vector<std::string>& merges,
 // What graft makes of the file again.
 tokenizer::Tokenizer read_again(const Exported& model) {
   testing::RecordingFrontEnd front_end;
-  const auto files = gguf_tokenizer_files(io::GgufFile(model.file()), front_end);
+  const auto files = convert::gguf_tokenizer_files(io::GgufFile(model.file()), front_end);
   return tokenizer::Tokenizer::parse({.tokenizer_json = files.at("tokenizer.json"),
                                       .tokenizer_config_json = files.at("tokenizer_config.json"),
                                       .is_converted = true});
 }
 
-TEST(GgufVocabulary, HoldsAByteLevelTokenizer) {
+TEST(Vocabulary, HoldsAByteLevelTokenizer) {
   Exported model("qwen2");
   const io::GgufFile file = model.write(490);
   EXPECT_EQ(text(file, "tokenizer.ggml.model"), "gpt2");
@@ -127,7 +128,7 @@ TEST(GgufVocabulary, HoldsAByteLevelTokenizer) {
   EXPECT_NE(model.said().find("NFC"), std::string::npos);
 }
 
-TEST(GgufVocabulary, ReadAgainGivesTheSameTokens) {
+TEST(Vocabulary, ReadAgainGivesTheSameTokens) {
   for (const char* fixture : {"gpt2", "llama3", "qwen2", "smollm"}) {
     Exported model(fixture);
     model.write();
@@ -140,7 +141,7 @@ TEST(GgufVocabulary, ReadAgainGivesTheSameTokens) {
   }
 }
 
-TEST(GgufVocabulary, NamesWhatThePreTokenizerDoes) {
+TEST(Vocabulary, NamesWhatThePreTokenizerDoes) {
   const auto name_of = [](const std::string& fixture, const std::string& model_type, bool ignores) {
     Exported model(fixture);
     model.config()["model_type"] = model_type;
@@ -155,7 +156,7 @@ TEST(GgufVocabulary, NamesWhatThePreTokenizerDoes) {
   EXPECT_EQ(name_of("llama3", "llama", false), "smaug-bpe");
 }
 
-TEST(GgufVocabulary, RefusesWhatLlamaCppCannotDo) {
+TEST(Vocabulary, RefusesWhatLlamaCppCannotDo) {
   const auto refused = [](const std::string& fixture, const std::function<void(json&)>& change,
                           std::string_view part) {
     Exported model(fixture);
@@ -192,13 +193,13 @@ TEST(GgufVocabulary, RefusesWhatLlamaCppCannotDo) {
       "puts 2 tokens before every text");
 }
 
-TEST(GgufVocabulary, RefusesMoreTokensThanRows) {
+TEST(Vocabulary, RefusesMoreTokensThanRows) {
   Exported model("gpt2");
   expect_error([&] { model.write(480); }, {"has token 480, but the embedding has 480 rows"});
 }
 
 // The order of the merges is that of the scores, and the tokens that are not made come last.
-TEST(GgufVocabulary, ScoresFollowTheMerges) {
+TEST(Vocabulary, ScoresFollowTheMerges) {
   Exported model("llama2");
   of_characters(model, {"a b", "\u2581 ab", "b c", "a bc", "ab c"});
   const io::GgufFile file = model.write();
@@ -225,7 +226,7 @@ TEST(GgufVocabulary, ScoresFollowTheMerges) {
   }
 }
 
-TEST(GgufVocabulary, RefusesMergesThatScoresCannotSay) {
+TEST(Vocabulary, RefusesMergesThatScoresCannotSay) {
   Exported model("llama2");
   of_characters(model, {"a b", "ab c", "b c"});
   expect_error([&] { model.write(); }, {R"("a" and "bc" are a token together, but do not merge)"});
@@ -235,14 +236,14 @@ TEST(GgufVocabulary, RefusesMergesThatScoresCannotSay) {
   expect_error([&] { other.write(); }, {R"("x" and "ab" are a token together)"});
 }
 
-TEST(GgufVocabulary, NotesMergesOutOfOrder) {
+TEST(Vocabulary, NotesMergesOutOfOrder) {
   Exported model("llama2");
   of_characters(model, {"a b", "b c", "ab c", "\u2581 a", "a bc"});
   model.write();
   EXPECT_NE(model.said().find("an order that a GGUF file cannot hold"), std::string::npos);
 }
 
-TEST(GgufVocabulary, NamesMoreEndsOfText) {
+TEST(Vocabulary, NamesMoreEndsOfText) {
   Exported model("qwen2");
   model.config() = {{"model_type", "qwen2"}, {"bos_token_id", 480}};
   model.generation() = {{"eos_token_id", {480, 482, 484}}};
@@ -257,7 +258,7 @@ TEST(GgufVocabulary, NamesMoreEndsOfText) {
             std::string::npos);
 }
 
-TEST(GgufVocabulary, HoldsChatTemplates) {
+TEST(Vocabulary, HoldsChatTemplates) {
   Exported model("gpt2");
   model.tokenizer_config()["chat_template"] = {{{"name", "default"}, {"template", "{{ a }}"}},
                                                {{"name", "tool use"}, {"template", "{{ b }}"}}};
@@ -272,7 +273,7 @@ TEST(GgufVocabulary, HoldsChatTemplates) {
   EXPECT_EQ(text(model.write(), "tokenizer.chat_template"), "{{ c }}");
 }
 
-TEST(GgufVocabulary, KnowsWhenAPhi3Strips) {
+TEST(Vocabulary, KnowsWhenAPhi3Strips) {
   Exported model("gpt2");
   json& added = model.tokenizer()["added_tokens"];
   for (const char* content : {"<s>", "</s>", "<unk>", "<|user|>"}) {
@@ -283,12 +284,12 @@ TEST(GgufVocabulary, KnowsWhenAPhi3Strips) {
     added.push_back(token);
   }
   model.write();
-  EXPECT_TRUE(model.result.wants_phi3_name);
+  EXPECT_TRUE(model.wants_phi3);
   added.back()["rstrip"] = false;
   model.write();
-  EXPECT_FALSE(model.result.wants_phi3_name);
+  EXPECT_FALSE(model.wants_phi3);
   EXPECT_NE(model.said().find(R"(as this tokenizer does for "</s>")"), std::string::npos);
 }
 
 }  // namespace
-}  // namespace graft::convert
+}  // namespace graft::gguf

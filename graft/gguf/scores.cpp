@@ -1,4 +1,4 @@
-#include "graft/convert/gguf_scores.h"
+#include "graft/gguf/scores.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -10,10 +10,9 @@
 #include "graft/io/json.h"
 #include "graft/tokenizer/bpe_merges.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 namespace {
 
-using Type = GgufTokenType;
 
 constexpr std::string_view kEscapedSpace = "\u2581";
 
@@ -28,7 +27,7 @@ size_t first_size(std::string_view text) {
 
 class Scorer {
  public:
-  Scorer(const tokenizer::Bpe& bpe, const GgufTokens& tokens, const std::string& name,
+  Scorer(const tokenizer::Bpe& bpe, const Tokens& tokens, const std::string& name,
          FrontEnd& front_end)
       : merges_(bpe.model().merges), tokens_(tokens), name_(name), front_end_(front_end) {
     struct Ranked {
@@ -98,7 +97,7 @@ class Scorer {
       has[index(result)] = true;
     }
     for (size_t id = 0; id < scores.size(); ++id) {
-      if (!has[id] && tokens_.types[id] == Type::normal) scores[id] = static_cast<float>(-place++);
+      if (!has[id] && tokens_.types[id] == TokenType::normal) scores[id] = static_cast<float>(-place++);
     }
     return scores;
   }
@@ -107,13 +106,13 @@ class Scorer {
   static size_t index(int32_t id) { return static_cast<size_t>(id); }
   const std::string& text(int32_t id) const { return tokens_.texts[index(id)]; }
   // Whether a piece of text becomes this token.
-  bool is_made(int32_t id) const { return tokens_.types[index(id)] == Type::normal; }
+  bool is_made(int32_t id) const { return tokens_.types[index(id)] == TokenType::normal; }
 
   // Other tokens are found in a text before it is cut, unless they are spelled with a space's sign.
   bool matters(int32_t id) const {
-    const Type type = tokens_.types[index(id)];
+    const TokenType type = tokens_.types[index(id)];
     const bool is_found =
-        type == Type::control || type == Type::user_defined || type == Type::unknown;
+        type == TokenType::control || type == TokenType::user_defined || type == TokenType::unknown;
     return !is_found || text(id).find(kEscapedSpace) != std::string::npos;
   }
 
@@ -143,7 +142,7 @@ class Scorer {
   }
 
   const tokenizer::MergeTable& merges_;
-  const GgufTokens& tokens_;
+  const Tokens& tokens_;
   const std::string& name_;
   FrontEnd& front_end_;
   std::vector<int32_t> results_;  // of the merges, in their order
@@ -152,9 +151,9 @@ class Scorer {
 
 }  // namespace
 
-std::vector<float> gguf_scores(const tokenizer::Bpe& bpe, const GgufTokens& tokens,
-                               const tokenizer::SentencePieceModel* model, const std::string& name,
-                               FrontEnd& front_end) {
+std::vector<float> scores_of(const tokenizer::Bpe& bpe, const Tokens& tokens,
+                             const tokenizer::SentencePieceModel* model, const std::string& name,
+                             FrontEnd& front_end) {
   const Scorer scorer(bpe, tokens, name, front_end);
   scorer.check();
   std::vector<float> scores = scorer.from_merges();
@@ -164,4 +163,4 @@ std::vector<float> gguf_scores(const tokenizer::Bpe& bpe, const GgufTokens& toke
   return scores;
 }
 
-}  // namespace graft::convert
+}  // namespace graft::gguf

@@ -1,4 +1,4 @@
-#include "graft/convert/gguf_special_ids.h"
+#include "graft/gguf/special_ids.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 namespace {
 
 // Where llama.cpp ends whatever the file says (special_eog_ids in its src/llama-vocab.cpp).
@@ -38,7 +38,7 @@ constexpr std::array<std::string_view, 23> kKnownEnds = {"<|eot_id|>",
                                                          "<|fim_pad|>"};
 constexpr std::string_view kEndOfMessage = "<|eom_id|>";
 
-using Id = GgufSpecialIds::Id;
+using Id = SpecialIds::Id;
 
 // A config's number or list of numbers; all else is passed over.
 std::vector<int64_t> ids_of(const json& config, const char* key) {
@@ -53,9 +53,9 @@ std::vector<int64_t> ids_of(const json& config, const char* key) {
   return ids;
 }
 
-class SpecialIds {
+class NamedIds {
  public:
-  SpecialIds(const GgufTokens& tokens, const io::ModelFolder& source)
+  NamedIds(const Tokens& tokens, const io::ModelFolder& source)
       : tokens_(tokens), config_(source.config()) {
     const fs::path generation = source.path() / "generation_config.json";
     if (fs::exists(generation)) generation_ = io::read_json_object(generation);
@@ -74,7 +74,7 @@ class SpecialIds {
     for (const int64_t id : found) {
       if (id < 0 || id >= static_cast<int64_t>(tokens_.texts.size())) continue;
       const auto small = static_cast<int32_t>(id);
-      if (tokens_.types[static_cast<size_t>(id)] == GgufTokenType::unused) continue;
+      if (tokens_.types[static_cast<size_t>(id)] == TokenType::unused) continue;
       if (std::find(ids.begin(), ids.end(), small) == ids.end()) ids.push_back(small);
     }
     return ids;
@@ -87,7 +87,7 @@ class SpecialIds {
   const std::string& text(int32_t id) const { return tokens_.texts[static_cast<size_t>(id)]; }
 
  private:
-  const GgufTokens& tokens_;
+  const Tokens& tokens_;
   const json& config_;
   json generation_ = json::object();
 };
@@ -106,17 +106,17 @@ bool surrounds(const std::vector<int32_t>& around, std::string_view side, Id& to
 
 }  // namespace
 
-GgufSpecialIds gguf_special_ids(const tokenizer::ResolvedTokenizer& tokenizer,
-                                const GgufTokens& tokens, const io::ModelFolder& source,
-                                const std::string& name, FrontEnd& front_end) {
-  const SpecialIds special(tokens, source);
+SpecialIds special_ids_of(const tokenizer::ResolvedTokenizer& tokenizer, const Tokens& tokens,
+                          const io::ModelFolder& source, const std::string& name,
+                          FrontEnd& front_end) {
+  const NamedIds special(tokens, source);
   std::vector<int32_t> ends = special.named("eos_token_id");
-  GgufSpecialIds ids{.bos = tokenizer.bos,
-                     .eos = tokenizer.eos,
-                     .unk = tokenizer.id_of("unk_token"),
-                     .sep = tokenizer.id_of("sep_token"),
-                     .pad = tokenizer.id_of("pad_token"),
-                     .mask = tokenizer.id_of("mask_token")};
+  SpecialIds ids{.bos = tokenizer.bos,
+                 .eos = tokenizer.eos,
+                 .unk = tokenizer.id_of("unk_token"),
+                 .sep = tokenizer.id_of("sep_token"),
+                 .pad = tokenizer.id_of("pad_token"),
+                 .mask = tokenizer.id_of("mask_token")};
   if (!ids.unk) ids.unk = tokenizer.spec.model.bpe()->model().unknown_id;
   if (!ids.bos) ids.bos = first_of(special.named("bos_token_id"));
   if (!ids.eos) ids.eos = first_of(ends);
@@ -145,4 +145,4 @@ GgufSpecialIds gguf_special_ids(const tokenizer::ResolvedTokenizer& tokenizer,
   return ids;
 }
 
-}  // namespace graft::convert
+}  // namespace graft::gguf

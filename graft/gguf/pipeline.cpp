@@ -1,4 +1,4 @@
-#include "graft/convert/gguf_pipeline.h"
+#include "graft/gguf/pipeline.h"
 
 #include <algorithm>
 #include <tuple>
@@ -7,7 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 namespace {
 
 using tokenizer::Bpe;
@@ -148,9 +148,9 @@ void check_byte_fallback(const Bpe& bpe, const std::string& name) {
 
 }  // namespace
 
-const GgufPreTokenizer& gguf_pre_tokenizer(const tokenizer::ResolvedTokenizer& tokenizer,
-                                           const std::string& model_type, const std::string& name,
-                                           FrontEnd& front_end) {
+const GgufPreTokenizer& pre_tokenizer_of(const tokenizer::ResolvedTokenizer& tokenizer,
+                                         const std::string& model_type, const std::string& name,
+                                         FrontEnd& front_end) {
   const Bpe& bpe = *tokenizer.spec.model.bpe();
   bool nfc = false;
   for (const Normalizer::Step& step : tokenizer.spec.normalizer.steps()) {
@@ -200,8 +200,8 @@ const GgufPreTokenizer& gguf_pre_tokenizer(const tokenizer::ResolvedTokenizer& t
   return best;
 }
 
-std::optional<SpacePrefix> gguf_space_prefix(const tokenizer::ResolvedTokenizer& tokenizer,
-                                             const std::string& name, FrontEnd& front_end) {
+std::optional<SpacePrefix> space_prefix_of(const tokenizer::ResolvedTokenizer& tokenizer,
+                                           const std::string& name, FrontEnd& front_end) {
   const Bpe& bpe = *tokenizer.spec.model.bpe();
   check_byte_fallback(bpe, name);
   std::optional<SpacePrefix> prefix;
@@ -234,4 +234,4 @@ std::optional<SpacePrefix> gguf_space_prefix(const tokenizer::ResolvedTokenizer&
   return prefix;
 }
 
-}  // namespace graft::convert
+}  // namespace graft::gguf

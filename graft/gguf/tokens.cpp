@@ -1,17 +1,17 @@
-#include "graft/convert/gguf_tokens.h"
+#include "graft/gguf/tokens.h"
 
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "graft/base/error.h"
+#include "graft/io/json.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 namespace {
 
 using tokenizer::AddedToken;
 using tokenizer::Spelling;
-using Type = GgufTokenType;
 
 constexpr std::string_view kEscapedSpace = "\u2581";
 
@@ -57,13 +57,13 @@ class TokenList {
     return vocabulary_.spelling(id);
   }
 
-  Type type(int32_t id, std::string_view text) const {
+  TokenType type(int32_t id, std::string_view text) const {
     const auto found = added_.find(id);
-    if (is_literal_ && id == unknown_) return Type::unknown;
+    if (is_literal_ && id == unknown_) return TokenType::unknown;
     if (found != added_.end() && !comes_by_merges(id, text)) {
-      return found->second->special || looks_special(text) ? Type::control : Type::user_defined;
+      return found->second->special || looks_special(text) ? TokenType::control : TokenType::user_defined;
     }
-    return is_literal_ && is_byte(text) ? Type::byte : Type::normal;
+    return is_literal_ && is_byte(text) ? TokenType::byte : TokenType::normal;
   }
 
  private:
@@ -84,13 +84,13 @@ class TokenList {
 
 }  // namespace
 
-GgufTokens gguf_tokens(const tokenizer::ResolvedTokenizer& tokenizer, size_t rows,
-                       const std::string& name) {
+Tokens tokens_of(const tokenizer::ResolvedTokenizer& tokenizer, size_t rows,
+                 const std::string& name) {
   const TokenList list(tokenizer);
   if (list.size() > rows) {
     fail("{}: has token {}, but the embedding has {} rows", name, list.size() - 1, rows);
   }
-  GgufTokens tokens{std::vector<std::string>(rows), std::vector<Type>(rows, Type::unused)};
+  Tokens tokens{std::vector<std::string>(rows), std::vector<TokenType>(rows, TokenType::unused)};
   std::unordered_set<std::string_view> seen;
   for (size_t id = 0; id < list.size(); ++id) {
     std::string& text = tokens.texts[id] = list.text(static_cast<int32_t>(id));
@@ -107,4 +107,4 @@ GgufTokens gguf_tokens(const tokenizer::ResolvedTokenizer& tokenizer, size_t row
   return tokens;
 }
 
-}  // namespace graft::convert
+}  // namespace graft::gguf

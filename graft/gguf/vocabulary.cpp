@@ -1,4 +1,4 @@
-#include "graft/convert/gguf_vocabulary.h"
+#include "graft/gguf/vocabulary.h"
 
 #include <algorithm>
 #include <array>
@@ -9,23 +9,38 @@
 #include <vector>
 
 #include "graft/base/error.h"
-#include "graft/convert/gguf_pipeline.h"
-#include "graft/convert/gguf_scores.h"
-#include "graft/convert/gguf_special_ids.h"
-#include "graft/convert/gguf_tokens.h"
+#include "graft/gguf/pipeline.h"
+#include "graft/gguf/scores.h"
+#include "graft/gguf/special_ids.h"
+#include "graft/gguf/tokens.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/chat_template_sources.h"
 #include "graft/tokenizer/gguf_tokenizer.h"
 #include "graft/tokenizer/resolved_tokenizer.h"
 #include "graft/tokenizer/tokenizer_files.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 namespace {
 
 using tokenizer::AddedToken;
 using tokenizer::Bpe;
 using tokenizer::ResolvedTokenizer;
 using tokenizer::Spelling;
+
+// Whether added tokens take the white space behind them as llama.cpp has it for Phi-3.
+bool strips_as_phi3(const ResolvedTokenizer& tokenizer) {
+  static constexpr std::array<std::string_view, 3> kPlain = {"<unk>", "<s>", "<|endoftext|>"};
+  size_t plain = 0;
+  bool has_end = false, strips = false;
+  for (const AddedToken& token : tokenizer.spec.added.tokens()) {
+    const bool is_plain = std::find(kPlain.begin(), kPlain.end(), token.content) != kPlain.end();
+    if (token.lstrip || token.single_word || token.rstrip == is_plain) return false;
+    plain += is_plain ? 1 : 0;
+    has_end = has_end || token.content == "</s>";
+    strips = strips || token.rstrip;
+  }
+  return plain == kPlain.size() && has_end && strips;
+}
 
 class VocabularyWriter {
  public:
@@ -38,10 +53,10 @@ class VocabularyWriter {
         files_(tokenizer::read_tokenizer_files(source.path())),
         tokenizer_(tokenizer::resolve_tokenizer(files_)) {}
 
-  GgufVocabulary write() {
+  void write() {
     const Bpe* bpe = tokenizer_.spec.model.bpe();
     if (bpe == nullptr) fail("{}: a GGUF file cannot hold its model, a Unigram", files_.name);
-    tokens_ = gguf_tokens(tokenizer_, rows_, files_.name);
+    tokens_ = tokens_of(tokenizer_, rows_, files_.name);
     if (bpe->model().vocabulary.spelling() == Spelling::byte_level) {
       write_byte_level(*bpe);
     } else {
@@ -49,7 +64,7 @@ class VocabularyWriter {
     }
     write_special_ids();
     write_chat_templates();
-    return {.wants_phi3_name = check_flags()};
+    check_flags();
   }
 
  private:
@@ -63,15 +78,16 @@ class VocabularyWriter {
     set("pre", pre);
     set("tokens", tokens_.texts);
     std::vector<int32_t> types;
-    for (const GgufTokenType type : tokens_.types) types.push_back(static_cast<int32_t>(type));
+    for (const TokenType type : tokens_.types) types.push_back(static_cast<int32_t>(type));
     set("token_type", types);
   }
 
   void write_byte_level(const Bpe& bpe) {
     const std::string_view name =
-        gguf_pre_tokenizer(tokenizer_, files_.model_type, files_.name, front_end_).name;
+        pre_tokenizer_of(tokenizer_, files_.model_type, files_.name, front_end_).name;
     std::vector<std::string> merges = merges_of(bpe);
-    if (merges.empty()) fail("{}: llama.cpp loads no byte-level BPE without merges", files_.name);
+    if (merges.empty())
+      fail("{}: its byte-level BPE has no merges: it cuts texts into bytes", files_.name);
     write_tokens("gpt2", name);
     set("merges", merges);
     set("add_space_prefix", false);
@@ -79,7 +95,7 @@ class VocabularyWriter {
   }
 
   void write_characters(const Bpe& bpe) {
-    const auto prefix = gguf_space_prefix(tokenizer_, files_.name, front_end_);
+    const auto prefix = space_prefix_of(tokenizer_, files_.name, front_end_);
     std::optional<tokenizer::SentencePieceModel> model;
     const fs::path path = source_.path() / "tokenizer.model";
     if (fs::exists(path)) {
@@ -89,7 +105,7 @@ class VocabularyWriter {
       }
     }
     const std::vector<float> scores =
-        gguf_scores(bpe, tokens_, model ? &*model : nullptr, files_.name, front_end_);
+        scores_of(bpe, tokens_, model ? &*model : nullptr, files_.name, front_end_);
     write_tokens("llama", "default");
     set("scores", scores);
     set("add_space_prefix", prefix.has_value());
@@ -113,9 +129,8 @@ class VocabularyWriter {
   }
 
   void write_special_ids() {
-    const GgufSpecialIds ids =
-        gguf_special_ids(tokenizer_, tokens_, source_, files_.name, front_end_);
-    const std::pair<const char*, GgufSpecialIds::Id> keys[] = {
+    const SpecialIds ids = special_ids_of(tokenizer_, tokens_, source_, files_.name, front_end_);
+    const std::pair<const char*, SpecialIds::Id> keys[] = {
         {"bos_token_id", ids.bos},     {"eos_token_id", ids.eos},
         {"unknown_token_id", ids.unk}, {"seperator_token_id", ids.sep},  // as llama.cpp spells it
         {"padding_token_id", ids.pad}, {"mask_token_id", ids.mask},
@@ -153,10 +168,9 @@ class VocabularyWriter {
     if (!names.empty()) writer_.set("tokenizer.chat_templates", names);
   }
 
-  // Notes the added tokens whose flags llama.cpp does not have. Returns whether they are those that
-  // it has for Phi-3.
-  bool check_flags() {
-    if (strips_as_phi3()) return true;
+  // Notes the added tokens whose flags llama.cpp does not have.
+  void check_flags() {
+    if (strips_as_phi3(tokenizer_)) return;
     std::string names;
     for (const AddedToken& token : tokenizer_.spec.added.tokens()) {
       const bool normalizes =
@@ -171,21 +185,6 @@ class VocabularyWriter {
           "them, as this tokenizer does for {}",
           files_.name, names);
     }
-    return false;
-  }
-
-  bool strips_as_phi3() const {
-    static constexpr std::array<std::string_view, 3> kPlain = {"<unk>", "<s>", "<|endoftext|>"};
-    size_t plain = 0;
-    bool has_end = false, strips = false;
-    for (const AddedToken& token : tokenizer_.spec.added.tokens()) {
-      const bool is_plain = std::find(kPlain.begin(), kPlain.end(), token.content) != kPlain.end();
-      if (token.lstrip || token.single_word || token.rstrip == is_plain) return false;
-      plain += is_plain ? 1 : 0;
-      has_end = has_end || token.content == "</s>";
-      strips = strips || token.rstrip;
-    }
-    return plain == kPlain.size() && has_end && strips;
   }
 
   static constexpr size_t kMostNames = 100;  // bytes, of a note
@@ -196,14 +195,19 @@ class VocabularyWriter {
   FrontEnd& front_end_;
   tokenizer::TokenizerFiles files_;
   ResolvedTokenizer tokenizer_;
-  GgufTokens tokens_;
+  Tokens tokens_;
 };
 
 }  // namespace
 
-GgufVocabulary add_gguf_vocabulary(io::GgufWriter& writer, const io::ModelFolder& source,
-                                   size_t rows, FrontEnd& front_end) {
-  return VocabularyWriter(writer, source, rows, front_end).write();
+bool wants_phi3_name(const io::ModelFolder& source) {
+  return strips_as_phi3(
+      tokenizer::resolve_tokenizer(tokenizer::read_tokenizer_files(source.path())));
 }
 
-}  // namespace graft::convert
+void add_vocabulary(io::GgufWriter& writer, const io::ModelFolder& source, size_t rows,
+                    FrontEnd& front_end) {
+  VocabularyWriter(writer, source, rows, front_end).write();
+}
+
+}  // namespace graft::gguf

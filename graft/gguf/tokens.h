@@ -7,10 +7,10 @@
 
 #include "graft/tokenizer/resolved_tokenizer.h"
 
-namespace graft::convert {
+namespace graft::gguf {
 
 /// Values of `tokenizer.ggml.token_type`.
-enum class GgufTokenType : int32_t {
+enum class TokenType : int32_t {
   normal = 1,
   unknown = 2,
   control = 3,       ///< found in a text only where special tokens are asked for
@@ -20,15 +20,15 @@ enum class GgufTokenType : int32_t {
 };
 
 /// The tokens of a GGUF file, by id.
-struct GgufTokens {
+struct Tokens {
   std::vector<std::string> texts;
-  std::vector<GgufTokenType> types;
+  std::vector<TokenType> types;
 };
 
 /// The tokens of a tokenizer, filled up to `rows` with ones that are not used. All texts are
 /// distinct, as llama.cpp demands. Throws Error, which begins with `name`, if there are more tokens
 /// than rows.
-GgufTokens gguf_tokens(const tokenizer::ResolvedTokenizer& tokenizer, size_t rows,
-                       const std::string& name);
+Tokens tokens_of(const tokenizer::ResolvedTokenizer& tokenizer, size_t rows,
+                 const std::string& name);
 
-}  // namespace graft::convert
+}  // namespace graft::gguf
