@@ -13,7 +13,6 @@
 namespace graft::gguf {
 namespace {
 
-
 constexpr std::string_view kEscapedSpace = "\u2581";
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
@@ -97,7 +96,8 @@ class Scorer {
       has[index(result)] = true;
     }
     for (size_t id = 0; id < scores.size(); ++id) {
-      if (!has[id] && tokens_.types[id] == TokenType::normal) scores[id] = static_cast<float>(-place++);
+      if (!has[id] && tokens_.types[id] == TokenType::normal)
+        scores[id] = static_cast<float>(-place++);
     }
     return scores;
   }
