@@ -30,8 +30,14 @@ struct ConvertCommand {
 std::string command_text(const convert::ConvertOptions& o,
                          const std::optional<io::Origin>& origin) {
   std::string text = "graft convert --hf-path " + io::name_in_command(origin);
-  if (o.quantize)
-    text += fmt::format(" -q --q-bits {} --q-group-size {}", o.q_bits, o.q_group_size);
+  if (o.quantize) text += " -q";
+  if (o.quantize && o.q_mode != name_of(QuantizationMode::affine)) {
+    text += " --q-mode " + o.q_mode;
+  } else if (o.quantize) {
+    const auto setting = convert::standard_setting(o);
+    text += fmt::format(" --q-bits {} --q-group-size {}", setting.bits, setting.group_size);
+    if (o.quant_predicate) text += " --quant-predicate " + *o.quant_predicate;
+  }
   if (o.dequantize) text += " --dequantize";
   if (o.dtype) text += " --dtype " + *o.dtype;
   return text;
@@ -87,15 +93,26 @@ void add_convert_command(CLI::App& app, engine::Runtime& runtime) {
   sub->add_option("--mlx-path", options.mlx_path, "The folder to write");
   CLI::Option* quantize =
       sub->add_flag("-q,--quantize", options.quantize, "Quantize embeddings, projections and head");
-  sub->add_option("--q-bits", options.q_bits, "Bits of a quantized weight: 2, 3, 4, 5, 6 or 8")
+  sub->add_option("--q-mode", options.q_mode,
+                  "Form of quantized weights: affine (integers), or mxfp4, mxfp8 or nvfp4 (numbers "
+                  "of 4 or 8 bits)")
+      ->needs(quantize);
+  sub->add_option("--q-bits", options.q_bits,
+                  "Bits of a quantized weight: of affine 2, 3, 4, 5, 6 or 8 [the mode's: 4; mxfp8: "
+                  "8]")
       ->needs(quantize);
   sub->add_option("--q-group-size", options.q_group_size,
-                  "Weights that share a scale: 32, 64 or 128")
+                  "Weights that share a scale: of affine 32, 64 or 128 [the mode's: 64; mxfp4, "
+                  "mxfp8: 32; nvfp4: 16]")
+      ->needs(quantize);
+  sub->add_option("--quant-predicate", options.quant_predicate,
+                  "More bits for what matters more: mixed_2_6, mixed_3_4, mixed_3_6 or mixed_4_6")
       ->needs(quantize);
   sub->add_option("--dtype", options.dtype,
                   "Type of what is not quantized: float16, bfloat16 or float32 (else the "
                   "checkpoint's own)");
-  sub->add_flag("-d,--dequantize", options.dequantize, "Turn quantized layers into plain ones");
+  sub->add_flag("-d,--dequantize,--de-quantize", options.dequantize,
+                "Turn quantized layers into plain ones");
   sub->add_flag("--force", options.force, "Replace --mlx-path even if it is not a model folder");
   add_threads_option(*sub, runtime, "Threads that quantize");
   sub->add_option("--upload-name,--upload-repo", command->upload_name,

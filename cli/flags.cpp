@@ -54,6 +54,8 @@ const std::map<std::string, const char*, std::less<>>& flags() {
       {"prompt_key", "--prompt-key"},
       {"q_bits", "--q-bits"},
       {"q_group_size", "--q-group-size"},
+      {"q_mode", "--q-mode"},
+      {"quant_predicate", "--quant-predicate"},
       {"quantize", "--quantize"},
       {"rank", "--lora-rank"},
       {"relative_step", "--relative-step"},

@@ -76,7 +76,7 @@ void export_gguf(const FuseCommand& o, const engine::LoadedModel& loaded,
 void check(const FuseCommand& o) {
   if (o.make_private && !o.upload_name) fail_usage("--private goes with --upload-name");
   if (o.de_quantize && o.fused_bits && *o.fused_bits != "none") {
-    fail_usage("--de-quantize and --fused-bits {} contradict each other", *o.fused_bits);
+    fail_usage("--dequantize and --fused-bits {} contradict each other", *o.fused_bits);
   }
   if (o.adapters == std::vector<std::string>{"none"}) fail_usage("fusing needs an --adapter-file");
   if (o.export_gguf) check_gguf_path(o);
@@ -127,7 +127,7 @@ io::Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loade
   result.add(file.provenance);
   std::string command = "graft fuse --model " + name_in_command(result.origin);
   if (o.fused_bits) command += " --fused-bits " + *o.fused_bits;
-  if (o.de_quantize) command += " --de-quantize";
+  if (o.de_quantize) command += " --dequantize";
   result.steps.push_back({.command = command, .version = GRAFT_VERSION, .finetunes = true});
   return result;
 }
@@ -198,7 +198,7 @@ void add_fuse_command(CLI::App& app, engine::Runtime& runtime) {
   command->add_option("--model", o->model, "Folder of the model, or its name on the Hub");
   command->add_option("--save-path", o->save_path, "Folder to write");
   add_adapter_option(*command, o->adapters, "The adapter");
-  command->add_flag("-d,--de-quantize", o->de_quantize, "Write all layers dense");
+  command->add_flag("-d,--dequantize,--de-quantize", o->de_quantize, "Write all layers dense");
   command
       ->add_option("--fused-bits", o->fused_bits,
                    "What adapted layers become: 4, 8, or none for dense [as the model is]")

@@ -4,8 +4,9 @@
 
 #include "graft/base/error.h"
 #include "graft/base/mapped_file.h"
+#include "graft/base/quantization_mode.h"
+#include "graft/convert/bit_recipe.h"
 #include "graft/convert/plan.h"
-#include "graft/io/quantization_config.h"
 #include "graft/io/tensor_info.h"
 
 namespace graft::convert {
@@ -15,11 +16,16 @@ void check_options(const ConvertOptions& options) {
   if (options.quantize && options.dequantize) {
     fail_usage("give either `quantize` or `dequantize`: to quantize again, convert twice");
   }
-  if (!io::is_quantization_bits(options.q_bits)) {
-    fail_usage("`q_bits` is {}, but MLX quantizes to 2, 3, 4, 5, 6 or 8 bits", options.q_bits);
-  }
-  if (!io::is_quantization_group(options.q_group_size)) {
-    fail_usage("`q_group_size` is {}, but MLX has groups of 32, 64 or 128", options.q_group_size);
+  const io::LayerQuantization setting = standard_setting(options);
+  if (options.quant_predicate) {
+    if (!BitRecipe::is_name(*options.quant_predicate)) {
+      fail_usage("`quant_predicate` is {}, expected {}", *options.quant_predicate,
+                 BitRecipe::names());
+    }
+    if (setting.mode != QuantizationMode::affine) {
+      fail_usage("`quant_predicate` chooses bits of mode affine, but `q_mode` is {}",
+                 options.q_mode);
+    }
   }
   if (options.dtype && !io::dtype_from_name(*options.dtype)) {
     fail_usage("`dtype` is {}, expected float16, bfloat16 or float32", *options.dtype);
@@ -34,6 +40,26 @@ bool is_gguf(const fs::path& path) {
 }
 
 }  // namespace
+
+io::LayerQuantization standard_setting(const ConvertOptions& options) {
+  const auto mode = quantization_mode(options.q_mode);
+  if (!mode) {
+    fail_usage("`q_mode` is {}, expected {}", options.q_mode, quantization_mode_names());
+  }
+  const io::LayerQuantization setting{
+      .group_size = options.q_group_size.value_or(default_group_size(*mode)),
+      .bits = options.q_bits.value_or(default_bits(*mode)),
+      .mode = *mode};
+  if (!has_bits(*mode, setting.bits)) {
+    fail_usage("`q_bits` is {}, but mode {} has {}", setting.bits, options.q_mode,
+               bits_text(*mode));
+  }
+  if (!has_group_size(*mode, setting.group_size)) {
+    fail_usage("`q_group_size` is {}, but mode {} has groups of {}", setting.group_size,
+               options.q_mode, group_sizes_text(*mode));
+  }
+  return setting;
+}
 
 ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end) {
   check_options(options);

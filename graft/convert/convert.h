@@ -9,22 +9,29 @@
 #include "graft/base/front_end.h"
 #include "graft/io/model_writer.h"
 #include "graft/io/provenance.h"
+#include "graft/io/quantization_config.h"
 
 namespace graft::convert {
 
 /// The options of `graft convert`.
 struct ConvertOptions {
-  fs::path hf_path = {};            // a checkpoint folder, a converted folder, or a .gguf file
-  fs::path mlx_path = "mlx_model";  // the folder to write
-  bool quantize = false;            // embeddings, projections and head
-  int q_bits = 4;                   // 2, 3, 4, 5, 6 or 8
-  int q_group_size = 64;            // 32, 64 or 128
+  fs::path hf_path = {};                 // a checkpoint folder, a converted folder, or a .gguf file
+  fs::path mlx_path = "mlx_model";       // the folder to write
+  bool quantize = false;                 // embeddings, projections and head
+  std::optional<int> q_bits = {};        // of a quantized weight; else the mode's default
+  std::optional<int> q_group_size = {};  // weights that share a scale; else the mode's default
+  std::string q_mode = "affine";         // or mxfp4, mxfp8, nvfp4
+  std::optional<std::string> quant_predicate = {};  // bits of each layer: a BitRecipe's name
   std::optional<std::string> dtype = {};  // for what is not quantized: float16, bfloat16 or float32
   bool dequantize = false;                // turn quantized layers into plain ones
   bool force = false;                     // replace a folder that is not a model's
   io::Provenance provenance = {};         // of the result; written as graft.json
   size_t max_shard_bytes = io::kMaxShardBytes;
 };
+
+/// How `quantize` quantizes a layer that has no setting of its own. Throws UsageError for what MLX
+/// does not have.
+io::LayerQuantization standard_setting(const ConvertOptions& options);
 
 struct ConvertReport {
   size_t tensors = 0;

@@ -1,6 +1,5 @@
 #include <mlx/ops.h>
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -9,6 +8,7 @@
 #include "graft/base/error.h"
 #include "graft/convert/layers.h"
 #include "graft/convert/plan.h"
+#include "graft/convert/quantizer.h"
 #include "graft/io/expert_weights.h"
 #include "graft/io/model_folder.h"
 #include "graft/io/model_writer.h"
@@ -17,12 +17,9 @@
 #include "graft/models/config_defaults.h"
 #include "graft/models/language_model_names.h"
 #include "graft/models/tied_head.h"
-#include "graft/models/traits.h"
 
 namespace graft::convert {
 namespace {
-
-constexpr io::LayerQuantization kEightBits{.group_size = 64, .bits = 8};
 
 class FolderPlanner {
  public:
@@ -48,8 +45,10 @@ class FolderPlanner {
     }
     choose_dtype();
     find_layers();
-    for (const io::ExpertWeights& experts : io::expert_weights(*source_)) {
-      if (options_.quantize) plan_experts(experts);
+    const std::vector<io::ExpertWeights> experts = io::expert_weights(*source_);
+    if (options_.quantize) {
+      quantizer_.emplace(options_, source_->config(), names_to_quantize(experts));
+      for (const io::ExpertWeights& stack : experts) plan_experts(stack);
     }
     for (const std::string& name : source_->names()) plan_tensor(name);
     finish_config();
@@ -86,7 +85,7 @@ class FolderPlanner {
         fail("{} says that {} is not quantized, but the model has {}", config_path_,
              io::in_quotes(path), io::in_quotes(name));
       }
-      for (const char* part : {".weight", ".scales", ".biases"}) parts_.insert(path + part);
+      for (const std::string& part : io::quantized_parts(path, setting->mode)) parts_.insert(part);
       if (path == names_.stored("lm_head") && drops_head()) continue;
       plan_quantized(path, *setting);
     }
@@ -95,7 +94,9 @@ class FolderPlanner {
   void plan_quantized(const std::string& path, const io::LayerQuantization& setting) {
     StoredLayer layer{source_, path, setting, io::quantized_layer_shape(*source_, path, setting)};
     if (options_.dequantize) {
-      mx::Dtype own = source_->info(path + ".scales").dtype;
+      // Bytes as scales say nothing of the type; bfloat16 holds every number of their modes.
+      const mx::Dtype own =
+          has_biases(setting.mode) ? source_->info(path + ".scales").dtype : mx::bfloat16;
       plan_.jobs.push_back(dequantized_job(layer, dtype_.value_or(own)));
     } else {
       plan_.jobs.push_back(kept_layer_job(layer));
@@ -137,18 +138,17 @@ class FolderPlanner {
   }
 
   void add_plain(const PlainTensor& tensor) {
-    if (!options_.quantize) {
-      plan_.jobs.push_back(plain_job(tensor));
-      return;
+    plan_.jobs.push_back(quantizer_ ? quantizer_->job(tensor, plan_.notes) : plain_job(tensor));
+  }
+
+  // Of all tensors that are written, as they will be called.
+  std::vector<std::string> names_to_quantize(const std::vector<io::ExpertWeights>& experts) const {
+    std::vector<std::string> names;
+    for (const std::string& name : source_->names()) {
+      if (!names_.is_other_part(name)) names.push_back(names_.as_on_the_hub(name));
     }
-    io::LayerQuantization own = setting();
-    const std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
-    if (models::traits_of(source_->config()).wants_eight_bits(path) &&
-        tensor.shape.back() % kEightBits.group_size == 0) {
-      own = kEightBits;
-      own_settings_[path] = own;
-    }
-    plan_.jobs.push_back(quantized_where_possible(tensor, own, plan_.notes));
+    for (const io::ExpertWeights& stack : experts) names.push_back(stack.name);
+    return names;
   }
 
   // A tied head is the embedding: a copy of it in the file is not used.
@@ -168,10 +168,6 @@ class FolderPlanner {
     return !own_head_;
   }
 
-  io::LayerQuantization setting() const {
-    return {.group_size = options_.q_group_size, .bits = options_.q_bits};
-  }
-
   void finish_config() {
     ordered_json& config = plan_.config;
     // mlx-lm treats a missing key as a tied head.
@@ -187,10 +183,7 @@ class FolderPlanner {
       if (config.contains("dtype")) config["dtype"] = *options_.dtype;
       config["torch_dtype"] = *options_.dtype;
     }
-    if (options_.quantize) {
-      config["quantization"] =
-          io::QuantizationConfig{.standard = setting(), .layers = own_settings_}.to_json();
-    }
+    if (quantizer_) config["quantization"] = quantizer_->config();
     if (options_.dequantize) {
       if (!quantization_) {
         plan_.notes.push_back("the model is not quantized: `dequantize` changes nothing");
@@ -228,8 +221,8 @@ class FolderPlanner {
   models::LanguageModelNames names_;
   bool own_head_ = false;
   bool said_other_parts_ = false;
-  std::set<std::string> parts_;  // of quantized layers and of stacks
-  std::map<std::string, std::optional<io::LayerQuantization>> own_settings_;  // by path
+  std::set<std::string> parts_;         // of quantized layers and of stacks
+  std::optional<Quantizer> quantizer_;  // of `quantize`
 };
 
 }  // namespace

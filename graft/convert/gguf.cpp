@@ -11,6 +11,7 @@
 #include "graft/convert/gguf_tokenizer_files.h"
 #include "graft/convert/layers.h"
 #include "graft/convert/plan.h"
+#include "graft/convert/quantizer.h"
 #include "graft/io/mapped_array.h"
 #include "graft/models/config_defaults.h"
 
@@ -44,6 +45,11 @@ class GgufPlanner {
     plan_.texts = gguf_tokenizer_files(*file_, front_end_);
     plan_.texts["generation_config.json"] = io::python_json(gguf_generation_config(*file_));
     choose_dtype(names);
+    if (options_.quantize) {
+      std::vector<std::string> tensors;
+      for (const GgufName& name : names) tensors.push_back(name.checkpoint);
+      quantizer_.emplace(options_, json(plan_.config), tensors);
+    }
     for (const GgufName& name : names) plan_tensor(name);
     say_what_is_decoded(names);
     finish_config();
@@ -101,9 +107,7 @@ class GgufPlanner {
                                                 mx::array(static_cast<float>(name.offset)));
                           },
                       .release = release};
-    io::LayerQuantization setting{.group_size = options_.q_group_size, .bits = options_.q_bits};
-    plan_.jobs.push_back(options_.quantize ? quantized_where_possible(plain, setting, plan_.notes)
-                                           : plain_job(plain));
+    plan_.jobs.push_back(quantizer_ ? quantizer_->job(plain, plan_.notes) : plain_job(plain));
   }
 
   void say_what_is_decoded(const std::vector<GgufName>& names) {
@@ -140,20 +144,16 @@ class GgufPlanner {
 
   // The model's setting is what most weights have; layers that differ are listed.
   void finish_config() {
+    if (quantizer_) plan_.config["quantization"] = quantizer_->config();
+    if (layers_.empty()) return;
     io::QuantizationConfig quantization;
-    if (options_.quantize) {
-      quantization.standard = {.group_size = options_.q_group_size, .bits = options_.q_bits};
-    } else if (!layers_.empty()) {
-      quantization.standard = layers_.begin()->second;
-      quantization.standard.bits =
-          std::max_element(weights_of_bits_.begin(), weights_of_bits_.end(), [](auto& a, auto& b) {
-            return a.second < b.second;
-          })->first;
-      for (const auto& [path, setting] : layers_) {
-        if (setting != quantization.standard) quantization.layers[path] = setting;
-      }
-    } else {
-      return;
+    quantization.standard = layers_.begin()->second;
+    quantization.standard.bits =
+        std::max_element(weights_of_bits_.begin(), weights_of_bits_.end(), [](auto& a, auto& b) {
+          return a.second < b.second;
+        })->first;
+    for (const auto& [path, setting] : layers_) {
+      if (setting != quantization.standard) quantization.layers[path] = setting;
     }
     plan_.config["quantization"] = quantization.to_json();
   }
@@ -162,6 +162,7 @@ class GgufPlanner {
   FrontEnd& front_end_;
   std::shared_ptr<const io::GgufFile> file_;
   ConversionPlan plan_;
+  std::optional<Quantizer> quantizer_;                   // of `quantize`
   std::optional<mx::Dtype> dtype_;                       // for what is not quantized
   std::map<std::string, io::LayerQuantization> layers_;  // that stay quantized
   std::map<int, uint64_t> weights_of_bits_;

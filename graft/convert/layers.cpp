@@ -1,10 +1,12 @@
 #include "graft/convert/layers.h"
 
-#include <fmt/format.h>
 #include <mlx/ops.h>
+
+#include <optional>
 
 #include "graft/convert/quantize.h"
 #include "graft/io/finite.h"
+#include "graft/io/quantized_layer.h"
 
 namespace graft::convert {
 namespace {
@@ -36,9 +38,14 @@ std::vector<io::TensorDeclaration> quantized_declarations(const std::string& pat
   mx::Shape words = shape, groups = shape;
   words.back() = static_cast<mx::ShapeElem>(int64_t{shape.back()} * setting.bits / 32);
   groups.back() = shape.back() / setting.group_size;
-  return {{.name = path + ".weight", .dtype = mx::uint32, .shape = words},
-          {.name = path + ".scales", .dtype = dtype, .shape = groups},
-          {.name = path + ".biases", .dtype = dtype, .shape = groups}};
+  std::vector<io::TensorDeclaration> parts;
+  for (const std::string& name : io::quantized_parts(path, setting.mode)) {
+    parts.push_back({.name = name, .dtype = dtype, .shape = groups});
+  }
+  parts[0].dtype = mx::uint32;
+  parts[0].shape = words;
+  if (!has_biases(setting.mode)) parts[1].dtype = mx::uint8;
+  return parts;
 }
 
 io::TensorJob plain_job(const PlainTensor& tensor) {
@@ -56,25 +63,10 @@ io::TensorJob quantized_job(const PlainTensor& tensor, const io::LayerQuantizati
           .parameters = elements_of(tensor.shape)};
 }
 
-io::TensorJob quantized_where_possible(const PlainTensor& tensor,
-                                       const io::LayerQuantization& setting,
-                                       std::vector<std::string>& lines) {
-  const bool stack =
-      tensor.shape.size() == 3 && tensor.name.find(".switch_mlp.") != std::string::npos;
-  bool weight = (tensor.shape.size() == 2 || stack) && tensor.name.ends_with(".weight") &&
-                mx::issubdtype(tensor.dtype, mx::floating);
-  if (!weight) return plain_job(tensor);
-  int width = tensor.shape.back();
-  if (width > 0 && width % setting.group_size == 0) return quantized_job(tensor, setting);
-  lines.push_back(fmt::format("{} is not quantized: its width {} does not divide into groups of {}",
-                              io::in_quotes(tensor.name), width, setting.group_size));
-  return plain_job(tensor);
-}
-
 io::TensorJob kept_layer_job(const StoredLayer& layer) {
   io::TensorJob job;
-  for (const char* part : {".weight", ".scales", ".biases"}) {
-    job.outputs.push_back(declaration_of(*layer.source, layer.path + part));
+  for (const std::string& part : io::quantized_parts(layer.path, layer.setting.mode)) {
+    job.outputs.push_back(declaration_of(*layer.source, part));
   }
   auto outputs = job.outputs;
   auto source = layer.source;
@@ -95,9 +87,14 @@ io::TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype) {
   job.outputs = {{.name = layer.path + ".weight", .dtype = dtype, .shape = layer.shape}};
   job.make = [parts = job.make, setting = layer.setting, dtype] {
     std::vector<mx::array> stored = parts();
-    mx::array weight =
-        mx::dequantize(stored[0], mx::astype(stored[1], mx::float32),
-                       mx::astype(stored[2], mx::float32), setting.group_size, setting.bits);
+    std::optional<mx::array> biases;
+    if (has_biases(setting.mode)) {
+      stored[1] = mx::astype(stored[1], mx::float32);
+      biases = mx::astype(stored[2], mx::float32);
+    }
+    const mx::array weight =
+        mx::dequantize(stored[0], stored[1], biases, setting.group_size, setting.bits,
+                       std::string(name_of(setting.mode)), {}, mx::float32);
     return std::vector{mx::astype(weight, dtype)};
   };
   return job;

@@ -29,8 +29,8 @@ struct StoredLayer {
   mx::Shape shape;  // [out, in]
 };
 
-/// The weight, scales and biases that MLX's affine quantization makes of a weight [out, in] of type
-/// `dtype`, named after the layer `path`.
+/// The weight, scales and biases, if the mode has them, that MLX makes of a weight [..., out, in]
+/// of type `dtype`, named after the layer `path`.
 std::vector<io::TensorDeclaration> quantized_declarations(const std::string& path,
                                                           const mx::Shape& shape, mx::Dtype dtype,
                                                           const io::LayerQuantization& setting);
@@ -43,13 +43,6 @@ io::TensorJob quantized_job(const PlainTensor& tensor, const io::LayerQuantizati
 io::TensorJob kept_layer_job(const StoredLayer& layer);
 /// Writes a quantized layer as a plain one: computed in float32, rounded once.
 io::TensorJob dequantized_job(const StoredLayer& layer, mx::Dtype dtype);
-
-/// Quantizes the tensor if MLX does (a floating 2-D `.weight`, or a stack of experts, whose width
-/// divides into groups), else casts it; adds a line to `lines` for a weight that cannot be
-/// quantized.
-io::TensorJob quantized_where_possible(const PlainTensor& tensor,
-                                       const io::LayerQuantization& setting,
-                                       std::vector<std::string>& lines);
 
 /// Number of elements of a shape that is known to fit.
 uint64_t elements_of(const mx::Shape& shape);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "graft/base/threads.h"
 
@@ -35,19 +36,22 @@ mx::Stream stream_of(size_t part) {
 std::vector<mx::array> quantize_rows(const mx::array& weight, mx::Dtype dtype,
                                      const io::LayerQuantization& setting) {
   const size_t parts = parts_of(weight);
+  // Even rows: MLX packs 32 numbers at a time, which may be two ends of rows.
   const auto row = [&](size_t part) {
-    return static_cast<int>(static_cast<size_t>(weight.shape(0)) * part / parts);
+    const size_t rows = static_cast<size_t>(weight.shape(0));
+    return static_cast<int>(part == parts ? rows : rows * part / parts / 2 * 2);
   };
-  std::vector<std::vector<mx::array>> outputs(3);  // of each, its parts
+  std::vector<std::vector<mx::array>> outputs(has_biases(setting.mode) ? 3 : 2);  // of each, parts
   for (size_t part = 0; part < parts; ++part) {
     const mx::Stream stream = stream_of(part);
     mx::array rows = mx::slice(weight, {row(part), 0}, {row(part + 1), weight.shape(1)}, stream);
     auto made = mx::quantize(mx::astype(rows, dtype, stream), setting.group_size, setting.bits,
-                             "affine", {}, stream);
+                             std::string(name_of(setting.mode)), {}, stream);
     for (size_t i = 0; i < outputs.size(); ++i) outputs[i].push_back(made[i]);
   }
-  return {mx::concatenate(outputs[0], 0), mx::concatenate(outputs[1], 0),
-          mx::concatenate(outputs[2], 0)};
+  std::vector<mx::array> whole;
+  for (const std::vector<mx::array>& output : outputs) whole.push_back(mx::concatenate(output, 0));
+  return whole;
 }
 
 }  // namespace graft::convert

@@ -72,8 +72,13 @@ std::string LoadedModel::precision() const {
   std::set<std::string> kinds;
   for (const models::LinearPart& linear : models::linears_of(model->parts())) {
     const ops::Weight& w = linear.weight();
-    kinds.insert(w.quantized() ? fmt::format("{}-bit, groups of {}", w.bits, w.group_size)
-                               : std::string(io::dtype_name(w.weight.dtype())));
+    if (!w.quantized()) {
+      kinds.emplace(io::dtype_name(w.weight.dtype()));
+    } else if (w.mode == QuantizationMode::affine) {
+      kinds.insert(fmt::format("{}-bit, groups of {}", w.bits, w.group_size));
+    } else {
+      kinds.emplace(name_of(w.mode));
+    }
   }
   return fmt::format("{}", fmt::join(kinds, " and "));
 }

@@ -1,49 +1,51 @@
 #include "graft/io/quantization_config.h"
 
-#include <algorithm>
-#include <array>
-
 #include "graft/base/error.h"
 
 namespace graft::io {
 namespace {
-
-constexpr std::array<int64_t, 6> kBits{2, 3, 4, 5, 6, 8};
-constexpr std::array<int64_t, 3> kGroups{32, 64, 128};
 
 // One setting: the model's, or a layer's.
 class Entry {
  public:
   Entry(const json& entry, std::string where) : entry_(entry), where_(std::move(where)) {}
 
-  LayerQuantization read(const LayerQuantization& standard) const {
-    LayerQuantization setting;
-    setting.group_size = number("group_size", standard.group_size);
-    setting.bits = number("bits", standard.bits);
-    if (!is_quantization_bits(setting.bits)) {
-      fail("{}: \"bits\" is {}, but MLX quantizes to 2, 3, 4, 5, 6 or 8", where_, setting.bits);
+  // What is missing is the mode's own, for a layer too: that is how MLX's layers read it.
+  LayerQuantization read() const {
+    LayerQuantization setting = LayerQuantization::default_of(mode());
+    setting.group_size = number("group_size", setting.group_size);
+    setting.bits = number("bits", setting.bits);
+    if (!has_bits(setting.mode, setting.bits)) {
+      fail("{}: \"bits\" is {}, but mode {} has {}", where_, setting.bits, name_of(setting.mode),
+           bits_text(setting.mode));
     }
-    if (!is_quantization_group(setting.group_size)) {
-      fail("{}: \"group_size\" is {}, but MLX has groups of 32, 64 or 128", where_,
-           setting.group_size);
+    if (!has_group_size(setting.mode, setting.group_size)) {
+      fail("{}: \"group_size\" is {}, but mode {} has groups of {}", where_, setting.group_size,
+           name_of(setting.mode), group_sizes_text(setting.mode));
+    }
+    const auto tensor_scale = entry_.find("global_scale");
+    if (tensor_scale != entry_.end() && *tensor_scale != false) {
+      fail("{}: \"global_scale\" is not supported: a scale for a whole tensor", where_);
     }
     return setting;
   }
 
-  std::string mode() const {
+ private:
+  QuantizationMode mode() const {
     auto found = entry_.find("mode");
-    if (found == entry_.end()) return "affine";
-    if (!found->is_string() || found->get_ref<const std::string&>() != "affine") {
-      fail("{}: the quantization mode {} is not supported, only \"affine\"", where_,
-           found->dump(-1, ' ', true));
+    if (found == entry_.end()) return QuantizationMode::affine;
+    std::optional<QuantizationMode> mode;
+    if (found->is_string()) mode = quantization_mode(found->get_ref<const std::string&>());
+    if (!mode) {
+      fail("{}: the quantization mode is {}, expected {}", where_, found->dump(-1, ' ', true),
+           quantization_mode_names());
     }
-    return "affine";
+    return *mode;
   }
 
- private:
   int number(const char* key, int standard) const {
     auto found = entry_.find(key);
-    if (found == entry_.end()) return standard;
+    if (found == entry_.end() || found->is_null()) return standard;
     if (!found->is_number_integer() || found->get<int64_t>() < 0 || found->get<int64_t>() > 1024) {
       fail("{}: \"{}\" is not a small number but {}", where_, key, found->dump(-1, ' ', true));
     }
@@ -53,6 +55,11 @@ class Entry {
   const json& entry_;
   std::string where_;
 };
+
+ordered_json entry_of(const LayerQuantization& setting) {
+  return {
+      {"group_size", setting.group_size}, {"bits", setting.bits}, {"mode", name_of(setting.mode)}};
+}
 
 [[noreturn]] void refuse_method(const json& config, const std::string& what) {
   auto method = config.find("quant_method");
@@ -64,14 +71,6 @@ class Entry {
 }
 
 }  // namespace
-
-bool is_quantization_bits(int64_t bits) {
-  return std::find(kBits.begin(), kBits.end(), bits) != kBits.end();
-}
-
-bool is_quantization_group(int64_t group_size) {
-  return std::find(kGroups.begin(), kGroups.end(), group_size) != kGroups.end();
-}
 
 std::optional<LayerQuantization> QuantizationConfig::lookup(const std::string& path) const {
   auto found = layers.find(path);
@@ -88,31 +87,22 @@ std::optional<QuantizationConfig> QuantizationConfig::from_config(const json& co
     entry = other;
   }
   if (!entry->is_object()) fail("{}: \"quantization\" is not an object", what);
-  Entry model(*entry, what + ": quantization");
   QuantizationConfig result;
-  result.mode = model.mode();
-  result.standard = model.read(result.standard);
+  result.standard = Entry(*entry, what + ": quantization").read();
   for (const auto& [path, value] : entry->items()) {
     if (value.is_boolean()) {
       result.layers[path] = value.get<bool>() ? std::optional(result.standard) : std::nullopt;
     } else if (value.is_object()) {
-      Entry layer(value, what + ": quantization of " + in_quotes(path));
-      layer.mode();
-      result.layers[path] = layer.read(result.standard);
+      result.layers[path] = Entry(value, what + ": quantization of " + in_quotes(path)).read();
     }
   }
   return result;
 }
 
 ordered_json QuantizationConfig::to_json() const {
-  ordered_json result = {
-      {"group_size", standard.group_size}, {"bits", standard.bits}, {"mode", mode}};
+  ordered_json result = entry_of(standard);
   for (const auto& [path, layer] : layers) {
-    if (layer) {
-      result[path] = {{"group_size", layer->group_size}, {"bits", layer->bits}, {"mode", mode}};
-    } else {
-      result[path] = false;
-    }
+    result[path] = layer ? entry_of(*layer) : ordered_json(false);
   }
   return result;
 }

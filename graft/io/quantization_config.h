@@ -4,28 +4,29 @@
 #include <optional>
 #include <string>
 
+#include "graft/base/quantization_mode.h"
 #include "graft/io/json.h"
 
 namespace graft::io {
 
-/// How one layer's weight is quantized: `w = q * scale + bias`, q of `bits` bits, one scale and one
-/// bias for each `group_size` neighbours of a row.
+/// How one layer's weight is quantized: values of `bits` bits, and a scale for each `group_size`
+/// neighbours of a row, as `mode` has them.
 struct LayerQuantization {
   int group_size = 64;
   int bits = 4;
+  QuantizationMode mode = QuantizationMode::affine;
+
+  static LayerQuantization default_of(QuantizationMode mode) {
+    return {default_group_size(mode), default_bits(mode), mode};
+  }
 
   bool operator==(const LayerQuantization&) const = default;
 };
-
-/// The bits that MLX can pack (2, 3, 4, 5, 6, 8) and its group sizes (32, 64, 128).
-bool is_quantization_bits(int64_t bits);
-bool is_quantization_group(int64_t group_size);
 
 /// The "quantization" entry of a model's config.json: one setting for the model, and those of
 /// layers that differ.
 struct QuantizationConfig {
   LayerQuantization standard = {};
-  std::string mode = "affine";
   /// By layer path ("model.layers.0.mlp.down_proj"); nothing if the layer is not quantized.
   std::map<std::string, std::optional<LayerQuantization>> layers = {};
 

@@ -15,15 +15,20 @@ LayerQuantization stored_quantization(const ModelFolder& model,
   return *setting;
 }
 
+std::vector<std::string> quantized_parts(const std::string& path, QuantizationMode mode) {
+  std::vector<std::string> parts = {path + ".weight", path + ".scales"};
+  if (has_biases(mode)) parts.push_back(path + ".biases");
+  return parts;
+}
+
 mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& path,
                                 const LayerQuantization& setting) {
   const TensorInfo& weight = model.info(path + ".weight");
   const TensorInfo& scales = model.info(path + ".scales");
-  const TensorInfo& biases = model.info(path + ".biases");
   auto refuse = [&](const char* part, const TensorInfo& found, const std::string& expected) {
-    fail("{}: tensor {} is {} {}, but expected {} for {} bits in groups of {}",
-         model.path().string(), in_quotes(path + part), dtype_name(found.dtype),
-         shape_text(found.shape), expected, setting.bits, setting.group_size);
+    fail("{}: tensor {} is {} {}, but expected {} for {}", model.path().string(),
+         in_quotes(path + part), dtype_name(found.dtype), shape_text(found.shape), expected,
+         quantization_text(setting.mode, setting.bits, setting.group_size));
   };
   size_t last = weight.shape.size() - 1;
   if (weight.dtype != mx::uint32 || weight.shape.size() < 2) {
@@ -37,11 +42,18 @@ mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& pat
   }
   mx::Shape groups = weight.shape;
   groups[last] = static_cast<mx::ShapeElem>(width / setting.group_size);
-  if (scales.shape != groups || !mx::issubdtype(scales.dtype, mx::floating)) {
-    refuse(".scales", scales, shape_text(groups));
-  }
-  if (biases.shape != groups || biases.dtype != scales.dtype) {
-    refuse(".biases", biases, fmt::format("{} {}", dtype_name(scales.dtype), shape_text(groups)));
+  if (!has_biases(setting.mode)) {
+    if (scales.shape != groups || scales.dtype != mx::uint8) {
+      refuse(".scales", scales, "uint8 " + shape_text(groups));
+    }
+  } else {
+    if (scales.shape != groups || !mx::issubdtype(scales.dtype, mx::floating)) {
+      refuse(".scales", scales, shape_text(groups));
+    }
+    const TensorInfo& biases = model.info(path + ".biases");
+    if (biases.shape != groups || biases.dtype != scales.dtype) {
+      refuse(".biases", biases, fmt::format("{} {}", dtype_name(scales.dtype), shape_text(groups)));
+    }
   }
   mx::Shape shape = weight.shape;
   shape[last] = static_cast<mx::ShapeElem>(width);

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "graft/io/model_folder.h"
 #include "graft/io/quantization_config.h"
@@ -19,9 +20,14 @@ LayerQuantization stored_quantization(const ModelFolder& model,
                                       const std::optional<QuantizationConfig>& quantization,
                                       const std::string& path);
 
+/// The names of the tensors of a quantized layer: `.weight`, `.scales` and, where the mode has
+/// them,
+/// `.biases` of `path`.
+std::vector<std::string> quantized_parts(const std::string& path, QuantizationMode mode);
+
 /// The shape [..., out, in] that the quantized weight of a layer stands for. Throws Error, naming
-/// the tensor, unless `.weight` is uint32 [..., out, in*bits/32] and `.scales` and `.biases` are of
-/// one floating type and [..., out, in/group_size].
+/// the tensor, unless `.weight` is uint32 [..., out, in*bits/32] and `.scales` and `.biases` are
+/// [..., out, in/group_size]: of one floating type in mode affine, else `.scales` of bytes alone.
 mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& path,
                                 const LayerQuantization& setting);
 

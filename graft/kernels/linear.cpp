@@ -18,8 +18,7 @@ MatvecProduct<QuantizedMatrix> quantized(const LinearProduct& p) {
 
 bool alike(const LinearWeight& a, const LinearWeight& b) {
   if (a.quantized != b.quantized) return false;
-  return !a.quantized ||
-         (a.matrix.bits == b.matrix.bits && a.matrix.group_size == b.matrix.group_size);
+  return !a.quantized || a.matrix.is_stored_as(b.matrix);
 }
 
 template <class Matrix>

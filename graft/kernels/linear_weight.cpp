@@ -15,12 +15,11 @@ LinearWeight rows_of(const LinearWeight& weight, int64_t begin, int64_t end) {
     return part;
   }
   QuantizedMatrix& m = part.matrix;
-  const int64_t group_bytes =
-      m.columns / m.group_size * static_cast<int64_t>(size_of(m.scale_type));
+  const int64_t group_bytes = m.columns / m.group_size * m.scale_bytes();
   m.rows = part.out;
   m.weight += begin * (m.columns * m.bits / 32);
   m.scales = skip(m.scales, group_bytes);
-  m.biases = skip(m.biases, group_bytes);
+  if (m.biases != nullptr) m.biases = skip(m.biases, group_bytes);
   return part;
 }
 

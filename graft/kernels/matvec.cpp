@@ -68,8 +68,8 @@ void dequantized_range(const QuantizedMatrix& w, const MatvecX& x, const MatvecY
   with_rows(x.rows, [&](auto rows) HWY_ATTR {
     constexpr int kX = decltype(rows)::value;
     for_weight_rows<1>(y, begin, end, [&](int64_t row, auto, float* at) HWY_ATTR {
-      with_bits(w.bits, [&](auto bits) HWY_ATTR {
-        dequantize_columns<decltype(bits)::value>(w, row, 0, w.columns, numbers.data());
+      with_values(w, [&](auto values) HWY_ATTR {
+        dequantize_columns<decltype(values)>(w, row, 0, w.columns, numbers.data());
       });
       dense_dots<kX, 1>(numbers.data(), x, at);
     });
@@ -82,18 +82,18 @@ void write_integers(const QuantizedMatrix&, const void*, ScalarType, int16_t*, c
                     int64_t) {}
 void integer_range(const QuantizedMatrix&, const IntegerX&, const MatvecY&, int64_t, int64_t) {}
 #else
-// Calls body(std::integral_constant<int, bits>) for 4 or 8 bits.
+// Calls body(values) for those that integer_dots can read.
 template <class Body>
-HWY_INLINE void with_integer_bits(int bits, Body&& body) {
-  if (bits == 4) return body(std::integral_constant<int, 4>());
-  return body(std::integral_constant<int, 8>());
+HWY_INLINE void with_integer_values(const QuantizedMatrix& w, Body&& body) {
+  if (!has_biases(w.mode)) return body(E2m1());
+  return w.bits == 4 ? body(Integers<4>()) : body(Integers<8>());
 }
 
 IntegerSizes integer_sizes(const QuantizedMatrix& w) {
   IntegerSizes sizes{};
-  if (w.bits != 4 && w.bits != 8) return sizes;
-  with_integer_bits(w.bits, [&](auto bits) HWY_ATTR {
-    sizes.columns = round_up(w.columns, block_columns<decltype(bits)::value>());
+  if (w.bits != 4 && (w.bits != 8 || !has_biases(w.mode))) return sizes;
+  with_integer_values(w, [&](auto values) HWY_ATTR {
+    sizes.columns = round_up(w.columns, block_columns<decltype(values)::kBits>());
     sizes.group_step =
         round_up(w.columns / w.group_size, static_cast<int64_t>(hn::Lanes(FloatTag())));
   });
@@ -104,16 +104,17 @@ void write_integers(const QuantizedMatrix& w, const void* x, ScalarType x_type, 
                     const IntegerX& to, int64_t row) {
   with_type(x_type, [&](auto tag) HWY_ATTR {
     const auto* numbers = static_cast<const decltype(tag)*>(x);
-    with_integer_bits(w.bits, [&](auto bits) HWY_ATTR {
-      to_integers<decltype(bits)::value>(numbers, w.columns, w.group_size, rounded, to, row);
+    with_integer_values(w, [&](auto values) HWY_ATTR {
+      to_integers<decltype(values)>(numbers, w.columns, w.group_size, rounded, to, row);
     });
   });
 }
 
 void integer_range(const QuantizedMatrix& w, const IntegerX& x, const MatvecY& y, int64_t begin,
                    int64_t end) {
-  with_integer_bits(w.bits, [&](auto bits) HWY_ATTR {
-    constexpr int kBits = decltype(bits)::value;
+  with_integer_values(w, [&](auto values) HWY_ATTR {
+    using Values = decltype(values);
+    constexpr int kBits = Values::kBits;
     const LaneFactors<kBits> factors(w.group_size);
     with_rows(x.rows, [&](auto rows) HWY_ATTR {
       constexpr int kX = decltype(rows)::value;
@@ -123,7 +124,7 @@ void integer_range(const QuantizedMatrix& w, const IntegerX& x, const MatvecY& y
                static_cast<size_t>(std::min(kTileRows<kX>, end - begin) * row_bytes));
       for (int64_t first = begin; first < end; first += kTileRows<kX>) {
         const int64_t count = std::min(kTileRows<kX>, end - first);
-        integer_dots<kBits, kX>(w, first, count, x, factors, gathered);
+        integer_dots<Values, kX>(w, first, count, x, factors, gathered);
         write_dots(y, first, count, gathered);
       }
     });
@@ -311,7 +312,7 @@ void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_
   check(products);
   const QuantizedMatrix& w = products[0].w;
   for (const auto& product : products) {
-    if (product.w.bits != w.bits || product.w.group_size != w.group_size) {
+    if (!product.w.is_stored_as(w)) {
       fail("internal: matvec of weights of {} and {} bits, in groups of {} and {}", w.bits,
            product.w.bits, w.group_size, product.w.group_size);
     }

@@ -31,11 +31,11 @@ struct MatvecProduct {
 void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows, const void* x,
             ScalarType x_type, ScalarType y_type);
 
-/// The same for quantized matrices, all with the same bits and group size; their numbers are not
-/// rounded to any storage type. With 4 or 8 bits, an x of bf16 is multiplied as it is where there
-/// are dot products of bf16; elsewhere x is rounded per group to f32's precision of the group's
-/// largest number, and to zeros if that is below 2^-100. The sum of a group, before its scale, must
-/// fit in f32: the largest number may be 3e35.
+/// The same for quantized matrices, all with the same mode, bits and group size; their numbers are
+/// not rounded to any storage type. With 4 or 8 bits, an x of bf16 is multiplied as it is where
+/// there are dot products of bf16; elsewhere, but for mode mxfp8, x is rounded per group to f32's
+/// precision of the group's largest number, and to zeros if that is below 2^-100. The sum of a
+/// group, before its scale, must fit in f32: the largest number may be 3e35.
 void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_rows, const void* x,
             ScalarType x_type, ScalarType y_type);
 

@@ -1,12 +1,12 @@
 // Products of a few rows of bf16 with 4- and 8-bit weights as they are stored, with AVX-512's dot
-// products of bf16. For each row of weights w and of x, with q the stored integers:
+// products of bf16. For each row of weights w and of x, with q the stored values:
 //
 //   y = sum over groups g of  scale_g (sum over i in g of q_i x_i)  +  bias_g (sum of x_i)
 //
-// Integers up to 255 are bf16 numbers, so nothing is rounded but the sums in f32. A block of
-// weights is turned into bf16 once for eight rows of x; its dot products stay in the lanes in which
-// they are summed, so that a block meets its scales with one multiply-add. The order of a sum does
-// not depend on the number of rows.
+// Integers up to 255, E2M1 and E4M3 are bf16 numbers, so nothing is rounded but the sums in f32;
+// the latter two have no bias. A block of weights is turned into bf16 once for eight rows of x; its
+// dot products stay in the lanes in which they are summed, so that a block meets its scales with
+// one multiply-add. The order of a sum does not depend on the number of rows.
 
 #include "graft/kernels/matvec_bf16.h"
 
@@ -46,9 +46,9 @@ template <int kBits>
 constexpr int64_t kLaneColumns = kBlockColumns<kBits> / kLanes;
 
 template <class Body>
-HWY_INLINE void with_bits_of(const QuantizedMatrix& w, Body&& body) {
-  if (w.bits == 4) return body(std::integral_constant<int, 4>());
-  return body(std::integral_constant<int, 8>());
+HWY_INLINE void with_values_of(const QuantizedMatrix& w, Body&& body) {
+  if (!has_biases(w.mode)) return w.bits == 4 ? body(E2m1()) : body(E4m3());
+  return w.bits == 4 ? body(Integers<4>()) : body(Integers<8>());
 }
 
 HWY_INLINE __mmask16 first_lanes(int64_t count) {
@@ -92,8 +92,8 @@ void write(const QuantizedMatrix& w, const void* data, const Bf16X& to, int64_t 
     sums[g] = sum_of(d, sum);
   }
   std::fill(sums + groups, sums + to.group_step, 0.0f);
-  with_bits_of(w, [&](auto bits) HWY_ATTR {
-    constexpr int kBits = decltype(bits)::value;
+  with_values_of(w, [&](auto values) HWY_ATTR {
+    constexpr int kBits = decltype(values)::kBits;
     constexpr int64_t kBlock = kBlockColumns<kBits>;
     uint32_t* out = to.values + row * to.words;
     int64_t column = 0;
@@ -108,39 +108,88 @@ void write(const QuantizedMatrix& w, const void* data, const Bf16X& to, int64_t 
   });
 }
 
-// The numbers of a block of weights, of which the words in `mask` are there, in bf16, to meet the
-// pairs of x.
-template <int kBits>
-HWY_INLINE void unpack_block(const uint32_t* at, __mmask16 mask, __m512i table,
-                             __m512i (&pairs)[kPairs<kBits>]) {
-  const __m512i words = _mm512_maskz_loadu_epi32(mask, at);
-  if constexpr (kBits == 4) {  // looks at 5 bits of each 16, of which the table ignores the highest
-    pairs[0] = _mm512_permutexvar_epi16(words, table);
-    pairs[1] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 4), table);
-    pairs[2] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 8), table);
-    pairs[3] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 12), table);
-  } else {  // as f32, of which bf16 is the upper half: the table takes these of two vectors
+// Turns a block of weights into bf16, to meet the pairs of x.
+template <class Values>
+class Unpacker;
+
+// For 4 bits the sixteen numbers as bf16, twice: an index is 5 bits, of which the highest makes no
+// difference.
+template <class Values>
+class NibbleUnpacker {
+ public:
+  HWY_INLINE NibbleUnpacker() {
+    alignas(64) uint16_t table[32];
+    for (int i = 0; i < 32; ++i) {
+      table[i] = bf16_bits(Values::kBiased ? static_cast<float>(i % 16) : kE2m1[i % 16]);
+    }
+    table_ = _mm512_load_si512(table);
+  }
+
+  HWY_INLINE void unpack(__m512i words, __m512i (&pairs)[4]) const {
+    pairs[0] = _mm512_permutexvar_epi16(words, table_);
+    pairs[1] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 4), table_);
+    pairs[2] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 8), table_);
+    pairs[3] = _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 12), table_);
+  }
+
+ private:
+  __m512i table_;
+};
+// (A constructor that the compiler adds would be for another instruction set.)
+template <>
+class Unpacker<Integers<4>> : public NibbleUnpacker<Integers<4>> {
+ public:
+  HWY_INLINE Unpacker() {}
+};
+template <>
+class Unpacker<E2m1> : public NibbleUnpacker<E2m1> {
+ public:
+  HWY_INLINE Unpacker() {}
+};
+
+// Integers of 8 bits become f32, of which bf16 is the upper half: the table takes these of two
+// vectors, in turn.
+template <>
+class Unpacker<Integers<8>> {
+ public:
+  HWY_INLINE Unpacker() {
+    alignas(64) uint16_t table[32];
+    for (int i = 0; i < 32; ++i) table[i] = static_cast<uint16_t>((i | 1) + 32 * (i & 1));
+    table_ = _mm512_load_si512(table);
+  }
+
+  HWY_INLINE void unpack(__m512i words, __m512i (&pairs)[2]) const {
     const auto byte = [&](int i) HWY_ATTR {  // of each 32 bits, as a number
       const __m512i at = _mm512_add_epi32(_mm512_set4_epi32(12, 8, 4, 0),
                                           _mm512_set1_epi32(i + static_cast<int>(0x80808000u)));
       return _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_shuffle_epi8(words, at)));
     };
-    pairs[0] = _mm512_permutex2var_epi16(byte(0), table, byte(1));
-    pairs[1] = _mm512_permutex2var_epi16(byte(2), table, byte(3));
+    pairs[0] = _mm512_permutex2var_epi16(byte(0), table_, byte(1));
+    pairs[1] = _mm512_permutex2var_epi16(byte(2), table_, byte(3));
   }
-}
 
-// For 4 bits the integers 0 to 15 as bf16, twice; for 8 the upper halves of two vectors of f32, in
-// turn.
-template <int kBits>
-HWY_INLINE __m512i unpack_table() {
-  alignas(64) uint16_t table[32];
-  for (int i = 0; i < 32; ++i) {
-    const auto bits = std::bit_cast<uint32_t>(static_cast<float>(i % 16));
-    table[i] = static_cast<uint16_t>(kBits == 4 ? bits >> 16 : (i | 1) + 32u * (i & 1));
+ private:
+  __m512i table_;
+};
+
+template <>
+class Unpacker<E4m3> {
+ public:
+  HWY_INLINE Unpacker() {}
+
+  HWY_INLINE void unpack(__m512i words, __m512i (&pairs)[2]) const {
+    const auto two = [&](int i) HWY_ATTR {  // bytes i and i + 1 of each 32 bits, in 16 bits each
+      const int first = i + static_cast<int>(0x80008000u) + (1 << 16) * (i + 1);
+      const __m512i lanes = _mm512_set4_epi32(0x000c000c, 0x00080008, 0x00040004, 0);
+      return _mm512_shuffle_epi8(words, _mm512_add_epi32(lanes, _mm512_set1_epi32(first)));
+    };
+    pairs[0] = table_.of(two(0));
+    pairs[1] = table_.of(two(2));
   }
-  return _mm512_load_si512(table);
-}
+
+ private:
+  E4m3Table table_;
+};
 
 // The sums of the lanes of v[i], at i % 4 * 4 + i / 4. Each is added in the same order.
 HWY_INLINE __m512 sums_of(const __m512 (&v)[16]) {
@@ -173,11 +222,11 @@ struct RowNumbers {
 };
 
 // The dot products of kW rows of weights from `row` on with rows [m, m + kX) of x.
-template <int kBits, int kX, int kW>
+template <class Values, int kX, int kW>
 HWY_NOINLINE void dots(const QuantizedMatrix& w, int64_t row, const RowNumbers& numbers,
                        const Bf16X& x, int64_t m, float* HWY_RESTRICT out) {
-  constexpr int kCount = kPairs<kBits>;
-  const __m512i table = unpack_table<kBits>();
+  constexpr int kBits = Values::kBits, kCount = kPairs<kBits>;
+  const Unpacker<Values> unpacker;
   const int shift = std::countr_zero(static_cast<uint64_t>(w.group_size / kLaneColumns<kBits>));
   const __m512i group_of_lane =
       _mm512_srli_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
@@ -189,7 +238,7 @@ HWY_NOINLINE void dots(const QuantizedMatrix& w, int64_t row, const RowNumbers& 
   __m512 sums[16];
   HWY_UNROLL(16)
   for (int i = 0; i < 16; ++i) sums[i] = _mm512_setzero_ps();
-  for (int64_t g = 0; g < numbers.groups; g += kLanes) {
+  for (int64_t g = 0; Values::kBiased && g < numbers.groups; g += kLanes) {
     const __mmask16 mask = first_lanes(numbers.groups - g);
     HWY_UNROLL(4)
     for (int r = 0; r < kW; ++r) {
@@ -209,7 +258,7 @@ HWY_NOINLINE void dots(const QuantizedMatrix& w, int64_t row, const RowNumbers& 
     for (int r = 0; r < kW; ++r) {
       const uint32_t* at = packed + r * row_words + word;
       _mm_prefetch(reinterpret_cast<const char*>(at + kW * row_words), _MM_HINT_T0);
-      unpack_block<kBits>(at, mask, table, pairs[r]);
+      unpacker.unpack(_mm512_maskz_loadu_epi32(mask, at), pairs[r]);
       scales[r] = _mm512_maskz_permutexvar_ps(
           mask, group_of_lane,
           _mm512_loadu_ps(numbers.scales + r * numbers.groups + (word >> shift)));
@@ -248,20 +297,20 @@ HWY_NOINLINE void dots(const QuantizedMatrix& w, int64_t row, const RowNumbers& 
 }
 
 // The dot products of kW rows of weights with all rows of x.
-template <int kBits, int kW>
+template <class Values, int kW>
 HWY_INLINE void all_dots(const QuantizedMatrix& w, int64_t row, const RowNumbers& numbers,
                          const Bf16X& x, float* out) {
   int64_t m = 0;
-  for (; m + 8 <= x.rows; m += 8) dots<kBits, 8, kW>(w, row, numbers, x, m, out);
+  for (; m + 8 <= x.rows; m += 8) dots<Values, 8, kW>(w, row, numbers, x, m, out);
   if (m + 4 <= x.rows) {
-    dots<kBits, 4, kW>(w, row, numbers, x, m, out);
+    dots<Values, 4, kW>(w, row, numbers, x, m, out);
     m += 4;
   }
   if (m + 2 <= x.rows) {
-    dots<kBits, 2, kW>(w, row, numbers, x, m, out);
+    dots<Values, 2, kW>(w, row, numbers, x, m, out);
     m += 2;
   }
-  if (m < x.rows) dots<kBits, 1, kW>(w, row, numbers, x, m, out);
+  if (m < x.rows) dots<Values, 1, kW>(w, row, numbers, x, m, out);
 }
 
 void range(const QuantizedMatrix& w, const Bf16X& x, const MatvecY& y, int64_t begin, int64_t end) {
@@ -274,25 +323,31 @@ void range(const QuantizedMatrix& w, const Bf16X& x, const MatvecY& y, int64_t b
   float* scales = buffer.get_as<float>(static_cast<size_t>(2 * room));
   float* biases = scales + room;
   alignas(64) float gathered[kBf16Rows * kDots];
-  with_bits_of(w, [&](auto bits) HWY_ATTR {
-    constexpr int kBits = decltype(bits)::value;
+  with_values_of(w, [&](auto values) HWY_ATTR {
+    using Values = decltype(values);
     for (int64_t first = begin; first < end; first += kDots) {
       const int64_t count = std::min(kDots, end - first);
       for (int64_t at = 0; at < count; at += kTile) {
         const int64_t rows = std::min(kTile, count - at);
-        for_group_numbers(w, (first + at) * groups, rows * groups,
-                          [&](int64_t i, auto s, auto b) HWY_ATTR {
-                            hn::Store(s, FloatTag(), scales + i);
-                            hn::Store(b, FloatTag(), biases + i);
-                          });
+        if constexpr (Values::kBiased) {
+          for_group_numbers(w, (first + at) * groups, rows * groups,
+                            [&](int64_t i, auto s, auto b) HWY_ATTR {
+                              hn::Store(s, FloatTag(), scales + i);
+                              hn::Store(b, FloatTag(), biases + i);
+                            });
+        } else {
+          for_group_scales(w, (first + at) * groups, rows * groups,
+                           [&](int64_t i, auto s)
+                               HWY_ATTR { hn::Store(s, FloatTag(), scales + i); });
+        }
         int64_t r = 0;
         for (; r < rows; r += kTogether) {
           const RowNumbers numbers{scales + r * groups, biases + r * groups, groups};
           const int64_t row = first + at + r;
           if (r + kTogether <= rows) {
-            all_dots<kBits, kTogether>(w, row, numbers, x, gathered + at + r);
+            all_dots<Values, kTogether>(w, row, numbers, x, gathered + at + r);
           } else {
-            all_dots<kBits, 1>(w, row, numbers, x, gathered + at + r);
+            all_dots<Values, 1>(w, row, numbers, x, gathered + at + r);
           }
         }
       }

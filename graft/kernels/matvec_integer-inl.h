@@ -33,11 +33,16 @@ HWY_INLINE int64_t block_columns() {
   return kWordColumns<kBits> * static_cast<int64_t>(hn::Lanes(WordTag()));
 }
 
+/// What one unit of a weight's 16-bit word stands for: words of E2M1 hold 512 times their number.
+template <class Values>
+constexpr float kWordUnit = Values::kBiased ? 1.0f : 1.0f / 512;
+
 /// Writes row `row` of `to`. `rounded` has room for two rows. A number that is not finite makes its
 /// whole group NaN, and so the product.
-template <int kBits, class X>
+template <class Values, class X>
 HWY_INLINE void to_integers(const X* x, int64_t columns, int64_t group_size, int16_t* rounded,
                             const IntegerX& to, int64_t row) {
+  constexpr int kBits = Values::kBits;
   const FloatTag d;
   const WordTag d16;
   const hn::Rebind<int16_t, FloatTag> d16_half;
@@ -74,6 +79,7 @@ HWY_INLINE void to_integers(const X* x, int64_t columns, int64_t group_size, int
     }
     scales[g] = finite ? most / kLargestInteger : std::numeric_limits<float>::quiet_NaN();
     sums[g] = scales[g] * (sum_of(d, sum) + sum_of(d, rest_sum) / kRests);
+    scales[g] *= kWordUnit<Values>;
   }
   std::fill(scales + groups, scales + to.group_step, 0.0f);
   std::fill(sums + groups, sums + to.group_step, 0.0f);
@@ -99,7 +105,7 @@ HWY_INLINE void to_integers(const X* x, int64_t columns, int64_t group_size, int
 
 /// The weights in the words of a vector: part p holds column kWordColumns * i + p as word i.
 template <int kBits>
-HWY_INLINE void split_words(hn::Vec<WordTag> words, hn::Vec<WordTag>* parts) {
+HWY_INLINE void split_words(Integers<kBits>, hn::Vec<WordTag> words, hn::Vec<WordTag>* parts) {
   const WordTag d16;
   const hn::RebindToUnsigned<WordTag> du16;
   const auto bits = hn::BitCast(du16, words);
@@ -110,6 +116,22 @@ HWY_INLINE void split_words(hn::Vec<WordTag> words, hn::Vec<WordTag>* parts) {
     parts[2] = hn::BitCast(d16, hn::And(hn::ShiftRight<8>(bits), low));
   }
   parts[kWordColumns<kBits> - 1] = hn::BitCast(d16, hn::ShiftRight<16 - kBits>(bits));
+}
+
+/// The upper byte of a word becomes twice the number, and the lower one, whose index is 0, zero.
+HWY_INLINE void split_words(E2m1, hn::Vec<WordTag> words, hn::Vec<WordTag>* parts) {
+  const WordTag d16;
+  const hn::Repartition<int8_t, WordTag> d8;
+  const auto table = hn::LoadDup128(d8, kTwiceE2m1);
+  const auto upper = hn::Set(d16, int16_t{0x0f00});
+  const auto numbers = [&](hn::Vec<WordTag> nibbles) HWY_ATTR {
+    const auto indices = hn::BitCast(d8, hn::And(nibbles, upper));
+    return hn::BitCast(d16, hn::TableLookupBytes(table, indices));
+  };
+  parts[0] = numbers(hn::ShiftLeft<8>(words));
+  parts[1] = numbers(hn::ShiftLeft<4>(words));
+  parts[2] = numbers(words);
+  parts[3] = numbers(hn::ShiftRight<4>(words));
 }
 
 /// The groups' factors, arranged to match the lanes of a block's sums. A lane is the sum of two
@@ -147,11 +169,11 @@ constexpr int64_t kTileRows = std::min<int64_t>(16, 64 / kX);
 
 /// The products of rows [w_row, w_row + rows) of the weights, at most kTileRows, with each row of
 /// x; stored as by dense_dots.
-template <int kBits, int kX>
+template <class Values, int kX>
 HWY_INLINE void integer_dots(const QuantizedMatrix& w, int64_t w_row, int64_t rows,
-                             const IntegerX& x, const LaneFactors<kBits>& lane_factors,
+                             const IntegerX& x, const LaneFactors<Values::kBits>& lane_factors,
                              float* HWY_RESTRICT dots) {
-  constexpr int64_t kParts = kWordColumns<kBits>, kGroups = 16;
+  constexpr int64_t kParts = kWordColumns<Values::kBits>, kGroups = 16;
   constexpr int64_t kLanes = HWY_MAX_BYTES / sizeof(float);
   const FloatTag d;
   const SumTag di;
@@ -176,7 +198,12 @@ HWY_INLINE void integer_dots(const QuantizedMatrix& w, int64_t w_row, int64_t ro
           hn::Store(hn::MulAdd(b, x_sums, hn::Load(d, sum)), d, sum);
         }
       };
-      for_group_numbers(w, (w_row + r) * groups + first, count, keep);
+      if constexpr (Values::kBiased) {
+        for_group_numbers(w, (w_row + r) * groups + first, count, keep);
+      } else {
+        for_group_scales(w, (w_row + r) * groups + first, count,
+                         [&](int64_t i, FloatVec s) HWY_ATTR { hn::Store(s, d, scales[r] + i); });
+      }
     }
     const int64_t begin = first * w.group_size / kParts;
     const int64_t end = begin + count * w.group_size / kParts;
@@ -197,7 +224,7 @@ HWY_INLINE void integer_dots(const QuantizedMatrix& w, int64_t w_row, int64_t ro
             next += words_step;
           }
           hn::Vec<WordTag> numbers[kParts];
-          split_words<kBits>(load_lanes(d16, from, part), numbers);
+          split_words(Values(), load_lanes(d16, from, part), numbers);
           auto low = hn::Zero(di), high = hn::Zero(di), rest_low = low, rest_high = high;
           for (int64_t p = 0; p < kParts; ++p) {
             low = hn::ReorderWidenMulAccumulate(di, numbers[p], whole[p], low, high);

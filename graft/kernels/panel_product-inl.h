@@ -159,12 +159,12 @@ HWY_INLINE void for_tiles(int64_t columns, int64_t words, Word* out, Body&& body
 }
 
 // Like `pack`, but dequantizes to `numbers` first.
-template <int kBits>
+template <class Values>
 inline void pack_numbers(const LinearWeight& w, bool transposed, int64_t begin, int64_t depth,
                          int64_t column, int64_t columns, int64_t words, Number* numbers,
                          Word* out) {
   const auto dequantize = [&](int64_t row, int64_t first, int64_t end, Number* to) HWY_ATTR {
-    dequantize_columns<kBits>(w.matrix, row, first, end, to);
+    dequantize_columns<Values>(w.matrix, row, first, end, to);
   };
   constexpr int64_t kStep = kPackDepth * kPack;
   for (int64_t at = 0; at < depth; at += transposed ? kStep : kPackDepth) {
@@ -215,10 +215,12 @@ inline void pack(const ProductTerm& term, int64_t begin, int64_t depth, int64_t 
     return;
   }
   Number* const numbers = reinterpret_cast<Number*>(scratch);
-  with_bits(w.quantized ? w.matrix.bits : 8, [&](auto bits) HWY_ATTR {
-    pack_numbers<decltype(bits)::value>(w, term.transposed, begin, depth, column, columns, words,
-                                        numbers, out);
-  });
+  const auto pack_as = [&](auto values) HWY_ATTR {
+    pack_numbers<decltype(values)>(w, term.transposed, begin, depth, column, columns, words,
+                                   numbers, out);
+  };
+  if (!w.quantized) return pack_as(Integers<8>());
+  with_values(w.matrix, pack_as);
 }
 
 // ---- the tile

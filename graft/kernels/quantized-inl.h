@@ -1,5 +1,5 @@
-// Unpacking of quantized values and their dequantization, 32 columns at a time. Included once per
-// instruction set, after graft/kernels/simd-inl.h.
+// Dequantization of a row, 32 columns at a time. Included once per instruction set, after
+// graft/kernels/targets.h.
 
 #if defined(GRAFT_KERNELS_QUANTIZED_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRAFT_KERNELS_QUANTIZED_INL_H_
@@ -12,98 +12,12 @@
 #include <bit>
 #include <type_traits>
 
-#include "graft/kernels/quantized.h"
-#include "graft/kernels/simd-inl.h"
+#include "graft/kernels/small_floats-inl.h"
+#include "graft/kernels/unpack-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
-
-static_assert(std::endian::native == std::endian::little, "quantized words are read as bytes");
-
-/// Columns that are unpacked at once: a whole number of words for every number of bits.
-constexpr int64_t kChunk = 32;
-
-/// Where the values from `column` (a multiple of kChunk) of `row` begin, and where all end.
-template <int kBits>
-struct Packed {
-  const uint8_t* at;
-  const uint8_t* end;
-
-  HWY_INLINE Packed(const QuantizedMatrix& m, int64_t row, int64_t column) {
-    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(m.weight);
-    at = bytes + (row * m.columns + column) / 8 * kBits;
-    end = bytes + m.rows * m.columns / 8 * kBits;
-  }
-  HWY_INLINE void advance() { at += kChunk / 8 * kBits; }
-};
-
-#if HWY_TARGET != HWY_SCALAR
-// For 2, 3, 5 and 6 bits: eight values lie in kBits bytes. Each 16-bit lane gets the two bytes in
-// which its value begins and ends; a multiplication moves the value to the top of the lane, and a
-// shift moves it down to the bottom.
-template <int kBits>
-struct UnpackTables {
-  alignas(16) uint8_t bytes[16];
-  alignas(16) uint16_t factors[8];
-
-  constexpr UnpackTables() : bytes(), factors() {
-    for (int i = 0; i < 8; ++i) {
-      const int bit = i * kBits;
-      bytes[2 * i] = static_cast<uint8_t>(bit / 8);
-      bytes[2 * i + 1] = static_cast<uint8_t>(bit / 8 + 1);
-      factors[i] = static_cast<uint16_t>(1u << (16 - kBits - bit % 8));
-    }
-  }
-};
-#endif
-
-/// Unpacks kChunk values of 2 to 6 bits, one a byte.
-template <int kBits>
-HWY_INLINE void unpack(Packed<kBits> packed, uint8_t* HWY_RESTRICT values) {
-#if HWY_TARGET == HWY_SCALAR
-  for (int part = 0; part < 4; ++part) {
-    uint64_t bits = 0;  // eight values are kBits bytes
-    std::memcpy(&bits, packed.at + part * kBits, kBits);
-    for (int i = 0; i < 8; ++i) {
-      values[part * 8 + i] = static_cast<uint8_t>((bits >> (i * kBits)) & ((1u << kBits) - 1));
-    }
-  }
-#else
-  const hn::Full128<uint8_t> d8;
-  const hn::Full128<uint16_t> d16;
-  if constexpr (kBits == 4) {
-    const auto bytes = hn::LoadU(d8, packed.at);
-    const auto low_bits = hn::Set(d8, uint8_t{15});
-    const auto low = hn::And(bytes, low_bits);
-    const auto high =
-        hn::And(hn::BitCast(d8, hn::ShiftRight<4>(hn::BitCast(d16, bytes))), low_bits);
-    hn::Store(hn::InterleaveLower(d8, low, high), d8, values);
-    hn::Store(hn::InterleaveUpper(d8, low, high), d8, values + 16);
-  } else {
-    static constexpr UnpackTables<kBits> kTables;
-    const auto indices = hn::Load(d8, kTables.bytes);
-    const auto factors = hn::Load(d16, kTables.factors);
-    const auto pair = [&](const uint8_t* from) HWY_ATTR {
-      const auto part = [&](const uint8_t* bytes) HWY_ATTR {
-        const auto lanes = hn::BitCast(d16, hn::TableLookupBytes(hn::LoadU(d8, bytes), indices));
-        return hn::BitCast(d8, hn::ShiftRight<16 - kBits>(hn::Mul(lanes, factors)));
-      };
-      return hn::ConcatEven(d8, part(from + kBits), part(from));
-    };
-    // Whole vectors are read: at the end of the matrix, from a copy.
-    constexpr int kReach = 3 * kBits + 16;
-    alignas(16) uint8_t copy[kReach];
-    const uint8_t* from = packed.at;
-    if (packed.end - from < kReach) {
-      std::memcpy(copy, from, 4 * kBits);
-      from = copy;
-    }
-    hn::Store(pair(from), d8, values);
-    hn::Store(pair(from + 2 * kBits), d8, values + 16);
-  }
-#endif
-}
 
 /// Scale and bias of one group, and what can be precomputed for its dequantization.
 template <int kBits, class Out>
@@ -199,8 +113,9 @@ template <int kBits, class Out>
 using Group = ScaledGroup<kBits, Out>;
 #endif
 
-/// Calls keep(i, scales, biases) with the f32 vectors of groups [first + i, ...), one whole vector
-/// after another until [first, first + count) is covered; lanes beyond that are zero.
+/// Calls keep(i, scales, biases), in mode affine, with the f32 vectors of groups [first + i, ...),
+/// one whole vector after another until [first, first + count) is covered; lanes beyond that are
+/// zero.
 template <class Keep>
 HWY_INLINE void for_group_numbers(const QuantizedMatrix& m, int64_t first, int64_t count,
                                   Keep&& keep) {
@@ -249,8 +164,8 @@ struct GroupNumbers {
 
 /// Dequantizes columns [begin, end) of a row, both multiples of kChunk.
 template <int kBits, class Out>
-HWY_INLINE void dequantize_columns(const QuantizedMatrix& m, int64_t row, int64_t begin,
-                                   int64_t end, Out* HWY_RESTRICT out) {
+HWY_INLINE void dequantize_integers(const QuantizedMatrix& m, int64_t row, int64_t begin,
+                                    int64_t end, Out* HWY_RESTRICT out) {
   const int shift = std::countr_zero(static_cast<unsigned>(m.group_size));
   const int64_t first_group = row * (m.columns >> shift);
   Packed<kBits> packed(m, row, begin);
@@ -280,22 +195,15 @@ HWY_INLINE void dequantize_columns(const QuantizedMatrix& m, int64_t row, int64_
   }
 }
 
-/// Calls body(std::integral_constant<int, bits>). The body is a generic lambda marked HWY_ATTR.
-template <class Body>
-HWY_INLINE void with_bits(int bits, Body&& body) {
-  switch (bits) {
-    case 2:
-      return body(std::integral_constant<int, 2>());
-    case 3:
-      return body(std::integral_constant<int, 3>());
-    case 4:
-      return body(std::integral_constant<int, 4>());
-    case 5:
-      return body(std::integral_constant<int, 5>());
-    case 6:
-      return body(std::integral_constant<int, 6>());
-    case 8:
-      return body(std::integral_constant<int, 8>());
+/// Dequantizes columns [begin, end) of a row, both multiples of kChunk unless `end` is the last, in
+/// f32, rounded once to Out.
+template <class Values, class Out>
+HWY_INLINE void dequantize_columns(const QuantizedMatrix& m, int64_t row, int64_t begin,
+                                   int64_t end, Out* HWY_RESTRICT out) {
+  if constexpr (Values::kBiased) {
+    dequantize_integers<Values::kBits>(m, row, begin, end, out);
+  } else {
+    dequantize_small_floats<Values>(m, row, begin, end, out);
   }
 }
 

@@ -19,11 +19,11 @@ void dequantize_range(const QuantizedMatrix& m, const int32_t* rows, int64_t fir
                       int64_t out_stride, int64_t begin, int64_t end) {
   with_type(out_type, [&](auto tag) HWY_ATTR {
     using Out = decltype(tag);
-    with_bits(m.bits, [&](auto bits) HWY_ATTR {
+    with_values(m, [&](auto values) HWY_ATTR {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = rows == nullptr ? first_row + i : int64_t{rows[i]};
-        dequantize_columns<decltype(bits)::value>(m, row, column_begin, column_end,
-                                                  static_cast<Out*>(out) + i * out_stride);
+        dequantize_columns<decltype(values)>(m, row, column_begin, column_end,
+                                             static_cast<Out*>(out) + i * out_stride);
       }
     });
   });

@@ -2,15 +2,20 @@
 
 #include <mlx/ops.h>
 
+#include <algorithm>
+
 #include "graft/base/error.h"
 #include "graft/io/finite.h"
 
 namespace graft::lora {
 namespace {
 
-ops::Weight quantized(const mx::array& weight, int group_size, int bits, mx::Dtype scale_dtype) {
-  auto parts = mx::quantize(mx::astype(weight, scale_dtype), group_size, bits);
-  return {parts[0], parts[1], parts[2], bits, group_size};
+constexpr int kSmallestGroup = 32;  // of mode affine
+
+// The type of what is written: of a dense weight, or of the scales of mode affine.
+mx::Dtype own_dtype(const ops::Weight& w, const FusedFormat& format) {
+  if (!w.quantized()) return w.weight.dtype();
+  return has_biases(w.mode) ? w.scales->dtype() : format.dense_dtype;
 }
 
 }  // namespace
@@ -22,29 +27,40 @@ mx::array adapted_matrix(const nn::Linear& layer) {
   return mx::add(dense, mx::multiply(mx::array(layer.adapter->scale), update));
 }
 
-ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked) {
-  const ops::Weight& w = layer.weight;
-  const mx::array dense = adapted_matrix(layer);
-  if (checked) io::check_finite(dense, layer.path + ".weight");
-  mx::Dtype own = w.quantized() ? w.scales->dtype() : w.weight.dtype();
+std::optional<io::LayerQuantization> fused_quantization(const ops::Weight& now,
+                                                        const FusedFormat& format) {
   switch (format.kind) {
     case FusedFormat::Kind::dense:
-      return {mx::astype(dense, w.quantized() ? format.dense_dtype : own), {}, {}, 0, 0};
+      return std::nullopt;
     case FusedFormat::Kind::quantized: {
-      int group = w.quantized() ? w.group_size : kDefaultFusedGroup;
-      if (layer.in() % group != 0) {
-        fail(
-            "{} has {} columns, which do not divide into groups of {}: it cannot be fused to {} "
-            "bits",
-            layer.path, layer.in(), group, format.bits);
-      }
-      return quantized(dense, group, format.bits, own);
+      const int group = now.quantized() ? std::max(now.group_size, kSmallestGroup)
+                                        : default_group_size(QuantizationMode::affine);
+      return io::LayerQuantization{group, format.bits};
     }
     case FusedFormat::Kind::as_is:
       break;
   }
-  if (w.quantized()) return quantized(dense, w.group_size, w.bits, own);
-  return {mx::astype(dense, own), {}, {}, 0, 0};
+  if (!now.quantized()) return std::nullopt;
+  return io::LayerQuantization{now.group_size, now.bits, now.mode};
+}
+
+ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked) {
+  const ops::Weight& w = layer.weight;
+  mx::array dense = adapted_matrix(layer);
+  if (checked) io::check_finite(dense, layer.path + ".weight");
+  const mx::Dtype own = own_dtype(w, format);
+  const auto setting = fused_quantization(w, format);
+  if (!setting) {
+    const bool becomes_dense = format.kind == FusedFormat::Kind::dense && w.quantized();
+    return {mx::astype(dense, becomes_dense ? format.dense_dtype : own), {}, {}, 0, 0};
+  }
+  if (layer.in() % setting->group_size != 0) {
+    fail("{} has {} columns, which do not divide into groups of {}: it cannot be fused to {} bits",
+         layer.path, layer.in(), setting->group_size, setting->bits);
+  }
+  // The scales of mode affine have the type of what is quantized; the others lose nothing by f32.
+  if (has_biases(setting->mode)) dense = mx::astype(dense, own);
+  return ops::quantized_as(dense, setting->mode, setting->bits, setting->group_size);
 }
 
 ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format, bool checked) {

@@ -4,27 +4,29 @@
 
 #include <optional>
 
+#include "graft/io/quantization_config.h"
 #include "graft/nn/expert_linear.h"
 
 namespace graft::lora {
 
 namespace mx = mlx::core;
 
-/// Group size of a dense layer that is quantized when fused.
-inline constexpr int kDefaultFusedGroup = 64;
-
 /// What an adapted layer becomes when its adapter is fused into it.
 struct FusedFormat {
   enum class Kind { as_is, quantized, dense } kind = Kind::as_is;
-  int bits = 0;                          // of Kind::quantized
+  int bits = 0;                          // of Kind::quantized, in mode affine
   mx::Dtype dense_dtype = mx::bfloat16;  // of Kind::dense where the layer was quantized
 };
+
+/// How a layer of this weight is quantized once it is fused; nothing if it is dense.
+std::optional<io::LayerQuantization> fused_quantization(const ops::Weight& now,
+                                                        const FusedFormat& format);
 
 /// W + scale * (a b)^T [out, in], in f32; W itself without an adapter. Not evaluated yet.
 mx::array adapted_matrix(const nn::Linear& layer);
 
-/// The same as `format` asks. A layer that was quantized
-/// keeps its group size and the dtype of its scales. Requantizing to few bits can swallow a small
+/// The same as `format` asks. A layer that was quantized keeps its group size, or has the next that
+/// mode affine has, and the dtype of its scales. Requantizing to few bits can swallow a small
 /// update: callers report the loss before and after. `checked`: what is quantized is evaluated, and
 /// Error is thrown, which names the layer, unless its numbers are finite; to be computed once.
 ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked = false);

@@ -25,10 +25,8 @@ struct Rewritten {
 
   std::map<std::string, mx::array> parts() const {
     std::map<std::string, mx::array> all = {{path + ".weight", weight.weight}};
-    if (weight.quantized()) {
-      all.insert({path + ".scales", *weight.scales});
-      all.insert({path + ".biases", *weight.biases});
-    }
+    if (weight.scales) all.insert({path + ".scales", *weight.scales});
+    if (weight.biases) all.insert({path + ".biases", *weight.biases});
     return all;
   }
 };
@@ -118,15 +116,7 @@ class Fuser {
     format.dense_dtype = dtype_;
     rewrite(path, parameters,
             [layer, format](bool checked) { return fused_weight(layer, format, checked); });
-    bool quantized = format.kind == FusedFormat::Kind::quantized ||
-                     (format.kind == FusedFormat::Kind::as_is && now.quantized());
-    if (quantized) {
-      int bits = format.kind == FusedFormat::Kind::quantized ? format.bits : now.bits;
-      int group = now.quantized() ? now.group_size : kDefaultFusedGroup;
-      settings_[path] = io::LayerQuantization{group, bits};
-    } else {
-      settings_[path] = std::nullopt;
-    }
+    settings_[path] = fused_quantization(now, format);
   }
 
   // The weight is computed only when it is written, so that no more than one is in memory: MLX
@@ -152,8 +142,13 @@ class Fuser {
     const io::LayerQuantization setting = io::stored_quantization(source_, quantization_, path);
     io::quantized_layer_shape(source_, path,
                               setting);  // the model may not use it: a tied head's copy
-    ops::Weight weight{source_.load(path + ".weight"), source_.load(path + ".scales"),
-                       source_.load(path + ".biases"), setting.bits, setting.group_size};
+    ops::Weight weight{source_.load(path + ".weight"),
+                       source_.load(path + ".scales"),
+                       {},
+                       setting.bits,
+                       setting.group_size,
+                       setting.mode};
+    if (has_biases(setting.mode)) weight.biases = source_.load(path + ".biases");
     uint64_t parameters = count(weight.in(), weight.out());
     if (weight.weight.ndim() == 3) parameters *= static_cast<uint64_t>(weight.weight.shape(0));
     mx::Dtype dtype = dtype_;

@@ -74,8 +74,15 @@ ops::Weight TensorSource::made_up_matrix(const std::string& path, const mx::Shap
   mx::Shape words = shape, groups = shape;
   words.back() = static_cast<mx::ShapeElem>(int64_t{shape.back()} * setting->bits / 32);
   groups.back() = shape.back() / setting->group_size;
-  return {made_up(words, mx::uint32), take(path + ".scales", groups),
-          take(path + ".biases", groups), setting->bits, setting->group_size};
+  ops::Weight made{made_up(words, mx::uint32), {},           {}, setting->bits,
+                   setting->group_size,        setting->mode};
+  if (has_biases(setting->mode)) {
+    made.scales = take(path + ".scales", groups);
+    made.biases = take(path + ".biases", groups);
+  } else {
+    made.scales = made_up(groups, mx::uint8);
+  }
+  return made;
 }
 
 mx::array TensorSource::converted(const mx::array& tensor, const std::string& name) const {
@@ -102,7 +109,7 @@ ops::Weight TensorSource::matrix(const std::string& path, int out, int in) {
 
 // `<path>.weight` of any shape [..., out, in]; the path as it is stored.
 ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& shape) {
-  std::string weight = path + ".weight", scales = path + ".scales", biases = path + ".biases";
+  const std::string weight = path + ".weight";
   size_t count = 1;
   for (int size : shape) count *= static_cast<size_t>(size);
   parameters_ += count;
@@ -111,7 +118,7 @@ ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& sha
     if (!made.quantized() && !dense_dtype_) dense_dtype_ = made.weight.dtype();
     return made;
   }
-  if (!folder_.has(scales)) {
+  if (!io::is_quantized_layer(folder_, path)) {
     mx::array dense = converted(take(weight, shape), weight);
     if (!dense_dtype_) dense_dtype_ = dense.dtype();
     return {dense, {}, {}, 0, 0};
@@ -123,8 +130,13 @@ ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& sha
     fail("{}: tensor {} stands for {}, but the config asks for {}", folder_.path().string(), weight,
          io::shape_text(stands_for), io::shape_text(shape));
   }
-  return {take(weight, folder_.info(weight).shape), take(scales, folder_.info(scales).shape),
-          take(biases, folder_.info(biases).shape), setting.bits, setting.group_size};
+  std::vector<mx::array> parts;
+  for (const std::string& name : io::quantized_parts(path, setting.mode)) {
+    parts.push_back(take(name, folder_.info(name).shape));
+  }
+  ops::Weight quantized{parts[0], parts[1], {}, setting.bits, setting.group_size, setting.mode};
+  if (parts.size() > 2) quantized.biases = parts[2];
+  return quantized;
 }
 
 nn::Linear TensorSource::linear(const std::string& path, int out, int in, bool has_bias) {

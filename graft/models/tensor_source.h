@@ -29,7 +29,8 @@ class TensorSource {
 
   /// A vector [size], such as a norm's weight.
   mx::array vector(const std::string& name, int size);
-  /// `<path>.weight` [out, in], with `<path>.scales` and `.biases` where it is quantized.
+  /// `<path>.weight` [out, in], with `<path>.scales` and, in mode affine, `.biases` where it is
+  /// quantized.
   ops::Weight matrix(const std::string& path, int out, int in);
   /// The same with `<path>.bias` [out] if `has_bias`.
   nn::Linear linear(const std::string& path, int out, int in, bool has_bias);

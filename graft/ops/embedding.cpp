@@ -14,10 +14,8 @@ mx::array embedding(const mx::array& ids, const Weight& w, mx::Dtype dtype) {
 #endif
   Weight rows = w;
   rows.weight = mx::take(w.weight, ids, 0);
-  if (w.quantized()) {
-    rows.scales = mx::take(*w.scales, ids, 0);
-    rows.biases = mx::take(*w.biases, ids, 0);
-  }
+  if (w.scales) rows.scales = mx::take(*w.scales, ids, 0);
+  if (w.biases) rows.biases = mx::take(*w.biases, ids, 0);
   return dequantized(rows, dtype);
 }
 

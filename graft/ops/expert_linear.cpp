@@ -17,9 +17,9 @@ mx::array product(const mx::array& x, const mx::array& stack, const mx::array& e
 
 mx::array product(const mx::array& x, const Weight& stack, const mx::array& experts) {
   if (!stack.quantized()) return product(x, mx::astype(stack.weight, x.dtype()), experts);
-  const mx::array y = mx::gather_qmm(
-      mx::expand_dims(x, 1), stack.weight, mx::astype(*stack.scales, x.dtype()),
-      mx::astype(*stack.biases, x.dtype()), {}, experts, true, stack.group_size, stack.bits);
+  const Scaling s = scaling_in(stack, x.dtype());
+  const mx::array y = mx::gather_qmm(mx::expand_dims(x, 1), stack.weight, s.scales, s.biases, {},
+                                     experts, true, stack.group_size, stack.bits, s.mode);
   return mx::squeeze(y, 1);
 }
 

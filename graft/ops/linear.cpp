@@ -9,12 +9,16 @@
 namespace graft::ops {
 namespace {
 
+// x w^T.
+mx::array times_transposed(const mx::array& x, const Weight& w) {
+  if (!w.quantized()) return mx::matmul(x, mx::transpose(mx::astype(w.weight, x.dtype())));
+  const Scaling s = scaling_in(w, x.dtype());
+  return mx::quantized_matmul(x, w.weight, s.scales, s.biases, true, w.group_size, w.bits, s.mode);
+}
+
 mx::array portable_linear(const mx::array& x, const Projection& p) {
   const Weight& w = p.weight;
-  mx::array y = w.quantized() ? mx::quantized_matmul(x, w.weight, mx::astype(*w.scales, x.dtype()),
-                                                     mx::astype(*w.biases, x.dtype()), true,
-                                                     w.group_size, w.bits)
-                              : mx::matmul(x, mx::transpose(mx::astype(w.weight, x.dtype())));
+  mx::array y = times_transposed(x, w);
   if (p.bias) y = mx::add(y, mx::astype(*p.bias, x.dtype()));
   if (!p.lora) return y;
   mx::array input = mx::astype(p.lora->x.value_or(x), mx::float32);

@@ -3,16 +3,6 @@
 #include <mlx/ops.h>
 
 namespace graft::ops {
-namespace {
-
-mx::array dequantize_f32(const mx::array& weight, const mx::array& scales, const mx::array& biases,
-                         int group_size, int bits) {
-  return mx::dequantize(weight, mx::astype(scales, mx::float32), mx::astype(biases, mx::float32),
-                        group_size, bits);
-}
-
-}  // namespace
-
 size_t Weight::nbytes() const {
   size_t bytes = 0;
   for (const mx::array& part : arrays()) bytes += part.nbytes();
@@ -21,7 +11,9 @@ size_t Weight::nbytes() const {
 
 std::vector<mx::array> Weight::arrays() const {
   if (!quantized()) return {weight};
-  return {weight, *scales, *biases};
+  std::vector<mx::array> all = {weight, *scales};
+  if (biases) all.push_back(*biases);
+  return all;
 }
 
 mx::array matrix_of(const mx::array& stack, int index) {
@@ -32,10 +24,8 @@ mx::array matrix_of(const mx::array& stack, int index) {
 Weight matrix_of(const Weight& stack, int index) {
   Weight one = stack;
   one.weight = matrix_of(stack.weight, index);
-  if (stack.quantized()) {
-    one.scales = matrix_of(*stack.scales, index);
-    one.biases = matrix_of(*stack.biases, index);
-  }
+  if (stack.scales) one.scales = matrix_of(*stack.scales, index);
+  if (stack.biases) one.biases = matrix_of(*stack.biases, index);
   return one;
 }
 
@@ -47,16 +37,30 @@ Weight stacked(const std::vector<Weight>& weights) {
   }
   Weight all = weights.front();
   all.weight = mx::stack(parts[0], 0);
-  if (all.quantized()) {
-    all.scales = mx::stack(parts[1], 0);
-    all.biases = mx::stack(parts[2], 0);
-  }
+  if (all.scales) all.scales = mx::stack(parts[1], 0);
+  if (all.biases) all.biases = mx::stack(parts[2], 0);
   return all;
 }
 
 mx::array dequantized(const Weight& w, mx::Dtype dtype) {
   if (!w.quantized()) return mx::astype(w.weight, dtype);
-  return mx::astype(dequantize_f32(w.weight, *w.scales, *w.biases, w.group_size, w.bits), dtype);
+  const Scaling s = scaling_in(w, mx::float32);
+  return mx::astype(
+      mx::dequantize(w.weight, s.scales, s.biases, w.group_size, w.bits, s.mode, {}, mx::float32),
+      dtype);
+}
+
+Weight quantized_as(const mx::array& dense, QuantizationMode mode, int bits, int group_size) {
+  const auto parts = mx::quantize(dense, group_size, bits, std::string(name_of(mode)));
+  Weight w{parts[0], parts[1], {}, bits, group_size, mode};
+  if (has_biases(mode)) w.biases = parts[2];
+  return w;
+}
+
+Scaling scaling_in(const Weight& w, mx::Dtype dtype) {
+  const std::string mode(name_of(w.mode));
+  if (!has_biases(w.mode)) return {*w.scales, {}, mode};
+  return {mx::astype(*w.scales, dtype), mx::astype(*w.biases, dtype), mode};
 }
 
 }  // namespace graft::ops

@@ -75,7 +75,7 @@ std::string weight_kind(const models::Model& model) {
   if (linears.empty()) return kind;
   const ops::Weight& w = linears.front().weight();
   if (!w.quantized()) return fmt::format("{}, {}", kind, io::dtype_name(w.weight.dtype()));
-  return fmt::format("{}, {} bits in groups of {}", kind, w.bits, w.group_size);
+  return fmt::format("{}, {}", kind, quantization_text(w.mode, w.bits, w.group_size));
 }
 
 KernelSpeeds machine_speeds(const models::Model& model, const fs::path& file) {

@@ -35,7 +35,8 @@ json small_config(const models::Model& model) {
   const std::vector<models::LinearPart> linears = models::linears_of(parts);
   if (!linears.empty() && linears.front().weight().quantized()) {
     const ops::Weight& w = linears.front().weight();
-    config["quantization"] = {{"group_size", w.group_size}, {"bits", w.bits}};
+    config["quantization"] = {
+        {"group_size", w.group_size}, {"bits", w.bits}, {"mode", name_of(w.mode)}};
   }
   return config;
 }

@@ -81,6 +81,63 @@ TEST(ConvertFolder, QuantizesAllMatricesAsMlxDoes) {
   }
 }
 
+TEST(ConvertFolder, QuantizesInEveryModeAndBackAgain) {
+  for (const char* name : {"mxfp4", "mxfp8", "nvfp4"}) {
+    const auto setting = io::LayerQuantization::default_of(quantization_mode(name).value());
+    TempFolder folder;
+    TinyCheckpoint tiny = checkpoint();
+    tiny.write(folder / "in");
+    convert({.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true, .q_mode = name});
+    convert({.hf_path = folder / "q", .mlx_path = folder / "plain", .dequantize = true});
+    const auto out = io::ModelFolder::open(folder / "q");
+    const auto plain = io::ModelFolder::open(folder / "plain");
+    for (const auto& [tensor, weight] : tiny.tensors) {
+      if (!is_matrix(tensor) || weight.shape(-1) % setting.group_size != 0) {
+        EXPECT_TRUE(same_bits(out.load(tensor), weight)) << tensor;
+        continue;
+      }
+      const std::string path = tensor.substr(0, tensor.rfind('.'));
+      const auto parts = mx::quantize(weight, {}, {}, name);
+      EXPECT_TRUE(same_bits(out.load(path + ".weight"), parts[0])) << tensor;
+      EXPECT_TRUE(same_bits(out.load(path + ".scales"), parts[1])) << tensor;
+      EXPECT_FALSE(out.has(path + ".biases"));
+      EXPECT_EQ(io::quantized_layer_shape(out, path, setting), weight.shape());
+      const mx::array dense = mx::dequantize(parts[0], parts[1], {}, {}, {}, name);
+      EXPECT_TRUE(same_bits(plain.load(tensor), dense)) << tensor;
+      EXPECT_FALSE(plain.has(path + ".scales"));
+    }
+    const auto settings = io::QuantizationConfig::from_config(out.config(), "config.json");
+    EXPECT_EQ(settings->standard, setting);
+    EXPECT_FALSE(plain.config().contains("quantization"));
+  }
+}
+
+TEST(ConvertFolder, ARecipeGivesMoreBitsToSomeLayers) {
+  TempFolder folder;
+  checkpoint().write(folder / "in");
+  convert({.hf_path = folder / "in",
+           .mlx_path = folder / "out",
+           .quantize = true,
+           .q_group_size = 32,
+           .quant_predicate = "mixed_3_6"});
+  const auto out = io::ModelFolder::open(folder / "out");
+  const auto settings = io::QuantizationConfig::from_config(out.config(), "config.json");
+  EXPECT_EQ(settings->standard, (io::LayerQuantization{32, 4}));
+  const auto bits_of = [&](const std::string& path) {
+    EXPECT_EQ(settings->layers.count(path), 1u) << path;
+    const auto setting = settings->lookup(path).value();
+    io::quantized_layer_shape(out, path, setting);  // it is stored so
+    return setting.bits;
+  };
+  EXPECT_EQ(bits_of("model.embed_tokens"), 3);
+  EXPECT_EQ(bits_of("lm_head"), 6);
+  // Of two layers the last is in the last eighth: 7 * 2 / 8 = 1.
+  EXPECT_EQ(bits_of("model.layers.0.mlp.down_proj"), 3);
+  EXPECT_EQ(bits_of("model.layers.1.mlp.down_proj"), 6);
+  EXPECT_EQ(bits_of("model.layers.1.self_attn.v_proj"), 6);
+  EXPECT_EQ(bits_of("model.layers.1.self_attn.q_proj"), 3);
+}
+
 TEST(ConvertFolder, QuantizesFromTheTypeThatTheConfigNames) {
   TempFolder folder;
   TinyCheckpoint tiny = checkpoint(mx::float32);
@@ -271,7 +328,9 @@ TEST(ConvertFolder, RefusesTensorsThatContradictTheConfig) {
   expect(R"({"bits": 8, "group_size": 64})", "\"lm_head.weight\" is uint32 [128, 8]");
   expect(R"({"bits": 3, "group_size": 64})", "\"lm_head.weight\" is uint32 [128, 8]");
   expect(R"({"lm_head": false})", "says that \"lm_head\" is not quantized");
-  expect(R"({"mode": "mxfp4"})", "mode \"mxfp4\" is not supported");
+  expect(R"({"mode": "mxfp4"})",
+         "\"lm_head.scales\" is bfloat16 [128, 1], but expected uint8 [128, 2] for mxfp4");
+  expect(R"({"mode": "nf4"})", "the quantization mode is \"nf4\", expected affine, mxfp4");
 }
 
 }  // namespace

@@ -141,6 +141,23 @@ TEST_F(ConvertOutput, RefusesOptionsThatMakeNoSense) {
   for (const Case& bad : std::vector<Case>{
            {[](ConvertOptions& o) { o.q_bits = 7; }, "`q_bits` is 7"},
            {[](ConvertOptions& o) { o.q_group_size = 48; }, "`q_group_size` is 48"},
+           {[](ConvertOptions& o) { o.q_mode = "fp4"; }, "`q_mode` is fp4, expected affine, mxfp4"},
+           {[](ConvertOptions& o) {
+              o.q_mode = "mxfp4";
+              o.q_bits = 8;
+            },
+            "`q_bits` is 8, but mode mxfp4 has 4"},
+           {[](ConvertOptions& o) {
+              o.q_mode = "nvfp4";
+              o.q_group_size = 32;
+            },
+            "`q_group_size` is 32, but mode nvfp4 has groups of 16"},
+           {[](ConvertOptions& o) { o.quant_predicate = "mixed_5_6"; }, "expected mixed_2_6, "},
+           {[](ConvertOptions& o) {
+              o.q_mode = "mxfp8";
+              o.quant_predicate = "mixed_3_6";
+            },
+            "`quant_predicate` chooses bits of mode affine, but `q_mode` is mxfp8"},
            {[](ConvertOptions& o) { o.dtype = "int8"; }, "`dtype` is int8"},
            {[](ConvertOptions& o) { o.quantize = o.dequantize = true; }, "give either"},
        }) {

@@ -34,6 +34,26 @@ TEST(QuantizeRows, IsTheSameForAnyNumberOfThreads) {
   }
 }
 
+TEST(QuantizeRows, IsWhatMlxMakesInEveryMode) {
+  // The last shape has rows that end within what nvfp4 packs at once.
+  for (const mx::Shape& shape : {mx::Shape{1031, 512}, {5, 64}, {6022, 48}}) {
+    const mx::array weight = mx::random::normal(shape);
+    for (const char* name : {"mxfp4", "mxfp8", "nvfp4"}) {
+      const auto setting = io::LayerQuantization::default_of(quantization_mode(name).value());
+      if (shape[1] % setting.group_size != 0) continue;
+      const auto expected = mx::quantize(mx::astype(weight, mx::float16), {}, {}, name);
+      for (int threads : {1, 2, 3}) {
+        const ThreadsScope scope(threads);
+        const auto parts = quantize_rows(weight, mx::float16, setting);
+        ASSERT_EQ(parts.size(), 2u);
+        for (size_t i = 0; i < 2; ++i) {
+          EXPECT_TRUE(mx::array_equal(parts[i], expected[i]).item<bool>()) << name << " " << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(QuantizeRows, HasAStreamAThread) {
   if (mx::default_device() == mx::Device::gpu) GTEST_SKIP() << "one stream on a GPU";
   mx::array weight = mx::random::normal({1024, 512});

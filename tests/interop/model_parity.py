@@ -181,7 +181,7 @@ class Parity:
             raise SystemExit("the index and the files disagree")
         for name in quantized:
             bits_in = shapes.pop(f"{name}.scales")
-            shapes.pop(f"{name}.biases")
+            shapes.pop(f"{name}.biases", None)
             shapes[f"{name}.weight"] = [*bits_in[:-1], bits_in[-1] * model_group(folder.parent / "model", name)]
         shapes = one_by_one(shapes)
         if found != shapes:
@@ -230,6 +230,9 @@ def main():
             parity.check(scratch / source)
             parity.check(scratch / source, "-q", "--q-group-size", "32")
             parity.check(scratch / source, "-q", "--q-bits", "8")
+            for mode in ["mxfp4", "mxfp8", "nvfp4"]:
+                parity.check(scratch / source, "-q", "--q-mode", mode)
+            parity.check(scratch / source, "-q", "--quant-predicate", "mixed_3_6")
         for family in tiny_models.FAMILIES:
             tiny_models.write_family(scratch / family, family)
             keys = DEFAULT_KEYS.get(family, ["self_attn.q_proj", "self_attn.v_proj"])
@@ -237,9 +240,12 @@ def main():
             parity.check(scratch / family, "-q", "--q-group-size", "32", keys=keys)
             if family in EXPERTS:
                 parity.check(scratch / family, keys=every_key(family), lora_flags=["--lora-keys", "all"])
-                parity.check(scratch / family, "-q", keys=every_key(family), lora_flags=["--lora-keys", "all"])
+                for mode in ["affine", "mxfp4", "nvfp4"]:
+                    parity.check(scratch / family, "-q", "--q-mode", mode, keys=every_key(family),
+                                 lora_flags=["--lora-keys", "all"])
         tiny_models.write_multimodal_gemma3(scratch / "gemma3")
         parity.check(scratch / "gemma3", "-q")
+        parity.check(scratch / "gemma3", "-q", "--q-mode", "mxfp8")
         for model in arguments.model:
             parity.check(model)
 

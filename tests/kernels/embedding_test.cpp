@@ -36,6 +36,10 @@ TEST(Embedding, RowsOfEveryTypeAndFormat) {
         const RandomQuantized w(11, 64, bits, 32, ScalarType::bf16);
         check({.out = 11, .in = 64, .quantized = true, .matrix = w.matrix}, type);
       }
+      for (QuantizationMode mode : kSmallFloatModes) {
+        const RandomQuantized w(11, 64, mode);
+        check({.out = 11, .in = 64, .quantized = true, .matrix = w.matrix}, type);
+      }
     }
   });
 }

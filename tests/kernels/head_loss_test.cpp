@@ -185,6 +185,10 @@ TEST(HeadLoss, EveryQuantizedFormat) {
           Case(6, 1100, 128, type, 4).quantized(w).check();
         }
       }
+      for (QuantizationMode mode : kSmallFloatModes) {
+        const RandomQuantized w(1100, 128, mode);
+        Case(6, 1100, 128, type, 4).quantized(w).check();
+      }
     }
   });
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <list>
 #include <type_traits>
 #include <vector>
 
@@ -78,6 +79,54 @@ TEST(QuantizedMatvec, EveryWidthGroupAndTypeAgreesWithTheScalarCode) {
       }
     }
   });
+}
+
+TEST(QuantizedMatvec, NumbersOfFewBitsAgreeWithTheScalarCode) {
+  for_each_isa([] {
+    for (QuantizationMode mode : kSmallFloatModes) {
+      SCOPED_TRACE(name_of(mode));
+      for (ScalarType type : kAllTypes) {
+        for (int64_t columns : {32, 96, 3 * 128, 17 * 32}) {
+          const RandomQuantized q(7, columns, mode);
+          for (int64_t x_rows : {1, 2, 3, 9}) {
+            check(q.matrix, {x_rows, 7, columns, type, ScalarType::f32, x_rows > 1, 1});
+            check(q.matrix, {x_rows, 7, columns, type, type, false});
+          }
+        }
+      }
+      for (int64_t rows : {1, 15, 17, 33, 65, 130, 1001}) {
+        const RandomQuantized q(rows, 32 * (rows % 19 + 1), mode);
+        for (ScalarType type : {ScalarType::bf16, ScalarType::f32}) {
+          check(q.matrix, {1, rows, q.matrix.columns, type, ScalarType::f32, rows % 2 == 0});
+          check(q.matrix, {3, rows, q.matrix.columns, type, ScalarType::f32, true});
+        }
+      }
+    }
+    for (int64_t columns : {16, 48, 272}) {
+      const RandomQuantized q(19, columns, QuantizationMode::nvfp4);
+      check(q.matrix, {2, 19, columns, ScalarType::bf16, ScalarType::f32, true});
+      check(q.matrix, {2, 19, columns, ScalarType::f32, ScalarType::f32, true});
+    }
+  });
+}
+
+TEST(QuantizedMatvec, ANumberOfFewBitsThatIsNaNIsSeen) {
+  for (QuantizationMode mode : {QuantizationMode::mxfp8, QuantizationMode::nvfp4}) {
+    RandomQuantized q(40, 256, mode);
+    if (mode == QuantizationMode::nvfp4) {
+      q.scale_bytes[1 + 17 * 16 + 5] = 0x7f;
+    } else {
+      q.weight[1 + 17 * 64 + 5] |= 0x7f00u;
+    }
+    for_each_isa([&] {
+      for (ScalarType type : {ScalarType::bf16, ScalarType::f32}) {
+        const Numbers x = Numbers(type, 256).random(1);
+        Numbers y(ScalarType::f32, 40);
+        matvec(q.matrix, 1, x.data(), type, nullptr, y.data(), ScalarType::f32);
+        for (int64_t i = 0; i < 40; ++i) EXPECT_EQ(std::isnan(y.get(i)), i == 17) << i;
+      }
+    });
+  }
 }
 
 TEST(QuantizedMatvec, ManyRowsAreSharedByThreads) {
@@ -205,9 +254,11 @@ TEST(Matvec, ARowIsTheSameAloneAndAmongOthers) {
 // The same for activations in bf16, in every number of rows up to few_rows and beyond, and with
 // columns that fill no block.
 TEST(Matvec, ARowOfBf16IsTheSameAloneAndAmongOthers) {
-  for (int bits : {4, 8}) {
-    for (int64_t columns : {96, 128, 576}) {
-      const RandomQuantized q(67, columns, bits, 32, ScalarType::f16);
+  for (int64_t columns : {96, 128, 576}) {
+    std::list<RandomQuantized> weights;
+    for (int bits : {4, 8}) weights.emplace_back(67, columns, bits, 32, ScalarType::f16);
+    for (QuantizationMode mode : kSmallFloatModes) weights.emplace_back(67, columns, mode);
+    for (const RandomQuantized& q : weights) {
       const Numbers x = Numbers(ScalarType::bf16, 70 * columns).random(4);
       for_each_isa([&] {
         Numbers all(ScalarType::f32, 70 * 67), some(ScalarType::f32, 70 * 67);

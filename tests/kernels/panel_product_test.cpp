@@ -37,6 +37,13 @@ class Case {
     return *this;
   }
 
+  Case& quantized(int64_t depth, bool transposed, QuantizationMode mode) {
+    quantized_.emplace_back(transposed ? columns_ : depth, transposed ? depth : columns_, mode,
+                            seed_++);
+    add(depth, transposed, {.quantized = true, .matrix = quantized_.back().matrix});
+    return *this;
+  }
+
   Case& low_rank(int64_t rank, float scale) {
     const Numbers& left = numbers(ScalarType::f32, rows_ * rank);
     const Numbers& right = numbers(ScalarType::f32, rank * columns_);
@@ -148,6 +155,14 @@ TEST(PanelProduct, EveryQuantizedFormat) {
           }
         }
       }
+      for (QuantizationMode mode : kSmallFloatModes) {
+        for (int64_t width : {3 * 128, 9024}) {
+          Case(7, 70, type).quantized(width, true, mode).check(type);
+          Case(7, width, type).quantized(35, false, mode).check(type);
+        }
+      }
+      Case(7, 70, type).quantized(272, true, QuantizationMode::nvfp4).check(type);
+      Case(7, 272, type).quantized(35, false, QuantizationMode::nvfp4).check(type);
     }
   });
 }

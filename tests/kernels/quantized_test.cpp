@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <list>
 
 #include "graft/kernels/scalar/quantized.h"
 #include "tests/kernels/each_isa.h"
@@ -52,6 +53,54 @@ TEST(Dequantize, EveryWidthGroupAndTypeAgreesWithTheScalarCode) {
   });
 }
 
+TEST(Dequantize, NumbersOfFewBitsAreExact) {
+  for_each_isa([] {
+    for (QuantizationMode mode : kSmallFloatModes) {
+      SCOPED_TRACE(name_of(mode));
+      const RandomQuantized q(5, 5 * 128, mode);
+      for (ScalarType out_type : kAllTypes) {
+        check(q, 0, 5, 0, 640, out_type, 640, 0);
+        check(q, 1, 4, 32, 256, out_type, 231, 1);
+        check(q, 4, 5, 608, 640, out_type, 32, 3);
+      }
+    }
+    // Rows that end with half of what is unpacked at once.
+    for (int64_t columns : {16, 48, 1040}) {
+      const RandomQuantized q(5, columns, QuantizationMode::nvfp4);
+      for (ScalarType out_type : kAllTypes) {
+        check(q, 0, 5, 0, columns, out_type, columns, 0);
+        check(q, 3, 5, columns / 32 * 32, columns, out_type, 19, 1);
+      }
+    }
+  });
+}
+
+// Every number with every scale; NaNs, infinities, and what is no longer a normal number.
+TEST(Dequantize, EveryNumberOfFewBitsWithEveryScale) {
+  for (QuantizationMode mode : kSmallFloatModes) {
+    SCOPED_TRACE(name_of(mode));
+    const int group = default_group_size(mode), bits = default_bits(mode);
+    const int64_t columns = 256 * 32 / bits / group * group;
+    RandomQuantized q(256, columns, mode);
+    for (int64_t row = 0; row < 256; ++row) {
+      auto* values = reinterpret_cast<uint8_t*>(q.weight.data() + 1) + row * columns * bits / 8;
+      for (int64_t i = 0; i < columns * bits / 8; ++i) values[i] = static_cast<uint8_t>(i);
+      for (int64_t g = 0; g < columns / group; ++g) {
+        q.scale_bytes[static_cast<size_t>(1 + row * (columns / group) + g)] =
+            static_cast<uint8_t>(row);
+      }
+    }
+    for_each_isa([&] {
+      for (ScalarType out_type : kAllTypes) {
+        Numbers out(out_type, 256 * columns), expected(out_type, 256 * columns);
+        dequantize_block(q.matrix, 0, 256, 0, columns, out_type, out.data(), columns);
+        dequantize_block_scalar(q.matrix, 0, 256, 0, columns, out_type, expected.data(), columns);
+        expect_close(out, expected, 0, out_type == ScalarType::bf16 ? 0x1p-133 : 0.0);
+      }
+    });
+  }
+}
+
 TEST(Dequantize, ManyRowsAreSharedByThreads) {
   for_each_isa([] {
     check(RandomQuantized(301, 576, 4, 32, ScalarType::f16), 0, 301, 0, 576, ScalarType::bf16, 576,
@@ -84,8 +133,10 @@ TEST(Dequantize, NotFiniteScalesStayWhereTheyAre) {
 TEST(Dequantize, RowsAreGatheredByIndex) {
   const std::vector<int32_t> indices = {6, 0, 6, 3, 1, 5, 4, 2, 0};
   for_each_isa([&] {
-    for (int bits : kAllBits) {
-      const RandomQuantized q(7, 192, bits, 64, ScalarType::bf16);
+    std::list<RandomQuantized> all;
+    for (int bits : kAllBits) all.emplace_back(7, 192, bits, 64, ScalarType::bf16);
+    for (QuantizationMode mode : kSmallFloatModes) all.emplace_back(7, 192, mode);
+    for (const RandomQuantized& q : all) {
       for (ScalarType out_type : kAllTypes) {
         Numbers out(out_type, 9 * 192, 1);
         dequantize_rows(q.matrix, indices.data(), 9, out_type, out.data());

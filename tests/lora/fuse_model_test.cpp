@@ -33,7 +33,7 @@ const std::string kQ = "model.layers.1.self_attn.q_proj";
 // A tiny checkpoint, dense or in 4 bits, and adapters on two matrices of its second layer.
 class FuseModel : public ::testing::Test {
  protected:
-  void make(mx::Dtype dtype, bool quantize) {
+  void make(mx::Dtype dtype, bool quantize, const std::string& mode = "affine") {
     mx::random::seed(6);
     TinyCheckpoint tiny;
     tiny.dtype = dtype;
@@ -47,7 +47,8 @@ class FuseModel : public ::testing::Test {
     convert::convert({.hf_path = folder_ / "dense",
                       .mlx_path = source_,
                       .quantize = true,
-                      .q_group_size = 32,
+                      .q_group_size = mode == "nvfp4" ? 16 : 32,
+                      .q_mode = mode,
                       .force = true});
   }
 
@@ -88,12 +89,13 @@ struct Source {
   const char* name;
   mx::Dtype dtype;
   bool quantized;
+  const char* mode = "affine";
 };
 std::ostream& operator<<(std::ostream& out, const Source& source) { return out << source.name; }
 
 class FuseModelOf : public FuseModel, public ::testing::WithParamInterface<Source> {
  protected:
-  void SetUp() override { make(GetParam().dtype, GetParam().quantized); }
+  void SetUp() override { make(GetParam().dtype, GetParam().quantized, GetParam().mode); }
 };
 
 TEST_P(FuseModelOf, TensorsWithoutAnAdapterKeepTheirBits) {
@@ -139,8 +141,9 @@ TEST_P(FuseModelOf, DenseWeightsHaveTheDtypeThatTheConfigNames) {
     EXPECT_EQ(io::config_dtype(fused.config()), GetParam().dtype);
     for (const std::string& name : fused.names()) {
       bool packed = GetParam().quantized && !de_quantize && fused.has(path_of(name) + ".scales");
-      EXPECT_EQ(fused.info(name).dtype == GetParam().dtype, !packed || !name.ends_with(".weight"))
-          << name;
+      const bool bytes = name.ends_with(".weight") ||
+                         (name.ends_with(".scales") && GetParam().mode != std::string("affine"));
+      EXPECT_EQ(fused.info(name).dtype == GetParam().dtype, !packed || !bytes) << name;
     }
     EXPECT_FALSE(fused.has(kDown + ".scales"));
     EXPECT_EQ(fused.has("lm_head.scales"), GetParam().quantized && !de_quantize);
@@ -154,7 +157,10 @@ INSTANTIATE_TEST_SUITE_P(Sources, FuseModelOf,
                                            Source{"bfloat16", mx::bfloat16, false},
                                            Source{"float16", mx::float16, false},
                                            Source{"in_4_bits", mx::bfloat16, true},
-                                           Source{"in_4_bits_float16", mx::float16, true}),
+                                           Source{"in_4_bits_float16", mx::float16, true},
+                                           Source{"in_mxfp4", mx::bfloat16, true, "mxfp4"},
+                                           Source{"in_mxfp8", mx::float16, true, "mxfp8"},
+                                           Source{"in_nvfp4", mx::bfloat16, true, "nvfp4"}),
                          [](const auto& test) { return test.param.name; });
 
 TEST_F(FuseModel, LayersInEightBitsStandInTheConfigAndAreReadBack) {
@@ -175,6 +181,22 @@ TEST_F(FuseModel, LayersInEightBitsStandInTheConfigAndAreReadBack) {
         << linear->path;
   }
   EXPECT_LT(testing::distance(logits_of(*model), logits_of(*model_)), 0.03);
+}
+
+// Integers in the groups of the mode, if they can have such groups.
+TEST_F(FuseModel, LayersOfNumbersOfFewBitsCanBecomeIntegers) {
+  for (const auto& [mode, group] : {std::pair("mxfp4", 32), std::pair("nvfp4", 32)}) {
+    make(mx::bfloat16, true, mode);
+    FuseOptions eight;
+    eight.adapted = {Kind::quantized, 8};
+    io::ModelFolder fused = fuse(eight);
+    const auto settings = io::QuantizationConfig::from_config(fused.config(), "config.json");
+    EXPECT_EQ(settings->lookup(kQ), (io::LayerQuantization{group, 8})) << mode;
+    EXPECT_EQ(settings->standard.mode, quantization_mode(mode));
+    EXPECT_EQ(fused.info(kQ + ".scales").dtype, mx::bfloat16);
+    EXPECT_EQ(fused.info(kUp + ".scales").dtype, mx::uint8);
+    EXPECT_LT(testing::distance(logits_of(*models::load_model(fused)), logits_of(*model_)), 0.03);
+  }
 }
 
 TEST_F(FuseModel, LayersInEightBitsStaySoWhenOthersAreFused) {
@@ -215,7 +237,7 @@ TEST_F(FuseModel, LayersOfADenseModelInBitsAreItsOnlyQuantizedOnes) {
   eight.adapted = {Kind::quantized, 8};
   io::ModelFolder fused = fuse(eight, {"q_proj", "up_proj"});
   EXPECT_EQ(fused.config().at("quantization"),
-            (json{{"group_size", kDefaultFusedGroup}, {"bits", 8}, {"mode", "affine"}}));
+            (json{{"group_size", 64}, {"bits", 8}, {"mode", "affine"}}));
   auto model = models::load_model(fused);
   for (const models::LinearPart& part : models::linears_of(model->parts())) {
     const nn::Linear* linear = std::get<nn::Linear*>(part.linear);

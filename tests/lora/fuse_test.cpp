@@ -59,6 +59,27 @@ TEST(Fuse, QuantizedLayerKeepsItsFormatOrTakesAnother) {
   EXPECT_LT(distance(plain.weight, expected), 1e-6);
 }
 
+TEST(Fuse, NumbersOfFewBitsStayInTheirMode) {
+  nn::Linear layer = dense_layer(mx::float32);
+  for (QuantizationMode mode :
+       {QuantizationMode::mxfp4, QuantizationMode::mxfp8, QuantizationMode::nvfp4}) {
+    nn::Linear now = layer;
+    now.weight =
+        ops::quantized_as(layer.weight.weight, mode, default_bits(mode), default_group_size(mode));
+    const mx::array expected = expected_of(now);
+    const ops::Weight same = fused_weight(now, {});
+    EXPECT_EQ(same.mode, mode);
+    EXPECT_EQ(same.weight.shape(), now.weight.weight.shape());
+    EXPECT_FALSE(same.biases);
+    const double tolerance = mode == QuantizationMode::mxfp8 ? 0.05 : 0.2;
+    EXPECT_LT(distance(ops::dequantized(same, mx::float32), expected), tolerance);
+    EXPECT_LT(distance(fused_weight(now, {Kind::dense, 0, mx::float32}).weight, expected), 1e-6);
+    EXPECT_LT(
+        distance(ops::dequantized(fused_weight(now, {Kind::quantized, 8}), mx::float32), expected),
+        0.02);
+  }
+}
+
 TEST(Fuse, LayerThatDoesNotDivideIntoGroupsIsNamed) {
   testing::expect_error(
       [] {

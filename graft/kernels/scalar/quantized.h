@@ -2,6 +2,7 @@
 
 #include "graft/kernels/convert.h"
 #include "graft/kernels/quantized.h"
+#include "graft/kernels/small_floats.h"
 
 namespace graft::kernels {
 
@@ -16,9 +17,15 @@ inline uint32_t quantized_value_scalar(const QuantizedMatrix& m, int64_t row, in
   return q;
 }
 
-/// One element of the matrix, q * scale + bias in f32.
+/// One element of the matrix in f32.
 inline float dequantized_scalar(const QuantizedMatrix& m, int64_t row, int64_t column) {
   const int64_t group = (row * m.columns + column) / m.group_size;
+  if (!has_biases(m.mode)) {
+    const uint32_t q = quantized_value_scalar(m, row, column);
+    const uint8_t scale = static_cast<const uint8_t*>(m.scales)[group];
+    return (m.bits == 4 ? kE2m1[q] : e4m3_value(static_cast<uint8_t>(q))) *
+           (m.mode == QuantizationMode::nvfp4 ? e4m3_value(scale) : e8m0_value(scale));
+  }
   const float scale = load_scalar(m.scale_type, m.scales, group);
   const float bias = load_scalar(m.scale_type, m.biases, group);
   return static_cast<float>(quantized_value_scalar(m, row, column)) * scale + bias;

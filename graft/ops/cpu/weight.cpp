@@ -11,11 +11,19 @@ kernels::LinearWeight describe(const Weight& w) {
     description.type = scalar_type(w.weight.dtype());
     return description;
   }
-  if (w.biases->dtype() != w.scales->dtype()) {
+  if (w.biases && w.biases->dtype() != w.scales->dtype()) {
     fail("a quantized weight has scales and biases of different dtypes");
   }
-  description.matrix = {nullptr, nullptr, nullptr, scalar_type(w.scales->dtype()),
-                        w.out(), w.in(),  w.bits,  w.group_size};
+  description.matrix = {
+      .weight = nullptr,
+      .scales = nullptr,
+      .biases = nullptr,
+      .scale_type = w.biases ? scalar_type(w.scales->dtype()) : kernels::ScalarType::f32,
+      .rows = w.out(),
+      .columns = w.in(),
+      .bits = w.bits,
+      .group_size = w.group_size,
+      .mode = w.mode};
   return description;
 }
 
@@ -26,7 +34,7 @@ kernels::LinearWeight bind(kernels::LinearWeight w, const std::vector<Input>& in
   } else {
     w.matrix.weight = static_cast<const uint32_t*>(inputs[first].data);
     w.matrix.scales = inputs[first + 1].data;
-    w.matrix.biases = inputs[first + 2].data;
+    if (has_biases(w.matrix.mode)) w.matrix.biases = inputs[first + 2].data;
   }
   return w;
 }
