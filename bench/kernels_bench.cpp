@@ -28,6 +28,7 @@
 namespace {
 
 using graft::Activation;
+using graft::QuantizationMode;
 using namespace graft::bench;
 using namespace graft::kernels;
 
@@ -192,9 +193,9 @@ void softmax_block(benchmark::State& state, ScalarType type) {
              run);
 }
 
-void dequantize(benchmark::State& state, int bits, int group, ScalarType type) {
+void dequantize(benchmark::State& state, Stored stored, ScalarType type) {
   constexpr int64_t kRows = 32768;
-  Quantized q(kRows, kHidden, bits, group);
+  Quantized q(kRows, kHidden, stored);
   Array out(type, kRows * kHidden), out2(type, 2 * kHidden);
   auto run = [&] { dequantize_block(q.matrix, 0, kRows, 0, kHidden, type, out.data(), kHidden); };
   run();
@@ -203,9 +204,9 @@ void dequantize(benchmark::State& state, int bits, int group, ScalarType type) {
 }
 
 // The same panel over and over, as a matrix product wants it: in the cache.
-void dequantize_panel(benchmark::State& state, int bits, int group) {
+void dequantize_panel(benchmark::State& state, Stored stored) {
   constexpr int64_t kRows = 64;
-  Quantized q(kRows, kHidden, bits, group);
+  Quantized q(kRows, kHidden, stored);
   Array out(bf16, kRows * kHidden), out2(bf16, 2 * kHidden);
   auto run = [&] { dequantize_block(q.matrix, 0, kRows, 0, kHidden, bf16, out.data(), kHidden); };
   run();
@@ -214,8 +215,8 @@ void dequantize_panel(benchmark::State& state, int bits, int group) {
 }
 
 // The rows of an embedding for a step's tokens.
-void embedding_rows(benchmark::State& state, int bits, int group) {
-  Quantized q(kVocab, kHidden, bits, group);
+void embedding_rows(benchmark::State& state, Stored stored) {
+  Quantized q(kVocab, kHidden, stored);
   std::vector<int32_t> ids(static_cast<size_t>(kTokens));
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i * 7919 % kVocab);
   Array out(bf16, kTokens * kHidden), out2(bf16, kTokens * kHidden);
@@ -249,8 +250,8 @@ void dense_vector(benchmark::State& state, int64_t x_rows, ScalarType type) {
   time_bytes(state, y.agrees(y2, 100), data.bytes(), run);
 }
 
-void quantized_vector(benchmark::State& state, int64_t x_rows, int bits, int group) {
-  Quantized q(kVocab, kHidden, bits, group);
+void quantized_vector(benchmark::State& state, int64_t x_rows, Stored stored) {
+  Quantized q(kVocab, kHidden, stored);
   Array x(bf16, 8 * kHidden), y(f32, 8 * kVocab), y2(f32, 8 * kVocab);
   QuantizedMatrix some = q.matrix;
   some.rows = 100;
@@ -306,31 +307,50 @@ BENCHMARK_CAPTURE(ungated_backward, gelu_tanh_bf16, Activation::gelu_tanh, bf16)
 BENCHMARK_CAPTURE(ungated_backward, gelu_bf16, Activation::gelu, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(softmax_block, bf16, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(softmax_block, f32, f32)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize, 4bit_group32_bf16, 4, 32, bf16)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize, 4bit_group64_bf16, 4, 64, bf16)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize, 8bit_group64_bf16, 8, 64, bf16)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize, 6bit_group64_bf16, 6, 64, bf16)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize, 3bit_group64_bf16, 3, 64, bf16)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize, 4bit_group32_f32, 4, 32, f32)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize, 8bit_group64_f32, 8, 64, f32)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize_panel, 4bit_group32, 4, 32)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize_panel, 4bit_group64, 4, 64)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize_panel, 8bit_group64, 8, 64)->UseRealTime();
-BENCHMARK_CAPTURE(dequantize_panel, 6bit_group64, 6, 64)->UseRealTime();
-BENCHMARK_CAPTURE(embedding_rows, 4bit_group64, 4, 64)->UseRealTime();
-BENCHMARK_CAPTURE(embedding_rows, 6bit_group64, 6, 64)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 4bit_group32_bf16, Stored{4, 32}, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 4bit_group64_bf16, Stored{4, 64}, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 8bit_group64_bf16, Stored{8, 64}, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 6bit_group64_bf16, Stored{6, 64}, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 3bit_group64_bf16, Stored{3, 64}, bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 4bit_group32_f32, Stored{4, 32}, f32)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, 8bit_group64_f32, Stored{8, 64}, f32)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, mxfp4_bf16, Stored::in(QuantizationMode::mxfp4), bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, mxfp4_f32, Stored::in(QuantizationMode::mxfp4), f32)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, mxfp8_bf16, Stored::in(QuantizationMode::mxfp8), bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, mxfp8_f32, Stored::in(QuantizationMode::mxfp8), f32)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, nvfp4_bf16, Stored::in(QuantizationMode::nvfp4), bf16)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize, nvfp4_f32, Stored::in(QuantizationMode::nvfp4), f32)->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, 4bit_group32, Stored{4, 32})->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, 4bit_group64, Stored{4, 64})->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, 8bit_group64, Stored{8, 64})->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, 6bit_group64, Stored{6, 64})->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, mxfp4, Stored::in(QuantizationMode::mxfp4))->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, mxfp8, Stored::in(QuantizationMode::mxfp8))->UseRealTime();
+BENCHMARK_CAPTURE(dequantize_panel, nvfp4, Stored::in(QuantizationMode::nvfp4))->UseRealTime();
+BENCHMARK_CAPTURE(embedding_rows, 4bit_group64, Stored{4, 64})->UseRealTime();
+BENCHMARK_CAPTURE(embedding_rows, 6bit_group64, Stored{6, 64})->UseRealTime();
 BENCHMARK_CAPTURE(rope_heads, bf16, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(rope_heads, f32, f32)->UseRealTime();
 BENCHMARK_CAPTURE(dense_vector, 1_bf16, 1, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(dense_vector, 4_bf16, 4, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(dense_vector, 8_bf16, 8, bf16)->UseRealTime();
 BENCHMARK_CAPTURE(dense_vector, 1_f32, 1, f32)->UseRealTime();
-BENCHMARK_CAPTURE(quantized_vector, 1_4bit_group32, 1, 4, 32)->UseRealTime();
-BENCHMARK_CAPTURE(quantized_vector, 1_4bit_group64, 1, 4, 64)->UseRealTime();
-BENCHMARK_CAPTURE(quantized_vector, 4_4bit_group64, 4, 4, 64)->UseRealTime();
-BENCHMARK_CAPTURE(quantized_vector, 8_4bit_group64, 8, 4, 64)->UseRealTime();
-BENCHMARK_CAPTURE(quantized_vector, 1_8bit_group64, 1, 8, 64)->UseRealTime();
-BENCHMARK_CAPTURE(quantized_vector, 1_6bit_group64, 1, 6, 64)->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_4bit_group32, 1, Stored{4, 32})->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_4bit_group64, 1, Stored{4, 64})->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 4_4bit_group64, 4, Stored{4, 64})->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 8_4bit_group64, 8, Stored{4, 64})->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_8bit_group64, 1, Stored{8, 64})->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 8_8bit_group64, 8, Stored{8, 64})->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_6bit_group64, 1, Stored{6, 64})->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_mxfp4, 1, Stored::in(QuantizationMode::mxfp4))->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 4_mxfp4, 4, Stored::in(QuantizationMode::mxfp4))->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 8_mxfp4, 8, Stored::in(QuantizationMode::mxfp4))->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_mxfp8, 1, Stored::in(QuantizationMode::mxfp8))->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 4_mxfp8, 4, Stored::in(QuantizationMode::mxfp8))->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 8_mxfp8, 8, Stored::in(QuantizationMode::mxfp8))->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 1_nvfp4, 1, Stored::in(QuantizationMode::nvfp4))->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 4_nvfp4, 4, Stored::in(QuantizationMode::nvfp4))->UseRealTime();
+BENCHMARK_CAPTURE(quantized_vector, 8_nvfp4, 8, Stored::in(QuantizationMode::nvfp4))->UseRealTime();
 BENCHMARK(adam)->Arg(1 << 20)->UseRealTime();
 
 }  // namespace

@@ -24,6 +24,7 @@
 
 namespace {
 
+using graft::QuantizationMode;
 using namespace graft::bench;
 using namespace graft::kernels;
 
@@ -170,6 +171,12 @@ bool add_all() {
   for (Format format : {Format{bf16}, Format{f32}, Format{f16}, Format{bf16, 2}, Format{bf16, 3},
                         Format{bf16, 4}, Format{bf16, 5}, Format{bf16, 6}, Format{bf16, 8}}) {
     add_products(format, layer);
+  }
+  for (QuantizationMode mode :
+       {QuantizationMode::mxfp4, QuantizationMode::mxfp8, QuantizationMode::nvfp4}) {
+    const Format format{bf16, default_bits(mode), mode};
+    add_products(format, layer);
+    add_products(format, {{512, 4096, 4096}});
   }
   // Of Llama-7B, D by D.
   for (Format format : {Format{bf16}, Format{f32}, Format{f16}, Format{bf16, 4}, Format{bf16, 8}}) {
