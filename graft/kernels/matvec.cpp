@@ -18,6 +18,8 @@
 //
 #include "graft/kernels/matvec-inl.h"
 //
+#include "graft/kernels/matvec_e4m3-inl.h"
+//
 #include "graft/kernels/matvec_integer-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -81,7 +83,36 @@ IntegerSizes integer_sizes(const QuantizedMatrix&) { return {}; }
 void write_integers(const QuantizedMatrix&, const void*, ScalarType, int16_t*, const IntegerX&,
                     int64_t) {}
 void integer_range(const QuantizedMatrix&, const IntegerX&, const MatvecY&, int64_t, int64_t) {}
+int64_t e4m3_columns(const QuantizedMatrix&) { return 0; }
+float arrange(const float*, int64_t, float*) { return 1; }
+void e4m3_range(const QuantizedMatrix&, const ArrangedX&, const MatvecY&, int64_t, int64_t) {}
 #else
+int64_t e4m3_columns(const QuantizedMatrix& w) {
+  return w.mode == QuantizationMode::mxfp8 ? round_up(w.columns, e4m3_block()) : 0;
+}
+
+float arrange(const float* x, int64_t columns, float* out) {
+  return arrange_for_e4m3(x, columns, out);
+}
+
+void e4m3_range(const QuantizedMatrix& w, const ArrangedX& x, const MatvecY& y, int64_t begin,
+                int64_t end) {
+  static thread_local GrownBuffer buffer;
+  const int64_t groups = w.columns / w.group_size;
+  with_rows(x.rows.rows, [&](auto rows) HWY_ATTR {
+    constexpr int kX = decltype(rows)::value;
+    constexpr int kMost = kX == 1 ? 4 : 2;  // rows of weights at once
+    float* scales = buffer.get_as<float>(static_cast<size_t>(round_up(kMost * groups, kMaxLanes)));
+    for_weight_rows<kMost>(y, begin, end, [&](int64_t row, auto count, float* at) HWY_ATTR {
+      constexpr int kW = decltype(count)::value;
+      for_group_scales(w, row * groups, kW * groups, [&](int64_t i, FloatVec s) HWY_ATTR {
+        hn::StoreU(s, FloatTag(), scales + i);
+      });
+      e4m3_dots<kX, kW>(w, row, x.rows, x.undo, scales, at);
+    });
+  });
+}
+
 // Calls body(values) for those that integer_dots can read.
 template <class Body>
 HWY_INLINE void with_integer_values(const QuantizedMatrix& w, Body&& body) {
@@ -144,6 +175,9 @@ HWY_EXPORT(dequantized_range);
 HWY_EXPORT(integer_sizes);
 HWY_EXPORT(write_integers);
 HWY_EXPORT(integer_range);
+HWY_EXPORT(e4m3_columns);
+HWY_EXPORT(arrange);
+HWY_EXPORT(e4m3_range);
 
 namespace {
 
@@ -250,6 +284,25 @@ void multiply_integers(std::span<const MatvecProduct<QuantizedMatrix>> products,
   });
 }
 
+void multiply_e4m3(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t padded,
+                   const X& x, ScalarType y_type) {
+  static thread_local GrownBuffer buffer;
+  const int64_t columns = products[0].w.columns;
+  for_few_rows(x, columns, kMostRows, [&](const X& some, int64_t first) {
+    const int64_t rows = with_rows_of_zeros(some.rows);
+    float* values = buffer.get_as<float>(static_cast<size_t>(rows * padded + columns));
+    float* const row = values + rows * padded;
+    ArrangedX arranged{{rows, padded, values}, {}};
+    std::fill(values, values + rows * padded, 0.0f);
+    for (int64_t m = 0; m < some.rows; ++m) {
+      const size_t at = static_cast<size_t>(m * columns) * size_of(x.type);
+      convert(x.type, static_cast<const char*>(some.data) + at, ScalarType::f32, row, columns);
+      arranged.undo[m] = GRAFT_DISPATCH(arrange)(row, columns, values + m * padded);
+    }
+    share(products, arranged, {first, some.rows, y_type, x.type}, GRAFT_DISPATCH(e4m3_range));
+  });
+}
+
 bool multiplies_bf16(const QuantizedMatrix& w, ScalarType x_type) {
   return x_type == ScalarType::bf16 && (w.bits == 4 || w.bits == 8) && isa_has_avx512_bf16() &&
          bf16_matvec_kernels() != nullptr;
@@ -320,6 +373,9 @@ void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_
   if (multiplies_bf16(w, x_type)) return multiply_bf16(products, {x, x_rows, x_type}, y_type);
   const IntegerSizes sizes = GRAFT_DISPATCH(integer_sizes)(w);
   if (sizes.columns > 0) return multiply_integers(products, sizes, {x, x_rows, x_type}, y_type);
+  if (const int64_t padded = GRAFT_DISPATCH(e4m3_columns)(w)) {
+    return multiply_e4m3(products, padded, {x, x_rows, x_type}, y_type);
+  }
   multiply(products, {x, x_rows, x_type}, y_type, GRAFT_DISPATCH(dequantized_range));
 }
 

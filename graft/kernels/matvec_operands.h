@@ -15,6 +15,13 @@ struct MatvecX {
   const float* row(int64_t i) const { return values + i * columns; }
 };
 
+/// The same for weights in E4M3: rows multiplied by powers of two, in the order of the weights'
+/// vectors, with zeros up to a whole one.
+struct ArrangedX {
+  MatvecX rows;
+  float undo[8];  ///< of each row: the power of two that makes it as it was
+};
+
 /// The integer that the largest number of a group becomes, and how many units of a rest make one
 /// unit of an integer.
 constexpr float kLargestInteger = 32767.0f;
