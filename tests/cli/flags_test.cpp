@@ -23,6 +23,12 @@ TEST_F(Flags, StandForTheLibrarysOptions) {
                  "convert it with --dequantize first");
   ProgramResult same = run({"convert", "--hf-path", "model", "--mlx-path", "s", "--dequantize"});
   EXPECT_NE(same.err.find("--dequantize changes nothing"), std::string::npos) << same.err;
+  same = run({"convert", "--hf-path", "q", "--mlx-path", "t", "--de-quantize"});
+  EXPECT_EQ(same.code, 0) << same.err;
+  expect_refused(run({"convert", "--hf-path", "model", "-q", "--q-mode", "fp4"}), 2,
+                 "--q-mode is fp4, expected affine, mxfp4, mxfp8 or nvfp4");
+  expect_refused(run({"convert", "--hf-path", "model", "-q", "--quant-predicate", "best"}), 2,
+                 "--quant-predicate is best, expected mixed_2_6");
 }
 
 // A backquote that names no option stays.

@@ -171,6 +171,28 @@ TEST_F(Program, FusesIntoBitsOrDense) {
   EXPECT_EQ(run({"fuse", "--model", "q", "--check", "the number 1"}).code, 0);
 }
 
+TEST_F(Program, TrainsAndFusesWeightsInEveryMode) {
+  for (const std::string mode : {"mxfp4", "mxfp8", "nvfp4"}) {
+    ASSERT_EQ(
+        run({"convert", "--hf-path", "model", "--mlx-path", mode, "-q", "--q-mode", mode}).code, 0);
+    EXPECT_NE(run({"info", "--model", mode}).out.find(mode + ", "), std::string::npos);
+    ASSERT_EQ(
+        run({"lora", "--model", mode, "--train", "--iters", "20", "--learning-rate", "5e-3"}).code,
+        0);
+    const double adapted = test_loss({"--model", mode});
+    EXPECT_LT(adapted, test_loss({"--model", mode, "--adapter-file", "none"}) - 0.1) << mode;
+    // 4 bits may swallow some of the update.
+    for (const auto& [flag, tolerance] : {std::pair("", 0.3), std::pair("--dequantize", 0.05)}) {
+      std::vector<std::string> fuse = {"fuse", "--model", mode};
+      if (*flag != 0) fuse.emplace_back(flag);
+      ASSERT_EQ(run(fuse).code, 0);
+      EXPECT_NEAR(test_loss({"--model", "lora_fused_model", "--adapter-file", "none"}), adapted,
+                  tolerance)
+          << mode << " " << flag;
+    }
+  }
+}
+
 TEST_F(Program, FuseNeverReplacesWhatIsNoModelOrItsOwnSource) {
   train();
   fs::create_directory(folder_ / "precious");
