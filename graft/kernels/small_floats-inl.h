@@ -44,33 +44,45 @@ HWY_INLINE hn::Vec<D> e8m0_numbers(D d, hn::Vec<hn::RebindToUnsigned<D>> bytes) 
   return hn::BitCast(d, hn::IfThenElse(least, hn::Set(du, 0x00400000u), hn::ShiftLeft<23>(bytes)));
 }
 
-/// Calls keep(i, scales) with the f32 vectors of groups [first + i, ...), one whole vector after
-/// another until [first, first + count) is covered; lanes beyond that are zero.
-template <class Keep>
-HWY_INLINE void for_group_scales(const QuantizedMatrix& m, int64_t first, int64_t count,
-                                 Keep&& keep) {
+/// for_group_scales with `numbers(codes)`, which says what bytes, widened to 32 bits, stand for.
+template <class Numbers, class Keep>
+HWY_INLINE void for_scale_bytes(const QuantizedMatrix& m, int64_t first, int64_t count,
+                                const Numbers& numbers, const Keep& keep) {
   const FloatTag d;
   const hn::RebindToUnsigned<FloatTag> du;
   const hn::Rebind<uint8_t, FloatTag> d8;
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
   const int64_t after = m.rows * (m.columns / m.group_size) - first;  // groups from `first` on
   const uint8_t* bytes = static_cast<const uint8_t*>(m.scales) + first;
-  const bool e4m3 = m.mode == QuantizationMode::nvfp4;
-  const auto numbers = [&](hn::Vec<decltype(d8)> codes) HWY_ATTR {
-    const auto wide = hn::PromoteTo(du, codes);
-    return e4m3 ? e4m3_numbers(d, wide) : e8m0_numbers(d, wide);
-  };
-  // Loading part of a vector is slow: if enough groups follow, a whole vector is loaded.
   int64_t i = 0;
-  for (; i < count && i + step <= after; i += step) {
-    const auto wanted = hn::FirstN(d, static_cast<size_t>(count - i));
-    keep(i, hn::IfThenElseZero(wanted, numbers(hn::LoadU(d8, bytes + i))));
+  for (; i + step <= count; i += step) {
+    keep(i, numbers(hn::PromoteTo(du, hn::LoadU(d8, bytes + i))));
   }
-  if (i < count) {
-    alignas(16) uint8_t part[kMaxLanes] = {};
-    std::memcpy(part, bytes + i, static_cast<size_t>(count - i));
-    const auto wanted = hn::FirstN(d, static_cast<size_t>(count - i));
-    keep(i, hn::IfThenElseZero(wanted, numbers(hn::LoadU(d8, part))));
+  if (i == count) return;
+  // Loading part of a vector is slow: if enough groups follow, a whole vector is loaded.
+  alignas(16) uint8_t part[kMaxLanes] = {};
+  const uint8_t* from = bytes + i;
+  if (i + step > after) {
+    std::memcpy(part, from, static_cast<size_t>(count - i));
+    from = part;
+  }
+  const auto wanted = hn::FirstN(d, static_cast<size_t>(count - i));
+  keep(i, hn::IfThenElseZero(wanted, numbers(hn::PromoteTo(du, hn::LoadU(d8, from)))));
+}
+
+/// Calls keep(i, scales) with the f32 vectors of groups [first + i, ...), one whole vector after
+/// another until [first, first + count) is covered; lanes beyond that are zero.
+template <class Keep>
+HWY_INLINE void for_group_scales(const QuantizedMatrix& m, int64_t first, int64_t count,
+                                 const Keep& keep) {
+  const FloatTag d;
+  using Codes = hn::Vec<hn::RebindToUnsigned<FloatTag>>;
+  if (m.mode == QuantizationMode::nvfp4) {
+    for_scale_bytes(
+        m, first, count, [&](Codes codes) HWY_ATTR { return e4m3_numbers(d, codes); }, keep);
+  } else {
+    for_scale_bytes(
+        m, first, count, [&](Codes codes) HWY_ATTR { return e8m0_numbers(d, codes); }, keep);
   }
 }
 
