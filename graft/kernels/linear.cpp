@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "graft/base/error.h"
 #include "graft/kernels/lora.h"
 #include "graft/kernels/matvec.h"
 
@@ -40,9 +41,11 @@ void multiply_few(std::span<const LinearProduct> products, const Rows& x, Scalar
     }
   }
   for (const LinearProduct& p : products) {
-    for (const LowRankTerm& term : p.low_rank) {
+    // The last one multiplies by the factors.
+    for (size_t i = 0; i < p.low_rank.size(); ++i) {
+      const LowRankTerm& term = p.low_rank[i];
       lora_up_add({x.rows, p.w.in, p.w.out, term.rank, y_type}, term.left, term.right, term.scale,
-                  p.y);
+                  p.y, i + 1 == p.low_rank.size() ? p.factors : nullptr);
     }
   }
 }
@@ -55,6 +58,11 @@ int64_t most_few(const LinearProduct& p, ScalarType x_type) {
 
 void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type) {
   if (x.rows == 0) return;
+  for (const LinearProduct& p : products) {
+    if (p.factors != nullptr && (p.bias != nullptr || p.low_rank.empty())) {
+      fail("internal: factors of a product are for one with an adapter and without a bias");
+    }
+  }
   // Those with few rows together.
   std::vector<LinearProduct> few;
   for (const LinearProduct& p : products) {
@@ -65,7 +73,7 @@ void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y
   for (const LinearProduct& p : products) {
     if (x.rows <= most_few(p, x.type)) continue;
     const ProductTerm term{x.data, x.type, p.w, true};
-    panel_product({x.rows, p.w.out, {&term, 1}, p.low_rank, p.bias, p.y, y_type});
+    panel_product({x.rows, p.w.out, {&term, 1}, p.low_rank, p.bias, p.y, y_type, false, p.factors});
   }
 }
 

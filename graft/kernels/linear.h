@@ -16,13 +16,15 @@ struct Rows {
   ScalarType type;
 };
 
-/// y [N, out] = x [N, in] w^T, plus `bias` [out] if it is not null, plus the low-rank terms [out
-/// columns]. With a bias, x, y and the bias have the same type.
+/// y [N, out] = x [N, in] w^T plus the low-rank terms [out columns], times `factors` [out] if not
+/// null, plus `bias` [out] if it is not null. With a bias, x, y and the bias have the same type;
+/// factors are without a bias.
 struct LinearProduct {
   LinearWeight w;
   const void* bias;
   std::span<const LowRankTerm> low_rank;
   void* y;
+  const float* factors = nullptr;
 };
 
 /// Products of the same x, all y of y_type. A few rows are multiplied straight from the weights as

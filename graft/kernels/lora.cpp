@@ -27,18 +27,20 @@ struct LoraScratch {
   float* x;          ///< [kLoraRows, in]
   float* y;          ///< [kLoraRows, out]
   float *d_a, *d_b;  ///< [R, in] (transposed) and [R, out]: this thread's sums
+  float* d_factors;  ///< [out], the same
 
   LoraScratch(Carver& carver, const LoraShape& shape)
       : x(carver.take<float>(kLoraRows * round_up(shape.in, kMaxLanes))),
         y(carver.take<float>(kLoraRows * round_up(shape.out, kMaxLanes))),
         d_a(carver.take<float>(shape.rank * round_up(shape.in, kMaxLanes))),
-        d_b(carver.take<float>(shape.rank * round_up(shape.out, kMaxLanes))) {}
+        d_b(carver.take<float>(shape.rank * round_up(shape.out, kMaxLanes))),
+        d_factors(carver.take<float>(round_up(shape.out, kMaxLanes))) {}
 };
 
 /// The adapter as all threads read it.
 struct LoraWeights {
   float* a;    ///< [R, in]: transposed, and like b in whole vectors
-  float* b;    ///< [R, out], times the scale
+  float* b;    ///< [R, out], times the scale and the factors
   float* d_a;  ///< [in, R in whole vectors]
 
   LoraWeights(Carver& carver, const LoraShape& shape)
@@ -70,13 +72,17 @@ void pack_a(const LoraShape& shape, const float* a, float* out) {
                                    round_up(shape.in, kMaxLanes), out);
 }
 
-void pack_b(const LoraShape& shape, const float* b, float scale, float* out) {
+void pack_b(const LoraShape& shape, const float* b, float scale, const float* factors, float* out) {
   const FloatTag d;
   const int64_t width = round_up(shape.out, kMaxLanes);
   f32_words::load_left(matrix_rows(b, ScalarType::f32, shape.out), 0, shape.rank, width, out);
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t i = 0; i < shape.rank * width; i += lanes) {
     hn::Store(hn::Mul(hn::Load(d, out + i), hn::Set(d, scale)), d, out + i);
+  }
+  if (factors == nullptr) return;
+  for (int64_t r = 0; r < shape.rank; ++r) {
+    for (int64_t i = 0; i < shape.out; ++i) out[r * width + i] *= factors[i];
   }
 }
 
@@ -161,7 +167,8 @@ void lora_down_rows(const LoraShape& shape, const void* x, const LoraWeights& we
 }
 
 void lora_up_add_rows(const LoraShape& shape, const float* xa, const LoraWeights& weights,
-                      const LoraScratch& s, void* y, int64_t begin, int64_t end) {
+                      const float* factors, const LoraScratch& s, void* y, int64_t begin,
+                      int64_t end) {
   const FloatTag d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const HeadRows rows = matrix_rows(y, shape.type, shape.out);
@@ -177,30 +184,55 @@ void lora_up_add_rows(const LoraShape& shape, const float* xa, const LoraWeights
         T* out = static_cast<T*>(y) + (row + r) * shape.out;
         const float* from = s.y + r * width;
         for_vectors(hn::Lanes(d), 0, shape.out, [=](int64_t i, auto part) HWY_ATTR {
-          store(d, hn::Load(d, from + i), out + i, part);
+          const auto sum = hn::Load(d, from + i);
+          store(d, factors == nullptr ? sum : hn::Mul(sum, load(d, factors + i, part)), out + i,
+                part);
         });
       }
     });
   }
 }
 
-// With xa = x a and y = ... + scale xa b:
-//   d_b = scale xa^T d_y,  d_xa = scale d_y b^T,  d_a = x^T d_xa.
-// Each block of d_y and then of x is read once, for both of its products. d_b's factor comes at
-// the end; d_xa's is in the packed b.
+// sums [width] += the sum over n rows of d_y [n, width] times y.
+void add_column_products(int64_t n, int64_t width, const float* d_y, const HeadRows& y, int64_t row,
+                         float* sums) {
+  const FloatTag d;
+  with_type(y.type, [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    for (int64_t r = 0; r < n; ++r) {
+      const T* from = static_cast<const T*>(y.data) + (row + r) * y.row_step;
+      const float* gradient = d_y + r * width;
+      for_vectors(hn::Lanes(d), 0, y.head_dim, [=](int64_t i, auto part) HWY_ATTR {
+        hn::Store(
+            hn::MulAdd(hn::Load(d, gradient + i), load(d, from + i, part), hn::Load(d, sums + i)),
+            d, sums + i);
+      });
+    }
+  });
+}
+
+// With xa = x a, u = ... + scale xa b and y = g u:
+//   d_b = scale xa^T d_u,  d_xa = scale d_u b^T,  d_a = x^T d_xa,  d_u = g d_y,  d_g = sum of d_y
+//   u.
+// Each block of d_y and then of x is read once, for all of its products. d_b's factors come at
+// the end; d_xa's are in the packed b.
 void lora_backward_rows(const LoraShape& shape, const void* x, const float* xa,
-                        const LoraWeights& weights, const void* d_y, const LoraScratch& s,
-                        float* d_xa, int64_t begin, int64_t end) {
+                        const LoraWeights& weights, const void* d_y, const void* y,
+                        const LoraScratch& s, float* d_xa, int64_t begin, int64_t end) {
   const HeadRows x_rows = matrix_rows(x, shape.type, shape.in);
   const HeadRows d_y_rows = matrix_rows(d_y, shape.type, shape.out);
   const int64_t in = round_up(shape.in, kMaxLanes), out = round_up(shape.out, kMaxLanes);
   std::fill_n(s.d_a, shape.rank * in, 0.0f);
   std::fill_n(s.d_b, shape.rank * out, 0.0f);
+  std::fill_n(s.d_factors, out, 0.0f);
   for (int64_t row = begin; row < end; row += kLoraRows) {
     const int64_t n = std::min(kLoraRows, end - row);
     f32_words::load_left(d_y_rows, row, n, out, s.y);
     dots(n, shape.rank, out, s.y, weights.b, d_xa + row * shape.rank, shape.rank);
     add_transposed_product(shape.rank, out, n, xa + row * shape.rank, s.y, s.d_b);
+    if (y != nullptr) {
+      add_column_products(n, out, s.y, matrix_rows(y, shape.type, shape.out), row, s.d_factors);
+    }
     f32_words::load_left(x_rows, row, n, in, s.x);
     add_transposed_product(shape.rank, in, n, d_xa + row * shape.rank, s.x, s.d_a);
   }
@@ -219,7 +251,8 @@ static void add_parts(std::span<float* const> parts, int64_t count, float factor
 
 void finish_gradients(const LoraShape& shape, float scale, std::span<float* const> d_a_parts,
                       std::span<float* const> d_b_parts, const LoraWeights& weights, float* d_a,
-                      float* d_b) {
+                      float* d_b, std::span<float* const> d_factor_parts,
+                      const LoraFactors& factors) {
   const int64_t in = round_up(shape.in, kMaxLanes), out = round_up(shape.out, kMaxLanes);
   const int64_t rank = round_up(shape.rank, kMaxLanes);
   add_parts(d_a_parts, shape.rank * in, 1.0f);
@@ -232,6 +265,13 @@ void finish_gradients(const LoraShape& shape, float scale, std::span<float* cons
   }
   for (int64_t r = 0; r < shape.rank; ++r) {
     std::copy_n(d_b_parts[0] + r * out, shape.out, d_b + r * shape.out);
+  }
+  if (factors.values == nullptr) return;
+  add_parts(d_factor_parts, out, 1.0f);
+  for (int64_t i = 0; i < shape.out; ++i) {
+    const float factor = factors.values[i];
+    for (int64_t r = 0; r < shape.rank; ++r) d_b[r * shape.out + i] *= factor;
+    factors.gradient[i] = factor == 0 ? 0 : d_factor_parts[0][i] / factor;
   }
 }
 
@@ -314,14 +354,15 @@ void lora_down(const LoraShape& shape, const void* x, const float* a, float* xa)
   });
 }
 
-void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float scale, void* y) {
+void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float scale, void* y,
+                 const float* factors) {
   check(shape);
   const int64_t parts = parts_for(shape);
   const Scratch scratch(shape, parts);
-  GRAFT_DISPATCH(pack_b)(shape, b, scale, scratch.weights().b);
+  GRAFT_DISPATCH(pack_b)(shape, b, scale, nullptr, scratch.weights().b);
   auto rows = GRAFT_DISPATCH(lora_up_add_rows);
   for_parts(shape, parts, [&](int64_t part, int64_t begin, int64_t end) {
-    rows(shape, xa, scratch.weights(), scratch.part(part), y, begin, end);
+    rows(shape, xa, scratch.weights(), factors, scratch.part(part), y, begin, end);
   });
 }
 
@@ -332,21 +373,25 @@ void transpose(const float* matrix, int64_t rows, int64_t columns, float* transp
 }
 
 void lora_backward(const LoraShape& shape, const void* x, const float* xa, const float* b,
-                   float scale, const void* d_y, float* d_a, float* d_b, float* d_xa) {
+                   float scale, const void* d_y, float* d_a, float* d_b, float* d_xa,
+                   const LoraFactors& factors) {
   check(shape);
   const int64_t parts = parts_for(shape);
   const Scratch scratch(shape, parts);
-  GRAFT_DISPATCH(pack_b)(shape, b, scale, scratch.weights().b);
+  GRAFT_DISPATCH(pack_b)(shape, b, scale, factors.values, scratch.weights().b);
   auto rows = GRAFT_DISPATCH(lora_backward_rows);
   for_parts(shape, parts, [&](int64_t part, int64_t begin, int64_t end) {
-    rows(shape, x, xa, scratch.weights(), d_y, scratch.part(part), d_xa, begin, end);
+    rows(shape, x, xa, scratch.weights(), d_y, factors.values == nullptr ? nullptr : factors.y,
+         scratch.part(part), d_xa, begin, end);
   });
-  std::vector<float*> d_a_parts, d_b_parts;
+  std::vector<float*> d_a_parts, d_b_parts, d_factor_parts;
   for (int64_t part = 0; part < parts; ++part) {
     d_a_parts.push_back(scratch.part(part).d_a);
     d_b_parts.push_back(scratch.part(part).d_b);
+    d_factor_parts.push_back(scratch.part(part).d_factors);
   }
-  GRAFT_DISPATCH(finish_gradients)(shape, scale, d_a_parts, d_b_parts, scratch.weights(), d_a, d_b);
+  GRAFT_DISPATCH(finish_gradients)
+  (shape, scale, d_a_parts, d_b_parts, scratch.weights(), d_a, d_b, d_factor_parts, factors);
 }
 
 }  // namespace graft::kernels

@@ -22,16 +22,27 @@ size_t lora_scratch(const LoraShape& shape);
 /// xa [N, R] = x a. Hu et al., LoRA, arXiv:2106.09685.
 void lora_down(const LoraShape& shape, const void* x, const float* a, float* xa);
 
-/// y += scale * xa b, in place, rounded once.
-void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float scale, void* y);
+/// y = (y + scale * xa b) * factors, in place, rounded once; factors [out] are 1 if null.
+void lora_up_add(const LoraShape& shape, const float* xa, const float* b, float scale, void* y,
+                 const float* factors = nullptr);
 
 /// A matrix [rows, columns] as [columns, rows].
 void transpose(const float* matrix, int64_t rows, int64_t columns, float* transposed);
 
+/// Factors g [out] of the columns of y = g * (... + scale * (x a) b), as in DoRA, and their
+/// gradient.
+struct LoraFactors {
+  const float* values;  ///< null: 1
+  const void* y;        ///< [N, out]
+  float* gradient;      ///< [out]
+};
+
 /// The gradients d_a [in, R] and d_b [R, out] of y = ... + scale * (x a) b from d_y [N, out] and
 /// lora_down's xa. Also gives d_xa [N, R] = scale * d_y b^T; d_xa a^T is the adapter's share of the
-/// gradient of x.
+/// gradient of x. With factors, d_y stands there for d_y * factors, and theirs is the sum over n of
+/// d_y y / factors, or 0 where a factor is 0.
 void lora_backward(const LoraShape& shape, const void* x, const float* xa, const float* b,
-                   float scale, const void* d_y, float* d_a, float* d_b, float* d_xa);
+                   float scale, const void* d_y, float* d_a, float* d_b, float* d_xa,
+                   const LoraFactors& factors = {});
 
 }  // namespace graft::kernels

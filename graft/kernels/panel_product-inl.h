@@ -69,9 +69,10 @@ struct PanelWork {
   Segment segments[kMost];
   int count = 0;
   const PanelCall* call;
-  const float* bias;  // [kPanel], or null
-  int64_t column;     // the panel's first
-  float* sums;        // [rows, kPanel] from `first_row` on
+  const float* bias;     // [kPanel], or null
+  const float* factors;  // the same
+  int64_t column;        // the panel's first
+  float* sums;           // [rows, kPanel] from `first_row` on
   int64_t first_row;
   bool resume;  // continues from `sums`
   bool finish;  // stores the result; otherwise `sums`
@@ -114,9 +115,27 @@ inline void interleave_rows(const Word* rows, int64_t row_step, int64_t count, i
   }
 }
 
+// `count` rows times a factor for each of their columns, as numbers of the product.
+inline void multiply_columns(const HeadRows& rows, int64_t count, const float* factors,
+                             Number* out) {
+  const FloatTag d;
+  const int64_t width = rows.head_dim;
+  with_type(rows.type, [&](auto tag) HWY_ATTR {
+    using T = decltype(tag);
+    for (int64_t r = 0; r < count; ++r) {
+      const T* from = static_cast<const T*>(rows.data) + rows.begin + r * rows.row_step;
+      for_vectors(hn::Lanes(d), 0, width, [&](int64_t i, auto lanes) HWY_ATTR {
+        store(d, hn::Mul(load(d, from + i, lanes), load(d, factors + i, lanes)),
+              out + r * width + i, lanes);
+      });
+    }
+  });
+}
+
 // The left rows of blocks [begin, end) of the call, of all terms.
 inline void pack_left_rows(const PanelCall& call, int64_t begin, int64_t end) {
   alignas(64) Word rows[kUnitRows * kLeftDepth];
+  alignas(64) Number scaled[kUnitRows * kLeftDepth * kPack];
   for (size_t t = 0; t < call.product.terms.size(); ++t) {
     const ProductTerm& term = call.product.terms[t];
     const int64_t depth = term.depth(), words = words_of(depth);
@@ -126,9 +145,14 @@ inline void pack_left_rows(const PanelCall& call, int64_t begin, int64_t end) {
       Word* const out = static_cast<Word*>(call.lefts[t]) + row * words;
       for (int64_t at = 0; at < words; at += kLeftDepth) {
         const int64_t part = std::min(kLeftDepth, words - at), step = round_up(part, kMaxLanes);
-        load_left(rows_of(term.left, term.type, (call.first_row + row) * depth + at * kPack, depth,
-                          std::min(kLeftDepth * kPack, depth - at * kPack)),
-                  0, count, step, rows);
+        const int64_t width = std::min(kLeftDepth * kPack, depth - at * kPack);
+        HeadRows left = rows_of(term.left, term.type, (call.first_row + row) * depth + at * kPack,
+                                depth, width);
+        if (term.left_factors != nullptr) {
+          multiply_columns(left, count, term.left_factors + at * kPack, scaled);
+          left = rows_of(scaled, kNumberType, 0, width, width);
+        }
+        load_left(left, 0, count, step, rows);
         interleave_rows(rows, step, count, part, out + at * count);
       }
     }
@@ -241,6 +265,14 @@ HWY_INLINE void store_tile(const PanelWork& work, int64_t row, int64_t vector,
     return;
   }
   const int64_t column = work.column + vector * lanes;
+  if (work.factors != nullptr) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < kVectors; ++v) {
+      const FloatVec factors = hn::Load(d, work.factors + (vector + v) * lanes);
+      HWY_UNROLL(6)
+      for (int r = 0; r < kRows; ++r) sum[r][v] = hn::Mul(sum[r][v], factors);
+    }
+  }
   if (work.bias != nullptr) {
     HWY_UNROLL(4)
     for (int v = 0; v < kVectors; ++v) {
@@ -434,6 +466,13 @@ inline void panel_units(const PanelCall& call, const PanelScratch& s, int64_t be
         });
       });
       work.bias = s.bias;
+    }
+    work.factors = nullptr;
+    if (p.factors != nullptr) {
+      for_vectors(hn::Lanes(d), 0, columns, [&](int64_t i, auto part) HWY_ATTR {
+        hn::Store(load(d, p.factors + work.column + i, part), d, s.factors + i);
+      });
+      work.factors = s.factors;
     }
     panel_rows(call, s, work, call.first_row + first * kUnitRows,
                call.first_row + std::min(call.rows, last * kUnitRows), columns,

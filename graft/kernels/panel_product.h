@@ -16,6 +16,7 @@ struct ProductTerm {
   ScalarType type;   ///< of left
   LinearWeight weight;
   bool transposed;  ///< right = weight^T: depth is in, columns are out; else the other way round
+  const float* left_factors = nullptr;  ///< [depth], of left's columns, if not null
 
   int64_t depth() const { return transposed ? weight.in : weight.out; }
   int64_t columns() const { return transposed ? weight.out : weight.in; }
@@ -29,8 +30,9 @@ struct LowRankTerm {
   float scale;
 };
 
-/// out [N, columns] = the sum of all terms, and of `bias` [columns], of out's type, if not null.
-/// Summed in f32, in an order that does not depend on the number of threads, and rounded once.
+/// out [N, columns] = the sum of all terms, times `factors` [columns] if not null, and of `bias`
+/// [columns], of out's type, if not null. Summed in f32, in an order that does not depend on the
+/// number of threads, and rounded once.
 struct PanelProduct {
   int64_t rows;
   int64_t columns;
@@ -40,6 +42,7 @@ struct PanelProduct {
   void* out;  ///< row-major with no gaps
   ScalarType out_type;
   bool accumulate = false;  ///< adds to what `out` holds
+  const float* factors = nullptr;
 };
 
 /// The type in which numbers of `type` are multiplied: bf16 for bf16 if the processor has bf16 dot

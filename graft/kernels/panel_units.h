@@ -28,18 +28,20 @@ constexpr int64_t kCallRows = 128 * kUnitRows;
 /// Words of depth that are dequantized at a time before they are packed: 32 KB.
 constexpr int64_t kPackDepth = 128;
 
-/// What one thread needs: a panel, sums of rows, dequantized rows, a bias.
+/// What one thread needs: a panel, sums of rows, dequantized rows, a bias, factors.
 struct PanelScratch {
   uint32_t* panel;
   float* sums;
   float* rows;
   float* bias;
+  float* factors;
 
   explicit PanelScratch(Carver& carver)
       : panel(carver.take<uint32_t>((kPanelDepth + kMaxLanes) * kPanel)),
         sums(carver.take<float>(kCallRows * kPanel)),
         rows(carver.take<float>(kPackDepth * kPanel)),
-        bias(carver.take<float>(kPanel)) {}
+        bias(carver.take<float>(kPanel)),
+        factors(carver.take<float>(kPanel)) {}
 };
 
 /// The rows [first_row, first_row + rows) of a product, kCallRows at most, with their left operands

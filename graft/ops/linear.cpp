@@ -19,11 +19,16 @@ mx::array times_transposed(const mx::array& x, const Weight& w) {
 mx::array portable_linear(const mx::array& x, const Projection& p) {
   const Weight& w = p.weight;
   mx::array y = times_transposed(x, w);
-  if (p.bias) y = mx::add(y, mx::astype(*p.bias, x.dtype()));
-  if (!p.lora) return y;
+  const auto bias = [&](const mx::array& sum) {
+    return p.bias ? mx::add(sum, mx::astype(*p.bias, x.dtype())) : sum;
+  };
+  if (!p.lora) return bias(y);
   mx::array input = mx::astype(p.lora->x.value_or(x), mx::float32);
-  mx::array update = mx::matmul(mx::matmul(input, p.lora->a), p.lora->b);
-  return mx::add(y, mx::astype(mx::multiply(mx::array(p.lora->scale), update), x.dtype()));
+  mx::array update =
+      mx::multiply(mx::array(p.lora->scale), mx::matmul(mx::matmul(input, p.lora->a), p.lora->b));
+  if (!p.lora->factors) return mx::add(bias(y), mx::astype(update, x.dtype()));
+  const mx::array sum = mx::add(mx::astype(y, mx::float32), update);
+  return bias(mx::astype(mx::multiply(*p.lora->factors, sum), x.dtype()));
 }
 
 }  // namespace

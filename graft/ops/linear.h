@@ -15,6 +15,8 @@ struct LoraUpdate {
   mx::array b;  // [R, out], f32
   float scale;
   std::optional<mx::array> x;  // its input if it is not the layer's (dropout), [N, in]
+  // g [out], f32: y = g * (x w^T + update) + bias (DoRA, Liu et al. 2024, arXiv:2402.09353).
+  std::optional<mx::array> factors = {};
 };
 
 /// One of the projections that read the same input.
@@ -25,8 +27,8 @@ struct Projection {
 };
 
 /// y_i = x w_i^T + bias_i + scale_i * (x a_i) b_i for every projection of x [N, in], in x's dtype
-/// with f32 accumulation. Differentiable in x and in the a_i and b_i: the gradient of x is summed
-/// over the projections in f32 before it is rounded.
+/// with f32 accumulation. Differentiable in x and in the a_i, b_i and g_i: the gradient of x is
+/// summed over the projections in f32 before it is rounded.
 std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>& projections);
 
 }  // namespace graft::ops

@@ -26,10 +26,12 @@ struct Adapter {
         xa(ScalarType::f32, shape.rows * shape.rank, offset),
         d_a(ScalarType::f32, shape.in * shape.rank, offset),
         d_b(ScalarType::f32, shape.rank * shape.out, offset),
-        d_xa(ScalarType::f32, shape.rows * shape.rank, offset) {}
+        d_xa(ScalarType::f32, shape.rows * shape.rank, offset),
+        factors(Numbers(ScalarType::f32, shape.out, offset).random(6, 0.5, 2)),
+        d_factors(ScalarType::f32, shape.out, offset) {}
 
   Numbers x, d_y, y, a, b;
-  Numbers xa, d_a, d_b, d_xa;
+  Numbers xa, d_a, d_b, d_xa, factors, d_factors;
 };
 
 constexpr float kScale = 1.75f;
@@ -46,6 +48,54 @@ void run_scalar(const LoraShape& shape, Adapter& t) {
   lora_up_add_scalar(shape, floats(t.xa), floats(t.b), kScale, t.y.data());
   lora_backward_scalar(shape, t.x.data(), floats(t.xa), floats(t.b), kScale, t.d_y.data(),
                        floats(t.d_a), floats(t.d_b), floats(t.d_xa));
+}
+
+// With factors; the y before them is 0, that of the gradient another's.
+template <class UpAdd, class Backward>
+void run_factors(const LoraShape& shape, Adapter& t, UpAdd up_add, Backward backward) {
+  lora_down_scalar(shape, t.x.data(), floats(t.a), floats(t.xa));
+  const Numbers y = t.y;
+  up_add(shape, floats(t.xa), floats(t.b), kScale, t.y.data(), floats(t.factors));
+  backward(shape, t.x.data(), floats(t.xa), floats(t.b), kScale, t.d_y.data(), floats(t.d_a),
+           floats(t.d_b), floats(t.d_xa),
+           LoraFactors{floats(t.factors), y.data(), floats(t.d_factors)});
+}
+
+void check_factors(const LoraShape& shape, int64_t offset) {
+  SCOPED_TRACE(testing::Message() << shape.rows << " rows, " << shape.in << " to " << shape.out
+                                  << ", rank " << shape.rank << ", type "
+                                  << static_cast<int>(shape.type));
+  Adapter expected(shape, 0);
+  run_factors(shape, expected, lora_up_add_scalar, lora_backward_scalar);
+  const double terms = static_cast<double>(std::max({shape.rows, shape.in, shape.out}));
+  const double bound = 2e-6 * (terms + 1) * static_cast<double>(shape.rank);
+  for_each_isa([&] {
+    Adapter t(shape, offset);
+    run_factors(shape, t, lora_up_add, lora_backward);
+    expect_close(t.y, expected.y, 1e-6, bound);
+    expect_close(t.d_a, expected.d_a, 1e-6, bound);
+    expect_close(t.d_b, expected.d_b, 1e-6, bound);
+    expect_close(t.d_xa, expected.d_xa, 1e-6, bound);
+    expect_close(t.d_factors, expected.d_factors, 1e-6, bound);
+  });
+}
+
+TEST(Lora, FactorsAgreeWithTheScalarCode) {
+  for (ScalarType type : kAllTypes) {
+    for (int64_t width = 1; width <= 66; ++width) check_factors({5, 18, width, 3, type}, width % 3);
+    check_factors({361, 40, 136, 8, type}, 1);
+  }
+}
+
+TEST(Lora, AFactorOfZeroHasNoGradient) {
+  const LoraShape shape{9, 11, 13, 3, ScalarType::f32};
+  for_each_isa([&] {
+    Adapter t(shape, 0);
+    t.factors.set(4, 0);
+    run_factors(shape, t, lora_up_add, lora_backward);
+    EXPECT_EQ(t.d_factors.get(4), 0);
+    EXPECT_NE(t.d_factors.get(5), 0);
+  });
 }
 
 void check(const LoraShape& shape, int64_t offset) {

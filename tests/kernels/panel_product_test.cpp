@@ -58,6 +58,14 @@ class Case {
     return *this;
   }
 
+  // Of the columns of the result, and of the last term's left operand.
+  Case& factors() {
+    factors_ = static_cast<const float*>(numbers(ScalarType::f32, columns_).data());
+    ProductTerm& term = terms_.back();
+    term.left_factors = static_cast<const float*>(numbers(ScalarType::f32, term.depth()).data());
+    return *this;
+  }
+
   Case& accumulate() {
     accumulate_ = true;
     return *this;
@@ -89,7 +97,8 @@ class Case {
   template <class Compute>
   Numbers computed(ScalarType out_type, Compute&& compute) const {
     Numbers out = Numbers(out_type, rows_ * columns_, offset_).random(99);
-    compute({rows_, columns_, terms_, low_rank_, bias_, out.data(), out_type, accumulate_});
+    compute(
+        {rows_, columns_, terms_, low_rank_, bias_, out.data(), out_type, accumulate_, factors_});
     return out;
   }
 
@@ -103,6 +112,7 @@ class Case {
   std::vector<ProductTerm> terms_;
   std::vector<LowRankTerm> low_rank_;
   const void* bias_ = nullptr;
+  const float* factors_ = nullptr;
   bool accumulate_ = false;
 };
 
@@ -114,6 +124,26 @@ TEST(PanelProduct, EveryTypeOfOperandAndResult) {
           for (bool transposed : {true, false}) {
             Case(7, 70, type, 1).dense(35, transposed, weight_type).check(out_type);
           }
+        }
+      }
+    }
+  });
+}
+
+// Left operands of bf16 are rounded once more with their factors.
+TEST(PanelProduct, FactorsOfColumns) {
+  for_each_isa([] {
+    for (ScalarType weight : kAllTypes) {
+      for (int64_t columns : {1, 15, 64, 70, 130}) {
+        for (bool transposed : {true, false}) {
+          const ScalarType f32 = ScalarType::f32;
+          Case(7, columns, f32, 1).dense(35, transposed, weight).factors().check(f32);
+          Case(20, columns, f32, 1)
+              .dense(600, transposed, weight)
+              .factors()
+              .low_rank(3, 0.5f)
+              .bias(f32)
+              .check(f32);
         }
       }
     }

@@ -4,6 +4,7 @@
 #include <mlx/fast.h>
 #include <mlx/random.h>
 
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -13,6 +14,7 @@
 #include "graft/ops/adafactor.h"
 #include "graft/ops/adam.h"
 #include "graft/ops/adam8.h"
+#include "graft/ops/adapted_norms.h"
 #include "graft/ops/attention.h"
 #include "graft/ops/backend.h"
 #include "graft/ops/embedding.h"
@@ -105,6 +107,63 @@ TEST_P(Ops, LinearGroupWithLora) {
          random_array({5, 32}, mx::float32, 0.2f)},
         dtype(), tolerance());
   }
+}
+
+// DoRA: a factor for each column of y, beside a projection without.
+TEST_P(Ops, LinearGroupWithFactors) {
+  const mx::array wq = random({96, 64}, 0.1f), wk = random({32, 64}, 0.1f), bias = random({96});
+  const Weight quarter = quantized(random_array({32, 64}, mx::float32, 0.1f), 32, 4, mx::float32);
+  for (int rows : {1, 4, 7, 70}) {
+    SCOPED_TRACE(rows);
+    expect_parity(
+        [&](const std::vector<mx::array>& in) {
+          LoraUpdate q{in[1], in[2], 2.0f, {}, in[3]}, v{in[4], in[5], 0.5f, {}, in[6]};
+          return linear(in[0], {{Weight{wq, {}, {}, 0, 0}, bias, q},
+                                {Weight{wk, {}, {}, 0, 0}, {}, {}},
+                                {quarter, {}, v}});
+        },
+        {random({rows, 64}), random_array({64, 8}, mx::float32, 0.2f),
+         random_array({8, 96}, mx::float32, 0.2f), random_array({96}, mx::float32),
+         random_array({64, 5}, mx::float32, 0.2f), random_array({5, 32}, mx::float32, 0.2f),
+         random_array({32}, mx::float32)},
+        dtype(), tolerance());
+  }
+}
+
+TEST_P(Ops, FactorsOfOneChangeNothing) {
+  const Weight w = quantized(random_array({96, 64}, mx::float32, 0.1f), 32, 4, mx::float32);
+  const mx::array a = random_array({64, 8}, mx::float32), b = random_array({8, 96}, mx::float32);
+  for (int rows : {1, 4, 7, 70, 1000}) {
+    SCOPED_TRACE(rows);
+    const mx::array x = random({rows, 64});
+    const mx::array with = linear(x, {{w, {}, LoraUpdate{a, b, 1, {}, mx::ones({96})}}})[0];
+    const mx::array without = linear(x, {{w, {}, LoraUpdate{a, b, 1, {}}}})[0];
+    EXPECT_TRUE(mx::array_equal(with, without).item<bool>());
+  }
+}
+
+TEST_P(Ops, NormsOfAdaptedRows) {
+  for (int bits : {0, 2, 3, 4, 5, 6, 8}) {
+    SCOPED_TRACE(bits);
+    const mx::array dense = random({48, 128}, 0.1f);
+    const Weight w = bits == 0 ? Weight{dense, {}, {}, 0, 0} : quantized(dense, 64, bits, dtype());
+    const mx::array a = random_array({128, 5}, mx::float32, 0.2f);
+    const mx::array b = random_array({5, 48}, mx::float32, 0.2f);
+    const mx::array sum = mx::add(dequantized(w, mx::float32),
+                                  mx::multiply(mx::array(1.5f), mx::transpose(mx::matmul(a, b))));
+    const mx::array norms = mx::sqrt(mx::sum(mx::square(sum), 1));
+    const mx::array found = adapted_row_norms(w, squared_row_norms(w), a, b, 1.5f);
+    EXPECT_LT(testing::distance(found, norms), 3e-6);
+  }
+}
+
+TEST(AdaptedNorms, RowsThatVanishAreFinite) {
+  const mx::array w = mx::array({0.0f, 0.0f, 1.0f, 2.0f}, {2, 2});  // a row of zeros, (1, 2)
+  const mx::array a = mx::array({1.0f, 2.0f}, {2, 1}), b = mx::array({0.0f, -1.0f}, {1, 2});
+  const Weight weight{w, {}, {}, 0, 0};
+  const mx::array found = adapted_row_norms(weight, squared_row_norms(weight), a, b, 1);
+  EXPECT_EQ(mx::take(found, 0).item<float>(), std::numeric_limits<float>::infinity());
+  EXPECT_NEAR(mx::take(found, 1).item<float>(), std::sqrt(5.0) / 1000, 1e-5);
 }
 
 TEST_P(Ops, LoraWithAnInputOfItsOwn) {

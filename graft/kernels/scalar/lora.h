@@ -22,7 +22,7 @@ inline void lora_down_scalar(const LoraShape& shape, const void* x, const float*
 
 /// lora_up_add as plain loops in double.
 inline void lora_up_add_scalar(const LoraShape& shape, const float* xa, const float* b, float scale,
-                               void* y) {
+                               void* y, const float* factors = nullptr) {
   for (int64_t n = 0; n < shape.rows; ++n) {
     for (int64_t o = 0; o < shape.out; ++o) {
       double sum = 0;
@@ -30,7 +30,9 @@ inline void lora_up_add_scalar(const LoraShape& shape, const float* xa, const fl
         sum += double{xa[n * shape.rank + r]} * b[r * shape.out + o];
       }
       const double before = load_scalar(shape.type, y, n * shape.out + o);
-      store_scalar(shape.type, y, n * shape.out + o, static_cast<float>(before + scale * sum));
+      const double factor = factors == nullptr ? 1.0 : double{factors[o]};
+      store_scalar(shape.type, y, n * shape.out + o,
+                   static_cast<float>(factor * (before + scale * sum)));
     }
   }
 }
@@ -38,12 +40,21 @@ inline void lora_up_add_scalar(const LoraShape& shape, const float* xa, const fl
 /// lora_backward as plain loops in double.
 inline void lora_backward_scalar(const LoraShape& shape, const void* x, const float* xa,
                                  const float* b, float scale, const void* d_y, float* d_a,
-                                 float* d_b, float* d_xa) {
+                                 float* d_b, float* d_xa, const LoraFactors& factors = {}) {
   const int64_t rank = shape.rank;
   std::vector<double> sums(static_cast<size_t>(shape.rows * rank));
   auto dy = [&](int64_t n, int64_t o) {
-    return double{load_scalar(shape.type, d_y, n * shape.out + o)};
+    const double factor = factors.values == nullptr ? 1.0 : double{factors.values[o]};
+    return factor * load_scalar(shape.type, d_y, n * shape.out + o);
   };
+  for (int64_t o = 0; o < shape.out && factors.values != nullptr; ++o) {
+    const double factor = factors.values[o];
+    double sum = 0;
+    for (int64_t n = 0; n < shape.rows; ++n) {
+      sum += dy(n, o) * load_scalar(shape.type, factors.y, n * shape.out + o);
+    }
+    factors.gradient[o] = static_cast<float>(factor == 0 ? 0 : sum / (factor * factor));
+  }
   for (int64_t r = 0; r < rank; ++r) {
     for (int64_t o = 0; o < shape.out; ++o) {
       double sum = 0;

@@ -18,14 +18,14 @@ inline float weight_scalar(const LinearWeight& w, int64_t row, int64_t column, S
 
 /// One element of panel_product as plain loops in double.
 inline float panel_product_element_scalar(const PanelProduct& p, int64_t row, int64_t column) {
-  double sum = p.bias == nullptr ? 0.0 : double{load_scalar(p.out_type, p.bias, column)};
-  if (p.accumulate) sum += double{load_scalar(p.out_type, p.out, row * p.columns + column)};
+  double sum = 0;
   for (const ProductTerm& term : p.terms) {
     for (int64_t k = 0; k < term.depth(); ++k) {
       const float right = term.transposed
                               ? weight_scalar(term.weight, column, k, product_type(term.type))
                               : weight_scalar(term.weight, k, column, product_type(term.type));
-      sum += double{load_scalar(term.type, term.left, row * term.depth() + k)} * right;
+      const double factor = term.left_factors == nullptr ? 1.0 : double{term.left_factors[k]};
+      sum += factor * load_scalar(term.type, term.left, row * term.depth() + k) * right;
     }
   }
   for (const LowRankTerm& term : p.low_rank) {
@@ -34,6 +34,9 @@ inline float panel_product_element_scalar(const PanelProduct& p, int64_t row, in
           double{term.scale} * term.left[row * term.rank + k] * term.right[k * p.columns + column];
     }
   }
+  if (p.factors != nullptr) sum *= p.factors[column];
+  if (p.bias != nullptr) sum += double{load_scalar(p.out_type, p.bias, column)};
+  if (p.accumulate) sum += double{load_scalar(p.out_type, p.out, row * p.columns + column)};
   return static_cast<float>(sum);
 }
 

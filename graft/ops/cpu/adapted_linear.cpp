@@ -62,7 +62,8 @@ void project_rows(std::span<const RowsProjection> projections, const kernels::Ro
                          adapter.a, xa);
       updates[i] = {xa, adapter.b, adapter.rank, adapter.scale};
     }
-    products.push_back({weight, bias, std::span(&updates[i], adapter.rank > 0 ? 1 : 0), y});
+    products.push_back(
+        {weight, bias, std::span(&updates[i], adapter.rank > 0 ? 1 : 0), y, adapter.factors});
   }
   kernels::linear(products, x, x.type);
 }
@@ -79,13 +80,13 @@ void project_rows_backward(std::span<const RowsGradient> gradients, int64_t rows
   std::vector<kernels::ProductTerm> terms;
   std::vector<kernels::LowRankTerm> low_rank;
   for (const RowsGradient& g : gradients) {
-    terms.push_back({g.d_y, type, g.weight, false});
     const RowsAdapter& adapter = g.adapter;
+    terms.push_back({g.d_y, type, g.weight, false, adapter.factors});
     if (adapter.rank == 0) continue;
     const LoraShape shape{rows, g.weight.in, g.weight.out, adapter.rank, type};
     float* d_xa = std::exchange(room, room + rows * shape.rank);
     kernels::lora_backward(shape, adapter.x, g.xa, adapter.b, adapter.scale, g.d_y, g.d_a, g.d_b,
-                           d_xa);
+                           d_xa, {adapter.factors, g.y, g.d_factors});
     float* transposed_a = std::exchange(room, room + shape.in * shape.rank);
     kernels::transpose(adapter.a, shape.in, shape.rank, transposed_a);
     const kernels::LowRankTerm update{d_xa, transposed_a, shape.rank, 1.0f};

@@ -15,9 +15,10 @@ namespace graft::ops::cpu {
 struct RowsAdapter {
   int rank = 0;  // R; 0 where there is no adapter
   float scale = 0;
-  const void* x = nullptr;   // [N, in], with dropout another than the projection's
-  const float* a = nullptr;  // [in, R]
-  const float* b = nullptr;  // [R, out]
+  const void* x = nullptr;         // [N, in], with dropout another than the projection's
+  const float* a = nullptr;        // [in, R]
+  const float* b = nullptr;        // [R, out]
+  const float* factors = nullptr;  // [out], of DoRA; then the projection has no bias
 };
 
 /// A projection of rows.
@@ -29,7 +30,8 @@ struct RowsProjection {
   void* y;              // [N, out]
 };
 
-/// y = x w^T + bias + scale * (x a) b of each projection of the same rows.
+/// y = x w^T + bias + scale * (x a) b of each projection of the same rows; with factors, times
+/// these.
 void project_rows(std::span<const RowsProjection> projections, const kernels::Rows& x);
 
 /// The gradients of a projection of rows.
@@ -41,10 +43,13 @@ struct RowsGradient {
   float* d_a = nullptr;          // [in, R]
   float* d_b = nullptr;          // [R, out]
   float* d_adapter_x = nullptr;  // [N, in] where the adapter has an x of its own
+  const void* y = nullptr;       // [N, out] where it has factors
+  float* d_factors = nullptr;    // [out]
 };
 
 /// Writes d_a, d_b and d_adapter_x of each projection, and unless it is null d_x [N, in], summed
-/// over the projections in f32 before it is rounded. For g = d_y:
+/// over the projections in f32 before it is rounded. For g = d_y, times the factors if there are
+/// any:
 ///   d_x = g w + s (g b^T) a^T,   d_a = s x^T (g b^T),   d_b = s (x a)^T g.
 void project_rows_backward(std::span<const RowsGradient> gradients, int64_t rows,
                            kernels::ScalarType type, void* d_x);

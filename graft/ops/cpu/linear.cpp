@@ -21,7 +21,8 @@ struct Part {
   LinearWeight weight;  // without its data
   int weight_arrays = 0;
   bool has_bias = false, has_lora = false;
-  bool own_x = false;  // the update has an x of its own: with dropout
+  bool own_x = false;        // the update has an x of its own: with dropout
+  bool has_factors = false;  // of DoRA
   int rank = 0;
   float scale = 0;
 };
@@ -35,7 +36,7 @@ std::vector<RowsShape> shapes_of(const std::vector<Part>& parts) {
 // The indices of a part's arrays among the inputs of Linear. The inputs are x, then for each part
 // those of these arrays that it has, in this order. `end` is where the next part's arrays begin.
 struct Places {
-  int weight, bias, a, b, x, end;
+  int weight, bias, a, b, x, factors, end;
 
   Places(const Part& part, int begin) : weight(begin) {
     end = begin + part.weight_arrays;
@@ -43,13 +44,14 @@ struct Places {
     a = part.has_lora ? end++ : -1;
     b = part.has_lora ? end++ : -1;
     x = part.own_x ? end++ : 0;
+    factors = part.has_factors ? end++ : -1;
   }
 };
 
 // The same for LinearBackward; the inputs of a part are d_y and the other arrays that its gradients
 // need.
 struct BackwardPlaces {
-  int d_y, weight, a, b, x, xa, end;
+  int d_y, weight, a, b, x, xa, factors, y, end;
 
   BackwardPlaces(const Part& part, bool wants_x, int begin) : d_y(begin), weight(begin + 1) {
     end = weight + (wants_x ? part.weight_arrays : 0);
@@ -57,6 +59,8 @@ struct BackwardPlaces {
     b = part.has_lora ? end++ : -1;
     x = part.has_lora ? end++ : -1;
     xa = part.has_lora ? end++ : -1;
+    factors = part.has_factors ? end++ : -1;
+    y = part.has_factors ? end++ : -1;
   }
 };
 
@@ -69,12 +73,18 @@ const float* floats(const std::vector<Input>& inputs, int at) {
 }
 
 // The adapter of a part that has one; its arrays are those of the node's inputs.
-RowsAdapter bind_adapter(const Part& part, const std::vector<Input>& inputs, int x, int a, int b) {
-  return {part.rank, part.scale, data(inputs, x), floats(inputs, a), floats(inputs, b)};
+template <class AnyPlaces>
+RowsAdapter bind_adapter(const Part& part, const std::vector<Input>& inputs, const AnyPlaces& at) {
+  return {part.rank,
+          part.scale,
+          data(inputs, at.x),
+          floats(inputs, at.a),
+          floats(inputs, at.b),
+          floats(inputs, at.factors)};
 }
 
 // Gradients of the node below. Inputs: BackwardPlaces of each part. Outputs: d_x if wanted, then
-// for each part with an update d_a, d_b and, if it has one, its own d_x.
+// for each part with an update d_a, d_b and, where it has them, its own d_x and d_factors.
 class LinearBackward final : public CpuPrimitive {
  public:
   LinearBackward(std::vector<Part> parts, int64_t rows, ScalarType type, bool wants_x)
@@ -93,11 +103,15 @@ class LinearBackward final : public CpuPrimitive {
       RowsGradient gradient{.weight = part.weight, .d_y = data(inputs, at.d_y)};
       if (wants_x_) gradient.weight = bind(part.weight, inputs, at.weight);
       if (part.has_lora) {
-        gradient.adapter = bind_adapter(part, inputs, at.x, at.a, at.b);
+        gradient.adapter = bind_adapter(part, inputs, at);
         gradient.xa = floats(inputs, at.xa);
         gradient.d_a = next_output();
         gradient.d_b = next_output();
         if (part.own_x) gradient.d_adapter_x = next_output();
+        if (part.has_factors) {
+          gradient.y = data(inputs, at.y);
+          gradient.d_factors = next_output();
+        }
       }
       gradients.push_back(gradient);
     }
@@ -146,7 +160,7 @@ class Linear final : public CpuPrimitive {
                                 .bias = data(inputs, at.bias),
                                 .y = outputs[i].data};
       if (part.has_lora) {
-        projection.adapter = bind_adapter(part, inputs, at.x, at.a, at.b);
+        projection.adapter = bind_adapter(part, inputs, at);
         projection.xa = static_cast<float*>(outputs[xa_at++].data);
       }
       projections.push_back(projection);
@@ -196,6 +210,10 @@ class Linear final : public CpuPrimitive {
       gradients.add(at.a, mx::float32);
       gradients.add(at.b, mx::float32);
       if (part.own_x) gradients.add(at.x, mx::float32);
+      if (!part.has_factors) continue;
+      inputs.push_back(primal(at.factors));
+      inputs.push_back(outputs[i]);
+      gradients.add(at.factors, mx::float32);
     }
     return gradients.of(std::make_shared<LinearBackward>(parts_, rows_, type_, wants_x),
                         std::move(inputs));
@@ -219,25 +237,37 @@ std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>&
     Part part{.weight = describe(p.weight),
               .weight_arrays = static_cast<int>(weight.size()),
               .has_bias = p.bias.has_value(),
-              .has_lora = p.lora.has_value()};
+              .has_lora = p.lora.has_value(),
+              .has_factors = p.lora && p.lora->factors};
+    // The gradient of factors takes y without the bias, which is added behind the node.
+    part.has_bias = part.has_bias && !part.has_factors;
     if (part.weight.in != x.shape(1)) {
       fail("internal: a linear layer of {} inputs is given {}", part.weight.in, x.shape(1));
     }
     inputs.insert(inputs.end(), weight.begin(), weight.end());
-    if (p.bias) inputs.push_back(mx::astype(*p.bias, x.dtype()));
+    if (part.has_bias) inputs.push_back(mx::astype(*p.bias, x.dtype()));
     if (p.lora) {
       part.rank = p.lora->a.shape(1);
       part.scale = p.lora->scale;
       part.own_x = p.lora->x.has_value();
       inputs.insert(inputs.end(), {p.lora->a, p.lora->b});
       if (part.own_x) inputs.push_back(*p.lora->x);
+      if (part.has_factors) inputs.push_back(*p.lora->factors);
       xa_shapes.push_back({rows, part.rank});
     }
     shapes.push_back({rows, p.weight.out()});
     parts.push_back(part);
   }
-  return apply_projections(std::make_shared<Linear>(std::move(parts), rows, scalar_type(x.dtype())),
-                           std::move(shapes), xa_shapes, x.dtype(), std::move(inputs));
+  std::vector<mx::array> outputs =
+      apply_projections(std::make_shared<Linear>(std::move(parts), rows, scalar_type(x.dtype())),
+                        std::move(shapes), xa_shapes, x.dtype(), std::move(inputs));
+  for (size_t i = 0; i < projections.size(); ++i) {
+    const Projection& p = projections[i];
+    if (p.bias && p.lora && p.lora->factors) {
+      outputs[i] = mx::add(outputs[i], mx::astype(*p.bias, x.dtype()));
+    }
+  }
+  return outputs;
 }
 
 }  // namespace graft::ops::cpu
