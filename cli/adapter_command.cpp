@@ -36,7 +36,8 @@ struct Facts {
       if (file.settings) scales.insert(file.scale_of(layer));
       keys.insert(lora::key_of(layer));
       if (const auto number = lora::layer_of(layer)) blocks.insert(*number);
-      for (const lora::AdapterTensor* tensor : {pair.a, pair.b}) {
+      for (const lora::AdapterTensor* tensor : {pair.a, pair.b, pair.m}) {
+        if (tensor == nullptr) continue;
         uint64_t count = 1;
         for (const int size : tensor->shape) count *= static_cast<uint64_t>(size);
         parameters += count;
@@ -63,13 +64,23 @@ std::string format_text(const lora::AdapterFile& file) {
   return std::string(lora::format_of(file.path).name);
 }
 
+std::string type_text(const lora::AdapterFile& file) {
+  return lora::name_of(lora::is_dora(file) ? lora::FineTuneType::dora : lora::FineTuneType::lora);
+}
+
 ordered_json info_json(const lora::AdapterFile& file) {
   const Facts facts(file);
-  ordered_json all = {{"file", file.path.string()},  {"format", format_text(file)},
-                      {"layers", facts.layers},      {"parameters", facts.parameters},
-                      {"ranks", facts.ranks},        {"scales", facts.scales},
-                      {"keys", facts.keys},          {"blocks", facts.blocks},
-                      {"base_fingerprint", nullptr}, {"base_model", nullptr}};
+  ordered_json all = {{"file", file.path.string()},
+                      {"format", format_text(file)},
+                      {"fine_tune_type", type_text(file)},
+                      {"layers", facts.layers},
+                      {"parameters", facts.parameters},
+                      {"ranks", facts.ranks},
+                      {"scales", facts.scales},
+                      {"keys", facts.keys},
+                      {"blocks", facts.blocks},
+                      {"base_fingerprint", nullptr},
+                      {"base_model", nullptr}};
   if (!file.base_fingerprint.empty()) all["base_fingerprint"] = file.base_fingerprint;
   if (file.provenance.origin) all["base_model"] = file.provenance.origin->repository;
   if (file.settings) all["dropout"] = file.settings->dropout;
@@ -89,6 +100,7 @@ void print_info(const lora::AdapterFile& file) {
     line("base model",
          file.base_fingerprint.empty() ? "not known" : "fingerprint " + file.base_fingerprint);
   }
+  line("type", lora::is_dora(file) ? "DoRA" : "LoRA");
   line("layers", fmt::format("{}, in {} of the model's blocks ({})", facts.layers,
                              facts.blocks.size(), range_text(facts.blocks)));
   line("keys", fmt::format("{}", fmt::join(facts.keys, ", ")));
@@ -244,12 +256,16 @@ void diff(const DiffCommand& o) {
                 {"norm_a", difference.one},
                 {"norm_b", difference.other},
                 {"norm_of_difference", difference.between},
+                {"difference_of_magnitudes", difference.magnitudes},
                 {"layers", layers}});
     return;
   }
   if (difference.same) return print_out("The two are the same: their updates are equal\n");
   print_out("Norms of the updates of all layers: {:.4g} and {:.4g}; of their difference {:.4g}\n",
             difference.one, difference.other, difference.between);
+  if (difference.magnitudes > 0) {
+    print_out("Magnitudes (DoRA): they differ by {:.4g} of their norm\n", difference.magnitudes);
+  }
   print_out("{:<46} {:>9} {:>9} {:>9} {:>7}\n", "layer", "A", "B", "A - B", "cosine");
   for (const lora::LayerDifference& layer : difference.layers) {
     print_out("{:<46} {:>9.4g} {:>9.4g} {:>9.4g} {:>7.3f}\n", layer.layer, layer.one, layer.other,

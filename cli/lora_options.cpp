@@ -61,7 +61,8 @@ void use_given_rate(LoraOptions& o, bool rate_given, bool arguments_given) {
 }
 
 bool asks_for_adapters(const engine::AdapterOptions& adapter) {
-  return adapter.num_layers || adapter.rank || adapter.scale || adapter.dropout || adapter.keys;
+  return adapter.num_layers || adapter.rank || adapter.scale || adapter.dropout || adapter.keys ||
+         adapter.type || adapter.rslora || adapter.init || adapter.layers;
 }
 
 // With --resume: finds the checkpoint, and takes from it what is not given.
@@ -179,6 +180,12 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       .add_option("--lora-layers,--num-layers", adapter.num_layers,
                   "Layers to adapt, counted from the last; -1: all [16]")
       ->check(count_or_all());
+  command
+      .add_option(
+          "--fine-tune-type", adapter.type,
+          "lora, or dora: LoRA with trained norms of the weight's rows, which learns more at "
+          "a low rank (arXiv:2402.09353) [lora]")
+      ->check(CLI::IsMember({"lora", "dora"}));
   command.add_option("--lora-rank", adapter.rank, "Rank of the adapters [8]")
       ->check(CLI::Range(1, 4096));
   command
@@ -194,6 +201,17 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
                   "[what the model's family has as default]")
       ->delimiter(',')
       ->take_all();
+  command.add_flag("--rslora", adapter.rslora,
+                   "Rank-stabilized LoRA: --lora-scale is divided by the square root of the rank, "
+                   "as PEFT's lora_alpha with use_rslora (arXiv:2312.03732)");
+  command.add_option(
+      "--init", adapter.init,
+      "How adapters begin, as PEFT's init_lora_weights: default, gaussian, pissa (the largest "
+      "singular values of the weights, arXiv:2404.02948), pissa_niter_N (the same by N iterations, "
+      "for large layers), olora (a QR factorization, arXiv:2406.01775) [default]");
+  command.add_option("--lora-config", adapter.layers,
+                     "Which layers to adapt and each one's rank and scale: a JSON or YAML file, or "
+                     "JSON itself, with the keys of PEFT's LoraConfig");
   add_render_options(command, o.tune.render);
   command.add_flag("--pack", o.pack,
                    "Fill batches with whole examples, which do not see each other, up to "

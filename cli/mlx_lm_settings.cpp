@@ -151,12 +151,13 @@ class Translation {
 
   void fine_tune_type(const io::YamlEntry& entry) {
     const ordered_json type = entry.value.json();
-    if (type == "lora") return;
-    if (type == "dora" || type == "full") {
-      refuse(entry.line, "fine_tune_type {} is not supported yet: graft trains lora",
-             type.get<std::string>());
+    if (type == "full") {
+      refuse(entry.line, "fine_tune_type full is not supported yet: graft trains lora and dora");
     }
-    refuse(entry.line, "fine_tune_type is {}: lora is what there is", type.dump());
+    if (type != "lora" && type != "dora") {
+      refuse(entry.line, "fine_tune_type is {}: lora and dora are what there is", type.dump());
+    }
+    add(entry.key, type, entry.line);
   }
 
   void mask_prompt(const io::YamlEntry& entry) {

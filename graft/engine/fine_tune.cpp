@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -14,6 +15,7 @@
 #include "graft/data/option_names.h"
 #include "graft/engine/named_model.h"
 #include "graft/lora/fingerprint.h"
+#include "graft/lora/layer_config.h"
 #include "graft/report/run_facts.h"
 
 namespace graft::engine {
@@ -61,6 +63,23 @@ void add_schedule(const training::ScheduleOptions& o, int iters, ordered_json& c
   add_if_given(config, "decay_share", o.decay_share);
 }
 
+void add_adapters(const AdapterOptions& o, const lora::LoraSettings& s, ordered_json& config) {
+  if (o.layers) {
+    config["lora_config"] = s.layers ? s.layers->json().dump() : *o.layers;
+    return;
+  }
+  // As it was given: divided and multiplied again, it might be another.
+  const double given =
+      s.rank_stabilized ? s.scale * std::sqrt(static_cast<double>(s.rank)) : s.scale;
+  config.update({{"lora_rank", s.rank},
+                 {"lora_scale", report::setting(o.scale.value_or(static_cast<float>(given)))},
+                 {"lora_dropout", report::setting(s.dropout)},
+                 {"lora_keys", s.keys}});
+  if (s.type != lora::FineTuneType::lora) config["fine_tune_type"] = lora::name_of(s.type);
+  if (s.rank_stabilized) config["rslora"] = true;
+  if (o.init && *o.init != "default") config["init"] = *o.init;
+}
+
 // What is not the default: a checkpoint from before there was a choice goes on, too.
 void add_rendering(const data::RenderOptions& o, ordered_json& config) {
   if (o.train_on) config["train_on"] = data::name_of(*o.train_on);
@@ -69,13 +88,34 @@ void add_rendering(const data::RenderOptions& o, ordered_json& config) {
   if (o.overlap > 0) config["overlap"] = o.overlap;
 }
 
+float stabilized(float scale, int rank) {
+  return static_cast<float>(scale / std::sqrt(static_cast<double>(rank)));
+}
+
 lora::LoraSettings settings_for(const AdapterOptions& o, const models::Model& model,
                                 FrontEnd& front_end) {
   lora::LoraSettings s;
+  if (o.layers) {
+    if (o.rank || o.scale || o.dropout || o.keys || o.type || o.rslora || o.init) {
+      fail_usage(
+          "`lora_config` says rank, scale, dropout, keys, type and initial weights: give these "
+          "there");
+    }
+    const auto layers = std::make_shared<const lora::LayerConfig>(
+        lora::LayerConfig::read(*o.layers, model.default_lora_keys()));
+    s = layers->settings();
+    s.layers = layers;
+    s.num_layers = o.num_layers.value_or(-1);
+    return s;
+  }
   s.rank = o.rank.value_or(s.rank);
   s.scale = o.scale.value_or(s.scale);
+  s.rank_stabilized = o.rslora;
+  if (o.rslora) s.scale = stabilized(s.scale, s.rank);
+  if (o.init) s.initial = lora::InitialWeights::parse(*o.init, "`init`");
   s.dropout = o.dropout.value_or(s.dropout);
   s.keys = o.keys.value_or(model.default_lora_keys());
+  if (o.type) s.type = lora::fine_tune_type(*o.type);
   if (o.num_layers) {
     s.num_layers = *o.num_layers;
   } else if (s.num_layers > model.num_layers()) {
@@ -90,6 +130,21 @@ void check_same(const char* option, const std::optional<Number>& given, Number h
   if (given && *given != held) {
     fail_usage("`{}` {} differs from {} of the adapter that is resumed", option, *given, held);
   }
+}
+
+// With `rslora`, the given scale is the held one before it is divided.
+void check_same_scale(const AdapterOptions& o, const lora::LoraSettings& held) {
+  if (o.rslora && !held.rank_stabilized) {
+    fail_usage("`rslora` differs from the adapter that is resumed, which has none");
+  }
+  if (!o.scale || !held.rank_stabilized) return check_same("scale", o.scale, held.scale);
+  check_same("scale", std::optional(stabilized(*o.scale, held.rank)), held.scale);
+}
+
+void check_same_type(const AdapterOptions& o, const lora::Adapters& adapters) {
+  if (!o.type) return;
+  lora::fine_tune_type(*o.type);
+  check_same("fine_tune_type", o.type, lora::name_of(adapters.settings().type));
 }
 
 lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& front_end,
@@ -111,7 +166,7 @@ lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& f
   }
   lora::check_fits(*loaded.model, file);
   check_same("rank", o.rank, lora::rank_of(file));
-  if (file.settings) check_same("scale", o.scale, file.settings->scale);
+  if (file.settings) check_same_scale(o, *file.settings);
   return lora::apply(*loaded.model, file, front_end);
 }
 
@@ -122,7 +177,7 @@ lora::Adapters of_checkpoint(const training::Checkpoint& checkpoint, const Adapt
   lora::check_fits(*loaded.model, file);
   if (!file.settings) fail("{}: has no settings", checkpoint.adapter_file.string());
   check_same("rank", o.rank, file.settings->rank);
-  check_same("scale", o.scale, file.settings->scale);
+  check_same_scale(o, *file.settings);
   check_same("dropout", o.dropout, file.settings->dropout);
   check_same("num_layers", o.num_layers, file.settings->num_layers);
   if (o.keys && *o.keys != file.settings->keys) {
@@ -138,10 +193,14 @@ lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, Fron
   if (options.resume) {
     options.train.origin.provenance =
         io::Provenance::from_json(options.resume->identity.provenance);
-    return of_checkpoint(*options.resume, options.adapter, loaded, front_end);
+    lora::Adapters adapters = of_checkpoint(*options.resume, options.adapter, loaded, front_end);
+    check_same_type(options.adapter, adapters);
+    return adapters;
   }
   if (options.adapter.resume_adapter_file) {
-    return resumed(options.adapter, loaded, front_end, options.train);
+    lora::Adapters adapters = resumed(options.adapter, loaded, front_end, options.train);
+    check_same_type(options.adapter, adapters);
+    return adapters;
   }
   return lora::attach(*loaded.model, settings_for(options.adapter, *loaded.model, front_end),
                       options.only_planned ? lora::Fresh::unread : lora::Fresh::random);
@@ -215,12 +274,9 @@ ordered_json FineTune::full_config(int iters) const {
                  {"batch_size", train.batch_size},
                  {"grad_accumulation", train.batches_a_step},
                  {"iters", iters},
-                 {"lora_layers", s.num_layers},
-                 {"lora_rank", s.rank},
-                 {"lora_scale", report::setting(s.scale)},
-                 {"lora_dropout", report::setting(s.dropout)},
-                 {"lora_keys", s.keys},
-                 {"max_seq_length", options_.render.max_seq_length},
+                 {"lora_layers", s.num_layers}});
+  add_adapters(options_.adapter, s, config);
+  config.update({{"max_seq_length", options_.render.max_seq_length},
                  {"add_eos_token", options_.render.add_eos ? 1 : 0},
                  {"grad_checkpoint", train.grad_checkpoint},
                  {"grad_clip", report::setting(train.max_norm)},
@@ -309,6 +365,7 @@ io::HistoryEntry FineTune::history_entry() const {
       {"LoRA rank", std::to_string(s.rank)},
       {"LoRA scale", fmt::format("{}", s.scale)},
       {"LoRA dropout", fmt::format("{}", s.dropout)},
+      {"fine-tuning", s.type == lora::FineTuneType::dora ? "DoRA" : "LoRA"},
       {"layers adapted", s.num_layers < 0 ? "all" : std::to_string(s.num_layers)},
       {"adapted", fmt::format("{}", fmt::join(s.keys, ", "))},
       {"optimizer",

@@ -4,6 +4,7 @@
 #include <mlx/transforms.h>
 
 #include <cmath>
+#include <set>
 
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
@@ -30,6 +31,7 @@ void check_pair(const AdapterFile& file, const Layer& layer, const LayerPair& pa
   };
   check(*pair.a, "lora_a", layer.a_shape(pair.rank()));
   check(*pair.b, "lora_b", layer.b_shape(pair.rank()));
+  if (pair.m != nullptr) check(*pair.m, "m", {layer.out()});
 }
 
 std::map<std::string, models::LinearPart> by_path(models::Model& model) {
@@ -67,6 +69,23 @@ std::vector<Match> checked_matches(models::Model& model, const AdapterFile& file
   }
   if (matches.empty()) fail("{} holds no adapter", file.path.string());
   return matches;
+}
+
+// Of the part that is trained.
+int trained_rank(const LayerPair& pair, const std::optional<LoraSettings>& settings) {
+  return settings && settings->half_is_frozen ? pair.rank() / 2 : pair.rank();
+}
+
+// The second half of a rank as the frozen update.
+nn::LoraAdapter with_frozen_half(const nn::LoraAdapter& whole) {
+  const int rank = whole.a.shape(1) / 2, in = whole.a.shape(0), out = whole.b.shape(1);
+  const auto copy = [](const mx::array& part) { return mx::multiply(part, mx::array(1.0f)); };
+  nn::LoraAdapter adapter = whole;
+  adapter.a = copy(mx::slice(whole.a, {0, 0}, {in, rank}));
+  adapter.b = copy(mx::slice(whole.b, {0, 0}, {rank, out}));
+  adapter.frozen = nn::FrozenUpdate{copy(mx::slice(whole.a, {0, rank}, {in, 2 * rank})),
+                                    copy(mx::slice(whole.b, {rank, 0}, {2 * rank, out}))};
+  return adapter;
 }
 
 // In memory of its own: training must not write into the file's mapping, nor keep it open.
@@ -128,7 +147,7 @@ void warn_if_other_base(const AdapterFile& file, const std::string& fingerprint,
 
 int rank_of(const AdapterFile& file) {
   const auto all = layer_pairs(file);
-  return all.empty() ? 0 : all.rbegin()->second.rank();
+  return all.empty() ? 0 : trained_rank(all.rbegin()->second, file.settings);
 }
 
 void check_fits(models::Model& model, const AdapterFile& file) { checked_matches(model, file); }
@@ -141,14 +160,28 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
   }
   LoraSettings settings = *file.settings;
   std::vector<mx::array> values;
+  std::set<int> ranks;
   for (const auto& [linear, name, pair] : checked_matches(model, file)) {
-    settings.rank = pair.rank();
+    ranks.insert(trained_rank(pair, file.settings));
     const mx::array a = own_copy(file, name + ".lora_a", *pair.a);
     const mx::array b = own_copy(file, name + ".lora_b", *pair.b);
     linear.adapter() = nn::LoraAdapter{a, b, file.scale_of(name), settings.dropout};
-    values.insert(values.end(), {a, b});
+    if (settings.half_is_frozen) {
+      if (pair.rank() % 2 != 0 || pair.is_of_experts() || pair.m != nullptr) {
+        fail("{}: {} is no adapter of which half is frozen", file.path.string(), name);
+      }
+      linear.adapter() = with_frozen_half(*linear.adapter());
+      const nn::FrozenUpdate& frozen = *linear.adapter()->frozen;
+      values.insert(values.end(), {frozen.a, frozen.b});
+    }
+    values.insert(values.end(), {linear.adapter()->a, linear.adapter()->b});
+    if (pair.m == nullptr) continue;
+    linear.adapter()->magnitude = magnitude_of(linear, own_copy(file, name + ".m", *pair.m));
+    values.push_back(linear.adapter()->magnitude->m);
   }
   mx::eval(values);
+  // Of layers with several, the one that it says.
+  if (ranks.count(settings.rank) == 0) settings.rank = *ranks.rbegin();
   return Adapters(model, settings);
 }
 
@@ -183,10 +216,12 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
   AdapterFile file{origin};
   file.path = path;
   file.settings = adapters.settings();
-  for (const models::Parameter& parameter : adapters.parameters().all()) {
-    file.tensors.insert({parameter.name, *parameter.place});
-  }
   for (const models::LinearPart& linear : adapters.linears()) {
+    const auto [a, b] = linear.adapter()->factors();
+    file.tensors.insert({linear.path() + ".lora_a", a});
+    file.tensors.insert({linear.path() + ".lora_b", b});
+    const auto& magnitude = linear.adapter()->magnitude;
+    if (magnitude) file.tensors.insert({linear.path() + ".m", magnitude->m});
     const float scale = linear.adapter()->scale;
     if (scale != file.settings->scale) file.scales[linear.path()] = scale;
   }

@@ -34,8 +34,9 @@ struct AdapterOrigin {
 };
 
 /// An adapter as its file holds it: tensors `<path>.lora_a` [in, R] and `<path>.lora_b` [R, out]
-/// (of experts [E, R, in] and [E, out, R]), whatever names and shapes the file has them in, and
-/// how strongly they count, so that no reader has to guess a scale.
+/// (of experts [E, R, in] and [E, out, R]) and with DoRA `<path>.m` [out], whatever names and
+/// shapes the file has them in, and how strongly they count, so that no reader has to guess a
+/// scale.
 struct AdapterFile : AdapterOrigin {
   fs::path path = {};
   std::map<std::string, AdapterTensor> tensors = {};

@@ -23,6 +23,8 @@ LoraSettings settings_from(const json& object, const std::string& what) {
     fail("{}: dropout must be at least 0 and below 1, found {}", what, settings.dropout);
   }
   settings.num_layers = static_cast<int>(read.integer("num_layers", -1, -1));
+  settings.rank_stabilized = read.boolean("rslora", false);
+  settings.half_is_frozen = read.boolean("half_is_frozen", false);
   if (object.contains("keys") && object["keys"].is_array()) {
     for (const json& key : object["keys"]) {
       if (key.is_string()) settings.keys.push_back(key);
@@ -61,6 +63,8 @@ std::string metadata_of(const AdapterFile& file) {
                    {"dropout", s.dropout},
                    {"num_layers", s.num_layers},
                    {"keys", s.keys}});
+    if (s.rank_stabilized) object["rslora"] = true;
+    if (s.half_is_frozen) object["half_is_frozen"] = true;
   }
   if (!file.scales.empty()) object["scales"] = file.scales;
   if (!file.base.model_type.empty()) object["base_model_type"] = file.base.model_type;

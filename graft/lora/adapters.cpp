@@ -7,9 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <tuple>
 
 #include "graft/base/error.h"
+#include "graft/io/finite.h"
 #include "graft/io/unread_array.h"
+#include "graft/lora/layer_config.h"
+#include "graft/nn/magnitude.h"
 
 namespace graft::lora {
 namespace {
@@ -35,22 +39,145 @@ std::string choices(const std::vector<models::LinearPart>& linears) {
   return text;
 }
 
+// DoRA's, of the adapters as they are now.
+void update_norms(const std::vector<models::LinearPart>& linears, Fresh fresh) {
+  std::vector<mx::array> norms;
+  for (const models::LinearPart& linear : linears) {
+    nn::LoraAdapter& adapter = *linear.adapter();
+    if (!adapter.magnitude) continue;
+    nn::Magnitude& its = *adapter.magnitude;
+    its.norms = nn::adapted_norms(*std::get<nn::Linear*>(linear.linear));
+    norms.push_back(its.norms);
+  }
+  if (fresh != Fresh::unread) mx::eval(norms);
+}
+
+// A layer that gets an adapter.
+struct Chosen {
+  models::LinearPart linear;
+  int rank;
+  float scale;
+};
+
+mx::array first_a(const mx::Shape& shape, int in, int rank, InitialWeights::Kind kind) {
+  if (kind == InitialWeights::Kind::gaussian) {
+    return mx::random::normal(shape, mx::float32, 0.0f, 1.0f / static_cast<float>(rank));
+  }
+  const float bound = 1.0f / std::sqrt(static_cast<float>(in));
+  return mx::random::uniform(-bound, bound, shape, mx::float32);
+}
+
 // For a Linear or an ExpertLinear.
 template <class Layer>
-nn::LoraAdapter fresh_adapter(const Layer& layer, const LoraSettings& settings, Fresh fresh) {
+nn::LoraAdapter fresh_adapter(const Layer& layer, const Chosen& chosen,
+                              const LoraSettings& settings, Fresh fresh) {
+  const mx::Shape a = layer.a_shape(chosen.rank), b = layer.b_shape(chosen.rank);
   if (fresh == Fresh::unread) {
-    return {io::unread_array(layer.a_shape(settings.rank), mx::float32),
-            io::unread_array(layer.b_shape(settings.rank), mx::float32), settings.scale,
+    return {io::unread_array(a, mx::float32), io::unread_array(b, mx::float32), chosen.scale,
             settings.dropout};
   }
-  const float bound = 1.0f / std::sqrt(static_cast<float>(layer.in()));
-  return {mx::random::uniform(-bound, bound, layer.a_shape(settings.rank), mx::float32),
-          mx::zeros(layer.b_shape(settings.rank), mx::float32), settings.scale, settings.dropout};
+  return {first_a(a, layer.in(), chosen.rank, settings.initial.kind), mx::zeros(b, mx::float32),
+          chosen.scale, settings.dropout};
+}
+
+// With a part of the weight in a and b, and the same taken off.
+nn::LoraAdapter part_of_weight(const nn::Linear& layer, const Chosen& chosen,
+                               const LoraSettings& settings, Fresh fresh) {
+  nn::LoraAdapter adapter = fresh_adapter(layer, chosen, settings, Fresh::unread);
+  if (fresh == Fresh::unread) {
+    adapter.frozen = nn::FrozenUpdate{adapter.a, adapter.b};
+    return adapter;
+  }
+  const mx::array w = ops::dequantized(layer.weight, mx::float32);
+  std::tie(adapter.a, adapter.b) =
+      settings.initial.kind == InitialWeights::Kind::olora
+          ? orthonormal_factors(w, chosen.rank)
+          : principal_factors(w, chosen.rank, chosen.scale, settings.initial.iterations);
+  mx::eval(adapter.a, adapter.b);  // one at a time: the weight is dense for it
+  io::check_finite(adapter.a, layer.path + ".weight");
+  adapter.frozen = nn::FrozenUpdate{mx::add(adapter.a, mx::array(0.0f)), mx::negative(adapter.b)};
+  return adapter;
+}
+
+// The layer, where `what` can be on it.
+const nn::Linear* layer_of_one(const models::LinearPart& linear, const std::string& what) {
+  const auto* const* one = std::get_if<nn::Linear*>(&linear.linear);
+  if (one == nullptr) {
+    fail_usage("{}: {} is a layer of experts, for which there is none: name other `keys`", what,
+               linear.path());
+  }
+  return *one;
+}
+
+const nn::Linear* dora_layer(const models::LinearPart& linear) {
+  return layer_of_one(linear, "`fine_tune_type` dora");
+}
+
+// The layers in the order in which their random numbers are drawn.
+std::vector<Chosen> chosen_layers(models::Model& model, const LoraSettings& settings) {
+  const std::vector<models::LinearPart> linears = models::linears_of(model.parts());
+  const int first = settings.num_layers < 0 ? 0 : model.num_layers() - settings.num_layers;
+  std::vector<Chosen> chosen;
+  if (settings.layers) {
+    for (const models::LinearPart& linear : settings.layers->adapted(linears)) {
+      if (linear.layer < first || linear.adapter()) continue;
+      chosen.push_back(
+          {linear, settings.layers->rank_of(linear), settings.layers->scale_of(linear)});
+    }
+    return chosen;
+  }
+  std::set<std::string> taken;
+  for (const std::string& key : settings.keys) {
+    const bool found = std::any_of(linears.begin(), linears.end(),
+                                   [&](const auto& linear) { return matches(linear.path(), key); });
+    if (!found) {
+      fail_usage("`keys`: '{}' names no linear layer of this model; there are: {}", key,
+                 choices(linears));
+    }
+    for (const models::LinearPart& linear : linears) {
+      if (!matches(linear.path(), key) || linear.layer < first || linear.adapter()) continue;
+      if (taken.insert(linear.path()).second) {
+        chosen.push_back({linear, settings.rank, settings.scale});
+      }
+    }
+  }
+  return chosen;
+}
+
+// What a part of the weight cannot be, by name.
+void check_part_of_weight(const std::vector<Chosen>& all, const LoraSettings& settings) {
+  const std::string what = "`init` " + settings.initial.name();
+  if (settings.type == FineTuneType::dora) {
+    fail_usage("{} has no part with `fine_tune_type` dora", what);
+  }
+  if (settings.dropout > 0) {
+    fail_usage("{} takes a part of the weight into the adapter: it is without `dropout`", what);
+  }
+  for (const Chosen& one : all) {
+    const nn::Linear* layer = layer_of_one(one.linear, what);
+    if (one.rank > std::min(layer->in(), layer->out())) {
+      fail_usage("{}: `rank` {} is above the {} of {}", what, one.rank,
+                 std::min(layer->in(), layer->out()), layer->path);
+    }
+    if (!(one.scale > 0)) {
+      fail_usage("{}: the scale {} of {} is not above 0", what, one.scale, layer->path);
+    }
+  }
 }
 
 }  // namespace
 
-Adapters::Adapters(models::Model& model, LoraSettings settings) : settings_(std::move(settings)) {
+std::string name_of(FineTuneType type) { return type == FineTuneType::dora ? "dora" : "lora"; }
+
+FineTuneType fine_tune_type(const std::string& name) {
+  for (const FineTuneType type : {FineTuneType::lora, FineTuneType::dora}) {
+    if (name_of(type) == name) return type;
+  }
+  fail_usage("`fine_tune_type` '{}' is neither lora nor dora", name);
+}
+
+Adapters::Adapters(models::Model& model, LoraSettings settings, Fresh fresh)
+    : settings_(std::move(settings)) {
   std::vector<models::Parameter> parameters;
   for (const models::LinearPart& linear : models::linears_of(model.parts())) {
     std::optional<nn::LoraAdapter>& adapter = linear.adapter();
@@ -58,12 +185,29 @@ Adapters::Adapters(models::Model& model, LoraSettings settings) : settings_(std:
     linears_.push_back(linear);
     parameters.push_back({linear.path() + ".lora_a", linear.layer, &adapter->a});
     parameters.push_back({linear.path() + ".lora_b", linear.layer, &adapter->b});
+    if (!adapter->magnitude) continue;
+    parameters.push_back({linear.path() + ".m", linear.layer, &adapter->magnitude->m});
+    settings_.type = FineTuneType::dora;
   }
-  parameters_ = models::ParameterSet(std::move(parameters));
+  const auto follow = [linears = linears_, fresh] { update_norms(linears, fresh); };
+  follow();
+  parameters_ = models::ParameterSet(std::move(parameters), follow);
 }
 
-Adapters attach(models::Model& model, const LoraSettings& settings, Fresh fresh) {
-  const std::vector<models::LinearPart> linears = models::linears_of(model.parts());
+nn::Magnitude magnitude_of(const models::LinearPart& linear, const std::optional<mx::array>& m,
+                           Fresh fresh) {
+  const nn::Linear* layer = dora_layer(linear);
+  if (fresh == Fresh::unread) {
+    const mx::array none = io::unread_array({layer->out()}, mx::float32);
+    return {none, none, none};
+  }
+  mx::array squares = nn::squared_norms(*layer);
+  mx::eval(squares);  // one at a time: the weight is dense for it
+  return {m ? *m : mx::sqrt(squares), squares, squares};
+}
+
+Adapters attach(models::Model& model, const LoraSettings& given, Fresh fresh) {
+  LoraSettings settings = given;
   if (settings.num_layers > model.num_layers()) {
     fail_usage("`num_layers` {} is more than the model's {} layers: give at most {}, or -1 for all",
                settings.num_layers, model.num_layers(), model.num_layers());
@@ -74,27 +218,27 @@ Adapters attach(models::Model& model, const LoraSettings& settings, Fresh fresh)
   }
   if (settings.rank < 1) fail_usage("`rank` {} must be at least 1", settings.rank);
   // All that can be refused is refused before anything is changed.
-  for (const std::string& key : settings.keys) {
-    const bool found = std::any_of(linears.begin(), linears.end(),
-                                   [&](const auto& linear) { return matches(linear.path(), key); });
-    if (!found) {
-      fail_usage("`keys`: '{}' names no linear layer of this model; there are: {}", key,
-                 choices(linears));
-    }
+  const std::vector<Chosen> all = chosen_layers(model, settings);
+  const bool is_dora = settings.type == FineTuneType::dora;
+  settings.half_is_frozen = settings.initial.is_part_of_the_weight();
+  if (settings.half_is_frozen) check_part_of_weight(all, settings);
+  for (const Chosen& one : all) {
+    if (is_dora) dora_layer(one.linear);
   }
-  int first = settings.num_layers < 0 ? 0 : model.num_layers() - settings.num_layers;
   std::vector<mx::array> added;
-  for (const std::string& key : settings.keys) {
-    for (const models::LinearPart& linear : linears) {
-      if (!matches(linear.path(), key) || linear.layer < first || linear.adapter()) continue;
-      linear.adapter() = std::visit(
-          [&](const auto* l) { return fresh_adapter(*l, settings, fresh); }, linear.linear);
-      added.push_back(linear.adapter()->a);
-      added.push_back(linear.adapter()->b);
-    }
+  for (const Chosen& one : all) {
+    std::optional<nn::LoraAdapter>& adapter = one.linear.adapter();
+    adapter =
+        settings.half_is_frozen
+            ? part_of_weight(*std::get<nn::Linear*>(one.linear.linear), one, settings, fresh)
+            : std::visit([&](const auto* l) { return fresh_adapter(*l, one, settings, fresh); },
+                         one.linear.linear);
+    if (is_dora) adapter->magnitude = magnitude_of(one.linear, {}, fresh);
+    added.insert(added.end(), {adapter->a, adapter->b});
+    if (adapter->frozen) added.insert(added.end(), {adapter->frozen->a, adapter->frozen->b});
   }
   mx::eval(added);
-  return Adapters(model, settings);
+  return Adapters(model, settings, fresh);
 }
 
 void detach(models::Model& model) {

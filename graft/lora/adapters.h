@@ -2,15 +2,28 @@
 
 #include <mlx/array.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "graft/lora/initial.h"
 #include "graft/models/model.h"
 #include "graft/models/parameters.h"
 
 namespace graft::lora {
 
 namespace mx = mlx::core;
+
+/// What is trained: low-rank updates, or these with the norms of the rows (DoRA).
+enum class FineTuneType { lora, dora };
+
+class LayerConfig;
+
+/// "lora", "dora".
+std::string name_of(FineTuneType type);
+/// Throws UsageError for a name that is none of them.
+FineTuneType fine_tune_type(const std::string& name);
 
 /// Which layers are adapted, and how. Stored in the adapter file.
 struct LoraSettings {
@@ -20,15 +33,30 @@ struct LoraSettings {
   int num_layers = 16;   // the last ones; -1: all
   // Suffixes of paths, whole parts: "q_proj", "self_attn.q_proj"; "all": every linear layer.
   std::vector<std::string> keys = {};
+  FineTuneType type = FineTuneType::lora;
+  // The scale was made as a number over sqrt(R), as PEFT has it with use_rslora (Kalajdzievski
+  // 2023, arXiv:2312.03732).
+  bool rank_stabilized = false;
+  InitialWeights initial = {};  // of new adapters
+  // The second half of each layer's rank is a frozen update: what the adapter began with is taken
+  // off the weight. `rank` counts what is trained.
+  bool half_is_frozen = false;
+  // Of new adapters: in place of `keys`, and of rank and scale in each layer.
+  std::shared_ptr<const LayerConfig> layers = {};
 };
+
+/// The numbers of new adapters: as training starts with them, or none, for a model that is planned
+/// with and not computed (io/unread_array.h).
+enum class Fresh { random, unread };
 
 /// The adapters of a model.
 class Adapters {
  public:
-  Adapters(models::Model& model, LoraSettings settings);
+  Adapters(models::Model& model, LoraSettings settings, Fresh fresh = Fresh::random);
 
   const LoraSettings& settings() const { return settings_; }
-  /// Their arrays: "model.layers.0.self_attn.q_proj.lora_a", ...
+  /// Their arrays: "model.layers.0.self_attn.q_proj.lora_a", ...; DoRA's magnitudes are ".m". When
+  /// they are set, DoRA's norms follow, at once unless the adapters are unread.
   const models::ParameterSet& parameters() const { return parameters_; }
   /// The adapted layers.
   const std::vector<models::LinearPart>& linears() const { return linears_; }
@@ -39,14 +67,16 @@ class Adapters {
   models::ParameterSet parameters_;
 };
 
-/// The numbers of new adapters: as training starts with them, or none, for a model that is planned
-/// with and not computed (io/unread_array.h).
-enum class Fresh { random, unread };
-
-/// Attaches new adapters to the model: a uniform in ±1/sqrt(in), b zero (MLX's random state).
-/// Throws UsageError if the model has fewer layers than asked for, or if a key matches nothing,
-/// listing the possible keys.
+/// Attaches new adapters to the model, as `initial` says (MLX's random state). Throws UsageError if
+/// the model has fewer layers than asked for, if a key matches nothing, listing the possible keys,
+/// for DoRA or a part of the weight on layers of experts, and for a part of the weight with DoRA,
+/// dropout, a rank above the layer's smaller side or a scale that is not above 0.
 Adapters attach(models::Model& model, const LoraSettings& settings, Fresh fresh = Fresh::random);
+
+/// DoRA's part of a layer's adapter; m is the norms of the weight's rows unless it is given. Throws
+/// UsageError for layers of experts.
+nn::Magnitude magnitude_of(const models::LinearPart& linear, const std::optional<mx::array>& m = {},
+                           Fresh fresh = Fresh::random);
 
 /// Takes all adapters off the model. What has their arrays must not be used any more.
 void detach(models::Model& model);

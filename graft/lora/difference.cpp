@@ -3,6 +3,7 @@
 #include <mlx/linalg.h>
 #include <mlx/ops.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -43,6 +44,37 @@ double norm_of(const AdapterFile& file, const std::map<std::string, LayerPair>& 
   return scale * std::sqrt(squares);
 }
 
+AdapterFile without_magnitudes(AdapterFile file) {
+  std::erase_if(file.tensors, [](const auto& tensor) { return tensor.first.ends_with(".m"); });
+  return file;
+}
+
+// Of those of layers that one of them lacks, all.
+double difference_of_magnitudes(const AdapterFile& one, const AdapterFile& other) {
+  const auto pairs = layer_pairs(one), others = layer_pairs(other);
+  double squares = 0, all = 0;
+  const auto square_of = [](const mx::array& m) {
+    return double{mx::sum(mx::square(m)).item<float>()};
+  };
+  const auto numbers = [](const AdapterFile& file, const std::string& layer,
+                          const LayerPair& pair) {
+    const mx::array m = mx::astype(pair.m->load(), mx::float32);
+    io::check_finite(m, file.path.string() + ": " + layer + ".m");
+    return m;
+  };
+  for (const auto& [layer, pair] : pairs) {
+    const mx::array m = numbers(one, layer, pair);
+    all += square_of(m);
+    const auto found = others.find(layer);
+    squares += square_of(
+        found == others.end() ? m : mx::subtract(m, numbers(other, layer, found->second)));
+  }
+  for (const auto& [layer, pair] : others) {
+    if (pairs.count(layer) == 0) squares += square_of(numbers(other, layer, pair));
+  }
+  return std::sqrt(squares / std::max(all, 1e-30));
+}
+
 }  // namespace
 
 double LayerDifference::cosine() const {
@@ -59,11 +91,18 @@ Difference difference(const AdapterFile& given, const AdapterFile& given_other) 
     return mixtral ? with_mixtral_names(own) : own;
   };
   AdapterFile one = named(given), other = named(given_other);
+  if (is_dora(one) != is_dora(other)) {
+    const AdapterFile& dora = is_dora(one) ? one : other;
+    refuse_dora(dora, "comparison with one of LoRA");
+  }
+  Difference all;
+  if (is_dora(one)) all.magnitudes = difference_of_magnitudes(one, other);
+  one = without_magnitudes(std::move(one));
+  other = without_magnitudes(std::move(other));
   one.base_fingerprint = other.base_fingerprint = "";  // those of two models may be compared
   const AdapterFile between = merged({{one, 1}, {other, -1}});
   const auto pairs_of_one = layer_pairs(one), pairs_of_other = layer_pairs(other);
   const auto pairs_between = layer_pairs(between);
-  Difference all;
   for (const auto& [layer, pair] : pairs_between) {
     const LayerDifference found{layer, norm_of(one, pairs_of_one, layer),
                                 norm_of(other, pairs_of_other, layer),
@@ -78,7 +117,7 @@ Difference difference(const AdapterFile& given, const AdapterFile& given_other) 
     fail("{} or {} has numbers too large to compare", given.path.string(),
          given_other.path.string());
   }
-  all.same = all.between <= 1e-6 * std::max(all.one, all.other);
+  all.same = all.between <= 1e-6 * std::max(all.one, all.other) && all.magnitudes <= 1e-6;
   return all;
 }
 

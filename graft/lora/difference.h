@@ -21,11 +21,13 @@ struct LayerDifference {
 struct Difference {
   std::vector<LayerDifference> layers;
   double one = 0, other = 0, between = 0;
-  bool same = false;  // no update differs
+  double magnitudes = 0;  // with DoRA: the norm of all differences of m, in relation to one's m
+  bool same = false;      // no update differs, and no magnitude
 };
 
 /// Computed from the factors, without the products. Throws Error if the adapters are of different
-/// models, for one that does not say its scale, and for numbers that are not finite.
+/// models, if one alone is of DoRA, for one that does not say its scale, and for numbers that are
+/// not finite. Of DoRA's, updates are those before a row gets its magnitude.
 Difference difference(const AdapterFile& one, const AdapterFile& other);
 
 }  // namespace graft::lora

@@ -18,13 +18,23 @@ mx::Dtype own_dtype(const ops::Weight& w, const FusedFormat& format) {
   return has_biases(w.mode) ? w.scales->dtype() : format.dense_dtype;
 }
 
+// Rows of these norms; one of norm 0 stays.
+mx::array with_norms(const mx::array& weight, const mx::array& norms) {
+  const mx::array now = mx::sqrt(mx::sum(mx::square(weight), 1));
+  const mx::array factors =
+      mx::where(mx::greater(now, mx::array(0.0f)), mx::divide(norms, now), mx::array(0.0f));
+  return mx::multiply(mx::expand_dims(factors, 1), weight);
+}
+
 }  // namespace
 
 mx::array adapted_matrix(const nn::Linear& layer) {
   const mx::array dense = ops::dequantized(layer.weight, mx::float32);
   if (!layer.adapter) return dense;
-  const mx::array update = mx::transpose(mx::matmul(layer.adapter->a, layer.adapter->b));
-  return mx::add(dense, mx::multiply(mx::array(layer.adapter->scale), update));
+  const auto [a, b] = layer.adapter->factors();
+  const mx::array update = mx::transpose(mx::matmul(a, b));
+  const mx::array sum = mx::add(dense, mx::multiply(mx::array(layer.adapter->scale), update));
+  return layer.adapter->magnitude ? with_norms(sum, layer.adapter->magnitude->m) : sum;
 }
 
 std::optional<io::LayerQuantization> fused_quantization(const ops::Weight& now,

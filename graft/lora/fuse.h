@@ -22,7 +22,8 @@ struct FusedFormat {
 std::optional<io::LayerQuantization> fused_quantization(const ops::Weight& now,
                                                         const FusedFormat& format);
 
-/// W + scale * (a b)^T [out, in], in f32; W itself without an adapter. Not evaluated yet.
+/// W + scale * (a b)^T [out, in], with DoRA m / ||row|| times its rows, in f32; W itself without an
+/// adapter. Not evaluated yet.
 mx::array adapted_matrix(const nn::Linear& layer);
 
 /// The same as `format` asks. A layer that was quantized keeps its group size, or has the next that

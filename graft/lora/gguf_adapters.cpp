@@ -159,6 +159,12 @@ void write_gguf(const AdapterFile& given) {
          io::in_quotes(given.base.model_type));
   }
   const AdapterFile file = in_own_order(given, given.base.head_dim);
+  if (is_dora(file)) {
+    fail(
+        "{}: GGUF has no place for an adapter of DoRA: fuse it into the model (graft fuse) and "
+        "export that",
+        file.path.string());
+  }
   const auto layers = layer_pairs(file);
   // One alpha for all: that of the first layer. Where alpha / rank is another scale, lora_b has it.
   const auto& [first, first_pair] = *layers.begin();

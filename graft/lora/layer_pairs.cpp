@@ -32,12 +32,12 @@ std::map<std::string, LayerPair> layer_pairs(const AdapterFile& file) {
           "adapter_config.json beside it",
           file.path.string(), name);
     }
-    if (last != "lora_a" && last != "lora_b") {
-      fail("{}: {} is no part of a LoRA adapter (names end in .lora_a or .lora_b)",
+    if (last != "lora_a" && last != "lora_b" && last != "m") {
+      fail("{}: {} is no part of a LoRA adapter (names end in .lora_a, .lora_b or DoRA's .m)",
            file.path.string(), name);
     }
     LayerPair& pair = result[name.substr(0, dot)];
-    (last == "lora_a" ? pair.a : pair.b) = &tensor;
+    (last == "lora_a" ? pair.a : last == "lora_b" ? pair.b : pair.m) = &tensor;
   }
   for (const auto& [path, pair] : result) {
     if (pair.a == nullptr || pair.b == nullptr) {
@@ -48,8 +48,32 @@ std::map<std::string, LayerPair> layer_pairs(const AdapterFile& file) {
       fail("{}: {} has lora_a {} and lora_b {}, which are no adapter together", file.path.string(),
            path, io::shape_text(pair.a->shape), io::shape_text(pair.b->shape));
     }
+    if (pair.m == nullptr && is_dora(file)) {
+      fail("{}: {}.m is missing, which other layers have", file.path.string(), path);
+    }
+    if (pair.m != nullptr && pair.m->shape != mx::Shape{pair.b->shape[1]}) {
+      fail("{}: {} has lora_b {} and m {}, which are no adapter together", file.path.string(), path,
+           io::shape_text(pair.b->shape), io::shape_text(pair.m->shape));
+    }
+    if (pair.m != nullptr && pair.is_of_experts()) {
+      fail("{}: {} is of experts, which have no DoRA", file.path.string(), path);
+    }
   }
   return result;
+}
+
+bool is_dora(const AdapterFile& file) {
+  return std::any_of(file.tensors.begin(), file.tensors.end(),
+                     [](const auto& tensor) { return tensor.first.ends_with(".m"); });
+}
+
+void refuse_dora(const AdapterFile& file, const std::string& what) {
+  if (!is_dora(file)) return;
+  fail(
+      "{} is an adapter of DoRA, whose effect depends on the model's weights: there is no {} of "
+      "it; "
+      "fuse it into the model instead (graft fuse)",
+      file.path.string(), what);
 }
 
 AdapterFile with_mixtral_names(const AdapterFile& file) {
@@ -60,6 +84,7 @@ AdapterFile with_mixtral_names(const AdapterFile& file) {
   for (const auto& [layer, pair] : layer_pairs(file)) {
     renamed.tensors.insert({name(layer) + ".lora_a", *pair.a});
     renamed.tensors.insert({name(layer) + ".lora_b", *pair.b});
+    if (pair.m != nullptr) renamed.tensors.insert({name(layer) + ".m", *pair.m});
   }
   for (const auto& [layer, scale] : file.scales) renamed.scales[name(layer)] = scale;
   return renamed;

@@ -97,6 +97,7 @@ AdapterFile merged(const std::vector<WeightedAdapter>& given) {
   std::map<std::string, Factors> layers;
   for (const auto& [file, weight] : adapters) {
     settings_of(file);
+    refuse_dora(file, "weighted sum");
     if (&file != &adapters.front().file) {
       sum.provenance.add(file.provenance);
       if (sum.base_fingerprint.empty()) sum.base_fingerprint = file.base_fingerprint;
@@ -130,6 +131,7 @@ Truncated truncated(const AdapterFile& adapter, int rank) {
   Truncated result{adapter};
   AdapterFile& file = result.file;
   settings_of(file);
+  refuse_dora(file, "nearest of another `rank`");
   for (const auto& [layer, pair] : layer_pairs(adapter)) {
     if (pair.rank() <= rank) continue;
     io::check_finite(pair.a->load(), file.path.string() + ": " + layer + ".lora_a");
@@ -154,6 +156,7 @@ Truncated truncated(const AdapterFile& adapter, int rank) {
     file.scales[layer] = 1;
   }
   file.settings->rank = std::min(file.settings->rank, rank);
+  file.settings->half_is_frozen = false;
   file.config = ordered_json::object();
   return result;
 }

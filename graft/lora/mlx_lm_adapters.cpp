@@ -24,8 +24,9 @@ constexpr const char* kWrittenBy = "graft_version";  // the key that says that a
 
 LoraSettings settings_from(const json& config, const std::string& what) {
   const ConfigReader read(config, what);
-  if (const std::string type = read.text("fine_tune_type", "lora"); type != "lora") {
-    fail("{}: fine_tune_type is {}; LoRA alone is supported", what, io::in_quotes(type));
+  const std::string type = read.text("fine_tune_type", "lora");
+  if (type != "lora" && type != "dora") {
+    fail("{}: fine_tune_type is {}; LoRA and DoRA alone are supported", what, io::in_quotes(type));
   }
   if (!config["lora_parameters"].is_object()) {
     fail("{}: lora_parameters must be an object", what);
@@ -33,6 +34,7 @@ LoraSettings settings_from(const json& config, const std::string& what) {
   const json& parameters = config["lora_parameters"];
   const ConfigReader values(parameters, what + ": lora_parameters");
   LoraSettings settings;
+  settings.type = fine_tune_type(type);
   settings.rank = static_cast<int>(values.integer("rank"));
   settings.scale = static_cast<float>(values.number("scale"));
   settings.dropout = static_cast<float>(values.number("dropout", 0.0));
@@ -53,7 +55,7 @@ ordered_json config_of(const AdapterFile& file, const LoraSettings& settings) {
   for (const auto& [name, tensor] : file.tensors) {
     keys.insert(key_of(name.substr(0, name.rfind('.'))));
   }
-  return {{"fine_tune_type", "lora"},
+  return {{"fine_tune_type", name_of(settings.type)},
           {kWrittenBy, GRAFT_VERSION},
           {"lora_parameters",
            {{"dropout", settings.dropout},
@@ -85,6 +87,10 @@ void read_mlx_lm(AdapterFile& file) {
          file.path.filename().string());
   }
   const auto beside = mlx_lm_settings_beside(file.path);
+  if (beside && (beside->type == FineTuneType::dora) != is_dora(file)) {
+    fail("{} {} DoRA's magnitudes, but {} beside it says fine_tune_type {}", file.path.string(),
+         is_dora(file) ? "has" : "lacks", kAdapterConfig, name_of(beside->type));
+  }
   if (!file.settings) {
     file.settings = beside;
   } else if (beside && file.settings->scale != beside->scale) {
@@ -104,6 +110,7 @@ void check_mlx_lm(const fs::path& path) {
 void write_mlx_lm(const AdapterFile& given) {
   check_mlx_lm(given.path);
   AdapterFile file = in_one_form(given);
+  file.settings->type = is_dora(file) ? FineTuneType::dora : FineTuneType::lora;
   if (file.base.model_type == "mixtral") file = with_mixtral_names(file);
   const NewConfig config(file.path, config_of(file, *file.settings));
   config.remove_another();

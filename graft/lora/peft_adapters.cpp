@@ -1,5 +1,6 @@
 // PEFT's folder of a LoRA adapter: adapter_model.safetensors with `base_model.model.<module>` and
-// `.lora_A.weight` [R, in], `.lora_B.weight` [out, R], and adapter_config.json, which says how they
+// `.lora_A.weight` [R, in], `.lora_B.weight` [out, R], with DoRA `.lora_magnitude_vector` [out],
+// and adapter_config.json, which says how they
 // count (peft/utils/save_and_load.py; peft/tuners/lora/).
 
 #include <mlx/ops.h>
@@ -28,6 +29,7 @@ namespace graft::lora {
 namespace {
 
 constexpr std::string_view kPrefix = "base_model.model.";
+constexpr std::string_view kMagnitude = ".lora_magnitude_vector";
 constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight", kBaseLayer = ".base_layer";
 
 AdapterTensor transposed(const AdapterTensor& tensor) {
@@ -41,8 +43,7 @@ std::string_view kind_of(std::string_view name) {
     std::string_view in_name, is;
   };
   for (const Kind& kind :
-       {Kind{".lora_magnitude_vector", "DoRA's magnitudes"},
-        Kind{".lora_embedding_", "an adapter of an embedding"},
+       {Kind{".lora_embedding_", "an adapter of an embedding"},
         Kind{".lora_A.bias", "a bias of LoRA"}, Kind{".lora_B.bias", "a bias of LoRA"},
         Kind{".token_adapter.", "trained tokens"},
         Kind{".modules_to_save.", "a module that was trained"}}) {
@@ -61,29 +62,38 @@ class Reader {
     take_metadata(file_, contents.metadata);
     // How an adapter of graft's own counts, the config says to PEFT, too.
     const std::optional<LoraSettings> own = file_.settings;
-    file_.settings = LoraSettings{.rank = config_.r(),
-                                  .scale = config_.scale_of(""),
-                                  .dropout = config_.dropout(),
-                                  .num_layers = -1,
-                                  .keys = config_.target_modules()};
+    file_.settings =
+        LoraSettings{.rank = config_.r(),
+                     .scale = config_.scale_of(""),
+                     .dropout = config_.dropout(),
+                     .num_layers = -1,
+                     .keys = config_.target_modules(),
+                     .type = config_.is_dora() ? FineTuneType::dora : FineTuneType::lora,
+                     .rank_stabilized = config_.is_rslora()};
     if (own) {
       file_.settings->num_layers = own->num_layers;
       file_.settings->keys = own->keys;
       file_.settings->dropout = own->dropout;  // the config has none beside parameters
+      file_.settings->half_is_frozen = own->half_is_frozen;
+      if (own->half_is_frozen) file_.settings->rank /= 2;
     }
     take_base();
     file_.scales.clear();
     for (const auto& [name, tensor] : contents.tensors) sort_in(name, tensor);
-    for (const auto& [module, pair] : modules_) add(module, whole(module, pair));
+    for (const auto& [module, pair] : modules_) add(module, whole(module, pair), pair.m);
     for (const auto& [path, each] : one_by_one_) {
       put(path, stacked_experts(each, what_ + ": " + path), scales_.at(path));
     }
     if (file_.tensors.empty()) fail("{} holds no adapter", what_);
+    if (config_.is_dora() != lora::is_dora(file_)) {
+      fail("{} {} DoRA's magnitudes, but use_dora is {} in {}", what_,
+           config_.is_dora() ? "lacks" : "has", config_.is_dora(), kAdapterConfig);
+    }
   }
 
  private:
   struct Pair {
-    std::optional<AdapterTensor> a, b;
+    std::optional<AdapterTensor> a, b, m;
   };
 
   // The base model's name on the Hub; a path of somebody's machine says nothing.
@@ -112,6 +122,18 @@ class Reader {
 
   void sort_in(const std::string& name, const AdapterTensor& tensor) {
     const bool is_a = name.ends_with(kA), is_b = name.ends_with(kB);
+    if (name.starts_with(kPrefix)) {
+      // PEFT before 0.12 and now; some that were saved between have the name of its module.
+      for (const std::string& end :
+           {std::string(kMagnitude), std::string(kMagnitude) + ".weight"}) {
+        if (!name.ends_with(end)) continue;
+        if (tensor.shape.size() != 1) {
+          fail("{}: {} is {}, no vector", what_, io::in_quotes(name), io::shape_text(tensor.shape));
+        }
+        modules_[name.substr(kPrefix.size(), name.size() - kPrefix.size() - end.size())].m = tensor;
+        return;
+      }
+    }
     if (!name.starts_with(kPrefix) || !(is_a || is_b)) {
       fail("{}: {} is {}", what_, io::in_quotes(name), kind_of(name));
     }
@@ -129,10 +151,13 @@ class Reader {
     return {*pair.a, *pair.b};
   }
 
-  void add(const std::string& module, const ExpertTensors& tensors) {
-    if (module.ends_with(".experts") || module.ends_with(kBaseLayer)) {
-      return add_experts(module, tensors);
+  void add(const std::string& module, const ExpertTensors& tensors,
+           const std::optional<AdapterTensor>& m) {
+    const bool of_experts = module.ends_with(".experts") || module.ends_with(kBaseLayer);
+    if (m && (of_experts || one_expert(module))) {
+      fail("{}: {} is of experts, for which DoRA is not supported", what_, io::in_quotes(module));
     }
+    if (of_experts) return add_experts(module, tensors);
     // A router is no linear layer for transformers 5, but a parameter.
     const std::string parameter = module + ".weight";
     const bool is_parameter = !config_.targets(module);
@@ -153,6 +178,7 @@ class Reader {
     }
     put(path_of_module(module), {transposed(tensors.a), transposed(tensors.b)},
         config_.scale_of(named));
+    if (m) file_.tensors.insert({path_of_module(module) + ".m", *m});
   }
 
   // The parameters of all experts. Which one is adapted the config says alone: where both are, the
@@ -227,8 +253,15 @@ class Writer {
       // PEFT takes dense layers among experts for these if they are named as modules
       // (peft/utils/transformers_weight_conversion.py).
       const bool parameter = router || (of_experts && path.find(".mlp.") != std::string::npos);
+      if (parameter && pair.m != nullptr) {
+        fail("{}: {} is a parameter for PEFT, which has no DoRA for these", file_.path.string(),
+             path);
+      }
       add(router ? module_of_router(module) : module, parameter ? ".weight" : "",
           {transposed(*pair.a), transposed(*pair.b)}, file_.scale_of(path));
+      if (pair.m != nullptr) {
+        tensors_.insert({std::string(kPrefix) + module + std::string(kMagnitude), *pair.m});
+      }
     }
     for (const auto& [block, roles] : experts) add_experts(block, roles, layers);
     const NewConfig config(file_.path, config_of_all());
@@ -312,7 +345,7 @@ class Writer {
 
   ordered_json config_of_all() const {
     const Facts most = commonest();
-    const double alpha = double{most.scale} * most.rank;
+    const double alpha = alpha_of(most);
     ordered_json config = {{"alpha_pattern", ordered_json::object()},
                            {"auto_mapping", nullptr},
                            {"base_model_name_or_path", nullptr},
@@ -331,8 +364,8 @@ class Writer {
                            {"revision", nullptr},
                            {"target_modules", ordered_json::array()},
                            {"task_type", "CAUSAL_LM"},
-                           {"use_dora", false},
-                           {"use_rslora", false}};
+                           {"use_dora", is_dora(file_)},
+                           {"use_rslora", file_.settings->rank_stabilized}};
     if (const auto& origin = file_.provenance.origin) {
       config["base_model_name_or_path"] = origin->repository;
       if (!origin->commit.empty()) config["revision"] = origin->commit;
@@ -342,10 +375,19 @@ class Writer {
     for (const auto& [name, facts] : facts_) {
       const std::string pattern = escaped(name);
       if (facts.rank != most.rank) config["rank_pattern"][pattern] = facts.rank;
-      const double its_alpha = double{facts.scale} * facts.rank;
+      const double its_alpha = alpha_of(facts);
       if (its_alpha != alpha) config["alpha_pattern"][pattern] = number(its_alpha);
     }
     return config;
+  }
+
+  // Of which PEFT makes the scale.
+  double alpha_of(const Facts& facts) const {
+    if (!file_.settings->rank_stabilized) return double{facts.scale} * facts.rank;
+    // As people write them: of 20 / sqrt(8) in f32, 20.
+    const double alpha = facts.scale * std::sqrt(static_cast<double>(facts.rank));
+    const double whole = std::round(alpha);
+    return std::abs(alpha - whole) < 1e-6 * std::abs(whole) ? whole : alpha;
   }
 
   Facts commonest() const {

@@ -46,6 +46,7 @@ const std::set<std::string>& taken_keys() {
                                              "target_modules",
                                              "target_parameters",
                                              "task_type",
+                                             "use_dora",
                                              "use_rslora"};
   return keys;
 }
@@ -92,10 +93,11 @@ PeftConfig::PeftConfig(const ordered_json& config, const std::string& what) : wh
     fail("{}: lora_dropout must be at least 0 and below 1, found {}", what, dropout_);
   }
   rslora_ = read.boolean("use_rslora", false);
+  dora_ = read.boolean("use_dora", false);
   base_model_ = read.text("base_model_name_or_path", "");
   revision_ = read.text("revision", "");
   rank_pattern_ = patterns_in(config, "rank_pattern");
-  for (const auto& [pattern, rank] : rank_pattern_) {
+  for (const auto& [pattern, rank, text] : rank_pattern_) {
     if (rank != std::floor(rank) || rank < 1 || rank > kMostRank) {
       fail("{}: rank_pattern has the rank {}", what, rank);
     }
@@ -168,8 +170,8 @@ PeftConfig::Patterns<double> PeftConfig::patterns_in(const ordered_json& config,
       fail("{}: {} must have numbers, found {} for {}", what_, key, value.dump(),
            io::in_quotes(pattern));
     }
-    patterns.emplace_back(regex::NamePattern("(.*\\.)?(" + pattern + ")", what_ + ": " + key),
-                          value.get<double>());
+    patterns.push_back({regex::NamePattern("(.*\\.)?(" + pattern + ")", what_ + ": " + key),
+                        value.get<double>(), pattern});
   }
   return patterns;
 }
@@ -200,8 +202,7 @@ void PeftConfig::read_layers(const ordered_json& config) {
 
 // The number that counts is the first one behind two parts of the name, or behind the first of the
 // patterns that has one.
-bool PeftConfig::is_in_layers(const std::string& module) const {
-  if (!layers_) return true;
+std::optional<int64_t> PeftConfig::layer_of(const std::string& module) const {
   const auto number_behind = [&](const auto& counts) -> std::optional<int64_t> {
     for (size_t dot = module.find('.'); dot != std::string::npos; dot = module.find('.', dot + 1)) {
       int64_t number = -1;
@@ -224,6 +225,12 @@ bool PeftConfig::is_in_layers(const std::string& module) const {
     if (layer) break;
     layer = number_behind([&](const std::string& before) { return pattern.matches(before); });
   }
+  return layer;
+}
+
+bool PeftConfig::is_in_layers(const std::string& module) const {
+  if (!layers_) return true;
+  const auto layer = layer_of(module);
   return layer && std::find(layers_->begin(), layers_->end(), *layer) != layers_->end();
 }
 
@@ -239,15 +246,55 @@ bool PeftConfig::targets_parameter(const std::string& parameter) const {
 }
 
 int PeftConfig::rank_of(const std::string& module) const {
-  for (const auto& [pattern, rank] : rank_pattern_) {
+  for (const auto& [pattern, rank, text] : rank_pattern_) {
     if (pattern.matches(module)) return static_cast<int>(rank);
   }
   return r_;
 }
 
+bool PeftConfig::has_own_alpha(const std::string& module) const {
+  return std::any_of(alpha_pattern_.begin(), alpha_pattern_.end(),
+                     [&](const auto& pattern) { return pattern.matcher.matches(module); });
+}
+
+void PeftConfig::check_all_used(const std::vector<std::string>& modules,
+                                const std::vector<std::string>& adapted) const {
+  const auto any = [](const std::vector<std::string>& names, const auto& counts) {
+    return std::any_of(names.begin(), names.end(), counts);
+  };
+  const auto check_modules = [&](const Modules& named, const char* key) {
+    for (const std::string& suffix : named.suffixes) {
+      if (any(modules, [&](const std::string& m) { return ends_with_part(m, suffix); })) continue;
+      fail_usage("{}: {}: {} matches no linear layer of this model", what_, key,
+                 io::in_quotes(suffix));
+    }
+    if (named.pattern && !any(modules, [&](const auto& m) { return named.pattern->matches(m); })) {
+      fail_usage("{}: {} matches no linear layer of this model", what_, key);
+    }
+  };
+  check_modules(target_modules_, "target_modules");
+  check_modules(exclude_modules_, "exclude_modules");
+  if (layers_) {
+    for (const int64_t number : *layers_) {
+      if (any(modules, [&](const std::string& m) { return layer_of(m) == number; })) continue;
+      fail_usage("{}: layers_to_transform: the model has no layer {}", what_, number);
+    }
+  }
+  const auto check_patterns = [&](const Patterns<double>& patterns, const char* key) {
+    for (const auto& [pattern, value, text] : patterns) {
+      if (any(adapted, [&p = pattern](const std::string& m) { return p.matches(m); })) continue;
+      fail_usage("{}: {}: {} matches no layer that gets an adapter", what_, key,
+                 io::in_quotes(text));
+    }
+  };
+  check_patterns(rank_pattern_, "rank_pattern");
+  check_patterns(alpha_pattern_, "alpha_pattern");
+  if (adapted.empty()) fail_usage("{}: no layer of this model gets an adapter", what_);
+}
+
 float PeftConfig::scale_of(const std::string& module) const {
   double alpha = alpha_;
-  for (const auto& [pattern, value] : alpha_pattern_) {
+  for (const auto& [pattern, value, text] : alpha_pattern_) {
     if (!pattern.matches(module)) continue;
     alpha = value;
     break;

@@ -21,6 +21,8 @@ class PeftConfig {
 
   int r() const { return r_; }
   float dropout() const { return dropout_; }
+  bool is_dora() const { return dora_; }
+  bool is_rslora() const { return rslora_; }
   const std::string& base_model() const { return base_model_; }
   const std::string& revision() const { return revision_; }
   /// `target_modules` as they are listed; empty for an expression.
@@ -33,6 +35,14 @@ class PeftConfig {
   int rank_of(const std::string& module) const;
   /// alpha / r, or with rank-stabilized LoRA alpha / sqrt(r).
   float scale_of(const std::string& module) const;
+  /// Whether alpha_pattern says its alpha.
+  bool has_own_alpha(const std::string& module) const;
+
+  /// Throws UsageError, which names it, for an end or expression of target_modules and
+  /// exclude_modules that matches none of a model's `modules`, a number of layers_to_transform
+  /// that no one of them has, and a pattern of ranks or alphas that matches none of `adapted`.
+  void check_all_used(const std::vector<std::string>& modules,
+                      const std::vector<std::string>& adapted) const;
 
  private:
   // A list of names' ends, or an expression for the whole name.
@@ -44,20 +54,27 @@ class PeftConfig {
     bool has(const std::string& module) const;
   };
   template <class Value>
-  using Patterns = std::vector<std::pair<regex::NamePattern, Value>>;
+  struct Pattern {
+    regex::NamePattern matcher;
+    Value value;
+    std::string text;  // as it is in the file
+  };
+  template <class Value>
+  using Patterns = std::vector<Pattern<Value>>;
 
   Modules modules_in(const ordered_json& config, const char* key) const;
   Patterns<double> patterns_in(const ordered_json& config, const char* key) const;
   void read_layers(const ordered_json& config);
   void read_targets(const ordered_json& config);
   void refuse_what_is_not_supported(const ordered_json& config) const;
+  std::optional<int64_t> layer_of(const std::string& module) const;
   bool is_in_layers(const std::string& module) const;
 
   std::string what_;
   int r_ = 8;
   double alpha_ = 8;
   float dropout_ = 0;
-  bool rslora_ = false, all_linear_ = false;
+  bool rslora_ = false, dora_ = false, all_linear_ = false;
   std::string base_model_, revision_;
   Modules target_modules_, exclude_modules_, target_parameters_;
   std::optional<std::vector<int64_t>> layers_;

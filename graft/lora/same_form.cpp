@@ -55,7 +55,10 @@ AdapterFile in_one_form(const AdapterFile& file) {
     one.tensors.at(layer + ".lora_a") = padded(a, pair.a_axis(), rank);
     one.tensors.at(layer + ".lora_b") = padded(b, pair.b_axis(), rank);
   }
-  one.settings->rank = rank;
+  for (const auto& [layer, pair] : layers) {
+    if (pair.rank() != rank) one.settings->half_is_frozen = false;  // zeros are behind it now
+  }
+  one.settings->rank = one.settings->half_is_frozen ? rank / 2 : rank;
   return one;
 }
 

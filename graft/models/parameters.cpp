@@ -4,7 +4,8 @@
 
 namespace graft::models {
 
-ParameterSet::ParameterSet(std::vector<Parameter> parameters) : parameters_(std::move(parameters)) {
+ParameterSet::ParameterSet(std::vector<Parameter> parameters, std::function<void()> changed)
+    : parameters_(std::move(parameters)), changed_(std::move(changed)) {
   std::sort(parameters_.begin(), parameters_.end(),
             [](const Parameter& a, const Parameter& b) { return a.name < b.name; });
 }
@@ -16,6 +17,11 @@ std::vector<mx::array> ParameterSet::values() const {
 }
 
 void ParameterSet::set(const std::vector<mx::array>& values) const {
+  put(values);
+  if (changed_) changed_();
+}
+
+void ParameterSet::put(const std::vector<mx::array>& values) const {
   for (size_t i = 0; i < parameters_.size(); ++i) *parameters_[i].place = values[i];
 }
 

@@ -2,6 +2,7 @@
 
 #include <mlx/array.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,15 @@ struct Parameter {
 /// optimizer state and bytes in files have the same order.
 class ParameterSet {
  public:
-  explicit ParameterSet(std::vector<Parameter> parameters = {});
+  /// `changed` is called after every `set`: what the model computes from its parameters follows.
+  explicit ParameterSet(std::vector<Parameter> parameters = {}, std::function<void()> changed = {});
 
   const std::vector<Parameter>& all() const { return parameters_; }
   std::vector<mx::array> values() const;
   /// Replaces the values, in the order of all().
   void set(const std::vector<mx::array>& values) const;
+  /// The same for a while, to differentiate by them; what follows from the values stays.
+  void put(const std::vector<mx::array>& values) const;
   /// The places of one layer's arrays, in the order of all().
   std::vector<mx::array*> of_layer(int layer) const;
   /// The lowest layer with a parameter, or `otherwise`.
@@ -35,6 +39,7 @@ class ParameterSet {
 
  private:
   std::vector<Parameter> parameters_;
+  std::function<void()> changed_;
 };
 
 }  // namespace graft::models

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graft/nn/dropout.h"
@@ -13,15 +14,39 @@ namespace graft::nn {
 
 namespace mx = mlx::core;
 
+/// What DoRA trains beside a and b: the norms of the rows of the adapted weight.
+struct Magnitude {
+  mx::array m;        // [out], f32
+  mx::array squares;  // [out], f32: the squared norms of the rows of the weight itself
+  mx::array norms;    // [out], f32: ops::adapted_row_norms, without a gradient
+};
+
+/// An update that is not trained: scale * (x a) b.
+struct FrozenUpdate {
+  mx::array a;  // [in, R], f32
+  mx::array b;  // [R, out], f32
+};
+
 /// A low-rank adapter on a linear layer: y += scale * (dropout(x) a) b.
 struct LoraAdapter {
   mx::array a;        // [in, R], f32
   mx::array b;        // [R, out], f32
   float scale;        // a direct multiplier
   float dropout = 0;  // the share of x's elements set to zero while training
+
+  /// DoRA (Liu et al. 2024, arXiv:2402.09353): y, except for the bias, times m / ||w + update||,
+  /// row by row. With dropout, as in PEFT: w x + (m / ||...|| - 1) w x' + the update of x', the
+  /// input with its dropped elements.
+  std::optional<Magnitude> magnitude = {};
+  /// Is added. An adapter that begins with a part of the weight takes this off; without dropout.
+  std::optional<FrozenUpdate> frozen = {};
+
+  /// a and b of the whole update, [in, R] and [R, out] with the frozen one's columns behind.
+  std::pair<mx::array, mx::array> factors() const;
 };
 
-/// The update of the layer at `path`, whose input is x; with a key, its dropout is applied.
+/// The update of the layer at `path`, whose input is x; with a key, its dropout is applied, except
+/// DoRA's.
 std::optional<ops::LoraUpdate> update_of(const std::optional<LoraAdapter>& adapter,
                                          const mx::array& x,
                                          const std::optional<DropoutKey>& dropout_key,

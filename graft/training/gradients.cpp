@@ -21,13 +21,13 @@ void Gradients::add(const Objective& objective, const models::LayerRunner& runne
   std::vector<int> arguments(values.size());
   std::iota(arguments.begin(), arguments.end(), 0);
   auto loss_of = [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
-    parameters_.set(parameters);
+    parameters_.put(parameters);
     const Loss loss =
         objective(runner, batch, {.divisor = weight_, .differentiated = true, .dropout = dropout});
     return {loss.sum, loss.losses};
   };
   auto [loss, gradients] = mx::value_and_grad(loss_of, arguments)(values);
-  parameters_.set(values);
+  parameters_.put(values);
   token_losses_.push_back(loss[1]);
   if (sums_.empty()) {
     sums_ = std::move(gradients);

@@ -47,6 +47,36 @@ TEST_F(AdapterCommand, AnAdapterIsTheSameInEveryLayout) {
   expect_line(shown.out, "  made by     graft lora .*");
 }
 
+TEST_F(AdapterCommand, DoraIsTheSameInEveryLayoutThatHasIt) {
+  ASSERT_EQ(train({"--fine-tune-type", "dora", "--lora-scale", "4"}).code, 0);
+  const double loss = test_loss({"--model", "model", "--adapter-file", "adapters.npz"});
+  for (const auto& [to, format] : std::vector<std::pair<std::string, std::string>>{
+           {"other.safetensors", "safetensors"}, {"mlx", "mlx-lm"}, {"peft", "peft"}}) {
+    SCOPED_TRACE(to);
+    ASSERT_EQ(run({"adapter", "convert", "adapters.npz", to, "--format", format}).code, 0);
+    EXPECT_EQ(info(to)["fine_tune_type"], "dora");
+    EXPECT_EQ(test_loss({"--model", "model", "--adapter-file", to}), loss);
+    expect_line(run({"adapter", "diff", "adapters.npz", to}).out, "The two are the same: .*");
+  }
+  const auto refused = [&](const std::vector<std::string>& arguments, const char* says) {
+    const ProgramResult result = run(arguments);
+    EXPECT_EQ(result.code, 1);
+    expect_line(result.err, says);
+  };
+  refused({"adapter", "convert", "adapters.npz", "a.gguf"},
+          "graft: .*GGUF has no place.*graft fuse.*");
+  refused({"adapter", "merge", "adapters.npz", "mlx", "-o", "sum.npz"},
+          "graft: .*no weighted sum.*");
+  ASSERT_EQ(run({"fuse", "--model", "model", "--adapter-file", "adapters.npz", "--save-path",
+                 "fused", "-d"})
+                .code,
+            0);
+  EXPECT_NEAR(test_loss({"--model", "fused", "--adapter-file", "none"}), loss, 1e-3 * loss);
+  const ProgramResult plan =
+      run({"plan", "--model", "model", "--data", "data", "--fine-tune-type", "dora"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+}
+
 TEST_F(AdapterCommand, ATrainingWritesTheLayoutThatIsAskedFor) {
   ASSERT_EQ(train({"--adapter-file", "tuned", "--format", "peft", "--save-every", "10"}).code, 0);
   EXPECT_TRUE(fs::exists(folder_ / "tuned" / "adapter_model.safetensors"));

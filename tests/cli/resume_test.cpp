@@ -105,6 +105,48 @@ TEST_F(ResumeCommand, GoesOnWithEveryOptimizer) {
   }
 }
 
+// Whatever is trained, and however it begins.
+TEST_F(ResumeCommand, GoesOnWithEveryKindOfAdapter) {
+  const std::vector<std::vector<std::string>> all = {
+      {"--fine-tune-type", "dora", "--lora-dropout", "0.2"},
+      {"--fine-tune-type", "dora", "--grad-accumulation", "2", "--grad-checkpoint"},
+      {"--rslora", "--lora-rank", "3"},
+      {"--init", "gaussian"},
+      {"--init", "pissa_niter_2", "--lora-rank", "3", "--lora-scale", "1"},
+      {"--init", "olora", "--lora-scale", "0.5"},
+      {"--lora-config",
+       R"({"r": 4, "scale": 3, "target_modules": ["q_proj", "v_proj"], "rank_pattern": {"v_proj": 2}})"}};
+  for (const std::vector<std::string>& more : all) {
+    SCOPED_TRACE(fmt::format("{}", fmt::join(more, " ")));
+    const auto with = [&](const char* adapter) {
+      std::vector<std::string> arguments = command(adapter);
+      std::erase(arguments, "--lora-dropout");
+      std::erase(arguments, "0.2");
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      return arguments;
+    };
+    const ProgramResult whole = run(with("whole.npz"));
+    ASSERT_EQ(whole.code, 0) << whole.err;
+    ProgramOptions options;
+    bool sent = false;
+    options.watch = [&](pid_t process, const std::string& out) {
+      if (sent || out.find("Iter 12: ") == std::string::npos) return;
+      ::kill(process, SIGKILL);
+      sent = true;
+    };
+    run(with("a.npz"), options);
+    const ProgramResult rest = run({"lora", "--resume", "a.npz"});
+    ASSERT_EQ(rest.code, 0) << rest.err;
+    EXPECT_TRUE(bytes("a.npz") == bytes("whole.npz"));
+    // The adapter's own settings repeat its training.
+    ASSERT_EQ(run({"lora", "--config", "whole.npz", "--model", "model", "--data", "data", "--train",
+                   "--adapter-file", "again.npz"})
+                  .code,
+              0);
+    EXPECT_TRUE(bytes("again.npz") == bytes("whole.npz"));
+  }
+}
+
 TEST_F(ResumeCommand, TheScheduleKeepsItsLength) {
   std::vector<std::string> arguments = command("a.npz");
   arguments.insert(arguments.end(), {"--schedule", "cosine"});

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from peft import PeftModel
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
@@ -47,6 +47,22 @@ def with_ranks(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         if tensor.dim() == 2 and ".layers.1." in name and ("v_proj" in name or "down_proj" in name):
             cut[name] = tensor[:, :1].contiguous() if name.endswith("a") else tensor[:1].contiguous()
     return cut
+
+
+def with_magnitudes(tensors: dict[str, torch.Tensor], base: Path) -> dict[str, torch.Tensor]:
+    """DoRA on the dense layers that PEFT takes for modules: other norms than the weight's rows have."""
+    weights: dict[str, torch.Tensor] = {}
+    for file in base.glob("*.safetensors"):
+        weights |= load_file(file)
+    made = {}
+    for name, tensor in tensors.items():
+        layer = name.rpartition(".")[0]
+        if "self_attn" not in layer:
+            continue
+        made[name] = tensor
+        norms = torch.linalg.norm(weights[layer + ".weight"].float(), dim=1)
+        made[layer + ".m"] = norms * (1 + 0.3 * values(layer + ".m", tuple(norms.shape)).clamp(-1, 1))
+    return made
 
 
 def settings(scales: dict[str, float]) -> dict[str, str]:
@@ -77,7 +93,8 @@ def check(graft: str, driver: str, name: str, variant: dict, work: Path) -> floa
     layers = sorted({tensor.rpartition(".")[0] for tensor in tensors})
     worst = 0.0
     for kind, own, scales in (("one", tensors, {}),
-                              ("many", with_ranks(tensors), {layer: 0.5 + i for i, layer in enumerate(layers[::3])})):
+                              ("many", with_ranks(tensors), {layer: 0.5 + i for i, layer in enumerate(layers[::3])}),
+                              ("dora", with_magnitudes(tensors, base), {})):
         file = work / f"{kind}.safetensors"
         save_file(own, file, settings(scales))
         ours = graft_logits(driver, base, file, work)

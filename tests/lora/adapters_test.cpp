@@ -11,11 +11,14 @@
 #include "graft/io/npz.h"
 #include "graft/io/safetensors.h"
 #include "graft/lora/adapter_file.h"
+#include "graft/lora/difference.h"
 #include "graft/lora/fingerprint.h"
+#include "graft/lora/fuse.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/lora/merge.h"
 #include "graft/models/registry.h"
 #include "tests/support/arrays.h"
+#include "tests/support/distance.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
@@ -46,6 +49,127 @@ std::vector<std::string> names_of(const Adapters& adapters) {
     names.push_back(parameter.name);
   }
   return names;
+}
+
+LoraSettings dora_settings(float dropout = 0) {
+  LoraSettings s = settings(1, {"q_proj", "down_proj"});
+  s.type = FineTuneType::dora;
+  s.dropout = dropout;
+  return s;
+}
+
+// With numbers as a training leaves them.
+Adapters trained_dora(models::Model& model, float dropout = 0) {
+  mx::random::seed(4);
+  Adapters adapters = attach(model, dora_settings(dropout));
+  std::vector<mx::array> values;
+  for (const models::Parameter& p : adapters.parameters().all()) {
+    const mx::array more = mx::random::normal(p.place->shape());
+    values.push_back(mx::add(*p.place, mx::multiply(mx::array(0.05f), more)));
+  }
+  mx::eval(values);
+  adapters.parameters().set(values);
+  return adapters;
+}
+
+TEST(Dora, BeginsAsTheModelAndHasItsNorms) {
+  auto model = base();
+  mx::random::seed(4);
+  const Adapters adapters = attach(*model, dora_settings());
+  EXPECT_EQ(names_of(adapters),
+            (std::vector<std::string>{
+                "model.layers.1.mlp.down_proj.lora_a", "model.layers.1.mlp.down_proj.lora_b",
+                "model.layers.1.mlp.down_proj.m", "model.layers.1.self_attn.q_proj.lora_a",
+                "model.layers.1.self_attn.q_proj.lora_b", "model.layers.1.self_attn.q_proj.m"}));
+  for (const models::LinearPart& linear : adapters.linears()) {
+    const mx::array weight = ops::dequantized(linear.weight(), mx::float32);
+    EXPECT_LT(
+        testing::distance(linear.adapter()->magnitude->m, mx::sqrt(mx::sum(mx::square(weight), 1))),
+        1e-6);
+    EXPECT_TRUE(same_bits(linear.adapter()->magnitude->m, linear.adapter()->magnitude->norms));
+  }
+}
+
+// As it is defined, on the layer's own numbers; the norms follow the parameters that are set.
+TEST(Dora, IsTheWeightWithOtherNorms) {
+  auto model = base();
+  const Adapters adapters = trained_dora(*model);
+  for (const models::LinearPart& linear : adapters.linears()) {
+    const nn::Linear& layer = *std::get<nn::Linear*>(linear.linear);
+    const mx::array x = mx::random::normal({5, layer.in()});
+    const mx::array y = nn::project(x, {&layer}, {})[0];
+    const mx::array fused = fused_weight(layer, {FusedFormat::Kind::dense}).weight;
+    EXPECT_LT(
+        testing::distance(mx::sqrt(mx::sum(mx::square(fused), 1)), layer.adapter->magnitude->m),
+        1e-5);
+    EXPECT_LT(testing::distance(y, mx::matmul(x, mx::transpose(fused))), 1e-5);
+  }
+}
+
+// As PEFT has it: w x + (g - 1) w x' + g s (x' a) b of the x' that dropout leaves.
+TEST(Dora, DropoutIsThatOfPeft) {
+  auto model = base();
+  const Adapters adapters = trained_dora(*model, 0.4f);
+  for (const models::LinearPart& linear : adapters.linears()) {
+    const nn::Linear& layer = *std::get<nn::Linear*>(linear.linear);
+    const nn::LoraAdapter& its = *layer.adapter;
+    const nn::DropoutKey key{3, 1, 0};
+    const mx::array x = mx::random::normal({5, layer.in()});
+    const mx::array dropped = nn::dropout(x, its.dropout, key, layer.path);
+    const mx::array w = mx::transpose(ops::dequantized(layer.weight, mx::float32));
+    const mx::array g = mx::divide(its.magnitude->m, its.magnitude->norms);
+    const mx::array update =
+        mx::multiply(mx::array(its.scale), mx::matmul(mx::matmul(dropped, its.a), its.b));
+    const mx::array expected =
+        mx::add(mx::add(mx::matmul(x, w),
+                        mx::multiply(mx::subtract(g, mx::array(1.0f)), mx::matmul(dropped, w))),
+                mx::multiply(g, update));
+    EXPECT_LT(testing::distance(nn::project(x, {&layer}, key)[0], expected), 1e-5);
+  }
+}
+
+TEST(Dora, StandsInItsFileAndComesBack) {
+  TempFolder folder;
+  auto model = base(), again = base();
+  const Adapters adapters = trained_dora(*model);
+  for (const char* name : {"a.npz", "a.safetensors", "adapters.safetensors"}) {
+    SCOPED_TRACE(name);
+    save_adapter_file(folder / name, adapters);
+    const Adapters back = apply(*again, read_adapter_file(folder / name));
+    EXPECT_EQ(back.settings().type, FineTuneType::dora);
+    EXPECT_EQ(names_of(back), names_of(adapters));
+    for (size_t i = 0; i < back.linears().size(); ++i) {
+      EXPECT_TRUE(same_bits(back.linears()[i].adapter()->magnitude->norms,
+                            adapters.linears()[i].adapter()->magnitude->norms));
+    }
+    detach(*again);
+  }
+  EXPECT_EQ(io::read_json_object(folder / "adapter_config.json")["fine_tune_type"], "dora");
+}
+
+TEST(Dora, WhatHasNoSumIsRefused) {
+  TempFolder folder;
+  auto model = base();
+  save_adapter_file(folder / "a.npz", trained_dora(*model));
+  const AdapterFile file = read_adapter_file(folder / "a.npz");
+  EXPECT_EQ(merged({{file, 1}}).tensors.size(), file.tensors.size());
+  expect_error([&] { merged({{file, 0.5f}}); }, {"a.npz", "DoRA", "graft fuse"});
+  expect_error([&] { merged({{file, 1}, {file, 1}}); }, {"a.npz", "DoRA"});
+  expect_error([&] { truncated(file, 2); }, {"a.npz", "DoRA"});
+  EXPECT_TRUE(difference(file, file).same);
+  AdapterFile other = file;
+  const std::string m = "model.layers.1.self_attn.q_proj.m";
+  other.tensors.at(m) = mx::multiply(file.tensors.at(m).load(), mx::array(1.5f));
+  EXPECT_FALSE(difference(file, other).same);
+  EXPECT_LT(difference(file, other).between, 1e-4);
+  EXPECT_GT(difference(file, other).magnitudes, 0.1);
+  std::erase_if(other.tensors, [](const auto& t) { return t.first.ends_with(".m"); });
+  expect_error([&] { difference(file, other); }, {"a.npz", "comparison"});
+  other = file;
+  other.tensors.erase(m);
+  expect_error([&] { apply(*model, other); }, {"q_proj.m is missing"});
+  other.tensors.insert({m, mx::ones({3})});
+  expect_error([&] { apply(*model, other); }, {"q_proj", "[3]"});
 }
 
 TEST(Attach, AdaptsTheLastLayersByDottedSuffix) {
@@ -266,7 +390,9 @@ TEST_F(MlxLmConfigTest, OfAnotherKindIsRefused) {
     config(text);
     expect_error([&] { read_adapter_file(path_); }, {"adapter_config.json", says});
   };
-  refused(R"({"fine_tune_type": "dora", "lora_parameters": {"rank": 4, "scale": 2}})", "dora");
+  refused(R"({"fine_tune_type": "dora", "lora_parameters": {"rank": 4, "scale": 2}})",
+          "lacks DoRA's magnitudes");
+  refused(R"({"fine_tune_type": "full", "lora_parameters": {"rank": 4, "scale": 2}})", "full");
   refused(R"({"peft_type": "LORA", "r": 4})", "PEFT");
   refused(R"({"lora_parameters": {"rank": 4}})", "scale is missing");
   refused(R"({"lora_parameters": 3})", "must be an object");

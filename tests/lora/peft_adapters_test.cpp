@@ -10,6 +10,7 @@
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/adapter_path.h"
 #include "graft/lora/difference.h"
+#include "graft/lora/layer_pairs.h"
 #include "graft/models/registry.h"
 #include "tests/support/arrays.h"
 #include "tests/support/expect_error.h"
@@ -63,6 +64,14 @@ TEST_P(PeftAdapters, GiveTheLogitsOfPeft) {
   EXPECT_LT(distance_with(read_adapter_file(at_)), testing::kParity);
 }
 
+class PeftDora : public PeftAdapters {};
+
+TEST_P(PeftDora, GivesTheLossAndTheGradientsOfPeft) {
+  const auto model = models::load_model(io::ModelFolder::open(base_.path()), mx::float32);
+  testing::Expected expected(at_ / "expected.safetensors", *texts_);
+  testing::check_adapted(*model, expected, read_adapter_file(at_));
+}
+
 // Whatever the layout has, ranks and scales of each layer or one for all.
 TEST_P(PeftAdapters, AreTheSameInEveryLayout) {
   TempFolder folder;
@@ -70,6 +79,11 @@ TEST_P(PeftAdapters, AreTheSameInEveryLayout) {
   file.base = BaseShape::of(io::read_json_object(base_ / "config.json"));
   for (const char* format : {"npz", "safetensors", "mlx-lm", "gguf", "peft"}) {
     SCOPED_TRACE(format);
+    if (is_dora(file) && std::string(format) == "gguf") {
+      file.path = folder / "a.gguf";
+      expect_error([&] { write_adapter_file(file); }, {"a.gguf", "DoRA", "graft fuse"});
+      continue;
+    }
     fs::create_directories(folder / format);
     file.path = adapter_to_write(folder / format, format);
     write_adapter_file(file);
@@ -99,7 +113,13 @@ TEST(PeftFolder, WhatIsNoAdapterIsNamed) {
       {"q_proj", "[3, 8]", "makes their rank 2"});
   expect_peft_refused({{q + ".lora_A.weight", mx::ones({8})}, {q + ".lora_B.weight", b}},
                       {"q_proj", "no matrix"});
-  expect_peft_refused({{q + ".lora_magnitude_vector", mx::ones({8})}}, {"DoRA's magnitudes"});
+  expect_peft_refused({{q + ".lora_magnitude_vector", mx::ones({8})}},
+                      {".lora_A.weight is missing"});
+  expect_peft_refused({{q + ".lora_A.weight", a},
+                       {q + ".lora_B.weight", b},
+                       {q + ".lora_magnitude_vector", mx::ones({8})}},
+                      {"has DoRA's magnitudes, but use_dora is false"});
+  expect_peft_refused({{q + ".lora_magnitude_vector", mx::ones({8, 1})}}, {"q_proj", "no vector"});
   expect_peft_refused({{"base_model.model.model.embed_tokens.lora_embedding_A", a}},
                       {"an embedding"});
   expect_peft_refused({{"model.norm.weight", mx::ones({8})}}, {"no part of a LoRA adapter"});
@@ -120,6 +140,9 @@ TEST(PeftFolder, WhatIsNoAdapterIsNamed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, PeftAdapters, ::testing::ValuesIn(peft_variants()),
+                         [](const auto& variant) { return variant.param; });
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, PeftDora, ::testing::Values("dora", "dora_patterns"),
                          [](const auto& variant) { return variant.param; });
 
 }  // namespace

@@ -75,7 +75,6 @@ TEST(PeftConfig, WhatGraftHasNotIsRefusedByName) {
   refused(R"({"peft_type": "IA3"})", "IA3");
   refused(R"({"peft_type": 3})", "peft_type is 3");
   refused(R"({"bias": "all"})", "all");
-  refused(R"({"use_dora": true})", "use_dora");
   refused(R"({"modules_to_save": ["lm_head"]})", "modules_to_save");
   refused(R"({"lora_bias": true})", "lora_bias");
   refused(R"({"layer_replication": [[0, 2]]})", "layer_replication");

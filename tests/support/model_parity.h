@@ -31,6 +31,10 @@ struct Expected {
     }
   }
 
+  /// Other results for the same tokens.
+  Expected(const fs::path& path, const Expected& texts)
+      : file(path), ids(texts.ids), sequences(texts.sequences) {}
+
   // The next token of each sequence's; none after its last.
   ops::Targets targets() const {
     std::vector<int32_t> next(ids.size(), -1);
@@ -70,14 +74,14 @@ inline void check_adapted(models::Model& model, const Expected& expected,
   std::vector<mx::array> values = trained.values();
   auto [loss, gradients] = mx::value_and_grad(
       [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
-        trained.set(parameters);
+        trained.put(parameters);
         const mx::array hidden = models::LayerRunner(model).hidden(expected.ids, context);
         return {ops::head_loss(hidden, model.head(), expected.targets(), expected.weight(),
                                ops::LossGradient::of_sum)
                     .sum};
       },
       all)(values);
-  trained.set(values);
+  trained.put(values);
   mx::eval(gradients);
   float wanted = expected.file.load("lora_loss").item<float>();
   EXPECT_NEAR(loss[0].item<float>(), wanted, kParity * wanted);
