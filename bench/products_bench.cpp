@@ -81,13 +81,13 @@ void head(benchmark::State& state, Format format) {
   auto run = [&] {
     head_loss({w.weight}, {h.data(), rows, format.type},
               {targets.data(), weights.data(), static_cast<double>(rows)}, losses.floats(),
-              d_h.data());
+              {d_h.data()});
   };
   run();
   // The first token; its gradient is a share of the mean's.
   Array loss(f32, 1), d_row(f32, kHidden), expected_loss(f32, 1), expected(format.type, kHidden);
   head_loss_scalar({w.weight}, {h.data(), 1, format.type}, {targets.data(), weights.data()},
-                   expected_loss.floats(), expected.data());
+                   expected_loss.floats(), {expected.data()});
   Array scaled(format.type, kHidden);
   for (int64_t i = 0; i < kHidden; ++i) scaled.set(i, d_h.get(i) * static_cast<float>(rows));
   const bool right = losses.agrees(expected_loss, 1) && scaled.agrees(expected);

@@ -43,13 +43,22 @@ struct Facts {
         parameters += count;
       }
     }
+    for (const auto& [name, tensor] : file.weights) {
+      uint64_t count = 1;
+      for (const int size : tensor.shape) count *= static_cast<uint64_t>(size);
+      parameters += count;
+      trained += count;
+      const std::string module = name.substr(0, name.rfind('.'));
+      weights.insert(lora::key_of(module));
+      if (const auto number = lora::layer_of(module)) blocks.insert(*number);
+    }
   }
 
   size_t layers = 0;
   std::set<int> ranks, blocks;
   std::set<float> scales;
-  std::set<std::string> keys;
-  uint64_t parameters = 0;
+  std::set<std::string> keys, weights;  // adapted, and trained as they are
+  uint64_t parameters = 0, trained = 0;
 };
 
 // "8", or "4 to 16".
@@ -84,6 +93,11 @@ ordered_json info_json(const lora::AdapterFile& file) {
   if (!file.base_fingerprint.empty()) all["base_fingerprint"] = file.base_fingerprint;
   if (file.provenance.origin) all["base_model"] = file.provenance.origin->repository;
   if (file.settings) all["dropout"] = file.settings->dropout;
+  if (!file.weights.empty()) {
+    all["fine_tune_type"] = lora::name_of(file.settings.value().type);
+    all["trained_weights"] = facts.weights;
+    all["trained_parameters"] = facts.trained;
+  }
   if (!file.config.empty()) all["config"] = file.config;
   return all;
 }
@@ -100,12 +114,20 @@ void print_info(const lora::AdapterFile& file) {
     line("base model",
          file.base_fingerprint.empty() ? "not known" : "fingerprint " + file.base_fingerprint);
   }
-  line("type", lora::is_dora(file) ? "DoRA" : "LoRA");
-  line("layers", fmt::format("{}, in {} of the model's blocks ({})", facts.layers,
-                             facts.blocks.size(), range_text(facts.blocks)));
-  line("keys", fmt::format("{}", fmt::join(facts.keys, ", ")));
-  line("rank", range_text(facts.ranks));
-  line("scale", range_text(facts.scales));
+  if (!file.weights.empty()) {
+    line("trained", fmt::format("{} weights, {} parameters, in {} of the model's blocks ({})",
+                                file.weights.size(), facts.trained, facts.blocks.size(),
+                                range_text(facts.blocks)));
+    line("weights", fmt::format("{}", fmt::join(facts.weights, ", ")));
+  }
+  if (facts.layers > 0) {
+    line("type", lora::is_dora(file) ? "DoRA" : "LoRA");
+    line("layers", fmt::format("{}, in {} of the model's blocks ({})", facts.layers,
+                               facts.blocks.size(), range_text(facts.blocks)));
+    line("keys", fmt::format("{}", fmt::join(facts.keys, ", ")));
+    line("rank", range_text(facts.ranks));
+    line("scale", range_text(facts.scales));
+  }
   line("parameters", fmt::format("{}", facts.parameters));
   for (const io::HistoryEntry& step : file.provenance.steps) {
     std::string facts_text;

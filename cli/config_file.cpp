@@ -132,6 +132,7 @@ const std::set<std::string>& settings_of_adapters() {
                                               "steps_per_report",
                                               "text_key",
                                               "threads",
+                                              "train_extra",
                                               "train",
                                               "train_on",
                                               "val_batches",

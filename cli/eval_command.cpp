@@ -52,7 +52,11 @@ std::vector<std::unique_ptr<evaluation::Scorer>> scorers_of(const EvalCommand& o
 class EvalRun {
  public:
   EvalRun(const EvalCommand& o, const engine::Runtime& runtime)
-      : o_(o), front_end_(runtime.front_end()), loss_only_(o.loss_only), scorers_(scorers_of(o)) {
+      : o_(o),
+        runtime_(runtime),
+        front_end_(runtime.front_end()),
+        loss_only_(o.loss_only),
+        scorers_(scorers_of(o)) {
     check_data_options(o.data, o.render);
     if (o.answers_file) check_writable(*o.answers_file);
     for (const std::string& file : o.adapters) {
@@ -71,8 +75,10 @@ class EvalRun {
         o_.adapters.empty() ? std::vector<std::string>{"none"} : o_.adapters;
     for (const std::string& name : adapters) {
       lora::detach(*loaded_->model);
+      if (replaced_) loaded_.emplace(load_named(runtime_, o_.model));
       std::optional<lora::Adapters> adapter;
       if (name != "none") adapter = engine::put_adapter(*loaded_, files_[file++], front_end_);
+      replaced_ = adapter && !adapter->trained().empty();
       const auto result = evaluated(name);
       front_end_.progress({});
       if (!result) break;
@@ -167,6 +173,9 @@ class EvalRun {
   }
 
   const EvalCommand& o_;
+  const engine::Runtime& runtime_;
+  bool replaced_ = false;  // weights of the model, which must be read anew for another adapter
+
   FrontEnd& front_end_;
   bool loss_only_;
   std::vector<std::unique_ptr<evaluation::Scorer>> scorers_;

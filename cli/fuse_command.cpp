@@ -50,8 +50,10 @@ fs::path gguf_target(const FuseCommand& o) { return fs::path(o.save_path) / o.gg
 void check_gguf_path(const FuseCommand& o) {
   const fs::path path = o.gguf_path;
   if (path.is_absolute()) return engine::check_gguf_target(path, o.force);
-  if (path.filename() != path) {
-    fail_usage("--gguf-path {}: give a name in --save-path, or a whole path", o.gguf_path);
+  // Not one of the model's own files.
+  if (path.filename() != path || path.extension() != ".gguf") {
+    fail_usage("--gguf-path {}: give a name that ends in .gguf, in --save-path, or a whole path",
+               o.gguf_path);
   }
 }
 
@@ -182,8 +184,13 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
     export_gguf(o, loaded, file, options.provenance, runtime.front_end());
   }
   guard.reset();
-  print_out("Fused {} layers of {} into {}: {} tensors, {:.1f} MB\n", adapters.linears().size(),
-            o.model, o.save_path, written.tensors, static_cast<double>(written.bytes) / 1e6);
+  std::string what = fmt::format("{} layers", adapters.linears().size());
+  if (!adapters.trained().empty()) {
+    const std::string weights = fmt::format("{} trained weights", adapters.trained().size());
+    what = adapters.linears().empty() ? weights : what + " and " + weights;
+  }
+  print_out("Fused {} of {} into {}: {} tensors, {:.1f} MB\n", what, o.model, o.save_path,
+            written.tensors, static_cast<double>(written.bytes) / 1e6);
   if (set) report_losses(o, *set, losses);
   finish_output();
   if (upload) upload->run(o.save_path, options.provenance);

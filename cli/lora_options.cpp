@@ -62,7 +62,7 @@ void use_given_rate(LoraOptions& o, bool rate_given, bool arguments_given) {
 
 bool asks_for_adapters(const engine::AdapterOptions& adapter) {
   return adapter.num_layers || adapter.rank || adapter.scale || adapter.dropout || adapter.keys ||
-         adapter.type || adapter.rslora || adapter.init || adapter.layers;
+         adapter.type || adapter.rslora || adapter.init || adapter.layers || adapter.extra;
 }
 
 // With --resume: finds the checkpoint, and takes from it what is not given.
@@ -177,15 +177,23 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       ->check(positive());
   add_optimizer_options(command, train);
   command
+      .add_option_function<std::string>(
+          "--fine-tune-type",
+          [&adapter](const std::string& name) { adapter.type = lora::fine_tune_type(name); },
+          "What is trained: lora (adapters), dora (these with norms of the weights' rows, which "
+          "learn more at a low rank, arXiv:2402.09353) or full (the layers' weights themselves)")
+      ->check(CLI::IsMember({"lora", "dora", "full"}))
+      ->option_text("TEXT:{lora,dora,full} [lora]");
+  command
+      .add_option("--train-extra", adapter.extra,
+                  "What is trained as it is, besides: norms and biases (of the layers to adapt), "
+                  "outside (embedding, final norm, head), or modules, such as lm_head")
+      ->delimiter(',')
+      ->take_all();
+  command
       .add_option("--lora-layers,--num-layers", adapter.num_layers,
                   "Layers to adapt, counted from the last; -1: all [16]")
       ->check(count_or_all());
-  command
-      .add_option(
-          "--fine-tune-type", adapter.type,
-          "lora, or dora: LoRA with trained norms of the weight's rows, which learns more at "
-          "a low rank (arXiv:2402.09353) [lora]")
-      ->check(CLI::IsMember({"lora", "dora"}));
   command.add_option("--lora-rank", adapter.rank, "Rank of the adapters [8]")
       ->check(CLI::Range(1, 4096));
   command

@@ -265,10 +265,14 @@ class LoraRun {
     const size_t trainable = tune.adapters().parameters().count();
     const lora::LoraSettings& settings = tune.adapters().settings();
     print_out("Model {}: {} parameters, {}\n", o_.model, millions(total), loaded_->precision());
+    const double share = 100.0 * static_cast<double>(trainable) / static_cast<double>(total);
+    if (settings.type == lora::FineTuneType::full) {
+      print_out("Trainable: {} parameters ({:.3f}%), full fine-tuning of {} layers\n",
+                millions(trainable), share, tune.adapted_layers());
+      return;
+    }
     print_out("Trainable: {} parameters ({:.3f}%), LoRA rank {}, scale {}, {} layers\n",
-              millions(trainable),
-              100.0 * static_cast<double>(trainable) / static_cast<double>(total), settings.rank,
-              settings.scale, tune.adapted_layers());
+              millions(trainable), share, settings.rank, settings.scale, tune.adapted_layers());
   }
 
   void describe(const data::Dataset& set) const {

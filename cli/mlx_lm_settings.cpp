@@ -151,13 +151,15 @@ class Translation {
 
   void fine_tune_type(const io::YamlEntry& entry) {
     const ordered_json type = entry.value.json();
-    if (type == "full") {
-      refuse(entry.line, "fine_tune_type full is not supported yet: graft trains lora and dora");
-    }
-    if (type != "lora" && type != "dora") {
-      refuse(entry.line, "fine_tune_type is {}: lora and dora are what there is", type.dump());
+    if (type != "lora" && type != "dora" && type != "full") {
+      refuse(entry.line, "fine_tune_type is {}: lora, dora and full are what there is",
+             type.dump());
     }
     add(entry.key, type, entry.line);
+  }
+
+  bool is_full() const {
+    return lower(given_("fine_tune_type").value_or(text_of("fine_tune_type", "lora"))) == "full";
   }
 
   void mask_prompt(const io::YamlEntry& entry) {
@@ -262,6 +264,7 @@ class Translation {
   }
 
   void lora_parameters(const io::YamlEntry& entry) {
+    if (is_full()) return;  // as in mlx-lm
     static const std::map<std::string, std::string> names = {{"rank", "lora_rank"},
                                                              {"scale", "lora_scale"},
                                                              {"dropout", "lora_dropout"},
@@ -353,7 +356,7 @@ class Translation {
 
   void add_defaults() {
     if (!has("train_on")) add("train_on", "all", line_of("mask_prompt"));
-    const bool has_keys = has("lora_keys");
+    const bool has_keys = has("lora_keys") || is_full();
     if (!has_keys) add("lora_keys", "all", 1);
     if (!has_keys && !given_("lora_keys")) {
       front_end_.note("{}: without keys every linear layer gets an adapter, as in mlx-lm", file_);
@@ -462,6 +465,10 @@ std::vector<std::string> mlx_lm_setting_names() {
 bool are_mlx_lm_settings(const std::vector<io::YamlEntry>& entries) {
   std::vector<std::string> own = mlx_lm_setting_names();
   own.insert(own.end(), {"adapter_path", "grad_accumulation_steps"});
+  // graft's records have that one, too, beside a name that mlx-lm has not.
+  const bool is_record = std::any_of(entries.begin(), entries.end(),
+                                     [](const auto& entry) { return entry.key == "lora_layers"; });
+  if (is_record) own.erase(std::find(own.begin(), own.end(), "fine_tune_type"));
   return std::any_of(entries.begin(), entries.end(), [&](const io::YamlEntry& entry) {
     return std::find(own.begin(), own.end(), entry.key) != own.end();
   });

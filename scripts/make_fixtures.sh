@@ -51,6 +51,7 @@ export HF_HUB_OFFLINE=1
 "$python" scripts/fixtures/parquet_files.py tests/fixtures/parquet
 "$python" scripts/fixtures/tiny_llama.py tests/fixtures/llama
 "$python" scripts/fixtures/tiny_families.py tests/fixtures/families
+"$python" scripts/fixtures/full_gradients.py tests/fixtures/families
 "$python" scripts/fixtures/peft_adapters.py tests/fixtures/peft
 "$python" scripts/fixtures/optimizers.py torch tests/fixtures/optimizers
 scripts/setup.sh interop

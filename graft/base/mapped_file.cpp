@@ -124,6 +124,10 @@ MappedFile::~MappedFile() {
   ::close(descriptor_);
 }
 
+void MappedFile::release() const {
+  if (data_ != nullptr) ::madvise(data_, size_, MADV_DONTNEED);
+}
+
 void MappedFile::check_unchanged() const {
   struct stat now {};
   if (::fstat(descriptor_, &now) == 0 && same(opened_, now)) return;
@@ -134,6 +138,11 @@ void MappedFile::check_unchanged() const {
 void check_mapped_files() {
   const std::lock_guard lock(files_mutex);
   for (const MappedFile* file : files()) file->check_unchanged();
+}
+
+void release_mapped_files() {
+  const std::lock_guard lock(files_mutex);
+  for (const MappedFile* file : files()) file->release();
 }
 
 void survive_cut_files() {

@@ -24,6 +24,9 @@ class MappedFile {
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
   const fs::path& path() const { return path_; }
 
+  /// Gives the memory of what was read back: it is read again when it is wanted.
+  void release() const;
+
   /// Throws Error if somebody has written to the file since it was mapped: what was read of it may
   /// be anything.
   void check_unchanged() const;
@@ -39,6 +42,9 @@ class MappedFile {
 /// check_unchanged of all that are mapped: to be called when something was computed from them and
 /// before anybody relies on it.
 void check_mapped_files();
+
+/// release of all that are mapped.
+void release_mapped_files();
 
 /// From now on, reading a part of a mapped file that was cut off gives zeros; else the system ends
 /// the process with SIGBUS. For programs, which call check_mapped_files then.

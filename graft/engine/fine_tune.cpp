@@ -17,6 +17,7 @@
 #include "graft/lora/fingerprint.h"
 #include "graft/lora/layer_config.h"
 #include "graft/report/run_facts.h"
+#include "graft/training/in_place_step.h"
 
 namespace graft::engine {
 namespace {
@@ -96,10 +97,10 @@ lora::LoraSettings settings_for(const AdapterOptions& o, const models::Model& mo
                                 FrontEnd& front_end) {
   lora::LoraSettings s;
   if (o.layers) {
-    if (o.rank || o.scale || o.dropout || o.keys || o.type || o.rslora || o.init) {
+    if (o.rank || o.scale || o.dropout || o.keys || o.type || o.rslora || o.init || o.extra) {
       fail_usage(
-          "`lora_config` says rank, scale, dropout, keys, type and initial weights: give these "
-          "there");
+          "`lora_config` says rank, scale, dropout, keys, type and initial weights, and has no "
+          "`train_extra`: give these there");
     }
     const auto layers = std::make_shared<const lora::LayerConfig>(
         lora::LayerConfig::read(*o.layers, model.default_lora_keys()));
@@ -108,18 +109,26 @@ lora::LoraSettings settings_for(const AdapterOptions& o, const models::Model& mo
     s.num_layers = o.num_layers.value_or(-1);
     return s;
   }
+  s.type = o.type.value_or(s.type);
+  s.extra = o.extra.value_or(s.extra);
+  if (s.type == lora::FineTuneType::full &&
+      (o.rank || o.scale || o.dropout || o.keys || o.rslora || o.init)) {
+    fail_usage(
+        "`rank`, `scale`, `dropout`, `keys`, `rslora` and `init` are adapters', which "
+        "`fine_tune_type` full has not");
+  }
   s.rank = o.rank.value_or(s.rank);
   s.scale = o.scale.value_or(s.scale);
   s.rank_stabilized = o.rslora;
   if (o.rslora) s.scale = stabilized(s.scale, s.rank);
   if (o.init) s.initial = lora::InitialWeights::parse(*o.init, "`init`");
   s.dropout = o.dropout.value_or(s.dropout);
-  s.keys = o.keys.value_or(model.default_lora_keys());
-  if (o.type) s.type = lora::fine_tune_type(*o.type);
+  if (s.type != lora::FineTuneType::full) s.keys = o.keys.value_or(model.default_lora_keys());
   if (o.num_layers) {
     s.num_layers = *o.num_layers;
   } else if (s.num_layers > model.num_layers()) {
-    front_end.note("The model has {} layers: all are adapted", model.num_layers());
+    front_end.note("The model has {} layers: all are {}", model.num_layers(),
+                   s.type == lora::FineTuneType::full ? "trained" : "adapted");
     s.num_layers = model.num_layers();
   }
   return s;
@@ -141,10 +150,15 @@ void check_same_scale(const AdapterOptions& o, const lora::LoraSettings& held) {
   check_same("scale", std::optional(stabilized(*o.scale, held.rank)), held.scale);
 }
 
-void check_same_type(const AdapterOptions& o, const lora::Adapters& adapters) {
-  if (!o.type) return;
-  lora::fine_tune_type(*o.type);
-  check_same("fine_tune_type", o.type, lora::name_of(adapters.settings().type));
+void check_same_kind(const AdapterOptions& o, const lora::LoraSettings& held) {
+  if (o.type && *o.type != held.type) {
+    fail_usage("`fine_tune_type` {} differs from {} of what is resumed", lora::name_of(*o.type),
+               lora::name_of(held.type));
+  }
+  if (o.extra && *o.extra != held.extra) {
+    fail_usage("`train_extra` {} differs from {} of what is resumed", fmt::join(*o.extra, ","),
+               held.extra.empty() ? "none" : fmt::format("{}", fmt::join(held.extra, ",")));
+  }
 }
 
 lora::Adapters resumed(const AdapterOptions& o, LoadedModel& loaded, FrontEnd& front_end,
@@ -194,12 +208,12 @@ lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, Fron
     options.train.origin.provenance =
         io::Provenance::from_json(options.resume->identity.provenance);
     lora::Adapters adapters = of_checkpoint(*options.resume, options.adapter, loaded, front_end);
-    check_same_type(options.adapter, adapters);
+    check_same_kind(options.adapter, adapters.settings());
     return adapters;
   }
   if (options.adapter.resume_adapter_file) {
     lora::Adapters adapters = resumed(options.adapter, loaded, front_end, options.train);
-    check_same_type(options.adapter, adapters);
+    check_same_kind(options.adapter, adapters.settings());
     return adapters;
   }
   return lora::attach(*loaded.model, settings_for(options.adapter, *loaded.model, front_end),
@@ -288,6 +302,14 @@ ordered_json FineTune::full_config(int iters) const {
                  {"keep", train.keep},
                  {"patience", train.patience},
                  {"max_bad_steps", train.max_bad_steps}});
+  // What is not the default, as below.
+  if (s.type == lora::FineTuneType::full) {
+    config["fine_tune_type"] = lora::name_of(s.type);
+    for (const char* name : {"lora_rank", "lora_scale", "lora_dropout", "lora_keys"}) {
+      config.erase(name);
+    }
+  }
+  if (!s.extra.empty()) config["train_extra"] = s.extra;
   add_rendering(options_.render, config);
   if (train.group_by_length) config["group_by_length"] = true;
   add_optimizer(train.optimizer, config);
@@ -361,20 +383,33 @@ io::HistoryEntry FineTune::history_entry() const {
   const training::TrainOptions& train = options_.train;
   const std::string model = name_in_command(train.origin.provenance.origin);
   io::HistoryEntry entry{options_.command ? options_.command(model) : "", GRAFT_VERSION};
-  entry.facts = {
-      {"LoRA rank", std::to_string(s.rank)},
-      {"LoRA scale", fmt::format("{}", s.scale)},
-      {"LoRA dropout", fmt::format("{}", s.dropout)},
-      {"fine-tuning", s.type == lora::FineTuneType::dora ? "DoRA" : "LoRA"},
-      {"layers adapted", s.num_layers < 0 ? "all" : std::to_string(s.num_layers)},
-      {"adapted", fmt::format("{}", fmt::join(s.keys, ", "))},
-      {"optimizer",
-       fmt::format(
-           "{}, learning rate {}{}", train.optimizer.name, train.schedule.learning_rate,
-           train.schedule.name == "constant" ? "" : ", " + train.schedule.name + " schedule")},
-      {"batch size", std::to_string(train.batch_size * train.batches_a_step)},
-      {"tokens of an example at most", std::to_string(options_.render.max_seq_length)},
-      {"seed", std::to_string(train.seed)}};
+  if (s.type == lora::FineTuneType::full) {
+    entry.facts = {{"fine-tuning", "full"}};
+  } else {
+    entry.facts = {{"LoRA rank", std::to_string(s.rank)},
+                   {"LoRA scale", fmt::format("{}", s.scale)},
+                   {"LoRA dropout", fmt::format("{}", s.dropout)},
+                   {"fine-tuning", s.type == lora::FineTuneType::dora ? "DoRA" : "LoRA"}};
+  }
+  const std::string layers = s.num_layers < 0 ? "all" : std::to_string(s.num_layers);
+  if (s.type == lora::FineTuneType::full) {
+    entry.facts.emplace_back("layers trained", layers);
+  } else {
+    entry.facts.emplace_back("layers adapted", layers);
+    entry.facts.emplace_back("adapted", fmt::format("{}", fmt::join(s.keys, ", ")));
+  }
+  if (!s.extra.empty()) {
+    entry.facts.emplace_back("trained as well", fmt::format("{}", fmt::join(s.extra, ", ")));
+  }
+  entry.facts.insert(
+      entry.facts.end(),
+      {{"optimizer",
+        fmt::format(
+            "{}, learning rate {}{}", train.optimizer.name, train.schedule.learning_rate,
+            train.schedule.name == "constant" ? "" : ", " + train.schedule.name + " schedule")},
+       {"batch size", std::to_string(train.batch_size * train.batches_a_step)},
+       {"tokens of an example at most", std::to_string(options_.render.max_seq_length)},
+       {"seed", std::to_string(train.seed)}});
   return entry;
 }
 
@@ -404,7 +439,13 @@ training::TrainOptions FineTune::options_on(const data::Dataset& train) const {
 
 plan::Plan FineTune::plan(const data::Dataset& train, const data::Dataset& valid,
                           const fs::path& speeds) const {
-  const size_t program = memory_in_use(".safetensors");
+  size_t program = memory_in_use(".safetensors");
+  // Weights that are trained are there already, and counted with what the optimizer keeps of them.
+  if (training::goes_in_place(adapters_.parameters()) && !options_.only_planned) {
+    size_t trained = 0;
+    for (const models::Parameter& p : adapters_.trained()) trained += p.place->nbytes();
+    program -= std::min(program, trained);
+  }
   const training::TrainOptions options = options_on(train);
   const plan::Subject subject{*loaded_.model, adapters_.parameters(), options};
   const plan::RunBatches batches = plan::batches_of_run(train, valid, options);

@@ -22,11 +22,12 @@ struct AdapterOptions {
   std::optional<int> num_layers = {}, rank = {};
   std::optional<float> scale = {}, dropout = {};
   std::optional<std::vector<std::string>> keys = {};
-  std::optional<std::string> type = {};    // lora::fine_tune_type
+  std::optional<lora::FineTuneType> type = {};
   bool rslora = false;                     // the scale is `scale` / sqrt(rank)
   std::optional<std::string> init = {};    // lora::InitialWeights::parse
   std::optional<std::string> layers = {};  // lora::LayerConfig::read, in place of the others
-  std::optional<fs::path> resume_adapter_file = {};  // to continue training
+  std::optional<std::vector<std::string>> extra = {};  // as LoraSettings has it
+  std::optional<fs::path> resume_adapter_file = {};    // to continue training
 };
 
 struct FineTuneOptions {

@@ -112,7 +112,10 @@ std::vector<Remedy> remedies(const Planned& planned, size_t bytes) {
     together.layers = static_cast<int>(found->first);
     add(fmt::format("`num_layers` {}", found->first), found->second);
   }
-  if (!is_quantized(planned.loaded)) {
+  // Weights that are trained as they are cannot be.
+  const bool trains_weights =
+      planned.settings.type == lora::FineTuneType::full || !planned.settings.extra.empty();
+  if (!is_quantized(planned.loaded) && !trains_weights) {
     Variation quantized = now;
     quantized.quantized = together.quantized = true;
     add("weights of 4 bits (graft convert `quantize`)", bytes_of(planned, quantized));

@@ -1,15 +1,18 @@
 #include "graft/kernels/head_loss.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "graft/base/error.h"
+#include "graft/kernels/convert.h"
 #include "graft/kernels/embedding.h"
 #include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/online_softmax.h"
 #include "graft/kernels/panel_product.h"
 #include "graft/kernels/parallel.h"
+#include "graft/kernels/weight_gradient.h"
 
 namespace graft::kernels {
 namespace {
@@ -19,6 +22,17 @@ namespace {
 // has many tokens.
 constexpr int64_t kTokens = 1024;
 constexpr int64_t kColumns = 1024;
+
+// For the gradient of the head, what becomes of the logits is kept for all of the vocabulary until
+// the chunk's softmax is known: so many bytes. Each chunk adds to all of the gradient.
+constexpr int64_t kMostNumerators = 64 << 20;
+constexpr int64_t kFewestTokens = 64;
+
+int64_t tokens_of_chunk(const LinearWeight& w, ScalarType type, bool with_head_gradient) {
+  if (!with_head_gradient) return kTokens;
+  const int64_t of_token = w.out * static_cast<int64_t>(size_of(type));
+  return std::clamp(kMostNumerators / of_token, kFewestTokens, kTokens);
+}
 
 // Tokens that carry loss, their rows of h and their targets together.
 struct Chunk {
@@ -31,30 +45,57 @@ struct Chunk {
 
 class HeadLoss {
  public:
-  HeadLoss(const Head& head, const Rows& h, void* d_h, int64_t most)
-      : head_(head), w_(head.weight), h_(h), d_h_(d_h), type_(product_type(h.type)) {
-    static thread_local GrownBuffer logits, numerators, weighted;
+  HeadLoss(const Head& head, const Rows& h, const HeadGradients& gradients, int64_t most)
+      : head_(head),
+        w_(head.weight),
+        h_(h),
+        gradients_(gradients),
+        type_(product_type(h.type)),
+        most_(most) {
+    static thread_local GrownBuffer logits, numerators, weighted, factors, scaled;
     const auto block = static_cast<size_t>(most * std::min(kColumns, w_.out));
     logits_ = logits.get_as<float>(block);
-    if (d_h == nullptr) return;
-    numerators_ = type_ == ScalarType::f32 ? logits_ : numerators.get(block * size_of(type_));
+    if (gradients.h == nullptr) return;
+    if (gradients.of_head()) {
+      const auto all = static_cast<size_t>(most * w_.out);
+      numerators_ = static_cast<std::byte*>(numerators.get(all * size_of(type_)));
+      factors_ = factors.get_as<float>(static_cast<size_t>(most * (blocks() + 1)));
+      scaled_ = scaled.get(static_cast<size_t>(most * w_.in) * size_of(type_));
+    } else {
+      numerators_ = type_ == ScalarType::f32
+                        ? reinterpret_cast<std::byte*>(logits_)
+                        : static_cast<std::byte*>(numerators.get(block * size_of(type_)));
+    }
     weighted_ = weighted.get_as<float>(static_cast<size_t>(most * w_.in));
   }
 
-  // Writes the rows of d_h and returns the softmax of each.
-  std::vector<OnlineSoftmax> run(const Chunk& chunk) {
+  // Writes the rows of d_h, adds to the gradients of the head and returns the softmax of each row.
+  std::vector<OnlineSoftmax> run(const Chunk& chunk, bool first_chunk) {
     std::vector<OnlineSoftmax> softmax(static_cast<size_t>(chunk.count));
     for (int64_t first = 0; first < w_.out; first += kColumns)
       take_block(chunk, first, softmax.data());
-    if (d_h_ != nullptr) write_gradient(chunk, softmax.data());
+    if (gradients_.h != nullptr) write_gradient(chunk, softmax.data());
+    if (gradients_.of_head()) add_to_head(chunk, softmax.data(), first_chunk);
     return softmax;
   }
 
  private:
+  int64_t blocks() const { return (w_.out + kColumns - 1) / kColumns; }
+
+  // [tokens, columns of the block], all of them together for the gradient of the head.
+  std::byte* numerators_of(const Chunk& chunk, int64_t first) const {
+    if (!gradients_.of_head()) return numerators_;
+    return numerators_ + static_cast<size_t>(first * chunk.count) * size_of(type_);
+  }
+
+  // The maxima of the rows when a block came.
+  float* maxima_of(int64_t first) const { return factors_ + (1 + first / kColumns) * most_; }
+
   void take_block(const Chunk& chunk, int64_t first, OnlineSoftmax* softmax) {
     const LinearWeight part = rows_of(w_, first, std::min(w_.out, first + kColumns));
     const LinearProduct logits{part, nullptr, {}, logits_};
     linear({&logits, 1}, {chunk.rows, chunk.count, h_.type}, ScalarType::f32);
+    std::byte* const numerators = numerators_of(chunk, first);
     online_softmax({.rows = chunk.count,
                     .columns = part.out,
                     .first_column = first,
@@ -62,19 +103,21 @@ class HeadLoss {
                     .bias = head_.bias == nullptr ? nullptr : head_.bias + first,
                     .soft_cap = head_.soft_cap,
                     .targets = chunk.targets.data(),
-                    .numerators = numerators_,
+                    .numerators = numerators,
                     .type = type_,
                     .weighted = first == 0 ? nullptr : weighted_,
                     .width = w_.in},
                    softmax);
-    if (d_h_ == nullptr) return;
-    const ProductTerm term{numerators_, type_, part, false};
+    if (gradients_.h == nullptr) return;
+    const ProductTerm term{numerators, type_, part, false};
     panel_product({.rows = chunk.count,
                    .columns = w_.in,
                    .terms = {&term, 1},
                    .out = weighted_,
                    .out_type = ScalarType::f32,
                    .accumulate = first > 0});
+    if (!gradients_.of_head()) return;
+    for (int64_t i = 0; i < chunk.count; ++i) maxima_of(first)[i] = softmax[i].max;
   }
 
   // d_h = (sum over ids of p w[id]) - w[target]. The target's share is left out of the sums and
@@ -91,21 +134,89 @@ class HeadLoss {
         const float factors[2] = {
             static_cast<float>(share),
             static_cast<float>(scale * softmax[i].target_gradient(head_.soft_cap))};
-        weighted_sum(
-            w_.in, factors, weighted_ + i * w_.in, target_row.data(), h_.type,
-            static_cast<std::byte*>(d_h_) + static_cast<size_t>(chunk.tokens[i]) * row_bytes);
+        weighted_sum(w_.in, factors, weighted_ + i * w_.in, target_row.data(), h_.type,
+                     static_cast<std::byte*>(gradients_.h) +
+                         static_cast<size_t>(chunk.tokens[i]) * row_bytes);
       }
     });
+  }
+
+  // d_w[id] = sum over tokens of p h, and the targets' (p - 1) h apart, as above. A block's
+  // numerators become p by factors of the tokens, which the rows of h are multiplied with.
+  void add_to_head(const Chunk& chunk, const OnlineSoftmax* softmax, bool first_chunk) {
+    for (int64_t first = 0; first < w_.out; first += kColumns) {
+      const int64_t columns = std::min(kColumns, w_.out - first);
+      const float* const maxima = maxima_of(first);
+      for (int64_t i = 0; i < chunk.count; ++i) {
+        const double share = std::exp(double{maxima[i]} - softmax[i].max) / softmax[i].sum;
+        factors_[i] = static_cast<float>(chunk.scales[static_cast<size_t>(i)] * share);
+      }
+      const void* const numerators = numerators_of(chunk, first);
+      if (gradients_.weight != nullptr) {
+        scale_rows(chunk);
+        weight_gradient({chunk.count, columns, w_.in, type_, numerators, scaled_},
+                        gradients_.weight + first * w_.in, !first_chunk);
+      }
+      if (gradients_.bias != nullptr) {
+        const ProductTerm term{
+            factors_,
+            ScalarType::f32,
+            {.out = chunk.count, .in = columns, .data = numerators, .type = type_},
+            false};
+        panel_product({.rows = 1,
+                       .columns = columns,
+                       .terms = {&term, 1},
+                       .out = gradients_.bias + first,
+                       .out_type = ScalarType::f32,
+                       .accumulate = !first_chunk});
+      }
+    }
+    add_targets(chunk, softmax);
+  }
+
+  const std::byte* row_of_h(const Chunk& chunk, int64_t i) const {
+    return chunk.rows + static_cast<size_t>(i * w_.in) * size_of(h_.type);
+  }
+
+  void scale_rows(const Chunk& chunk) {
+    parallel_ranges(chunk.count, 64, [&](int64_t begin, int64_t end) {
+      std::vector<float> row(static_cast<size_t>(w_.in));
+      for (int64_t i = begin; i < end; ++i) {
+        convert(h_.type, row_of_h(chunk, i), ScalarType::f32, row.data(), w_.in);
+        for (float& x : row) x *= factors_[i];
+        convert(ScalarType::f32, row.data(), type_,
+                static_cast<std::byte*>(scaled_) + static_cast<size_t>(i * w_.in) * size_of(type_),
+                w_.in);
+      }
+    });
+  }
+
+  // One after the other: two tokens may have the same target.
+  void add_targets(const Chunk& chunk, const OnlineSoftmax* softmax) {
+    std::vector<float> row(static_cast<size_t>(w_.in));
+    for (int64_t i = 0; i < chunk.count; ++i) {
+      const auto at = static_cast<size_t>(i);
+      const auto share =
+          static_cast<float>(double{chunk.scales[at]} * softmax[i].target_gradient(head_.soft_cap));
+      if (gradients_.bias != nullptr) gradients_.bias[chunk.targets[at]] += share;
+      if (gradients_.weight == nullptr) continue;
+      convert(h_.type, row_of_h(chunk, i), ScalarType::f32, row.data(), w_.in);
+      float* const sum = gradients_.weight + chunk.targets[at] * w_.in;
+      for (int64_t j = 0; j < w_.in; ++j) sum[j] += share * row[static_cast<size_t>(j)];
+    }
   }
 
   const Head& head_;
   const LinearWeight& w_;
   const Rows& h_;
-  void* d_h_;
+  const HeadGradients& gradients_;
   ScalarType type_;
+  int64_t most_;  // tokens of a chunk
   float* logits_;
-  void* numerators_ = nullptr;
+  std::byte* numerators_ = nullptr;
   float* weighted_ = nullptr;  // [tokens, D]: sums over ids of numerators times their rows
+  float* factors_ = nullptr;   // [1 + blocks, tokens]: factors of a block, and maxima of each
+  void* scaled_ = nullptr;     // [tokens, D] rows of h times a block's factors
 };
 
 std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const Targets& targets) {
@@ -122,31 +233,46 @@ std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const
 }  // namespace
 
 size_t head_loss_scratch(const LinearWeight& w, int64_t rows, int64_t count, ScalarType type,
-                         bool with_gradient) {
-  const auto most = static_cast<size_t>(std::min(kTokens, count));
+                         bool with_gradient, bool with_head_gradient) {
+  const ScalarType own = product_type(type);
+  const int64_t most_tokens = std::min(tokens_of_chunk(w, own, with_head_gradient), count);
+  const auto most = static_cast<size_t>(most_tokens), width = static_cast<size_t>(w.in);
   const size_t block = most * static_cast<size_t>(std::min(kColumns, w.out));
-  const size_t width = static_cast<size_t>(w.in);
   size_t bytes = block * sizeof(float);
-  if (with_gradient && product_type(type) != ScalarType::f32) bytes += block * size_of(type);
+  if (with_head_gradient) {
+    const auto blocks = static_cast<size_t>((w.out + kColumns - 1) / kColumns);
+    bytes += most * static_cast<size_t>(w.out) * size_of(own);
+    bytes += most * (blocks + 1) * sizeof(float) + most * width * size_of(own);
+  } else if (with_gradient && own != ScalarType::f32) {
+    bytes += block * size_of(type);
+  }
   if (with_gradient) bytes += most * width * sizeof(float);
   if (count < rows) bytes += most * width * size_of(type);
   return bytes + bytes / 8;  // a GrownBuffer has room to spare
 }
 
-float head_loss(const Head& head, const Rows& h, const Targets& targets, float* losses, void* d_h) {
+float head_loss(const Head& head, const Rows& h, const Targets& targets, float* losses,
+                const HeadGradients& gradients) {
   const LinearWeight& w = head.weight;
   const std::vector<int64_t> tokens = tokens_with_loss(w, h.rows, targets);
   const auto count = static_cast<int64_t>(tokens.size());
   const size_t row_bytes = static_cast<size_t>(w.in) * size_of(h.type);
   if (count < h.rows) {
     std::fill_n(losses, h.rows, 0.0f);
-    if (d_h != nullptr) std::memset(d_h, 0, static_cast<size_t>(h.rows) * row_bytes);
+    if (gradients.h != nullptr) {
+      std::memset(gradients.h, 0, static_cast<size_t>(h.rows) * row_bytes);
+    }
   }
-  if (count == 0) return 0;
+  if (count == 0) {
+    if (gradients.weight != nullptr) std::fill_n(gradients.weight, w.out * w.in, 0.0f);
+    if (gradients.bias != nullptr) std::fill_n(gradients.bias, w.out, 0.0f);
+    return 0;
+  }
 
   static thread_local GrownBuffer gathered;
-  const int64_t most = std::min(kTokens, count);
-  HeadLoss chunks(head, h, d_h, most);
+  const int64_t most =
+      std::min(tokens_of_chunk(w, product_type(h.type), gradients.of_head()), count);
+  HeadLoss chunks(head, h, gradients, most);
   const auto divisor = static_cast<float>(targets.divisor);
   double sum = 0;
   for (int64_t begin = 0; begin < count; begin += most) {
@@ -166,7 +292,7 @@ float head_loss(const Head& head, const Rows& h, const Targets& targets, float* 
       }
       chunk.rows = copy;
     }
-    const auto softmax = chunks.run(chunk);
+    const auto softmax = chunks.run(chunk, begin == 0);
     for (int64_t i = 0; i < chunk.count; ++i) {
       const double loss = softmax[static_cast<size_t>(i)].loss();
       losses[chunk.tokens[i]] = static_cast<float>(loss);

@@ -21,16 +21,26 @@ struct Targets {
   double divisor = 1;    // of the sum and its gradient
 };
 
+/// The gradients of the sum of the losses, where they are wanted.
+struct HeadGradients {
+  void* h = nullptr;        // [N, D] of h's type, rounded once
+  float* weight = nullptr;  // [V, D], of a dense weight; only with h
+  float* bias = nullptr;    // [V]; only with h
+
+  bool of_head() const { return weight != nullptr || bias != nullptr; }
+};
+
 /// The bytes of the buffers that head_loss keeps, for `count` tokens that carry loss of `rows`:
 /// blocks of logits and what becomes of them. What its products take of `reused_scratch` is not
 /// counted: they are no larger than other layers'.
 size_t head_loss_scratch(const LinearWeight& weight, int64_t rows, int64_t count, ScalarType type,
-                         bool with_gradient);
+                         bool with_gradient, bool with_head_gradient = false);
 
 /// Cross-entropy of a head's logits against targets: `losses` [N] (0 where the weight is 0), and
-/// the sum of weight times loss over the divisor. With `d_h` ([N, D] of h's type), also writes the
-/// gradient of that sum with respect to h, rounded once. Tokens that carry no loss are never
-/// multiplied. Throws Error for an id outside of the vocabulary.
-float head_loss(const Head& head, const Rows& h, const Targets& targets, float* losses, void* d_h);
+/// the sum of weight times loss over the divisor, and the gradients of that sum. Those of the head
+/// are summed over the tokens in f32. Tokens that carry no loss are never multiplied. Throws Error
+/// for an id outside of the vocabulary.
+float head_loss(const Head& head, const Rows& h, const Targets& targets, float* losses,
+                const HeadGradients& gradients);
 
 }  // namespace graft::kernels

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "graft/kernels/panel_units.h"
@@ -52,6 +53,11 @@ constexpr ScalarType kNumberType = kPack == 1 ? ScalarType::f32 : ScalarType::bf
 
 /// Words of a left row that are packed at a time: 6 KB of rows.
 constexpr int64_t kLeftDepth = 256;
+
+/// Blocks of left rows that are packed together where they are columns as they are stored, whole
+/// vectors of them, and their words of depth at a time: 24 KB.
+constexpr int64_t kLeftBlocks = 16;
+constexpr int64_t kColumnDepth = 64;
 
 /// Words of depth [begin, begin + depth) of a term, in packed left rows (PanelCall) and in the
 /// panel.
@@ -132,6 +138,39 @@ inline void multiply_columns(const HeadRows& rows, int64_t count, const float* f
   });
 }
 
+// The left rows of blocks [begin, end) of the call, of a term that stores them as columns.
+inline void pack_left_columns(const PanelCall& call, const ProductTerm& term, Word* left,
+                              int64_t begin, int64_t end) {
+  constexpr int64_t kWidth = kLeftBlocks * kUnitRows;
+  alignas(64) Word columns[kColumnDepth * kWidth];
+  const int64_t depth = term.depth(), words = words_of(depth), step = call.product.rows;
+  for (int64_t block = begin; block < end; block += kLeftBlocks) {
+    const int64_t first = block * kUnitRows;
+    const int64_t count =
+        std::min(call.rows, std::min(end, block + kLeftBlocks) * kUnitRows) - first;
+    for (int64_t at = 0; at < words; at += kColumnDepth) {
+      const int64_t part = std::min(kColumnDepth, words - at);
+      load_right(
+          rows_of(term.left, term.type, at * kPack * step + call.first_row + first, step, count), 0,
+          std::min(part * kPack, depth - at * kPack), kWidth, columns);
+      for (int64_t row = 0; row < count; row += kUnitRows) {
+        const int64_t rows = std::min(kUnitRows, count - row);
+        Word* const out = left + (first + row) * words + at * rows;
+        const Word* const from = columns + row;
+        if (rows == kUnitRows) {
+          for (int64_t k = 0; k < part; ++k) {
+            std::memcpy(out + k * kUnitRows, from + k * kWidth, kUnitRows * sizeof(Word));
+          }
+        } else {
+          for (int64_t k = 0; k < part; ++k) {
+            std::copy_n(from + k * kWidth, rows, out + k * rows);
+          }
+        }
+      }
+    }
+  }
+}
+
 // The left rows of blocks [begin, end) of the call, of all terms.
 inline void pack_left_rows(const PanelCall& call, int64_t begin, int64_t end) {
   alignas(64) Word rows[kUnitRows * kLeftDepth];
@@ -139,6 +178,10 @@ inline void pack_left_rows(const PanelCall& call, int64_t begin, int64_t end) {
   for (size_t t = 0; t < call.product.terms.size(); ++t) {
     const ProductTerm& term = call.product.terms[t];
     const int64_t depth = term.depth(), words = words_of(depth);
+    if (term.left_transposed) {
+      pack_left_columns(call, term, static_cast<Word*>(call.lefts[t]), begin, end);
+      continue;
+    }
     for (int64_t block = begin; block < end; ++block) {
       const int64_t row = block * kUnitRows;
       const int64_t count = std::min(kUnitRows, call.rows - row);

@@ -17,6 +17,7 @@ struct ProductTerm {
   LinearWeight weight;
   bool transposed;  ///< right = weight^T: depth is in, columns are out; else the other way round
   const float* left_factors = nullptr;  ///< [depth], of left's columns, if not null
+  bool left_transposed = false;         ///< left is stored as [depth, N]
 
   int64_t depth() const { return transposed ? weight.in : weight.out; }
   int64_t columns() const { return transposed ? weight.out : weight.in; }

@@ -8,12 +8,14 @@
 
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/io/finite.h"
 #include "graft/io/tensor_info.h"
 #include "graft/lora/adapter_path.h"
 #include "graft/lora/gguf_order.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/lora/peft_names.h"
+#include "graft/lora/trained_weights.h"
 
 namespace graft::lora {
 namespace {
@@ -67,7 +69,48 @@ std::vector<Match> checked_matches(models::Model& model, const AdapterFile& file
     std::visit([&](const auto* layer) { check_pair(file, *layer, matches.back().pair); },
                found->second.linear);
   }
-  if (matches.empty()) fail("{} holds no adapter", file.path.string());
+  if (matches.empty() && file.weights.empty()) {
+    fail("{} holds no adapter", file.path.string());
+  }
+  return matches;
+}
+
+// A weight of the model with the one that takes its place.
+struct WeightMatch {
+  TrainableTensor own;
+  std::string name;  // in the file
+  AdapterTensor tensor;
+};
+
+// Checks all before anything is changed.
+std::vector<WeightMatch> checked_weights(models::Model& model, const AdapterFile& file) {
+  std::vector<WeightMatch> matches;
+  if (file.weights.empty()) return matches;
+  std::map<std::string, TrainableTensor> by_name;
+  for (const TrainableTensor& tensor : trainable_tensors(model))
+    by_name.insert({tensor.name, tensor});
+  for (const auto& [name, tensor] : file.weights) {
+    auto found = by_name.find(name);
+    const size_t dot = name.rfind('.');
+    if (const auto other = mixtral_path(name.substr(0, dot)); found == by_name.end() && other) {
+      found = by_name.find(*other + name.substr(dot));
+    }
+    if (found == by_name.end()) found = by_name.find("language_model." + name);  // multimodal
+    if (found == by_name.end()) {
+      fail("{}: the model has no weight {}: the file is of another model", file.path.string(),
+           name);
+    }
+    const TrainableTensor& own = found->second;
+    if (own.shape != tensor.shape) {
+      fail("{}: {} is {}, but the model's is {}: the file is of another model", file.path.string(),
+           name, io::shape_text(tensor.shape), io::shape_text(own.shape));
+    }
+    if (!own.refused.empty()) {
+      fail("{}: {} cannot take the place of the model's: {}", file.path.string(), name,
+           own.refused);
+    }
+    matches.push_back({own, name, tensor});
+  }
   return matches;
 }
 
@@ -150,7 +193,10 @@ int rank_of(const AdapterFile& file) {
   return all.empty() ? 0 : trained_rank(all.rbegin()->second, file.settings);
 }
 
-void check_fits(models::Model& model, const AdapterFile& file) { checked_matches(model, file); }
+void check_fits(models::Model& model, const AdapterFile& file) {
+  checked_matches(model, file);
+  checked_weights(model, file);
+}
 
 Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_end) {
   AdapterFile file = in_own_order(given, model.head_dim());
@@ -161,6 +207,7 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
   LoraSettings settings = *file.settings;
   std::vector<mx::array> values;
   std::set<int> ranks;
+  const std::vector<WeightMatch> weights = checked_weights(model, file);
   for (const auto& [linear, name, pair] : checked_matches(model, file)) {
     ranks.insert(trained_rank(pair, file.settings));
     const mx::array a = own_copy(file, name + ".lora_a", *pair.a);
@@ -181,8 +228,15 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
   }
   mx::eval(values);
   // Of layers with several, the one that it says.
-  if (ranks.count(settings.rank) == 0) settings.rank = *ranks.rbegin();
-  return Adapters(model, settings);
+  if (!ranks.empty() && ranks.count(settings.rank) == 0) settings.rank = *ranks.rbegin();
+  std::vector<models::Parameter> trained;
+  for (const auto& [own, name, tensor] : weights) {
+    mx::array copy = own_copy(file, name, tensor);
+    copy.eval();
+    trained.push_back(own.put(copy));
+  }
+  if (!trained.empty()) release_mapped_files();
+  return Adapters(model, settings, trained);
 }
 
 namespace {
@@ -190,10 +244,12 @@ namespace {
 // In memory, and finite: nothing is written, or taken away for it, before all is known to be good.
 AdapterFile checked(const AdapterFile& file) {
   AdapterFile whole = file;
-  for (auto& [name, tensor] : whole.tensors) {
-    const mx::array values = tensor.load();
-    io::check_finite(values, file.path.string() + ": " + name);
-    tensor = AdapterTensor(values);
+  for (auto* tensors : {&whole.tensors, &whole.weights}) {
+    for (auto& [name, tensor] : *tensors) {
+      const mx::array values = tensor.load();
+      io::check_finite(values, file.path.string() + ": " + name);
+      tensor = AdapterTensor(values);
+    }
   }
   if (!file.settings) return whole;
   for (const auto& [layer, pair] : layer_pairs(whole)) {
@@ -207,8 +263,25 @@ AdapterFile checked(const AdapterFile& file) {
 }  // namespace
 
 void write_adapter_file(const AdapterFile& file) {
-  if (layer_pairs(file).empty()) fail("there is no adapter to write to {}", file.path.string());
+  if (layer_pairs(file).empty() && file.weights.empty())
+    fail("there is no adapter to write to {}", file.path.string());
   format_of(file.path).write(checked(in_own_order(file, file.base.head_dim)));
+}
+
+void split_weights(AdapterFile& file) {
+  if (!file.settings) return;
+  if (file.settings->type != FineTuneType::full && file.settings->extra.empty()) return;
+  for (auto at = file.tensors.begin(); at != file.tensors.end();) {
+    const bool is_adapter = at->first.ends_with(".lora_a") || at->first.ends_with(".lora_b");
+    const auto here = at++;
+    if (!is_adapter) file.weights.insert(file.tensors.extract(here));
+  }
+}
+
+std::map<std::string, AdapterTensor> all_tensors(const AdapterFile& file) {
+  std::map<std::string, AdapterTensor> all = file.tensors;
+  all.insert(file.weights.begin(), file.weights.end());
+  return all;
 }
 
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
@@ -216,6 +289,9 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
   AdapterFile file{origin};
   file.path = path;
   file.settings = adapters.settings();
+  for (const models::Parameter& parameter : adapters.trained()) {
+    file.weights.insert({parameter.name, *parameter.place});
+  }
   for (const models::LinearPart& linear : adapters.linears()) {
     const auto [a, b] = linear.adapter()->factors();
     file.tensors.insert({linear.path() + ".lora_a", a});

@@ -36,12 +36,14 @@ struct AdapterOrigin {
 /// An adapter as its file holds it: tensors `<path>.lora_a` [in, R] and `<path>.lora_b` [R, out]
 /// (of experts [E, R, in] and [E, out, R]) and with DoRA `<path>.m` [out], whatever names and
 /// shapes the file has them in, and how strongly they count, so that no reader has to guess a
-/// scale.
+/// scale. Beside them, or in their place, there may be weights that were trained as they are
+/// (trained_weights.h).
 struct AdapterFile : AdapterOrigin {
   fs::path path = {};
   std::map<std::string, AdapterTensor> tensors = {};
-  std::optional<LoraSettings> settings = {};  // none: the file does not say
-  std::map<std::string, float> scales = {};   // of layers with another scale than `settings` has
+  std::map<std::string, AdapterTensor> weights = {};  // trained as they are, by name
+  std::optional<LoraSettings> settings = {};          // none: the file does not say
+  std::map<std::string, float> scales = {};  // of layers with another scale than `settings` has
   // Layers whose lora_b has its columns in the order of GGUF's rows, see io::RowOrder.
   std::set<std::string> in_gguf_order = {};
 
@@ -72,6 +74,13 @@ void check_fits(models::Model& model, const AdapterFile& file);
 /// Writes an adapter, whole or not at all, to `file.path` in the layout of its name. The same
 /// adapters give the same bytes. Throws Error for what the layout cannot hold.
 void write_adapter_file(const AdapterFile& file);
+
+/// Moves what is no part of an adapter from `tensors` to `weights`, if the settings say that there
+/// is such a thing.
+void split_weights(AdapterFile& file);
+
+/// All tensors, as graft's own layouts have them.
+std::map<std::string, AdapterTensor> all_tensors(const AdapterFile& file);
 
 /// The same for the adapters of a model.
 void save_adapter_file(const fs::path& path, const Adapters& adapters,

@@ -15,6 +15,11 @@ constexpr size_t kMostConfig = 16384;
 LoraSettings settings_from(const json& object, const std::string& what) {
   const ConfigReader read(object, what);
   LoraSettings settings;
+  const std::string type = read.text("fine_tune_type", "lora");
+  if (type != "lora" && type != "dora" && type != "full") {
+    fail("{}: fine_tune_type is {}; lora, dora and full are supported", what, io::in_quotes(type));
+  }
+  settings.type = fine_tune_type(type);
   settings.rank = static_cast<int>(read.integer("rank"));
   settings.scale = static_cast<float>(read.number("scale"));
   if (!std::isfinite(settings.scale)) fail("{}: scale is too large", what);
@@ -28,6 +33,11 @@ LoraSettings settings_from(const json& object, const std::string& what) {
   if (object.contains("keys") && object["keys"].is_array()) {
     for (const json& key : object["keys"]) {
       if (key.is_string()) settings.keys.push_back(key);
+    }
+  }
+  if (object.contains("train_extra") && object["train_extra"].is_array()) {
+    for (const json& key : object["train_extra"]) {
+      if (key.is_string()) settings.extra.push_back(key);
     }
   }
   return settings;
@@ -65,6 +75,8 @@ std::string metadata_of(const AdapterFile& file) {
                    {"keys", s.keys}});
     if (s.rank_stabilized) object["rslora"] = true;
     if (s.half_is_frozen) object["half_is_frozen"] = true;
+    if (s.type != FineTuneType::lora) object["fine_tune_type"] = name_of(s.type);
+    if (!s.extra.empty()) object["train_extra"] = s.extra;
   }
   if (!file.scales.empty()) object["scales"] = file.scales;
   if (!file.base.model_type.empty()) object["base_model_type"] = file.base.model_type;

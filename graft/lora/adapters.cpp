@@ -13,6 +13,7 @@
 #include "graft/io/finite.h"
 #include "graft/io/unread_array.h"
 #include "graft/lora/layer_config.h"
+#include "graft/lora/trained_weights.h"
 #include "graft/nn/magnitude.h"
 
 namespace graft::lora {
@@ -167,18 +168,10 @@ void check_part_of_weight(const std::vector<Chosen>& all, const LoraSettings& se
 
 }  // namespace
 
-std::string name_of(FineTuneType type) { return type == FineTuneType::dora ? "dora" : "lora"; }
-
-FineTuneType fine_tune_type(const std::string& name) {
-  for (const FineTuneType type : {FineTuneType::lora, FineTuneType::dora}) {
-    if (name_of(type) == name) return type;
-  }
-  fail_usage("`fine_tune_type` '{}' is neither lora nor dora", name);
-}
-
-Adapters::Adapters(models::Model& model, LoraSettings settings, Fresh fresh)
-    : settings_(std::move(settings)) {
-  std::vector<models::Parameter> parameters;
+Adapters::Adapters(models::Model& model, LoraSettings settings,
+                   const std::vector<models::Parameter>& trained, Fresh fresh)
+    : settings_(std::move(settings)), trained_(trained) {
+  std::vector<models::Parameter> parameters = trained;
   for (const models::LinearPart& linear : models::linears_of(model.parts())) {
     std::optional<nn::LoraAdapter>& adapter = linear.adapter();
     if (!adapter) continue;
@@ -216,6 +209,9 @@ Adapters attach(models::Model& model, const LoraSettings& given, Fresh fresh) {
     fail_usage("`num_layers` {} adapts nothing: give a positive number, or -1 for all layers",
                settings.num_layers);
   }
+  if (settings.type == FineTuneType::full) {
+    return Adapters(model, settings, train(chosen_tensors(model, settings), fresh), fresh);
+  }
   if (settings.rank < 1) fail_usage("`rank` {} must be at least 1", settings.rank);
   // All that can be refused is refused before anything is changed.
   const std::vector<Chosen> all = chosen_layers(model, settings);
@@ -225,6 +221,7 @@ Adapters attach(models::Model& model, const LoraSettings& given, Fresh fresh) {
   for (const Chosen& one : all) {
     if (is_dora) dora_layer(one.linear);
   }
+  const std::vector<TrainableTensor> extra = chosen_tensors(model, settings);
   std::vector<mx::array> added;
   for (const Chosen& one : all) {
     std::optional<nn::LoraAdapter>& adapter = one.linear.adapter();
@@ -238,7 +235,7 @@ Adapters attach(models::Model& model, const LoraSettings& given, Fresh fresh) {
     if (adapter->frozen) added.insert(added.end(), {adapter->frozen->a, adapter->frozen->b});
   }
   mx::eval(added);
-  return Adapters(model, settings, fresh);
+  return Adapters(model, settings, train(extra, fresh), fresh);
 }
 
 void detach(models::Model& model) {

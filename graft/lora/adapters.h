@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "graft/lora/fine_tune_type.h"
 #include "graft/lora/initial.h"
 #include "graft/models/model.h"
 #include "graft/models/parameters.h"
@@ -15,25 +16,17 @@ namespace graft::lora {
 
 namespace mx = mlx::core;
 
-/// What is trained: low-rank updates, or these with the norms of the rows (DoRA).
-enum class FineTuneType { lora, dora };
-
 class LayerConfig;
-
-/// "lora", "dora".
-std::string name_of(FineTuneType type);
-/// Throws UsageError for a name that is none of them.
-FineTuneType fine_tune_type(const std::string& name);
 
 /// Which layers are adapted, and how. Stored in the adapter file.
 struct LoraSettings {
+  FineTuneType type = FineTuneType::lora;
   int rank = 8;
   float scale = 20.0f;   // a direct multiplier, as in MLX
   float dropout = 0.0f;  // while training
   int num_layers = 16;   // the last ones; -1: all
   // Suffixes of paths, whole parts: "q_proj", "self_attn.q_proj"; "all": every linear layer.
   std::vector<std::string> keys = {};
-  FineTuneType type = FineTuneType::lora;
   // The scale was made as a number over sqrt(R), as PEFT has it with use_rslora (Kalajdzievski
   // 2023, arXiv:2312.03732).
   bool rank_stabilized = false;
@@ -43,6 +36,9 @@ struct LoraSettings {
   bool half_is_frozen = false;
   // Of new adapters: in place of `keys`, and of rank and scale in each layer.
   std::shared_ptr<const LayerConfig> layers = {};
+  // What else is trained as it is (trained_weights.h): "norms", "biases", "outside", or paths'
+  // suffixes, such as "lm_head".
+  std::vector<std::string> extra = {};
 };
 
 /// The numbers of new adapters: as training starts with them, or none, for a model that is planned
@@ -52,7 +48,9 @@ enum class Fresh { random, unread };
 /// The adapters of a model.
 class Adapters {
  public:
-  Adapters(models::Model& model, LoraSettings settings, Fresh fresh = Fresh::random);
+  /// Those that are attached to the model, and its weights that are trained, if any.
+  Adapters(models::Model& model, LoraSettings settings,
+           const std::vector<models::Parameter>& trained = {}, Fresh fresh = Fresh::random);
 
   const LoraSettings& settings() const { return settings_; }
   /// Their arrays: "model.layers.0.self_attn.q_proj.lora_a", ...; DoRA's magnitudes are ".m". When
@@ -60,10 +58,13 @@ class Adapters {
   const models::ParameterSet& parameters() const { return parameters_; }
   /// The adapted layers.
   const std::vector<models::LinearPart>& linears() const { return linears_; }
+  /// The weights that are trained as they are, by name, f32; some of parameters().
+  const std::vector<models::Parameter>& trained() const { return trained_; }
 
  private:
   LoraSettings settings_;
   std::vector<models::LinearPart> linears_;
+  std::vector<models::Parameter> trained_;
   models::ParameterSet parameters_;
 };
 

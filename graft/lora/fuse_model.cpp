@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 
+#include "graft/base/error.h"
 #include "graft/io/expert_weights.h"
+#include "graft/io/finite.h"
 #include "graft/io/quantized_layer.h"
 #include "graft/models/config_defaults.h"
 #include "graft/models/language_model_names.h"
@@ -58,6 +60,19 @@ class Fuser {
     for (int expert = 0; expert < layer.count(); ++expert) add(layer.expert(expert));
   }
 
+  // A weight that was trained as it is, in the type that it is stored in.
+  void add(const models::Parameter& trained) {
+    const size_t dot = trained.name.rfind('.');
+    const std::string last = trained.name.substr(dot);
+    const std::string name = names_.stored_of_hub(trained.name.substr(0, dot)) + last;
+    if (done_.count(name) > 0) return;  // the weight of a layer with an adapter
+    if (!source_.has(name)) return add_experts(name, *trained.place);
+    add_dense(name, *trained.place);
+    // A head that is tied may be stored again.
+    const std::string head = names_.stored_of_hub("lm_head") + last;
+    if (trained.also != nullptr && source_.has(head)) add_dense(head, *trained.place);
+  }
+
   // Everything else.
   void add_rest() {
     for (const std::string& name : source_.names()) {
@@ -86,6 +101,33 @@ class Fuser {
 
  private:
   using Make = std::function<ops::Weight(bool checked)>;
+
+  void add_dense(const std::string& name, const mx::array& values) {
+    const mx::Dtype dtype = source_.load(name).dtype();
+    io::TensorJob job;
+    job.outputs = {{name, dtype, values.shape()}};
+    job.make = [name, values, dtype] {
+      io::check_finite(values, name);
+      mx::array stored = mx::astype(values, dtype);
+      stored.eval();
+      return std::vector<mx::array>{stored};
+    };
+    job.parameters = values.size();
+    jobs_.push_back(std::move(job));
+    done_[name] = true;
+  }
+
+  // Those of all experts, each of which is stored by itself.
+  void add_experts(const std::string& name, const mx::array& values) {
+    for (const io::ExpertWeights& experts : io::expert_weights(source_)) {
+      if (experts.name != name) continue;
+      for (size_t e = 0; e < experts.parts.size(); ++e) {
+        add_dense(experts.parts[e], ops::matrix_of(values, static_cast<int>(e)));
+      }
+      return;
+    }
+    fail("{} has no tensor {}", source_.path().string(), name);
+  }
 
   // Beside quantized layers, experts without an adapter are stacked, too: mlx-lm takes all of a
   // model's as one or as the other.
@@ -203,6 +245,7 @@ io::WrittenModel fuse_model(const io::ModelFolder& source, const models::Model& 
   for (const models::LinearPart& linear : adapters.linears()) {
     std::visit([&](const auto* layer) { fuser.add(*layer); }, linear.linear);
   }
+  for (const models::Parameter& trained : adapters.trained()) fuser.add(trained);
   fuser.add_rest();
   return fuser.write(target, front_end);
 }

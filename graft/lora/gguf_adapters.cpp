@@ -150,6 +150,12 @@ std::string_view bytes_of(const mx::array& values) {
 void write_gguf(const AdapterFile& given) {
   settings_of(given);
   const std::string what = given.path.string();
+  if (!given.weights.empty()) {
+    fail(
+        "{}: llama.cpp takes no weights that were trained as they are ({}) in an adapter: `graft "
+        "fuse` makes a model of them, which llama.cpp's convert_hf_to_gguf.py exports",
+        what, given.weights.begin()->first);
+  }
   const models::GgufFamily* family = models::gguf_family(given.base.model_type);
   if (given.base.model_type.empty()) {
     fail_usage("{}: which model the adapter is of decides how GGUF has it: give its `model`", what);

@@ -84,12 +84,12 @@ LayerConfig::LayerConfig(const ordered_json& given, const std::string& what,
 }
 
 LoraSettings LayerConfig::settings() const {
-  return {.rank = peft_.r(),
+  return {.type = peft_.is_dora() ? FineTuneType::dora : FineTuneType::lora,
+          .rank = peft_.r(),
           .scale = scale_.value_or(peft_.scale_of("")),
           .dropout = peft_.dropout(),
           .num_layers = -1,
           .keys = peft_.target_modules(),
-          .type = peft_.is_dora() ? FineTuneType::dora : FineTuneType::lora,
           .rank_stabilized = peft_.is_rslora(),
           .initial = initial_};
 }

@@ -87,6 +87,11 @@ AdapterFile with_mixtral_names(const AdapterFile& file) {
     if (pair.m != nullptr) renamed.tensors.insert({name(layer) + ".m", *pair.m});
   }
   for (const auto& [layer, scale] : file.scales) renamed.scales[name(layer)] = scale;
+  renamed.weights.clear();
+  for (const auto& [weight, tensor] : file.weights) {
+    const size_t dot = weight.rfind('.');
+    renamed.weights.insert({name(weight.substr(0, dot)) + weight.substr(dot), tensor});
+  }
   return renamed;
 }
 

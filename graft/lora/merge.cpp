@@ -90,6 +90,11 @@ AdapterFile merged(const std::vector<WeightedAdapter>& given) {
   }
   if (adapters.empty()) fail("there is no adapter to merge");
   if (adapters.size() == 1 && adapters[0].weight == 1) return adapters[0].file;
+  for (const WeightedAdapter& one : adapters) {
+    if (one.file.weights.empty()) continue;
+    fail("{} holds weights that were trained as they are ({}): they cannot be added up or weighed",
+         one.file.path.string(), one.file.weights.begin()->first);
+  }
   AdapterFile sum = adapters.front().file;
   sum.tensors.clear();
   sum.scales.clear();

@@ -25,8 +25,15 @@ constexpr const char* kWrittenBy = "graft_version";  // the key that says that a
 LoraSettings settings_from(const json& config, const std::string& what) {
   const ConfigReader read(config, what);
   const std::string type = read.text("fine_tune_type", "lora");
+  if (type == "full") {
+    LoraSettings settings;
+    settings.type = FineTuneType::full;
+    settings.num_layers = static_cast<int>(read.integer("num_layers", -1, -(1 << 30)));
+    if (settings.num_layers < 1) settings.num_layers = -1;
+    return settings;
+  }
   if (type != "lora" && type != "dora") {
-    fail("{}: fine_tune_type is {}; LoRA and DoRA alone are supported", what, io::in_quotes(type));
+    fail("{}: fine_tune_type is {}; lora, dora and full are supported", what, io::in_quotes(type));
   }
   if (!config["lora_parameters"].is_object()) {
     fail("{}: lora_parameters must be an object", what);
@@ -51,6 +58,12 @@ LoraSettings settings_from(const json& config, const std::string& what) {
 }
 
 ordered_json config_of(const AdapterFile& file, const LoraSettings& settings) {
+  if (settings.type == FineTuneType::full) {
+    return {{"fine_tune_type", "full"},
+            {kWrittenBy, GRAFT_VERSION},
+            {"lora_parameters", nullptr},
+            {"num_layers", settings.num_layers}};
+  }
   std::set<std::string> keys;
   for (const auto& [name, tensor] : file.tensors) {
     keys.insert(key_of(name.substr(0, name.rfind('.'))));
@@ -69,7 +82,10 @@ ordered_json config_of(const AdapterFile& file, const LoraSettings& settings) {
 
 std::optional<LoraSettings> mlx_lm_settings_beside(const fs::path& adapter_file) {
   const std::optional<json> config = config_beside(adapter_file);
-  if (!config || config->contains("peft_type") || !config->contains("lora_parameters")) return {};
+  if (!config || config->contains("peft_type")) return {};
+  if (!config->contains("lora_parameters") && config->value("fine_tune_type", json()) != "full") {
+    return {};
+  }
   return settings_from(*config, config_path(adapter_file).string());
 }
 
@@ -80,7 +96,7 @@ void read_mlx_lm(AdapterFile& file) {
   file.tensors = std::move(contents.tensors);
   take_metadata(file, contents.metadata);
   const std::optional<json> config = config_beside(file.path);
-  if (!config) return;
+  if (!config) return split_weights(file);
   const std::string what = config_path(file.path).string();
   if (config->contains("peft_type")) {
     fail("{} is PEFT's, but {} beside it is mlx-lm's: remove the one that is wrong", what,
@@ -93,9 +109,18 @@ void read_mlx_lm(AdapterFile& file) {
   }
   if (!file.settings) {
     file.settings = beside;
-  } else if (beside && file.settings->scale != beside->scale) {
+  } else if (beside && beside->type != file.settings->type) {
+    fail("{} says that its fine_tune_type is {}, but {} beside it {}: remove the one that is wrong",
+         file.path.string(), name_of(file.settings->type), kAdapterConfig, name_of(beside->type));
+  } else if (beside && beside->type != FineTuneType::full &&
+             file.settings->scale != beside->scale) {
     fail("{} says that its scale is {}, but {} beside it {}: remove the one that is wrong",
          file.path.string(), file.settings->scale, kAdapterConfig, beside->scale);
+  }
+  split_weights(file);
+  if (beside && beside->type == FineTuneType::full && file.weights.empty()) {
+    fail("{} holds adapters alone, but {} beside it says fine_tune_type full", file.path.string(),
+         kAdapterConfig);
   }
 }
 
@@ -109,12 +134,20 @@ void check_mlx_lm(const fs::path& path) {
 
 void write_mlx_lm(const AdapterFile& given) {
   check_mlx_lm(given.path);
-  AdapterFile file = in_one_form(given);
-  file.settings->type = is_dora(file) ? FineTuneType::dora : FineTuneType::lora;
+  AdapterFile file = given;
+  if (given.weights.empty()) {
+    file = in_one_form(given);
+    file.settings->type = is_dora(file) ? FineTuneType::dora : FineTuneType::lora;
+  } else if (!given.tensors.empty()) {
+    fail(
+        "{}: mlx-lm takes no weights that are trained as they are beside adapters ({}): `graft "
+        "fuse` makes a model of them, and `.npz` and `.safetensors` hold them",
+        given.path.string(), given.weights.begin()->first);
+  }
   if (file.base.model_type == "mixtral") file = with_mixtral_names(file);
   const NewConfig config(file.path, config_of(file, *file.settings));
   config.remove_another();
-  write_safetensors_adapter(file.path, file.tensors, metadata_of(file), "mlx");
+  write_safetensors_adapter(file.path, all_tensors(file), metadata_of(file), "mlx");
   config.write();
 }
 

@@ -14,10 +14,11 @@ void read_npz(AdapterFile& file) {
         {name, AdapterTensor(source->shape(name), [source, name] { return source->load(name); })});
   }
   take_metadata(file, source->comment());
+  split_weights(file);
 }
 
 void write_npz(const AdapterFile& file) {
-  io::save_npz(file.path, loaded(file.tensors), metadata_of(file));
+  io::save_npz(file.path, loaded(all_tensors(file)), metadata_of(file));
 }
 
 }  // namespace

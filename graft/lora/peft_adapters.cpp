@@ -63,12 +63,12 @@ class Reader {
     // How an adapter of graft's own counts, the config says to PEFT, too.
     const std::optional<LoraSettings> own = file_.settings;
     file_.settings =
-        LoraSettings{.rank = config_.r(),
+        LoraSettings{.type = config_.is_dora() ? FineTuneType::dora : FineTuneType::lora,
+                     .rank = config_.r(),
                      .scale = config_.scale_of(""),
                      .dropout = config_.dropout(),
                      .num_layers = -1,
                      .keys = config_.target_modules(),
-                     .type = config_.is_dora() ? FineTuneType::dora : FineTuneType::lora,
                      .rank_stabilized = config_.is_rslora()};
     if (own) {
       file_.settings->num_layers = own->num_layers;
@@ -451,6 +451,12 @@ void check_peft(const fs::path& path) {
 
 void write_peft(const AdapterFile& file) {
   check_peft(file.path);
+  if (!file.weights.empty()) {
+    fail(
+        "{}: weights that were trained as they are ({}) are not written in PEFT's layout: `graft "
+        "fuse` makes a model of them, which transformers reads",
+        file.path.string(), file.weights.begin()->first);
+  }
   Writer(file).write();
 }
 

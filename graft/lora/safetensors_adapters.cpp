@@ -16,10 +16,11 @@ void read_safetensors(AdapterFile& file) {
   take_metadata(file, contents.metadata);
   // As mlx-lm's numbered checkpoints, 0000100_adapters.safetensors.
   if (!file.settings) file.settings = mlx_lm_settings_beside(file.path);
+  split_weights(file);
 }
 
 void write_safetensors(const AdapterFile& file) {
-  write_safetensors_adapter(file.path, file.tensors, metadata_of(file), "mlx");
+  write_safetensors_adapter(file.path, all_tensors(file), metadata_of(file), "mlx");
 }
 
 }  // namespace

@@ -43,8 +43,11 @@ mx::array Block::feed_forward(const mx::array& x, const Dropout& dropout) const 
 
 Decoder::Decoder(DecoderParts parts, const TensorSource& source)
     : parts_(std::move(parts)),
+      has_own_head_(parts_.head.has_value()),
       head_{parts_.head.value_or(parts_.embedding), parts_.head_bias, parts_.final_soft_cap} {
   source.finish();
+  parts_.head.reset();  // two handles of a matrix would keep the old one when it is trained
+  parts_.head_bias.reset();
   dtype_ = source.activation_dtype();
   if (parts_.rounds_embedding_scale) {
     parts_.embedding_scale = rounded(parts_.embedding_scale, dtype_);
@@ -89,9 +92,10 @@ std::vector<Part> Decoder::parts() {
     parts_.blocks[i].add_to(all, static_cast<int>(i));
   }
   all.push_back({-1, &parts_.norm});
-  all.push_back({-1, Matrix{"model.embed_tokens", &parts_.embedding}});
-  if (parts_.head) all.push_back({-1, Matrix{"lm_head", &head_.weight}});
-  if (head_.bias) all.push_back({-1, Vector{"lm_head.bias", &*head_.bias}});
+  all.push_back({-1, Matrix{parts_.embedding_path, &parts_.embedding,
+                            has_own_head_ ? nullptr : &head_.weight, true}});
+  if (has_own_head_) all.push_back({-1, Matrix{parts_.head_path, &head_.weight}});
+  if (head_.bias) all.push_back({-1, Vector{parts_.head_path + ".bias", &*head_.bias}});
   return all;
 }
 

@@ -37,7 +37,8 @@ struct DecoderParts {
   bool rounds_embedding_scale = false;  // it is rounded to the activations' type
   float residual_scale = 1;             // on what a block's parts add to the residual stream
   std::vector<Block> blocks;
-  nn::Norm norm;                         // the final norm
+  nn::Norm norm;  // the final norm
+  std::string embedding_path = "model.embed_tokens", head_path = "lm_head";
   float output_scale = 1;                // on the final norm's output
   std::optional<ops::Weight> head{};     // [V, D]; none: the embedding
   std::optional<mx::array> head_bias{};  // [V]
@@ -59,7 +60,7 @@ class Decoder final : public Model {
   mx::array norm(const Hidden& hidden) const override;
   const ops::Head& head() const override { return head_; }
   const ops::Weight* untied_embedding() const override {
-    return parts_.head ? &parts_.embedding : nullptr;
+    return has_own_head_ ? &parts_.embedding : nullptr;
   }
   std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override;
   std::vector<Part> parts() override;
@@ -69,7 +70,8 @@ class Decoder final : public Model {
   const DecoderParts& structure() const { return parts_; }
 
  private:
-  DecoderParts parts_;
+  DecoderParts parts_;  // without its head
+  bool has_own_head_;
   ops::Head head_;
 };
 

@@ -1,6 +1,7 @@
 #include "graft/models/family.h"
 
 #include <mlx/ops.h>
+#include <mlx/transforms.h>
 
 #include <cmath>
 #include <limits>
@@ -132,10 +133,12 @@ nn::Norm Family::norm(const std::string& path, int size) {
   nn::Norm norm{.weight = source_.vector(path + ".weight", size),
                 .eps = norm_eps(),
                 .centered = norm_.centered,
-                .path = path};
+                .path = source_.path_of(path)};
   if (norm_.offset != 0) {
-    norm.weight = mx::add(mx::astype(norm.weight, mx::float32), mx::array(norm_.offset));
-    norm.weight.eval();
+    norm.offset = norm_.offset;
+    norm.stored = mx::astype(norm.weight, mx::float32);
+    norm.weight = mx::add(*norm.stored, mx::array(norm_.offset));
+    mx::eval({norm.weight, *norm.stored});
   }
   if (norm_.centered) {
     norm.bias = mx::astype(source_.vector(path + ".bias", size), norm.weight.dtype());
@@ -175,7 +178,9 @@ DecoderParts Family::parts(const std::function<Block(const std::string&, int)>& 
   }
   DecoderParts parts{.embedding = std::move(embedding),
                      .blocks = std::move(blocks),
-                     .norm = norm(options.norm_path)};
+                     .norm = norm(options.norm_path),
+                     .embedding_path = source_.path_of("model.embed_tokens"),
+                     .head_path = source_.path_of("lm_head")};
   if (has_own_head_) {
     parts.head = source_.matrix("lm_head", vocab_size, hidden_size_);
   } else {

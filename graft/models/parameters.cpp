@@ -22,7 +22,12 @@ void ParameterSet::set(const std::vector<mx::array>& values) const {
 }
 
 void ParameterSet::put(const std::vector<mx::array>& values) const {
-  for (size_t i = 0; i < parameters_.size(); ++i) *parameters_[i].place = values[i];
+  for (size_t i = 0; i < parameters_.size(); ++i) put(i, values[i]);
+}
+
+void ParameterSet::put(size_t index, const mx::array& value) const {
+  *parameters_[index].place = value;
+  if (parameters_[index].also != nullptr) *parameters_[index].also = value;
 }
 
 std::vector<mx::array*> ParameterSet::of_layer(int layer) const {
@@ -39,6 +44,11 @@ int ParameterSet::first_layer(int otherwise) const {
     first = std::min(first, std::max(0, parameter.layer));
   }
   return first;
+}
+
+bool ParameterSet::any_below(int layer) const {
+  return std::any_of(parameters_.begin(), parameters_.end(),
+                     [layer](const Parameter& p) { return p.layer < layer; });
 }
 
 size_t ParameterSet::count() const {

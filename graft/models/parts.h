@@ -20,6 +20,8 @@ using AnyLinear = std::variant<nn::Linear*, nn::ExpertLinear*>;
 struct Matrix {
   std::string path;
   ops::Weight* weight;
+  ops::Weight* tied = nullptr;  // the head, if it is this embedding again
+  bool is_embedding = false;
 };
 
 /// A vector that is not part of a layer or norm: the bias of the head, weights of attention heads.

@@ -160,7 +160,7 @@ nn::ExpertLinear TensorSource::experts(const std::string& path,
     // MLX's operations read a stack; the files' matrices need not stay in memory besides.
     if (!ops::use_cpu_kernels()) weights = parts_of(ops::stacked(weights.each));
   }
-  return {path_of(path), std::make_shared<const ops::ExpertWeights>(std::move(weights)),
+  return {path_of(path), std::make_shared<ops::ExpertWeights>(std::move(weights)),
           std::move(paths)};
 }
 

@@ -40,6 +40,11 @@ class TensorSource {
   nn::ExpertLinear experts(const std::string& path, const std::function<std::string(int)>& own_path,
                            int count, int out, int in);
 
+  /// A part's name in adapters: the Hub's name.
+  std::string path_of(const std::string& path) const {
+    return names_.as_on_the_hub(names_.stored(path));
+  }
+
   bool has(const std::string& name) const { return folder_.has(names_.stored(name)); }
   /// Counts a tensor as taken without loading it.
   void ignore(const std::string& name);
@@ -57,10 +62,6 @@ class TensorSource {
  private:
   mx::array take(const std::string& name, const mx::Shape& shape);
   ops::Weight matrices(const std::string& path, const mx::Shape& shape);
-  // A layer's name in adapters: the Hub's name.
-  std::string path_of(const std::string& path) const {
-    return names_.as_on_the_hub(names_.stored(path));
-  }
   mx::array made_up(const mx::Shape& shape, std::optional<mx::Dtype> dtype);
   ops::Weight made_up_matrix(const std::string& path, const mx::Shape& shape);
   mx::array converted(const mx::array& tensor, const std::string& name) const;

@@ -7,8 +7,11 @@ namespace graft::nn {
 
 Linear ExpertLinear::expert(int index) const {
   const auto i = static_cast<size_t>(index);
-  Linear one{
-      paths.empty() ? fmt::format("{}.{}", path, index) : paths[i], weights->each[i], {}, {}};
+  Linear one{paths.empty() ? fmt::format("{}.{}", path, index) : paths[i],
+             weights->trained && weights->stack ? ops::matrix_of(*weights->stack, index)
+                                                : weights->each[i],
+             {},
+             {}};
   if (adapter) {
     const auto part = [&](const mx::array& stack) {
       return mx::transpose(ops::matrix_of(stack, index));

@@ -15,7 +15,7 @@ namespace graft::nn {
 /// The same linear layer of E experts, each with a weight of its own.
 struct ExpertLinear {
   std::string path;  // of all: "model.layers.0.mlp.switch_mlp.up_proj"
-  std::shared_ptr<const ops::ExpertWeights> weights;
+  std::shared_ptr<ops::ExpertWeights> weights;
   std::vector<std::string> paths{};  // of each, if the checkpoint stores them one by one
 
   /// One for all experts, as in mlx-lm: a is [E, R, in], b [E, out, R].

@@ -28,7 +28,8 @@ struct HeadLoss {
 /// Cross-entropy of the next-token logits of h [N, D] against targets. Head and loss are one
 /// operation, chunked over tokens: the [N, V] logits never exist as a whole. `divisor`, the total
 /// weight of the tokens of a step, is applied before the gradient is rounded to h's type.
-/// Differentiable in h: with `of_sum` only through the sum, with `of_losses` through both.
+/// Differentiable in h: with `of_sum` only through the sum, with `of_losses` through both; and in a
+/// dense head's weight and in its bias.
 HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets, double divisor,
                    LossGradient gradient);
 

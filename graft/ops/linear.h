@@ -21,14 +21,15 @@ struct LoraUpdate {
 
 /// One of the projections that read the same input.
 struct Projection {
-  Weight weight;                  // frozen
-  std::optional<mx::array> bias;  // [out], frozen
+  Weight weight;
+  std::optional<mx::array> bias;  // [out]
   std::optional<LoraUpdate> lora;
 };
 
 /// y_i = x w_i^T + bias_i + scale_i * (x a_i) b_i for every projection of x [N, in], in x's dtype
-/// with f32 accumulation. Differentiable in x and in the a_i, b_i and g_i: the gradient of x is
-/// summed over the projections in f32 before it is rounded.
+/// with f32 accumulation. Differentiable in x, in the a_i, b_i and g_i, and in dense w_i and
+/// biases: the gradient of x is summed over the projections in f32 before it is rounded, the others
+/// are f32 until they take their argument's type. What no gradient is asked of costs nothing.
 std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>& projections);
 
 }  // namespace graft::ops

@@ -83,7 +83,8 @@ size_t input_of_view(std::string_view name, size_t output, size_t inputs, size_t
 class Evaluation {
  public:
   Evaluation(const std::vector<mx::array>& tape, const std::vector<mx::array>& outputs,
-             const std::vector<mx::array>& kept) {
+             const std::vector<mx::array>& kept, bool in_place)
+      : in_place_(in_place) {
     for (const auto* arrays : {&outputs, &kept}) {
       for (const mx::array& a : *arrays) {
         ++state(a).handles;
@@ -183,7 +184,8 @@ class Evaluation {
           continue;
         }
       }
-      attach(to, {.bytes = outputs[i].nbytes(), .kind = kind});
+      const bool counted = !in_place_ || kind != Kind::result;
+      attach(to, {.bytes = outputs[i].nbytes(), .kind = kind, .counted = counted});
     }
     return false;
   }
@@ -258,6 +260,7 @@ class Evaluation {
     live_[static_cast<size_t>(block.kind)] -= block.bytes;
   }
 
+  bool in_place_;
   std::unordered_map<std::uintptr_t, State> states_;
   std::unordered_set<std::uintptr_t> results_;
   std::vector<Block> blocks_;
@@ -281,10 +284,26 @@ bool is_view(std::string_view name) {
 
 GraphMemory memory_of_tape(const std::vector<mx::array>& tape,
                            const std::vector<mx::array>& outputs,
-                           const std::vector<mx::array>& kept) {
-  Evaluation evaluation(tape, outputs, kept);
+                           const std::vector<mx::array>& kept, bool in_place) {
+  Evaluation evaluation(tape, outputs, kept, in_place);
   for (const mx::array& node : tape) evaluation.run(node);
   return evaluation.most();
+}
+
+GraphMemory memory_of_stages(const std::vector<std::vector<mx::array>>& stages,
+                             const std::vector<mx::array>& kept) {
+  std::vector<mx::array> tape, outputs;
+  std::unordered_set<std::uintptr_t> done;
+  for (const std::vector<mx::array>& stage : stages) {
+    for (const mx::array& node : tape_of(stage)) {
+      if (done.count(node.id()) > 0) continue;
+      done.insert(node.id());
+      for (const mx::array& sibling : node.siblings()) done.insert(sibling.id());
+      tape.push_back(node);
+    }
+    outputs.insert(outputs.end(), stage.begin(), stage.end());
+  }
+  return memory_of_tape(tape, outputs, kept, true);
 }
 
 GraphMemory memory_of(const std::vector<mx::array>& outputs, const std::vector<mx::array>& kept) {

@@ -33,9 +33,15 @@ bool is_view(std::string_view name);
 GraphMemory memory_of(const std::vector<mx::array>& outputs,
                       const std::vector<mx::array>& kept = {});
 
-/// The same of a tape_of(outputs).
+/// The same of a tape_of(outputs). With `in_place`, what is asked for takes the place of leaves,
+/// and is not counted.
 GraphMemory memory_of_tape(const std::vector<mx::array>& tape,
                            const std::vector<mx::array>& outputs,
-                           const std::vector<mx::array>& kept);
+                           const std::vector<mx::array>& kept, bool in_place = false);
+
+/// The same of several evaluations, one after the other, each of what the ones before it have not
+/// computed.
+GraphMemory memory_of_stages(const std::vector<std::vector<mx::array>>& stages,
+                             const std::vector<mx::array>& kept);
 
 }  // namespace graft::plan

@@ -21,7 +21,7 @@ Time training_time(const Subject& subject, const RunBatches& batches, const Kern
   const training::TrainOptions& o = subject.options;
   Time time;
   for (const data::Batch& batch : batches.sample) {
-    time.step += seconds_of(work_of(step_graph(subject, batch).outputs), speeds);
+    time.step += seconds_of(work_of(outputs_of_step(subject, batch)), speeds);
   }
   time.step *= static_cast<double>(o.batches_a_step) / static_cast<double>(batches.sample.size());
 

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "graft/plan/planned_graph.h"
+#include "graft/training/in_place_step.h"
 
 namespace graft::plan {
 namespace {
@@ -56,6 +57,10 @@ data::Batch largest_of(const data::EvaluationBatches& batches) {
 }  // namespace
 
 GraphMemory step_memory(const Subject& subject, const data::Batch& batch) {
+  if (training::goes_in_place(subject.parameters)) {
+    const PlannedStages planned = in_place_stages(subject, batch);
+    return memory_of_stages(planned.stages, planned.kept);
+  }
   const PlannedGraph graph = step_graph(subject, batch);
   return memory_of(graph.outputs, graph.kept);
 }
@@ -81,8 +86,16 @@ Memory training_memory(const Subject& subject, const RunBatches& batches, size_t
   memory.weights = weight_bytes(subject.model, batches.ids);
   // The state that is trained, the last good one, and the new one. Before that is there, its place
   // is that of the one that went: gaps too small for activations.
-  memory.optimizer =
-      static_cast<size_t>(std::clamp(options.iters + 1, 2, 3)) * state_bytes(subject);
+  const bool in_place = training::goes_in_place(subject.parameters);
+  if (in_place) {
+    // Weights that are trained are among the parameters, and let go as the file has them.
+    const double share = static_cast<double>(subject.parameters.count()) /
+                         static_cast<double>(std::max<size_t>(1, subject.model.parameters()));
+    memory.weights =
+        static_cast<size_t>(static_cast<double>(memory.weights) * std::max(0.0, 1 - share));
+  }
+  const auto states = static_cast<size_t>(std::clamp(options.iters + 1, 2, 3));
+  memory.optimizer = (in_place ? 1 : states) * state_bytes(subject);
   memory.activations = most.activations;
   memory.gradients = most.gradients;
   memory.logits = most.logits;

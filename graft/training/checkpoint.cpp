@@ -30,8 +30,14 @@ constexpr const char* kFolderEnding = ".checkpoints";
 std::string hash_text(std::string_view bytes) { return fmt::format("{:016x}", fnv1a(bytes)); }
 
 json facts_of(const fs::path& file) {
+  constexpr size_t kPiece = 16 << 20;
   const MappedFile mapped(file);
-  return {{"bytes", mapped.size()}, {"fnv1a", hash_text(mapped.text())}};
+  uint64_t hash = kFnv1aStart;
+  for (size_t at = 0; at < mapped.size(); at += kPiece) {
+    hash = fnv1a(mapped.text().substr(at, kPiece), hash);
+    mapped.release();  // the file may be larger than what is left of memory
+  }
+  return {{"bytes", mapped.size()}, {"fnv1a", fmt::format("{:016x}", hash)}};
 }
 
 // A path or a prompt may hold bytes that are no UTF-8.

@@ -4,6 +4,7 @@
 #include <mlx/transforms.h>
 
 #include <numeric>
+#include <utility>
 
 namespace graft::training {
 
@@ -37,6 +38,8 @@ void Gradients::add(const Objective& objective, const models::LayerRunner& runne
   loss_ = mx::add(loss_, loss[0]);
   for (size_t i = 0; i < sums_.size(); ++i) sums_[i] = mx::add(sums_[i], gradients[i]);
 }
+
+mx::array Gradients::take(size_t index) { return std::exchange(sums_[index], mx::array(0.0f)); }
 
 mx::array Gradients::norm() const {
   // Relative to the largest element, so that no square overflows.

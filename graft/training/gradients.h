@@ -25,6 +25,9 @@ class Gradients {
   /// Pascanu et al., arXiv:1211.5063.
   void clip(float max_norm);
 
+  /// Gives one of them away: nothing of it stays here.
+  mx::array take(size_t index);
+
   const models::ParameterSet& parameters() const { return parameters_; }
   /// In the order of the ParameterSet.
   const std::vector<mx::array>& arrays() const { return sums_; }

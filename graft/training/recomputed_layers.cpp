@@ -44,7 +44,7 @@ models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
                                        const models::Context& context) const {
   if (index < first_) return LayerRunner::layer(index, hidden, context);
   // Nothing below the lowest layer with a parameter wants a gradient.
-  const bool wants_hidden = index > first_;
+  const bool wants_hidden = parameters_.any_below(index);
   const std::vector<mx::array*> places = parameters_.of_layer(index);
   // Inputs: those of `hidden`, if its gradient is wanted, then the parameters.
   auto layer = [this, index, hidden, context, places, wants_hidden](const Arrays& inputs) {

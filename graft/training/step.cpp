@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "graft/base/mapped_file.h"
+#include "graft/training/in_place_step.h"
 #include "graft/training/lazy_step.h"
 #include "graft/training/recomputed_layers.h"
 
@@ -52,8 +53,11 @@ Stepper::Stepper(const models::Model& model, lora::Adapters& adapters, const dat
 
 TrainState Stepper::start() const { return optimizer_->start(adapters_.parameters()); }
 
+bool Stepper::in_place() const { return goes_in_place(adapters_.parameters()); }
+
 StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
   const std::vector<data::Batch> group = sampler_.next_group();
+  if (in_place()) return step_over(state, group, iterations, rate);
   LazyStep lazy = lazy_step(
       *objective_, *runner_, *optimizer_, adapters_.parameters(), state, group,
       {.rate = rate, .max_norm = max_norm_, .dropout = {seed_, static_cast<uint64_t>(iterations)}});
@@ -71,6 +75,25 @@ StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
   }
   state = std::move(lazy.next);
   adapters_.parameters().set(state.parameters);
+  return result;
+}
+
+StepResult Stepper::step_over(TrainState& state, const std::vector<data::Batch>& group,
+                              int64_t iterations, float rate) {
+  check_mapped_files();
+  const InPlaceStep done = step_in_place(
+      *objective_, *runner_, *optimizer_, adapters_.parameters(), state, group,
+      {.rate = rate, .max_norm = max_norm_, .dropout = {seed_, static_cast<uint64_t>(iterations)}});
+  StepResult result;
+  result.loss = done.loss;
+  result.gradient_norm = done.gradient_norm;
+  for (const data::Batch& batch : group) result.tokens += batch.tokens();
+  result.from_good = done.finite;
+  if (!done.finite) {
+    result.skipped = skipped_step(train_, group, done.token_losses);
+    return result;
+  }
+  adapters_.parameters().set(state.parameters);  // they are there; what follows from them follows
   return result;
 }
 

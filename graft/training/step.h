@@ -38,13 +38,20 @@ class Stepper {
   /// Goes from `state`, whose parameters are the adapters', to the next one, with this learning
   /// rate, after so many `iterations`, which with the seed decide what dropout drops. If its loss,
   /// a gradient or a new parameter is not finite, nothing changes but the place in the data.
-  /// Throws Error if the model's files change meanwhile.
+  /// Throws Error if the model's files change meanwhile, StateLost as step_in_place.
   StepResult step(TrainState& state, int64_t iterations, float rate);
+
+  /// Whether a step writes over the state it is given, of which there is one in memory then: where
+  /// weights are trained as they are. A skipped step changes nothing, as always.
+  bool in_place() const;
 
   data::Sampler& sampler() { return sampler_; }
   const data::Sampler& sampler() const { return sampler_; }
 
  private:
+  StepResult step_over(TrainState& state, const std::vector<data::Batch>& group, int64_t iterations,
+                       float rate);
+
   lora::Adapters& adapters_;
   const data::Dataset& train_;
   uint64_t seed_;

@@ -10,6 +10,7 @@
 #include "graft/base/error.h"
 #include "graft/base/profile.h"
 #include "graft/training/evaluation.h"
+#include "graft/training/in_place_step.h"
 
 namespace graft::training {
 namespace {
@@ -59,7 +60,7 @@ void Trainer::restore(const SnapshotParts& parts) {
   state_ = std::move(snapshot.state);
   progress_ = snapshot.progress;
   figures_ = std::move(snapshot.figures);
-  last_good_ = state_;
+  if (!stepper_.in_place()) last_good_ = state_;
   checkpoints_.go_on();
 }
 
@@ -68,6 +69,9 @@ Snapshot Trainer::snapshot() const {
 }
 
 StepResult Trainer::step() {
+  if (stepper_.in_place()) {
+    return stepper_.step(state_, progress_.iteration, schedule_(progress_.iteration));
+  }
   const TrainState before = state_;
   StepResult result = stepper_.step(state_, progress_.iteration, schedule_(progress_.iteration));
   if (result.from_good) last_good_ = before;
@@ -79,13 +83,17 @@ std::string Trainer::keep_last_good() {
   const std::string saved = saved_at_ > 0
                                 ? fmt::format("; {} holds that of iteration {}", file, saved_at_)
                                 : fmt::format("; {} was not written meanwhile", file);
-  if (last_good_.step == 0) return "nothing was trained before" + saved;
-  state_ = last_good_;
-  adapters_.parameters().set(state_.parameters);
+  if (!stepper_.in_place()) {
+    if (last_good_.step == 0) return "nothing was trained before" + saved;
+    state_ = last_good_;
+    adapters_.parameters().set(state_.parameters);
+  } else if (state_.step == 0) {
+    return "nothing was trained before" + saved;
+  }
   figures_.forget_skipped_in_a_row();
   const fs::path kept = checkpoints_.save(snapshot(), adapters_, saver_);
   return fmt::format("the last state whose loss and gradient were finite, of {} steps, is in {}{}",
-                     last_good_.step, kept.string(), saved);
+                     state_.step, kept.string(), saved);
 }
 
 void Trainer::stop_diverged(const std::string& why) {
@@ -161,6 +169,13 @@ StepResult Trainer::step_or_save() {
   std::string why;
   try {
     return step();
+  } catch (const StateLost& error) {
+    throw Diverged(fmt::format(
+        "iteration {}: {}: what is in memory is no state of the training, and is not saved; the "
+        "newest checkpoint is the one to `resume`, with `grad_clip` all gradients are checked "
+        "before "
+        "one is used, and a smaller `learning_rate` usually helps",
+        progress_.iteration, error.what()));
   } catch (const std::exception& error) {
     why = error.what();
   }

@@ -363,7 +363,6 @@ TEST_F(ConfigOption, SaysWhatIsWrongAndWhere) {
                "c.yaml:1: betas has 3 values: adam takes 2");
   expect_usage(std::string(kSmall) + "optimizer: adm\n",
                "there is no optimizer 'adm': did you mean adam?");
-  expect_usage("fine_tune_type: full\n", "c.yaml:1: fine_tune_type full is not supported yet");
   expect_usage("fine_tune_type: lorra\n", "c.yaml:1: fine_tune_type is \"lorra\"");
   expect_usage("mask_prompt: 3\n", "c.yaml:1: mask_prompt is true or false");
   expect_usage("hf_dataset: {train_split: train}\n",

@@ -57,6 +57,14 @@ TEST_F(Fit, TheMildestFormThatFitsIsNamed) {
   EXPECT_FALSE(all.count("all of these together"));
 }
 
+// Weights that are trained as they are cannot be quantized.
+TEST_F(Fit, FullFineTuningHasItsOwnForms) {
+  options_.adapter.type = lora::FineTuneType::full;
+  const auto all = remedies([](size_t planned) { return planned - 1; });
+  EXPECT_TRUE(all.count("`num_layers` 1"));
+  EXPECT_FALSE(all.count("weights of 4 bits (graft convert `quantize`)"));
+}
+
 TEST_F(Fit, WhereNothingFitsAllIsTakenTogether) {
   const auto all = remedies([](size_t) { return size_t{1}; });
   ASSERT_TRUE(all.count("`batch_size` 1"));

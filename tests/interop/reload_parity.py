@@ -9,7 +9,8 @@ default. Of each,
   - the dense conversion has the source's tensors, bit for bit, and transformers reads the same config of it: with the
     tensors of its own checkpoint, that is the same model;
   - mlx-lm computes PyTorch's logits with it, unless graft said what mlx-lm leaves out;
-  - the quantized conversion, the fused models and the adapter folder give graft's logits in mlx-lm.
+  - the quantized conversion, the fused models, the adapter folder and that of a full fine-tuning, with and without
+    embedding and head, give graft's logits in mlx-lm.
 """
 
 import argparse
@@ -33,6 +34,8 @@ FAMILIES = pathlib.Path(__file__).parents[1] / "fixtures" / "families"
 TOLERANCE = 2e-4  # of the largest logit
 GEMMA_TOLERANCE = 3e-3  # mlx-lm rounds the scale of the embedding to bf16, whatever the model's dtype
 LEFT_OUT = "mlx-lm leaves out"
+TRAININGS = {"adapter": [], "full": ["--fine-tune-type", "full"],
+             "all": ["--fine-tune-type", "full", "--train-extra", "outside"]}
 # Nothing that is computed depends on them.
 OTHER_KEYS = {"_name_or_path", "transformers_version", "architectures", "eos_token_id", "bos_token_id"}
 # Left out, but without a difference in these few dimensions.
@@ -160,7 +163,7 @@ class Reload:
         expected = load_file(FAMILIES / variant / "expected.safetensors")
         first = slice(0, int(expected["offsets"][1]))
         ids = [int(i) for i in expected["input_ids"][first]]
-        dense, small, fused = (self.scratch / name for name in ["dense", "small", "fused"])
+        dense, small = self.scratch / "dense", self.scratch / "small"
         said = subprocess.run([self.graft, "convert", "--hf-path", source, "--mlx-path", dense], check=True,
                               capture_output=True, text=True).stderr
         self.expect("config in transformers", comparable(dense) == comparable(source),
@@ -185,17 +188,24 @@ class Reload:
         # Matrices of these sizes hold no quantized groups in every variant: what can be, is.
         run(self.graft, "convert", "--hf-path", source, "--mlx-path", small, "-q", "--q-bits", 8, "--q-group-size", 32)
         self.compare("quantized in mlx-lm", self.logits(small, ids), load_in_f32(small), ids)
-        adapter = self.scratch / "adapter" / "adapters.safetensors"
-        adapter.parent.mkdir()
-        run(self.graft, "lora", "--model", dense, "--train", "--data", self.data, "--iters", 4, "--batch-size", 2,
-            "--val-batches", 1, "--learning-rate", "1e-2", "--lora-layers", 2, "--adapter-file", adapter)
-        ours = self.logits(dense, ids, adapter)
-        adapted, _ = load(str(dense))
-        adapted.set_dtype(mx.float32)
-        self.compare("adapter in mlx-lm", ours, load_adapters(adapted, str(adapter.parent)), ids)
-        run(self.graft, "fuse", "--model", dense, "--adapter-file", adapter, "--save-path", fused)
-        self.compare("fused in mlx-lm", ours, load_in_f32(fused), ids)
-        self.expect("fused config in transformers", comparable(fused) == comparable(source))
+        for kind, options in TRAININGS.items():
+            adapter = self.scratch / kind / "adapters.safetensors"
+            adapter.parent.mkdir()
+            trained = subprocess.run([self.graft, "lora", "--model", dense, "--train", "--data", self.data, "--iters", "4",
+                                      "--batch-size", "2", "--val-batches", "1", "--learning-rate", "1e-2",
+                                      "--lora-layers", "2", "--adapter-file", adapter, *options],
+                                     capture_output=True, text=True)
+            if "single heads are not trained" in trained.stderr:
+                continue
+            self.expect(f"training ({kind})", trained.returncode == 0, trained.stderr)
+            ours = self.logits(dense, ids, adapter)
+            adapted, _ = load(str(dense))
+            adapted.set_dtype(mx.float32)
+            self.compare(f"{kind} in mlx-lm", ours, load_adapters(adapted, str(adapter.parent)), ids)
+            fused = self.scratch / f"fused {kind}"
+            run(self.graft, "fuse", "--model", dense, "--adapter-file", adapter, "--save-path", fused)
+            self.compare(f"fused {kind} in mlx-lm", ours, load_in_f32(fused), ids)
+            self.expect(f"fused config in transformers ({kind})", comparable(fused) == comparable(source))
 
 
 def main():

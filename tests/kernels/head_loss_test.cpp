@@ -21,9 +21,14 @@ constexpr ScalarType f32 = ScalarType::f32;
 struct Result {
   float sum;  // over the divisor
   Numbers losses, d_h;
+  Numbers d_weight, d_bias;  // where they are computed, too
 
-  Result(ScalarType type, int64_t rows, int64_t width, int64_t offset = 0)
-      : sum(0), losses(f32, rows, offset), d_h(type, rows * width, offset) {}
+  Result(ScalarType type, int64_t rows, int64_t width, int64_t offset = 0, int64_t vocab = 0)
+      : sum(0),
+        losses(f32, rows, offset),
+        d_h(type, rows * width, offset),
+        d_weight(f32, vocab * width, offset),
+        d_bias(f32, vocab, offset) {}
 };
 
 // A head of a vocabulary of `vocab`, and hidden states with targets of which every `masked`-th
@@ -80,8 +85,36 @@ class Case {
     const Rows h{const_cast<void*>(h_.data()), rows_, h_.type()};
     r.sum = compute(Head{weight_, bias_, soft_cap_}, h,
                     Targets{words_.data(), weights_.data(), std::max(divisor_, 1.0)},
-                    static_cast<float*>(r.losses.data()), with_gradient ? r.d_h.data() : nullptr);
+                    static_cast<float*>(r.losses.data()),
+                    HeadGradients{.h = with_gradient ? r.d_h.data() : nullptr});
     return r;
+  }
+
+  template <class Compute>
+  Result run_with_head(Compute&& compute) const {
+    Result r(h_.type(), rows_, weight_.in, offset_, weight_.out);
+    r.d_h.random(9);
+    r.d_weight.random(10);
+    r.d_bias.random(11);
+    r.sum = compute(Head{weight_, bias_, soft_cap_}, Rows{h_.data(), rows_, h_.type()},
+                    Targets{words_.data(), weights_.data(), std::max(divisor_, 1.0)},
+                    static_cast<float*>(r.losses.data()),
+                    HeadGradients{r.d_h.data(), static_cast<float*>(r.d_weight.data()),
+                                  static_cast<float*>(r.d_bias.data())});
+    return r;
+  }
+
+  // The gradients of a head that is trained, too; the rest must be as without them.
+  void check_head() const {
+    SCOPED_TRACE(testing::Message() << rows_ << " rows, " << weight_.out << " ids of width "
+                                    << weight_.in << ", type " << static_cast<int>(h_.type()));
+    const Result expected = run_with_head(head_loss_scalar), actual = run_with_head(head_loss);
+    check_losses(actual, expected, 3e-6);
+    const bool rounded = product_type(h_.type()) == ScalarType::bf16;
+    const double near = rounded ? 0x1p-7 : 5e-5, share = rounded ? 0x1p-8 : 1e-6;
+    expect_close(actual.d_h, expected.d_h, near, largest_weight() / divisor() * share);
+    expect_close(actual.d_weight, expected.d_weight, near, 2 * share);
+    expect_close(actual.d_bias, expected.d_bias, near, share);
   }
 
   // Of few rows in bf16 the logits may be those of the weights as they are stored, which are
@@ -118,6 +151,8 @@ class Case {
   }
 
  private:
+  double divisor() const { return std::max<double>(1, divisor_); }
+
   double largest_weight() const {
     double largest = 0;
     for (int64_t i = 0; i < weight_.out * weight_.in; ++i) {
@@ -248,7 +283,7 @@ TEST(HeadLoss, GradientOfANearlyCertainWord) {
     const float one = 1;
     float loss = 0;
     const LinearWeight weight{.out = 2, .in = 1, .data = w.data(), .type = w.type()};
-    head_loss({weight}, {h.data(), 1, h.type()}, {&target, &one}, &loss, d_h.data());
+    head_loss({weight}, {h.data(), 1, h.type()}, {&target, &one}, &loss, {d_h.data()});
     const double other = std::exp(-9.0) / (1 + std::exp(-9.0));
     EXPECT_NEAR(loss, other, 1e-6);
     EXPECT_NEAR(d_h.get(0), -9 * other, 9 * other * 0x1p-7);
@@ -270,7 +305,7 @@ TEST(HeadLoss, ExtremeLogitsHaveTheirLimits) {
           const LinearWeight w{.out = vocab, .in = 1, .data = logits.data(), .type = f32};
           const float weight = 1;
           float loss = 0;
-          const float sum = head_loss({w}, {h.data(), 1, f32}, {&target, &weight}, &loss, nullptr);
+          const float sum = head_loss({w}, {h.data(), 1, f32}, {&target, &weight}, &loss, {});
           EXPECT_EQ(std::isnan(sum), std::isnan(loss));
           return loss;
         };
@@ -308,8 +343,29 @@ TEST(HeadLoss, RefusesAWordBeyondTheVocabulary) {
   float loss = 0;
   const LinearWeight weight{.out = 4, .in = 1, .data = w.data(), .type = f32};
   for (const int32_t target : {4, -1}) {
-    EXPECT_THROW(head_loss({weight}, {h.data(), 1, f32}, {&target, &one}, &loss, nullptr), Error);
+    EXPECT_THROW(head_loss({weight}, {h.data(), 1, f32}, {&target, &one}, &loss, {}), Error);
   }
+}
+
+TEST(HeadLoss, GradientsOfTheHead) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      const Numbers w = Numbers(type, 70 * 33).random(2, -1, 1);
+      const Numbers bias = Numbers(f32, 70).random(3, -1, 1);
+      Case(9, 70, 33, type).dense(w).check_head();
+      Case(9, 70, 33, type, 3).dense(w).bias(bias).soft_cap(1.5f).weigh().check_head();
+      Case(2, 70, 33, type, 1).dense(w).check_head();  // none carries loss
+      // Several blocks of the vocabulary, and f32 weights beside other activations.
+      const Numbers large = Numbers(f32, 2100 * 8).random(4, -1, 1);
+      Case(40, 2100, 8, type, 5).dense(large).check_head();
+    }
+  });
+}
+
+// More tokens than one chunk has: 64 of a vocabulary as large as this.
+TEST(HeadLoss, GradientsOfTheHeadOverSeveralChunks) {
+  const Numbers w = Numbers(f32, 300000).random(2, -1, 1);
+  Case(90, 300000, 1, f32, 4).dense(w).check_head();
 }
 
 }  // namespace

@@ -29,6 +29,13 @@ class Case {
     return *this;
   }
 
+  // A product whose left operand is stored as columns.
+  Case& columns(int64_t depth) {
+    dense(depth, false);
+    terms_.back().left_transposed = true;
+    return *this;
+  }
+
   Case& quantized(int64_t depth, bool transposed, int bits, int group,
                   ScalarType scale_type = ScalarType::f16) {
     quantized_.emplace_back(transposed ? columns_ : depth, transposed ? depth : columns_, bits,
@@ -244,6 +251,20 @@ TEST(PanelProduct, SumsOfManyTermsWithLowRankAndBias) {
       for (int i = 0; i < 40; ++i) many.dense(3, i % 2 == 0);
       many.check(type);
       Case(9, 37, type).low_rank(5, 2.0f).check(ScalarType::f32);
+    }
+  });
+}
+
+TEST(PanelProduct, LeftOperandsThatAreColumns) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int64_t rows : {1, 5, 6, 7, 95, 96, 97, 203}) {
+        Case(rows, 35, type, rows % 2).columns(rows % 64 + 1).check(ScalarType::f32);
+      }
+      for (int64_t depth : {1, 2, 63, 64, 65, 127, 128, 129, 300}) {
+        Case(20, 17, type, 1).columns(depth).dense(9, true).check(ScalarType::f32);
+      }
+      Case(801, 3, type).columns(4700).accumulate().check(ScalarType::f32);
     }
   });
 }

@@ -11,10 +11,11 @@ namespace graft::kernels {
 
 /// head_loss as plain loops in double: what the vector code is tested against.
 inline float head_loss_scalar(const Head& head, const Rows& h, const Targets& targets,
-                              float* losses, void* d_h) {
+                              float* losses, const HeadGradients& gradients) {
   const LinearWeight& w = head.weight;
   const ScalarType type = product_type(h.type);
   std::vector<double> logits(static_cast<size_t>(w.out)), gradient(static_cast<size_t>(w.in));
+  std::vector<double> d_weight(static_cast<size_t>(w.out * w.in)), d_bias(logits.size());
   double weighted = 0;
   for (int64_t row = 0; row < h.rows; ++row) {
     losses[row] = 0;
@@ -42,16 +43,21 @@ inline float head_loss_scalar(const Head& head, const Rows& h, const Targets& ta
         const double p = std::exp(logit - max) / sum;
         double d_logit = weight * (p - (id == target ? 1 : 0)) / targets.divisor;
         if (head.soft_cap > 0) d_logit *= 1 - std::pow(logit / head.soft_cap, 2);
+        d_bias[static_cast<size_t>(id)] += d_logit;
         for (int64_t k = 0; k < w.in; ++k) {
+          d_weight[static_cast<size_t>(id * w.in + k)] +=
+              d_logit * load_scalar(h.type, h.data, row * w.in + k);
           gradient[static_cast<size_t>(k)] += d_logit * weight_scalar(w, id, k, type);
         }
       }
     }
-    for (int64_t k = 0; d_h != nullptr && k < w.in; ++k) {
-      store_scalar(h.type, d_h, row * w.in + k,
+    for (int64_t k = 0; gradients.h != nullptr && k < w.in; ++k) {
+      store_scalar(h.type, gradients.h, row * w.in + k,
                    static_cast<float>(gradient[static_cast<size_t>(k)]));
     }
   }
+  if (gradients.weight != nullptr) std::copy(d_weight.begin(), d_weight.end(), gradients.weight);
+  if (gradients.bias != nullptr) std::copy(d_bias.begin(), d_bias.end(), gradients.bias);
   return static_cast<float>(weighted / targets.divisor);
 }
 

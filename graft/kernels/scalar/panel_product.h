@@ -25,7 +25,8 @@ inline float panel_product_element_scalar(const PanelProduct& p, int64_t row, in
                               ? weight_scalar(term.weight, column, k, product_type(term.type))
                               : weight_scalar(term.weight, k, column, product_type(term.type));
       const double factor = term.left_factors == nullptr ? 1.0 : double{term.left_factors[k]};
-      sum += factor * load_scalar(term.type, term.left, row * term.depth() + k) * right;
+      const int64_t left = term.left_transposed ? k * p.rows + row : row * term.depth() + k;
+      sum += factor * load_scalar(term.type, term.left, left) * right;
     }
   }
   for (const LowRankTerm& term : p.low_rank) {

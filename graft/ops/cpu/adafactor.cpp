@@ -23,6 +23,7 @@ class AdafactorStep final : public CpuPrimitive {
     for (size_t i = 0; i + 2 < shape.size(); ++i) count_ *= shape[i];
   }
   const char* name() const override { return "AdafactorStep"; }
+  int in_place_of(size_t output) const override { return static_cast<int>(output) + 1; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     auto from = [&](size_t i) {

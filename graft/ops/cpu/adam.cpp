@@ -12,6 +12,7 @@ class AdamStep final : public CpuPrimitive {
   AdamStep(const AdamOptions& options, int64_t count)
       : options_(kernel_options(options)), count_(count) {}
   const char* name() const override { return "AdamStep"; }
+  int in_place_of(size_t output) const override { return static_cast<int>(output) + 1; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     auto from = [&](size_t i) { return static_cast<const float*>(in[i].data); };

@@ -14,6 +14,7 @@ class Adam8Step final : public CpuPrimitive {
   Adam8Step(const AdamOptions& options, int64_t count)
       : options_(kernel_options(options)), count_(count) {}
   const char* name() const override { return "Adam8Step"; }
+  int in_place_of(size_t output) const override { return static_cast<int>(output) + 1; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     auto numbers = [&](size_t i) { return static_cast<const float*>(in[i].data); };

@@ -5,6 +5,7 @@
 
 #include "graft/base/error.h"
 #include "graft/kernels/grown_buffer.h"
+#include "graft/kernels/weight_gradient.h"
 #include "graft/ops/cpu/adapted_linear.h"
 #include "graft/ops/cpu/gradients.h"
 #include "graft/ops/cpu/primitive.h"
@@ -16,18 +17,32 @@ namespace {
 using kernels::LinearWeight;
 using kernels::ScalarType;
 
-// A projection of the node. The weights are constants of the node and not its inputs: there may be
-// hundreds of arrays, of which a token needs a few.
+// A projection of the node. Weights that are not trained are constants of the node and not its
+// inputs: there may be hundreds of arrays, of which a token needs a few.
 struct ExpertPart {
   std::shared_ptr<const ExpertWeights> weights;
   LinearWeight shape;  // of each, without its data
   bool own_x = false;  // the update has an x of its own: with dropout
   int rank = 0;        // of the update, or 0
   float scale = 0;
+  int weight_arrays = 0;  // among the inputs: those of weights that are trained
+  bool wants_weights = false;
 
   bool has_lora() const { return rank > 0; }
 
-  LinearWeight weight(int expert) const {
+  // The place of an expert's matrix in its array, one of all or one of many.
+  int64_t row_in_array(int expert) const { return weight_arrays == 1 ? expert * shape.out : 0; }
+  size_t array_of(int expert) const { return weight_arrays == 1 ? 0 : static_cast<size_t>(expert); }
+
+  // `arrays` are the inputs of weights that are trained.
+  LinearWeight weight(int expert, const Input* arrays) const {
+    if (weight_arrays > 0) {
+      LinearWeight one = shape;
+      one.data =
+          static_cast<const char*>(arrays[array_of(expert)].data) +
+          static_cast<size_t>(row_in_array(expert) * shape.in) * kernels::size_of(shape.type);
+      return one;
+    }
     const Weight& w = weights->each[static_cast<size_t>(expert)];
     std::vector<Input> inputs;
     for (const mx::array& a : w.arrays()) {
@@ -124,8 +139,9 @@ double operations_of_experts(const std::vector<ExpertPart>& parts, int64_t rows,
 }
 
 // Gradients of the node below. Inputs: experts [N]; of each part d_y and, with an update, its x, a,
-// b and xa. Outputs: d_x if wanted, then for each part with an update d_a, d_b and, if it has an x
-// of its own, that one's d_x.
+// b and xa; then its weights that are trained and, for their gradients, x. Outputs: d_x if wanted,
+// then for each part with an update d_a, d_b and, if it has an x of its own, that one's d_x, then
+// those of its weights that are wanted.
 class ExpertLinearBackward final : public CpuPrimitive {
  public:
   ExpertLinearBackward(std::vector<ExpertPart> parts, int64_t rows, ScalarType type, bool wants_x)
@@ -143,17 +159,24 @@ class ExpertLinearBackward final : public CpuPrimitive {
   }
 
   double operations(const std::vector<Input>&) const override {
-    return operations_of_experts(parts_, rows_, wants_x_ ? 1 : 0, 2);
+    return operations_of_experts(parts_, rows_, wants_x_ ? 1 : 0, 2) + weight_operations();
   }
 
   Work work(const std::vector<Input>&) const override {
-    return work_of_experts(parts_, rows_, wants_x_ ? 1 : 0, 2);
+    Work work = work_of_experts(parts_, rows_, wants_x_ ? 1 : 0, 2);
+    work.products += weight_operations();
+    return work;
   }
 
   // As if one expert had all rows: which it has depends on the text.
   Scratch scratch(const std::vector<Input>&) const override {
     Scratch all = projection_backward_scratch(shapes_of(parts_), rows_, type_, wants_x_);
     all.own += static_cast<size_t>(2 * adapter_floats(parts_)) * sizeof(float);
+    for (const ExpertPart& part : parts_) {
+      if (!part.wants_weights) continue;
+      all.shared =
+          std::max(all.shared, kernels::weight_gradient_scratch(rows_, part.shape.out, type_));
+    }
     return all;
   }
 
@@ -164,7 +187,23 @@ class ExpertLinearBackward final : public CpuPrimitive {
     PartUpdate update = {};
     const float* xa = nullptr;
     float *d_a = nullptr, *d_b = nullptr, *d_x = nullptr;
+    const Input* weights = nullptr;
+    const void* x = nullptr;
+    const Output* d_weights = nullptr;
   };
+
+  double weight_operations() const {
+    double sum = 0;
+    for (const ExpertPart& part : parts_) {
+      if (part.wants_weights) sum += projection_operations(part.shape, 0, rows_, 1, 0);
+    }
+    return sum;
+  }
+
+  static float* d_weight_of(const ExpertPart& part, const Bound& bound, int expert) {
+    return static_cast<float*>(bound.d_weights[part.array_of(expert)].data) +
+           part.row_in_array(expert) * part.shape.in;
+  }
 
   std::vector<Bound> bind_parts(const std::vector<Input>& inputs,
                                 const std::vector<Output>& outputs) const {
@@ -184,6 +223,13 @@ class ExpertLinearBackward final : public CpuPrimitive {
         b.d_b = output();
         if (part.own_x) b.d_x = output();
       }
+      b.weights = inputs.data() + in;
+      in += static_cast<size_t>(part.weight_arrays);
+      if (part.wants_weights) {
+        b.x = input();
+        b.d_weights = outputs.data() + out;
+        out += static_cast<size_t>(part.weight_arrays);
+      }
       bound.push_back(b);
     }
     return bound;
@@ -192,17 +238,21 @@ class ExpertLinearBackward final : public CpuPrimitive {
   // Experts without rows have no gradient.
   void clear_unused(const std::vector<Bound>& bound, const std::vector<Group>& groups) const {
     for (size_t i = 0; i < parts_.size(); ++i) {
-      if (!parts_[i].has_lora()) continue;
-      const int64_t a_size = parts_[i].rank * parts_[i].shape.in;
-      const int64_t b_size = parts_[i].rank * parts_[i].shape.out;
-      int64_t expert = 0;
-      const auto clear_to = [&](int64_t end) {
-        std::fill(bound[i].d_a + expert * a_size, bound[i].d_a + end * a_size, 0.0f);
-        std::fill(bound[i].d_b + expert * b_size, bound[i].d_b + end * b_size, 0.0f);
+      const ExpertPart& part = parts_[i];
+      const int64_t a_size = part.rank * part.shape.in, b_size = part.rank * part.shape.out;
+      int expert = 0;
+      const auto clear_to = [&](int end) {
+        if (part.has_lora()) {
+          std::fill(bound[i].d_a + expert * a_size, bound[i].d_a + end * a_size, 0.0f);
+          std::fill(bound[i].d_b + expert * b_size, bound[i].d_b + end * b_size, 0.0f);
+        }
+        for (; part.wants_weights && expert < end; ++expert) {
+          std::fill_n(d_weight_of(part, bound[i], expert), part.shape.out * part.shape.in, 0.0f);
+        }
         expert = end + 1;
       };
       for (const Group& group : groups) clear_to(group.expert);
-      clear_to(static_cast<int64_t>(parts_[i].weights->each.size()));
+      clear_to(static_cast<int>(part.weights->each.size()));
     }
   }
 
@@ -211,7 +261,7 @@ class ExpertLinearBackward final : public CpuPrimitive {
     std::vector<RowsGradient> gradients;
     for (size_t i = 0; i < parts_.size(); ++i) {
       const ExpertPart& part = parts_[i];
-      RowsGradient g{.weight = wants_x_ ? part.weight(group.expert) : part.shape,
+      RowsGradient g{.weight = wants_x_ ? part.weight(group.expert, bound[i].weights) : part.shape,
                      .d_y = at_row(bound[i].d_y, group.begin, part.shape.out, type_)};
       if (part.has_lora()) {
         g.adapter = bound[i].update.of(part, group, type_, room);
@@ -219,6 +269,11 @@ class ExpertLinearBackward final : public CpuPrimitive {
         g.d_a = std::exchange(room, room + part.shape.in * part.rank);
         g.d_b = std::exchange(room, room + part.shape.out * part.rank);
         if (part.own_x) g.d_adapter_x = at_row(bound[i].d_x, group.begin, part.shape.in);
+      }
+      if (part.wants_weights) {
+        kernels::weight_gradient({group.rows, part.shape.out, part.shape.in, type_, g.d_y,
+                                  at_row(bound[i].x, group.begin, part.shape.in, type_)},
+                                 d_weight_of(part, bound[i], group.expert));
       }
       gradients.push_back(g);
     }
@@ -241,7 +296,8 @@ class ExpertLinearBackward final : public CpuPrimitive {
 };
 
 // Inputs: x [N, in], experts [N], then of each part with an update a, b and, if it has one, its own
-// x. Outputs: y of each part, then xa = x a^T [N, R] of each with an update, kept for the gradient.
+// x, and its weights that are trained. Outputs: y of each part, then xa = x a^T [N, R] of each with
+// an update, kept for the gradient.
 class ExpertLinear final : public CpuPrimitive {
  public:
   ExpertLinear(std::vector<ExpertPart> parts, int64_t rows, ScalarType type)
@@ -278,22 +334,35 @@ class ExpertLinear final : public CpuPrimitive {
     Gradients gradients(primals, argnums);
     const bool wants_x = gradients.wants(0);
     if (wants_x) gradients.add(0, primals[0].dtype());
+    std::vector<ExpertPart> parts = parts_;
     std::vector<mx::array> inputs = {primals[1]};
-    size_t xa_at = parts_.size();
+    size_t xa_at = parts.size();
     int next = 2;
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      const ExpertPart& part = parts_[i];
+    for (size_t i = 0; i < parts.size(); ++i) {
+      ExpertPart& part = parts[i];
       inputs.push_back(cotangents[i]);
-      if (!part.has_lora()) continue;
-      const int a = next++, b = next++, x = part.own_x ? next++ : 0;
-      for (const int argument : {x, a, b}) inputs.push_back(primals[static_cast<size_t>(argument)]);
-      inputs.push_back(outputs[xa_at++]);
-      gradients.add(a, mx::float32);
-      gradients.add(b, mx::float32);
-      if (part.own_x) gradients.add(x, mx::float32);
+      if (part.has_lora()) {
+        const int a = next++, b = next++, x = part.own_x ? next++ : 0;
+        for (const int argument : {x, a, b}) {
+          inputs.push_back(primals[static_cast<size_t>(argument)]);
+        }
+        inputs.push_back(outputs[xa_at++]);
+        gradients.add(a, mx::float32);
+        gradients.add(b, mx::float32);
+        if (part.own_x) gradients.add(x, mx::float32);
+      }
+      const int first = std::exchange(next, next + part.weight_arrays);
+      for (int at = first; at < next; ++at) {
+        inputs.push_back(primals[static_cast<size_t>(at)]);
+        part.wants_weights = part.wants_weights || gradients.wants(at);
+      }
+      if (!part.wants_weights) continue;
+      inputs.push_back(primals[0]);
+      for (int at = first; at < next; ++at) gradients.add(at, mx::float32);
     }
-    return gradients.of(std::make_shared<ExpertLinearBackward>(parts_, rows_, type_, wants_x),
-                        std::move(inputs));
+    return gradients.of(
+        std::make_shared<ExpertLinearBackward>(std::move(parts), rows_, type_, wants_x),
+        std::move(inputs));
   }
 
  private:
@@ -303,7 +372,7 @@ class ExpertLinear final : public CpuPrimitive {
     size_t next = 2, xa_at = parts_.size();
     for (size_t i = 0; i < parts_.size(); ++i) {
       const ExpertPart& part = parts_[i];
-      RowsProjection p{.weight = part.weight(group.expert),
+      RowsProjection p{.weight = part.shape,
                        .y = at_row(outputs[i].data, group.begin, part.shape.out, type_)};
       if (part.has_lora()) {
         const auto* a = static_cast<const float*>(inputs[next++].data);
@@ -312,6 +381,8 @@ class ExpertLinear final : public CpuPrimitive {
         p.adapter = update.of(part, group, type_, room);
         p.xa = at_row(static_cast<float*>(outputs[xa_at++].data), group.begin, part.rank);
       }
+      p.weight = part.weight(group.expert, inputs.data() + next);
+      next += static_cast<size_t>(part.weight_arrays);
       projections.push_back(p);
     }
     project_rows(projections, {at_row(inputs[0].data, group.begin, parts_[0].shape.in, type_),
@@ -343,6 +414,15 @@ std::vector<mx::array> expert_linear(const mx::array& x, const mx::array& expert
       inputs.insert(inputs.end(), {p.lora->a, p.lora->b});
       if (part.own_x) inputs.push_back(*p.lora->x);
       xa_shapes.push_back({rows, part.rank});
+    }
+    if (p.weights->trained) {
+      const size_t before = inputs.size();
+      if (p.weights->stack) {
+        inputs.push_back(p.weights->stack->weight);
+      } else {
+        for (const Weight& w : p.weights->each) inputs.push_back(w.weight);
+      }
+      part.weight_arrays = static_cast<int>(inputs.size() - before);
     }
     shapes.push_back({rows, static_cast<int>(part.shape.out)});
     parts.push_back(std::move(part));

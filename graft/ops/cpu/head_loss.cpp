@@ -20,50 +20,74 @@ struct Settings {
   kernels::ScalarType type;
   double divisor;
   LossGradient gradient;
+  bool trains_weight, trains_bias;
 
   bool with_gradient() const { return gradient == LossGradient::of_sum; }
+  int bias_at() const { return 3; }
+  int weight_at() const { return has_bias ? 4 : 3; }
+  // The inputs that the gradients among the outputs are of, from output 2 on.
+  std::vector<int> differentiated() const {
+    if (!with_gradient()) return {};
+    std::vector<int> all = {0};
+    if (trains_weight) all.push_back(weight_at());
+    if (trains_bias) all.push_back(bias_at());
+    return all;
+  }
 };
 
+mx::array scaled(const mx::array& gradient, const mx::array& factor) {
+  // That of the sum itself, as it is.
+  const bool is_one = factor.status() == mx::array::Status::available && factor.size() == 1 &&
+                      factor.dtype() == mx::float32 && *factor.data<float>() == 1;
+  return is_one ? gradient : mx::multiply(gradient, mx::astype(factor, gradient.dtype()));
+}
+
 // Inputs: h, the targets' ids and weights[, bias], the weight's arrays. Outputs: sum, losses[,
-// the gradient of the sum with respect to h].
+// the gradients of the sum with respect to h, and to what is trained of weight and bias].
 class HeadLossNode final : public CpuPrimitive {
  public:
   explicit HeadLossNode(const Settings& settings) : settings_(settings) {}
   const char* name() const override { return "HeadLoss"; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
-    const kernels::Head head{bind(settings_.weight, in, settings_.has_bias ? 4 : 3),
+    const kernels::Head head{bind(settings_.weight, in, settings_.weight_at()),
                              settings_.has_bias ? static_cast<const float*>(in[3].data) : nullptr,
                              settings_.soft_cap};
     const kernels::Targets targets{static_cast<const int32_t*>(in[1].data),
                                    static_cast<const float*>(in[2].data), settings_.divisor};
-    *static_cast<float*>(out[0].data) = kernels::head_loss(
-        head, {const_cast<void*>(in[0].data), settings_.rows, settings_.type}, targets,
-        static_cast<float*>(out[1].data), settings_.with_gradient() ? out[2].data : nullptr);
+    kernels::HeadGradients gradients;
+    if (settings_.with_gradient()) {
+      gradients.h = out[2].data;
+      if (settings_.trains_weight) gradients.weight = static_cast<float*>(out[3].data);
+      if (settings_.trains_bias) gradients.bias = static_cast<float*>(out.back().data);
+    }
+    *static_cast<float*>(out[0].data) =
+        kernels::head_loss(head, {in[0].data, settings_.rows, settings_.type}, targets,
+                           static_cast<float*>(out[1].data), gradients);
   }
 
   double operations(const std::vector<Input>& in) const override {
     const double product =
         2.0 * static_cast<double>(count(in) * settings_.weight.in * settings_.weight.out);
-    return settings_.with_gradient() ? 2 * product : product;
+    if (!settings_.with_gradient()) return product;
+    return settings_.trains_weight ? 3 * product : 2 * product;
   }
 
   Scratch scratch(const std::vector<Input>& in) const override {
     return {.own = kernels::head_loss_scratch(settings_.weight, settings_.rows, count(in),
-                                              settings_.type, settings_.with_gradient())};
+                                              settings_.type, settings_.with_gradient(),
+                                              settings_.differentiated().size() > 1)};
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
                              const std::vector<mx::array>& cotangents,
                              const std::vector<int>& argnums,
                              const std::vector<mx::array>& outputs) override {
-    if (argnums.size() != 1 || argnums[0] != 0)
-      fail("internal: the weights of the head are frozen");
     switch (settings_.gradient) {
       case LossGradient::none:
         fail("internal: a loss without gradient is differentiated");
       case LossGradient::of_sum:
-        return {mx::multiply(outputs[2], mx::astype(cotangents[0], primals[0].dtype()))};
+        return asked(argnums, primals, outputs, cotangents[0]);
       case LossGradient::of_losses:
         break;
     }
@@ -78,22 +102,41 @@ class HeadLossNode final : public CpuPrimitive {
     Settings settings = settings_;
     settings.divisor = 1;
     settings.gradient = LossGradient::of_sum;
-    return {apply_to(std::move(inputs), settings)[2]};
+    return asked(argnums, primals, apply_to(std::move(inputs), settings), mx::array(1.0f));
   }
 
   static std::vector<mx::array> apply_to(std::vector<mx::array> inputs, const Settings& settings) {
     const mx::array& h = inputs[0];
     std::vector<mx::Shape> shapes = {{}, {h.shape(0)}};
     std::vector<mx::Dtype> dtypes = {mx::float32, mx::float32};
-    if (settings.with_gradient()) {
-      shapes.push_back(h.shape());
-      dtypes.push_back(h.dtype());
+    for (const int argument : settings.differentiated()) {
+      shapes.push_back(inputs[static_cast<size_t>(argument)].shape());
+      dtypes.push_back(argument == 0 ? h.dtype() : mx::float32);
     }
     return apply(std::make_shared<HeadLossNode>(settings), std::move(shapes), dtypes,
                  std::move(inputs));
   }
 
  private:
+  // The gradients that are asked for among the outputs of a node with them, times a factor.
+  std::vector<mx::array> asked(const std::vector<int>& argnums,
+                               const std::vector<mx::array>& primals,
+                               const std::vector<mx::array>& outputs,
+                               const mx::array& factor) const {
+    Settings settings = settings_;
+    settings.gradient = LossGradient::of_sum;
+    const std::vector<int> differentiated = settings.differentiated();
+    std::vector<mx::array> result;
+    for (const int argument : argnums) {
+      const auto at = std::find(differentiated.begin(), differentiated.end(), argument);
+      if (at == differentiated.end()) fail("internal: this weight of the head is frozen");
+      const auto output = static_cast<size_t>(2 + (at - differentiated.begin()));
+      result.push_back(mx::astype(scaled(outputs[output], factor),
+                                  primals[static_cast<size_t>(argument)].dtype()));
+    }
+    return result;
+  }
+
   // The tokens that carry loss; all where that is not known yet.
   int64_t count(const std::vector<Input>& in) const {
     const auto* weights = static_cast<const float*>(in[2].data);
@@ -117,7 +160,9 @@ HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets,
                           h.shape(0),
                           scalar_type(h.dtype()),
                           divisor,
-                          gradient};
+                          gradient,
+                          !head.weight.quantized() && head.weight.weight.is_tracer(),
+                          head.bias && head.bias->is_tracer()};
   const auto outputs = HeadLossNode::apply_to(std::move(inputs), settings);
   return {outputs[0], outputs[1]};
 }

@@ -2,9 +2,14 @@
 
 #include <mlx/ops.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/kernels/column_sums.h"
+#include "graft/kernels/convert.h"
+#include "graft/kernels/grown_buffer.h"
+#include "graft/kernels/weight_gradient.h"
 #include "graft/ops/cpu/adapted_linear.h"
 #include "graft/ops/cpu/gradients.h"
 #include "graft/ops/cpu/primitive.h"
@@ -25,6 +30,8 @@ struct Part {
   bool has_factors = false;  // of DoRA
   int rank = 0;
   float scale = 0;
+  ScalarType bias_type = ScalarType::f32;
+  bool wants_weight = false, wants_bias = false;  // their gradients
 };
 
 std::vector<RowsShape> shapes_of(const std::vector<Part>& parts) {
@@ -51,10 +58,11 @@ struct Places {
 // The same for LinearBackward; the inputs of a part are d_y and the other arrays that its gradients
 // need.
 struct BackwardPlaces {
-  int d_y, weight, a, b, x, xa, factors, y, end;
+  int d_y, weight, layer_x, a, b, x, xa, factors, y, end;
 
   BackwardPlaces(const Part& part, bool wants_x, int begin) : d_y(begin), weight(begin + 1) {
     end = weight + (wants_x ? part.weight_arrays : 0);
+    layer_x = part.wants_weight ? end++ : -1;
     a = part.has_lora ? end++ : -1;
     b = part.has_lora ? end++ : -1;
     x = part.has_lora ? end++ : -1;
@@ -84,7 +92,8 @@ RowsAdapter bind_adapter(const Part& part, const std::vector<Input>& inputs, con
 }
 
 // Gradients of the node below. Inputs: BackwardPlaces of each part. Outputs: d_x if wanted, then
-// for each part with an update d_a, d_b and, where it has them, its own d_x and d_factors.
+// for each part with an update d_a, d_b and, where it has them, its own d_x and d_factors, then of
+// each part those of weight and bias that are wanted.
 class LinearBackward final : public CpuPrimitive {
  public:
   LinearBackward(std::vector<Part> parts, int64_t rows, ScalarType type, bool wants_x)
@@ -113,6 +122,14 @@ class LinearBackward final : public CpuPrimitive {
           gradient.d_factors = next_output();
         }
       }
+      if (part.wants_weight) {
+        const void* x = data(inputs, at.layer_x);
+        kernels::weight_gradient({rows_, part.weight.out, part.weight.in, type_, gradient.d_y, x},
+                                 next_output());
+      }
+      if (part.wants_bias) {
+        kernels::column_sums(gradient.d_y, type_, rows_, part.weight.out, next_output());
+      }
       gradients.push_back(gradient);
     }
     project_rows_backward(gradients, rows_, type_, wants_x_ ? outputs[0].data : nullptr);
@@ -122,18 +139,34 @@ class LinearBackward final : public CpuPrimitive {
     double sum = 0;
     for (const Part& part : parts_)
       sum += projection_operations(part.weight, part.rank, rows_, wants_x_ ? 1 : 0, 2);
-    return sum;
+    return sum + weight_operations();
   }
 
   Work work(const std::vector<Input>&) const override {
-    return projection_work(shapes_of(parts_), rows_, wants_x_ ? 1 : 0, 2);
+    Work work = projection_work(shapes_of(parts_), rows_, wants_x_ ? 1 : 0, 2);
+    work.products += weight_operations();
+    return work;
   }
 
   Scratch scratch(const std::vector<Input>&) const override {
-    return projection_backward_scratch(shapes_of(parts_), rows_, type_, wants_x_);
+    Scratch all = projection_backward_scratch(shapes_of(parts_), rows_, type_, wants_x_);
+    for (const Part& part : parts_) {
+      if (!part.wants_weight) continue;
+      all.shared =
+          std::max(all.shared, kernels::weight_gradient_scratch(rows_, part.weight.out, type_));
+    }
+    return all;
   }
 
  private:
+  double weight_operations() const {
+    double sum = 0;
+    for (const Part& part : parts_) {
+      if (part.wants_weight) sum += projection_operations(part.weight, 0, rows_, 1, 0);
+    }
+    return sum;
+  }
+
   std::vector<Part> parts_;
   int64_t rows_;
   ScalarType type_;
@@ -151,6 +184,8 @@ class Linear final : public CpuPrimitive {
   void run(const std::vector<Input>& inputs, const std::vector<Output>& outputs) const override {
     size_t xa_at = parts_.size();
     std::vector<RowsProjection> projections;
+    static thread_local kernels::GrownBuffer converted;
+    char* room = static_cast<char*>(converted.get(converted_bytes()));
     int begin = 1;
     for (size_t i = 0; i < parts_.size(); ++i) {
       const Part& part = parts_[i];
@@ -159,6 +194,11 @@ class Linear final : public CpuPrimitive {
       RowsProjection projection{.weight = bind(part.weight, inputs, at.weight),
                                 .bias = data(inputs, at.bias),
                                 .y = outputs[i].data};
+      if (converts_bias(part)) {
+        kernels::convert(part.bias_type, projection.bias, type_, room, part.weight.out);
+        projection.bias = room;
+        room += static_cast<size_t>(part.weight.out) * kernels::size_of(type_);
+      }
       if (part.has_lora) {
         projection.adapter = bind_adapter(part, inputs, at);
         projection.xa = static_cast<float*>(outputs[xa_at++].data);
@@ -191,35 +231,55 @@ class Linear final : public CpuPrimitive {
     const bool wants_x = gradients.wants(0);
     const auto primal = [&](int at) { return primals[static_cast<size_t>(at)]; };
     if (wants_x) gradients.add(0, primals[0].dtype());
-    // Keeps only the arrays that are needed: x only for the updates.
+    std::vector<Part> parts = parts_;
+    // Keeps only the arrays that are needed: x only for the updates and the weights' gradients.
     std::vector<mx::array> inputs;  // as BackwardPlaces has them
     size_t xa_at = parts_.size();
     int begin = 1;
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      const Part& part = parts_[i];
+    for (size_t i = 0; i < parts.size(); ++i) {
+      Part& part = parts[i];
       const Places at(part, begin);
       begin = at.end;
+      part.wants_weight = !part.weight.quantized && gradients.wants(at.weight);
+      part.wants_bias = part.has_bias && gradients.wants(at.bias);
       inputs.push_back(cotangents[i]);
       if (wants_x) {
         const auto from = primals.begin() + at.weight;
         inputs.insert(inputs.end(), from, from + part.weight_arrays);
       }
-      if (!part.has_lora) continue;
-      for (const int argument : {at.a, at.b, at.x}) inputs.push_back(primal(argument));
-      inputs.push_back(outputs[xa_at++]);
-      gradients.add(at.a, mx::float32);
-      gradients.add(at.b, mx::float32);
-      if (part.own_x) gradients.add(at.x, mx::float32);
-      if (!part.has_factors) continue;
-      inputs.push_back(primal(at.factors));
-      inputs.push_back(outputs[i]);
-      gradients.add(at.factors, mx::float32);
+      if (part.wants_weight) inputs.push_back(primals[0]);
+      if (part.has_lora) {
+        for (const int argument : {at.a, at.b, at.x}) inputs.push_back(primal(argument));
+        inputs.push_back(outputs[xa_at++]);
+        gradients.add(at.a, mx::float32);
+        gradients.add(at.b, mx::float32);
+        if (part.own_x) gradients.add(at.x, mx::float32);
+        if (part.has_factors) {
+          inputs.push_back(primal(at.factors));
+          inputs.push_back(outputs[i]);
+          gradients.add(at.factors, mx::float32);
+        }
+      }
+      if (part.wants_weight) gradients.add(at.weight, mx::float32);
+      if (part.wants_bias) gradients.add(at.bias, mx::float32);
     }
-    return gradients.of(std::make_shared<LinearBackward>(parts_, rows_, type_, wants_x),
+    return gradients.of(std::make_shared<LinearBackward>(std::move(parts), rows_, type_, wants_x),
                         std::move(inputs));
   }
 
  private:
+  // A bias that is trained is f32, whatever the activations are.
+  bool converts_bias(const Part& part) const { return part.has_bias && part.bias_type != type_; }
+
+  size_t converted_bytes() const {
+    size_t bytes = 0;
+    for (const Part& part : parts_) {
+      if (!converts_bias(part)) continue;
+      bytes += static_cast<size_t>(part.weight.out) * kernels::size_of(type_);
+    }
+    return bytes;
+  }
+
   std::vector<Part> parts_;
   int64_t rows_;
   ScalarType type_;
@@ -245,7 +305,10 @@ std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>&
       fail("internal: a linear layer of {} inputs is given {}", part.weight.in, x.shape(1));
     }
     inputs.insert(inputs.end(), weight.begin(), weight.end());
-    if (part.has_bias) inputs.push_back(mx::astype(*p.bias, x.dtype()));
+    if (part.has_bias) {
+      part.bias_type = scalar_type(p.bias->dtype());
+      inputs.push_back(*p.bias);
+    }
     if (p.lora) {
       part.rank = p.lora->a.shape(1);
       part.scale = p.lora->scale;

@@ -16,6 +16,7 @@ class LionStep final : public CpuPrimitive {
                  .weight_decay = options.weight_decay},
         count_(count) {}
   const char* name() const override { return "LionStep"; }
+  int in_place_of(size_t output) const override { return static_cast<int>(output) + 1; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     auto from = [&](size_t i) { return static_cast<const float*>(in[i].data); };

@@ -20,6 +20,7 @@ class MuonStep final : public CpuPrimitive {
         rows_(rows),
         columns_(columns) {}
   const char* name() const override { return "MuonStep"; }
+  int in_place_of(size_t output) const override { return static_cast<int>(output) + 1; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     auto from = [&](size_t i) { return static_cast<const float*>(in[i].data); };

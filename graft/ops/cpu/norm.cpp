@@ -1,6 +1,10 @@
 #include "graft/ops/cpu/norm.h"
 
+#include <algorithm>
+
 #include "graft/base/error.h"
+#include "graft/kernels/column_sums.h"
+#include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/layer_norm.h"
 #include "graft/kernels/rms_norm.h"
 #include "graft/ops/cpu/primitive.h"
@@ -31,6 +35,31 @@ class AddNormBackward final : public CpuPrimitive {
   NormShape shape_;
 };
 
+// Inputs: sum, d_normed. Outputs: the gradients of the weight and, with `has_bias`, of the bias,
+// f32.
+class NormWeightBackward final : public CpuPrimitive {
+ public:
+  NormWeightBackward(const NormShape& shape, bool centered, bool has_bias)
+      : shape_(shape), centered_(centered), has_bias_(has_bias) {}
+  const char* name() const override { return "NormWeightBackward"; }
+
+  void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
+    static thread_local kernels::GrownBuffer scratch;
+    kernels::norm_weight_gradient(shape_, centered_, in[0].data, in[1].data,
+                                  static_cast<float*>(out[0].data),
+                                  has_bias_ ? static_cast<float*>(out[1].data) : nullptr,
+                                  scratch.get_as<float>(2 * static_cast<size_t>(shape_.rows)));
+  }
+
+  Scratch scratch(const std::vector<Input>&) const override {
+    return {.own = 2 * static_cast<size_t>(shape_.rows) * sizeof(float)};
+  }
+
+ private:
+  NormShape shape_;
+  bool centered_, has_bias_;
+};
+
 // Inputs: h, weight[, bias][, delta]. Outputs: normed[, sum].
 class AddNormNode : public CpuPrimitive {
  public:
@@ -39,22 +68,37 @@ class AddNormNode : public CpuPrimitive {
                              const std::vector<int>& argnums,
                              const std::vector<mx::array>& outputs) final {
     const bool has_delta = primals.size() > delta_at_;
-    std::vector<mx::array> inputs = {has_delta ? outputs[1] : primals[0], primals[1],
-                                     cotangents[0]};
-    if (has_delta) inputs.push_back(cotangents[1]);
-    mx::array gradient =
-        apply(backward(), {primals[0].shape()}, {primals[0].dtype()}, std::move(inputs))[0];
-    for (int argument : argnums) {
-      if (argument != 0 && static_cast<size_t>(argument) != delta_at_) {
-        fail("internal: the weights of a norm are frozen");
-      }
+    const bool has_bias = delta_at_ > 2;
+    const mx::array& sum = has_delta ? outputs[1] : primals[0];
+    const auto wants = [&](int argument) {
+      return std::find(argnums.begin(), argnums.end(), argument) != argnums.end();
+    };
+    std::vector<mx::array> of_rows, of_weights;
+    if (wants(0) || (has_delta && wants(static_cast<int>(delta_at_)))) {
+      std::vector<mx::array> inputs = {sum, primals[1], cotangents[0]};
+      if (has_delta) inputs.push_back(cotangents[1]);
+      of_rows = apply(backward(), {primals[0].shape()}, {primals[0].dtype()}, std::move(inputs));
     }
-    return std::vector<mx::array>(argnums.size(), gradient);
+    if (wants(1) || (has_bias && wants(2))) {
+      const size_t count = has_bias ? 2 : 1;
+      of_weights = apply(std::make_shared<NormWeightBackward>(shape_, centered(), has_bias),
+                         std::vector(count, primals[1].shape()), std::vector(count, mx::float32),
+                         {sum, cotangents[0]});
+    }
+    std::vector<mx::array> asked;
+    for (const int argument : argnums) {
+      const bool is_row = argument == 0 || static_cast<size_t>(argument) == delta_at_;
+      asked.push_back(is_row ? of_rows[0]
+                             : mx::astype(of_weights[static_cast<size_t>(argument - 1)],
+                                          primals[static_cast<size_t>(argument)].dtype()));
+    }
+    return asked;
   }
 
  protected:
   AddNormNode(const NormShape& shape, size_t delta_at) : shape_(shape), delta_at_(delta_at) {}
   virtual std::shared_ptr<CpuPrimitive> backward() const = 0;
+  virtual bool centered() const = 0;
   const void* delta(const std::vector<Input>& in) const {
     return in.size() > delta_at_ ? in[delta_at_].data : nullptr;
   }
@@ -80,6 +124,7 @@ class AddRmsNorm final : public AddNormNode {
     return std::make_shared<AddNormBackward>("AddRmsNormBackward", kernels::add_rms_norm_backward,
                                              shape_);
   }
+  bool centered() const override { return false; }
 };
 
 class AddLayerNorm final : public AddNormNode {
@@ -98,6 +143,7 @@ class AddLayerNorm final : public AddNormNode {
     return std::make_shared<AddNormBackward>("AddLayerNormBackward",
                                              kernels::add_layer_norm_backward, shape_);
   }
+  bool centered() const override { return true; }
 
   bool has_bias_;
 };

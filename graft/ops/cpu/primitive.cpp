@@ -28,10 +28,32 @@ std::vector<Input> describe(const std::vector<mx::array>& inputs) {
   return in;
 }
 
-std::vector<Output> allocate(std::vector<mx::array>& outputs) {
+// Of a node that runs, each output has handles of the inputs; those of one are enough, which are
+// `inputs`. MLX lets all of them go when the node has run, unless it traces.
+void drop_other_handles(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) {
+  for (mx::array& output : outputs) {
+    if (output.is_tracer()) return;
+  }
+  for (mx::array& output : outputs) {
+    if (&output.inputs() != &inputs) output.inputs().clear();
+  }
+}
+
+std::vector<Output> allocate(const CpuPrimitive& primitive, const std::vector<mx::array>& inputs,
+                             std::vector<mx::array>& outputs) {
   std::vector<Output> out;
   out.reserve(outputs.size());
-  for (mx::array& a : outputs) {
+  if (!outputs.empty() && primitive.in_place_of(0) >= 0) drop_other_handles(inputs, outputs);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    mx::array& a = outputs[i];
+    if (const int at = primitive.in_place_of(i); at >= 0) {
+      const mx::array& in = inputs[static_cast<size_t>(at)];
+      if (in.is_donatable() && in.nbytes() == a.nbytes()) {
+        a.copy_shared_buffer(in);
+        out.push_back({a.data<char>()});
+        continue;
+      }
+    }
     mx::allocator::Data data = mx::allocator::malloc(a.nbytes());
     if (data.buffer().ptr() == nullptr && a.nbytes() > 0) {
       fail("out of memory: {} bytes were asked for", a.nbytes());
@@ -50,7 +72,7 @@ std::vector<mx::array> run_at_once(const CpuPrimitive& primitive, std::vector<mx
   for (size_t i = 0; i < shapes.size(); ++i) {
     outputs.push_back(mx::array(std::move(shapes[i]), dtypes[i], nullptr, {}));
   }
-  primitive.run_timed(describe(inputs), allocate(outputs));
+  primitive.run_timed(describe(inputs), allocate(primitive, inputs, outputs));
   for (mx::array& output : outputs) output.set_status(mx::array::Status::available);
   return outputs;
 }
@@ -68,10 +90,11 @@ void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx
   }
   // The outputs share ownership of this primitive only until they are detached, so the task keeps
   // it alive.
-  mx::cpu::get_command_encoder(stream()).dispatch(
-      [self = outputs[0].primitive_ptr(), in = describe(inputs), out = allocate(outputs)] {
-        static_cast<const CpuPrimitive&>(*self).run_timed(in, out);
-      });
+  mx::cpu::get_command_encoder(stream()).dispatch([self = outputs[0].primitive_ptr(),
+                                                   in = describe(inputs),
+                                                   out = allocate(*this, inputs, outputs)] {
+    static_cast<const CpuPrimitive&>(*self).run_timed(in, out);
+  });
 }
 
 void CpuPrimitive::run_timed(const std::vector<Input>& inputs,

@@ -50,6 +50,10 @@ class CpuPrimitive : public mx::Primitive {
   /// What a run works with besides inputs and outputs. The inputs may be without data.
   virtual Scratch scratch(const std::vector<Input>&) const { return {}; }
 
+  /// The input whose memory an output takes over if nothing else can reach it, of the same bytes;
+  /// -1: none. The kernel may write the one while it reads the other.
+  virtual int in_place_of(size_t /*output*/) const { return -1; }
+
   /// The threads that its kernels use.
   int threads() const { return threads_; }
 

@@ -17,6 +17,7 @@ class SgdStep final : public CpuPrimitive {
                  .nesterov = options.nesterov},
         count_(count) {}
   const char* name() const override { return "SgdStep"; }
+  int in_place_of(size_t output) const override { return static_cast<int>(output) + 1; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
     auto from = [&](size_t i) {
