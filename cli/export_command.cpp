@@ -13,6 +13,7 @@
 #include "cli/named.h"
 #include "cli/output.h"
 #include "cli/threads_option.h"
+#include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/engine/gguf_export.h"
 #include "graft/engine/modelfile.h"
@@ -35,7 +36,7 @@ void run(const ExportCommand& o, const engine::Runtime& runtime) {
   FrontEnd& front_end = runtime.front_end();
   if (o.gguf.empty()) fail_usage("--gguf is missing: the file to write");
   engine::check_gguf_target(o.gguf, o.force);
-  if (o.modelfile) engine::check_modelfile_target(*o.modelfile, o.force);
+  if (o.modelfile) engine::check_modelfile_target(*o.modelfile, o.gguf, o.force);
   std::optional<lora::AdapterFile> adapter;
   if (!o.adapters.empty() && o.adapters != std::vector<std::string>{"none"}) {
     adapter = named_adapter(o.adapters);
@@ -49,10 +50,12 @@ void run(const ExportCommand& o, const engine::Runtime& runtime) {
     engine::put_adapter(loaded, *adapter, front_end);
   }
   const gguf::FileType* type = o.type ? gguf::file_type(*o.type) : nullptr;
+  std::string modelfile;
+  if (o.modelfile) modelfile = engine::modelfile_text(loaded, o.gguf, *o.modelfile, front_end);
   std::optional<InterruptGuard> guard(std::in_place);  // what is half written is removed
   const gguf::ExportedFile file =
       engine::export_gguf(loaded, provenance, o.gguf, type, o.name, front_end);
-  if (o.modelfile) engine::write_modelfile(loaded, o.gguf, *o.modelfile, front_end);
+  if (o.modelfile) write_text(*o.modelfile, modelfile);
   guard.reset();
   print_exported(file, o.gguf);
   if (o.modelfile) print_out("Wrote {}: ollama create NAME -f {}\n", *o.modelfile, *o.modelfile);
@@ -75,7 +78,8 @@ void add_export_command(CLI::App& app, engine::Runtime& runtime) {
   add_adapter_option(*command, o->adapters, "An adapter that is fused into it");
   command->add_option("--name", o->name, "What the file calls the model [by where it comes from]");
   command->add_option("--modelfile", o->modelfile, "Write a Modelfile of Ollama's, too: this one");
-  command->add_flag("--force", o->force, "Replace files that graft did not write");
+  command->add_flag("--force", o->force,
+                    "Replace a file that is no GGUF, and a Modelfile that is not graft's");
   add_threads_option(*command, runtime, "Threads that quantize");
   on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });
 }

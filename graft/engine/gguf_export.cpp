@@ -1,7 +1,8 @@
 #include "graft/engine/gguf_export.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 
 #include "graft/base/atomic_file.h"
@@ -49,9 +50,8 @@ gguf::GeneralInfo general_info(const fs::path& folder, const io::Provenance& pro
   if (is_there(card) && fs::file_size(card) <= kMostCard) {
     const hub::CardMetadata metadata = hub::card_metadata(read_text(card), front_end);
     const auto license = metadata.find("license");
-    if (license != metadata.end() && !license->second.items.empty()) {
-      info.license = license->second.items.front();
-    }
+    if (license != metadata.end())
+      info.license = fmt::format("{}", fmt::join(license->second.items, ","));
   }
   return info;
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+#include <fstream>
 #include <string>
 
 #include "graft/base/atomic_file.h"
@@ -14,6 +16,8 @@ namespace graft::engine {
 namespace {
 
 constexpr const char* kFirstLine = "# Written by graft";
+
+fs::path whole(const fs::path& path) { return fs::absolute(path).lexically_normal(); }
 
 // What the runtime puts before every text: that which the tokenizer puts there.
 std::string begin_text(const tokenizer::Tokenizer& tokenizer) {
@@ -41,19 +45,24 @@ std::string parameters_of(const json& config) {
 
 }  // namespace
 
-void check_modelfile_target(const fs::path& target, bool force) {
+void check_modelfile_target(const fs::path& target, const fs::path& gguf, bool force) {
+  if (whole(target) == whole(gguf)) fail_usage("{} cannot be both files", target.string());
   check_writable(target);
-  if (!force && is_there(target) && !read_text(target).starts_with(kFirstLine)) {
+  if (force || !is_there(target)) return;
+  std::ifstream in(target);
+  std::string line;
+  line.resize(std::strlen(kFirstLine));
+  in.read(line.data(), static_cast<std::streamsize>(line.size()));
+  if (line != kFirstLine) {
     fail_usage("{} is there and not graft's: give another name, or `force`", target.string());
   }
 }
 
-void write_modelfile(const LoadedModel& loaded, const fs::path& gguf, const fs::path& target,
-                     FrontEnd& front_end) {
-  const fs::path folder = fs::absolute(target).parent_path();
+std::string modelfile_text(const LoadedModel& loaded, const fs::path& gguf, const fs::path& target,
+                           FrontEnd& front_end) {
   // By its name where both are in one folder, which can be moved then.
-  const fs::path own = fs::absolute(gguf).lexically_normal();
-  const bool beside = own.parent_path() == folder.lexically_normal();
+  const fs::path own = whole(gguf);
+  const bool beside = own.parent_path() == whole(target).parent_path();
   std::string text = fmt::format("{}\nFROM {}\n", kFirstLine,
                                  beside ? "./" + own.filename().string() : own.string());
   const auto chat =
@@ -70,14 +79,14 @@ void write_modelfile(const LoadedModel& loaded, const fs::path& gguf, const fs::
     }
   }
   for (const int32_t id : loaded.eos_ids()) {
-    const auto piece = std::string(loaded.tokenizer.piece(id));
-    if (const std::string stop = ordered_json(piece).dump(); !piece.empty()) {
-      text += fmt::format("PARAMETER stop {}\n", stop);
-    }
+    const auto stop = std::string(loaded.tokenizer.piece(id));
+    // Ollama takes what stands between the quotes as it is.
+    if (stop.empty() || stop.find_first_of("\"\n") != std::string::npos) continue;
+    text += fmt::format("PARAMETER stop \"{}\"\n", stop);
   }
   const fs::path generation = loaded.folder.path() / "generation_config.json";
   if (is_there(generation)) text += parameters_of(io::read_json_object(generation));
-  write_text(target, text);
+  return text;
 }
 
 }  // namespace graft::engine

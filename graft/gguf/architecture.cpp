@@ -51,8 +51,9 @@ constexpr Architecture kArchitectures[] = {
      .output_bias = Bias::always,
      .mlp_bias = Bias::always,
      .square_heads = true,
-     .parallel = Parallel::always},
-    {.name = "phi3", .square_heads = true, .rope_factors = true},
+     .parallel = Parallel::always,
+     .partial_rope = true},
+    {.name = "phi3", .square_heads = true, .partial_rope = true, .rope_factors = true},
     {.name = "qwen2", .square_heads = true},
     {.name = "qwen3"},
     {.name = "qwen3moe"},
@@ -60,7 +61,8 @@ constexpr Architecture kArchitectures[] = {
     {.name = "stablelm",
      .head = Head::required,
      .square_heads = true,
-     .parallel = Parallel::either},
+     .parallel = Parallel::either,
+     .partial_rope = true},
     {.name = "starcoder2",
      .activation = Activation::gelu_tanh,
      .output_bias = Bias::always,
@@ -68,7 +70,8 @@ constexpr Architecture kArchitectures[] = {
      .square_heads = true},
 };
 
-constexpr double kScaleTolerance = 1e-5;  // scales are computed in f32
+constexpr int kMostLayers = 512, kMostExperts = 1024;  // llama-hparams.h
+constexpr double kScaleTolerance = 1e-5;               // scales are computed in f32
 
 bool near(double a, double b) { return std::abs(a - b) <= kScaleTolerance * std::abs(b); }
 
@@ -90,6 +93,9 @@ class Checker {
       : a_(architecture), model_(model), what_(what) {}
 
   std::vector<std::string> check() {
+    if (model_.blocks.empty() || std::ssize(model_.blocks) > kMostLayers) {
+      refuse(fmt::format("{} layers", model_.blocks.size()));
+    }
     for (size_t i = 0; i < model_.blocks.size(); ++i) check_block(static_cast<int>(i));
     check_scales();
     check_ropes();
@@ -148,6 +154,7 @@ class Checker {
 
   void check_mlp(const models::ExpertsConfig& experts) const {
     check_activation(experts.activation);
+    if (experts.count > kMostExperts) refuse(fmt::format("{} experts", experts.count));
     if (!experts.normalize) refuse("shares of experts that do not sum to 1 (norm_topk_prob)");
   }
 
@@ -170,6 +177,10 @@ class Checker {
   void check_ropes() {
     for (size_t i = 0; i < model_.ropes.size(); ++i) {
       const nn::RopeSettings& rope = model_.ropes[i].settings();
+      const int width = model_.blocks.front().attention.config().options.head_dim;
+      if (rope.rotary_dim != width && !a_.partial_rope) {
+        refuse(fmt::format("RoPE of {} of {} elements of a head", rope.rotary_dim, width));
+      }
       if (i > 0) {  // that of layers with a window
         if (rope.type != "default")
           refuse("RoPE of kind " + rope.type + " in layers with a window");
@@ -179,6 +190,17 @@ class Checker {
       if (rope.type == "longrope" && !a_.rope_factors) refuse("RoPE of kind longrope");
       if (rope.type == "yarn" && (rope.beta_fast != 32 || rope.beta_slow != 1 || !rope.truncate)) {
         refuse("YaRN with beta_fast, beta_slow or truncate of its own");
+      }
+      if (rope.type == "yarn" && model_.ropes.size() > 1 &&
+          !near(rope.attention_factor, 1 + 0.1 * std::log(rope.factor))) {
+        refuse("YaRN with an attention_factor of its own beside layers with a window");
+      }
+      if (rope.type == "longrope") {
+        notes_.push_back(
+            fmt::format("llama.cpp takes the long factors of RoPE for all texts once its context "
+                        "is larger than "
+                        "{} tokens, the model for longer texts alone",
+                        rope.original_length));
       }
       if (rope.type == "dynamic") {
         notes_.push_back(fmt::format(

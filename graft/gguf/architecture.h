@@ -22,6 +22,7 @@ struct Architecture {
   enum class Parallel { never, always, either } parallel = Parallel::never;
   /// Whether it has windows; where not, attention is to the whole text.
   bool windows = false;
+  bool partial_rope = false;   // it rotates a part of each head
   bool rope_divisors = false;  // rope_freqs.weight: RoPE of kind llama3
   bool rope_factors = false;   // rope_factors_long and _short: longrope
   /// Scales of attention, embedding, residual stream and logits.

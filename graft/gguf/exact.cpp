@@ -48,7 +48,7 @@ std::optional<int> shift_of(Type type, int bits, float scale, float bias) {
 }
 
 bool has_affine_groups(const ops::Weight& weight) {
-  return weight.quantized() && weight.biases && weight.group_size % kSmallBlock == 0;
+  return weight.quantized() && weight.biases.has_value() && weight.group_size % kSmallBlock == 0;
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ json text_config(const io::ModelFolder& source) {
   if (part != config.end() && part->is_object()) {
     const json text = *part;
     config.update(text);
+    if (config.value("model_type", "") == "gemma3") config["model_type"] = "gemma3_text";
   }
   return models::with_defaults(std::move(config));
 }
@@ -74,6 +75,7 @@ class Exporter {
  private:
   void plan() {
     for (Tensor& tensor : tensors_of(model_, architecture_)) {
+      front_end_.check_cancelled();
       Planned one{.tensor = std::move(tensor)};
       if (one.tensor.is_matrix()) choose_type(one);
       planned_.push_back(std::move(one));
@@ -105,23 +107,19 @@ class Exporter {
   }
 
   static bool quantized(const Tensor& tensor) {
-    return !tensor.adapted && tensor.matrices.front()().quantized();
+    return !tensor.adapted && tensor.base->quantized();
   }
 
-  Type kept_type(const Tensor& tensor) const {
-    const ops::Weight first = tensor.matrices.front()();
-    if (!first.quantized()) {
-      const mx::Dtype dtype = tensor.adapted ? model_.dtype() : first.weight.dtype();
-      if (tensor.adapted && is_quantized_model()) return Type::q8_0;
+  static Type kept_type(const Tensor& tensor) {
+    if (!tensor.base->quantized()) {
+      const mx::Dtype dtype = tensor.base->weight.dtype();
       return dtype == mx::float32 ? Type::f32 : dtype == mx::bfloat16 ? Type::bf16 : Type::f16;
     }
     for (const Type type : kExactTypes) {
-      if (holds_exactly(type, tensor)) return type;
+      if (!tensor.adapted && holds_exactly(type, tensor)) return type;
     }
     return Type::q8_0;
   }
-
-  bool is_quantized_model() const { return source_.config().contains("quantization"); }
 
   MixModel mix_model() const {
     const models::DecoderParts& model = model_.structure();
@@ -174,7 +172,7 @@ class Exporter {
       front_end_.check_cancelled();
       const size_t before = file.written();
       if (one.tensor.is_matrix()) {
-        const Squares lost = write_matrix(file, one.tensor, one.type);
+        const Squares lost = write_matrix(file, one.tensor, one.type, front_end_);
         tally(one, file.written() - before, lost);
       } else {
         mx::array values = mx::contiguous(one.tensor.values());

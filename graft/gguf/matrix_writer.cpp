@@ -68,10 +68,11 @@ Squares squares_of(Type type, std::span<const float> row, const std::vector<char
 
 class MatrixWriter {
  public:
-  MatrixWriter(io::GgufWriter& file, const std::string& name, Type type)
-      : file_(file), name_(name), type_(type) {}
+  MatrixWriter(io::GgufWriter& file, const std::string& name, Type type, const FrontEnd& front_end)
+      : file_(file), name_(name), type_(type), front_end_(front_end) {}
 
   Squares write(ops::Weight weight) {
+    front_end_.check_cancelled();
     // What is computed is computed once, and not once for each part.
     std::vector<mx::array> arrays = weight.arrays();
     mx::eval(arrays);
@@ -103,6 +104,7 @@ class MatrixWriter {
     const int step = std::max(1, kNumbersAtATime / weight.in());
     Squares all;
     for (int begin = 0; begin < weight.out(); begin += step) {
+      front_end_.check_cancelled();
       all.add(encode_rows(rows_of(weight, begin, std::min(begin + step, weight.out()))));
     }
     return all;
@@ -137,6 +139,7 @@ class MatrixWriter {
   io::GgufWriter& file_;
   const std::string& name_;
   Type type_;
+  const FrontEnd& front_end_;
 };
 
 }  // namespace
@@ -147,8 +150,9 @@ bool holds_exactly(Type type, const Tensor& tensor) {
                      [&](const auto& matrix) { return weight_fits(type, matrix()); });
 }
 
-Squares write_matrix(io::GgufWriter& file, const Tensor& tensor, Type type) {
-  MatrixWriter writer(file, tensor.name, type);
+Squares write_matrix(io::GgufWriter& file, const Tensor& tensor, Type type,
+                     const FrontEnd& front_end) {
+  MatrixWriter writer(file, tensor.name, type, front_end);
   Squares all;
   for (const auto& matrix : tensor.matrices) all.add(writer.write(matrix()));
   return all;

@@ -29,7 +29,9 @@ std::optional<std::vector<std::string>> between(const std::string& text,
 
 // A text as Go's template writes it: a string of an action where braces begin one.
 std::string literal(const std::string& text) {
-  if (text.find("{{") == std::string::npos && text.find("\"\"\"") == std::string::npos) return text;
+  const bool is_plain = text.find("{{") == std::string::npos && !text.ends_with('{') &&
+                        text.find("\"\"\"") == std::string::npos;
+  if (is_plain) return text;
   std::string quoted;
   for (const char c : text) {
     if (c == '"' || c == '\\') quoted += '\\';
@@ -85,6 +87,7 @@ std::string without(std::string text, const std::string& begin) {
 
 std::optional<std::string> ollama_template(const tokenizer::ChatTemplate& chat,
                                            const std::string& begin) {
+  if (chat.asks_for_the_day()) return {};  // that of the export would stand there for good
   const Form form(chat);
   // Every place is seen where it stands alone and among others: it must be written alike.
   const auto one = form.parts({"user"});

@@ -52,6 +52,7 @@ class Collector {
     if (a_.head == Architecture::Head::required && !model.head) {
       Tensor head = matrix("output", {model.embedding.out(), model.embedding.in()});
       head.is_head = true;
+      head.base = model.embedding;
       head.matrices = {[w = model.embedding] { return w; }};
       put("lm_head", std::move(head));
     }
@@ -119,6 +120,7 @@ class Collector {
     } else {
       Tensor tensor = matrix(name, {layer->out(), layer->in()});
       tensor.adapted = layer->adapter.has_value();
+      tensor.base = layer->weight;
       tensor.matrices = {maker(*layer, name)};
       put(layer->path, std::move(tensor));
     }
@@ -129,6 +131,7 @@ class Collector {
     const std::string name = name_of(layer->path);
     Tensor tensor = matrix(name, {layer->count(), layer->out(), layer->in()});
     tensor.adapted = layer->adapter.has_value();
+    tensor.base = layer->weights->each.front();
     for (int i = 0; i < layer->count(); ++i)
       tensor.matrices.push_back(maker(layer->expert(i), name));
     put(layer->path, std::move(tensor));
@@ -145,6 +148,7 @@ class Collector {
     Tensor tensor = matrix(name, {part.weight->out(), part.weight->in()});
     tensor.is_head =
         name == "output" || (!model_.structure().head && a_.head != Architecture::Head::required);
+    tensor.base = *part.weight;
     tensor.matrices = {[w = *part.weight] { return w; }};
     put(part.path, std::move(tensor));
   }

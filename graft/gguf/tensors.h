@@ -3,6 +3,7 @@
 #include <mlx/array.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct Tensor {
   /// adapter is fused into it, in f32, and then computed anew by each call.
   std::vector<std::function<ops::Weight()>> matrices = {};
   bool adapted = false;
+  /// The weight as the model has it; of experts the first one's.
+  std::optional<ops::Weight> base = {};
   /// Anything else, in f32: biases, norms, routers, which llama.cpp wants in F32.
   std::function<mx::array()> values = {};
 

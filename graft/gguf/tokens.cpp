@@ -61,7 +61,8 @@ class TokenList {
     const auto found = added_.find(id);
     if (is_literal_ && id == unknown_) return TokenType::unknown;
     if (found != added_.end() && !comes_by_merges(id, text)) {
-      return found->second->special || looks_special(text) ? TokenType::control : TokenType::user_defined;
+      return found->second->special || looks_special(text) ? TokenType::control
+                                                           : TokenType::user_defined;
     }
     return is_literal_ && is_byte(text) ? TokenType::byte : TokenType::normal;
   }

@@ -1,5 +1,7 @@
 #include "graft/tokenizer/chat_template.h"
 
+#include <algorithm>
+
 #include <ctime>
 #include <utility>
 
@@ -100,6 +102,12 @@ const ChatTemplate::Named& ChatTemplate::chosen(bool has_tools) const {
   for (const auto& [name, its] : templates_) names += (names.empty() ? "" : ", ") + name;
   fail("{}: of several chat templates none is named 'default': {}",
        templates_.begin()->second.where, names);
+}
+
+bool ChatTemplate::asks_for_the_day() const {
+  return std::any_of(templates_.begin(), templates_.end(), [](const auto& named) {
+    return named.second.text.find("strftime_now") != std::string::npos;
+  });
 }
 
 std::string ChatTemplate::fingerprint() const {

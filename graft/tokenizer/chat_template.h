@@ -61,6 +61,9 @@ class ChatTemplate {
   const std::string& name(bool has_tools) const { return chosen(has_tools).where; }
   bool has_generation(bool has_tools) const { return chosen(has_tools).source.has_generation(); }
 
+  /// Whether one of the templates asks for the day (strftime_now).
+  bool asks_for_the_day() const;
+
   /// 16 hex digits that tell what it writes from what others do: a hash over the templates, what
   /// they see of tokens, and the day, where one of them asks for it (strftime_now).
   std::string fingerprint() const;

@@ -54,6 +54,8 @@ TEST_F(ExportCommand, WhatIsThereAndNotGraftsStays) {
                  "not graft's");
   EXPECT_EQ(testing::read_bytes(folder_ / "mine.txt"), "mine");
   EXPECT_FALSE(fs::exists(folder_ / "m.gguf"));
+  expect_refused(run({"export", "model", "--gguf", "m.gguf", "--modelfile", "./m.gguf"}), 2,
+                 "cannot be both files");
   expect_refused(run({"export", "model"}), 2, "--gguf is missing");
   expect_refused(run({"export", "model", "--gguf", "no/such/folder.gguf"}), 1, "no/such");
   EXPECT_EQ(run({"export", "model", "--gguf", "mine.txt", "--force"}).code, 0);
@@ -95,7 +97,9 @@ TEST_F(ExportCommand, FuseWritesOneWhereMlxLmDoes) {
             1u);
   std::vector<std::string> elsewhere = fuse;
   elsewhere.insert(elsewhere.end(), {"--gguf-path", "sub/m.gguf"});
-  expect_refused(run(elsewhere), 2, "a name in --save-path");
+  expect_refused(run(elsewhere), 2, "a name that ends in .gguf");
+  elsewhere.back() = "model.safetensors";  // the fused model's
+  expect_refused(run(elsewhere), 2, "a name that ends in .gguf");
 }
 
 }  // namespace
