@@ -88,9 +88,11 @@ const char* name_of(Activation activation) {
 
 class Checker {
  public:
-  Checker(const Architecture& architecture, const models::DecoderParts& model,
-          const std::string& what)
-      : a_(architecture), model_(model), what_(what) {}
+  Checker(const Architecture& architecture, const models::Decoder& model, const std::string& what)
+      : a_(architecture),
+        model_(model.structure()),
+        has_own_head_(model.has_own_head()),
+        what_(what) {}
 
   std::vector<std::string> check() {
     if (model_.blocks.empty() || std::ssize(model_.blocks) > kMostLayers) {
@@ -99,7 +101,7 @@ class Checker {
     for (size_t i = 0; i < model_.blocks.size(); ++i) check_block(static_cast<int>(i));
     check_scales();
     check_ropes();
-    if (a_.head == Head::never && model_.head) refuse("a head that is not the embedding");
+    if (a_.head == Head::never && has_own_head_) refuse("a head that is not the embedding");
     if (model_.final_soft_cap != 0 && a_.caps == Caps::none) refuse("a soft cap on logits");
     if (model_.final_soft_cap == 0 && a_.caps == Caps::both) refuse("logits without a soft cap");
     return notes_;
@@ -213,6 +215,7 @@ class Checker {
 
   const Architecture& a_;
   const models::DecoderParts& model_;
+  bool has_own_head_;
   const std::string& what_;
   std::vector<std::string> notes_;
 };
@@ -230,8 +233,7 @@ const Architecture& architecture_of(std::string_view model_type) {
 }
 
 std::vector<std::string> check_architecture(const Architecture& architecture,
-                                            const models::DecoderParts& model,
-                                            const std::string& what) {
+                                            const models::Decoder& model, const std::string& what) {
   return Checker(architecture, model, what).check();
 }
 

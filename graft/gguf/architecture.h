@@ -41,7 +41,6 @@ const Architecture& architecture_of(std::string_view model_type);
 /// Throws Error, which names what, for a model that llama.cpp would compute otherwise. Returns
 /// notes on what it computes otherwise for long texts alone. `what` names the model.
 std::vector<std::string> check_architecture(const Architecture& architecture,
-                                            const models::DecoderParts& model,
-                                            const std::string& what);
+                                            const models::Decoder& model, const std::string& what);
 
 }  // namespace graft::gguf

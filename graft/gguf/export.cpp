@@ -58,7 +58,7 @@ class Exporter {
 
   ExportedFile write(const fs::path& target) {
     const std::string what = source_.path().string();
-    for (const std::string& note : check_architecture(architecture_, model_.structure(), what)) {
+    for (const std::string& note : check_architecture(architecture_, model_, what)) {
       front_end_.note("{}", note);
     }
     plan();

@@ -49,7 +49,7 @@ class Collector {
     }
     layer_ = -1;
     const models::DecoderParts& model = model_.structure();
-    if (a_.head == Architecture::Head::required && !model.head) {
+    if (a_.head == Architecture::Head::required && !model_.has_own_head()) {
       Tensor head = matrix("output", {model.embedding.out(), model.embedding.in()});
       head.is_head = true;
       head.base = model.embedding;
@@ -88,11 +88,11 @@ class Collector {
 
   void put(const std::string& path, Tensor tensor) {
     tensor.layer = layer_;
-    const int place = path.empty()                   ? 0
-                      : path.starts_with("lm_head")  ? 1
-                      : path == "model.embed_tokens" ? 2
-                      : layer_ >= 0                  ? 3
-                                                     : 4;
+    const int place = path.empty()                            ? 0
+                      : tensor.name.starts_with("output.")    ? 1
+                      : tensor.name.starts_with("token_embd") ? 2
+                      : layer_ >= 0                           ? 3
+                                                              : 4;
     names_.insert(tensor.name);
     all_.push_back({place, path, std::move(tensor)});
   }
@@ -147,7 +147,7 @@ class Collector {
     const std::string name = name_of(part.path);
     Tensor tensor = matrix(name, {part.weight->out(), part.weight->in()});
     tensor.is_head =
-        name == "output" || (!model_.structure().head && a_.head != Architecture::Head::required);
+        name == "output" || (!model_.has_own_head() && a_.head != Architecture::Head::required);
     tensor.base = *part.weight;
     tensor.matrices = {[w = *part.weight] { return w; }};
     put(part.path, std::move(tensor));

@@ -66,8 +66,10 @@ class Decoder final : public Model {
   std::vector<Part> parts() override;
   std::vector<std::string> default_lora_keys() const override { return parts_.default_lora_keys; }
 
-  /// What it is made of, for programs that have to be told.
+  /// What it is made of, for programs that have to be told; without its head.
   const DecoderParts& structure() const { return parts_; }
+  /// Whether the head is a matrix of its own; else the embedding.
+  bool has_own_head() const { return has_own_head_; }
 
  private:
   DecoderParts parts_;  // without its head

@@ -85,6 +85,7 @@ constexpr Name kOthers[] = {{"model.embed_tokens", "token_embd"},
 
 constexpr std::string_view kLayers = "layers.", kBlocks = "blk.";
 constexpr std::string_view kText = "model.layers.", kTextOfSeveral = "language_model.model.layers.";
+constexpr std::string_view kOfSeveral = "language_model.";
 
 // What stands between `begin` and the next dot, if that is a number, and what follows the dot.
 struct Numbered {
@@ -131,8 +132,9 @@ std::optional<std::string> gguf_layer(const std::string& path) {
   return {};
 }
 
-std::optional<std::string> gguf_part(const std::string& path, std::string_view architecture) {
-  if (const auto layer = gguf_layer(path)) return layer;
+std::optional<std::string> gguf_part(const std::string& whole, std::string_view architecture) {
+  if (const auto layer = gguf_layer(whole)) return layer;
+  const std::string path = whole.substr(whole.starts_with(kOfSeveral) ? kOfSeveral.size() : 0);
   for (const Name& other : kOthers) {
     if (other.key == path) return std::string(other.gguf);
   }
