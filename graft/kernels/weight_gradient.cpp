@@ -7,11 +7,8 @@ namespace graft::kernels {
 void weight_gradient(const WeightGradient& o, float* d_weight, bool accumulate) {
   // x as the matrix that is unpacked, d_y from its columns.
   const LinearWeight x{.out = o.rows, .in = o.in, .data = o.x, .type = o.type};
-  const ProductTerm term{.left = o.d_y,
-                         .type = o.type,
-                         .weight = x,
-                         .transposed = false,
-                         .left_transposed = true};
+  const ProductTerm term{
+      .left = o.d_y, .type = o.type, .weight = x, .transposed = false, .left_transposed = true};
   panel_product({.rows = o.out,
                  .columns = o.in,
                  .terms = {&term, 1},
