@@ -163,7 +163,8 @@ std::vector<TakenOption> of_adapter(const CLI::App& command, const std::string& 
   for (const auto& [name, value] : adapter.config.items()) {
     const bool is_name = name == "model" || name == "data";
     // A training records no folder of its machine.
-    const bool is_file = is_name && names_a_path(value);
+    const bool is_text = value.is_string() && value.get<std::string>().starts_with('{');
+    const bool is_file = (is_name && names_a_path(value)) || (name == "lora_config" && !is_text);
     if (settings_of_adapters().count(name) != 0 && !is_file) {
       settings[name] = value;
     } else if (name != "began_with_an_adapter") {

@@ -35,8 +35,9 @@ std::string command_text(const convert::ConvertOptions& o,
     text += " --q-mode " + o.q_mode;
   } else if (o.quantize) {
     const auto setting = convert::standard_setting(o);
-    text += fmt::format(" --q-bits {} --q-group-size {}", setting.bits, setting.group_size);
-    if (o.quant_predicate) text += " --quant-predicate " + *o.quant_predicate;
+    text += o.quant_predicate ? " --quant-predicate " + *o.quant_predicate
+                              : fmt::format(" --q-bits {}", setting.bits);
+    text += fmt::format(" --q-group-size {}", setting.group_size);
   }
   if (o.dequantize) text += " --dequantize";
   if (o.dtype) text += " --dtype " + *o.dtype;

@@ -75,7 +75,10 @@ class EvalRun {
         o_.adapters.empty() ? std::vector<std::string>{"none"} : o_.adapters;
     for (const std::string& name : adapters) {
       lora::detach(*loaded_->model);
-      if (replaced_) loaded_.emplace(load_named(runtime_, o_.model));
+      if (replaced_) {
+        loaded_.reset();  // not two of them in memory
+        loaded_.emplace(load_named(runtime_, o_.model));
+      }
       std::optional<lora::Adapters> adapter;
       if (name != "none") adapter = engine::put_adapter(*loaded_, files_[file++], front_end_);
       replaced_ = adapter && !adapter->trained().empty();

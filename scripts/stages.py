@@ -106,7 +106,7 @@ stage("event files read by TensorBoard",
 stage("the report's page in a browser", ".venv-records/bin/python tests/report/page/page_check.py", 180,
       ("environment of the records",), when="full")
 stage("GGUF against gguf", f"{INTEROP}/gguf_parity.py build/graft build/tests/logits_driver", 80, BUILT)
-stage("conversion against mlx-lm", f"{INTEROP}/convert_parity.py build/graft --model {GGUF}", 180, (*BUILT, "model"))
+stage("conversion against mlx-lm", f"{INTEROP}/convert_parity.py build/graft --model {GGUF}", 300, (*BUILT, "model"))
 stage("models and adapters against mlx-lm",
       f"{INTEROP}/model_parity.py build/graft build/tests/logits_driver --model {GGUF}", 120, (*BUILT, "model"))
 stage("what is written, reloaded by transformers and mlx-lm",

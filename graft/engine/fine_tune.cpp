@@ -205,6 +205,10 @@ lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, Fron
   options.train.origin.base_fingerprint = lora::fingerprint(loaded.folder);
   options.train.origin.base = lora::BaseShape::of(loaded.folder.config());
   if (options.resume) {
+    // As the checkpoint has it, whatever file or spelling it was given in.
+    if (auto& layers = options.adapter.layers) {
+      layers = lora::LayerConfig::read(*layers, loaded.model->default_lora_keys()).json().dump();
+    }
     options.train.origin.provenance =
         io::Provenance::from_json(options.resume->identity.provenance);
     lora::Adapters adapters = of_checkpoint(*options.resume, options.adapter, loaded, front_end);
@@ -212,6 +216,13 @@ lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, Fron
     return adapters;
   }
   if (options.adapter.resume_adapter_file) {
+    if (options.adapter.layers || options.adapter.init) {
+      front_end.note(
+          "The adapter that is resumed is not a new one: `lora_config` and `init` have "
+          "no part");
+      options.adapter.layers.reset();
+      options.adapter.init.reset();
+    }
     lora::Adapters adapters = resumed(options.adapter, loaded, front_end, options.train);
     check_same_kind(options.adapter, adapters.settings());
     return adapters;
@@ -228,6 +239,7 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       front_end_(front_end),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
+  lora::check_layout(train.adapter_file, adapters_.settings());
   record(full_config(train.iters));
   train.identity.threads = num_threads();
   if (options_.resume) {

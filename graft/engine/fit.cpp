@@ -106,9 +106,13 @@ std::vector<Remedy> remedies(const Planned& planned, size_t bytes) {
     together.length = found->first;
     add(fmt::format("`max_seq_length` {}", found->first), found->second);
   }
-  if (const auto found =
-          first_that_fits(planned, now, layers, 1, bytes,
-                          [](Variation& v, int64_t size) { v.layers = static_cast<int>(size); })) {
+  // A file that says which layers are adapted is not ours to change.
+  const auto found =
+      planned.settings.layers
+          ? std::nullopt
+          : first_that_fits(planned, now, layers, 1, bytes,
+                            [](Variation& v, int64_t size) { v.layers = static_cast<int>(size); });
+  if (found) {
     together.layers = static_cast<int>(found->first);
     add(fmt::format("`num_layers` {}", found->first), found->second);
   }

@@ -17,6 +17,7 @@
 #include "graft/io/gguf_writer.h"
 #include "graft/io/json.h"
 #include "graft/models/config_defaults.h"
+#include "graft/models/language_model_names.h"
 
 namespace graft::gguf {
 namespace {
@@ -54,7 +55,8 @@ class Exporter {
         front_end_(front_end),
         config_(text_config(source)),
         model_type_(source.config().value("model_type", "")),
-        architecture_(architecture_of(model_type_)) {}
+        architecture_(architecture_of(model_type_)),
+        names_(models::LanguageModelNames::of(source)) {}
 
   ExportedFile write(const fs::path& target) {
     const std::string what = source_.path().string();
@@ -110,9 +112,12 @@ class Exporter {
     return !tensor.adapted && tensor.base->quantized();
   }
 
-  static Type kept_type(const Tensor& tensor) {
+  Type kept_type(const Tensor& tensor) const {
     if (!tensor.base->quantized()) {
-      const mx::Dtype dtype = tensor.base->weight.dtype();
+      // A weight that was trained is f32 in the model, whatever the checkpoint has.
+      const std::string stored = names_.stored_of_hub(tensor.path) + ".weight";
+      const mx::Dtype dtype =
+          source_.has(stored) ? source_.info(stored).dtype : tensor.base->weight.dtype();
       return dtype == mx::float32 ? Type::f32 : dtype == mx::bfloat16 ? Type::bf16 : Type::f16;
     }
     for (const Type type : kExactTypes) {
@@ -216,6 +221,7 @@ class Exporter {
   json config_;
   std::string model_type_;
   const Architecture& architecture_;
+  models::LanguageModelNames names_;
   std::vector<Planned> planned_;
   std::map<Type, ExportedType> types_;
   std::map<Type, Squares> squares_;

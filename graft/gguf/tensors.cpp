@@ -88,6 +88,7 @@ class Collector {
 
   void put(const std::string& path, Tensor tensor) {
     tensor.layer = layer_;
+    tensor.path = path;
     const int place = path.empty()                            ? 0
                       : tensor.name.starts_with("output.")    ? 1
                       : tensor.name.starts_with("token_embd") ? 2
@@ -139,7 +140,7 @@ class Collector {
 
   void add(nn::Norm* norm) {
     const std::string name = name_of(norm->path);
-    add_values(norm->path, name + ".weight", norm->weight);
+    add_values(norm->path, name + ".weight", norm->weight_now());
     if (norm->bias) add_values(norm->path, name + ".bias", *norm->bias);
   }
 

@@ -18,10 +18,11 @@ namespace mx = mlx::core;
 /// A tensor of a GGUF file and the part of the model that it is made of. Rows are in the order of
 /// the file.
 struct Tensor {
-  std::string name;      // "blk.0.attn_q.weight"
-  mx::Shape shape;       // rows first: [out, in], of experts [E, out, in]
-  int layer = -1;        // -1: outside of the layers
-  bool is_head = false;  // the head, or the embedding that is the head, too
+  std::string name;       // "blk.0.attn_q.weight"
+  mx::Shape shape;        // rows first: [out, in], of experts [E, out, in]
+  std::string path = {};  // of the part: "model.layers.0.self_attn.q_proj"
+  int layer = -1;         // -1: outside of the layers
+  bool is_head = false;   // the head, or the embedding that is the head, too
   /// A matrix, which can be of any type: one, or one for each expert, as the model has it; if an
   /// adapter is fused into it, in f32, and then computed anew by each call.
   std::vector<std::function<ops::Weight()>> matrices = {};

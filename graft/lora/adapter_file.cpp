@@ -173,6 +173,24 @@ void check_adapter_path(const fs::path& path) {
   if (format.check != nullptr) format.check(path);
 }
 
+void check_layout(const fs::path& path, const LoraSettings& settings) {
+  const AdapterFormat& format = format_of(path);
+  const bool is_full = settings.type == FineTuneType::full;
+  const char* what = nullptr;
+  if (settings.type == FineTuneType::dora && !format.holds_dora) what = "DoRA";
+  if (!format.holds_weights && (is_full || !settings.extra.empty())) {
+    what = "weights that are trained as they are";
+  }
+  if (!format.holds_weights_beside_adapters && !is_full && !settings.extra.empty()) {
+    what = "weights that are trained beside adapters";
+  }
+  if (what == nullptr) return;
+  fail_usage(
+      "{}: the layout {} does not hold {}: take .npz or .safetensors, and `graft fuse` or "
+      "`graft export` for a whole model",
+      path.string(), format.name, what);
+}
+
 AdapterFile read_adapter_file(const fs::path& path) {
   AdapterFile file;
   file.path = found_adapter(path);
@@ -214,6 +232,10 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
     const mx::array b = own_copy(file, name + ".lora_b", *pair.b);
     linear.adapter() = nn::LoraAdapter{a, b, file.scale_of(name), settings.dropout};
     if (settings.half_is_frozen) {
+      if (settings.dropout > 0) {
+        fail_usage("{}: half of it is frozen, as `init` has it: it takes no `dropout`",
+                   file.path.string());
+      }
       if (pair.rank() % 2 != 0 || pair.is_of_experts() || pair.m != nullptr) {
         fail("{}: {} is no adapter of which half is frozen", file.path.string(), name);
       }
@@ -270,9 +292,14 @@ void write_adapter_file(const AdapterFile& file) {
 
 void split_weights(AdapterFile& file) {
   if (!file.settings) return;
+  if (file.settings->type == FineTuneType::dora && !is_dora(file)) {
+    fail("{} says that it is DoRA, and has no magnitudes", file.path.string());
+  }
   if (file.settings->type != FineTuneType::full && file.settings->extra.empty()) return;
   for (auto at = file.tensors.begin(); at != file.tensors.end();) {
-    const bool is_adapter = at->first.ends_with(".lora_a") || at->first.ends_with(".lora_b");
+    const std::string& name = at->first;
+    const bool is_adapter =
+        name.ends_with(".lora_a") || name.ends_with(".lora_b") || name.ends_with(".m");
     const auto here = at++;
     if (!is_adapter) file.weights.insert(file.tensors.extract(here));
   }

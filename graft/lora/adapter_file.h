@@ -90,4 +90,8 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
 /// settings beside it, which would be replaced.
 void check_adapter_path(const fs::path& path);
 
+/// Throws UsageError if the layout of a path's name cannot hold what a training of these settings
+/// gives.
+void check_layout(const fs::path& path, const LoraSettings& settings);
+
 }  // namespace graft::lora

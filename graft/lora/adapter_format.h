@@ -19,7 +19,9 @@ struct AdapterFormat {
   /// hold.
   void (*write)(const AdapterFile& file);
   bool has_config = false;  // adapter_config.json beside the file
-  bool is_exact = false;    // every layer's numbers, rank and scale are kept as they are
+  // Kinds of training whose result it can hold.
+  bool holds_dora = true, holds_weights = true, holds_weights_beside_adapters = true;
+  bool is_exact = false;  // every layer's numbers, rank and scale are kept as they are
   /// Throws UsageError if what is written at this path would replace another program's settings.
   void (*check)(const fs::path& path) = nullptr;
 };

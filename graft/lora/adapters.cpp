@@ -125,6 +125,7 @@ std::vector<Chosen> chosen_layers(models::Model& model, const LoraSettings& sett
       chosen.push_back(
           {linear, settings.layers->rank_of(linear), settings.layers->scale_of(linear)});
     }
+    if (chosen.empty()) fail_usage("`lora_config` and `num_layers` together adapt no layer");
     return chosen;
   }
   std::set<std::string> taken;
@@ -179,6 +180,11 @@ Adapters::Adapters(models::Model& model, LoraSettings settings,
     parameters.push_back({linear.path() + ".lora_a", linear.layer, &adapter->a});
     parameters.push_back({linear.path() + ".lora_b", linear.layer, &adapter->b});
     if (!adapter->magnitude) continue;
+    for (const models::Parameter& own : trained_) {
+      if (own.name == linear.path() + ".weight") {
+        fail_usage("{}: DoRA's norms are those of a weight that is not trained itself", own.name);
+      }
+    }
     parameters.push_back({linear.path() + ".m", linear.layer, &adapter->magnitude->m});
     settings_.type = FineTuneType::dora;
   }

@@ -51,7 +51,9 @@ class Fuser {
     // Quantized experts are stacked, as mlx-lm has them; dense ones stay as they are stored.
     if (layer.paths.empty() || options_.adapted.kind == FusedFormat::Kind::quantized) {
       for (const std::string& path : layer.paths) {
-        done_[names_.stored_of_hub(path) + ".weight"] = true;
+        for (const char* part : {".weight", ".scales", ".biases"}) {
+          done_[names_.stored_of_hub(path) + part] = true;
+        }
       }
       add(layer, layer.weights->each.front(),
           count(layer.in(), layer.out()) * static_cast<uint64_t>(layer.count()));
@@ -107,9 +109,8 @@ class Fuser {
     io::TensorJob job;
     job.outputs = {{name, dtype, values.shape()}};
     job.make = [name, values, dtype] {
-      io::check_finite(values, name);
       mx::array stored = mx::astype(values, dtype);
-      stored.eval();
+      io::check_finite(stored, name);
       return std::vector<mx::array>{stored};
     };
     job.parameters = values.size();
@@ -156,8 +157,16 @@ class Fuser {
     const std::string path = names_.stored_of_hub(layer.path);
     FusedFormat format = options_.adapted;
     format.dense_dtype = dtype_;
-    rewrite(path, parameters,
-            [layer, format](bool checked) { return fused_weight(layer, format, checked); });
+    // A dense one that was trained, too, is f32 in the model, whatever the checkpoint has.
+    const std::string stored = path + ".weight";
+    const auto dtype = !now.quantized() && source_.has(stored)
+                           ? std::optional(source_.info(stored).dtype)
+                           : std::nullopt;
+    rewrite(path, parameters, [layer, format, dtype](bool checked) {
+      ops::Weight weight = fused_weight(layer, format, checked);
+      if (dtype && !weight.quantized()) weight.weight = mx::astype(weight.weight, *dtype);
+      return weight;
+    });
     settings_[path] = fused_quantization(now, format);
   }
 
@@ -193,7 +202,7 @@ class Fuser {
     if (has_biases(setting.mode)) weight.biases = source_.load(path + ".biases");
     uint64_t parameters = count(weight.in(), weight.out());
     if (weight.weight.ndim() == 3) parameters *= static_cast<uint64_t>(weight.weight.shape(0));
-    mx::Dtype dtype = dtype_;
+    const mx::Dtype dtype = dtype_;
     if (options_.de_quantize) {
       rewrite(path, parameters, [weight, dtype](bool) {
         return ops::Weight{ops::dequantized(weight, dtype), {}, {}, 0, 0};

@@ -153,7 +153,7 @@ void write_gguf(const AdapterFile& given) {
   if (!given.weights.empty()) {
     fail(
         "{}: llama.cpp takes no weights that were trained as they are ({}) in an adapter: `graft "
-        "fuse` makes a model of them, which llama.cpp's convert_hf_to_gguf.py exports",
+        "export` writes the model with them",
         what, given.weights.begin()->first);
   }
   const models::GgufFamily* family = models::gguf_family(given.base.model_type);
@@ -234,6 +234,8 @@ const AdapterFormat kGgufAdapters{.name = "gguf",
                                   .file_name = "adapter.gguf",
                                   .extension = ".gguf",
                                   .read = read_gguf,
-                                  .write = write_gguf};
+                                  .write = write_gguf,
+                                  .holds_dora = false,
+                                  .holds_weights = false};
 
 }  // namespace graft::lora

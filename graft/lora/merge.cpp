@@ -137,6 +137,7 @@ Truncated truncated(const AdapterFile& adapter, int rank) {
   AdapterFile& file = result.file;
   settings_of(file);
   refuse_dora(file, "nearest of another `rank`");
+  bool is_cut = false;
   for (const auto& [layer, pair] : layer_pairs(adapter)) {
     if (pair.rank() <= rank) continue;
     io::check_finite(pair.a->load(), file.path.string() + ": " + layer + ".lora_a");
@@ -159,9 +160,15 @@ Truncated truncated(const AdapterFile& adapter, int rank) {
     file.tensors.insert_or_assign(layer + ".lora_a", new_a);
     file.tensors.insert_or_assign(layer + ".lora_b", new_b);
     file.scales[layer] = 1;
+    is_cut = true;
   }
-  file.settings->rank = std::min(file.settings->rank, rank);
-  file.settings->half_is_frozen = false;
+  if (is_cut) {
+    file.settings->half_is_frozen = false;
+    file.settings->rank = 1;
+    for (const auto& [layer, pair] : layer_pairs(file)) {
+      file.settings->rank = std::max(file.settings->rank, pair.rank());
+    }
+  }
   file.config = ordered_json::object();
   return result;
 }

@@ -73,7 +73,7 @@ ordered_json config_of(const AdapterFile& file, const LoraSettings& settings) {
           {"lora_parameters",
            {{"dropout", settings.dropout},
             {"keys", keys},
-            {"rank", settings.rank},
+            {"rank", settings.half_is_frozen ? 2 * settings.rank : settings.rank},
             {"scale", settings.scale}}},
           {"num_layers", settings.num_layers}};
 }
@@ -159,6 +159,7 @@ const AdapterFormat kMlxLmAdapters{.name = "mlx-lm",
                                    .read = read_mlx_lm,
                                    .write = write_mlx_lm,
                                    .has_config = true,
+                                   .holds_weights_beside_adapters = false,
                                    .check = check_mlx_lm};
 
 }  // namespace graft::lora

@@ -468,6 +468,7 @@ const AdapterFormat kPeftAdapters{.name = "peft",
                                   .read = read_peft,
                                   .write = write_peft,
                                   .has_config = true,
+                                  .holds_weights = false,
                                   .check = check_peft};
 
 }  // namespace graft::lora

@@ -1,5 +1,7 @@
 #include "graft/models/tensor_source.h"
 
+#include <algorithm>
+
 #include <mlx/ops.h>
 
 #include <utility>
@@ -30,6 +32,14 @@ ops::ExpertWeights parts_of(const ops::Weight& stack) {
 // A tensor that is there, for messages.
 std::string example_of(const io::ModelFolder& folder) {
   return folder.names().empty() ? "none" : io::in_quotes(folder.names().front());
+}
+
+// Whether kernels can read one as the other.
+bool same_form(const ops::Weight& one, const ops::Weight& other) {
+  const std::vector<mx::array> parts = one.arrays(), others = other.arrays();
+  return one.bits == other.bits && one.group_size == other.group_size && one.mode == other.mode &&
+         std::equal(parts.begin(), parts.end(), others.begin(), others.end(),
+                    [](const mx::array& a, const mx::array& b) { return a.dtype() == b.dtype(); });
 }
 
 }  // namespace
@@ -156,6 +166,10 @@ nn::ExpertLinear TensorSource::experts(const std::string& path,
     for (int expert = 0; expert < count; ++expert) {
       paths.push_back(path_of(own_path(expert)));
       weights.each.push_back(matrix(own_path(expert), out, in));
+      if (!same_form(weights.each.back(), weights.each.front())) {
+        fail("{}: {} is stored in another form than {}: experts of a layer must be alike",
+             folder_.path().string(), paths.back(), paths.front());
+      }
     }
     // MLX's operations read a stack; the files' matrices need not stay in memory besides.
     if (!ops::use_cpu_kernels()) weights = parts_of(ops::stacked(weights.each));

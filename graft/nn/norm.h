@@ -26,8 +26,7 @@ struct Norm {
   mx::array operator()(const mx::array& h) const;
   /// h + delta and its norm, in one pass over memory; h and its norm without a delta.
   ops::AddNorm add(const mx::array& h, const std::optional<mx::array>& delta) const;
-
- private:
+  /// What rows are multiplied by, whether it is trained or not.
   mx::array weight_now() const;
 };
 

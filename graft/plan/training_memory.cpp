@@ -32,10 +32,19 @@ size_t bytes_of_rows(const mx::array& matrix, const std::vector<int32_t>& rows) 
 
 // All of a model's weights are read but rows of the embedding that no text has, unless the head
 // reads these, too.
-size_t weight_bytes(const models::Model& model, const std::vector<int32_t>& ids) {
+size_t weight_bytes(const models::Model& model, const models::ParameterSet& parameters,
+                    const std::vector<int32_t>& ids) {
   size_t bytes = model.bytes();
+  bool trains_embedding = false;
+  // Weights that are trained are among the parameters, and let go as the file has them: dense, in
+  // the type of the activations.
+  for (const models::Parameter& parameter : parameters.all()) {
+    if (!parameter.name.ends_with(".weight") && !parameter.name.ends_with(".bias")) continue;
+    bytes -= std::min(bytes, parameter.place->size() * size_of(model.dtype()));
+    trains_embedding = trains_embedding || parameter.layer < 0;
+  }
   const ops::Weight* embedding = model.untied_embedding();
-  if (embedding == nullptr) return bytes;
+  if (embedding == nullptr || trains_embedding) return bytes;
   for (const mx::array& part : embedding->arrays()) {
     bytes -= std::min(bytes, part.nbytes() - bytes_of_rows(part, ids));
   }
@@ -83,17 +92,10 @@ Memory training_memory(const Subject& subject, const RunBatches& batches, size_t
   }
   Memory memory;
   memory.program = program;
-  memory.weights = weight_bytes(subject.model, batches.ids);
+  memory.weights = weight_bytes(subject.model, subject.parameters, batches.ids);
   // The state that is trained, the last good one, and the new one. Before that is there, its place
   // is that of the one that went: gaps too small for activations.
   const bool in_place = training::goes_in_place(subject.parameters);
-  if (in_place) {
-    // Weights that are trained are among the parameters, and let go as the file has them.
-    const double share = static_cast<double>(subject.parameters.count()) /
-                         static_cast<double>(std::max<size_t>(1, subject.model.parameters()));
-    memory.weights =
-        static_cast<size_t>(static_cast<double>(memory.weights) * std::max(0.0, 1 - share));
-  }
   const auto states = static_cast<size_t>(std::clamp(options.iters + 1, 2, 3));
   memory.optimizer = (in_place ? 1 : states) * state_bytes(subject);
   memory.activations = most.activations;

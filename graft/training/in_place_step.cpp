@@ -9,6 +9,8 @@
 #include <map>
 #include <utility>
 
+#include "graft/base/mapped_file.h"
+#include "graft/io/finite.h"
 #include "graft/ops/norm_of.h"
 
 namespace graft::training {
@@ -49,7 +51,11 @@ class InPlace {
   // The first parameter whose gradient is not finite, or empty.
   const std::string& not_finite() const { return not_finite_; }
 
+  // Whether a parameter was changed, or is about to be.
+  bool has_begun() const { return has_begun_; }
+
   void update(size_t i, float factor) {
+    has_begun_ = true;
     mx::array parameter = std::exchange(state_.parameters[i], mx::array(0.0f));
     parameters_.put(i, state_.parameters[i]);  // which is nothing meanwhile
     Moments moments = std::move(state_.moments[i]);
@@ -62,6 +68,9 @@ class InPlace {
     std::vector<mx::array> next = {parameter};
     for (const auto& [name, array] : moments) next.push_back(array);
     mx::eval(std::move(next));
+    if (!io::all_finite(parameter)) {
+      throw StateLost(parameters_.all()[i].name + " is not finite after its step");
+    }
     parameters_.put(i, parameter);
     state_.parameters[i] = std::move(parameter);
     state_.moments[i] = std::move(moments);
@@ -74,6 +83,7 @@ class InPlace {
   Gradients& gradients_;
   float rate_;
   double squares_ = 0;
+  bool has_begun_ = false;
   std::string not_finite_;
 };
 
@@ -81,7 +91,7 @@ class InPlace {
 
 bool goes_in_place(const models::ParameterSet& parameters) {
   return std::any_of(parameters.all().begin(), parameters.all().end(), [](const auto& p) {
-    return !p.name.ends_with(".lora_a") && !p.name.ends_with(".lora_b");
+    return p.name.ends_with(".weight") || p.name.ends_with(".bias");
   });
 }
 
@@ -94,6 +104,38 @@ std::vector<std::vector<size_t>> by_layer(const models::ParameterSet& parameters
   for (auto& [layer, indices] : layers) all.push_back(std::move(indices));
   return all;
 }
+
+namespace {
+
+// Computes all gradients and uses them. Returns false, having changed nothing, if one is not
+// finite.
+bool update_all(InPlace& step, const std::vector<std::vector<size_t>>& layers, bool one_batch,
+                float max_norm, InPlaceStep& result) {
+  if (max_norm == 0 && one_batch) {
+    for (const std::vector<size_t>& indices : layers) {
+      step.compute(indices);
+      if (!step.not_finite().empty()) {
+        if (!step.has_begun()) return false;
+        throw StateLost("the gradient of " + step.not_finite() +
+                        " is not finite, after the layers above had been changed by theirs");
+      }
+      for (const size_t i : indices) step.update(i, 1);
+    }
+    result.gradient_norm = step.norm();
+    return true;
+  }
+  for (const std::vector<size_t>& indices : layers) step.compute(indices);
+  if (!step.not_finite().empty() || !std::isfinite(step.norm())) return false;
+  result.gradient_norm = step.norm();
+  const bool clips = max_norm > 0 && result.gradient_norm > max_norm;
+  const double factor = clips ? max_norm / result.gradient_norm : 1;
+  for (const std::vector<size_t>& indices : layers) {
+    for (const size_t i : indices) step.update(i, static_cast<float>(factor));
+  }
+  return true;
+}
+
+}  // namespace
 
 InPlaceStep step_in_place(const Objective& objective, const models::LayerRunner& runner,
                           const Optimizer& optimizer, const models::ParameterSet& parameters,
@@ -115,30 +157,18 @@ InPlaceStep step_in_place(const Objective& objective, const models::LayerRunner&
   result.gradient_norm = NAN;
   if (!std::isfinite(result.loss)) return result;
 
+  check_mapped_files();  // before anything of it counts
   InPlace step(optimizer, parameters, state, gradients, options.rate);
-  const auto layers = by_layer(parameters);
-  if (options.max_norm == 0 && group.size() == 1) {
-    bool changed = false;
-    for (const std::vector<size_t>& indices : layers) {
-      step.compute(indices);
-      if (!step.not_finite().empty()) {
-        if (!changed) return result;
-        throw StateLost("the gradient of " + step.not_finite() +
-                        " is not finite, after the layers above had been changed by theirs");
-      }
-      for (const size_t i : indices) step.update(i, 1);
-      changed = true;
+  try {
+    if (!update_all(step, by_layer(parameters), group.size() == 1, options.max_norm, result)) {
+      return result;
     }
-    result.gradient_norm = step.norm();
-  } else {
-    for (const std::vector<size_t>& indices : layers) step.compute(indices);
-    if (!step.not_finite().empty() || !std::isfinite(step.norm())) return result;
-    result.gradient_norm = step.norm();
-    const bool clips = options.max_norm > 0 && result.gradient_norm > options.max_norm;
-    const double factor = clips ? options.max_norm / result.gradient_norm : 1;
-    for (const std::vector<size_t>& indices : layers) {
-      for (const size_t i : indices) step.update(i, static_cast<float>(factor));
-    }
+    check_mapped_files();
+  } catch (const StateLost&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (!step.has_begun()) throw;
+    throw StateLost(error.what());
   }
   ++state.step;
   result.finite = true;

@@ -35,7 +35,8 @@ struct InPlaceStep {
 /// memory: each parameter and its moments are written over, so that nobody else may hold them.
 /// Without a limit of the norm, and with one batch, a layer's gradients are computed, used and let
 /// go before those of the layer below; else all are there before the first one is used. Throws
-/// StateLost if a gradient is not finite after others were used.
+/// StateLost for whatever fails after others were used: a gradient or parameter that is not finite,
+/// no memory, files of the model that changed.
 InPlaceStep step_in_place(const Objective& objective, const models::LayerRunner& runner,
                           const Optimizer& optimizer, const models::ParameterSet& parameters,
                           TrainState& state, const std::vector<data::Batch>& group,

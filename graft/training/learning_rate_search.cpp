@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "graft/training/in_place_step.h"
 #include "graft/training/step.h"
 
 namespace graft::training {
@@ -66,7 +67,12 @@ LearningRateSearch search_learning_rate(
   double sum = 0, weight = 0, lowest = std::numeric_limits<double>::infinity();
   for (int i = 0; i < search.steps; ++i) {
     const double rate = search.lowest * std::pow(factor, i);
-    const StepResult step = stepper.step(state, i, static_cast<float>(rate));
+    StepResult step;
+    try {
+      step = stepper.step(state, i, static_cast<float>(rate));
+    } catch (const StateLost&) {
+      break;  // as far as it goes: what is borrowed is given back
+    }
     if (std::isfinite(step.loss)) {
       sum = kKept * sum + (1 - kKept) * step.loss;
       weight = kKept * weight + (1 - kKept);

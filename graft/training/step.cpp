@@ -80,7 +80,6 @@ StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
 
 StepResult Stepper::step_over(TrainState& state, const std::vector<data::Batch>& group,
                               int64_t iterations, float rate) {
-  check_mapped_files();
   const InPlaceStep done = step_in_place(
       *objective_, *runner_, *optimizer_, adapters_.parameters(), state, group,
       {.rate = rate, .max_norm = max_norm_, .dropout = {seed_, static_cast<uint64_t>(iterations)}});

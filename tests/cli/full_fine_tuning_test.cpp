@@ -38,7 +38,7 @@ TEST_F(FullFineTuning, GivesAFileThatEveryCommandTakes) {
   expect_refused(run({"adapter", "convert", "tuned", "peft", "--format", "peft"}), 1,
                  "`graft fuse` makes a model of them");
   expect_refused(run({"adapter", "convert", "tuned", "a.gguf", "--model", "model"}), 1,
-                 "`graft fuse` makes a model of them");
+                 "`graft export` writes the model with them");
   expect_refused(run({"adapter", "merge", "tuned:0.5", "tuned", "-o", "sum"}), 1,
                  "cannot be added up");
   const ProgramResult fused =
@@ -100,6 +100,33 @@ TEST_F(FullFineTuning, RefusesWhatItCannotDo) {
   const ProgramResult norms =
       run({"lora", "--model", "small", "--train", "--iters", "3", "--train-extra", "norms"});
   EXPECT_EQ(norms.code, 0) << norms.err;
+}
+
+TEST_F(FullFineTuning, GoesWithDoraAndIsReadAgain) {
+  const ProgramResult trained = train({"--fine-tune-type", "dora", "--train-extra", "norms",
+                                       "--adapter-file", "a.npz", "--save-every", "10"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const ProgramResult info = run({"adapter", "info", "a.npz", "--json"});
+  EXPECT_EQ(nlohmann::json::parse(info.out)["fine_tune_type"], "dora");
+  const double tuned = test_loss({"--model", "model", "--adapter-file", "a.npz"});
+  EXPECT_LT(tuned, test_loss({"--model", "model", "--adapter-file", "none"}));
+  const ProgramResult resumed = run({"lora", "--resume", "a.npz", "--iters", "24"});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  // What is exported is what is computed.
+  ASSERT_EQ(run({"export", "model", "--gguf", "m.gguf", "--adapter-file", "a.npz"}).code, 0);
+  ASSERT_EQ(run({"convert", "--hf-path", "m.gguf", "--mlx-path", "back"}).code, 0);
+  EXPECT_NEAR(test_loss({"--model", "back", "--adapter-file", "none"}),
+              test_loss({"--model", "model", "--adapter-file", "a.npz"}), 0.0011);
+}
+
+TEST_F(FullFineTuning, SaysAtOnceWhatALayoutCannotHold) {
+  const auto refused = [&](const std::vector<std::string>& options, const char* what) {
+    expect_refused(train(options), 2, what);
+  };
+  refused({"--fine-tune-type", "full", "--adapter-file", "t", "--format", "peft"}, "does not hold");
+  refused({"--train-extra", "norms", "--adapter-file", "t", "--format", "mlx-lm"}, "does not hold");
+  refused({"--fine-tune-type", "dora", "--adapter-file", "t.gguf"}, "does not hold DoRA");
+  refused({"--fine-tune-type", "dora", "--train-extra", "q_proj"}, "not trained itself");
 }
 
 }  // namespace
