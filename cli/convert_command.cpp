@@ -35,8 +35,9 @@ std::string command_text(const convert::ConvertOptions& o,
     text += " --q-mode " + o.q_mode;
   } else if (o.quantize) {
     const auto setting = convert::standard_setting(o);
-    text += o.quant_predicate ? " --quant-predicate " + *o.quant_predicate
-                              : fmt::format(" --q-bits {}", setting.bits);
+    if (o.quant_predicate) text += " --quant-predicate " + *o.quant_predicate;
+    // A recipe says the bits of every layer; as in mlx-lm they are the config's all the same.
+    if (!o.quant_predicate || o.q_bits) text += fmt::format(" --q-bits {}", setting.bits);
     text += fmt::format(" --q-group-size {}", setting.group_size);
   }
   if (o.dequantize) text += " --dequantize";

@@ -26,9 +26,6 @@ void check_options(const ConvertOptions& options) {
       fail_usage("`quant_predicate` chooses bits of mode affine, but `q_mode` is {}",
                  options.q_mode);
     }
-    if (options.q_bits) {
-      fail_usage("`quant_predicate` says the bits of every layer: `q_bits` has no part beside it");
-    }
   }
   if (options.dtype && !io::dtype_from_name(*options.dtype)) {
     fail_usage("`dtype` is {}, expected float16, bfloat16 or float32", *options.dtype);
