@@ -18,7 +18,7 @@ struct RandomQuantized {
 
   RandomQuantized(int64_t rows, int64_t columns, int bits, int group_size, ScalarType scale_type,
                   unsigned seed = 1)
-      : weight(static_cast<size_t>(rows * columns / 32 * bits + 1)),
+      : weight(static_cast<size_t>(rows * columns * bits / 32 + 1)),
         scales(scale_type, rows * columns / group_size, 1),
         biases(scale_type, rows * columns / group_size, 3) {
     std::mt19937 engine(seed);
