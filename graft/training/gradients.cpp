@@ -8,6 +8,12 @@
 
 namespace graft::training {
 
+double weight_of(const std::vector<data::Batch>& group) {
+  double weight = 0;
+  for (const data::Batch& batch : group) weight += batch.weight();
+  return weight;
+}
+
 Gradients::Gradients(const models::ParameterSet& parameters, double weight)
     : parameters_(parameters), weight_(weight > 0 ? weight : 1) {}
 

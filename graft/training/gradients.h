@@ -7,6 +7,9 @@
 
 namespace graft::training {
 
+/// The weight of all batches of a step together.
+double weight_of(const std::vector<data::Batch>& group);
+
 /// The gradients of a step, summed over the batches of its group; lazy. A batch is computed before
 /// the next one is added, so that only one at a time is in memory.
 class Gradients {

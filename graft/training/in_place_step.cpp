@@ -16,12 +16,6 @@
 namespace graft::training {
 namespace {
 
-double weight_of_group(const std::vector<data::Batch>& group) {
-  double weight = 0;
-  for (const data::Batch& batch : group) weight += batch.weight();
-  return weight;
-}
-
 class InPlace {
  public:
   InPlace(const Optimizer& optimizer, const models::ParameterSet& parameters, TrainState& state,
@@ -141,7 +135,7 @@ InPlaceStep step_in_place(const Objective& objective, const models::LayerRunner&
                           const Optimizer& optimizer, const models::ParameterSet& parameters,
                           TrainState& state, const std::vector<data::Batch>& group,
                           const StepOptions& options) {
-  Gradients gradients(parameters, weight_of_group(group));
+  Gradients gradients(parameters, weight_of(group));
   nn::DropoutKey dropout = options.dropout;
   for (const data::Batch& batch : group) {
     gradients.add(objective, runner, batch, dropout);

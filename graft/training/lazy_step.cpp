@@ -7,12 +7,6 @@
 namespace graft::training {
 namespace {
 
-double weight_of(const std::vector<data::Batch>& group) {
-  double weight = 0;
-  for (const data::Batch& batch : group) weight += batch.weight();
-  return weight;
-}
-
 // The norm is among them: where it overflows, so do the squares that optimizers keep.
 mx::array all_finite(const Gradients& gradients, const mx::array& norm) {
   mx::array all = mx::isfinite(norm);
