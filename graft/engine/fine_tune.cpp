@@ -486,7 +486,7 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
   say_where_the_rate_ends();
   training::Trainer trainer(*loaded_.model, adapters_, train, valid, options_.train,
                             std::move(events));
-  if (options_.resume) trainer.restore(options_.resume->parts);
+  if (options_.resume) trainer.restore(options_.resume->read_parts());
   return trainer.run([this] { return front_end_.cancelled(); });
 }
 

@@ -188,24 +188,31 @@ Checkpoint Checkpoint::read(const fs::path& folder) {
                            .fingerprints = numbers.at("fingerprints"),
                            .provenance = numbers.at("provenance"),
                            .threads = numbers.at("threads").get<int>()};
-    checkpoint.parts.numbers = numbers.at("training");
-    check_training(checkpoint.parts.numbers);
+    checkpoint.numbers = numbers.at("training");
+    check_training(checkpoint.numbers);
     if (!checkpoint.identity.config.is_object() || !checkpoint.identity.fingerprints.is_object() ||
         checkpoint.iteration() != iteration_of(folder).value_or(checkpoint.iteration())) {
       fail("{}: this is no checkpoint", file.string());
     }
-    const io::SafetensorsFile arrays(folder / kArrays);
-    for (const std::string& name : arrays.names()) {
-      const mx::array stored = arrays.load(name);
-      // A copy: the file may be deleted while the training goes on.
-      mx::array array(mx::allocator::malloc(stored.nbytes()), stored.shape(), stored.dtype());
-      std::memcpy(array.data<char>(), stored.data<char>(), stored.nbytes());
-      checkpoint.parts.arrays.emplace(name, array);
-    }
+    checkpoint.arrays_ = numbers.at("files").at(kArrays);
     return checkpoint;
   } catch (const json::exception&) {
     fail("{}: this is no checkpoint", file.string());
   }
+}
+
+SnapshotParts Checkpoint::read_parts() const {
+  check_file(folder / kArrays, arrays_);  // since it was read, others may have been here
+  const io::SafetensorsFile file(folder / kArrays);
+  SnapshotParts parts{.arrays = {}, .numbers = numbers};
+  for (const std::string& name : file.names()) {
+    const mx::array stored = file.load(name);
+    // A copy: the file may be deleted while the training goes on.
+    mx::array array(mx::allocator::malloc(stored.nbytes()), stored.shape(), stored.dtype());
+    std::memcpy(array.data<char>(), stored.data<char>(), stored.nbytes());
+    parts.arrays.emplace(name, array);
+  }
+  return parts;
 }
 
 Checkpoints::Checkpoints(const fs::path& adapter_file, int keep, Identity identity)

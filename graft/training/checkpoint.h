@@ -18,17 +18,25 @@ struct Checkpoint {
   fs::path folder;
   fs::path adapter_file;
   Identity identity;
-  SnapshotParts parts;
+  json numbers;  // of its snapshot
 
   std::string trained_name;  // of the adapter file that its training writes
 
   /// That file, if the checkpoint lies where its training put it.
   std::optional<fs::path> trained_file() const;
-  int iteration() const { return parts.numbers.at("progress").at("iteration").get<int>(); }
+  int iteration() const { return numbers.at("progress").at("iteration").get<int>(); }
 
   /// Throws Error, which names the file, if one is missing, cut or changed, or the checkpoint is of
   /// a version that this program does not know.
   static Checkpoint read(const fs::path& folder);
+
+  /// The snapshot, with what the optimizer keeps in memory of its own: copies of a checkpoint have
+  /// none of it, and who restores from it holds it once. Throws Error if the file changed
+  /// meanwhile.
+  SnapshotParts read_parts() const;
+
+ private:
+  json arrays_;  // size and hash of their file
 };
 
 /// The checkpoints of a training: "adapters.checkpoints/step-000400" beside "adapters.npz", and

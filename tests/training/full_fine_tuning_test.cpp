@@ -186,7 +186,7 @@ TEST_P(FullFineTuning, ATrainingThatIsResumedGivesTheSameBytes) {
   lora::Adapters adapters = lora::apply(*model, lora::read_adapter_file(checkpoint.adapter_file));
   Trainer trainer(*model, adapters, set_, set_, options,
                   Events(std::vector<std::shared_ptr<EventSink>>{}));
-  trainer.restore(checkpoint.parts);
+  trainer.restore(checkpoint.read_parts());
   EXPECT_EQ(trainer.run([] { return false; }), TrainEnd::finished);
   const auto whole = lora::read_adapter_file(folder / "whole.npz").weights;
   const auto parts = lora::read_adapter_file(folder / "parts.npz").weights;

@@ -98,7 +98,7 @@ class TrainerTest : public ::testing::Test {
     // The record outlives the run.
     const std::shared_ptr<EventSink> sink(&record, [](EventSink*) {});
     Trainer trainer(*model_, adapters, train_, valid_, options_, Events({sink}));
-    if (resume_) trainer.restore(resume_->parts);
+    if (resume_) trainer.restore(resume_->read_parts());
     return trainer.run(interrupted);
   }
 
