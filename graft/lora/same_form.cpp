@@ -24,6 +24,29 @@ AdapterTensor padded(const AdapterTensor& tensor, int axis, int rank) {
           }};
 }
 
+// Of an adapter whose second half is frozen: each half has its zeros behind it, which no step
+// changes, since their gradients are zero.
+AdapterTensor padded_halves(const AdapterTensor& tensor, int axis, int rank) {
+  const auto at = static_cast<size_t>(axis);
+  if (tensor.shape[at] == rank) return tensor;
+  const int half = tensor.shape[at] / 2;
+  const auto part = [&](int from) {
+    mx::Shape begin(tensor.shape.size(), 0), end = tensor.shape;
+    begin[at] = from;
+    end[at] = from + half;
+    mx::Shape shape = tensor.shape;
+    shape[at] = half;
+    const AdapterTensor own = {
+        shape, [tensor, begin, end] { return mx::slice(tensor.load(), begin, end); }};
+    return padded(own, axis, rank / 2);
+  };
+  mx::Shape shape = tensor.shape;
+  shape[at] = rank;
+  return {shape, [axis, trained = part(0), frozen = part(half)] {
+            return mx::concatenate({trained.load(), frozen.load()}, axis);
+          }};
+}
+
 // Other scales are in lora_b.
 AdapterFile with_one_scale(const AdapterFile& file) {
   const float common = settings_of(file).scale;
@@ -50,13 +73,11 @@ AdapterFile in_one_form(const AdapterFile& file) {
   int rank = 0;
   const auto layers = layer_pairs(one);
   for (const auto& [layer, pair] : layers) rank = std::max(rank, pair.rank());
+  const auto pad = one.settings->half_is_frozen ? padded_halves : padded;
   for (const auto& [layer, pair] : layers) {
     const AdapterTensor a = *pair.a, b = *pair.b;
-    one.tensors.at(layer + ".lora_a") = padded(a, pair.a_axis(), rank);
-    one.tensors.at(layer + ".lora_b") = padded(b, pair.b_axis(), rank);
-  }
-  for (const auto& [layer, pair] : layers) {
-    if (pair.rank() != rank) one.settings->half_is_frozen = false;  // zeros are behind it now
+    one.tensors.at(layer + ".lora_a") = pad(a, pair.a_axis(), rank);
+    one.tensors.at(layer + ".lora_b") = pad(b, pair.b_axis(), rank);
   }
   one.settings->rank = one.settings->half_is_frozen ? rank / 2 : rank;
   return one;

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "graft/lora/adapter_file.h"
+#include "graft/lora/layer_config.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/models/registry.h"
 #include "tests/support/distance.h"
@@ -116,6 +117,44 @@ TEST_P(PartOfTheWeight, IsTakenOffAgain) {
     EXPECT_EQ(apply(*third, file).settings().rank, 8);
     EXPECT_LT(distance(logits(*third), trained), 1e-6);
     fs::remove(folder / "adapter_config.json");
+  }
+}
+
+// mlx-lm has one rank for all layers: zeros are behind each half, and it is known which is frozen.
+TEST_P(PartOfTheWeight, OfSeveralRanksIsStillKnownInMlxLmsFolder) {
+  testing::TempFolder folder;
+  auto model = base();
+  const auto layers = std::make_shared<const LayerConfig>(LayerConfig::read(
+      R"({"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"],
+          "rank_pattern": {"v_proj": 2}, "init_lora_weights": ")" +
+          std::string(GetParam()) + "\"}",
+      {}));
+  LoraSettings settings = layers->settings();
+  settings.layers = layers;
+  settings.num_layers = -1;
+  const Adapters adapters = attach(*model, settings);
+  std::vector<mx::array> values;
+  for (const models::Parameter& p : adapters.parameters().all()) {
+    const mx::array more = mx::random::normal(p.place->shape(), mx::float32, mx::random::key(1));
+    values.push_back(mx::add(*p.place, mx::multiply(mx::array(0.05f), more)));
+  }
+  adapters.parameters().set(values);
+  const mx::array trained = logits(*model);
+  save_adapter_file(folder / "adapters.safetensors", adapters);
+  auto other = base();
+  const Adapters back = apply(*other, read_adapter_file(folder / "adapters.safetensors"));
+  EXPECT_TRUE(back.settings().half_is_frozen);
+  EXPECT_EQ(back.settings().rank, 4);
+  EXPECT_LT(distance(logits(*other), trained), 1e-6);
+  for (size_t i = 0; i < back.linears().size(); ++i) {
+    const nn::LoraAdapter &was = *adapters.linears()[i].adapter(),
+                          &is = *back.linears()[i].adapter();
+    ASSERT_TRUE(is.frozen);
+    EXPECT_EQ(is.a.shape(1), 4);
+    EXPECT_LT(distance(mx::slice(is.a, {0, 0}, was.a.shape()), was.a), 1e-6);
+    // The layer's own scale is in b.
+    const mx::array delta = mx::multiply(mx::array(was.scale), mx::matmul(was.a, was.b));
+    EXPECT_LT(distance(mx::multiply(mx::array(is.scale), mx::matmul(is.a, is.b)), delta), 1e-5);
   }
 }
 
