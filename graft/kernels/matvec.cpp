@@ -108,7 +108,9 @@ void e4m3_range(const QuantizedMatrix& w, const ArrangedX& x, const MatvecY& y, 
       for_group_scales(w, row * groups, kW * groups, [&](int64_t i, FloatVec s) HWY_ATTR {
         hn::StoreU(s, FloatTag(), scales + i);
       });
-      e4m3_dots<kX, kW>(w, row, x.rows, x.undo, scales, at);
+      double lifted[kW];
+      for (int r = 0; r < kW; ++r) lifted[r] = lift_small_scales(scales + r * groups, groups);
+      e4m3_dots<kX, kW>(w, row, x.rows, x.undo, scales, lifted, at);
     });
   });
 }

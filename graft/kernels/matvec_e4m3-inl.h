@@ -59,12 +59,29 @@ HWY_INLINE float arrange_for_e4m3(const float* x, int64_t columns, float* out) {
   return std::ldexp(1.0f, exponent - 60);
 }
 
+/// Multiplies the scales of a row whose products with x would leave f32's normal numbers at its
+/// lower end by a power of two that makes the largest of them about 1. Returns what undoes it.
+HWY_INLINE double lift_small_scales(float* scales, int64_t groups) {
+  const FloatTag d;
+  auto largest = hn::Zero(d);
+  for_vectors(hn::Lanes(d), 0, groups, [&](int64_t i, auto part) HWY_ATTR {
+    largest = hn::Max(largest, load(d, scales + i, part));
+  });
+  const float most = max_of(d, largest);
+  if (!(most > 0 && most < 0x1p-40f)) return 1;  // NaN, too
+  const int exponent = std::ilogb(most);
+  for (int64_t i = 0; i < groups; ++i) scales[i] = std::ldexp(scales[i], -exponent);
+  return std::ldexp(1.0, exponent);
+}
+
 /// The products of kW rows of weights from `row` on with each row of x, as arrange_for_e4m3 writes
 /// them; stored as by dense_dots. `undo` has the factor of each row of x, `scales` [kW, groups]
-/// those of the weights in f32, of which a vector can be read from each on.
+/// those of the weights in f32, of which a vector can be read from each on, and `lifted` what
+/// undoes lift_small_scales in each row. All is undone in f64, which has every number between.
 template <int kX, int kW>
 HWY_INLINE void e4m3_dots(const QuantizedMatrix& w, int64_t row, const MatvecX& x,
-                          const float* undo, const float* scales, float* HWY_RESTRICT dots) {
+                          const float* undo, const float* scales, const double* lifted,
+                          float* HWY_RESTRICT dots) {
   const FloatTag d;
   const ByteTag d8;
   const hn::Repartition<uint16_t, FloatTag> d16;
@@ -119,7 +136,8 @@ HWY_INLINE void e4m3_dots(const QuantizedMatrix& w, int64_t row, const MatvecX& 
     const bool is_nan = !hn::AllFalse(d8, hn::Eq(largest[r], magnitude));
     for (int m = 0; m < kX; ++m) {
       float& dot = dots[m * kDots + r];
-      dot = is_nan ? std::numeric_limits<float>::quiet_NaN() : dot * 0x1p120f * undo[m];
+      dot = is_nan ? std::numeric_limits<float>::quiet_NaN()
+                   : static_cast<float>(dot * 0x1p120 * lifted[r] * undo[m]);
     }
   }
 }

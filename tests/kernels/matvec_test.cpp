@@ -129,6 +129,38 @@ TEST(QuantizedMatvec, ANumberOfFewBitsThatIsNaNIsSeen) {
   }
 }
 
+// Wherever the result is in f32, whatever numbers come between.
+TEST(QuantizedMatvec, ScalesOfTheWholeRangeAgreeWithTheScalarCode) {
+  constexpr int64_t kRows = 19, kColumns = 5 * 32;
+  for (const int exponent : {-126, -110, -80, -45, 0, 67, 80, 100, 112}) {
+    for (const float x_size : {0x1p-40f, 1.0f, 0x1p40f}) {
+      if (exponent + std::ilogb(x_size) > 110 || exponent + std::ilogb(x_size) < -110) continue;
+      SCOPED_TRACE(::testing::Message() << "scales of 2^" << exponent << ", x of " << x_size);
+      RandomQuantized q(kRows, kColumns, QuantizationMode::mxfp8);
+      // Groups of a row, and neighbours, differ.
+      for (int64_t i = 0; i < kRows * kColumns / 32; ++i) {
+        const int64_t smaller = i % 3, middle = i / 5 % 4 == 1 ? 127 : exponent + 127;
+        q.scale_bytes[static_cast<size_t>(1 + i)] =
+            static_cast<uint8_t>(std::max<int64_t>(middle - smaller, 0));
+      }
+      const Numbers x = Numbers(ScalarType::f32, 3 * kColumns).random(1, -x_size, x_size);
+      Numbers y(ScalarType::f32, 3 * kRows), expected(ScalarType::f32, 3 * kRows);
+      for_each_isa([&] {
+        for (int64_t x_rows : {1, 3}) {
+          matvec(q.matrix, x_rows, x.data(), ScalarType::f32, nullptr, y.data(), ScalarType::f32);
+          matvec_scalar(q.matrix, x_rows, x.data(), ScalarType::f32, nullptr, expected.data(),
+                        ScalarType::f32);
+          for (int64_t i = 0; i < x_rows * kRows; ++i) {
+            const double scale = i % kRows % 4 == 1 ? 1 : std::ldexp(1.0, exponent);
+            ASSERT_NEAR(y.get(i), expected.get(i), 1e-4 * scale * x_size * kColumns) << i;
+            ASSERT_TRUE(std::isfinite(expected.get(i)));
+          }
+        }
+      });
+    }
+  }
+}
+
 TEST(QuantizedMatvec, ManyRowsAreSharedByThreads) {
   const RandomQuantized four(1001, 576, 4, 64, ScalarType::bf16);
   const RandomQuantized six(301, 576, 6, 32, ScalarType::f16);
