@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <mlx/random.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -102,7 +103,7 @@ class LoraRun {
     engine::FineTune tune(*loaded_, o_.tune, runtime_.front_end());
     describe(tune);
     describe(train_set);
-    check_plan(tune, train_set, train_set);
+    check_plan(tune, train_set, train_set, tune.kept_by_search());
     const InterruptGuard guard;
     print_out("Trying learning rates\n");
     finish_output();
@@ -170,18 +171,20 @@ class LoraRun {
     return kInterruptedCode;
   }
 
-  // Says what the training will take, and refuses one that does not fit.
+  // Says what the training will take, with so many bytes `beside` it, and refuses one that does not
+  // fit.
   void check_plan(const engine::FineTune& tune, const data::Dataset& train_set,
-                  const data::Dataset& valid_set) const {
+                  const data::Dataset& valid_set, size_t beside = 0) const {
     if (!ops::use_cpu_kernels()) return;  // whose memory and time are known
     std::optional<plan::Plan> plan;
     std::string smaller;
     try {
       plan = tune.plan(train_set, valid_set, speed_file(runtime_));
-      const size_t usable = usable_for(*plan).bytes;
+      const size_t most = usable_for(*plan).bytes, usable = most - std::min(most, beside);
       if (plan->memory.total() > usable) {
         smaller = remedy_lines(tune.remedies(train_set, valid_set, *plan, usable));
       }
+      plan->memory.optimizer += beside;
     } catch (const std::exception& error) {
       // A training is not to fail for what is said about it.
       runtime_.front_end().warn("what it will take is not known: {}", error.what());

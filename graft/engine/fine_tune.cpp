@@ -443,6 +443,15 @@ training::LearningRateSearch FineTune::search_learning_rate(const data::Dataset&
   return result;
 }
 
+// A step that does not go in place never has more states than a training, which keeps the last good
+// one.
+size_t FineTune::kept_by_search() const {
+  if (!training::goes_in_place(adapters_.parameters())) return 0;
+  size_t bytes = 0;
+  for (const models::Parameter& p : adapters_.parameters().all()) bytes += p.place->nbytes();
+  return bytes;
+}
+
 training::TrainOptions FineTune::options_on(const data::Dataset& train) const {
   training::TrainOptions options = options_.train;
   options.iters = iterations_on(train);

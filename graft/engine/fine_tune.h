@@ -66,6 +66,9 @@ class FineTune {
   /// Tries growing learning rates, as training::search_learning_rate; the adapters stay as they
   /// are. Also stops when the front end asks for it, to which it shows how far it is.
   training::LearningRateSearch search_learning_rate(const data::Dataset& train);
+  /// What that takes beside a training with the same options, in bytes: the weights that it trains
+  /// as they are, which it puts back at its end.
+  size_t kept_by_search() const;
   /// What a training on these sets will take. The machine's speed is in `speeds`, or is measured
   /// and kept there (plan::machine_speeds).
   plan::Plan plan(const data::Dataset& train, const data::Dataset& valid,

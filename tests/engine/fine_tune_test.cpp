@@ -91,6 +91,15 @@ TEST_F(FineTuneTest, WritesAnAdapterThatSaysHowItWasMade) {
   EXPECT_TRUE(told_.warnings.empty());
 }
 
+// What a search for a rate holds beside the training itself: the weights that it puts back.
+TEST_F(FineTuneTest, ASearchKeepsTheWeightsThatAreTrainedAsTheyAre) {
+  LoadedModel adapted = load(), whole = load();
+  EXPECT_EQ(FineTune(adapted, options_, told_).kept_by_search(), 0u);
+  options_.adapter.type = lora::FineTuneType::full;
+  const FineTune full(whole, options_, told_);
+  EXPECT_EQ(full.kept_by_search(), 4 * full.adapters().parameters().count());
+}
+
 TEST_F(FineTuneTest, GoesOnFromAnAdapter) {
   options_.adapter.rank = 3;
   train();
