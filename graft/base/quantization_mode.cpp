@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <span>
 
 namespace graft {
 namespace {
@@ -45,12 +44,15 @@ std::optional<QuantizationMode> quantization_mode(std::string_view name) {
 
 std::string quantization_mode_names() { return "affine, mxfp4, mxfp8 or nvfp4"; }
 
-int default_bits(QuantizationMode mode) { return of(mode).bits[0]; }
-int default_group_size(QuantizationMode mode) { return of(mode).group_sizes[0]; }
+std::span<const int> bits_of(QuantizationMode mode) { return of(mode).bits; }
+std::span<const int> group_sizes_of(QuantizationMode mode) { return of(mode).group_sizes; }
 
-bool has_bits(QuantizationMode mode, int bits) { return contains(of(mode).bits, bits); }
+int default_bits(QuantizationMode mode) { return bits_of(mode)[0]; }
+int default_group_size(QuantizationMode mode) { return group_sizes_of(mode)[0]; }
+
+bool has_bits(QuantizationMode mode, int bits) { return contains(bits_of(mode), bits); }
 bool has_group_size(QuantizationMode mode, int size) {
-  return contains(of(mode).group_sizes, size);
+  return contains(group_sizes_of(mode), size);
 }
 
 std::string_view bits_text(QuantizationMode mode) { return of(mode).bits_text; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,10 @@ namespace graft {
 /// in groups of 32 whose scale is a power of two, E8M0 (OCP Microscaling Formats 1.0); nvfp4 is
 /// E2M1 in groups of 16 whose scale is E4M3.
 enum class QuantizationMode { affine, mxfp4, mxfp8, nvfp4 };
+
+inline constexpr QuantizationMode kQuantizationModes[] = {
+    QuantizationMode::affine, QuantizationMode::mxfp4, QuantizationMode::mxfp8,
+    QuantizationMode::nvfp4};
 
 std::string_view name_of(QuantizationMode mode);
 /// Nothing if MLX has no such mode.
@@ -29,8 +34,10 @@ inline bool has_biases(QuantizationMode mode) { return mode == QuantizationMode:
 int default_bits(QuantizationMode mode);
 int default_group_size(QuantizationMode mode);
 
-/// The bits and the group sizes that MLX has in a mode: 2, 3, 4, 5, 6 and 8 in groups of 32, 64 or
-/// 128 for affine, one of each for the others.
+/// The bits and the group sizes that MLX has in a mode, the default first: 2, 3, 4, 5, 6 and 8 in
+/// groups of 32, 64 or 128 for affine, one of each for the others.
+std::span<const int> bits_of(QuantizationMode mode);
+std::span<const int> group_sizes_of(QuantizationMode mode);
 bool has_bits(QuantizationMode mode, int bits);
 bool has_group_size(QuantizationMode mode, int group_size);
 /// The same in words: "2, 3, 4, 5, 6 or 8".

@@ -30,7 +30,7 @@ class FolderPlanner {
 
   ConversionPlan plan() {
     plan_.config = io::read_ordered_json_object(options_.hf_path / "config.json");
-    quantization_ = io::QuantizationConfig::from_config(source_->config(), config_path_);
+    quantization_ = io::quantization_of(*source_);
     if (quantization_ && options_.quantize) {
       fail_usage("{} is quantized already: convert it with `dequantize` first, then quantize that",
                  options_.hf_path.string());
@@ -80,14 +80,20 @@ class FolderPlanner {
       if (!quantization_) {
         fail("{} has no \"quantization\", but the model has {}", config_path_, io::in_quotes(name));
       }
-      auto setting = quantization_->lookup(path);
-      if (!setting) {
+      if (!quantization_->lookup(path)) {
         fail("{} says that {} is not quantized, but the model has {}", config_path_,
              io::in_quotes(path), io::in_quotes(name));
       }
-      for (const std::string& part : io::quantized_parts(path, setting->mode)) parts_.insert(part);
+      const io::LayerQuantization setting = io::stored_quantization(*source_, quantization_, path);
+      for (const std::string& part : io::quantized_parts(path, setting.mode)) parts_.insert(part);
+      if (const std::string stray = path + ".biases"; source_->has(stray)) {
+        if (parts_.insert(stray).second) {
+          plan_.notes.push_back(
+              fmt::format("{} is left out: mode {} has no biases", stray, name_of(setting.mode)));
+        }
+      }
       if (path == names_.stored("lm_head") && drops_head()) continue;
-      plan_quantized(path, *setting);
+      plan_quantized(path, setting);
     }
   }
 

@@ -35,9 +35,7 @@ uint64_t elements_of(const mx::Shape& shape) { return io::checked_bytes(shape, m
 std::vector<io::TensorDeclaration> quantized_declarations(const std::string& path,
                                                           const mx::Shape& shape, mx::Dtype dtype,
                                                           const io::LayerQuantization& setting) {
-  mx::Shape words = shape, groups = shape;
-  words.back() = static_cast<mx::ShapeElem>(int64_t{shape.back()} * setting.bits / 32);
-  groups.back() = shape.back() / setting.group_size;
+  const auto [words, groups] = io::quantized_shapes(shape, setting);
   std::vector<io::TensorDeclaration> parts;
   for (const std::string& name : io::quantized_parts(path, setting.mode)) {
     parts.push_back({.name = name, .dtype = dtype, .shape = groups});

@@ -66,7 +66,7 @@ ordered_json entry_of(const LayerQuantization& setting) {
   bool named = method != config.end() && method->is_string();
   fail(
       "{}: the weights are quantized with {}, which is not supported: only MLX's own quantization "
-      "is (\"quantization\")",
+      "is (\"quantization\"); take the model as it was before, which `convert` quantizes",
       what, named ? in_quotes(method->get<std::string>()) : "an unnamed method");
 }
 
@@ -87,6 +87,15 @@ std::optional<QuantizationConfig> QuantizationConfig::from_config(const json& co
     entry = other;
   }
   if (!entry->is_object()) fail("{}: \"quantization\" is not an object", what);
+  // mlx-lm's key to round what layers read, too (nn.QQLinear).
+  const json activations = config.value("quantize_activations", json());
+  if (!activations.is_null() && activations != false && activations != 0) {
+    fail(
+        "{}: \"quantize_activations\" is {}, and graft quantizes weights alone: without the key, "
+        "the "
+        "model has the same weights and computes with activations that are not rounded",
+        what, activations.dump(-1, ' ', true));
+  }
   QuantizationConfig result;
   result.standard = Entry(*entry, what + ": quantization").read();
   for (const auto& [path, value] : entry->items()) {

@@ -3,16 +3,91 @@
 #include "graft/base/error.h"
 
 namespace graft::io {
+namespace {
+
+// The width that so many words of 32 bits stand for; 0 if they are of none.
+int width_of(int words, const LayerQuantization& setting) {
+  const int64_t bits = int64_t{words} * 32, width = bits / setting.bits;
+  const bool fits =
+      bits % setting.bits == 0 && width % setting.group_size == 0 && width <= INT32_MAX;
+  return fits ? static_cast<int>(width) : 0;
+}
+
+// Whether the layer's tensors can be of this setting, by the sizes of their rows and the type of
+// the scales.
+bool may_be(const ModelFolder& model, const std::string& path, const LayerQuantization& setting,
+            std::optional<int> wanted) {
+  if (!model.has(path + ".weight")) return false;
+  const TensorInfo &weight = model.info(path + ".weight"), &scales = model.info(path + ".scales");
+  if (weight.shape.empty() || scales.shape.empty()) return false;
+  const int width = width_of(weight.shape.back(), setting);
+  return width > 0 && width == wanted.value_or(width) &&
+         scales.shape.back() == width / setting.group_size &&
+         has_biases(setting.mode) == (scales.dtype != mx::uint8);
+}
+
+std::vector<LayerQuantization> all_that_fit(const ModelFolder& model, const std::string& path,
+                                            std::optional<int> width) {
+  std::vector<LayerQuantization> all;
+  for (const QuantizationMode mode : kQuantizationModes) {
+    for (const int bits : bits_of(mode)) {
+      for (const int group_size : group_sizes_of(mode)) {
+        const LayerQuantization setting{group_size, bits, mode};
+        if (may_be(model, path, setting, width)) all.push_back(setting);
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+std::optional<QuantizationConfig> quantization_of(const ModelFolder& model) {
+  auto quantization =
+      QuantizationConfig::from_config(model.config(), (model.path() / "config.json").string());
+  // ModelOpt's settings are in a file of their own, which counts where config.json has none.
+  const fs::path other = model.path() / "hf_quant_config.json";
+  if (!quantization && !model.is_config_alone() && is_there(other)) {
+    const json settings = read_json_object(other);
+    const json inner = settings.value("quantization", json::object());
+    const json algorithm = inner.is_object() ? inner.value("quant_algo", json()) : json();
+    fail(
+        "{}: the weights are quantized by ModelOpt ({}), which is not supported: take the model as "
+        "it was before, which `convert` quantizes",
+        other.string(), algorithm.dump(-1, ' ', true));
+  }
+  return quantization;
+}
 
 LayerQuantization stored_quantization(const ModelFolder& model,
                                       const std::optional<QuantizationConfig>& quantization,
-                                      const std::string& path) {
-  auto setting = quantization ? quantization->lookup(path) : std::nullopt;
+                                      const std::string& path, std::optional<int> width) {
+  const auto setting = quantization ? quantization->lookup(path) : std::nullopt;
   if (!setting) {
     fail("{}: {} is quantized, but config.json has no quantization settings for it",
          model.path().string(), path);
   }
-  return *setting;
+  if (quantization->layers.count(path) > 0 || may_be(model, path, *setting, width)) return *setting;
+  const std::vector<LayerQuantization> others = all_that_fit(model, path, width);
+  if (others.empty()) return *setting;  // whose shapes are said to be wrong then
+  if (others.size() == 1) return others[0];
+  std::string texts;
+  for (const LayerQuantization& other : others) {
+    if (!texts.empty()) texts += ", or ";
+    texts += quantization_text(other.mode, other.bits, other.group_size);
+  }
+  fail(
+      "{}: {} has not the {} of the model, and may have {}: config.json's \"quantization\" should "
+      "have an entry for it",
+      model.path().string(), path,
+      quantization_text(setting->mode, setting->bits, setting->group_size), texts);
+}
+
+QuantizedShapes quantized_shapes(const mx::Shape& weight, const LayerQuantization& setting) {
+  QuantizedShapes shapes{weight, weight};
+  shapes.words.back() = static_cast<mx::ShapeElem>(int64_t{weight.back()} * setting.bits / 32);
+  shapes.groups.back() = weight.back() / setting.group_size;
+  return shapes;
 }
 
 std::vector<std::string> quantized_parts(const std::string& path, QuantizationMode mode) {
@@ -30,18 +105,13 @@ mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& pat
          in_quotes(path + part), dtype_name(found.dtype), shape_text(found.shape), expected,
          quantization_text(setting.mode, setting.bits, setting.group_size));
   };
-  size_t last = weight.shape.size() - 1;
   if (weight.dtype != mx::uint32 || weight.shape.size() < 2) {
     refuse(".weight", weight, "uint32 [..., out, in*bits/32]");
   }
-  // Of the width w, w*bits/32 words are stored and w/group scales.
-  int64_t bits = int64_t{weight.shape[last]} * 32;
-  int64_t width = bits / setting.bits;
-  if (bits % setting.bits != 0 || width % setting.group_size != 0 || width > INT32_MAX) {
-    refuse(".weight", weight, "another width");
-  }
-  mx::Shape groups = weight.shape;
-  groups[last] = static_cast<mx::ShapeElem>(width / setting.group_size);
+  mx::Shape shape = weight.shape;
+  shape.back() = width_of(weight.shape.back(), setting);
+  if (shape.back() == 0) refuse(".weight", weight, "another width");
+  const mx::Shape groups = quantized_shapes(shape, setting).groups;
   if (!has_biases(setting.mode)) {
     if (scales.shape != groups || scales.dtype != mx::uint8) {
       refuse(".scales", scales, "uint8 " + shape_text(groups));
@@ -55,8 +125,6 @@ mx::Shape quantized_layer_shape(const ModelFolder& model, const std::string& pat
       refuse(".biases", biases, fmt::format("{} {}", dtype_name(scales.dtype), shape_text(groups)));
     }
   }
-  mx::Shape shape = weight.shape;
-  shape[last] = static_cast<mx::ShapeElem>(width);
   return shape;
 }
 

@@ -14,16 +14,30 @@ inline bool is_quantized_layer(const ModelFolder& model, const std::string& path
   return model.has(path + ".scales");
 }
 
-/// How the quantized layer is stored. Throws Error if `quantization`, the model's config, does not
-/// say so.
+/// The "quantization" of the model's config.json; nothing if it is not quantized. Throws Error as
+/// QuantizationConfig::from_config does, and where the folder says in hf_quant_config.json that
+/// NVIDIA's ModelOpt has quantized it.
+std::optional<QuantizationConfig> quantization_of(const ModelFolder& model);
+
+/// How the quantized layer is stored: by its own entry of `quantization`, the model's config. One
+/// that has none is taken by the shapes of its tensors, as mlx-lm does: by the model's setting
+/// where these fit it, else by the one that they do fit. `width` is the layer's in the model, where
+/// that is known. Throws Error if the config does not say that there are quantized layers, denies
+/// that this is one, or if shapes alone do not tell.
 LayerQuantization stored_quantization(const ModelFolder& model,
                                       const std::optional<QuantizationConfig>& quantization,
-                                      const std::string& path);
+                                      const std::string& path, std::optional<int> width = {});
 
 /// The names of the tensors of a quantized layer: `.weight`, `.scales` and, where the mode has
-/// them,
-/// `.biases` of `path`.
+/// them, `.biases` of `path`.
 std::vector<std::string> quantized_parts(const std::string& path, QuantizationMode mode);
+
+/// The shapes of a quantized weight [..., out, in]: words of 32 bits [..., out, in*bits/32], and
+/// groups [..., out, in/group_size], which scales and biases have.
+struct QuantizedShapes {
+  mx::Shape words, groups;
+};
+QuantizedShapes quantized_shapes(const mx::Shape& weight, const LayerQuantization& setting);
 
 /// The shape [..., out, in] that the quantized weight of a layer stands for. Throws Error, naming
 /// the tensor, unless `.weight` is uint32 [..., out, in*bits/32] and `.scales` and `.biases` are

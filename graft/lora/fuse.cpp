@@ -10,8 +10,6 @@
 namespace graft::lora {
 namespace {
 
-constexpr int kSmallestGroup = 32;  // of mode affine
-
 // The type of what is written: of a dense weight, or of the scales of mode affine.
 mx::Dtype own_dtype(const ops::Weight& w, const FusedFormat& format) {
   if (!w.quantized()) return w.weight.dtype();
@@ -43,7 +41,9 @@ std::optional<io::LayerQuantization> fused_quantization(const ops::Weight& now,
     case FusedFormat::Kind::dense:
       return std::nullopt;
     case FusedFormat::Kind::quantized: {
-      const int group = now.quantized() ? std::max(now.group_size, kSmallestGroup)
+      const std::span<const int> sizes = group_sizes_of(QuantizationMode::affine);
+      const int smallest = *std::min_element(sizes.begin(), sizes.end());
+      const int group = now.quantized() ? std::max(now.group_size, smallest)
                                         : default_group_size(QuantizationMode::affine);
       return io::LayerQuantization{group, format.bits};
     }

@@ -42,8 +42,7 @@ class Fuser {
         options_(options),
         names_(models::LanguageModelNames::of(source)),
         dtype_(io::config_dtype(source.config()).value_or(model.dtype())),
-        quantization_(io::QuantizationConfig::from_config(
-            source.config(), (source.path() / "config.json").string())) {}
+        quantization_(io::quantization_of(source)) {}
 
   void add(const nn::Linear& layer) { add(layer, layer.weight, count(layer.in(), layer.out())); }
 

@@ -49,8 +49,7 @@ TensorSource::TensorSource(const io::ModelFolder& folder, std::optional<mx::Dtyp
     : folder_(folder),
       names_(std::move(names)),
       dtype_(dtype),
-      quantization_(io::QuantizationConfig::from_config(
-          folder.config(), (folder.path() / "config.json").string())) {}
+      quantization_(io::quantization_of(folder)) {}
 
 mx::array TensorSource::take(const std::string& name, const mx::Shape& shape) {
   if (folder_.is_config_alone()) return made_up(shape, io::config_dtype(folder_.config()));
@@ -81,9 +80,7 @@ ops::Weight TensorSource::made_up_matrix(const std::string& path, const mx::Shap
   if (!setting || shape.back() % setting->group_size != 0) {
     return {converted(take(path + ".weight", shape), path), {}, {}, 0, 0};
   }
-  mx::Shape words = shape, groups = shape;
-  words.back() = static_cast<mx::ShapeElem>(int64_t{shape.back()} * setting->bits / 32);
-  groups.back() = shape.back() / setting->group_size;
+  const auto [words, groups] = io::quantized_shapes(shape, *setting);
   ops::Weight made{made_up(words, mx::uint32), {},           {}, setting->bits,
                    setting->group_size,        setting->mode};
   if (has_biases(setting->mode)) {
@@ -134,7 +131,8 @@ ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& sha
     return {dense, {}, {}, 0, 0};
   }
 
-  const io::LayerQuantization setting = io::stored_quantization(folder_, quantization_, path);
+  const io::LayerQuantization setting =
+      io::stored_quantization(folder_, quantization_, path, shape.back());
   mx::Shape stands_for = io::quantized_layer_shape(folder_, path, setting);
   if (stands_for != shape) {
     fail("{}: tensor {} stands for {}, but the config asks for {}", folder_.path().string(), weight,

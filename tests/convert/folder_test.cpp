@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "graft/convert/convert.h"
 #include "graft/io/quantized_layer.h"
 #include "tests/support/arrays.h"
@@ -109,6 +111,34 @@ TEST(ConvertFolder, QuantizesInEveryModeAndBackAgain) {
     const auto settings = io::QuantizationConfig::from_config(out.config(), "config.json");
     EXPECT_EQ(settings->standard, setting);
     EXPECT_FALSE(plain.config().contains("quantization"));
+  }
+}
+
+// A mode without biases has none: what is called so beside its layers is no part of the model.
+TEST(ConvertFolder, StrayBiasesAreLeftOut) {
+  TempFolder folder;
+  checkpoint().write(folder / "in");
+  convert(
+      {.hf_path = folder / "in", .mlx_path = folder / "q", .quantize = true, .q_mode = "mxfp4"});
+  const auto quantized = io::ModelFolder::open(folder / "q");
+  std::map<std::string, mx::array> tensors;
+  for (const std::string& name : quantized.names()) {
+    tensors.insert({name, quantized.load(name)});
+    if (!name.ends_with(".scales")) continue;
+    tensors.insert({name.substr(0, name.size() - 7) + ".biases", quantized.load(name)});
+  }
+  fs::create_directory(folder / "stray");
+  fs::copy_file(folder / "q/config.json", folder / "stray/config.json");
+  io::save_safetensors(folder / "stray/model.safetensors", tensors, {{"format", "mlx"}});
+  const ConvertReport report = convert({.hf_path = folder / "stray", .mlx_path = folder / "kept"});
+  EXPECT_EQ(io::ModelFolder::open(folder / "kept").names(), quantized.names());
+  EXPECT_EQ(std::count(report.lines.begin(), report.lines.end(),
+                       "model.embed_tokens.biases is left out: mode mxfp4 has no biases"),
+            1);
+  convert({.hf_path = folder / "stray", .mlx_path = folder / "plain", .dequantize = true});
+  const auto plain = io::ModelFolder::open(folder / "plain");
+  for (const std::string& name : plain.names()) {
+    EXPECT_FALSE(name.ends_with(".biases")) << name;
   }
 }
 
@@ -325,10 +355,11 @@ TEST(ConvertFolder, RefusesTensorsThatContradictTheConfig) {
     expect_error([&] { convert({.hf_path = folder / "q", .mlx_path = folder / "x"}); }, complaint);
   };
   expect("null", "has no \"quantization\", but the model has \"lm_head.scales\"");
-  expect(R"({"bits": 8, "group_size": 64})", "\"lm_head.weight\" is uint32 [128, 8]");
-  expect(R"({"bits": 3, "group_size": 64})", "\"lm_head.weight\" is uint32 [128, 8]");
+  expect(R"({"bits": 8, "group_size": 64})", "lm_head has not the 8 bits in groups of 64");
+  expect(R"({"lm_head": {"bits": 8, "group_size": 64}})", "\"lm_head.weight\" is uint32 [128, 8]");
+  expect(R"({"lm_head": {"bits": 3, "group_size": 64}})", "\"lm_head.weight\" is uint32 [128, 8]");
   expect(R"({"lm_head": false})", "says that \"lm_head\" is not quantized");
-  expect(R"({"mode": "mxfp4"})",
+  expect(R"({"lm_head": {"mode": "mxfp4"}})",
          "\"lm_head.scales\" is bfloat16 [128, 1], but expected uint8 [128, 2] for mxfp4");
   expect(R"({"mode": "nf4"})", "the quantization mode is \"nf4\", expected affine, mxfp4");
 }

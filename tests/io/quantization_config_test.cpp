@@ -80,9 +80,16 @@ TEST(QuantizationConfig, RefusesWhatMlxDoesNotHave) {
            {R"({"quantization": 4})", "not an object"},
            {R"({"quantization_config": {"quant_method": "awq", "bits": 4}})", "with \"awq\""},
            {R"({"quantization_config": []})", "an unnamed method"},
+           {R"({"quantization": {"mode": "nvfp4"}, "quantize_activations": true})",
+            "\"quantize_activations\" is true"},
        }) {
     expect_error([&] { read(bad.text); }, bad.complaint);
   }
+}
+
+TEST(QuantizationConfig, ActivationsThatAreNotQuantizedAreFine) {
+  EXPECT_TRUE(read(R"({"quantization": {"mode": "nvfp4"}, "quantize_activations": false})"));
+  EXPECT_FALSE(read(R"({"quantize_activations": true})"));  // there are no quantized layers
 }
 
 }  // namespace
