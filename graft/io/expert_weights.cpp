@@ -42,12 +42,12 @@ std::optional<Part> part_of(std::string_view name) {
 
 }  // namespace
 
-std::vector<ExpertWeights> expert_weights(const ModelFolder& model) {
+std::vector<ExpertWeights> expert_weights(const ModelFolder& model, StoredAs stored) {
+  const bool quantized = stored == StoredAs::quantized;
   std::map<std::string, std::map<size_t, std::string>> found;
   for (const std::string& name : model.names()) {
     const auto part = part_of(name);
-    // Quantized ones stay one by one.
-    if (part && !is_quantized_layer(model, name.substr(0, name.rfind('.')))) {
+    if (part && is_quantized_layer(model, name.substr(0, name.rfind('.'))) == quantized) {
       found[part->layer + ".switch_mlp." + part->projection + ".weight"][part->expert] = name;
     }
   }

@@ -14,8 +14,13 @@ struct ExpertWeights {
   std::vector<std::string> parts;  // "<layer>.experts.0.up_proj.weight" (or w3), ...
 };
 
-/// The weights of `model` that are stored expert by expert. Throws Error, which names the tensor,
-/// if one of them is missing or differs in shape or type.
-std::vector<ExpertWeights> expert_weights(const ModelFolder& model);
+/// Which of them.
+enum class StoredAs { dense, quantized };
+
+/// The weights of `model` that are stored expert by expert; of quantized ones the `.weight`, beside
+/// which there are the other parts. Throws Error, which names the tensor, if one of them is missing
+/// or differs in shape or type.
+std::vector<ExpertWeights> expert_weights(const ModelFolder& model,
+                                          StoredAs stored = StoredAs::dense);
 
 }  // namespace graft::io

@@ -76,10 +76,13 @@ class Fuser {
 
   // Everything else.
   void add_rest() {
+    if (options_.adapted.kind == FusedFormat::Kind::quantized) {
+      stack_other_experts();
+      if (!options_.de_quantize) stack_quantized_experts();
+    }
     for (const std::string& name : source_.names()) {
       if (name.ends_with(kScales)) add_quantized(name.substr(0, name.size() - kScales.size()));
     }
-    if (options_.adapted.kind == FusedFormat::Kind::quantized) stack_other_experts();
     for (const std::string& name : source_.names()) {
       if (done_.count(name) > 0) continue;
       const io::TensorInfo& info = source_.info(name);
@@ -134,20 +137,56 @@ class Fuser {
   void stack_other_experts() {
     for (const io::ExpertWeights& experts : io::expert_weights(source_)) {
       if (done_.count(experts.parts[0]) > 0) continue;
-      for (const std::string& part : experts.parts) done_[part] = true;
       const io::TensorInfo& first = source_.info(experts.parts[0]);
-      io::TensorJob job;
-      job.outputs = {{experts.name,
-                      first.dtype,
-                      {static_cast<int>(experts.parts.size()), first.shape[0], first.shape[1]}}};
-      job.make = [this, parts = experts.parts] {
-        std::vector<mx::array> all;
-        for (const std::string& part : parts) all.push_back(source_.load(part));
-        return std::vector<mx::array>{mx::stack(all, 0)};
-      };
-      job.parameters = count(first.shape[1], first.shape[0]) * experts.parts.size();
-      jobs_.push_back(std::move(job));
+      stack(experts.name, experts.parts, count(first.shape[1], first.shape[0]));
     }
+  }
+
+  // The same of quantized ones, which keep their bits.
+  void stack_quantized_experts() {
+    for (const io::ExpertWeights& experts : io::expert_weights(source_, io::StoredAs::quantized)) {
+      if (done_.count(experts.parts[0]) > 0) continue;
+      const auto path_of = [](const std::string& weight) {
+        return weight.substr(0, weight.rfind('.'));
+      };
+      const std::string first = path_of(experts.parts[0]), stacked = path_of(experts.name);
+      const io::LayerQuantization setting = io::stored_quantization(source_, quantization_, first);
+      const mx::Shape shape = io::quantized_layer_shape(source_, first, setting);
+      for (const std::string& part : io::quantized_parts("", setting.mode)) {
+        std::vector<std::string> names;
+        for (const std::string& weight : experts.parts) {
+          const std::string path = path_of(weight);
+          if (io::stored_quantization(source_, quantization_, path) != setting ||
+              io::quantized_layer_shape(source_, path, setting) != shape ||
+              source_.info(path + part).dtype != source_.info(first + part).dtype) {
+            fail(
+                "{}: {} is quantized in another way than {}, and experts with new bits are one "
+                "stack in mlx-lm: convert the dense model anew, or fuse without new bits",
+                source_.path().string(), path, first);
+          }
+          names.push_back(path + part);
+        }
+        // The numbers that it stands for are counted with the weight.
+        stack(stacked + part, names, part == ".weight" ? count(shape[1], shape[0]) : 0);
+      }
+      settings_[stacked] = setting;
+    }
+  }
+
+  // As one tensor what experts have of `parameters` each.
+  void stack(const std::string& name, const std::vector<std::string>& parts, uint64_t parameters) {
+    for (const std::string& part : parts) done_[part] = true;
+    const io::TensorInfo& first = source_.info(parts[0]);
+    io::TensorJob job;
+    job.outputs = {
+        {name, first.dtype, {static_cast<int>(parts.size()), first.shape[0], first.shape[1]}}};
+    job.make = [this, parts] {
+      std::vector<mx::array> all;
+      for (const std::string& part : parts) all.push_back(source_.load(part));
+      return std::vector<mx::array>{mx::stack(all, 0)};
+    };
+    job.parameters = parameters * parts.size();
+    jobs_.push_back(std::move(job));
   }
 
   // A Linear, or an ExpertLinear in one tensor; `now` says how it is quantized.

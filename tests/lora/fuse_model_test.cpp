@@ -15,6 +15,8 @@
 #include "tests/support/distance.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
+#include "tests/support/named_values.h"
+#include "tests/support/paths.h"
 #include "tests/support/tiny_checkpoint.h"
 
 namespace graft::lora {
@@ -245,6 +247,58 @@ TEST_F(FuseModel, LayersOfADenseModelInBitsAreItsOnlyQuantizedOnes) {
         << linear->path;
   }
   EXPECT_LT(testing::distance(logits_of(*model), logits_of(*model_)), 0.03);
+}
+
+// As mlx-lm wants those of a model: where those of one layer get new bits, and are one stack, so
+// are the others, which keep theirs.
+TEST_F(FuseModel, QuantizedExpertsBesideStacksAreStackedToo) {
+  const fs::path fixture = testing::fixture("families/mixtral");
+  json config = io::read_json_object(fixture / "config.json");
+  config.update({{"hidden_size", 32}, {"intermediate_size", 64}});
+  config["quantization"] = {{"group_size", 32}, {"bits", 4}};
+  const std::map<int, int> wider = {{16, 32}, {12, 64}, {8, 16}};
+  std::map<std::string, mx::array> tensors;
+  const json shapes = io::read_json_object(fixture / "tensors.json");
+  for (const auto& [name, shape] : shapes.items()) {
+    mx::Shape own;
+    for (const int size : shape.get<std::vector<int>>()) {
+      own.push_back(wider.count(size) > 0 ? wider.at(size) : size);
+    }
+    const mx::array weight = testing::named_values(name, own);
+    if (name.find(".experts.") == std::string::npos) {
+      tensors.insert({name, weight});
+      continue;
+    }
+    const auto parts = mx::quantize(weight, 32, 4);
+    for (const size_t i : {size_t{0}, size_t{1}, size_t{2}}) {
+      const char* endings[] = {".weight", ".scales", ".biases"};
+      tensors.insert({path_of(name) + endings[i], parts[i]});
+    }
+  }
+  source_ = folder_ / "experts";
+  fs::create_directory(source_);
+  write_text(source_ / "config.json", config.dump());
+  io::save_safetensors(source_ / "model.safetensors", tensors, {{"format", "mlx"}});
+  FuseOptions eight;
+  eight.adapted = {Kind::quantized, 8};
+  size_ = 0.01f;
+  const io::ModelFolder fused = fuse(eight, {"up_proj"});
+  for (const std::string& name : fused.names()) {
+    EXPECT_EQ(name.find(".experts."), std::string::npos) << name;
+  }
+  const std::string layer = "model.layers.0.block_sparse_moe.", gate = "switch_mlp.gate_proj";
+  EXPECT_EQ(fused.config()
+                .at("quantization")
+                .at(layer.substr(0, 13) + "1" + layer.substr(14) + "switch_mlp.up_proj")["bits"],
+            8);
+  EXPECT_EQ(fused.config().at("quantization")["bits"], 4);
+  EXPECT_TRUE(same_bits(ops::matrix_of(fused.load(layer + gate + ".weight"), 3),
+                        tensors.at(layer + "experts.3.w1.weight")));
+  const mx::array ids = mx::arange(3, 23, mx::int32);
+  const auto logits = [&](const models::Model& model) {
+    return models::logits(model, ids, model.context({{0, 20, 0, 20}}));
+  };
+  EXPECT_LT(testing::distance(logits(*models::load_model(fused)), logits(*model_)), 0.03);
 }
 
 TEST_F(FuseModel, AFullDiskLeavesTheEarlierFolderWhole) {
