@@ -23,7 +23,7 @@ class Keys {
   void set() {
     const ops::AttentionOptions& attention = first_.attention.config().options;
     set("block_count", u32(std::ssize(model_.blocks)));
-    set("context_length", u32(config_.integer("max_position_embeddings", 2048)));
+    set("context_length", u32(config_.integer("max_position_embeddings")));
     set("embedding_length", u32(model_.embedding.in()));
     std::visit([&](const auto& layer) { set_mlp(layer.config()); }, first_.mlp);
     set("attention.head_count", u32(attention.heads));

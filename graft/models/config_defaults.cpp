@@ -10,21 +10,24 @@ namespace graft::models {
 namespace {
 
 const std::map<std::string, json>& all_defaults() {
-  static const json qwen = {{"num_key_value_heads", 32}, {"rms_norm_eps", 1e-6},
-                            {"rope_theta", 1e4},         {"sliding_window", 4096},
-                            {"max_window_layers", 28},   {"use_sliding_window", false}};
+  static const json qwen = {
+      {"num_key_value_heads", 32},       {"rms_norm_eps", 1e-6},    {"rope_theta", 1e4},
+      {"sliding_window", 4096},          {"max_window_layers", 28}, {"use_sliding_window", false},
+      {"max_position_embeddings", 32768}};
   static const std::map<std::string, json> all = {
       {"gemma",
        {{"head_dim", 256},
         {"num_key_value_heads", 16},
         {"rms_norm_eps", 1e-6},
         {"rope_theta", 1e4},
+        {"max_position_embeddings", 8192},
         {"attention_bias", false}}},
       {"gemma2",
        {{"head_dim", 256},
         {"num_key_value_heads", 4},
         {"rms_norm_eps", 1e-6},
         {"rope_theta", 1e4},
+        {"max_position_embeddings", 8192},
         {"attention_bias", false},
         {"query_pre_attn_scalar", 256},
         {"sliding_window", 4096},
@@ -72,6 +75,7 @@ const std::map<std::string, json>& all_defaults() {
        {{"num_key_value_heads", 8},
         {"rms_norm_eps", 1e-5},
         {"rope_theta", 1e6},
+        {"max_position_embeddings", 131072},
         {"num_local_experts", 8},
         {"num_experts_per_tok", 2}}},
       {"olmo2",
@@ -95,8 +99,7 @@ const std::map<std::string, json>& all_defaults() {
       {"qwen3",
        [] {
          json defaults = qwen;
-         defaults.update(
-             {{"head_dim", 128}, {"attention_bias", false}, {"max_position_embeddings", 32768}});
+         defaults.update({{"head_dim", 128}, {"attention_bias", false}});
          return defaults;
        }()},
       {"qwen3_moe",

@@ -16,6 +16,8 @@ TEST(ConfigDefaults, AreThoseOfTransformersClasses) {
   for (const auto& [family, theirs] : families.items()) {
     const json& ours = config_defaults({{"model_type", family}});
     EXPECT_FALSE(ours.empty()) << family;
+    // What llama.cpp's files must say, and its converter has from transformers.
+    EXPECT_TRUE(ours.contains("max_position_embeddings")) << family;
     for (const auto& [key, value] : ours.items()) {
       ASSERT_TRUE(theirs.contains(key)) << family << " " << key;
       EXPECT_EQ(value, theirs[key]) << family << " " << key;
