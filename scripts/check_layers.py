@@ -30,7 +30,7 @@ BELOW = {
     "models": ["nn", "ops", "io", "base"],
     "lora": ["models", "nn", "regex", "io", "base"],
     "gguf": ["lora", "models", "nn", "ops", "tokenizer", "io", "base"],
-    "convert": ["gguf", "models", "tokenizer", "io", "base"],
+    "convert": ["gguf", "models", "nn", "tokenizer", "io", "base"],
     "training": ["lora", "models", "ops", "data", "io", "base"],
     "plan": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],
     "report": ["training", "ops", "io", "base"],

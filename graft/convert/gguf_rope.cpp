@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "graft/base/error.h"
 #include "graft/convert/gguf_blocks.h"
+#include "graft/nn/rope.h"
 
 namespace graft::convert {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 // The file only holds the results; every Llama 3 model has used these constants to get them.
 constexpr double kLowFrequencyFactor = 1;
 constexpr double kHighFrequencyFactor = 4;
-constexpr double kOriginalLength = 8192;
+constexpr int64_t kOriginalLength = 8192;
 constexpr double kTolerance = 1e-3;  // the divisors were computed in float32
 
 // A tensor with a number for each pair of elements that is rotated.
@@ -43,7 +43,7 @@ ordered_json llama3_scaling(const io::GgufFile& file, double rope_theta, int hea
   return {{"factor", factor},
           {"high_freq_factor", kHighFrequencyFactor},
           {"low_freq_factor", kLowFrequencyFactor},
-          {"original_max_position_embeddings", static_cast<int>(kOriginalLength)},
+          {"original_max_position_embeddings", kOriginalLength},
           {"rope_type", "llama3"}};
 }
 
@@ -92,14 +92,15 @@ ordered_json yarn_scaling(const io::GgufFile& file, const std::string& prefix) {
 }  // namespace
 
 std::vector<double> llama3_divisors(double factor, double rope_theta, int head_dim) {
-  std::vector<double> divisors(static_cast<size_t>(head_dim / 2));
-  for (size_t i = 0; i < divisors.size(); ++i) {
-    double wavelength =
-        2 * std::numbers::pi * std::pow(rope_theta, 2 * static_cast<double>(i) / head_dim);
-    double turns = kOriginalLength / wavelength;
-    double smooth = std::clamp(
-        (turns - kLowFrequencyFactor) / (kHighFrequencyFactor - kLowFrequencyFactor), 0.0, 1.0);
-    divisors[i] = 1 / ((1 - smooth) / factor + smooth);
+  nn::RopeSettings settings;
+  settings.factor = factor;
+  settings.low_freq_factor = kLowFrequencyFactor;
+  settings.high_freq_factor = kHighFrequencyFactor;
+  settings.original_length = kOriginalLength;
+  std::vector<double> divisors;
+  for (int i = 0; i < head_dim; i += 2) {
+    const double frequency = 1 / std::pow(rope_theta, static_cast<double>(i) / head_dim);
+    divisors.push_back(1 / nn::llama3_share(settings, frequency));
   }
   return divisors;
 }

@@ -72,13 +72,8 @@ std::string LoadedModel::precision() const {
   std::set<std::string> kinds;
   for (const models::LinearPart& linear : models::linears_of(model->parts())) {
     const ops::Weight& w = linear.weight();
-    if (!w.quantized()) {
-      kinds.emplace(io::dtype_name(w.weight.dtype()));
-    } else if (w.mode == QuantizationMode::affine) {
-      kinds.insert(fmt::format("{}-bit, groups of {}", w.bits, w.group_size));
-    } else {
-      kinds.emplace(name_of(w.mode));
-    }
+    kinds.insert(w.quantized() ? quantization_text(w.mode, w.bits, w.group_size)
+                               : std::string(io::dtype_name(w.weight.dtype())));
   }
   return fmt::format("{}", fmt::join(kinds, " and "));
 }

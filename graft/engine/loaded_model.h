@@ -22,7 +22,7 @@ struct LoadedModel {
   std::unique_ptr<models::Model> model;
   tokenizer::Tokenizer tokenizer;
 
-  /// "4-bit, groups of 32" or "bfloat16".
+  /// "4 bits in groups of 32" or "bfloat16".
   std::string precision() const;
   /// Any of these ends a text: the config's, the generation config's and the tokenizer's.
   std::set<int32_t> eos_ids() const;

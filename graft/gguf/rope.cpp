@@ -1,8 +1,6 @@
 #include "graft/gguf/rope.h"
 
-#include <algorithm>
 #include <cmath>
-#include <numbers>
 
 namespace graft::gguf {
 namespace {
@@ -12,16 +10,12 @@ mx::array as_floats(const std::vector<double>& numbers) {
   return mx::array(floats.begin(), {static_cast<int>(floats.size())}, mx::float32);
 }
 
-// Long waves are divided by the factor, short ones stay (nn/rope.cpp).
+// What the frequencies are divided by.
 std::vector<double> divisors(const nn::RopeSettings& rope) {
   std::vector<double> all;
   for (int i = 0; i < rope.rotary_dim; i += 2) {
     const double frequency = 1 / std::pow(rope.theta, static_cast<double>(i) / rope.rotary_dim);
-    const double turns =
-        static_cast<double>(rope.original_length) * frequency / (2 * std::numbers::pi);
-    const double keep = std::clamp(
-        (turns - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor), 0.0, 1.0);
-    all.push_back(1 / (keep + (1 - keep) / rope.factor));
+    all.push_back(1 / nn::llama3_share(rope, frequency));
   }
   return all;
 }

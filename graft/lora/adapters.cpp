@@ -13,17 +13,15 @@
 #include "graft/io/finite.h"
 #include "graft/io/unread_array.h"
 #include "graft/lora/layer_config.h"
+#include "graft/lora/module_name.h"
 #include "graft/lora/trained_weights.h"
 #include "graft/nn/magnitude.h"
 
 namespace graft::lora {
 namespace {
 
-// Whether `key` is the path, or its last parts.
 bool matches(const std::string& path, const std::string& key) {
-  if (key == "all" || path == key) return true;
-  return path.size() > key.size() && path.ends_with(key) &&
-         path[path.size() - key.size() - 1] == '.';
+  return key == "all" || names_module(key, path);
 }
 
 // What a person can name: the parts of paths after the layer's number.

@@ -9,6 +9,7 @@
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
 #include "graft/io/json.h"
+#include "graft/lora/module_name.h"
 
 namespace graft::lora {
 namespace {
@@ -65,10 +66,6 @@ bool changes_the_base(const ordered_json& init) {
          name == "lora_ga";
 }
 
-bool ends_with_part(const std::string& module, const std::string& suffix) {
-  return module == suffix || module.ends_with("." + suffix);
-}
-
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
@@ -79,7 +76,7 @@ std::string lower(std::string text) {
 bool PeftConfig::Modules::has(const std::string& module) const {
   if (pattern) return pattern->matches(module);
   return std::any_of(suffixes.begin(), suffixes.end(),
-                     [&](const std::string& suffix) { return ends_with_part(module, suffix); });
+                     [&](const std::string& suffix) { return names_module(suffix, module); });
 }
 
 PeftConfig::PeftConfig(const ordered_json& config, const std::string& what) : what_(what) {
@@ -236,7 +233,7 @@ bool PeftConfig::is_in_layers(const std::string& module) const {
 
 bool PeftConfig::targets(const std::string& module) const {
   if (!exclude_modules_.empty() && exclude_modules_.has(module)) return false;
-  if (all_linear_) return !ends_with_part(module, "lm_head");
+  if (all_linear_) return !names_module("lm_head", module);
   if (!target_modules_.has(module)) return false;
   return target_modules_.pattern || is_in_layers(module);
 }
@@ -264,7 +261,7 @@ void PeftConfig::check_all_used(const std::vector<std::string>& modules,
   };
   const auto check_modules = [&](const Modules& named, const char* key) {
     for (const std::string& suffix : named.suffixes) {
-      if (any(modules, [&](const std::string& m) { return ends_with_part(m, suffix); })) continue;
+      if (any(modules, [&](const std::string& m) { return names_module(suffix, m); })) continue;
       fail_usage("{}: {}: {} matches no linear layer of this model", what_, key,
                  io::in_quotes(suffix));
     }

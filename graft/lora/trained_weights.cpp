@@ -12,6 +12,7 @@
 #include "graft/base/mapped_file.h"
 #include "graft/io/unread_array.h"
 #include "graft/lora/layer_key.h"
+#include "graft/lora/module_name.h"
 
 namespace graft::lora {
 namespace {
@@ -141,12 +142,6 @@ class Collector {
 };
 
 std::string module_of(const std::string& name) { return name.substr(0, name.rfind('.')); }
-
-bool names_module(const std::string& key, const std::string& path) {
-  if (path == key) return true;
-  return path.size() > key.size() && path.ends_with(key) &&
-         path[path.size() - key.size() - 1] == '.';
-}
 
 // What a person can name beside the kinds: modules, without the layers' numbers.
 std::string modules_of(const std::vector<TrainableTensor>& tensors) {

@@ -74,6 +74,15 @@ double stretch_of(const ConfigReader& read, const ConfigReader& config) {
 
 }  // namespace
 
+double llama3_share(const RopeSettings& settings, double frequency) {
+  const double turns =
+      static_cast<double>(settings.original_length) * frequency / (2 * std::numbers::pi);
+  const double keep = std::clamp(
+      (turns - settings.low_freq_factor) / (settings.high_freq_factor - settings.low_freq_factor),
+      0.0, 1.0);
+  return keep + (1 - keep) / settings.factor;
+}
+
 void Rope::read_yarn(const nlohmann::json& parameters, const std::string& what) {
   const ConfigReader read(parameters, what + ": rope parameters");
   settings_.original_length = read.integer("original_max_position_embeddings");
@@ -196,15 +205,7 @@ std::vector<float> Rope::inverse_frequencies(int64_t length) const {
           (length > settings_.original_length ? settings_.long_factor
                                               : settings_.short_factor)[static_cast<size_t>(i / 2)];
     }
-    if (settings_.type == "llama3") {
-      // Long waves are stretched by the factor, short ones stay, those between are mixed.
-      double turns =
-          static_cast<double>(settings_.original_length) * frequency / (2 * std::numbers::pi);
-      double keep = (turns - settings_.low_freq_factor) /
-                    (settings_.high_freq_factor - settings_.low_freq_factor);
-      keep = std::clamp(keep, 0.0, 1.0);
-      frequency *= keep + (1 - keep) / settings_.factor;
-    }
+    if (settings_.type == "llama3") frequency *= llama3_share(settings_, frequency);
     frequencies.push_back(static_cast<float>(frequency));
   }
   return frequencies;

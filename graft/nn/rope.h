@@ -29,6 +29,10 @@ struct RopeSettings {
   double attention_factor = 1.0;                  // on cos and sin: yarn, longrope
 };
 
+/// What llama3 multiplies a frequency (radians a token) by: 1 for short waves, 1 / factor for long
+/// ones, between these a mixture.
+double llama3_share(const RopeSettings& settings, double frequency);
+
 /// The rotary frequencies that a model's config asks for: rope types default, linear, dynamic
 /// (NTK), llama3, yarn (arXiv:2309.00071) and longrope (arXiv:2402.13753), as transformers'
 /// `modeling_rope_utils.py` defines them.

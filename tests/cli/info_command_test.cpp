@@ -168,7 +168,8 @@ TEST_F(Info, SaysWhatAModelIs) {
   EXPECT_EQ(packed.at("parameters"), plain.at("parameters"));
   EXPECT_LT(packed.at("bytes"), plain.at("bytes"));
   std::string out = screen({"--model", "q"});
-  expect_line(out, "Model: +q: llama, 0\\.[0-9]+M parameters, 4-bit, groups of 32, 0\\.[0-9] MB");
+  expect_line(out,
+              "Model: +q: llama, 0\\.[0-9]+M parameters, 4 bits in groups of 32, 0\\.[0-9] MB");
   expect_line(out, "Layers: +2");
   expect_line(out, "Vocabulary: +260 tokens");
   expect_line(out, "Tokenizer: +byte-level BPE, 260 tokens");

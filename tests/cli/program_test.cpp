@@ -99,7 +99,7 @@ TEST_F(Program, QuantizedModelTrainsToo) {
   ProgramResult result =
       run({"lora", "--model", "q", "--train", "--iters", "20", "--learning-rate", "5e-3"});
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_NE(result.out.find("4-bit, groups of 32"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("4 bits in groups of 32"), std::string::npos) << result.out;
   EXPECT_LT(test_loss({"--model", "q"}),
             0.8 * test_loss({"--model", "q", "--adapter-file", "none"}));
 }
