@@ -168,6 +168,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   lora::AdapterFile file = named_adapter(o.adapters);
   engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);
+  if (o.export_gguf) engine::check_gguf_export(loaded);
   const io::ModelTarget target{.path = o.save_path, .force = o.force};
   io::check_model_target(loaded.folder.path(), target);
   options.provenance = provenance(o, loaded, file);

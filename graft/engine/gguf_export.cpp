@@ -65,6 +65,10 @@ void check_gguf_target(const fs::path& target, bool force) {
   }
 }
 
+void check_gguf_export(LoadedModel& loaded) {
+  gguf::check_exportable(dynamic_cast<models::Decoder&>(*loaded.model), loaded.folder);
+}
+
 gguf::ExportedFile export_gguf(LoadedModel& loaded, const io::Provenance& provenance,
                                const fs::path& target, const gguf::FileType* type,
                                const std::string& name, FrontEnd& front_end) {

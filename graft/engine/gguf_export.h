@@ -12,6 +12,9 @@ namespace graft::engine {
 /// could not be written.
 void check_gguf_target(const fs::path& target, bool force);
 
+/// Throws Error for a model or tokenizer that llama.cpp does not have.
+void check_gguf_export(LoadedModel& loaded);
+
 /// Writes a model with the adapters that it has as a GGUF file, as gguf::export_gguf does; what it
 /// says of itself is from `provenance`, and from its model card. `name`: of the model; empty: that
 /// of the repository or folder it comes from.

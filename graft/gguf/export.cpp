@@ -58,11 +58,16 @@ class Exporter {
         architecture_(architecture_of(model_type_)),
         names_(models::LanguageModelNames::of(source)) {}
 
+  // All that llama.cpp must have.
+  void check() {
+    check_model();
+    plan();
+    io::GgufKeys keys;
+    set_metadata(keys);
+  }
+
   ExportedFile write(const fs::path& target) {
-    const std::string what = source_.path().string();
-    for (const std::string& note : check_architecture(architecture_, model_, what)) {
-      front_end_.note("{}", note);
-    }
+    check_model();
     plan();
     io::GgufWriter file(target);
     set_metadata(file);
@@ -75,6 +80,13 @@ class Exporter {
   }
 
  private:
+  void check_model() {
+    const std::string what = source_.path().string();
+    for (const std::string& note : check_architecture(architecture_, model_, what)) {
+      front_end_.note("{}", note);
+    }
+  }
+
   void plan() {
     for (Tensor& tensor : tensors_of(model_, architecture_)) {
       front_end_.check_cancelled();
@@ -146,7 +158,7 @@ class Exporter {
     return size;
   }
 
-  void set_metadata(io::GgufWriter& file) const {
+  void set_metadata(io::GgufKeys& file) const {
     file.set("general.architecture", architecture_.name);
     GeneralInfo info = options_.info;
     info.name = safe_name(info.name, wants_phi3_name(source_));
@@ -228,6 +240,11 @@ class Exporter {
 };
 
 }  // namespace
+
+void check_exportable(models::Decoder& model, const io::ModelFolder& source) {
+  const ExportOptions options{.type = file_type("f16")};  // the quickest to plan: no number counts
+  Exporter(model, source, options, *silent_front_end()).check();
+}
 
 ExportedFile export_gguf(models::Decoder& model, const io::ModelFolder& source,
                          const fs::path& target, const ExportOptions& options,

@@ -35,6 +35,10 @@ struct ExportedFile {
   std::vector<ExportedType> types = {};  // of matrices, the most bytes first
 };
 
+/// Throws Error for a model or tokenizer that llama.cpp does not have, as export_gguf does, without
+/// writing anything.
+void check_exportable(models::Decoder& model, const io::ModelFolder& source);
+
 /// Writes a model, with the adapters that it has, as a GGUF file for llama.cpp, whole or not at
 /// all: names, order and metadata are those of llama.cpp's own converter (conversion/, October
 /// 2026). Throws Error for a model or tokenizer that llama.cpp does not have, by name, before

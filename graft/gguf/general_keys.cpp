@@ -25,8 +25,7 @@ std::string rounded(double count) {
 }
 
 // Another repository: general.base_model.0.name and so on.
-void set_repository(io::GgufWriter& file, const std::string& prefix,
-                    const std::string& repository) {
+void set_repository(io::GgufKeys& file, const std::string& prefix, const std::string& repository) {
   const size_t slash = repository.find('/');
   file.set(prefix + "name", repository.substr(slash == std::string::npos ? 0 : slash + 1));
   if (slash != std::string::npos) {
@@ -44,7 +43,7 @@ std::string size_label(const ModelSize& size) {
   return fmt::format("{}x{}", size.experts, rounded(one));
 }
 
-void set_general_keys(io::GgufWriter& file, const GeneralInfo& info, const ModelSize& size) {
+void set_general_keys(io::GgufKeys& file, const GeneralInfo& info, const ModelSize& size) {
   file.set("general.type", "model");
   const auto set = [&](const char* key, const std::string& text) {
     if (!text.empty()) file.set(key, text);
@@ -66,7 +65,7 @@ void set_general_keys(io::GgufWriter& file, const GeneralInfo& info, const Model
   file.set("general.quantization_version", uint32_t{2});
 }
 
-void set_sampling_keys(io::GgufWriter& file, const json& generation_config) {
+void set_sampling_keys(io::GgufKeys& file, const json& generation_config) {
   struct Setting {
     const char* key;
     const char* gguf;

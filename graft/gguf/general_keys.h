@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "graft/base/json_types.h"
-#include "graft/io/gguf_writer.h"
+#include "graft/io/gguf_keys.h"
 
 namespace graft::gguf {
 
@@ -24,10 +24,10 @@ struct ModelSize {
   uint64_t parameters = 0, in_experts = 0;
   int experts = 0;
 };
-void set_general_keys(io::GgufWriter& file, const GeneralInfo& info, const ModelSize& size);
+void set_general_keys(io::GgufKeys& file, const GeneralInfo& info, const ModelSize& size);
 
 /// `general.sampling.*` from generation_config.json: what llama.cpp's programs take as defaults.
-void set_sampling_keys(io::GgufWriter& file, const json& generation_config);
+void set_sampling_keys(io::GgufKeys& file, const json& generation_config);
 
 /// "135M", "8.0B", "8x7B", as names of models have them (gguf/utility.py, size_label).
 std::string size_label(const ModelSize& size);

@@ -12,7 +12,7 @@ uint32_t u32(int64_t number) { return static_cast<uint32_t>(number); }
 
 class Keys {
  public:
-  Keys(io::GgufWriter& file, const Architecture& architecture, const models::Decoder& model,
+  Keys(io::GgufKeys& file, const Architecture& architecture, const models::Decoder& model,
        const json& config)
       : file_(file),
         a_(architecture),
@@ -94,7 +94,7 @@ class Keys {
     set("logit_scale", 1 / model_.output_scale);  // logits are divided by it
   }
 
-  io::GgufWriter& file_;
+  io::GgufKeys& file_;
   const Architecture& a_;
   const models::DecoderParts& model_;
   ConfigReader config_;
@@ -103,7 +103,7 @@ class Keys {
 
 }  // namespace
 
-void set_model_keys(io::GgufWriter& file, const Architecture& architecture,
+void set_model_keys(io::GgufKeys& file, const Architecture& architecture,
                     const models::Decoder& model, const json& config) {
   Keys(file, architecture, model, config).set();
 }

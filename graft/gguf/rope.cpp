@@ -22,7 +22,7 @@ std::vector<double> divisors(const nn::RopeSettings& rope) {
 
 }  // namespace
 
-void set_rope(io::GgufWriter& file, const std::string& architecture, const nn::RopeSettings& rope) {
+void set_rope(io::GgufKeys& file, const std::string& architecture, const nn::RopeSettings& rope) {
   const std::string at = architecture + ".rope.";
   const std::string scaling = at + "scaling.";
   const auto real = [&](const std::string& key, double value) {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "graft/io/gguf_writer.h"
+#include "graft/io/gguf_keys.h"
 #include "graft/nn/rope.h"
 
 namespace graft::gguf {
@@ -14,7 +14,7 @@ namespace graft::gguf {
 namespace mx = mlx::core;
 
 /// `<architecture>.rope.*` of a rotation.
-void set_rope(io::GgufWriter& file, const std::string& architecture, const nn::RopeSettings& rope);
+void set_rope(io::GgufKeys& file, const std::string& architecture, const nn::RopeSettings& rope);
 
 /// The tensors that a rotation needs beside these: the numbers by which frequencies are divided,
 /// `rope_freqs.weight` for llama3, `rope_factors_long.weight` and `_short` for longrope.

@@ -44,7 +44,7 @@ bool strips_as_phi3(const ResolvedTokenizer& tokenizer) {
 
 class VocabularyWriter {
  public:
-  VocabularyWriter(io::GgufWriter& writer, const io::ModelFolder& source, size_t rows,
+  VocabularyWriter(io::GgufKeys& writer, const io::ModelFolder& source, size_t rows,
                    FrontEnd& front_end)
       : writer_(writer),
         source_(source),
@@ -189,7 +189,7 @@ class VocabularyWriter {
 
   static constexpr size_t kMostNames = 100;  // bytes, of a note
 
-  io::GgufWriter& writer_;
+  io::GgufKeys& writer_;
   const io::ModelFolder& source_;
   size_t rows_;
   FrontEnd& front_end_;
@@ -205,7 +205,7 @@ bool wants_phi3_name(const io::ModelFolder& source) {
       tokenizer::resolve_tokenizer(tokenizer::read_tokenizer_files(source.path())));
 }
 
-void add_vocabulary(io::GgufWriter& writer, const io::ModelFolder& source, size_t rows,
+void add_vocabulary(io::GgufKeys& writer, const io::ModelFolder& source, size_t rows,
                     FrontEnd& front_end) {
   VocabularyWriter(writer, source, rows, front_end).write();
 }

@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "graft/base/front_end.h"
-#include "graft/io/gguf_writer.h"
+#include "graft/io/gguf_keys.h"
 #include "graft/io/model_folder.h"
 
 namespace graft::gguf {
@@ -17,7 +17,7 @@ bool wants_phi3_name(const io::ModelFolder& source);
 /// folder, so that llama.cpp gives the same tokens; the front end gets a note of each case in which
 /// it does not. `rows` is how many the embedding has. Throws Error, which names the file and what
 /// it is, for a tokenizer that llama.cpp cannot run. The inverse of gguf_tokenizer_files.
-void add_vocabulary(io::GgufWriter& writer, const io::ModelFolder& source, size_t rows,
+void add_vocabulary(io::GgufKeys& writer, const io::ModelFolder& source, size_t rows,
                     FrontEnd& front_end = *silent_front_end());
 
 }  // namespace graft::gguf

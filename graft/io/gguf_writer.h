@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "graft/base/atomic_file.h"
-#include "graft/io/gguf_types.h"
+#include "graft/io/gguf_keys.h"
 
 namespace graft::io {
 
@@ -18,21 +18,9 @@ namespace mx = mlx::core;
 /// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), whole or not at all: first all
 /// metadata, then the tensors that there will be, then their bytes one after the other, so that no
 /// more than one need be in memory.
-class GgufWriter {
+class GgufWriter : public GgufKeys {
  public:
   explicit GgufWriter(const fs::path& path) : file_(path) {}
-
-  void set(std::string_view key, std::string_view text);
-  void set(std::string_view key, const char* text) { set(key, std::string_view(text)); }
-  void set(std::string_view key, uint32_t number);
-  void set(std::string_view key, int32_t number);
-  void set(std::string_view key, float number);
-  void set(std::string_view key, bool flag);
-  void set(std::string_view key, const std::vector<std::string>& texts);
-  void set(std::string_view key, const std::vector<int32_t>& numbers);
-  void set(std::string_view key, const std::vector<uint32_t>& numbers);
-  void set(std::string_view key, const std::vector<float>& numbers);
-  void set(std::string_view key, const std::vector<bool>& flags);
 
   /// A tensor that will be written; `shape` has the rows first. Throws Error if the type's blocks
   /// do not divide a row, and for more than four dimensions.
@@ -51,15 +39,12 @@ class GgufWriter {
     size_t bytes;
   };
 
-  std::string& pair(std::string_view key, GgufValueType type);
-  template <class Number>
-  void array(std::string_view key, GgufValueType type, const std::vector<Number>& numbers);
   void write_header();
   void pad();
 
   AtomicFile file_;
-  std::string pairs_, infos_;
-  uint64_t pair_count_ = 0, offset_ = 0;
+  std::string infos_;
+  uint64_t offset_ = 0;
   std::vector<Tensor> tensors_;
   size_t next_ = 0, done_ = 0;  // the tensor that is written, and how much of it is
   bool begun_ = false;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "graft/io/gguf.h"
+#include "graft/io/json.h"
 #include "tests/cli/program_fixture.h"
 
 namespace graft {
@@ -95,6 +96,15 @@ TEST_F(ExportCommand, FuseWritesOneWhereMlxLmDoes) {
                 .metadata()
                 .unsigned_number("general.file_type"),
             1u);
+  // What llama.cpp has not is said before anything is computed or written.
+  fs::remove_all(folder_ / "fused model");
+  const std::string config = testing::read_bytes(folder_ / "model/config.json");
+  json other = json::parse(config);
+  other["rope_scaling"] = {{"type", "yarn"}, {"factor", 2.0}, {"beta_fast", 8.0}};
+  write("model/config.json", other.dump());
+  expect_refused(run(fuse), 1, "would compute another model");
+  EXPECT_FALSE(fs::exists(folder_ / "fused model"));
+  write("model/config.json", config);
   std::vector<std::string> elsewhere = fuse;
   elsewhere.insert(elsewhere.end(), {"--gguf-path", "sub/m.gguf"});
   expect_refused(run(elsewhere), 2, "a name that ends in .gguf");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "graft/io/gguf.h"
+#include "graft/io/gguf_writer.h"
 #include "tests/support/temp_folder.h"
 
 namespace graft::gguf {

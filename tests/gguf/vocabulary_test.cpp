@@ -8,6 +8,7 @@
 
 #include "graft/convert/gguf_tokenizer_files.h"
 #include "graft/io/gguf.h"
+#include "graft/io/gguf_writer.h"
 #include "graft/tokenizer/tokenizer.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/recording_front_end.h"

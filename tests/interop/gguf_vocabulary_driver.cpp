@@ -13,6 +13,7 @@
 #include "graft/base/error.h"
 #include "graft/convert/gguf_tokenizer_files.h"
 #include "graft/gguf/vocabulary.h"
+#include "graft/io/gguf_writer.h"
 #include "graft/io/json.h"
 #include "graft/tokenizer/tokenizer.h"
 
