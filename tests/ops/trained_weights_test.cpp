@@ -13,20 +13,14 @@
 #include "graft/ops/linear.h"
 #include "graft/ops/norm.h"
 #include "graft/ops/norm_of.h"
-#include "tests/ops/gradient_parity.h"
+#include "tests/ops/of_each_type.h"
 #include "tests/support/expect_error.h"
 
 namespace graft::ops {
 namespace {
 
-class TrainedWeights : public ::testing::TestWithParam<mx::Dtype> {
+class TrainedWeights : public OfEachType {
  protected:
-  TrainedWeights() { mx::random::seed(1); }
-  mx::Dtype dtype() const { return GetParam(); }
-  double tolerance() const { return tolerance_of(dtype()); }
-  mx::array random(const mx::Shape& shape, float scale = 1.0f) const {
-    return random_array(shape, dtype(), scale);
-  }
   // As parameters are.
   static mx::array parameter(const mx::Shape& shape, float scale = 1.0f) {
     return random_array(shape, mx::float32, scale);
@@ -159,12 +153,7 @@ TEST_P(TrainedWeights, Experts) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, TrainedWeights,
-                         ::testing::Values(mx::float32, mx::bfloat16, mx::float16),
-                         [](const auto& type) {
-                           if (type.param == mx::float32) return "f32";
-                           return type.param == mx::bfloat16 ? "bf16" : "f16";
-                         });
+INSTANTIATE_TEST_SUITE_P(Types, TrainedWeights, kEachType, name_of_type);
 
 TEST(TrainedWeights, ThatAreQuantizedHaveNoGradient) {
   KernelsScope backend(Kernels::own);
