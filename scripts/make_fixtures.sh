@@ -53,6 +53,7 @@ export HF_HUB_OFFLINE=1
 "$python" scripts/fixtures/tiny_families.py tests/fixtures/families
 "$python" scripts/fixtures/full_gradients.py tests/fixtures/families
 "$python" scripts/fixtures/peft_adapters.py tests/fixtures/peft
+"$python" scripts/fixtures/dora_bits.py tests/fixtures/dora_bits
 "$python" scripts/fixtures/optimizers.py torch tests/fixtures/optimizers
 scripts/setup.sh interop
 "$interop_python" scripts/fixtures/optimizers.py mlx tests/fixtures/optimizers
