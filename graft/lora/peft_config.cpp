@@ -15,6 +15,9 @@ namespace graft::lora {
 namespace {
 
 constexpr int kMostRank = 1 << 20;
+// Expressions of one key: several times the matrices of any model, each of which is matched with
+// all of them.
+constexpr size_t kMostPatterns = 1 << 15;
 
 // Keys that say nothing of what the adapter computes, or that are read.
 const std::set<std::string>& taken_keys() {
@@ -156,12 +159,19 @@ void PeftConfig::read_targets(const ordered_json& config) {
   if (target_parameters_.pattern) fail("{}: target_parameters must be a list", what_);
 }
 
+void PeftConfig::check_count(size_t count, const char* key) const {
+  if (count <= kMostPatterns) return;
+  fail("{}: {} has {} expressions, more than the {} that are read", what_, key, count,
+       kMostPatterns);
+}
+
 PeftConfig::Patterns<double> PeftConfig::patterns_in(const ordered_json& config,
                                                      const char* key) const {
   Patterns<double> patterns;
   const auto found = config.find(key);
   if (found == config.end() || found->is_null()) return patterns;
   if (!found->is_object()) fail("{}: {} must be an object", what_, key);
+  check_count(found->size(), key);
   for (const auto& [pattern, value] : found->items()) {
     if (!value.is_number() || !std::isfinite(value.get<double>())) {
       fail("{}: {} must have numbers, found {} for {}", what_, key, value.dump(),
@@ -190,6 +200,7 @@ void PeftConfig::read_layers(const ordered_json& config) {
   const auto pattern = config.find("layers_pattern");
   if (pattern == config.end() || is_nothing(*pattern)) return;
   const ordered_json list = pattern->is_array() ? *pattern : ordered_json::array({*pattern});
+  check_count(list.size(), "layers_pattern");
   for (const ordered_json& one : list) {
     if (!one.is_string()) fail("{}: layers_pattern must be a text or a list of texts", what_);
     layers_patterns_.emplace_back("(?:.*\\.)?(?:" + one.get<std::string>() + ")",

@@ -62,6 +62,7 @@ class PeftConfig {
   template <class Value>
   using Patterns = std::vector<Pattern<Value>>;
 
+  void check_count(size_t count, const char* key) const;
   Modules modules_in(const ordered_json& config, const char* key) const;
   Patterns<double> patterns_in(const ordered_json& config, const char* key) const;
   void read_layers(const ordered_json& config);

@@ -10,6 +10,34 @@
 namespace graft::lora {
 namespace {
 
+// More zeros than this, and several times the adapter's own numbers, are no rank that somebody
+// meant: elements.
+constexpr size_t kMostZeros = size_t{1} << 28;
+constexpr size_t kMostTimes = 8;
+
+// Throws Error if one layer's rank makes the others too large.
+void check_rank(const AdapterFile& file, const std::map<std::string, LayerPair>& layers, int rank) {
+  size_t numbers = 0, padded_numbers = 0;
+  int least = rank;
+  for (const auto& [layer, pair] : layers) {
+    for (const AdapterTensor* tensor : {pair.a, pair.b}) {
+      size_t own = 1;
+      for (const int size : tensor->shape) own *= static_cast<size_t>(size);
+      numbers += own;
+      padded_numbers +=
+          own / static_cast<size_t>(std::max(1, pair.rank())) * static_cast<size_t>(rank);
+    }
+    least = std::min(least, pair.rank());
+  }
+  if (padded_numbers - numbers <= kMostZeros || padded_numbers / kMostTimes <= numbers) return;
+  fail(
+      "{}: its layers have ranks of {} to {}, and a layout with one rank for all would hold {:.1f} "
+      "GB "
+      "for {:.1f} GB: `.npz` and `.safetensors` hold each layer's own",
+      file.path.string(), least, rank, static_cast<double>(padded_numbers) * 4e-9,
+      static_cast<double>(numbers) * 4e-9);
+}
+
 AdapterTensor padded(const AdapterTensor& tensor, int axis, int rank) {
   mx::Shape shape = tensor.shape;
   const auto at = static_cast<size_t>(axis);
@@ -73,6 +101,7 @@ AdapterFile in_one_form(const AdapterFile& file) {
   int rank = 0;
   const auto layers = layer_pairs(one);
   for (const auto& [layer, pair] : layers) rank = std::max(rank, pair.rank());
+  check_rank(file, layers, rank);
   const auto pad = one.settings->half_is_frozen ? padded_halves : padded;
   for (const auto& [layer, pair] : layers) {
     const AdapterTensor a = *pair.a, b = *pair.b;

@@ -325,6 +325,30 @@ TEST(AdapterFile, SettingsOutOfRangeAreErrors) {
   expect_error([&] { read(R"({"rank": 3, "scale": 1e300})"); }, "scale is too large");
   for (const char* dropout : {"1", "-0.1", "7"}) {
     expect_error([&] { read(fmt::format(R"({{"rank": 3, "scale": 1, "dropout": {}}})", dropout)); },
+// mlx-lm's layout has the largest rank throughout: one layer's may not make the others' gigabytes.
+TEST(AdapterFile, ARankThatWouldPadTheOthersWithoutBoundIsRefused) {
+  AdapterFile file;
+  TempFolder folder;
+  file.path = folder / "adapters.safetensors";
+  file.settings = LoraSettings{};
+  const auto add = [&](const std::string& layer, int in, int rank, int out) {
+    const auto of_shape = [](const mx::Shape& shape) {
+      return AdapterTensor{shape, [shape] { return mx::zeros(shape); }};
+    };
+    file.tensors.insert_or_assign(layer + ".lora_a", of_shape({in, rank}));
+    file.tensors.insert_or_assign(layer + ".lora_b", of_shape({rank, out}));
+  };
+  for (int i = 0; i < 40; ++i) add(fmt::format("model.layers.{}.self_attn.q_proj", i), 256, 8, 256);
+  add("model.layers.40.self_attn.q_proj", 1, 1 << 20, 1);
+  expect_error([&] { write_adapter_file(file); },
+               {file.path.string(), "ranks of 8 to 1048576", "GB", ".npz"});
+  EXPECT_FALSE(fs::exists(file.path));
+  add("model.layers.40.self_attn.q_proj", 256, 64, 256);
+  write_adapter_file(file);
+  EXPECT_EQ(read_adapter_file(file.path).tensors.at("model.layers.0.self_attn.q_proj.lora_a").shape,
+            (mx::Shape{256, 64}));
+}
+
                  "dropout must be at least 0 and below 1");
   }
 }

@@ -109,6 +109,26 @@ TEST(PeftConfig, ValuesThatMakeNoSenseAreErrors) {
   refused(R"({"target_modules": "(q_proj"})", "the regular expression \"(q_proj\" cannot be used");
 }
 
+TEST(PeftConfig, SoManyExpressionsAreAnError) {
+  json ranks = json::object(), patterns = json::array();
+  for (int i = 0; i < 40000; ++i) {
+    ranks[fmt::format("layer_{}", i)] = 4;
+    patterns.push_back(fmt::format("layers_{}", i));
+  }
+  for (const char* key : {"rank_pattern", "alpha_pattern"}) {
+    expect_error(
+        [&] {
+          peft(json{{key, ranks}}.dump().c_str());
+        },
+        {key, "has 40000 expressions, more than the 32768"});
+  }
+  expect_error(
+      [&] {
+        peft(json{{"layers_pattern", patterns}}.dump().c_str());
+      },
+      {"layers_pattern", "has 40000 expressions"});
+}
+
 // As long as one wants: (a+)+ on a name without a match.
 TEST(PeftConfig, AnExpressionThatTakesForeverIsAnError) {
   const PeftConfig config = peft(R"({"target_modules": "([a-z_.0-9]+)+[^a-z_.0-9]"})");
