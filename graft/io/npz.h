@@ -45,9 +45,12 @@ class NpzFile {
 std::map<std::string, mx::array> load_npz(const fs::path& path);
 std::map<std::string, mx::array> parse_npz(std::string_view bytes, const std::string& what);
 
+/// Bytes of a zip's comment.
+inline constexpr size_t kMaxComment = 65535;
+
 /// Writes a .npz file, uncompressed. The same arrays give the same bytes; bfloat16 is stored as
 /// MLX does it. The earlier file stays whole if writing fails. Throws Error if the comment is
-/// longer than a zip can hold (65535 bytes) or the file cannot be written.
+/// longer than a zip can hold (kMaxComment) or the file cannot be written.
 void save_npz(const fs::path& path, const std::map<std::string, mx::array>& arrays,
               std::string_view comment = {});
 

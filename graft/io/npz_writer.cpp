@@ -11,7 +11,6 @@
 namespace graft::io {
 namespace {
 
-constexpr size_t kMaxComment = 65535;
 constexpr zip_uint16_t kFirstOfJanuary1980 = 0x21;
 
 // A zip in memory: its bytes are only known to be whole when it is closed.

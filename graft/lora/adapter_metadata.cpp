@@ -1,6 +1,9 @@
 #include "graft/lora/adapter_metadata.h"
 
 #include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "graft/base/config_reader.h"
 #include "graft/base/error.h"
@@ -56,9 +59,16 @@ std::map<std::string, float> scales_from(const json& object, const std::string& 
   return scales;
 }
 
+// The shortest number that is read as the same float.
+double shortest(float value) {
+  const double number = std::strtod(fmt::format("{}", value).c_str(), nullptr);
+  return static_cast<float>(number) == value ? number : value;
+}
+
 }  // namespace
 
-std::string metadata_of(const AdapterFile& file) {
+std::string metadata_of(const AdapterFile& file, size_t most) {
+  const auto replace = json::error_handler_t::replace;
   io::Provenance provenance = file.provenance;
   while (provenance.steps.size() > 1 && provenance.to_json().dump().size() > kMostProvenance) {
     provenance.steps.erase(provenance.steps.begin());
@@ -78,14 +88,27 @@ std::string metadata_of(const AdapterFile& file) {
     if (s.type != FineTuneType::lora) object["fine_tune_type"] = name_of(s.type);
     if (!s.extra.empty()) object["train_extra"] = s.extra;
   }
-  if (!file.scales.empty()) object["scales"] = file.scales;
+  for (const auto& [layer, scale] : file.scales) object["scales"][layer] = shortest(scale);
   if (!file.base.model_type.empty()) object["base_model_type"] = file.base.model_type;
   if (file.base.head_dim > 0) object["base_head_dim"] = file.base.head_dim;
-  const auto replace = json::error_handler_t::replace;
   if (!file.config.empty() && file.config.dump(-1, ' ', false, replace).size() <= kMostConfig) {
     object["config"] = file.config;
   }
-  return json{{kSettingsKey, object}}.dump(-1, ' ', false, replace);
+  const auto text = [&] { return json{{kSettingsKey, object}}.dump(-1, ' ', false, replace); };
+  // What says how the adapter is computed with stays.
+  if (text().size() > most) object.erase("config");
+  while (provenance.steps.size() > 1 && text().size() > most) {
+    provenance.steps.erase(provenance.steps.begin());
+    object["provenance"] = provenance.to_json();
+  }
+  if (text().size() > most) object.erase("provenance");
+  if (text().size() > most) {
+    fail(
+        "{}: the scales of {} layers do not fit into its {} bytes of settings: `.safetensors` has "
+        "room for them",
+        file.path.string(), file.scales.size(), most);
+  }
+  return text();
 }
 
 void take_metadata(AdapterFile& file, const std::string& text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "graft/lora/adapter_file.h"
@@ -10,10 +11,10 @@ namespace graft::lora {
 inline constexpr const char* kSettingsKey = "graft_adapter";
 
 /// The JSON text that graft writes with an adapter's tensors, whatever the layout:
-/// {"graft_adapter": {...}} with settings, scales and origin. At most 64 kB, which is what a zip's
-/// comment holds, as far as provenance and configuration decide it: of very many trainings only
-/// the last ones are kept.
-std::string metadata_of(const AdapterFile& file);
+/// {"graft_adapter": {...}} with settings, scales and origin. Of very many trainings only the last
+/// ones are kept, and no configuration that is long. Of what does not fit into `most` bytes
+/// configuration and trainings are left out; throws Error if settings and scales alone do not fit.
+std::string metadata_of(const AdapterFile& file, size_t most = SIZE_MAX);
 
 /// Takes settings, scales and origin from such a text; nothing from one without that key. Throws
 /// Error for settings that make no sense.

@@ -18,7 +18,7 @@ void read_npz(AdapterFile& file) {
 }
 
 void write_npz(const AdapterFile& file) {
-  io::save_npz(file.path, loaded(all_tensors(file)), metadata_of(file));
+  io::save_npz(file.path, loaded(all_tensors(file)), metadata_of(file, io::kMaxComment));
 }
 
 }  // namespace

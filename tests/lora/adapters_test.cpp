@@ -277,6 +277,35 @@ TEST_P(AdapterFiles, TellTheLastOfVeryManyTrainings) {
   EXPECT_EQ(back.steps.back().facts, many.steps.back().facts);
 }
 
+// Scales come before what else is told: hundreds of layers may have one of their own.
+TEST_P(AdapterFiles, HoldTheScalesOfHundredsOfLayers) {
+  AdapterFile file = read_adapter_file(path_);
+  for (int i = 0; i < 30; ++i) {
+    file.provenance.steps.push_back({"graft lora", "0", {{"x", std::string(1000, 'x')}}});
+  }
+  file.config["note"] = std::string(16000, 'x');
+  const auto scale_of = [](int i) { return 1 + 0.1f * static_cast<float>(i); };
+  for (int i = 0; i < 600; ++i) {
+    file.scales[fmt::format("model.layers.{}.self_attn.q_proj", i)] = scale_of(i);
+  }
+  write_adapter_file(file);
+  const AdapterFile back = read_adapter_file(path_);
+  ASSERT_EQ(back.scales.size(), 600u);
+  for (int i = 0; i < 600; ++i) {
+    EXPECT_EQ(back.scales.at(fmt::format("model.layers.{}.self_attn.q_proj", i)), scale_of(i));
+  }
+  EXPECT_EQ(back.settings->scale, 7.5f);
+  EXPECT_EQ(back.config.contains("note"), path_.extension() != ".npz");
+  for (int i = 600; i < 4000; ++i) {
+    file.scales[fmt::format("model.layers.{}.self_attn.q_proj", i)] = scale_of(i);
+  }
+  if (path_.extension() != ".npz") return write_adapter_file(file);
+  const std::string before = read_bytes(path_);
+  expect_error([&] { write_adapter_file(file); },
+               {path_.string(), "scales of 4000 layers do not fit", ".safetensors"});
+  EXPECT_EQ(read_bytes(path_), before);
+}
+
 TEST_P(AdapterFiles, AreTheSameBytesEachTime) {
   std::string first = read_bytes(path_);
   save_adapter_file(path_, *adapters_, {"0123456789abcdef"});
@@ -295,6 +324,30 @@ TEST_P(AdapterFiles, OfAnotherModelNameTheTensorAndBothShapes) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, AdapterFiles, ::testing::Values(".npz", ".safetensors"),
                          [](const auto& format) { return std::string(format.param).substr(1); });
+
+// mlx-lm's layout has the largest rank throughout: one layer's may not make the others' gigabytes.
+TEST(AdapterFile, ARankThatWouldPadTheOthersWithoutBoundIsRefused) {
+  AdapterFile file;
+  TempFolder folder;
+  file.path = folder / "adapters.safetensors";
+  file.settings = LoraSettings{};
+  const auto add = [&](const std::string& layer, int in, int rank, int out) {
+    const auto of_shape = [](const mx::Shape& shape) {
+      return AdapterTensor{shape, [shape] { return mx::zeros(shape); }};
+    };
+    file.tensors.insert_or_assign(layer + ".lora_a", of_shape({in, rank}));
+    file.tensors.insert_or_assign(layer + ".lora_b", of_shape({rank, out}));
+  };
+  for (int i = 0; i < 40; ++i) add(fmt::format("model.layers.{}.self_attn.q_proj", i), 256, 8, 256);
+  add("model.layers.40.self_attn.q_proj", 1, 1 << 20, 1);
+  expect_error([&] { write_adapter_file(file); },
+               {file.path.string(), "ranks of 8 to 1048576", "GB", ".npz"});
+  EXPECT_FALSE(fs::exists(file.path));
+  add("model.layers.40.self_attn.q_proj", 256, 64, 256);
+  write_adapter_file(file);
+  EXPECT_EQ(read_adapter_file(file.path).tensors.at("model.layers.0.self_attn.q_proj.lora_a").shape,
+            (mx::Shape{256, 64}));
+}
 
 TEST(AdapterFile, WithoutSettingsTakesRankFromShapesAndScaleTwenty) {
   auto model = base();
@@ -325,30 +378,6 @@ TEST(AdapterFile, SettingsOutOfRangeAreErrors) {
   expect_error([&] { read(R"({"rank": 3, "scale": 1e300})"); }, "scale is too large");
   for (const char* dropout : {"1", "-0.1", "7"}) {
     expect_error([&] { read(fmt::format(R"({{"rank": 3, "scale": 1, "dropout": {}}})", dropout)); },
-// mlx-lm's layout has the largest rank throughout: one layer's may not make the others' gigabytes.
-TEST(AdapterFile, ARankThatWouldPadTheOthersWithoutBoundIsRefused) {
-  AdapterFile file;
-  TempFolder folder;
-  file.path = folder / "adapters.safetensors";
-  file.settings = LoraSettings{};
-  const auto add = [&](const std::string& layer, int in, int rank, int out) {
-    const auto of_shape = [](const mx::Shape& shape) {
-      return AdapterTensor{shape, [shape] { return mx::zeros(shape); }};
-    };
-    file.tensors.insert_or_assign(layer + ".lora_a", of_shape({in, rank}));
-    file.tensors.insert_or_assign(layer + ".lora_b", of_shape({rank, out}));
-  };
-  for (int i = 0; i < 40; ++i) add(fmt::format("model.layers.{}.self_attn.q_proj", i), 256, 8, 256);
-  add("model.layers.40.self_attn.q_proj", 1, 1 << 20, 1);
-  expect_error([&] { write_adapter_file(file); },
-               {file.path.string(), "ranks of 8 to 1048576", "GB", ".npz"});
-  EXPECT_FALSE(fs::exists(file.path));
-  add("model.layers.40.self_attn.q_proj", 256, 64, 256);
-  write_adapter_file(file);
-  EXPECT_EQ(read_adapter_file(file.path).tensors.at("model.layers.0.self_attn.q_proj.lora_a").shape,
-            (mx::Shape{256, 64}));
-}
-
                  "dropout must be at least 0 and below 1");
   }
 }
