@@ -239,7 +239,7 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       front_end_(front_end),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
-  lora::check_layout(train.adapter_file, adapters_.settings());
+  lora::check_layout(train.adapter_file, adapters_);
   record(full_config(train.iters));
   train.identity.threads = num_threads();
   if (options_.resume) {

@@ -15,6 +15,7 @@
 #include "graft/lora/gguf_order.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/lora/peft_names.h"
+#include "graft/lora/peft_weights.h"
 #include "graft/lora/trained_weights.h"
 
 namespace graft::lora {
@@ -82,14 +83,57 @@ struct WeightMatch {
   AdapterTensor tensor;
 };
 
+// The embedding that is the head, too; none if the head is a matrix of its own.
+std::optional<models::Matrix> tied_embedding(models::Model& model) {
+  for (const models::Part& part : model.parts()) {
+    const auto* matrix = std::get_if<models::Matrix>(&part.part);
+    if (matrix != nullptr && matrix->tied != nullptr) return *matrix;
+  }
+  return {};
+}
+
+// The file's value of a part of the model, by its path.
+const AdapterTensor* weight_of(const AdapterFile& file, std::string path) {
+  constexpr std::string_view kWithin = "language_model.";
+  path += ".weight";
+  auto found = file.weights.find(path);
+  if (found == file.weights.end() && path.starts_with(kWithin)) {
+    found = file.weights.find(path.substr(kWithin.size()));
+  }
+  return found == file.weights.end() ? nullptr : &found->second;
+}
+
+// Whether it gives a model with one matrix for both another one for the head.
+bool unties(const AdapterFile& file, const std::optional<models::Matrix>& tied) {
+  if (!tied || file.ties_head.value_or(true)) return false;
+  return weight_of(file, tied->path) != nullptr || weight_of(file, tied->tied_path) != nullptr;
+}
+
+// Whether a weight is the head's of a file that has it beside the embedding, though they are one.
+bool is_embedding_again(const AdapterFile& file, const AdapterTensor& tensor,
+                        const std::optional<models::Matrix>& tied) {
+  if (!tied || file.ties_head != true || &tensor != weight_of(file, tied->tied_path)) return false;
+  const AdapterTensor* embedding = weight_of(file, tied->path);
+  if (embedding == nullptr) return false;
+  if (embedding->shape != tensor.shape ||
+      !mx::array_equal(embedding->load(), tensor.load()).item<bool>()) {
+    fail("{}: it says that head and embedding are one matrix, but has two: {} and {}",
+         file.path.string(), tied->path, tied->tied_path);
+  }
+  return true;
+}
+
 // Checks all before anything is changed.
 std::vector<WeightMatch> checked_weights(models::Model& model, const AdapterFile& file) {
   std::vector<WeightMatch> matches;
-  if (file.weights.empty()) return matches;
+  const std::optional<models::Matrix> tied = tied_embedding(model);
+  const std::vector<TrainableTensor> all =
+      trainable_tensors(model, unties(file, tied) ? TiedHead::own : TiedHead::same);
+  check_saved_weights(file, all, tied.has_value());
   std::map<std::string, TrainableTensor> by_name;
-  for (const TrainableTensor& tensor : trainable_tensors(model))
-    by_name.insert({tensor.name, tensor});
+  for (const TrainableTensor& tensor : all) by_name.insert({tensor.name, tensor});
   for (const auto& [name, tensor] : file.weights) {
+    if (is_embedding_again(file, tensor, tied)) continue;
     auto found = by_name.find(name);
     const size_t dot = name.rfind('.');
     if (const auto other = mixtral_path(name.substr(0, dot)); found == by_name.end() && other) {
@@ -106,8 +150,8 @@ std::vector<WeightMatch> checked_weights(models::Model& model, const AdapterFile
            name, io::shape_text(tensor.shape), io::shape_text(own.shape));
     }
     if (!own.refused.empty()) {
-      fail("{}: {} cannot take the place of the model's: {}", file.path.string(), name,
-           own.refused);
+      fail("{}: {} cannot take the place of the model's: {}{}", file.path.string(), name,
+           own.refused, dequantize_hint(own));
     }
     matches.push_back({own, name, tensor});
   }
@@ -137,6 +181,27 @@ mx::array own_copy(const AdapterFile& file, const std::string& name, const Adapt
   const mx::array copy = mx::multiply(mx::astype(tensor.load(), mx::float32), mx::array(1.0f));
   io::check_finite(copy, file.path.string() + ": " + name);
   return copy;
+}
+
+// What is written of the adapters of a model.
+AdapterFile file_of(const fs::path& path, const Adapters& adapters, const AdapterOrigin& origin) {
+  AdapterFile file{origin};
+  file.path = path;
+  file.settings = adapters.settings();
+  for (const models::Parameter& parameter : adapters.trained()) {
+    file.weights.insert({parameter.name, *parameter.place});
+    file.ties_head = file.ties_head.value_or(false) || parameter.also != nullptr;
+  }
+  for (const models::LinearPart& linear : adapters.linears()) {
+    const auto [a, b] = linear.adapter()->factors();
+    file.tensors.insert({linear.path() + ".lora_a", a});
+    file.tensors.insert({linear.path() + ".lora_b", b});
+    const auto& magnitude = linear.adapter()->magnitude;
+    if (magnitude) file.tensors.insert({linear.path() + ".m", magnitude->m});
+    const float scale = linear.adapter()->scale;
+    if (scale != file.settings->scale) file.scales[linear.path()] = scale;
+  }
+  return file;
 }
 
 }  // namespace
@@ -173,10 +238,11 @@ void check_adapter_path(const fs::path& path) {
   if (format.check != nullptr) format.check(path);
 }
 
-void check_layout(const fs::path& path, const LoraSettings& settings) {
+void check_layout(const fs::path& path, const Adapters& adapters) {
   const AdapterFormat& format = format_of(path);
+  const LoraSettings& settings = adapters.settings();
   const bool is_full = settings.type == FineTuneType::full;
-  const char* what = nullptr;
+  std::string what;
   if (settings.type == FineTuneType::dora && !format.holds_dora) what = "DoRA";
   if (!format.holds_weights && (is_full || !settings.extra.empty())) {
     what = "weights that are trained as they are";
@@ -184,7 +250,8 @@ void check_layout(const fs::path& path, const LoraSettings& settings) {
   if (!format.holds_weights_beside_adapters && !is_full && !settings.extra.empty()) {
     what = "weights that are trained beside adapters";
   }
-  if (what == nullptr) return;
+  if (what.empty() && format.refuses != nullptr) what = format.refuses(file_of(path, adapters, {}));
+  if (what.empty()) return;
   fail_usage(
       "{}: the layout {} does not hold {}: take .npz or .safetensors, and `graft fuse` or "
       "`graft export` for a whole model",
@@ -252,6 +319,7 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
   // Of layers with several, the one that it says.
   if (!ranks.empty() && ranks.count(settings.rank) == 0) settings.rank = *ranks.rbegin();
   std::vector<models::Parameter> trained;
+  if (unties(file, tied_embedding(model))) model.untie_head();
   for (const auto& [own, name, tensor] : weights) {
     mx::array copy = own_copy(file, name, tensor);
     copy.eval();
@@ -313,22 +381,7 @@ std::map<std::string, AdapterTensor> all_tensors(const AdapterFile& file) {
 
 void save_adapter_file(const fs::path& path, const Adapters& adapters,
                        const AdapterOrigin& origin) {
-  AdapterFile file{origin};
-  file.path = path;
-  file.settings = adapters.settings();
-  for (const models::Parameter& parameter : adapters.trained()) {
-    file.weights.insert({parameter.name, *parameter.place});
-  }
-  for (const models::LinearPart& linear : adapters.linears()) {
-    const auto [a, b] = linear.adapter()->factors();
-    file.tensors.insert({linear.path() + ".lora_a", a});
-    file.tensors.insert({linear.path() + ".lora_b", b});
-    const auto& magnitude = linear.adapter()->magnitude;
-    if (magnitude) file.tensors.insert({linear.path() + ".m", magnitude->m});
-    const float scale = linear.adapter()->scale;
-    if (scale != file.settings->scale) file.scales[linear.path()] = scale;
-  }
-  write_adapter_file(file);
+  write_adapter_file(file_of(path, adapters, origin));
 }
 
 }  // namespace graft::lora

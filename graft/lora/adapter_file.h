@@ -3,6 +3,7 @@
 #include <mlx/array.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +16,8 @@
 #include "graft/lora/adapters.h"
 
 namespace graft::lora {
+
+class PeftConfig;
 
 /// What of a model decides how an adapter of it is laid out for llama.cpp.
 struct BaseShape {
@@ -46,6 +49,11 @@ struct AdapterFile : AdapterOrigin {
   std::map<std::string, float> scales = {};  // of layers with another scale than `settings` has
   // Layers whose lora_b has its columns in the order of GGUF's rows, see io::RowOrder.
   std::set<std::string> in_gguf_order = {};
+  // Whether an embedding in `weights` is the head, too, where the model has one matrix for both; if
+  // not, its head is untied. None: nobody says, and it is.
+  std::optional<bool> ties_head = {};
+  // Of PEFT's layout: what it says of `weights` is checked when the model is known.
+  std::shared_ptr<const PeftConfig> peft = {};
 
   /// The scale of a layer. Only with `settings`.
   float scale_of(const std::string& layer) const;
@@ -90,8 +98,8 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
 /// settings beside it, which would be replaced.
 void check_adapter_path(const fs::path& path);
 
-/// Throws UsageError if the layout of a path's name cannot hold what a training of these settings
+/// Throws UsageError if the layout of a path's name cannot hold what the training of these adapters
 /// gives.
-void check_layout(const fs::path& path, const LoraSettings& settings);
+void check_layout(const fs::path& path, const Adapters& adapters);
 
 }  // namespace graft::lora

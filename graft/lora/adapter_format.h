@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "graft/lora/adapter_file.h"
@@ -24,6 +25,8 @@ struct AdapterFormat {
   bool is_exact = false;  // every layer's numbers, rank and scale are kept as they are
   /// Throws UsageError if what is written at this path would replace another program's settings.
   void (*check)(const fs::path& path) = nullptr;
+  /// What of an adapter's weights it cannot hold, by name; empty if it holds them all.
+  std::string (*refuses)(const AdapterFile& file) = nullptr;
 };
 
 /// NumPy's zip of arrays as the Python example has it, graft's metadata in the zip's comment.

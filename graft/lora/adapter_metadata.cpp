@@ -89,6 +89,7 @@ std::string metadata_of(const AdapterFile& file, size_t most) {
     if (!s.extra.empty()) object["train_extra"] = s.extra;
   }
   for (const auto& [layer, scale] : file.scales) object["scales"][layer] = shortest(scale);
+  if (file.ties_head && !file.weights.empty()) object["ties_head"] = *file.ties_head;
   if (!file.base.model_type.empty()) object["base_model_type"] = file.base.model_type;
   if (file.base.head_dim > 0) object["base_head_dim"] = file.base.head_dim;
   if (!file.config.empty() && file.config.dump(-1, ' ', false, replace).size() <= kMostConfig) {
@@ -120,6 +121,9 @@ void take_metadata(AdapterFile& file, const std::string& text) {
   if (!object.is_object()) fail("{}: {} must be an object", what, kSettingsKey);
   file.settings = settings_from(object, what);
   file.scales = scales_from(object, what);
+  if (object.contains("ties_head")) {
+    file.ties_head = ConfigReader(object, what).boolean("ties_head", true);
+  }
   file.base_fingerprint = ConfigReader(object, what).text("base_fingerprint", "");
   file.base.model_type = ConfigReader(object, what).text("base_model_type", "");
   file.base.head_dim = static_cast<int>(ConfigReader(object, what).integer("base_head_dim", 0, 0));

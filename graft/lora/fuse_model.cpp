@@ -42,7 +42,9 @@ class Fuser {
         options_(options),
         names_(models::LanguageModelNames::of(source)),
         dtype_(io::config_dtype(source.config()).value_or(model.dtype())),
-        quantization_(io::quantization_of(source)) {}
+        quantization_(io::quantization_of(source)),
+        had_own_head_(models::has_own_head(source, names_)),
+        has_own_head_(had_own_head_ || model.untied_embedding() != nullptr) {}
 
   void add(const nn::Linear& layer) { add(layer, layer.weight, count(layer.in(), layer.out())); }
 
@@ -67,6 +69,9 @@ class Fuser {
     const std::string last = trained.name.substr(dot);
     const std::string name = names_.stored_of_hub(trained.name.substr(0, dot)) + last;
     if (done_.count(name) > 0) return;  // the weight of a layer with an adapter
+    if (!source_.has(name) && name == new_head()) {
+      return add_dense(name, *trained.place, source_.load(embedding()).dtype());
+    }
     if (!source_.has(name)) return add_experts(name, *trained.place);
     add_dense(name, *trained.place);
     // A head that is tied may be stored again.
@@ -79,6 +84,12 @@ class Fuser {
     if (options_.adapted.kind == FusedFormat::Kind::quantized) {
       stack_other_experts();
       if (!options_.de_quantize) stack_quantized_experts();
+    }
+    // The embedding as it was, of which the head is no part any more.
+    const std::string head = new_head();
+    if (!head.empty() && !source_.has(head) && done_.count(head) == 0) {
+      const mx::array values = source_.load(embedding());
+      add_dense(head, values, values.dtype());
     }
     for (const std::string& name : source_.names()) {
       if (name.ends_with(kScales)) add_quantized(name.substr(0, name.size() - kScales.size()));
@@ -106,8 +117,19 @@ class Fuser {
  private:
   using Make = std::function<ops::Weight(bool checked)>;
 
+  std::string embedding() const { return names_.stored("model.embed_tokens.weight"); }
+
+  // The name of the head of a model that was tied and is not any more; else empty. A quantized
+  // matrix is neither trained nor untied.
+  std::string new_head() const {
+    return has_own_head_ && !had_own_head_ ? names_.stored("lm_head.weight") : "";
+  }
+
   void add_dense(const std::string& name, const mx::array& values) {
-    const mx::Dtype dtype = source_.load(name).dtype();
+    add_dense(name, values, source_.load(name).dtype());
+  }
+
+  void add_dense(const std::string& name, const mx::array& values, mx::Dtype dtype) {
     io::TensorJob job;
     job.outputs = {{name, dtype, values.shape()}};
     job.make = [name, values, dtype] {
@@ -256,7 +278,7 @@ class Fuser {
     ordered_json config = io::read_ordered_json_object(source_.path() / "config.json");
     config.erase("quantization");
     config.erase("quantization_config");
-    models::complete_config(config, models::has_own_head(source_, names_));
+    models::complete_config(config, has_own_head_);
     io::QuantizationConfig now;
     bool any = false;
     if (quantization_) now.standard = quantization_->standard;
@@ -277,6 +299,7 @@ class Fuser {
   models::LanguageModelNames names_;
   mx::Dtype dtype_;
   std::optional<io::QuantizationConfig> quantization_;
+  bool had_own_head_, has_own_head_;
   std::map<std::string, std::optional<io::LayerQuantization>> settings_;
   std::map<std::string, bool> done_;
   std::vector<io::TensorJob> jobs_;

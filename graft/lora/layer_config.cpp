@@ -72,6 +72,10 @@ LayerConfig::LayerConfig(const ordered_json& given, const std::string& what,
       json_(given),
       peft_(of_adapter(given, default_keys), what),
       initial_(initial_in(given, what)) {
+  if (peft_.bias() != PeftConfig::Bias::none) {
+    fail_usage("{}: bias is of adapters that are read: biases are trained with `train_extra`",
+               what);
+  }
   const auto scale = given.find("scale");
   if (scale == given.end() || scale->is_null()) return;
   if (given.contains("lora_alpha")) {

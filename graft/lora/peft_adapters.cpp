@@ -1,7 +1,7 @@
 // PEFT's folder of a LoRA adapter: adapter_model.safetensors with `base_model.model.<module>` and
 // `.lora_A.weight` [R, in], `.lora_B.weight` [out, R], with DoRA `.lora_magnitude_vector` [out],
 // and adapter_config.json, which says how they
-// count (peft/utils/save_and_load.py; peft/tuners/lora/).
+// count (peft/utils/save_and_load.py; peft/tuners/lora/). Weights beside them: peft_weights.h.
 
 #include <mlx/ops.h>
 
@@ -9,6 +9,7 @@
 #include <cctype>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -23,6 +24,7 @@
 #include "graft/lora/peft_config.h"
 #include "graft/lora/peft_experts.h"
 #include "graft/lora/peft_names.h"
+#include "graft/lora/peft_weights.h"
 #include "graft/lora/safetensors_adapters.h"
 
 namespace graft::lora {
@@ -45,8 +47,7 @@ std::string_view kind_of(std::string_view name) {
   for (const Kind& kind :
        {Kind{".lora_embedding_", "an adapter of an embedding"},
         Kind{".lora_A.bias", "a bias of LoRA"}, Kind{".lora_B.bias", "a bias of LoRA"},
-        Kind{".token_adapter.", "trained tokens"},
-        Kind{".modules_to_save.", "a module that was trained"}}) {
+        Kind{".token_adapter.", "trained tokens"}}) {
     if (name.find(kind.in_name) != std::string_view::npos) return kind.is;
   }
   return "no part of a LoRA adapter (names end in .lora_A.weight or .lora_B.weight)";
@@ -55,7 +56,10 @@ std::string_view kind_of(std::string_view name) {
 class Reader {
  public:
   explicit Reader(AdapterFile& file)
-      : file_(file), what_(file.path.string()), config_(read_config(file.path)) {}
+      : file_(file),
+        what_(file.path.string()),
+        peft_(std::make_shared<const PeftConfig>(read_config(file.path))),
+        config_(*peft_) {}
 
   void read() {
     SafetensorsContents contents = read_safetensors_adapter(file_.path);
@@ -75,6 +79,7 @@ class Reader {
       file_.settings->keys = own->keys;
       file_.settings->dropout = own->dropout;  // the config has none beside parameters
       file_.settings->half_is_frozen = own->half_is_frozen;
+      file_.settings->extra = own->extra;
       if (own->half_is_frozen) file_.settings->rank /= 2;
     }
     take_base();
@@ -85,6 +90,8 @@ class Reader {
       put(path, stacked_experts(each, what_ + ": " + path), scales_.at(path));
     }
     if (file_.tensors.empty()) fail("{} holds no adapter", what_);
+    take_saved_weights(file_, saved_, config_);
+    file_.peft = peft_;
     if (config_.is_dora() != lora::is_dora(file_)) {
       fail("{} {} DoRA's magnitudes, but use_dora is {} in {}", what_,
            config_.is_dora() ? "lacks" : "has", config_.is_dora(), kAdapterConfig);
@@ -133,6 +140,10 @@ class Reader {
         modules_[name.substr(kPrefix.size(), name.size() - kPrefix.size() - end.size())].m = tensor;
         return;
       }
+    }
+    if (name.starts_with(kPrefix) && is_saved_weight(name)) {
+      saved_.insert({name.substr(kPrefix.size()), tensor});
+      return;
     }
     if (!name.starts_with(kPrefix) || !(is_a || is_b)) {
       fail("{}: {} is {}", what_, io::in_quotes(name), kind_of(name));
@@ -227,7 +238,9 @@ class Reader {
 
   AdapterFile& file_;
   std::string what_;
-  PeftConfig config_;
+  std::shared_ptr<const PeftConfig> peft_;
+  const PeftConfig& config_;
+  std::map<std::string, AdapterTensor> saved_;  // no part of LoRA, without the prefix
   std::map<std::string, Pair> modules_;
   std::map<std::string, std::map<int, ExpertTensors>> one_by_one_;
   std::map<std::string, float> scales_;  // of these
@@ -235,7 +248,9 @@ class Reader {
 
 class Writer {
  public:
-  explicit Writer(const AdapterFile& file) : file_(file) { settings_of(file); }
+  explicit Writer(const AdapterFile& file) : file_(file), saved_(saved_weights(file)) {
+    settings_of(file);
+  }
 
   void write() {
     std::map<std::string, std::map<std::string, std::string>> experts;  // block -> role -> layer
@@ -264,6 +279,9 @@ class Writer {
       }
     }
     for (const auto& [block, roles] : experts) add_experts(block, roles, layers);
+    for (const auto& [name, tensor] : saved_.tensors) {
+      tensors_.insert({std::string(kPrefix) + name, tensor});
+    }
     const NewConfig config(file_.path, config_of_all());
     config.remove_another();
     write_safetensors_adapter(file_.path, tensors_, metadata_of(file_), "pt");
@@ -349,7 +367,7 @@ class Writer {
     ordered_json config = {{"alpha_pattern", ordered_json::object()},
                            {"auto_mapping", nullptr},
                            {"base_model_name_or_path", nullptr},
-                           {"bias", "none"},
+                           {"bias", saved_.bias},
                            {"fan_in_fan_out", false},
                            {"inference_mode", true},
                            {"init_lora_weights", true},
@@ -370,6 +388,8 @@ class Writer {
       config["base_model_name_or_path"] = origin->repository;
       if (!origin->commit.empty()) config["revision"] = origin->commit;
     }
+    if (!saved_.modules.empty()) config["modules_to_save"] = saved_.modules;
+    if (saved_.ensures_tied) config["ensure_weight_tying"] = true;
     name_targets(config);
     if (!parameters_.empty()) config["target_parameters"] = parameters_;
     for (const auto& [name, facts] : facts_) {
@@ -434,6 +454,7 @@ class Writer {
   }
 
   const AdapterFile& file_;
+  SavedWeights saved_;
   std::map<std::string, AdapterTensor> tensors_;
   std::set<std::string> modules_, parameters_;
   std::map<std::string, Facts> facts_;  // of these
@@ -451,11 +472,11 @@ void check_peft(const fs::path& path) {
 
 void write_peft(const AdapterFile& file) {
   check_peft(file.path);
-  if (!file.weights.empty()) {
+  if (const std::string what = weights_refused_by_peft(file); !what.empty()) {
     fail(
-        "{}: weights that were trained as they are ({}) are not written in PEFT's layout: `graft "
-        "fuse` makes a model of them, which transformers reads",
-        file.path.string(), file.weights.begin()->first);
+        "{}: PEFT's layout does not hold {}: `graft fuse` makes a model of them, which "
+        "transformers reads",
+        file.path.string(), what);
   }
   Writer(file).write();
 }
@@ -468,7 +489,7 @@ const AdapterFormat kPeftAdapters{.name = "peft",
                                   .read = read_peft,
                                   .write = write_peft,
                                   .has_config = true,
-                                  .holds_weights = false,
-                                  .check = check_peft};
+                                  .check = check_peft,
+                                  .refuses = weights_refused_by_peft};
 
 }  // namespace graft::lora

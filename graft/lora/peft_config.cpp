@@ -40,6 +40,7 @@ const std::set<std::string>& taken_keys() {
                                              "lora_ga_config",
                                              "megatron_core",
                                              "merge_weights",
+                                             "modules_to_save",
                                              "peft_type",
                                              "peft_version",
                                              "qalora_group_size",
@@ -103,7 +104,9 @@ PeftConfig::PeftConfig(const ordered_json& config, const std::string& what) : wh
     }
   }
   alpha_pattern_ = patterns_in(config, "alpha_pattern");
+  ensures_tied_ = read.boolean("ensure_weight_tying", false);
   read_targets(config);
+  read_saved(config);
   read_layers(config);
 }
 
@@ -112,10 +115,6 @@ void PeftConfig::refuse_what_is_not_supported(const ordered_json& config) const 
   if (type != "LORA") {
     fail("{}: peft_type is {}; of PEFT's methods LoRA alone is supported", what_,
          type.is_string() ? io::in_quotes(type.get<std::string>()) : type.dump());
-  }
-  if (const auto bias = config.value("bias", ordered_json("none")); bias != "none") {
-    fail("{}: bias is {}: trained biases are not supported", what_,
-         bias.is_string() ? io::in_quotes(bias.get<std::string>()) : bias.dump());
   }
   if (const auto init = config.find("init_lora_weights");
       init != config.end() && changes_the_base(*init)) {
@@ -163,6 +162,22 @@ void PeftConfig::check_count(size_t count, const char* key) const {
   if (count <= kMostPatterns) return;
   fail("{}: {} has {} expressions, more than the {} that are read", what_, key, count,
        kMostPatterns);
+}
+
+void PeftConfig::read_saved(const ordered_json& config) {
+  const Modules saved = modules_in(config, "modules_to_save");
+  const auto& names = modules_to_save_ = saved.suffixes;
+  // An empty name is the end of all.
+  if (saved.pattern || std::find(names.begin(), names.end(), "") != names.end()) {
+    fail("{}: modules_to_save must be a list of names", what_);
+  }
+  const auto bias = config.find("bias");
+  if (bias == config.end() || bias->is_null() || *bias == "none") return;
+  if (*bias != "all" && *bias != "lora_only") {
+    fail("{}: bias must be none, all or lora_only, found {}", what_,
+         bias->is_string() ? io::in_quotes(bias->get<std::string>()) : bias->dump());
+  }
+  bias_ = *bias == "all" ? Bias::all : Bias::lora_only;
 }
 
 PeftConfig::Patterns<double> PeftConfig::patterns_in(const ordered_json& config,
@@ -242,8 +257,23 @@ bool PeftConfig::is_in_layers(const std::string& module) const {
   return layer && std::find(layers_->begin(), layers_->end(), *layer) != layers_->end();
 }
 
+bool PeftConfig::saves(const std::string& module) const {
+  for (size_t end = module.find('.'); true; end = module.find('.', end + 1)) {
+    const std::string_view part = std::string_view(module).substr(0, end);
+    for (const std::string& name : modules_to_save_) {
+      if (part.ends_with(name)) return true;
+    }
+    if (end == std::string::npos) return false;
+  }
+}
+
 bool PeftConfig::targets(const std::string& module) const {
   if (!exclude_modules_.empty() && exclude_modules_.has(module)) return false;
+  // What is saved as it is gets none, by whole parts of its name.
+  const std::string parts = "." + module + ".";
+  for (const std::string& name : modules_to_save_) {
+    if (parts.find("." + name + ".") != std::string::npos) return false;
+  }
   if (all_linear_) return !names_module("lm_head", module);
   if (!target_modules_.has(module)) return false;
   return target_modules_.pattern || is_in_layers(module);

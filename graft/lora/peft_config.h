@@ -15,6 +15,9 @@ namespace graft::lora {
 /// get_pattern_key). A module is named as in the model: "model.layers.0.self_attn.q_proj".
 class PeftConfig {
  public:
+  /// Whose biases are trained: of all modules, or of those with an adapter.
+  enum class Bias { none, all, lora_only };
+
   /// `what` names the file. Throws Error for another method than LoRA, for what graft has not, by
   /// its key, and for values that make no sense.
   PeftConfig(const ordered_json& config, const std::string& what);
@@ -27,6 +30,13 @@ class PeftConfig {
   const std::string& revision() const { return revision_; }
   /// `target_modules` as they are listed; empty for an expression.
   const std::vector<std::string>& target_modules() const { return target_modules_.suffixes; }
+
+  Bias bias() const { return bias_; }
+  /// Whether a tied head follows the embedding where that is one of modules_to_save.
+  bool ensures_tied() const { return ensures_tied_; }
+  /// Whether modules_to_save has the module, or one that it is a part of. Names end in its entries,
+  /// in the middle of a part, too (peft/utils/other.py, _set_trainable).
+  bool saves(const std::string& module) const;
 
   /// Whether PEFT puts an adapter on the module.
   bool targets(const std::string& module) const;
@@ -67,6 +77,7 @@ class PeftConfig {
   Patterns<double> patterns_in(const ordered_json& config, const char* key) const;
   void read_layers(const ordered_json& config);
   void read_targets(const ordered_json& config);
+  void read_saved(const ordered_json& config);
   void refuse_what_is_not_supported(const ordered_json& config) const;
   std::optional<int64_t> layer_of(const std::string& module) const;
   bool is_in_layers(const std::string& module) const;
@@ -76,7 +87,10 @@ class PeftConfig {
   double alpha_ = 8;
   float dropout_ = 0;
   bool rslora_ = false, dora_ = false, all_linear_ = false;
+  Bias bias_ = Bias::none;
+  bool ensures_tied_ = false;
   std::string base_model_, revision_;
+  std::vector<std::string> modules_to_save_;
   Modules target_modules_, exclude_modules_, target_parameters_;
   std::optional<std::vector<int64_t>> layers_;
   std::vector<regex::NamePattern> layers_patterns_;

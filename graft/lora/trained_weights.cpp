@@ -19,6 +19,10 @@ namespace {
 
 using Kind = TrainableTensor::Kind;
 
+constexpr const char* kQuantized = "it is quantized";
+constexpr const char* kDequantize =
+    "; `graft convert` with `dequantize` makes a model whose weights can be";
+
 // In memory of its own: training must not write into a file's mapping, nor keep it open.
 mx::array own_f32(const mx::array& values) {
   if (values.dtype() != mx::float32) return mx::astype(values, mx::float32);
@@ -28,7 +32,7 @@ mx::array own_f32(const mx::array& values) {
 // Adds the tensors of the parts of a model.
 class Collector {
  public:
-  explicit Collector(int layers) : layers_(layers) {}
+  Collector(int layers, TiedHead head) : layers_(layers), head_(head) {}
 
   void add(const models::Part& part) {
     layer_ = part.layer >= 0 ? part.layer : layers_;
@@ -50,7 +54,7 @@ class Collector {
                            .shape = {experts->count(), experts->out(), experts->in()},
                            .put = {},
                            .values = {}};
-    if (experts->weights->each.front().quantized()) tensor.refused = "it is quantized";
+    if (experts->weights->each.front().quantized()) tensor.refused = kQuantized;
     tensor.values = [experts] {
       const ops::ExpertWeights& now = *experts->weights;
       return own_f32(now.stack ? now.stack->weight : ops::stacked(now.each).weight);
@@ -95,7 +99,11 @@ class Collector {
 
   void add_part(const models::Matrix& matrix) {
     if (matrix.is_embedding) layer_ = -1;
-    add_matrix(matrix.path, matrix.weight, matrix.tied);
+    const bool splits = matrix.tied != nullptr && head_ == TiedHead::own;
+    add_matrix(matrix.path, matrix.weight, splits ? nullptr : matrix.tied);
+    if (!splits) return;
+    layer_ = layers_;
+    add_matrix(matrix.tied_path, matrix.tied, nullptr);
   }
 
   void add_part(const models::Vector& vector) {
@@ -110,7 +118,7 @@ class Collector {
 
   void add_matrix(const std::string& path, ops::Weight* weight, ops::Weight* tied) {
     TrainableTensor tensor = array_of(path + ".weight", Kind::matrix, &weight->weight);
-    if (weight->quantized()) tensor.refused = "it is quantized";
+    if (weight->quantized()) tensor.refused = kQuantized;
     tensor.put = [weight, tied, name = tensor.name, layer = layer_](const mx::array& values) {
       *weight = {values, {}, {}, 0, 0};
       if (tied != nullptr) *tied = *weight;
@@ -138,6 +146,7 @@ class Collector {
   }
 
   int layers_, layer_ = 0;
+  TiedHead head_;
   std::vector<TrainableTensor> all_;
 };
 
@@ -156,10 +165,14 @@ bool is_outside(const TrainableTensor& tensor, int layers) {
 
 }  // namespace
 
-std::vector<TrainableTensor> trainable_tensors(models::Model& model) {
-  Collector collector(model.num_layers());
+std::vector<TrainableTensor> trainable_tensors(models::Model& model, TiedHead head) {
+  Collector collector(model.num_layers(), head);
   for (const models::Part& part : model.parts()) collector.add(part);
   return collector.take();
+}
+
+std::string dequantize_hint(const TrainableTensor& tensor) {
+  return tensor.refused == kQuantized ? kDequantize : "";
 }
 
 std::vector<TrainableTensor> chosen_tensors(models::Model& model, const LoraSettings& settings) {
@@ -195,12 +208,10 @@ std::vector<TrainableTensor> chosen_tensors(models::Model& model, const LoraSett
     }
     if (!wanted) continue;
     if (!tensor.refused.empty()) {
-      fail_usage(
-          "{} cannot be trained as it is: {}{}", tensor.name, tensor.refused,
-          tensor.refused == "it is quantized"
-              ? "; `graft convert` with `dequantize` makes a model whose weights can be, and "
-                "`fine_tune_type` lora needs none"
-              : "");
+      fail_usage("{} cannot be trained as it is: {}{}", tensor.name, tensor.refused,
+                 tensor.refused == kQuantized
+                     ? dequantize_hint(tensor) + ", and `fine_tune_type` lora needs none"
+                     : "");
     }
     chosen.push_back(tensor);
   }

@@ -27,8 +27,15 @@ struct TrainableTensor {
   std::function<mx::array()> values;
 };
 
+/// What a head that is tied to the embedding counts as: the same tensor, or one of its own, which
+/// `put` makes of it once the model's head is untied.
+enum class TiedHead { same, own };
+
+/// What to do where one is refused for being quantized; else empty.
+std::string dequantize_hint(const TrainableTensor& tensor);
+
 /// All of them.
-std::vector<TrainableTensor> trainable_tensors(models::Model& model);
+std::vector<TrainableTensor> trainable_tensors(models::Model& model, TiedHead = TiedHead::same);
 
 /// Those that `settings` ask for: with `FineTuneType::full` all of the last num_layers layers, and
 /// of `extra`: "norms" and "biases" of the adapted layers, "outside" (embedding, final norm, head),

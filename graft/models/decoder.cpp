@@ -92,8 +92,13 @@ std::vector<Part> Decoder::parts() {
     parts_.blocks[i].add_to(all, static_cast<int>(i));
   }
   all.push_back({-1, &parts_.norm});
-  all.push_back({-1, Matrix{parts_.embedding_path, &parts_.embedding,
-                            has_own_head_ ? nullptr : &head_.weight, true}});
+  Matrix embedding{.path = parts_.embedding_path, .weight = &parts_.embedding};
+  embedding.is_embedding = true;
+  if (!has_own_head_) {
+    embedding.tied = &head_.weight;
+    embedding.tied_path = parts_.head_path;
+  }
+  all.push_back({-1, std::move(embedding)});
   if (has_own_head_) all.push_back({-1, Matrix{parts_.head_path, &head_.weight}});
   if (head_.bias) all.push_back({-1, Vector{parts_.head_path + ".bias", &*head_.bias}});
   return all;

@@ -62,6 +62,7 @@ class Decoder final : public Model {
   const ops::Weight* untied_embedding() const override {
     return has_own_head_ ? &parts_.embedding : nullptr;
   }
+  void untie_head() override { has_own_head_ = true; }
   std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override;
   std::vector<Part> parts() override;
   std::vector<std::string> default_lora_keys() const override { return parts_.default_lora_keys; }

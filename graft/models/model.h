@@ -63,6 +63,9 @@ class Model {
   /// read. Else null.
   virtual const ops::Weight* untied_embedding() const { return nullptr; }
 
+  /// Makes the head a matrix of its own, with the numbers that it has, if it is the embedding.
+  virtual void untie_head() = 0;
+
   /// The angles of the sequences' tokens, one table for each way that layers rotate them.
   virtual std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const = 0;
 

@@ -22,6 +22,7 @@ struct Matrix {
   ops::Weight* weight;
   ops::Weight* tied = nullptr;  // the head, if it is this embedding again
   bool is_embedding = false;
+  std::string tied_path = {};  // the head's, if it is tied
 };
 
 /// A vector that is not part of a layer or norm: the bias of the head, weights of attention heads.

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "graft/base/atomic_file.h"
@@ -119,12 +120,40 @@ TEST_F(FullFineTuning, GoesWithDoraAndIsReadAgain) {
               test_loss({"--model", "model", "--adapter-file", "a.npz"}), 0.0011);
 }
 
+// Norms, embedding and head are modules_to_save there.
+TEST_F(FullFineTuning, BesideAdaptersIsWrittenAsPeftHasIt) {
+  const ProgramResult trained = train({"--train-extra", "norms,outside", "--adapter-file", "tuned",
+                                       "--format", "peft", "--save-every", "10"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto config = nlohmann::json::parse(read_text(folder_ / "tuned/adapter_config.json"));
+  EXPECT_EQ(config["bias"], "none");
+  const auto modules = config["modules_to_save"].get<std::vector<std::string>>();
+  for (const char* name :
+       {"model.embed_tokens", "lm_head", "model.norm", "model.layers.1.input_layernorm"}) {
+    EXPECT_EQ(std::count(modules.begin(), modules.end(), name), 1) << name;
+  }
+  const double tuned = test_loss({"--model", "model", "--adapter-file", "tuned"});
+  EXPECT_LT(tuned, test_loss({"--model", "model", "--adapter-file", "none"}));
+  ASSERT_EQ(run({"adapter", "convert", "tuned", "same.npz"}).code, 0);
+  EXPECT_EQ(test_loss({"--model", "model", "--adapter-file", "same.npz"}), tuned);
+  expect_line(run({"adapter", "info", "tuned"}).out, "  trained     \\d+ weights, .*");
+  expect_refused(run({"adapter", "merge", "tuned", "same.npz", "-o", "sum"}), 1,
+                 "cannot be added up");
+  ASSERT_EQ(
+      run({"fuse", "--model", "model", "--adapter-file", "tuned", "--save-path", "fused"}).code, 0);
+  EXPECT_NEAR(test_loss({"--model", "fused", "--adapter-file", "none"}), tuned, 0.02);
+  EXPECT_EQ(run({"lora", "--resume", "tuned", "--iters", "24"}).code, 0);
+  EXPECT_EQ(train({"--resume-adapter-file", "tuned", "--adapter-file", "on.npz"}).code, 0);
+}
+
 TEST_F(FullFineTuning, SaysAtOnceWhatALayoutCannotHold) {
   const auto refused = [&](const std::vector<std::string>& options, const char* what) {
     expect_refused(train(options), 2, what);
   };
   refused({"--fine-tune-type", "full", "--adapter-file", "t", "--format", "peft"}, "does not hold");
   refused({"--train-extra", "norms", "--adapter-file", "t", "--format", "mlx-lm"}, "does not hold");
+  refused({"--train-extra", "q_proj", "--adapter-file", "t", "--format", "peft"},
+          "q_proj.weight beside an adapter of its layer");
   refused({"--fine-tune-type", "dora", "--adapter-file", "t.gguf"}, "does not hold DoRA");
   refused({"--fine-tune-type", "dora", "--train-extra", "q_proj"}, "not trained itself");
 }

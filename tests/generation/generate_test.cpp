@@ -37,6 +37,7 @@ class Recorder final : public models::Model {
     ends.push_back(model_.norm(hidden));
     return ends.back();
   }
+  void untie_head() override { model_.untie_head(); }
   const ops::Head& head() const override { return model_.head(); }
   std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override {
     return model_.rope_tables(sequences);

@@ -176,6 +176,7 @@ TEST_P(SessionTest, AFailureLeavesItAsItWas) {
     mlx::core::array norm(const models::Hidden& hidden) const override {
       return model_.norm(hidden);
     }
+    void untie_head() override { model_.untie_head(); }
     const ops::Head& head() const override { return model_.head(); }
     std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& s) const override {
       return model_.rope_tables(s);

@@ -115,6 +115,7 @@ TEST(LayerConfig, OtherKeysAndBadValuesAreRefused) {
   };
   refused(R"({"rank": 4})", {"there is no key", "rank"});
   refused(R"({"modules_to_save": ["lm_head"]})", {"there is no key", "modules_to_save"});
+  refused(R"({"bias": "all"})", {"bias is of adapters that are read", "train_extra"});
   refused(R"({"r": 0})", {"r must be"});
   refused(R"({"scale": 2, "lora_alpha": 4})", {"scale", "lora_alpha"});
   refused(R"({"scale": "2"})", {"scale must be a number"});

@@ -10,6 +10,7 @@
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/adapter_path.h"
 #include "graft/lora/difference.h"
+#include "graft/lora/fuse_model.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/models/registry.h"
 #include "tests/support/arrays.h"
@@ -54,6 +55,20 @@ class PeftAdapters : public ::testing::TestWithParam<std::string> {
     return testing::distance(found, expected_.load("logits"));
   }
 
+  static AdapterFile without_weights(AdapterFile file) {
+    file.weights.clear();
+    return file;
+  }
+
+  static bool same_weights(const AdapterFile& one, const AdapterFile& other) {
+    if (one.weights.size() != other.weights.size()) return false;
+    return std::all_of(one.weights.begin(), one.weights.end(), [&](const auto& weight) {
+      const auto found = other.weights.find(weight.first);
+      return found != other.weights.end() &&
+             testing::same_bits(weight.second.load(), found->second.load());
+    });
+  }
+
   fs::path at_ = kPeft / GetParam();
   io::SafetensorsFile expected_{at_ / "expected.safetensors"};
   TempFolder base_;
@@ -66,6 +81,31 @@ TEST_P(PeftAdapters, GiveTheLogitsOfPeft) {
 
 class PeftDora : public PeftAdapters {};
 
+// A model whose head and embedding were one has two of them then, if the adapter has.
+TEST_P(PeftAdapters, FusedModelsGiveTheLogitsOfPeft) {
+  const io::ModelFolder source = io::ModelFolder::open(base_.path());
+  const auto model = models::load_model(source, mx::float32);
+  const Adapters adapters = apply(*model, read_adapter_file(at_));
+  TempFolder folder;
+  fuse_model(source, *model, adapters, {folder / "fused"}, {});
+  const auto fused = models::load_model(io::ModelFolder::open(folder / "fused"), mx::float32);
+  EXPECT_EQ(fused->untied_embedding() == nullptr, model->untied_embedding() == nullptr);
+  const mx::array found = models::logits(*fused, texts_->ids, fused->context(texts_->sequences));
+  EXPECT_LT(testing::distance(found, expected_.load("logits")), testing::kParity);
+}
+
+// A training that goes on with an adapter saves what it read.
+TEST_P(PeftAdapters, AreSavedAsTheyWereRead) {
+  const auto model = models::load_model(io::ModelFolder::open(base_.path()), mx::float32);
+  const AdapterFile file = read_adapter_file(at_);
+  const Adapters adapters = apply(*model, file);
+  EXPECT_EQ(adapters.trained().empty(), file.weights.empty());
+  TempFolder folder;
+  if (!is_dora(file)) check_layout(folder / "adapter_model.safetensors", adapters);
+  save_adapter_file(folder / "adapter_model.safetensors", adapters);
+  EXPECT_LT(distance_with(read_adapter_file(folder.path())), testing::kParity);
+}
+
 TEST_P(PeftDora, GivesTheLossAndTheGradientsOfPeft) {
   const auto model = models::load_model(io::ModelFolder::open(base_.path()), mx::float32);
   testing::Expected expected(at_ / "expected.safetensors", *texts_);
@@ -77,8 +117,15 @@ TEST_P(PeftAdapters, AreTheSameInEveryLayout) {
   TempFolder folder;
   AdapterFile file = read_adapter_file(at_);
   file.base = BaseShape::of(io::read_json_object(base_ / "config.json"));
+  const bool has_weights = !file.weights.empty();
   for (const char* format : {"npz", "safetensors", "mlx-lm", "gguf", "peft"}) {
     SCOPED_TRACE(format);
+    const std::string name = format;
+    if (has_weights && (name == "mlx-lm" || name == "gguf")) {
+      file.path = adapter_to_write(folder / (name == "gguf" ? "a.gguf" : name), format);
+      expect_error([&] { write_adapter_file(file); }, {"takes no weights", "trained"});
+      continue;
+    }
     if (is_dora(file) && std::string(format) == "gguf") {
       file.path = folder / "a.gguf";
       expect_error([&] { write_adapter_file(file); }, {"a.gguf", "DoRA", "graft fuse"});
@@ -89,7 +136,14 @@ TEST_P(PeftAdapters, AreTheSameInEveryLayout) {
     write_adapter_file(file);
     const AdapterFile back = read_adapter_file(folder / format);
     EXPECT_LT(distance_with(back), testing::kParity);
-    EXPECT_LT(difference(back, read_adapter_file(at_)).between, 1e-6 * difference(back, back).one);
+    const AdapterFile first = read_adapter_file(at_);
+    EXPECT_TRUE(same_weights(back, first));
+    if (has_weights && name == "peft") {  // PEFT passes over a name that it does not know
+      const io::SafetensorsFile peft(at_ / "adapter_model.safetensors"), ours(file.path);
+      for (const std::string& tensor : ours.names()) EXPECT_TRUE(peft.has(tensor)) << tensor;
+    }
+    const AdapterFile one = without_weights(back), other = without_weights(first);
+    EXPECT_LT(difference(one, other).between, 1e-6 * difference(one, one).one);
     file = back;
   }
 }
@@ -122,6 +176,9 @@ TEST(PeftFolder, WhatIsNoAdapterIsNamed) {
   expect_peft_refused({{q + ".lora_magnitude_vector", mx::ones({8, 1})}}, {"q_proj", "no vector"});
   expect_peft_refused({{"base_model.model.model.embed_tokens.lora_embedding_A", a}},
                       {"an embedding"});
+  expect_peft_refused(
+      {{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {q + ".lora_B.bias", b}},
+      {"a bias of LoRA"});
   expect_peft_refused({{"model.norm.weight", mx::ones({8})}}, {"no part of a LoRA adapter"});
   const std::string k = "base_model.model.model.layers.0.self_attn.k_proj";
   expect_peft_refused({{k + ".lora_A.weight", a}, {k + ".lora_B.weight", b}},
@@ -137,6 +194,209 @@ TEST(PeftFolder, WhatIsNoAdapterIsNamed) {
                        {experts + ".00.up_proj.lora_A.weight", a},
                        {experts + ".00.up_proj.lora_B.weight", b}},
                       {"has two adapters"});
+}
+
+// An adapter of PEFT's q_proj in both layers of the fixture's model, and more beside it.
+class PeftSaved : public ::testing::Test {
+ protected:
+  explicit PeftSaved(const char* family = "qwen2") {
+    testing::write_named_checkpoint(testing::fixture("families") / family, base_.path());
+    for (const std::string layer : {"0", "1"}) {
+      const std::string q = "model.layers." + layer + ".self_attn.q_proj";
+      put(q + ".lora_A.weight", mx::ones({2, 16}));
+      put(q + ".lora_B.weight", mx::ones({16, 2}));
+    }
+  }
+
+  void put(const std::string& name, const mx::array& values) {
+    tensors_.insert_or_assign("base_model.model." + name, values);
+  }
+
+  AdapterFile read(const std::string& says) const {
+    io::save_safetensors(folder_ / "adapter_model.safetensors", tensors_);
+    testing::write_bytes(
+        folder_ / "adapter_config.json",
+        R"({"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"], )" + says + "}");
+    return read_adapter_file(folder_.path());
+  }
+
+  // When it is read, or when it is put on the model, which then is as it was, if the numbers are.
+  void expect_refused(const std::string& says, std::initializer_list<std::string_view> message) {
+    expect_error(
+        [&] {
+          const AdapterFile file = read(says);
+          const auto model = models::load_model(io::ModelFolder::open(base_.path()), mx::float32);
+          try {
+            apply(*model, file);
+          } catch (const Error& error) {
+            const bool is_number = std::string(error.what()).find("NaN") != std::string::npos;
+            EXPECT_TRUE(is_number || adapted_names(*model).empty());
+            throw;
+          }
+        },
+        message);
+  }
+
+  static std::vector<std::string> adapted_names(models::Model& model) {
+    std::vector<std::string> names;
+    for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+      if (linear.adapter()) names.push_back(linear.path());
+    }
+    return names;
+  }
+
+  std::vector<std::string> names(const AdapterFile& file) const {
+    std::vector<std::string> all;
+    for (const auto& [name, tensor] : file.weights) all.push_back(name);
+    return all;
+  }
+
+  TempFolder base_, folder_;
+  std::map<std::string, mx::array> tensors_;
+};
+
+const std::string kOfHead = R"("modules_to_save": ["lm_head"])";
+
+TEST_F(PeftSaved, OlderSpellingsAreTheSame) {
+  const mx::array head = mx::full({29, 16}, 0.5f), bias = mx::full({16}, 0.25f);
+  for (const char* name : {"lm_head.weight", "lm_head.modules_to_save.weight",
+                           "lm_head.modules_to_save.default.weight"}) {
+    SCOPED_TRACE(name);
+    put(name, head);
+    const AdapterFile file = read(kOfHead);
+    EXPECT_EQ(names(file), std::vector<std::string>{"lm_head.weight"});
+    EXPECT_EQ(file.settings->extra, std::vector<std::string>{"lm_head"});
+    tensors_.erase(std::string("base_model.model.") + name);
+  }
+  for (const std::string name : {"bias", "base_layer.bias"}) {  // PEFT before 0.6, and now
+    for (const std::string layer : {"0", "1"}) {
+      put("model.layers." + layer + ".self_attn.q_proj." + name, bias);
+    }
+    const AdapterFile file = read(R"("bias": "lora_only")");
+    EXPECT_EQ(file.weights.size(), 2u);
+    EXPECT_EQ(file.weights.count("model.layers.1.self_attn.q_proj.bias"), 1u);
+    EXPECT_EQ(file.settings->extra, std::vector<std::string>{"biases"});
+    std::erase_if(tensors_, [](const auto& one) { return one.first.ends_with("bias"); });
+  }
+}
+
+TEST_F(PeftSaved, OfTwoValuesOfABiasPeftReadsThePlainOne) {
+  const std::string k = "model.layers.0.self_attn.k_proj";
+  put(k + ".weight", mx::zeros({8, 16}));
+  put(k + ".bias", mx::full({8}, 1.0f));
+  put(k + ".modules_to_save.bias", mx::full({8}, 2.0f));
+  put(k + ".original_module.bias", mx::full({8}, 3.0f));
+  const std::string says = R"("modules_to_save": ["layers.0.self_attn.k_proj"])";
+  const AdapterFile file = read(R"("bias": "all", )" + says);
+  EXPECT_EQ(names(file), (std::vector<std::string>{k + ".bias", k + ".weight"}));
+  EXPECT_EQ(mx::max(file.weights.at(k + ".bias").load()).item<float>(), 1.0f);
+  expect_refused(says, {"k_proj.bias\" is there twice"});
+  tensors_.erase("base_model.model." + k + ".modules_to_save.bias");
+  expect_refused(says, {"k_proj.original_module.bias", "does not say that it was trained"});
+}
+
+TEST_F(PeftSaved, WhatDoesNotFitIsNamed) {
+  const mx::array head = mx::full({29, 16}, 0.5f);
+  put("lm_head.weight", head);
+  expect_refused(R"("modules_to_save": ["embed_tokens", "lm_head"])",
+                 {"modules_to_save", "names model.embed_tokens", "embed_tokens.weight is missing"});
+  put("lm_head.weight", mx::full({28, 16}, 0.5f));
+  expect_refused(kOfHead, {"lm_head.weight is [28, 16]", "the model's is [29, 16]"});
+  put("lm_head.weight", mx::full({29, 16}, NAN));
+  expect_refused(kOfHead, {"lm_head.weight", "NaN"});
+  put("lm_head.weight", head);
+  put("lm_head.modules_to_save.weight", head);
+  expect_refused(kOfHead, {"\"lm_head.weight\" is there twice"});
+  expect_refused(R"("bias": "all")", {"lm_head.modules_to_save.weight", "does not say"});
+  tensors_.erase("base_model.model.lm_head.modules_to_save.weight");
+  put("score.weight", head);
+  expect_refused(R"("modules_to_save": ["lm_head", "score"])",
+                 {"the model has no weight score.weight"});
+  expect_refused(kOfHead, {"score.weight", "no part of a LoRA adapter", "does not say"});
+  tensors_.erase("base_model.model.score.weight");
+  put("model.layers.0.self_attn.q_proj.base_layer.weight", mx::ones({16, 16}));
+  expect_refused(kOfHead, {"q_proj.base_layer.weight", "no part of a LoRA adapter"});
+}
+
+TEST_F(PeftSaved, NaNIsRefusedBeforeAnythingIsWritten) {
+  put("lm_head.weight", mx::full({29, 16}, NAN));
+  AdapterFile file = read(kOfHead);
+  TempFolder folder;
+  for (const char* name : {"a.npz", "adapter_model.safetensors"}) {
+    file.path = folder / name;
+    expect_error([&] { write_adapter_file(file); }, {"lm_head.weight", "NaN"});
+    EXPECT_TRUE(fs::is_empty(folder.path()));
+  }
+}
+
+TEST_F(PeftSaved, BiasesThatWereTrainedAreThere) {
+  expect_refused(R"("bias": "all")", {"there is none, not even model.layers.0.self_attn."});
+  expect_refused(R"("bias": "lora_only")",
+                 {"not even model.layers.0.self_attn.q_proj.bias", "PEFT before 0.21"});
+  put("model.layers.0.self_attn.k_proj.bias", mx::ones({8}));
+  expect_refused(R"("bias": "lora_only")", {"k_proj.bias", "does not say that it was trained"});
+  expect_refused(R"("bias": "none")", {"k_proj.bias", "does not say that it was trained"});
+  put("model.layers.0.self_attn.k_proj.bias", mx::ones({7}));
+  expect_refused(R"("bias": "all")", {"k_proj.bias is [7]", "the model's is [8]"});
+}
+
+TEST_F(PeftSaved, AdaptersOfWhatIsSavedAreLeftOutByPeft) {
+  put("model.layers.0.self_attn.q_proj.weight", mx::ones({16, 16}));
+  expect_refused(R"("modules_to_save": ["layers.0.self_attn.q_proj"])",
+                 {"q_proj", "has an adapter", "PEFT leaves it out"});
+}
+
+class PeftSavedTied : public PeftSaved {
+ protected:
+  PeftSavedTied() : PeftSaved("qwen2_window_tied") {}
+};
+
+TEST_F(PeftSavedTied, HeadsThatAreSaidToBeTheEmbeddingAre) {
+  const std::string says = R"("modules_to_save": ["embed_tokens"], "ensure_weight_tying": true)";
+  put("model.embed_tokens.weight", mx::full({29, 16}, 0.5f));
+  expect_refused(says, {"ensure_weight_tying", "wants the head"});
+  put("lm_head.weight", mx::full({29, 16}, 0.25f));
+  expect_refused(says, {"one matrix, but has two"});
+  put("lm_head.weight", mx::full({29, 16}, 0.5f));
+  EXPECT_EQ(read(says).ties_head, true);
+}
+
+// What PEFT cannot hold is said of the training, too, before it begins.
+TEST_F(PeftSavedTied, WhatPeftHasNoPlaceForIsRefused) {
+  const auto model = [&] {
+    return models::load_model(io::ModelFolder::open(base_.path()), mx::float32);
+  };
+  const auto refused = [&](FineTuneType type, const std::vector<std::string>& extra,
+                           const char* what) {
+    const auto trained = model();
+    LoraSettings settings{.type = type, .num_layers = -1, .keys = {"q_proj"}, .extra = extra};
+    const Adapters adapters = attach(*trained, settings);
+    const fs::path path = folder_ / "adapter_model.safetensors";
+    expect_error<UsageError>([&] { check_layout(path, adapters); }, {"does not hold", what});
+    expect_error([&] { save_adapter_file(path, adapters); }, {"does not hold", what});
+    EXPECT_FALSE(fs::exists(path));
+  };
+  refused(FineTuneType::full, {}, "without any adapter");
+  refused(FineTuneType::lora, {"self_attn.q_proj"}, "q_proj.weight beside an adapter of its layer");
+  const auto trained = model();
+  const Adapters adapters =
+      attach(*trained, {.num_layers = -1, .keys = {"q_proj"}, .extra = {"embed_tokens"}});
+  save_adapter_file(folder_ / "a.npz", adapters);
+  AdapterFile file = read_adapter_file(folder_ / "a.npz");
+  EXPECT_EQ(file.ties_head, true);
+  file.ties_head.reset();
+  file.path = folder_ / "adapter_model.safetensors";
+  expect_error([&] { write_adapter_file(file); }, {"whether it is the head, too"});
+}
+
+TEST(PeftExperts, AreNotSavedAsTheyAre) {
+  TempFolder base, folder;
+  testing::write_named_checkpoint(testing::fixture("families") / "mixtral", base.path());
+  const auto model = models::load_model(io::ModelFolder::open(base.path()), mx::float32);
+  const Adapters adapters =
+      attach(*model, {.num_layers = -1, .keys = {"q_proj"}, .extra = {"up_proj"}});
+  expect_error<UsageError>([&] { check_layout(folder / "adapter_model.safetensors", adapters); },
+                           {"does not hold", "up_proj.weight, which is of experts"});
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, PeftAdapters, ::testing::ValuesIn(peft_variants()),

@@ -74,8 +74,10 @@ TEST(PeftConfig, WhatGraftHasNotIsRefusedByName) {
   };
   refused(R"({"peft_type": "IA3"})", "IA3");
   refused(R"({"peft_type": 3})", "peft_type is 3");
-  refused(R"({"bias": "all"})", "all");
-  refused(R"({"modules_to_save": ["lm_head"]})", "modules_to_save");
+  refused(R"({"bias": "some"})", "bias must be none, all or lora_only, found \"some\"");
+  refused(R"({"bias": 1})", "found 1");
+  refused(R"({"modules_to_save": "lm_head"})", "modules_to_save must be a list of names");
+  refused(R"({"modules_to_save": ["norm", ""]})", "modules_to_save must be a list of names");
   refused(R"({"lora_bias": true})", "lora_bias");
   refused(R"({"layer_replication": [[0, 2]]})", "layer_replication");
   refused(R"({"trainable_token_indices": [1]})", "trainable_token_indices");
@@ -86,6 +88,27 @@ TEST(PeftConfig, WhatGraftHasNotIsRefusedByName) {
   peft(
       R"({"use_dora": false, "modules_to_save": null, "layer_replication": [], "eva_config": {"rho": 2},
            "init_lora_weights": "gaussian", "megatron_core": "megatron.core", "loftq_config": {}})");
+}
+
+// Modules are saved by the ends of their names, and get no adapter by whole parts of them.
+TEST(PeftConfig, WhatIsSavedGetsNoAdapter) {
+  const PeftConfig c = peft(
+      R"({"target_modules": ["q_proj", "up_proj", "lm_head"], "bias": "lora_only",
+          "modules_to_save": ["norm", "layers.1.mlp", "lm_head"], "ensure_weight_tying": true})");
+  EXPECT_EQ(c.bias(), PeftConfig::Bias::lora_only);
+  EXPECT_TRUE(c.ensures_tied());
+  for (const char* name : {"model.norm", "model.layers.0.input_layernorm", "model.layers.1.mlp",
+                           "model.layers.1.mlp.up_proj", "lm_head"}) {
+    EXPECT_TRUE(c.saves(name)) << name;
+  }
+  for (const char* name : {"model.layers.11.mlp.up_proj", "model.normal", "lm_head2", "model"}) {
+    EXPECT_FALSE(c.saves(name)) << name;
+  }
+  EXPECT_TRUE(c.targets("model.layers.0.mlp.up_proj"));
+  EXPECT_FALSE(c.targets("model.layers.1.mlp.up_proj"));
+  EXPECT_FALSE(c.targets("lm_head"));
+  EXPECT_EQ(peft("{}").bias(), PeftConfig::Bias::none);
+  EXPECT_FALSE(peft("{}").saves("lm_head"));
 }
 
 TEST(PeftConfig, ValuesThatMakeNoSenseAreErrors) {
