@@ -4,8 +4,9 @@
     peft_parity.py GRAFT LOGITS_DRIVER
 
 For every family's tiny checkpoint, dense: adapters on all linear layers, on routers and on experts, of one rank and
-scale and of several, in PEFT's layout and back in graft from what PEFT itself saves. Runs in the environment that
-scripts/make_fixtures.sh makes (torch, transformers, PEFT).
+scale and of several, with DoRA, and with weights beside them that were trained as they are, in PEFT's layout and back
+in graft from what PEFT itself saves. Runs in the environment that scripts/make_fixtures.sh makes (torch, transformers,
+PEFT).
 """
 
 import argparse
@@ -49,11 +50,16 @@ def with_ranks(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return cut
 
 
-def with_magnitudes(tensors: dict[str, torch.Tensor], base: Path) -> dict[str, torch.Tensor]:
-    """DoRA on the dense layers that PEFT takes for modules: other norms than the weight's rows have."""
+def weights_of(base: Path) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = {}
     for file in base.glob("*.safetensors"):
         weights |= load_file(file)
+    return weights
+
+
+def with_magnitudes(tensors: dict[str, torch.Tensor], base: Path) -> dict[str, torch.Tensor]:
+    """DoRA on the dense layers that PEFT takes for modules: other norms than the weight's rows have."""
+    weights = weights_of(base)
     made = {}
     for name, tensor in tensors.items():
         layer = name.rpartition(".")[0]
@@ -65,8 +71,32 @@ def with_magnitudes(tensors: dict[str, torch.Tensor], base: Path) -> dict[str, t
     return made
 
 
-def settings(scales: dict[str, float]) -> dict[str, str]:
+def trained(base: Path, which: str) -> dict[str, torch.Tensor]:
+    """Weights that are trained as they are, by their names in the checkpoint, with other numbers.
+
+    "whole": embedding, head, norms, routers, a matrix of the last layer and all biases; "untied": the same, with a head of
+    its own; "adapted biases": those of attention; "one bias": one of these.
+    """
+    weights = weights_of(base)
+    matrices = ("embed_tokens.weight", "lm_head.weight", ".gate.weight", "layers.1.mlp.down_proj.weight",
+                "layers.1.mlp.fc2.weight", "layers.1.mlp.c_proj.weight")
+    if which in ("whole", "untied"):
+        # Norms of single heads are not trained by graft.
+        chosen = [name for name, weight in weights.items() if "layernorm.norms" not in name
+                  and (weight.dim() == 1 or name.endswith(matrices))]
+        if which == "untied":
+            chosen.append("lm_head.weight")
+    else:
+        chosen = sorted(name for name in weights if "self_attn" in name and name.endswith("proj.bias"))
+        chosen = chosen[:1] if which == "one bias" else chosen
+    shape_of = {"lm_head.weight": weights["model.embed_tokens.weight"].shape} | {n: w.shape for n, w in weights.items()}
+    return {name: values("trained." + name, tuple(shape_of[name])) for name in chosen}
+
+
+def settings(scales: dict[str, float], ties: bool | None) -> dict[str, str]:
     own = {"rank": 2, "scale": 1.5, "dropout": 0.0, "num_layers": -1, "keys": ["all"], "scales": scales}
+    if ties is not None:
+        own |= {"train_extra": ["biases"], "ties_head": ties}
     return {"graft_adapter": json.dumps({"graft_adapter": own})}
 
 
@@ -91,12 +121,24 @@ def check(graft: str, driver: str, name: str, variant: dict, work: Path) -> floa
     with_named_values(base)
     tensors = mlx_adapter(name)
     layers = sorted({tensor.rpartition(".")[0] for tensor in tensors})
+    tied = config.tie_word_embeddings
+    of_attention = {name: tensor for name, tensor in tensors.items() if "self_attn" in name}
+    dora = with_magnitudes(tensors, base)
+    kinds = [("one", tensors, {}, None),
+             ("many", with_ranks(tensors), {layer: 0.5 + i for i, layer in enumerate(layers[::3])}, None),
+             ("dora", dora, {}, None),
+             ("whole", of_attention | trained(base, "whole"), {}, tied),
+             ("dora-whole", dora | trained(base, "whole"), {}, tied)]
+    if tied:
+        kinds.append(("untied", of_attention | trained(base, "untied"), {}, False))
+    for which in ("adapted biases", "one bias"):
+        if biases := trained(base, which):
+            own = of_attention if which == "adapted biases" else {n: t for n, t in of_attention.items() if ".o_proj." in n}
+            kinds.append((which, own | biases, {}, tied)) if own else None
     worst = 0.0
-    for kind, own, scales in (("one", tensors, {}),
-                              ("many", with_ranks(tensors), {layer: 0.5 + i for i, layer in enumerate(layers[::3])}),
-                              ("dora", with_magnitudes(tensors, base), {})):
+    for kind, own, scales, ties in kinds:
         file = work / f"{kind}.safetensors"
-        save_file(own, file, settings(scales))
+        save_file(own, file, settings(scales, ties))
         ours = graft_logits(driver, base, file, work)
         said = subprocess.run([graft, "adapter", "convert", file, work / kind, "--format", "peft", "--base-model",
                                "acme/tiny"], check=True, capture_output=True, text=True).stdout
@@ -107,13 +149,16 @@ def check(graft: str, driver: str, name: str, variant: dict, work: Path) -> floa
         # PEFT obeys patterns for parameters, and says that it does not: a size that differs would be an error.
         told = [str(one.message) for one in warned if "key" in str(one.message) and "_pattern" not in str(one.message)]
         assert not told, f"{name}: {told}"
-        assert json.loads((work / kind / "adapter_config.json").read_text())["base_model_name_or_path"] == "acme/tiny"
+        said = json.loads((work / kind / "adapter_config.json").read_text())
+        assert said["base_model_name_or_path"] == "acme/tiny"
+        bias = {"adapted biases": "lora_only", "one bias": "all"}.get(kind)
+        assert bias is None or said["bias"] == bias, f"{name}, {kind}: {said['bias']}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.save_pretrained(work / f"{kind}-again")
         for found in (theirs, graft_logits(driver, base, work / f"{kind}-again", work)):
             worst = max(worst, float(np.abs(found - ours).max() / np.abs(ours).max()))
-    assert worst < TOLERANCE, f"{name}: {worst}"
+            assert worst < TOLERANCE, f"{name}, {kind}: {worst}"
     return worst
 
 
