@@ -151,9 +151,14 @@ void check_saved_weights(const AdapterFile& file, const std::vector<TrainableTen
   if (file.peft == nullptr) return;
   const PeftConfig& config = *file.peft;
   const std::string what = file.path.string();
+  // By its own name, as PEFT's reads, or as it is in a model that is not multimodal.
   const auto has = [&](const std::string& path, const std::string& last) {
-    if (file.weights.count(path + "." + last) > 0) return true;
-    return file.weights.count(path_of_module(saved_module(path)) + "." + last) > 0;
+    constexpr std::string_view kWithin = "language_model.";
+    const std::string alone = path.starts_with(kWithin) ? path.substr(kWithin.size()) : path;
+    for (const std::string& name : {path, path_of_module(saved_module(path)), alone}) {
+      if (file.weights.count(name + "." + last) > 0) return true;
+    }
+    return false;
   };
   std::string lacking;
   bool any_bias = false;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -550,6 +551,73 @@ TEST(MultimodalGemma3, FusesWhatHasTheNamesOfTransformers5) {
   auto fused = load_model(io::ModelFolder::open(folder / "fused"), mx::float32);
   EXPECT_LT(distance(logits_of(*fused), logits_of(*model)), testing::kParity);
   EXPECT_GT(distance(logits_of(*fused), expected.file.load("logits")), 0.01);
+}
+
+// Weights beside LoRA in PEFT's folder: by the names of this model and of its text part alone, and
+// with a head that is the embedding no more.
+TEST(MultimodalGemma3, TakesTheWeightsOfPeftsAdapters) {
+  TempFolder folder;
+  fs::create_directory(folder / "source");
+  write_multimodal(folder / "source", as_in_transformers_5);
+  const io::ModelFolder source = io::ModelFolder::open(folder / "source");
+  const auto trained = load_model(source, mx::float32);
+  const lora::Adapters adapters = lora::attach(
+      *trained, {.num_layers = -1, .keys = {"q_proj"}, .extra = {"norms", "embed_tokens"}});
+  std::vector<mx::array> values;
+  for (const mx::array& value : adapters.parameters().values()) {
+    values.push_back(mx::add(value, mx::array(0.125f)));
+  }
+  mx::eval(values);
+  adapters.parameters().set(values);
+  const Expected expected(kFamilies / "gemma3" / "expected.safetensors");
+  const auto logits_of = [&](Model& one) {
+    return logits(one, expected.ids, one.context(expected.sequences));
+  };
+  const mx::array wanted = logits_of(*trained);
+  lora::save_adapter_file(folder / "adapter_model.safetensors", adapters);
+  const fs::path config = folder / "adapter_config.json";
+  const std::string says = read_text(config);
+  EXPECT_NE(says.find("\"model.language_model.embed_tokens\""), std::string::npos);
+  EXPECT_NE(says.find("\"ensure_weight_tying\": true"), std::string::npos);
+  std::map<std::string, mx::array> tensors;
+  {
+    const io::SafetensorsFile file(folder / "adapter_model.safetensors");
+    for (const std::string& name : file.names()) {
+      tensors.insert({name, mx::add(file.load(name), mx::array(0.0f))});
+      tensors.at(name).eval();
+    }
+  }
+  const auto replaced = [](std::string text, const std::string& what, const std::string& by) {
+    for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+      text.replace(at, what.size(), by);
+    return text;
+  };
+  const auto rewrite = [&](const std::string& what, const std::string& by) {
+    std::map<std::string, mx::array> renamed;
+    for (const auto& [name, tensor] : tensors) renamed.insert({replaced(name, what, by), tensor});
+    io::save_safetensors(folder / "adapter_model.safetensors", renamed);
+    write_text(config, replaced(says, what, by));
+  };
+  const auto model_with = [&](int step) {
+    auto model = load_model(source, mx::float32);
+    const auto file = lora::read_adapter_file(folder.path());
+    const lora::Adapters own = lora::apply(*model, file);
+    const fs::path to = folder / std::to_string(step);
+    lora::fuse_model(source, *model, own, {to}, {});
+    const auto fused = load_model(io::ModelFolder::open(to), mx::float32);
+    EXPECT_LT(distance(logits_of(*fused), logits_of(*model)), testing::kParity) << step;
+    return model;
+  };
+  EXPECT_LT(distance(logits_of(*model_with(0)), wanted), testing::kParity);
+  rewrite("model.language_model.", "model.");
+  EXPECT_LT(distance(logits_of(*model_with(1)), wanted), testing::kParity);
+  for (auto& [name, tensor] : tensors) {
+    if (name.ends_with("lm_head.weight")) tensor = mx::multiply(tensor, mx::array(2.0f));
+  }
+  rewrite("\"ensure_weight_tying\": true", "\"ensure_weight_tying\": false");
+  const auto untied = model_with(2);
+  EXPECT_NE(untied->untied_embedding(), nullptr);
+  EXPECT_LT(distance(logits_of(*untied), mx::multiply(wanted, mx::array(2.0f))), testing::kParity);
 }
 
 TEST(MultimodalGemma3, TheOuterConfigSaysWhetherTheHeadIsTied) {
