@@ -26,6 +26,7 @@ void read_config(std::string_view bytes) {
   for (const char* module : {"model.layers.1.self_attn.q_proj", "lm_head", ""}) {
     config.targets(module);
     config.targets_parameter(module);
+    config.saves(module);
     config.scale_of(module);
   }
 }
