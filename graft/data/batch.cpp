@@ -9,6 +9,15 @@ namespace graft::data {
 
 double Batch::weight() const { return std::accumulate(weights.begin(), weights.end(), 0.0); }
 
+std::vector<Sequence> Batch::sequences() const {
+  std::vector<Sequence> all;
+  for (size_t i = 0; i + 1 < offsets.size(); ++i) {
+    const int64_t begin = offsets[i], end = offsets[i + 1];
+    all.push_back({begin, end, begin, end});
+  }
+  return all;
+}
+
 Batch make_batch(const Dataset& dataset, const std::vector<size_t>& chosen, int64_t most) {
   const auto known = static_cast<uint32_t>(dataset.examples.totals().ids.size());
   Batch batch;

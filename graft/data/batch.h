@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/sequence.h"
 #include "graft/data/dataset.h"
 
 namespace graft::data {
@@ -19,6 +20,8 @@ struct Batch {
   std::vector<size_t> examples;  // their places in the data set
 
   int64_t tokens() const { return static_cast<int64_t>(inputs.size()); }
+  /// Its examples, as models take them.
+  std::vector<Sequence> sequences() const;
   /// Of all targets: the divisor for a sum of weighted losses.
   double weight() const;
 };

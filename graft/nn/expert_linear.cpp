@@ -27,6 +27,7 @@ std::vector<mx::array> project(const mx::array& x, const mx::array& experts,
   std::vector<ops::ExpertProjection> projections;
   projections.reserve(layers.size());
   for (const ExpertLinear* layer : layers) {
+    if (layer->read != nullptr) layer->read->push_back(x);
     projections.push_back({layer->weights, update_of(layer->adapter, x, dropout_key, layer->path)});
   }
   return ops::expert_linear(x, experts, projections);

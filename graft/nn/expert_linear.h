@@ -20,6 +20,7 @@ struct ExpertLinear {
 
   /// One for all experts, as in mlx-lm: a is [E, R, in], b [E, out, R].
   std::optional<LoraAdapter> adapter{};
+  std::vector<mx::array>* read = nullptr;  // if set, gets the x of each call
 
   int count() const { return static_cast<int>(weights->each.size()); }
   int in() const { return weights->each.front().in(); }

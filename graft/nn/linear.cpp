@@ -46,6 +46,7 @@ std::vector<mx::array> project(const mx::array& x, const std::vector<const Linea
            layer->adapter->dropout > 0;
   };
   for (const Linear* layer : layers) {
+    if (layer->read != nullptr) layer->read->push_back(x);
     if (is_apart(layer)) continue;
     projections.push_back(
         {layer->weight, layer->bias, update_of(layer->adapter, x, dropout_key, layer->path)});

@@ -58,6 +58,7 @@ struct Linear {
   ops::Weight weight;             // [out, in]
   std::optional<mx::array> bias;  // [out]
   std::optional<LoraAdapter> adapter;
+  std::vector<mx::array>* read = nullptr;  // if set, gets the x of each call
 
   int in() const { return weight.in(); }
   int out() const { return weight.out(); }

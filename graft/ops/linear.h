@@ -27,9 +27,10 @@ struct Projection {
 };
 
 /// y_i = x w_i^T + bias_i + scale_i * (x a_i) b_i for every projection of x [N, in], in x's dtype
-/// with f32 accumulation. Differentiable in x, in the a_i, b_i and g_i, and in dense w_i and
-/// biases: the gradient of x is summed over the projections in f32 before it is rounded, the others
-/// are f32 until they take their argument's type. What no gradient is asked of costs nothing.
+/// with f32 accumulation. Differentiable in x, in the a_i, b_i and g_i, in dense w_i and biases,
+/// and in scales and biases of w_i in mode affine: the gradient of x is summed over the projections
+/// in f32 before it is rounded, the others are f32 until they take their argument's type. What no
+/// gradient is asked of costs nothing.
 std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>& projections);
 
 }  // namespace graft::ops

@@ -6,12 +6,7 @@ namespace graft::training {
 Loss CrossEntropy::operator()(const models::LayerRunner& runner, const data::Batch& batch,
                               const ObjectiveOptions& options) const {
   const models::Model& model = runner.model();
-  std::vector<Sequence> sequences;
-  for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
-    const int64_t begin = batch.offsets[i], end = batch.offsets[i + 1];
-    sequences.push_back({begin, end, begin, end});
-  }
-  models::Context context = model.context(std::move(sequences));
+  models::Context context = model.context(batch.sequences());
   context.dropout = options.dropout;
   const int tokens = static_cast<int>(batch.tokens());
   const mx::array ids(batch.inputs.begin(), {tokens}, mx::int32);

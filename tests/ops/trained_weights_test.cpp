@@ -45,6 +45,28 @@ TEST_P(TrainedWeights, LinearGroupWithBiasAndLora) {
   }
 }
 
+// Of groups in mode affine, beside a frozen one and an adapter.
+TEST_P(TrainedWeights, ScalesAndBiasesOfGroups) {
+  for (int bits : {2, 3, 4, 8}) {
+    for (int rows : {1, 33}) {
+      SCOPED_TRACE(fmt::format("{} bits, {} rows", bits, rows));
+      const Weight w = quantized(parameter({48, 128}, 0.1f), 64, bits, mx::float32);
+      const Weight frozen = quantized(parameter({32, 128}, 0.1f), 32, 4, mx::float32);
+      expect_parity(
+          [&](const std::vector<mx::array>& in) {
+            Weight tuned = w;
+            tuned.scales = in[1];
+            tuned.biases = in[2];
+            const LoraUpdate update{in[3], in[4], 2.0f, {}};
+            return linear(in[0], {{frozen, {}, {}}, {tuned, {}, {}}, {tuned, {}, update}});
+          },
+          {random({rows, 128}), *w.scales, *w.biases, parameter({128, 4}, 0.1f),
+           parameter({4, 48}, 0.1f)},
+          dtype(), tolerance());
+    }
+  }
+}
+
 // One of several alone, the rest frozen.
 TEST_P(TrainedWeights, LinearWithFrozenOnesBeside) {
   const mx::array x = random({9, 40}), w = random({24, 40}, 0.1f);
@@ -155,11 +177,13 @@ TEST_P(TrainedWeights, Experts) {
 
 INSTANTIATE_TEST_SUITE_P(Types, TrainedWeights, kEachType, name_of_type);
 
+// The integers of mode affine, and all of the other modes.
 TEST(TrainedWeights, ThatAreQuantizedHaveNoGradient) {
   KernelsScope backend(Kernels::own);
-  const auto parts = mx::quantize(mx::random::normal({32, 64}), 32, 4);
+  const auto parts = mx::quantize(mx::random::normal({32, 64}), 32, 4, "mxfp4");
   const auto function = [&](const std::vector<mx::array>& in) {
-    return linear(mx::ones({2, 64}), {{Weight{parts[0], in[0], parts[2], 4, 32}, {}, {}}});
+    const Weight weight{parts[0], in[0], {}, 4, 32, QuantizationMode::mxfp4};
+    return linear(mx::ones({2, 64}), {{weight, {}, {}}});
   };
   testing::expect_error(
       [&] {

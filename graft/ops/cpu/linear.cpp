@@ -8,6 +8,7 @@
 #include "graft/base/error.h"
 #include "graft/kernels/column_sums.h"
 #include "graft/kernels/convert.h"
+#include "graft/kernels/group_gradients.h"
 #include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/weight_gradient.h"
 #include "graft/ops/cpu/adapted_linear.h"
@@ -32,7 +33,12 @@ struct Part {
   float scale = 0;
   ScalarType bias_type = ScalarType::f32;
   bool wants_weight = false, wants_bias = false;  // their gradients
+  bool wants_groups = false;                      // those of scales and biases
 };
+
+size_t elements(const LinearWeight& weight) {
+  return static_cast<size_t>(weight.out) * static_cast<size_t>(weight.in);
+}
 
 std::vector<RowsShape> shapes_of(const std::vector<Part>& parts) {
   std::vector<RowsShape> shapes;
@@ -61,8 +67,8 @@ struct BackwardPlaces {
   int d_y, weight, layer_x, a, b, x, xa, factors, y, end;
 
   BackwardPlaces(const Part& part, bool wants_x, int begin) : d_y(begin), weight(begin + 1) {
-    end = weight + (wants_x ? part.weight_arrays : 0);
-    layer_x = part.wants_weight ? end++ : -1;
+    end = weight + (wants_x || part.wants_groups ? part.weight_arrays : 0);
+    layer_x = part.wants_weight || part.wants_groups ? end++ : -1;
     a = part.has_lora ? end++ : -1;
     b = part.has_lora ? end++ : -1;
     x = part.has_lora ? end++ : -1;
@@ -127,6 +133,16 @@ class LinearBackward final : public CpuPrimitive {
         kernels::weight_gradient({rows_, part.weight.out, part.weight.in, type_, gradient.d_y, x},
                                  next_output());
       }
+      if (part.wants_groups) {
+        const LinearWeight weight = bind(part.weight, inputs, at.weight);
+        static thread_local kernels::GrownBuffer dense;
+        auto* d_weight = dense.get_as<float>(elements(weight));
+        kernels::weight_gradient(
+            {rows_, weight.out, weight.in, type_, gradient.d_y, data(inputs, at.layer_x)},
+            d_weight);
+        float* const d_scales = next_output();
+        kernels::group_gradients(weight.matrix, d_weight, d_scales, next_output());
+      }
       if (part.wants_bias) {
         kernels::column_sums(gradient.d_y, type_, rows_, part.weight.out, next_output());
       }
@@ -150,11 +166,14 @@ class LinearBackward final : public CpuPrimitive {
 
   Scratch scratch(const std::vector<Input>&) const override {
     Scratch all = projection_backward_scratch(shapes_of(parts_), rows_, type_, wants_x_);
+    size_t dense = 0;  // the gradient of a quantized matrix
     for (const Part& part : parts_) {
-      if (!part.wants_weight) continue;
+      if (!part.wants_weight && !part.wants_groups) continue;
       all.shared =
           std::max(all.shared, kernels::weight_gradient_scratch(rows_, part.weight.out, type_));
+      if (part.wants_groups) dense = std::max(dense, elements(part.weight) * sizeof(float));
     }
+    all.own += dense;
     return all;
   }
 
@@ -162,7 +181,9 @@ class LinearBackward final : public CpuPrimitive {
   double weight_operations() const {
     double sum = 0;
     for (const Part& part : parts_) {
-      if (part.wants_weight) sum += projection_operations(part.weight, 0, rows_, 1, 0);
+      if (part.wants_weight || part.wants_groups) {
+        sum += projection_operations(part.weight, 0, rows_, 1, 0);
+      }
     }
     return sum;
   }
@@ -241,13 +262,15 @@ class Linear final : public CpuPrimitive {
       const Places at(part, begin);
       begin = at.end;
       part.wants_weight = !part.weight.quantized && gradients.wants(at.weight);
+      part.wants_groups = part.weight_arrays == 3 &&
+                          (gradients.wants(at.weight + 1) || gradients.wants(at.weight + 2));
       part.wants_bias = part.has_bias && gradients.wants(at.bias);
       inputs.push_back(cotangents[i]);
-      if (wants_x) {
+      if (wants_x || part.wants_groups) {
         const auto from = primals.begin() + at.weight;
         inputs.insert(inputs.end(), from, from + part.weight_arrays);
       }
-      if (part.wants_weight) inputs.push_back(primals[0]);
+      if (part.wants_weight || part.wants_groups) inputs.push_back(primals[0]);
       if (part.has_lora) {
         for (const int argument : {at.a, at.b, at.x}) inputs.push_back(primal(argument));
         inputs.push_back(outputs[xa_at++]);
@@ -261,6 +284,10 @@ class Linear final : public CpuPrimitive {
         }
       }
       if (part.wants_weight) gradients.add(at.weight, mx::float32);
+      if (part.wants_groups) {
+        gradients.add(at.weight + 1, mx::float32);
+        gradients.add(at.weight + 2, mx::float32);
+      }
       if (part.wants_bias) gradients.add(at.bias, mx::float32);
     }
     return gradients.of(std::make_shared<LinearBackward>(std::move(parts), rows_, type_, wants_x),

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include "graft/ops/head.h"
+
+namespace graft::ops {
+
+/// How far next-token distributions are from those that they should be: of each token the
+/// Kullback-Leibler divergence sum_v p_v log(p_v / q_v), in nats.
+struct HeadDivergence {
+  mx::array sum;     // f32 scalar: the sum of weight * divergence, over `divisor`
+  mx::array tokens;  // [N] f32: each token's
+};
+
+/// What a head makes of states [N, D].
+struct Predictions {
+  const mx::array& states;
+  const Head& head;
+};
+
+/// Of q, `predicted`, from p, `wanted`; `weights` [N], f32. Chunked over tokens, so that the [N, V]
+/// logits never exist as a whole. If it is `differentiated`, by the predicted states through the
+/// sum, the gradient is computed along with it.
+HeadDivergence head_divergence(const Predictions& predicted, const Predictions& wanted,
+                               const mx::array& weights, double divisor, bool differentiated);
+
+}  // namespace graft::ops
