@@ -30,13 +30,14 @@ BELOW = {
     "models": ["nn", "ops", "io", "base"],
     "lora": ["models", "nn", "regex", "io", "base"],
     "gguf": ["lora", "models", "nn", "ops", "tokenizer", "io", "base"],
-    "convert": ["gguf", "models", "nn", "tokenizer", "io", "base"],
+    "convert": ["gguf", "models", "nn", "ops", "tokenizer", "io", "base"],
     "training": ["lora", "models", "ops", "data", "io", "base"],
+    "calibration": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],
     "plan": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],
     "report": ["training", "ops", "io", "base"],
     "generation": ["models", "nn", "ops", "tokenizer", "base"],
     "evaluation": ["generation", "models", "regex", "tokenizer", "unicode", "io", "base"],
-    "engine": ["evaluation", "report", "plan", "training", "generation", "lora", "gguf", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
+    "engine": ["calibration", "evaluation", "report", "plan", "training", "generation", "lora", "gguf", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
                "base"],
 }
 

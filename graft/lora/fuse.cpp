@@ -54,20 +54,25 @@ std::optional<io::LayerQuantization> fused_quantization(const ops::Weight& now,
   return io::LayerQuantization{now.group_size, now.bits, now.mode};
 }
 
+void check_divides(const std::string& path, int in,
+                   const std::optional<io::LayerQuantization>& setting) {
+  if (!setting || in % setting->group_size == 0) return;
+  fail("{} has {} columns, which do not divide into groups of {}: it cannot be fused to {} bits",
+       path, in, setting->group_size, setting->bits);
+}
+
 ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked) {
   const ops::Weight& w = layer.weight;
+  const auto setting = fused_quantization(w, format);
+  if (!layer.adapter && setting && setting == fused_quantization(w, {})) return w;
   mx::array dense = adapted_matrix(layer);
   if (checked) io::check_finite(dense, layer.path + ".weight");
   const mx::Dtype own = own_dtype(w, format);
-  const auto setting = fused_quantization(w, format);
   if (!setting) {
     const bool becomes_dense = format.kind == FusedFormat::Kind::dense && w.quantized();
     return {mx::astype(dense, becomes_dense ? format.dense_dtype : own), {}, {}, 0, 0};
   }
-  if (layer.in() % setting->group_size != 0) {
-    fail("{} has {} columns, which do not divide into groups of {}: it cannot be fused to {} bits",
-         layer.path, layer.in(), setting->group_size, setting->bits);
-  }
+  check_divides(layer.path, layer.in(), setting);
   // The scales of mode affine have the type of what is quantized; the others lose nothing by f32.
   if (has_biases(setting->mode)) dense = mx::astype(dense, own);
   return ops::quantized_as(dense, setting->mode, setting->bits, setting->group_size);

@@ -3,6 +3,7 @@
 #include <mlx/array.h>
 
 #include <optional>
+#include <string>
 
 #include "graft/io/quantization_config.h"
 #include "graft/nn/expert_linear.h"
@@ -21,6 +22,10 @@ struct FusedFormat {
 /// How a layer of this weight is quantized once it is fused; nothing if it is dense.
 std::optional<io::LayerQuantization> fused_quantization(const ops::Weight& now,
                                                         const FusedFormat& format);
+
+/// Throws Error if a layer of `in` columns does not divide into the groups of a setting.
+void check_divides(const std::string& path, int in,
+                   const std::optional<io::LayerQuantization>& setting);
 
 /// W + scale * (a b)^T [out, in], with DoRA m / ||row|| times its rows, in f32; W itself without an
 /// adapter. Not evaluated yet.

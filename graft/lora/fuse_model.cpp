@@ -215,7 +215,7 @@ class Fuser {
   template <class Layer>
   void add(const Layer& layer, const ops::Weight& now, uint64_t parameters) {
     const std::string path = names_.stored_of_hub(layer.path);
-    FusedFormat format = options_.adapted;
+    FusedFormat format = options_.layers_are_fused ? FusedFormat{} : options_.adapted;
     format.dense_dtype = dtype_;
     // A dense one that was trained, too, is f32 in the model, whatever the checkpoint has.
     const std::string stored = path + ".weight";

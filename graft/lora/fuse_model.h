@@ -12,9 +12,10 @@
 namespace graft::lora {
 
 struct FuseOptions {
-  FusedFormat adapted;        // what layers with an adapter become
-  bool de_quantize = false;   // all other quantized layers become dense too
-  io::Provenance provenance;  // of the result; written as graft.json
+  FusedFormat adapted;            // what layers with an adapter become
+  bool layers_are_fused = false;  // they have the weights that they are to have
+  bool de_quantize = false;       // all other quantized layers become dense too
+  io::Provenance provenance;      // of the result; written as graft.json
 };
 
 /// Writes the model of `source` with `adapters` fused into it to a folder of its own, which appears

@@ -1,0 +1,99 @@
+#include "graft/calibration/divergence.h"
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include <cmath>
+#include <optional>
+
+#include "graft/base/error.h"
+#include "graft/ops/head_divergence.h"
+#include "graft/ops/head_loss.h"
+#include "graft/training/evaluation.h"
+
+namespace graft::calibration {
+namespace {
+
+mx::array states_of(const models::LayerRunner& runner, const data::Batch& batch,
+                    const models::Dropout& dropout) {
+  models::Context context = runner.model().context(batch.sequences());
+  context.dropout = dropout;
+  const mx::array ids(batch.inputs.begin(), {static_cast<int>(batch.tokens())}, mx::int32);
+  return runner.hidden(ids, context);
+}
+
+// The divergence only from what is given.
+Comparison means_of(const models::Model& model, const std::vector<data::Batch>& batches,
+                    const std::optional<Predicted>& wanted) {
+  const models::LayerRunner runner(model);
+  Comparison sums{0, 0};
+  double weight = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const data::Batch& batch = batches[i];
+    const double own = batch.weight();
+    if (!(own > 0)) continue;
+    const mx::array states = states_of(runner, batch, {});
+    const auto n = static_cast<int>(batch.tokens());
+    const ops::Targets targets{mx::array(batch.targets.begin(), {n}, mx::int32),
+                               mx::array(batch.weights.begin(), {n}, mx::float32)};
+    mx::array loss =
+        ops::head_loss(states, model.head(), targets, own, ops::LossGradient::none).sum;
+    sums.loss += own * static_cast<double>(loss.item<float>());
+    if (wanted) {
+      mx::array divergence =
+          ops::head_divergence({states, model.head()}, {wanted->states[i], wanted->head},
+                               targets.weights, own, false)
+              .sum;
+      sums.divergence += own * static_cast<double>(divergence.item<float>());
+    }
+    weight += own;
+  }
+  if (weight == 0) fail("no token of the texts carries loss: there is nothing to measure");
+  if (!std::isfinite(sums.loss) || !std::isfinite(sums.divergence)) {
+    throw training::NotFinite(
+        "the loss, or the divergence from the adapted model, is not finite: weights of the model "
+        "or "
+        "its adapter are not, or are too large to compute with");
+  }
+  return {sums.loss / weight, sums.divergence / weight};
+}
+
+}  // namespace
+
+Divergence::Divergence(const std::vector<data::Batch>& batches, const Predicted& wanted)
+    : head_(wanted.head) {
+  for (size_t i = 0; i < batches.size(); ++i) {
+    states_.insert({batches[i].examples, wanted.states[i]});
+  }
+}
+
+training::Loss Divergence::operator()(const models::LayerRunner& runner, const data::Batch& batch,
+                                      const training::ObjectiveOptions& options) const {
+  const mx::array states = states_of(runner, batch, options.dropout);
+  const mx::array weights(batch.weights.begin(), {static_cast<int>(batch.tokens())}, mx::float32);
+  const ops::HeadDivergence divergence =
+      ops::head_divergence({states, runner.model().head()}, {states_.at(batch.examples), head_},
+                           weights, options.divisor, options.differentiated);
+  return {divergence.sum, divergence.tokens};
+}
+
+Predicted predictions_of(const models::Model& model, const std::vector<data::Batch>& batches) {
+  const models::LayerRunner runner(model);
+  Predicted predicted{{}, model.head()};
+  for (const data::Batch& batch : batches) {
+    predicted.states.push_back(states_of(runner, batch, {}));
+    predicted.states.back().eval();
+  }
+  return predicted;
+}
+
+double mean_loss(const models::Model& model, const std::vector<data::Batch>& batches) {
+  return means_of(model, batches, {}).loss;
+}
+
+Comparison compare(const models::Model& model, const std::vector<data::Batch>& batches,
+                   const Predicted& wanted) {
+  return means_of(model, batches, wanted);
+}
+
+}  // namespace graft::calibration

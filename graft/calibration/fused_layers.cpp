@@ -1,0 +1,200 @@
+#include "graft/calibration/fused_layers.h"
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "graft/calibration/experts.h"
+#include "graft/calibration/layer_walk.h"
+#include "graft/calibration/rounding.h"
+
+namespace graft::calibration {
+namespace {
+
+// As it is, with its adapter.
+nn::Linear original(const FusedLayer& layer, const ops::Weight& weight,
+                    const std::optional<nn::LoraAdapter>& adapter) {
+  return {layer.path(), weight, {}, adapter};
+}
+
+// Gives a layer the weights that stand for it and its adapter: `fused` makes each of a linear layer
+// with one.
+template <class Fused>
+void fuse(const FusedLayer& layer, Fused&& fused) {
+  const auto evaluated = [&](const nn::Linear& linear) {
+    ops::Weight weight = fused(linear);
+    mx::eval(weight.arrays());
+    return weight;
+  };
+  layer.part.adapter().reset();
+  if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
+    (*linear)->weight = evaluated(original(layer, layer.weight, layer.adapter));
+    return;
+  }
+  auto* experts = std::get<nn::ExpertLinear*>(layer.part.linear);
+  nn::ExpertLinear before = *experts;
+  before.weights = layer.experts;
+  before.adapter = layer.adapter;
+  std::vector<ops::Weight> each;
+  for (int e = 0; e < before.count(); ++e) each.push_back(evaluated(before.expert(e)));
+  experts->weights = expert_weights(std::move(each));
+}
+
+lora::FusedFormat in_affine(int bits) {
+  return {.kind = lora::FusedFormat::Kind::quantized, .bits = bits};
+}
+
+}  // namespace
+
+size_t FusedLayer::bytes() const {
+  if (!experts) return weight.nbytes();
+  size_t bytes = 0;
+  for (const ops::Weight& one : experts->each) bytes += one.nbytes();
+  return bytes;
+}
+
+FusedLayers::FusedLayers(models::Model& model, const lora::Adapters& adapters,
+                         const lora::FusedFormat& format)
+    : model_(model), format_(format) {
+  for (const models::LinearPart& part : adapters.linears()) {
+    FusedLayer layer{.part = part,
+                     .weight = part.weight(),
+                     .adapter = part.adapter(),
+                     .setting = lora::fused_quantization(part.weight(), format)};
+    if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&part.linear)) {
+      layer.experts = (*experts)->weights;
+    }
+    lora::check_divides(part.path(), part.weight().in(), layer.setting);
+    layers_.push_back(std::move(layer));
+  }
+}
+
+size_t FusedLayers::count_affine() const {
+  return static_cast<size_t>(std::count_if(layers_.begin(), layers_.end(),
+                                           [](const auto& layer) { return layer.is_affine(); }));
+}
+
+void FusedLayers::round_to_nearest() {
+  for (const FusedLayer& layer : layers_) {
+    fuse(layer, [&](const nn::Linear& one) { return lora::fused_weight(one, format_, true); });
+  }
+}
+
+bool FusedLayers::raise(size_t index, int bits) {
+  FusedLayer& layer = layers_[index];
+  const auto setting = lora::fused_quantization(layer.weight, in_affine(bits));
+  if (!layer.setting || layer.setting->bits >= bits ||
+      layer.weight.in() % setting->group_size != 0) {
+    return false;
+  }
+  fuse(layer,
+       [&](const nn::Linear& one) { return lora::fused_weight(one, in_affine(bits), true); });
+  layer.setting = setting;
+  return true;
+}
+
+void FusedLayers::round_to_inputs(const std::vector<data::Batch>& batches,
+                                  const std::function<void(size_t)>& done) {
+  std::vector<models::LinearPart> linears;
+  std::vector<size_t> indices;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    if (!layers_[i].is_affine()) continue;
+    linears.push_back(layers_[i].part);
+    indices.push_back(i);
+  }
+  visit_layers(model_, batches, linears, [&](size_t i, const mx::array& moments) {
+    round_to_moments(layers_[indices[i]], moments);
+    done(i + 1);
+  });
+}
+
+void FusedLayers::round_to_moments(const FusedLayer& layer, const mx::array& moments) {
+  fuse(layer, [&](const nn::Linear& one) {
+    const ops::Weight& before = one.weight;
+    const bool alike = before.quantized() && has_biases(before.mode) &&
+                       before.bits == layer.setting->bits &&
+                       before.group_size == layer.setting->group_size;
+    const mx::Dtype dtype = before.quantized() && !has_biases(before.mode)
+                                ? format_.dense_dtype
+                                : before.arrays().back().dtype();
+    return rounded(lora::adapted_matrix(one), moments,
+                   {.setting = *layer.setting,
+                    .dtype = dtype,
+                    .before = alike ? std::optional(before) : std::nullopt});
+  });
+}
+
+bool FusedLayers::restore(size_t index) {
+  FusedLayer& layer = layers_[index];
+  if (layer.part.adapter()) return false;
+  put(index, {layer.weight, layer.experts, layer.adapter, layer.setting});
+  return true;
+}
+
+double FusedLayers::error_of(size_t index) const {
+  const FusedLayer& layer = layers_[index];
+  if (layer.part.adapter()) return 0;
+  double lost = 0, changed = 0;
+  const auto add = [&](const nn::Linear& before, const ops::Weight& now) {
+    const mx::array wanted = lora::adapted_matrix(before);
+    const auto distance = [&](const ops::Weight& weight) {
+      mx::array square =
+          mx::sum(mx::square(mx::subtract(wanted, ops::dequantized(weight, mx::float32))));
+      return static_cast<double>(square.item<float>());
+    };
+    lost += distance(now);
+    changed += distance(before.weight);
+  };
+  if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
+    add(original(layer, layer.weight, layer.adapter), (*linear)->weight);
+  } else {
+    auto* experts = std::get<nn::ExpertLinear*>(layer.part.linear);
+    nn::ExpertLinear before = *experts;
+    before.weights = layer.experts;
+    before.adapter = layer.adapter;
+    for (int e = 0; e < before.count(); ++e) add(before.expert(e), experts->expert(e).weight);
+  }
+  return changed > 0 ? std::sqrt(lost / changed) : 0;
+}
+
+FusedLayers::Kept FusedLayers::keep(size_t index) const {
+  const FusedLayer& layer = layers_[index];
+  Kept kept{layer.part.weight(), {}, layer.part.adapter(), layer.setting};
+  if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&layer.part.linear)) {
+    kept.experts = (*experts)->weights;
+  }
+  return kept;
+}
+
+void FusedLayers::put(size_t index, const Kept& kept) {
+  FusedLayer& layer = layers_[index];
+  layer.part.adapter() = kept.adapter;
+  layer.setting = kept.setting;
+  if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
+    (*linear)->weight = kept.weight;
+  } else {
+    std::get<nn::ExpertLinear*>(layer.part.linear)->weights = kept.experts;
+  }
+}
+
+size_t FusedLayers::bytes() const {
+  size_t bytes = 0;
+  for (const FusedLayer& layer : layers_) {
+    if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&layer.part.linear)) {
+      for (const ops::Weight& one : (*experts)->weights->each) bytes += one.nbytes();
+    } else {
+      bytes += layer.part.weight().nbytes();
+    }
+    if (const auto& adapter = layer.part.adapter()) {
+      bytes += adapter->a.nbytes() + adapter->b.nbytes();
+      if (adapter->magnitude) bytes += adapter->magnitude->m.nbytes();
+      if (adapter->frozen) bytes += adapter->frozen->a.nbytes() + adapter->frozen->b.nbytes();
+    }
+  }
+  return bytes;
+}
+
+}  // namespace graft::calibration

@@ -1,0 +1,232 @@
+#include "graft/calibration/repair.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/calibration/tuning.h"
+
+namespace graft::calibration {
+namespace {
+
+constexpr std::array<std::pair<Repair, const char*>, 4> kNames = {
+    {{Repair::round, "round"},
+     {Repair::tune, "tune"},
+     {Repair::bits, "bits"},
+     {Repair::remainder, "remainder"}}};
+
+constexpr std::array kHigherBits = {6, 8};
+constexpr int64_t kGainTokens = 1024;  // what one layer changes is seen on so many
+constexpr size_t kWorstShown = 5;
+
+class Repairer {
+ public:
+  Repairer(models::Model& model, FusedLayers& layers, const RepairTexts& texts,
+           const RepairOptions& options, FrontEnd& front_end)
+      : model_(model),
+        layers_(layers),
+        texts_(texts),
+        options_(options),
+        front_end_(front_end),
+        wanted_(predictions_of(model, texts.measured)),
+        calibration_(predictions_of(model, texts.calibration)) {}
+
+  RepairReport run(double base) {
+    const Comparison adapted = compare(model_, texts_.measured, wanted_);
+    report_.adapted = {"adapted", layers_.bytes(), adapted.loss, 0};
+    limit_ = adapted.loss + options_.max_loss_gap;
+    size_t bytes = 0;
+    for (const FusedLayer& layer : layers_.all()) bytes += layer.bytes();
+    report_.base = {"base", bytes, base, 0};
+    layers_.round_to_nearest();
+    measure("rounded to the nearest");
+    const bool shows = !texts_.calibration.empty() && layers_.count_affine() > 0;
+    if (!is_enough() && has(Repair::round) && shows) {
+      step("rounded for its inputs", [&] { round(); });
+    }
+    if (!is_enough() && has(Repair::tune) && shows) step("scales tuned", [&] { tune(); });
+    for (const int bits : kHigherBits) {
+      if (is_enough() || !has(Repair::bits)) break;
+      change_fewest(fmt::format("{{}} layers with {} bits", bits),
+                    [&](size_t index) { return layers_.raise(index, bits); });
+    }
+    if (!is_enough() && has(Repair::remainder)) {
+      change_fewest("{} layers beside their adapters",
+                    [&](size_t index) { return layers_.restore(index); });
+    }
+    report_.within = is_enough();
+    if (!report_.within) name_worst();
+    return std::move(report_);
+  }
+
+ private:
+  bool has(Repair repair) const {
+    return std::find(options_.steps.begin(), options_.steps.end(), repair) != options_.steps.end();
+  }
+
+  void measure(const std::string& what) {
+    const Comparison now = compare(model_, texts_.measured, wanted_);
+    report_.steps.push_back({what, layers_.bytes(), now.loss, now.divergence});
+  }
+
+  bool is_enough() const { return report_.steps.back().loss <= limit_; }
+
+  void progress(const std::string& what, size_t done, size_t all) {
+    front_end_.progress({{.share = static_cast<double>(done) / static_cast<double>(all),
+                          .fields = {what, fmt::format("{} of {}", done, all)}}});
+    front_end_.check_cancelled();
+  }
+
+  // Changes all layers, and takes that back if the model is farther from the adapted one then.
+  template <class Change>
+  void step(const std::string& what, Change&& change) {
+    const Measured before = report_.steps.back();
+    std::vector<FusedLayers::Kept> kept;
+    for (size_t i = 0; i < layers_.all().size(); ++i) kept.push_back(layers_.keep(i));
+    change();
+    measure(what);
+    if (report_.steps.back().divergence <= before.divergence) return;
+    for (size_t i = 0; i < kept.size(); ++i) layers_.put(i, kept[i]);
+    report_.steps.back() = before;
+    report_.steps.back().what = what + ": worse, not taken";
+  }
+
+  void round() {
+    layers_.round_to_inputs(texts_.calibration, [&](size_t done) {
+      progress("Rounding layers", done, layers_.count_affine());
+    });
+  }
+
+  void tune() {
+    std::vector<models::LinearPart> linears;
+    for (const FusedLayer& layer : layers_.all()) linears.push_back(layer.part);
+    tune_scales(
+        model_, linears, texts_.calibration, wanted_of(texts_.calibration),
+        {.steps = options_.tuning_steps, .rate = options_.tuning_rate, .done = [&](int done) {
+           progress("Tuning scales", static_cast<size_t>(done),
+                    static_cast<size_t>(options_.tuning_steps));
+         }});
+  }
+
+  // The texts that gains are seen on: the first ones.
+  std::vector<data::Batch> first_texts() const {
+    std::vector<data::Batch> some;
+    int64_t tokens = 0;
+    for (const data::Batch& batch :
+         texts_.calibration.empty() ? texts_.measured : texts_.calibration) {
+      if (tokens >= kGainTokens) break;
+      some.push_back(batch);
+      tokens += batch.tokens();
+    }
+    return some;
+  }
+
+  // What the adapted model predicts of the first of either texts.
+  Predicted wanted_of(const std::vector<data::Batch>& texts) const {
+    const Predicted& all = texts_.calibration.empty() ? wanted_ : calibration_;
+    Predicted some{{}, all.head};
+    some.states.assign(all.states.begin(),
+                       all.states.begin() + static_cast<std::ptrdiff_t>(texts.size()));
+    return some;
+  }
+
+  // A layer in another form: what that gains of divergence, and what it costs.
+  struct Change {
+    size_t index;
+    double gain, bytes;
+
+    bool is_free() const { return bytes <= 0 && gain > 0; }
+    // Whether it comes before another one: what costs nothing, then the most for a byte.
+    bool operator<(const Change& other) const {
+      if (is_free() != other.is_free()) return is_free();
+      if (is_free()) return gain > other.gain;
+      return gain / std::max(1.0, bytes) > other.gain / std::max(1.0, other.bytes);
+    }
+  };
+
+  // Of each layer that `give` gives another form, the most useful first.
+  template <class Give>
+  std::vector<Change> changes(Give&& give) {
+    const std::vector<data::Batch> some = first_texts();
+    const Predicted wanted = wanted_of(some);
+    const double now = compare(model_, some, wanted).divergence;
+    const auto bytes = static_cast<double>(layers_.bytes());
+    std::vector<Change> all;
+    for (size_t index = 0; index < layers_.all().size(); ++index) {
+      progress("Looking for layers that lose", index, layers_.all().size());
+      const FusedLayers::Kept kept = layers_.keep(index);
+      if (!give(index)) continue;
+      all.push_back({index, now - compare(model_, some, wanted).divergence,
+                     static_cast<double>(layers_.bytes()) - bytes});
+      layers_.put(index, kept);
+    }
+    std::stable_sort(all.begin(), all.end());
+    return all;
+  }
+
+  // Changes as few layers, the most useful first, as the loss needs, or all of them.
+  template <class Give>
+  void change_fewest(const std::string& what, Give&& give) {
+    const std::vector<Change> all = changes(give);
+    if (all.empty()) return;
+    std::vector<FusedLayers::Kept> kept;
+    for (const Change& change : all) kept.push_back(layers_.keep(change.index));
+    const auto make = [&](size_t count) {
+      for (size_t i = 0; i < all.size(); ++i) {
+        layers_.put(all[i].index, kept[i]);
+        if (i < count) give(all[i].index);
+      }
+    };
+    size_t low = 0, high = all.size();  // low is too few
+    while (high - low > 1) {
+      const size_t middle = (low + high) / 2;
+      make(middle);
+      progress("Choosing layers", all.size() - (high - low), all.size());
+      (compare(model_, texts_.measured, wanted_).loss <= limit_ ? high : low) = middle;
+    }
+    make(high);
+    measure(fmt::format(fmt::runtime(what), high));
+  }
+
+  // By their weights: the model is not run for a message.
+  void name_worst() {
+    std::vector<std::pair<double, size_t>> errors;
+    for (size_t i = 0; i < layers_.all().size(); ++i) errors.emplace_back(layers_.error_of(i), i);
+    std::sort(errors.rbegin(), errors.rend());
+    for (const auto& [error, index] : errors) {
+      if (report_.worst.size() == kWorstShown) break;
+      report_.worst.push_back(layers_.all()[index].path());
+    }
+  }
+
+  models::Model& model_;
+  FusedLayers& layers_;
+  const RepairTexts& texts_;
+  const RepairOptions& options_;
+  FrontEnd& front_end_;
+  Predicted wanted_, calibration_;  // what the adapted model predicts of the texts
+  double limit_ = 0;
+  RepairReport report_;
+};
+
+}  // namespace
+
+std::string name_of(Repair repair) { return kNames.at(static_cast<size_t>(repair)).second; }
+
+Repair repair_named(const std::string& name) {
+  for (const auto& [repair, own] : kNames) {
+    if (name == own) return repair;
+  }
+  fail_usage("`repair`: '{}' is none of round, tune, bits and remainder", name);
+}
+
+RepairReport fuse_and_repair(models::Model& model, FusedLayers& layers, const RepairTexts& texts,
+                             double base, const RepairOptions& options, FrontEnd& front_end) {
+  return Repairer(model, layers, texts, options, front_end).run(base);
+}
+
+}  // namespace graft::calibration

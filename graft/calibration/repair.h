@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "graft/base/front_end.h"
+#include "graft/calibration/divergence.h"
+#include "graft/calibration/fused_layers.h"
+#include "graft/data/batch.h"
+
+namespace graft::calibration {
+
+/// What is done for a model whose adapters are fused into quantized layers, in this order.
+enum class Repair {
+  round,      // for what the texts show of the layers' inputs, rather than to the nearest
+  tune,       // scales and biases, until the model predicts what the adapted one does
+  bits,       // more of them for the layers that gain the most per byte
+  remainder,  // layers that stay as they were, with their adapters
+};
+
+/// "round", "tune", "bits", "remainder".
+std::string name_of(Repair repair);
+/// Throws UsageError for another name.
+Repair repair_named(const std::string& name);
+
+struct RepairOptions {
+  double max_loss_gap = 0.01;
+  std::vector<Repair> steps = {Repair::round, Repair::tune, Repair::bits};
+  int tuning_steps = 200;
+  float tuning_rate = 1e-5f;
+};
+
+/// A model on the texts that it is measured on.
+struct Measured {
+  std::string what;  // "rounded", ...
+  size_t bytes;      // of the adapted layers
+  double loss;
+  double divergence;  // from the adapted model, a token
+};
+
+struct RepairReport {
+  Measured base, adapted;
+  std::vector<Measured> steps;  // the first one: rounded to the nearest
+  bool within = false;          // the loss of the last one is
+  // Else: layers whose weights are the farthest from the adapted ones, beside what their adapters
+  // changed; the worst first.
+  std::vector<std::string> worst = {};
+};
+
+/// The texts: those that show what layers read and that scales are tuned on (without them neither
+/// is done), and those that losses are measured on.
+struct RepairTexts {
+  std::vector<data::Batch> calibration, measured;
+};
+
+/// Fuses the adapters of `layers`, which are attached, and repairs the model until its loss is no
+/// more than `max_loss_gap` above the adapted one's. What takes it farther from that is not kept.
+/// `base`: the loss without adapters. Throws Cancelled.
+RepairReport fuse_and_repair(models::Model& model, FusedLayers& layers, const RepairTexts& texts,
+                             double base, const RepairOptions& options, FrontEnd& front_end);
+
+}  // namespace graft::calibration

@@ -1,0 +1,71 @@
+#include "graft/calibration/rounding.h"
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "graft/calibration/affine_matrix.h"
+#include "graft/calibration/descent.h"
+#include "graft/calibration/gptq.h"
+#include "graft/calibration/second_moments.h"
+
+namespace graft::calibration {
+namespace {
+
+constexpr float kDamping = 0.01f;  // of the mean of H's diagonal: what the data did not show stays
+
+mx::array damped(const mx::array& moments) {
+  const mx::array damp = mx::multiply(mx::array(kDamping), mx::mean(mx::diagonal(moments)));
+  return mx::add(moments, mx::multiply(damp, mx::eye(moments.shape(0))));
+}
+
+struct Candidate {
+  AffineMatrix matrix;
+  std::vector<float> errors;  // of each row
+};
+
+template <class T>
+void copy_row(const std::vector<T>& from, std::vector<T>& to, size_t row, int width) {
+  const auto begin = static_cast<std::ptrdiff_t>(row * static_cast<size_t>(width));
+  std::copy_n(from.begin() + begin, width, to.begin() + begin);
+}
+
+void take_better_rows(Candidate& best, const Candidate& other) {
+  for (size_t row = 0; row < best.errors.size(); ++row) {
+    if (!(other.errors[row] < best.errors[row])) continue;
+    best.errors[row] = other.errors[row];
+    copy_row(other.matrix.codes, best.matrix.codes, row, best.matrix.in);
+    copy_row(other.matrix.scales, best.matrix.scales, row, best.matrix.groups());
+    copy_row(other.matrix.biases, best.matrix.biases, row, best.matrix.groups());
+  }
+}
+
+}  // namespace
+
+ops::Weight rounded(const mx::array& target, const mx::array& moments,
+                    const RoundingOptions& options) {
+  const mx::array h = damped(moments);
+  const std::optional<ColumnOrder> order = ColumnOrder::of(moments, kDamping);
+  const auto candidate = [&](AffineMatrix matrix, bool by_columns) {
+    if (by_columns) round_by_columns(target, *order, matrix);
+    descend(target, h, matrix, options.sweeps);
+    mx::array errors = output_errors(mx::subtract(target, matrix.dense()), h);
+    errors.eval();
+    return Candidate{std::move(matrix),
+                     {errors.data<float>(), errors.data<float>() + errors.size()}};
+  };
+  const AffineMatrix nearest = AffineMatrix::nearest(target, options.setting.bits,
+                                                     options.setting.group_size, options.dtype);
+  Candidate best = candidate(nearest, false);
+  if (order) take_better_rows(best, candidate(nearest, true));
+  if (options.before) {
+    const AffineMatrix before = AffineMatrix::of(*options.before);
+    take_better_rows(best, candidate(before, false));
+    if (order) take_better_rows(best, candidate(before, true));
+  }
+  return best.matrix.packed();
+}
+
+}  // namespace graft::calibration

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include <optional>
+
+#include "graft/io/quantization_config.h"
+#include "graft/ops/weight.h"
+
+namespace graft::calibration {
+
+namespace mx = mlx::core;
+
+/// How a matrix becomes one of mode affine.
+struct RoundingOptions {
+  io::LayerQuantization setting;
+  mx::Dtype dtype;                         // of scales and biases
+  int sweeps = 4;                          // of the descent
+  std::optional<ops::Weight> before = {};  // `target` without its update, quantized as `setting`
+};
+
+/// `target` [out, in], f32, quantized so that a layer with second moments H of its inputs
+/// ("second_moments.h") loses the least: the columns one after the other (gptq.h), then in sweeps
+/// over the groups (descent.h), from the scales that MLX gives it and from those of `before`, also
+/// from what is nearest in these; of each row the best result.
+ops::Weight rounded(const mx::array& target, const mx::array& moments,
+                    const RoundingOptions& options);
+
+}  // namespace graft::calibration

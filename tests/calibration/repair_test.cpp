@@ -1,0 +1,350 @@
+#include "graft/calibration/repair.h"
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+#include <mlx/random.h>
+#include <mlx/transforms.h>
+
+#include <set>
+
+#include "graft/calibration/layer_walk.h"
+#include "graft/calibration/round_model.h"
+#include "graft/calibration/texts.h"
+#include "graft/calibration/tuning.h"
+#include "graft/convert/convert.h"
+#include "graft/models/registry.h"
+#include "graft/ops/backend.h"
+#include "tests/support/arrays.h"
+#include "tests/support/distance.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/recording_front_end.h"
+#include "tests/support/tiny_checkpoint.h"
+
+namespace graft::calibration {
+namespace {
+
+using lora::FusedFormat;
+using testing::same_bits;
+
+// MLX's products with quantized matrices take minutes for these on a CPU.
+#define GRAFT_SKIP_WITHOUT_KERNELS() \
+  if (!ops::use_cpu_kernels()) GTEST_SKIP() << "too slow without kernels"
+
+// Texts of 40 tokens.
+data::Dataset texts(size_t count, int32_t first = 0) {
+  data::Dataset set{.name = "texts"};
+  for (size_t i = 0; i < count; ++i) {
+    data::Example example;
+    example.line = static_cast<int64_t>(i) + 1;
+    for (int32_t j = 0; j < 40; ++j) {
+      example.ids.push_back((first + static_cast<int32_t>(i) * 7 + j * j) % 120 + 4);
+    }
+    set.examples.push_back(example);
+  }
+  return set;
+}
+
+// A tiny model in few bits, or dense, and adapters that change what it says.
+class Repairing : public ::testing::Test {
+ protected:
+  Repairing() : calibration_(texts_of(texts(40), {})), measured_(texts_of(texts(8, 50), {})) {}
+
+  void make(int bits) {
+    mx::random::seed(6);
+    testing::TinyCheckpoint tiny;
+    tiny.dtype = mx::float32;
+    tiny.layers = 3;
+    tiny.make();
+    for (auto& [name, tensor] : tiny.tensors) {  // as in real models: layers weigh in the logits
+      if (tensor.ndim() == 1) tensor = mx::ones(tensor.shape(), mx::float32);
+    }
+    // What layers read has few directions, as in real models.
+    tiny.tensors.insert_or_assign(
+        "model.embed_tokens.weight",
+        mx::multiply(mx::matmul(mx::random::normal({128, 6}), mx::random::normal({6, 64})),
+                     mx::array(0.3f)));
+    tiny.write(folder_ / "dense");
+    if (bits == 0) {
+      model_ = models::load_model(io::ModelFolder::open(folder_ / "dense"));
+      return;
+    }
+    convert::convert({.hf_path = folder_ / "dense",
+                      .mlx_path = folder_ / "few_bits",
+                      .quantize = true,
+                      .q_bits = bits,
+                      .q_group_size = 32});
+    model_ = models::load_model(io::ModelFolder::open(folder_ / "few_bits"));
+  }
+
+  lora::Adapters adapt(const std::vector<std::string>& keys, float size) {
+    lora::Adapters adapters =
+        lora::attach(*model_, {.rank = 4, .scale = 1, .num_layers = 2, .keys = keys});
+    std::vector<mx::array> values;
+    for (const mx::array& v : adapters.parameters().values()) {
+      values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(size)));
+    }
+    mx::eval(values);
+    adapters.parameters().set(values);
+    return adapters;
+  }
+
+  RepairReport repair(const lora::Adapters& adapters, const RepairOptions& options) {
+    layers_.emplace(*model_, adapters, FusedFormat{});
+    return fuse_and_repair(*model_, *layers_, {calibration_, measured_}, 5, options, front_end_);
+  }
+
+  mx::array logits() const {
+    return models::logits(*model_, mx::arange(3, 63, mx::int32), model_->context({{0, 60, 0, 60}}));
+  }
+
+  testing::TempFolder folder_;
+  std::unique_ptr<models::Model> model_;
+  std::vector<data::Batch> calibration_, measured_;
+  std::optional<FusedLayers> layers_;
+  testing::RecordingFrontEnd front_end_;
+};
+
+TEST_F(Repairing, TextsAreSpreadOverTheSet) {
+  const data::Dataset set = texts(100);
+  const auto batches = texts_of(set, {.most_tokens = 390, .batch_tokens = 100});
+  std::vector<size_t> examples;
+  for (const data::Batch& batch : batches) {
+    EXPECT_LE(batch.tokens(), 100);
+    examples.insert(examples.end(), batch.examples.begin(), batch.examples.end());
+  }
+  EXPECT_EQ(examples, (std::vector<size_t>{0, 10, 20, 30, 40, 50, 60, 70, 80, 90}));
+  EXPECT_EQ(texts_of(set, {.most_tokens = 1}).size(), 1u);
+  EXPECT_EQ(texts_of(set, {.longest = 10, .batch_tokens = 1000}).front().tokens(), 900);
+  EXPECT_TRUE(texts_of(data::Dataset{.name = "none"}, {}).empty());
+}
+
+// What a layer reads is what the layers below give it as they are then.
+TEST_F(Repairing, LayersAreVisitedFromTheLowestUp) {
+  make(0);
+  const auto moments = [&](bool zero) {
+    std::vector<models::LinearPart> some;
+    for (const models::LinearPart& part : models::linears_of(model_->parts())) {
+      const std::string& path = part.path();
+      if (path.ends_with("q_proj") || path.ends_with("v_proj") || path.ends_with("down_proj")) {
+        some.push_back(part);
+      }
+    }
+    std::vector<mx::array> all;
+    visit_layers(*model_, calibration_, some, [&](size_t i, const mx::array& h) {
+      EXPECT_EQ(i, all.size());
+      all.push_back(h);
+      ops::Weight& weight = std::get<nn::Linear*>(some[i].linear)->weight;
+      if (zero && some[i].layer == 0) weight.weight = mx::zeros_like(weight.weight);
+    });
+    return all;
+  };
+  const std::vector<mx::array> as_it_was = moments(false);
+  ASSERT_EQ(as_it_was.size(), 9u);
+  // q and v read the same, the embedding's norm: each row has a mean square of 1.
+  EXPECT_TRUE(same_bits(as_it_was[0], as_it_was[1]));
+  mx::array trace = mx::mean(mx::diagonal(as_it_was[0]));
+  EXPECT_NEAR(trace.item<float>(), 1, 1e-2);
+  EXPECT_EQ(as_it_was[2].shape(), (mx::Shape{96, 96}));
+  const std::vector<mx::array> changed = moments(true), zeroed = moments(false);
+  for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(changed[i], as_it_was[i])) << i;
+  for (size_t i = 3; i < 9; ++i) {
+    EXPECT_FALSE(same_bits(changed[i], as_it_was[i])) << i;
+    EXPECT_TRUE(same_bits(changed[i], zeroed[i])) << i;
+  }
+  for (const models::LinearPart& part : models::linears_of(model_->parts())) {
+    EXPECT_EQ(std::get<nn::Linear*>(part.linear)->read, nullptr);
+  }
+}
+
+TEST_F(Repairing, TuningBringsScalesBack) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  make(4);
+  const Predicted wanted = predictions_of(*model_, calibration_);
+  EXPECT_NEAR(compare(*model_, calibration_, wanted).divergence, 0, 1e-6);
+  std::vector<models::LinearPart> linears;
+  std::vector<mx::array> codes;
+  for (const models::LinearPart& part : models::linears_of(model_->parts())) {
+    if (part.layer != 1) continue;
+    linears.push_back(part);
+    ops::Weight& weight = std::get<nn::Linear*>(part.linear)->weight;
+    weight.scales = mx::astype(mx::multiply(*weight.scales, mx::array(1.1f)), mx::float16);
+    weight.biases = mx::astype(*weight.biases, mx::float16);
+    codes.push_back(weight.weight);
+  }
+  const double before = compare(*model_, calibration_, wanted).divergence;
+  int steps = 0;
+  tune_scales(*model_, linears, calibration_, wanted,
+              {.steps = 60, .rate = 2e-4f, .done = [&](int done) { steps = done; }});
+  EXPECT_EQ(steps, 60);
+  EXPECT_LT(compare(*model_, calibration_, wanted).divergence, 0.2 * before);
+  for (size_t i = 0; i < linears.size(); ++i) {
+    const ops::Weight& weight = linears[i].weight();
+    EXPECT_TRUE(same_bits(weight.weight, codes[i]));
+    EXPECT_EQ(weight.scales->dtype(), mx::float16);
+  }
+}
+
+TEST_F(Repairing, RoundingForInputsKeepsMoreThanRoundingToTheNearest) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  make(4);
+  const lora::Adapters adapters = adapt({"q_proj", "v_proj", "down_proj"}, 0.06f);
+  const RepairReport report = repair(adapters, {.max_loss_gap = -1,
+                                                .steps = {Repair::round, Repair::tune},
+                                                .tuning_steps = 40,
+                                                .tuning_rate = 1e-4f});
+  ASSERT_EQ(report.steps.size(), 3u);
+  EXPECT_FALSE(report.within);
+  EXPECT_FALSE(report.worst.empty());
+  EXPECT_LT(report.steps[1].divergence, 0.5 * report.steps[0].divergence);
+  EXPECT_LT(report.steps[2].divergence, report.steps[1].divergence);
+  EXPECT_EQ(report.steps[1].bytes, report.steps[0].bytes);
+  // What is reported is the model as it is now.
+  EXPECT_NEAR(mean_loss(*model_, measured_), report.steps.back().loss, 1e-5);
+  for (const models::LinearPart& part : adapters.linears()) {
+    EXPECT_FALSE(part.adapter());
+    EXPECT_EQ(part.weight().bits, 4);
+    EXPECT_EQ(part.weight().group_size, 32);
+  }
+}
+
+TEST_F(Repairing, EndsAsSoonAsItIsGoodEnough) {
+  make(4);
+  const RepairReport report = repair(adapt({"q_proj"}, 0.1f), {.max_loss_gap = 100});
+  EXPECT_TRUE(report.within);
+  EXPECT_EQ(report.steps.size(), 1u);
+  EXPECT_TRUE(report.worst.empty());
+}
+
+// As few layers as the loss needs, and no other one.
+TEST_F(Repairing, RaisesTheBitsOfSomeLayers) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  make(2);
+  const lora::Adapters adapters = adapt({"q_proj", "v_proj", "down_proj", "up_proj"}, 0.5f);
+  const RepairReport all = repair(adapters, {.max_loss_gap = -1, .steps = {Repair::bits}});
+  EXPECT_FALSE(all.within);
+  for (const models::LinearPart& part : adapters.linears()) EXPECT_EQ(part.weight().bits, 8);
+  const double rounded = all.steps.front().loss, raised = all.steps.back().loss;
+  ASSERT_GT(rounded, raised);
+
+  make(2);
+  const lora::Adapters again = adapt({"q_proj", "v_proj", "down_proj", "up_proj"}, 0.5f);
+  const double gap = 0.95 * rounded + 0.05 * raised - all.adapted.loss;
+  const RepairReport some = repair(again, {.max_loss_gap = gap, .steps = {Repair::bits}});
+  EXPECT_TRUE(some.within);
+  EXPECT_LE(some.steps.back().loss, some.adapted.loss + gap);
+  std::multiset<int> bits;
+  for (const models::LinearPart& part : again.linears()) bits.insert(part.weight().bits);
+  EXPECT_GT(bits.count(2), 0u);
+  EXPECT_GT(bits.count(6), 0u);
+  EXPECT_GT(some.steps.back().bytes, some.steps.front().bytes);
+}
+
+TEST_F(Repairing, LayersThatKeepTheirAdaptersLoseNothing) {
+  make(2);
+  const mx::array before = logits();
+  const lora::Adapters adapters = adapt({"q_proj", "down_proj"}, 0.2f);
+  const mx::array adapted = logits();
+  ASSERT_GT(testing::distance(before, adapted), 0.01);
+  const RepairReport report = repair(adapters, {.max_loss_gap = -1, .steps = {Repair::remainder}});
+  EXPECT_NEAR(report.steps.back().divergence, 0, 1e-6);
+  EXPECT_TRUE(same_bits(logits(), adapted));
+}
+
+// The most useful first, and no more than it takes.
+TEST_F(Repairing, AsFewLayersAsItTakesKeepTheirAdapters) {
+  make(2);
+  const lora::Adapters first = adapt({"q_proj", "down_proj"}, 0.2f);
+  const RepairReport none = repair(first, {.max_loss_gap = -1, .steps = {}});
+  ASSERT_GT(none.steps.back().loss, none.adapted.loss);
+  EXPECT_EQ(none.worst.size(), 4u);
+  make(2);
+  const lora::Adapters again = adapt({"q_proj", "down_proj"}, 0.2f);
+  const double gap = (none.steps.back().loss - none.adapted.loss) / 2;
+  const RepairReport some = repair(again, {.max_loss_gap = gap, .steps = {Repair::remainder}});
+  EXPECT_TRUE(some.within);
+  int left = 0;
+  for (const models::LinearPart& part : again.linears()) left += part.adapter().has_value();
+  EXPECT_GT(left, 0);
+  EXPECT_LT(left, 4);
+  EXPECT_EQ(some.steps.back().what, fmt::format("{} layers beside their adapters", left));
+}
+
+// What has as many bits already is no layer with more.
+TEST_F(Repairing, BitsThatAreThereAreNotRaised) {
+  make(8);
+  const RepairReport report =
+      repair(adapt({"q_proj"}, 0.2f), {.max_loss_gap = -1, .steps = {Repair::bits}});
+  EXPECT_EQ(report.steps.size(), 1u);
+}
+
+// Without texts for it nothing is rounded or tuned, and the rest goes on.
+TEST_F(Repairing, TextsThatAreMeasuredAreNotLearnedFrom) {
+  make(2);
+  calibration_.clear();
+  const RepairReport report =
+      repair(adapt({"q_proj"}, 0.2f),
+             {.max_loss_gap = -1, .steps = {Repair::round, Repair::tune, Repair::bits}});
+  ASSERT_EQ(report.steps.size(), 3u);
+  EXPECT_EQ(report.steps[1].what, "2 layers with 6 bits");
+}
+
+TEST_F(Repairing, WhatIsWorseIsTakenBack) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  make(4);
+  const RepairReport report = repair(
+      adapt({"q_proj"}, 0.2f),
+      {.max_loss_gap = -1, .steps = {Repair::tune}, .tuning_steps = 20, .tuning_rate = 0.5f});
+  ASSERT_EQ(report.steps.size(), 2u);
+  EXPECT_EQ(report.steps[1].what, "scales tuned: worse, not taken");
+  EXPECT_EQ(report.steps[1].loss, report.steps[0].loss);
+  EXPECT_NEAR(mean_loss(*model_, measured_), report.steps[0].loss, 1e-5);
+}
+
+TEST_F(Repairing, StopsWhenItIsTold) {
+  make(4);
+  const lora::Adapters adapters = adapt({"q_proj"}, 0.2f);
+  front_end_.cancel = true;
+  EXPECT_THROW(repair(adapters, {.max_loss_gap = -1}), Cancelled);
+}
+
+TEST_F(Repairing, AWholeModelIsRoundedForItsInputs) {
+  make(0);
+  const Predicted wanted = predictions_of(*model_, measured_);
+  const auto rounded_by = [&](bool by_inputs) {
+    make(0);
+    const auto setting = [](const models::LinearPart& part) -> std::optional<RoundingOptions> {
+      if (part.path().ends_with("k_proj")) return {};
+      return RoundingOptions{.setting = {32, 3}, .dtype = mx::float16};
+    };
+    if (by_inputs) {
+      size_t last = 0;
+      const auto weights =
+          round_model(*model_, calibration_, setting, [&](size_t done, size_t all) {
+            EXPECT_EQ(all, 18u);
+            last = done;
+          });
+      EXPECT_EQ(last, 18u);
+      EXPECT_EQ(weights.size(), 18u);
+      EXPECT_EQ(weights.count("model.layers.0.self_attn.k_proj"), 0u);
+      EXPECT_EQ(weights.at("model.layers.2.mlp.down_proj").scales->dtype(), mx::float16);
+    } else {
+      for (const models::LinearPart& part : models::linears_of(model_->parts())) {
+        if (!setting(part)) continue;
+        ops::Weight& weight = std::get<nn::Linear*>(part.linear)->weight;
+        weight = ops::quantized_as(weight.weight, QuantizationMode::affine, 3, 32);
+      }
+    }
+    return compare(*model_, measured_, wanted).divergence;
+  };
+  EXPECT_LT(rounded_by(true), 0.6 * rounded_by(false));
+}
+
+TEST(RepairNames, AreReadBack) {
+  for (const char* name : {"round", "tune", "bits", "remainder"}) {
+    EXPECT_EQ(name_of(repair_named(name)), name);
+  }
+  testing::expect_error([] { repair_named("hope"); }, {"'hope'", "remainder"});
+}
+
+}  // namespace
+}  // namespace graft::calibration
