@@ -14,6 +14,7 @@
 #include "cli/upload.h"
 #include "graft/base/error.h"
 #include "graft/convert/convert.h"
+#include "graft/engine/calibrated_convert.h"
 #include "graft/engine/named_model.h"
 
 namespace graft::cli {
@@ -23,6 +24,7 @@ struct ConvertCommand {
   convert::ConvertOptions convert;
   std::optional<std::string> model, hf_path;
   std::optional<std::string> upload_name;
+  engine::DataOptions calibrate{.names = {}};
   bool make_private = false;
 };
 
@@ -42,6 +44,7 @@ std::string command_text(const convert::ConvertOptions& o,
   }
   if (o.dequantize) text += " --dequantize";
   if (o.dtype) text += " --dtype " + *o.dtype;
+  if (!o.rounded.empty()) text += " --calibrate DATA";
   return text;
 }
 
@@ -65,6 +68,12 @@ void run(const ConvertCommand& command, const engine::Runtime& runtime) {
   if (upload) {
     upload->check(options.provenance, source,
                   fmt::format("give --model {} --hf-path owner/name", source));
+  }
+  if (!command.calibrate.names.empty()) {
+    options.rounded = engine::calibrated_weights(
+        options,
+        named_data(runtime, command.calibrate, {"train", "valid", "test"}, engine::Splits::first),
+        runtime.front_end());
   }
   options.provenance.steps.push_back(
       {command_text(options, options.provenance.origin), GRAFT_VERSION});
@@ -109,6 +118,10 @@ void add_convert_command(CLI::App& app, engine::Runtime& runtime) {
       ->needs(quantize);
   sub->add_option("--quant-predicate", options.quant_predicate,
                   "More bits for what matters more: mixed_2_6, mixed_3_4, mixed_3_6 or mixed_4_6")
+      ->needs(quantize);
+  sub->add_option("--calibrate", command->calibrate.names,
+                  "Round for what the layers read of these texts, rather than to the nearest: a "
+                  "file, a folder with train.jsonl, or a data set of the Hub")
       ->needs(quantize);
   sub->add_option("--dtype", options.dtype,
                   "Type of what is not quantized: float16, bfloat16 or float32 (else the "

@@ -13,16 +13,18 @@
 #include "cli/interrupt.h"
 #include "cli/named.h"
 #include "cli/output.h"
+#include "cli/repair_options.h"
 #include "cli/threads_option.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
+#include "graft/calibration/repair.h"
 #include "graft/data/dataset.h"
-#include "graft/engine/data_split.h"
+#include "graft/engine/fuse_texts.h"
 #include "graft/engine/gguf_export.h"
 #include "graft/engine/named_model.h"
+#include "graft/engine/remainder.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/fuse_model.h"
-#include "graft/training/evaluation.h"
 
 namespace graft::cli {
 namespace {
@@ -38,6 +40,7 @@ struct FuseCommand {
   engine::DataOptions data{.names = {}};
   data::RenderOptions render;
   std::optional<std::string> check_text;
+  RepairFlags repair;
   bool export_gguf = false;
   std::string gguf_path = "ggml-model-f16.gguf";
   bool force = false;
@@ -67,10 +70,7 @@ void export_gguf(const FuseCommand& o, const engine::LoadedModel& loaded,
   const gguf::ExportedFile written =
       engine::export_gguf(stored, provenance, target, gguf::file_type("f16"), "", front_end);
   if (!fs::path(o.gguf_path).is_absolute()) {
-    std::vector<std::string> files = io::recorded_files(o.save_path);
-    files.push_back(o.gguf_path);
-    std::sort(files.begin(), files.end());
-    provenance.write(o.save_path, files);  // the next fusing may replace it
+    engine::record_file(o.save_path, o.gguf_path, provenance);  // the next fusing may replace it
   }
   print_exported(written, target);
 }
@@ -84,6 +84,7 @@ void check(const FuseCommand& o) {
   if (o.export_gguf) check_gguf_path(o);
   check_data_options(o.data, o.render);
   if (!o.data.names.empty() && o.check_text) fail_usage("give --data or --check, not both");
+  if (o.repair.any()) static_cast<void>(o.repair.options());
 }
 
 lora::FuseOptions fuse_options(const FuseCommand& o) {
@@ -134,33 +135,105 @@ io::Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loade
   return result;
 }
 
-double loss_of(const models::Model& model, const data::Dataset& set) {
-  return training::evaluate(model, data::EvaluationBatches(set, 4, -1)).loss;
+// The data that are named, if any are.
+std::optional<engine::NamedData> named_texts(const FuseCommand& o, const engine::Runtime& runtime) {
+  if (o.data.names.empty()) return {};
+  if (!o.repair.any()) return named_data(runtime, o.data, {"test", "valid"}, engine::Splits::first);
+  return named_data(runtime, o.data, {"test", "valid", "train"});
 }
 
-// On the data set or text that was given, before and after.
+// Nothing if there is nothing to measure on.
+std::optional<engine::FuseTexts> texts(const FuseCommand& o,
+                                       const std::optional<engine::NamedData>& named,
+                                       const engine::LoadedModel& loaded, FrontEnd& front_end) {
+  const std::optional<data::Dataset> measured = check_set(o, named, loaded, front_end);
+  if (!measured) return {};
+  std::optional<data::Dataset> calibration;
+  if (named && o.repair.any() && named->has("train") && named->trained_and_tested().empty()) {
+    calibration = named->load("train", loaded, o.render, front_end);
+  }
+  return engine::fuse_texts(*loaded.model, *measured, calibration);
+}
+
+// The same of the data that the adapter was trained on, if they are here: what nobody asked for is
+// no reason to fail.
+std::optional<engine::FuseTexts> texts_of_training(const FuseCommand& o,
+                                                   const engine::Runtime& runtime,
+                                                   const engine::LoadedModel& loaded) {
+  std::string why = "--data names texts for it";
+  try {
+    const auto data =
+        o.adapters.size() == 1 ? engine::data_of_training(o.adapters.front()) : std::nullopt;
+    if (data) {
+      FuseCommand with = o;
+      with.data = data->data;
+      with.render = data->render;
+      return texts(with, named_texts(with, runtime), loaded, runtime.front_end());
+    }
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const Error& error) {
+    why = error.what();
+  }
+  runtime.front_end().note("what rounding to few bits loses is not measured: {}", why);
+  return {};
+}
+
 struct Losses {
-  double base, adapted;
+  double base = 0, adapted = 0;
 };
 
-void report_losses(const FuseCommand& o, const data::Dataset& set, const Losses& before) {
+// Gives the layers their fused weights, as good as the flags ask for; returns what is left.
+engine::Remainder fuse_in_place(const FuseCommand& o, const engine::FuseTexts& texts, double base,
+                                engine::LoadedModel& loaded, const lora::Adapters& adapters,
+                                lora::FuseOptions& options, FrontEnd& front_end) {
+  lora::FusedFormat format = options.adapted;
+  format.dense_dtype = io::config_dtype(loaded.folder.config()).value_or(loaded.model->dtype());
+  calibration::FusedLayers layers(*loaded.model, adapters, format);
+  const calibration::RepairReport report = calibration::fuse_and_repair(
+      *loaded.model, layers, texts.batches, base, o.repair.options(), front_end);
+  front_end.progress({});
+  print_repair(report, texts.name);
+  if (!report.within) fail_repair(report, o.repair);
+  options.layers_are_fused = true;
+  options.provenance.steps.back().facts.emplace_back("fused", report.steps.back().what);
+  return engine::take_remainder(adapters);
+}
+
+void report_losses(const FuseCommand& o, const engine::FuseTexts& texts, const Losses& before,
+                   const models::Model& fused) {
   const auto& [base, adapted] = before;
-  const double fused = loss_of(*engine::load_folder(o.save_path).model, set);
-  print_out("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n", set.name, base, adapted,
-            fused);
-  double gained = base - adapted;
-  if (gained > 0 && fused - adapted > 0.1 * gained) {
-    print_out("Fusing lost {:.0f}% of what the adapter gained: --fused-bits 8 or none keeps more\n",
-              100 * (fused - adapted) / gained);
+  const double loss = calibration::mean_loss(fused, texts.batches.measured);
+  print_out("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n", texts.name, base, adapted,
+            loss);
+  const double gained = base - adapted;
+  if (!o.repair.any() && gained > 0 && loss - adapted > 0.1 * gained) {
+    print_out("Fusing lost {:.0f}% of what the adapter gained: --max-loss-gap keeps it\n",
+              100 * (loss - adapted) / gained);
   }
+}
+
+// Whether fusing rounds any of the layers to few bits.
+bool rounds(models::Model& model, const lora::AdapterFile& file, const lora::FuseOptions& options) {
+  const std::vector<models::LinearPart> linears = models::linears_of(model.parts());
+  return std::any_of(linears.begin(), linears.end(), [&](const models::LinearPart& linear) {
+    return file.tensors.count(linear.path() + ".lora_a") > 0 &&
+           lora::fused_quantization(linear.weight(), options.adapted).has_value();
+  });
+}
+
+// `left`: layers that keep their adapters.
+std::string what_is_fused(const lora::Adapters& adapters, size_t left) {
+  const std::string layers = fmt::format("{} layers", adapters.linears().size() - left);
+  if (adapters.trained().empty()) return layers;
+  const std::string weights = fmt::format("{} trained weights", adapters.trained().size());
+  return adapters.linears().empty() ? weights : layers + " and " + weights;
 }
 
 void run(const FuseCommand& o, const engine::Runtime& runtime) {
   check(o);
-  std::optional<engine::NamedData> data;
-  if (!o.data.names.empty()) {
-    data = named_data(runtime, o.data, {"test", "valid"}, engine::Splits::first);
-  }
+  FrontEnd& front_end = runtime.front_end();
+  const std::optional<engine::NamedData> named = named_texts(o, runtime);
   std::optional<PlannedUpload> upload;
   if (o.upload_name) upload.emplace(runtime.hub(), *o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
@@ -173,26 +246,40 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   io::check_model_target(loaded.folder.path(), target);
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);
-  std::optional<data::Dataset> set = check_set(o, data, loaded, runtime.front_end());
-  Losses losses{};
-  if (set) losses.base = loss_of(*loaded.model, *set);
-  lora::Adapters adapters = engine::put_adapter(loaded, file, runtime.front_end());
-  if (set) losses.adapted = loss_of(*loaded.model, *set);  // fails, if it is not finite
-  std::optional<InterruptGuard> guard(std::in_place);      // what is half written is removed
-  const io::WrittenModel written = lora::fuse_model(loaded.folder, *loaded.model, adapters, target,
-                                                    options, runtime.front_end());
-  if (o.export_gguf) {
-    export_gguf(o, loaded, file, options.provenance, runtime.front_end());
+  const bool repairs = o.repair.any() && rounds(*loaded.model, file, options);
+  std::optional<engine::FuseTexts> measured = texts(o, named, loaded, front_end);
+  if (!measured && repairs) measured = texts_of_training(o, runtime, loaded);
+  Losses losses;
+  if (measured) losses.base = calibration::mean_loss(*loaded.model, measured->batches.measured);
+  lora::Adapters adapters = engine::put_adapter(loaded, file, front_end);
+  if (measured) {  // fails, if it is not finite
+    losses.adapted = calibration::mean_loss(*loaded.model, measured->batches.measured);
   }
+  engine::Remainder left;
+  if (repairs && measured) {
+    left = fuse_in_place(o, *measured, losses.base, loaded, adapters, options, front_end);
+  }
+  std::optional<InterruptGuard> guard(std::in_place);  // what is half written is removed
+  const io::WrittenModel written =
+      lora::fuse_model(loaded.folder, *loaded.model, adapters, target, options, front_end);
+  if (!left.adapters.empty()) {
+    const fs::path rest =
+        engine::write_remainder(left, *loaded.model, o.save_path, options.provenance);
+    print_out("{} layers keep their adapters, in {}: give it as --adapter-file with the model\n",
+              left.adapters.size(), rest.string());
+  }
+  if (o.export_gguf) export_gguf(o, loaded, file, options.provenance, front_end);
   guard.reset();
-  std::string what = fmt::format("{} layers", adapters.linears().size());
-  if (!adapters.trained().empty()) {
-    const std::string weights = fmt::format("{} trained weights", adapters.trained().size());
-    what = adapters.linears().empty() ? weights : what + " and " + weights;
+  print_out("Fused {} of {} into {}: {} tensors, {:.1f} MB\n",
+            what_is_fused(adapters, left.adapters.size()), o.model, o.save_path, written.tensors,
+            static_cast<double>(written.bytes) / 1e6);
+  if (measured) {
+    engine::LoadedModel fused = engine::load_folder(o.save_path);
+    if (!left.adapters.empty()) {
+      engine::put_adapter(fused, lora::read_adapter_file(engine::remainder_file(o.save_path)));
+    }
+    report_losses(o, *measured, losses, *fused.model);
   }
-  print_out("Fused {} of {} into {}: {} tensors, {:.1f} MB\n", what, o.model, o.save_path,
-            written.tensors, static_cast<double>(written.bytes) / 1e6);
-  if (set) report_losses(o, *set, losses);
   finish_output();
   if (upload) upload->run(o.save_path, options.provenance);
 }
@@ -217,6 +304,7 @@ void add_fuse_command(CLI::App& app, engine::Runtime& runtime) {
       "validation split) of these data: a folder, or a data set of the Hub");
   add_render_options(*command, o->render);
   command->add_option("--check", o->check_text, "Report the same losses on this text");
+  add_repair_options(*command, o->repair);
   command->add_flag("--export-gguf", o->export_gguf,
                     "Write it as a GGUF file in F16, too (`graft export` has other types)");
   command->add_option("--gguf-path", o->gguf_path, "That file: a name in --save-path, or a path");

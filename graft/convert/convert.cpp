@@ -61,6 +61,28 @@ io::LayerQuantization standard_setting(const ConvertOptions& options) {
   return setting;
 }
 
+std::map<std::string, PlannedLayer> planned_layers(const ConvertOptions& options) {
+  check_options(options);
+  if (is_gguf(options.hf_path)) {
+    fail_usage(
+        "`calibrate` is for checkpoint folders: convert {} without `quantize` first, then that "
+        "folder with both",
+        options.hf_path.string());
+  }
+  const ConversionPlan plan = plan_folder(options);
+  const auto quantization = io::QuantizationConfig::from_config(json(plan.config), "the plan");
+  std::map<std::string, PlannedLayer> layers;
+  for (const io::TensorJob& job : plan.jobs) {
+    for (const io::TensorDeclaration& output : job.outputs) {
+      constexpr std::string_view kScales = ".scales";
+      if (!output.name.ends_with(kScales)) continue;
+      const std::string path = output.name.substr(0, output.name.size() - kScales.size());
+      layers.insert({path, {quantization->lookup(path).value(), output.dtype}});
+    }
+  }
+  return layers;
+}
+
 ConvertReport convert(const ConvertOptions& options, FrontEnd& front_end) {
   check_options(options);
   ConversionPlan plan =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,8 +11,11 @@
 #include "graft/io/model_writer.h"
 #include "graft/io/provenance.h"
 #include "graft/io/quantization_config.h"
+#include "graft/ops/weight.h"
 
 namespace graft::convert {
+
+namespace mx = mlx::core;
 
 /// The options of `graft convert`.
 struct ConvertOptions {
@@ -24,14 +28,27 @@ struct ConvertOptions {
   std::optional<std::string> quant_predicate = {};  // bits of each layer: a BitRecipe's name
   std::optional<std::string> dtype = {};  // for what is not quantized: float16, bfloat16 or float32
   bool dequantize = false;                // turn quantized layers into plain ones
-  bool force = false;                     // replace a folder that is not a model's
-  io::Provenance provenance = {};         // of the result; written as graft.json
+  // Of layers, by path, that are quantized already, as `planned_layers` says: what is written of
+  // them.
+  std::map<std::string, ops::Weight> rounded = {};
+  bool force = false;              // replace a folder that is not a model's
+  io::Provenance provenance = {};  // of the result; written as graft.json
   size_t max_shard_bytes = io::kMaxShardBytes;
 };
 
 /// How `quantize` quantizes a layer that has no setting of its own. Throws UsageError for what MLX
 /// does not have.
 io::LayerQuantization standard_setting(const ConvertOptions& options);
+
+/// A layer that `quantize` quantizes.
+struct PlannedLayer {
+  io::LayerQuantization setting;
+  mx::Dtype dtype;  // of scales and biases
+};
+
+/// Those of a checkpoint folder, by path. Throws as `convert` does, and UsageError for another
+/// source.
+std::map<std::string, PlannedLayer> planned_layers(const ConvertOptions& options);
 
 struct ConvertReport {
   size_t tensors = 0;

@@ -53,10 +53,12 @@ io::TensorJob plain_job(const PlainTensor& tensor) {
           .parameters = elements_of(tensor.shape)};
 }
 
-io::TensorJob quantized_job(const PlainTensor& tensor, const io::LayerQuantization& setting) {
+io::TensorJob quantized_job(const PlainTensor& tensor, const io::LayerQuantization& setting,
+                            const std::optional<ops::Weight>& given) {
   std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
   return {.outputs = quantized_declarations(path, tensor.shape, tensor.dtype, setting),
-          .make = [tensor, setting] { return quantized(tensor, setting); },
+          .make = [tensor, setting,
+                   given] { return given ? given->arrays() : quantized(tensor, setting); },
           .release = tensor.release,
           .parameters = elements_of(tensor.shape)};
 }

@@ -2,11 +2,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "graft/io/model_folder.h"
 #include "graft/io/model_writer.h"
 #include "graft/io/quantization_config.h"
+#include "graft/ops/weight.h"
 
 namespace graft::convert {
 
@@ -37,8 +39,9 @@ std::vector<io::TensorDeclaration> quantized_declarations(const std::string& pat
 
 /// Writes the tensor, cast.
 io::TensorJob plain_job(const PlainTensor& tensor);
-/// Casts and quantizes a `.weight`.
-io::TensorJob quantized_job(const PlainTensor& tensor, const io::LayerQuantization& setting);
+/// Casts and quantizes a `.weight`, or writes `given`, which stands for it.
+io::TensorJob quantized_job(const PlainTensor& tensor, const io::LayerQuantization& setting,
+                            const std::optional<ops::Weight>& given = {});
 /// Writes a quantized layer as it is.
 io::TensorJob kept_layer_job(const StoredLayer& layer);
 /// Writes a quantized layer as a plain one: computed in float32, rounded once.

@@ -22,7 +22,9 @@ constexpr uint64_t kPackedTogether = 32;
 
 Quantizer::Quantizer(const ConvertOptions& options, const json& config,
                      const std::vector<std::string>& tensors)
-    : traits_(models::traits_of(config)), standard_(standard_setting(options)) {
+    : traits_(models::traits_of(config)),
+      rounded_(options.rounded),
+      standard_(standard_setting(options)) {
   if (options.quant_predicate) recipe_.emplace(*options.quant_predicate, tensors);
 }
 
@@ -56,7 +58,9 @@ io::TensorJob Quantizer::job(const PlainTensor& tensor, std::vector<std::string>
   const std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
   const auto own = own_setting(path, width);
   if (own) own_[path] = own;
-  return quantized_job(tensor, own.value_or(standard_));
+  const auto given = rounded_.find(path);
+  return quantized_job(tensor, own.value_or(standard_),
+                       given == rounded_.end() ? std::nullopt : std::optional(given->second));
 }
 
 }  // namespace graft::convert

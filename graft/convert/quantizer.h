@@ -36,6 +36,7 @@ class Quantizer {
   std::optional<io::LayerQuantization> own_setting(const std::string& path, int width) const;
 
   const models::FamilyTraits& traits_;
+  std::map<std::string, ops::Weight> rounded_;
   io::LayerQuantization standard_;
   std::optional<BitRecipe> recipe_;
   std::map<std::string, std::optional<io::LayerQuantization>> own_;  // by path
