@@ -9,6 +9,7 @@
 #include "graft/kernels/convert.h"
 #include "graft/kernels/embedding.h"
 #include "graft/kernels/grown_buffer.h"
+#include "graft/kernels/lora.h"
 #include "graft/kernels/online_softmax.h"
 #include "graft/kernels/panel_product.h"
 #include "graft/kernels/parallel.h"
@@ -41,6 +42,7 @@ struct Chunk {
   const std::byte* rows;
   std::vector<int32_t> targets;
   std::vector<float> scales;  // weight / divisor
+  std::vector<float> xa;      // [tokens, R] of the update
 };
 
 class HeadLoss {
@@ -52,15 +54,25 @@ class HeadLoss {
         gradients_(gradients),
         type_(product_type(h.type)),
         most_(most) {
-    static thread_local GrownBuffer logits, numerators, weighted, factors, scaled;
-    const auto block = static_cast<size_t>(most * std::min(kColumns, w_.out));
+    static thread_local GrownBuffer logits, numerators, weighted, factors, scaled, update;
+    const int64_t columns = std::min(kColumns, w_.out);
+    const auto block = static_cast<size_t>(most * columns);
     logits_ = logits.get_as<float>(block);
+    if (rank() > 0) {
+      b_ = update.get_as<float>(static_cast<size_t>(rank() * (3 * most + 2 * columns)));
+      d_b_ = b_ + rank() * columns;
+      scaled_xa_ = d_b_ + rank() * columns;
+      d_xa_of_block_ = scaled_xa_ + rank() * most;
+      d_xa_ = d_xa_of_block_ + rank() * most;
+    }
     if (gradients.h == nullptr) return;
     if (gradients.of_head()) {
       const auto all = static_cast<size_t>(most * w_.out);
       numerators_ = static_cast<std::byte*>(numerators.get(all * size_of(type_)));
       factors_ = factors.get_as<float>(static_cast<size_t>(most * (blocks() + 1)));
-      scaled_ = scaled.get(static_cast<size_t>(most * w_.in) * size_of(type_));
+      if (gradients.weight != nullptr) {
+        scaled_ = scaled.get(static_cast<size_t>(most * w_.in) * size_of(type_));
+      }
     } else {
       numerators_ = type_ == ScalarType::f32
                         ? reinterpret_cast<std::byte*>(logits_)
@@ -80,6 +92,8 @@ class HeadLoss {
   }
 
  private:
+  int64_t rank() const { return head_.update.rank; }
+
   int64_t blocks() const { return (w_.out + kColumns - 1) / kColumns; }
 
   // [tokens, columns of the block], all of them together for the gradient of the head.
@@ -91,9 +105,19 @@ class HeadLoss {
   // The maxima of the rows when a block came.
   float* maxima_of(int64_t first) const { return factors_ + (1 + first / kColumns) * most_; }
 
+  // The columns of the update's b [R, columns], together.
+  const float* block_of_b(int64_t first, int64_t columns) {
+    for (int64_t r = 0; r < rank(); ++r) {
+      std::copy_n(head_.update.b + r * w_.out + first, columns, b_ + r * columns);
+    }
+    return b_;
+  }
+
   void take_block(const Chunk& chunk, int64_t first, OnlineSoftmax* softmax) {
     const LinearWeight part = rows_of(w_, first, std::min(w_.out, first + kColumns));
-    const LinearProduct logits{part, nullptr, {}, logits_};
+    const LowRankTerm update{chunk.xa.data(), block_of_b(first, part.out), rank(),
+                             head_.update.scale};
+    const LinearProduct logits{part, nullptr, std::span(&update, rank() > 0 ? 1 : 0), logits_};
     linear({&logits, 1}, {chunk.rows, chunk.count, h_.type}, ScalarType::f32);
     std::byte* const numerators = numerators_of(chunk, first);
     online_softmax({.rows = chunk.count,
@@ -144,6 +168,7 @@ class HeadLoss {
   // d_w[id] = sum over tokens of p h, and the targets' (p - 1) h apart, as above. A block's
   // numerators become p by factors of the tokens, which the rows of h are multiplied with.
   void add_to_head(const Chunk& chunk, const OnlineSoftmax* softmax, bool first_chunk) {
+    std::fill_n(d_xa_, chunk.count * rank(), 0.0f);
     for (int64_t first = 0; first < w_.out; first += kColumns) {
       const int64_t columns = std::min(kColumns, w_.out - first);
       const float* const maxima = maxima_of(first);
@@ -170,8 +195,31 @@ class HeadLoss {
                        .out_type = ScalarType::f32,
                        .accumulate = !first_chunk});
       }
+      if (gradients_.b != nullptr) add_to_update(chunk, first, columns, numerators, first_chunk);
     }
     add_targets(chunk, softmax);
+    if (gradients_.xa == nullptr) return;
+    for (int64_t i = 0; i < chunk.count; ++i) {
+      std::copy_n(d_xa_ + i * rank(), rank(), gradients_.xa + chunk.tokens[i] * rank());
+    }
+  }
+
+  // d_b = scale xa^T p and d_xa = scale p b^T of a block, with p as above.
+  void add_to_update(const Chunk& chunk, int64_t first, int64_t columns, const void* numerators,
+                     bool first_chunk) {
+    const int64_t count = chunk.count * rank();
+    for (int64_t i = 0; i < count; ++i) {
+      scaled_xa_[i] = factors_[i / rank()] * chunk.xa[static_cast<size_t>(i)];
+    }
+    lora_backward({.rows = chunk.count, .in = 0, .out = columns, .rank = rank(), .type = type_},
+                  nullptr, scaled_xa_, block_of_b(first, columns), head_.update.scale, numerators,
+                  nullptr, d_b_, d_xa_of_block_);
+    for (int64_t i = 0; i < count; ++i) d_xa_[i] += factors_[i / rank()] * d_xa_of_block_[i];
+    for (int64_t r = 0; r < rank(); ++r) {
+      float* const to = gradients_.b + r * w_.out + first;
+      const float* const from = d_b_ + r * columns;
+      for (int64_t j = 0; j < columns; ++j) to[j] = first_chunk ? from[j] : to[j] + from[j];
+    }
   }
 
   const std::byte* row_of_h(const Chunk& chunk, int64_t i) const {
@@ -199,6 +247,14 @@ class HeadLoss {
       const auto share =
           static_cast<float>(double{chunk.scales[at]} * softmax[i].target_gradient(head_.soft_cap));
       if (gradients_.bias != nullptr) gradients_.bias[chunk.targets[at]] += share;
+      if (gradients_.b != nullptr) {
+        for (int64_t r = 0; r < rank(); ++r) {
+          const int64_t b_at = r * w_.out + chunk.targets[at];
+          const float factor = share * head_.update.scale;
+          gradients_.b[b_at] += factor * chunk.xa[static_cast<size_t>(i * rank() + r)];
+          d_xa_[i * rank() + r] += factor * head_.update.b[b_at];
+        }
+      }
       if (gradients_.weight == nullptr) continue;
       convert(h_.type, row_of_h(chunk, i), ScalarType::f32, row.data(), w_.in);
       float* const sum = gradients_.weight + chunk.targets[at] * w_.in;
@@ -217,6 +273,10 @@ class HeadLoss {
   float* weighted_ = nullptr;  // [tokens, D]: sums over ids of numerators times their rows
   float* factors_ = nullptr;   // [1 + blocks, tokens]: factors of a block, and maxima of each
   void* scaled_ = nullptr;     // [tokens, D] rows of h times a block's factors
+  // Of the update: a block of b and its gradient [R, columns]; xa times the block's factors, and
+  // the gradient of xa by a block and by all [tokens, R].
+  float *b_ = nullptr, *d_b_ = nullptr;
+  float *scaled_xa_ = nullptr, *d_xa_of_block_ = nullptr, *d_xa_ = nullptr;
 };
 
 std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const Targets& targets) {
@@ -233,12 +293,16 @@ std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const
 }  // namespace
 
 size_t head_loss_scratch(const LinearWeight& w, int64_t rows, int64_t count, ScalarType type,
-                         bool with_gradient, bool with_head_gradient) {
+                         bool with_gradient, bool with_head_gradient, int64_t rank) {
   const ScalarType own = product_type(type);
   const int64_t most_tokens = std::min(tokens_of_chunk(w, own, with_head_gradient), count);
   const auto most = static_cast<size_t>(most_tokens), width = static_cast<size_t>(w.in);
   const size_t block = most * static_cast<size_t>(std::min(kColumns, w.out));
   size_t bytes = block * sizeof(float);
+  if (rank > 0) {  // and the rows of xa
+    const int64_t floats = rank * (4 * most_tokens + 2 * std::min(kColumns, w.out));
+    bytes += static_cast<size_t>(floats) * sizeof(float);
+  }
   if (with_head_gradient) {
     const auto blocks = static_cast<size_t>((w.out + kColumns - 1) / kColumns);
     bytes += most * static_cast<size_t>(w.out) * size_of(own);
@@ -262,10 +326,12 @@ float head_loss(const Head& head, const Rows& h, const Targets& targets, float* 
     if (gradients.h != nullptr) {
       std::memset(gradients.h, 0, static_cast<size_t>(h.rows) * row_bytes);
     }
+    if (gradients.xa != nullptr) std::fill_n(gradients.xa, h.rows * head.update.rank, 0.0f);
   }
   if (count == 0) {
     if (gradients.weight != nullptr) std::fill_n(gradients.weight, w.out * w.in, 0.0f);
     if (gradients.bias != nullptr) std::fill_n(gradients.bias, w.out, 0.0f);
+    if (gradients.b != nullptr) std::fill_n(gradients.b, head.update.rank * w.out, 0.0f);
     return 0;
   }
 
@@ -276,10 +342,12 @@ float head_loss(const Head& head, const Rows& h, const Targets& targets, float* 
   const auto divisor = static_cast<float>(targets.divisor);
   double sum = 0;
   for (int64_t begin = 0; begin < count; begin += most) {
-    Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr, {}, {}};
+    Chunk chunk{tokens.data() + begin, std::min(most, count - begin), nullptr, {}, {}, {}};
     for (int64_t i = 0; i < chunk.count; ++i) {
       chunk.targets.push_back(targets.ids[chunk.tokens[i]]);
       chunk.scales.push_back(targets.weights[chunk.tokens[i]] / divisor);
+      const float* const xa = head.update.xa + chunk.tokens[i] * head.update.rank;
+      chunk.xa.insert(chunk.xa.end(), xa, xa + head.update.rank);
     }
     const auto* rows = static_cast<const std::byte*>(h.data);
     if (count == h.rows) {

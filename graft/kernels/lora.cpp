@@ -233,6 +233,7 @@ void lora_backward_rows(const LoraShape& shape, const void* x, const float* xa,
     if (y != nullptr) {
       add_column_products(n, out, s.y, matrix_rows(y, shape.type, shape.out), row, s.d_factors);
     }
+    if (x == nullptr) continue;
     f32_words::load_left(x_rows, row, n, in, s.x);
     add_transposed_product(shape.rank, in, n, d_xa + row * shape.rank, s.x, s.d_a);
   }
@@ -255,13 +256,15 @@ void finish_gradients(const LoraShape& shape, float scale, std::span<float* cons
                       const LoraFactors& factors) {
   const int64_t in = round_up(shape.in, kMaxLanes), out = round_up(shape.out, kMaxLanes);
   const int64_t rank = round_up(shape.rank, kMaxLanes);
-  add_parts(d_a_parts, shape.rank * in, 1.0f);
   add_parts(d_b_parts, shape.rank * out, scale);
-  HeadRows d_a_rows = matrix_rows(d_a_parts[0], ScalarType::f32, in);
-  d_a_rows.head_dim = shape.in;
-  f32_words::load_right_transposed(d_a_rows, 0, shape.rank, rank, weights.d_a);
-  for (int64_t i = 0; i < shape.in; ++i) {
-    std::copy_n(weights.d_a + i * rank, shape.rank, d_a + i * shape.rank);
+  if (d_a != nullptr) {
+    add_parts(d_a_parts, shape.rank * in, 1.0f);
+    HeadRows d_a_rows = matrix_rows(d_a_parts[0], ScalarType::f32, in);
+    d_a_rows.head_dim = shape.in;
+    f32_words::load_right_transposed(d_a_rows, 0, shape.rank, rank, weights.d_a);
+    for (int64_t i = 0; i < shape.in; ++i) {
+      std::copy_n(weights.d_a + i * rank, shape.rank, d_a + i * shape.rank);
+    }
   }
   for (int64_t r = 0; r < shape.rank; ++r) {
     std::copy_n(d_b_parts[0] + r * out, shape.out, d_b + r * shape.out);
@@ -291,8 +294,8 @@ HWY_EXPORT(finish_gradients);
 
 namespace {
 
-void check(const LoraShape& shape) {
-  if (shape.rows < 0 || shape.in < 1 || shape.out < 1 || shape.rank < 1) {
+void check(const LoraShape& shape, int64_t least_in = 1) {
+  if (shape.rows < 0 || shape.in < least_in || shape.out < 1 || shape.rank < 1) {
     fail(
         "a LoRA adapter needs widths and a rank of at least 1; found {} rows, in {}, out {}, rank "
         "{}",
@@ -375,7 +378,7 @@ void transpose(const float* matrix, int64_t rows, int64_t columns, float* transp
 void lora_backward(const LoraShape& shape, const void* x, const float* xa, const float* b,
                    float scale, const void* d_y, float* d_a, float* d_b, float* d_xa,
                    const LoraFactors& factors) {
-  check(shape);
+  check(shape, x == nullptr ? 0 : 1);
   const int64_t parts = parts_for(shape);
   const Scratch scratch(shape, parts);
   GRAFT_DISPATCH(pack_b)(shape, b, scale, factors.values, scratch.weights().b);

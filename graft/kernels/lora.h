@@ -40,7 +40,8 @@ struct LoraFactors {
 /// The gradients d_a [in, R] and d_b [R, out] of y = ... + scale * (x a) b from d_y [N, out] and
 /// lora_down's xa. Also gives d_xa [N, R] = scale * d_y b^T; d_xa a^T is the adapter's share of the
 /// gradient of x. With factors, d_y stands there for d_y * factors, and theirs is the sum over n of
-/// d_y y / factors, or 0 where a factor is 0.
+/// d_y y / factors, or 0 where a factor is 0. x and d_a may be null, of a shape whose `in` is 0:
+/// d_a is not wanted.
 void lora_backward(const LoraShape& shape, const void* x, const float* xa, const float* b,
                    float scale, const void* d_y, float* d_a, float* d_b, float* d_xa,
                    const LoraFactors& factors = {});

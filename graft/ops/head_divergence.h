@@ -21,7 +21,8 @@ struct Predictions {
 
 /// Of q, `predicted`, from p, `wanted`; `weights` [N], f32. Chunked over tokens, so that the [N, V]
 /// logits never exist as a whole. If it is `differentiated`, by the predicted states through the
-/// sum, the gradient is computed along with it.
+/// sum, the gradient is computed along with it; an update of the predicted head then has no input
+/// of its own, and counts as a constant.
 HeadDivergence head_divergence(const Predictions& predicted, const Predictions& wanted,
                                const mx::array& weights, double divisor, bool differentiated);
 

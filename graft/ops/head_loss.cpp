@@ -34,7 +34,7 @@ HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets,
   for (int begin = 0; begin < h.shape(0); begin += kChunk) {
     int end = std::min(begin + kChunk, h.shape(0));
     chunks.push_back(token_losses(
-        mx::slice(h, {begin, 0}, {end, h.shape(1)}), head,
+        mx::slice(h, {begin, 0}, {end, h.shape(1)}), head_of_rows(head, begin, end),
         {mx::slice(targets.ids, {begin}, {end}), mx::slice(targets.weights, {begin}, {end})}));
   }
   mx::array losses = mx::concatenate(chunks, 0);

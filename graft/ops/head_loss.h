@@ -29,7 +29,7 @@ struct HeadLoss {
 /// operation, chunked over tokens: the [N, V] logits never exist as a whole. `divisor`, the total
 /// weight of the tokens of a step, is applied before the gradient is rounded to h's type.
 /// Differentiable in h: with `of_sum` only through the sum, with `of_losses` through both; and in a
-/// dense head's weight and in its bias.
+/// dense head's weight, in its bias and in its update.
 HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets, double divisor,
                    LossGradient gradient);
 

@@ -22,13 +22,17 @@ struct Result {
   float sum;  // over the divisor
   Numbers losses, d_h;
   Numbers d_weight, d_bias;  // where they are computed, too
+  Numbers d_xa, d_b;         // of an update
 
-  Result(ScalarType type, int64_t rows, int64_t width, int64_t offset = 0, int64_t vocab = 0)
+  Result(ScalarType type, int64_t rows, int64_t width, int64_t offset = 0, int64_t vocab = 0,
+         int64_t rank = 0)
       : sum(0),
         losses(f32, rows, offset),
         d_h(type, rows * width, offset),
         d_weight(f32, vocab * width, offset),
-        d_bias(f32, vocab, offset) {}
+        d_bias(f32, vocab, offset),
+        d_xa(f32, rows * rank, offset),
+        d_b(f32, rank * vocab, offset) {}
 };
 
 // A head of a vocabulary of `vocab`, and hidden states with targets of which every `masked`-th
@@ -75,6 +79,48 @@ class Case {
   Case& soft_cap(float cap) {
     soft_cap_ = cap;
     return *this;
+  }
+
+  // An update of this rank.
+  Case& adapted(int64_t rank, float scale) {
+    rank_ = rank;
+    scale_ = scale;
+    xa_ = Numbers(f32, rows_ * rank, offset_).random(5, -1, 1);
+    b_ = Numbers(f32, rank * weight_.out, offset_).random(6, -1, 1);
+    return *this;
+  }
+
+  template <class Compute>
+  Result run_adapted(Compute&& compute) const {
+    Result r(h_.type(), rows_, weight_.in, offset_, weight_.out, rank_);
+    r.d_h.random(9);
+    r.d_xa.random(10);
+    r.d_b.random(11);
+    r.sum = compute(Head{weight_,
+                         bias_,
+                         soft_cap_,
+                         {rank_, scale_, static_cast<const float*>(xa_.data()),
+                          static_cast<const float*>(b_.data())}},
+                    Rows{h_.data(), rows_, h_.type()},
+                    Targets{words_.data(), weights_.data(), std::max(divisor_, 1.0)},
+                    static_cast<float*>(r.losses.data()),
+                    HeadGradients{.h = r.d_h.data(),
+                                  .xa = static_cast<float*>(r.d_xa.data()),
+                                  .b = static_cast<float*>(r.d_b.data())});
+    return r;
+  }
+
+  // Losses and gradients of a head with an update.
+  void check_adapted() const {
+    SCOPED_TRACE(testing::Message() << rows_ << " rows, " << weight_.out << " ids of width "
+                                    << weight_.in << ", type " << static_cast<int>(h_.type()));
+    const Result expected = run_adapted(head_loss_scalar), actual = run_adapted(head_loss);
+    check_losses(actual, expected, 3e-6);
+    const bool rounded = product_type(h_.type()) == ScalarType::bf16;
+    const double near = rounded ? 0x1p-7 : 5e-5, share = rounded ? 0x1p-8 : 1e-6;
+    expect_close(actual.d_h, expected.d_h, near, largest_weight() / divisor() * share);
+    expect_close(actual.d_xa, expected.d_xa, near, 2 * share);
+    expect_close(actual.d_b, expected.d_b, near, 2 * share);
   }
 
   template <class Compute>
@@ -170,6 +216,9 @@ class Case {
   std::vector<int32_t> words_;
   std::vector<float> weights_;
   double divisor_ = 0;
+  int64_t rank_ = 0;
+  float scale_ = 0;
+  Numbers xa_{f32, 0}, b_{f32, 0};
 };
 
 TEST(HeadLoss, EveryTypeAndMisalignment) {
@@ -362,10 +411,33 @@ TEST(HeadLoss, GradientsOfTheHead) {
   });
 }
 
+TEST(HeadLoss, Update) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      const Numbers w = Numbers(type, 70 * 33).random(2, -1, 1);
+      const Numbers bias = Numbers(f32, 70).random(3, -1, 1);
+      for (int64_t rank : {1, 3, 8, 17}) {
+        Case(9, 70, 33, type).dense(w).adapted(rank, 0.7f).check_adapted();
+        Case(70, 70, 33, type, 3)
+            .dense(w)
+            .bias(bias)
+            .soft_cap(1.5f)
+            .weigh()
+            .adapted(rank, 2)
+            .check_adapted();
+      }
+      Case(2, 70, 33, type, 1).dense(w).adapted(2, 1).check_adapted();  // none carries loss
+      const Numbers large = Numbers(f32, 2100 * 8).random(4, -1, 1);
+      Case(40, 2100, 8, type, 5).dense(large).adapted(4, 1.5f).check_adapted();
+    }
+  });
+}
+
 // More tokens than one chunk has: 64 of a vocabulary as large as this.
 TEST(HeadLoss, GradientsOfTheHeadOverSeveralChunks) {
   const Numbers w = Numbers(f32, 300000).random(2, -1, 1);
   Case(90, 300000, 1, f32, 4).dense(w).check_head();
+  Case(90, 300000, 1, f32, 4).dense(w).adapted(2, 1.5f).check_adapted();
 }
 
 }  // namespace

@@ -50,6 +50,23 @@ TEST_P(HeadAndLoss, HeadAndLossWithMaskedTokens) {
           return l;
         };
         EXPECT_LT(testing::distance(losses(true), losses(false)), 2 * tolerance());
+        // With an adapter, whose input may be another than the head's.
+        for (const bool own_input : {false, true}) {
+          for (const LossGradient gradient : {LossGradient::of_sum, LossGradient::of_losses}) {
+            expect_parity(
+                [&](const std::vector<mx::array>& in) -> std::vector<mx::array> {
+                  Head adapted = head;
+                  adapted.lora = LoraUpdate{in[1], in[2], 1.5f, {}};
+                  if (own_input) adapted.lora->x = mx::multiply(in[0], mx::array(2, in[0].dtype()));
+                  HeadLoss loss = head_loss(in[0], adapted, targets, rows, gradient);
+                  if (gradient == LossGradient::of_sum) return {loss.sum};
+                  return {loss.losses, loss.sum};
+                },
+                {random({rows, 64}), random_array({64, 4}, mx::float32, 0.1f),
+                 random_array({4, 90}, mx::float32, 0.3f)},
+                dtype(), tolerance());
+          }
+        }
       }
     }
   }

@@ -20,17 +20,22 @@ struct Settings {
   kernels::ScalarType type;
   double divisor;
   LossGradient gradient;
-  bool trains_weight, trains_bias;
+  bool trains_weight, trains_bias, trains_update;
+  int64_t rank;  // of the update; 0: there is none
+  float scale;
 
   bool with_gradient() const { return gradient == LossGradient::of_sum; }
   int bias_at() const { return 3; }
-  int weight_at() const { return has_bias ? 4 : 3; }
+  int xa_at() const { return has_bias ? 4 : 3; }
+  int b_at() const { return xa_at() + 1; }
+  int weight_at() const { return xa_at() + (rank > 0 ? 2 : 0); }
   // The inputs that the gradients among the outputs are of, from output 2 on.
   std::vector<int> differentiated() const {
     if (!with_gradient()) return {};
     std::vector<int> all = {0};
     if (trains_weight) all.push_back(weight_at());
     if (trains_bias) all.push_back(bias_at());
+    if (trains_update) all.insert(all.end(), {xa_at(), b_at()});
     return all;
   }
 };
@@ -42,24 +47,38 @@ mx::array scaled(const mx::array& gradient, const mx::array& factor) {
   return is_one ? gradient : mx::multiply(gradient, mx::astype(factor, gradient.dtype()));
 }
 
-// Inputs: h, the targets' ids and weights[, bias], the weight's arrays. Outputs: sum, losses[,
-// the gradients of the sum with respect to h, and to what is trained of weight and bias].
+// Inputs: h, the targets' ids and weights[, bias][, xa, b of the update], the weight's arrays.
+// Outputs: sum, losses[, the gradients of the sum with respect to h, and to what is trained of
+// weight, bias and update].
 class HeadLossNode final : public CpuPrimitive {
  public:
   explicit HeadLossNode(const Settings& settings) : settings_(settings) {}
   const char* name() const override { return "HeadLoss"; }
 
   void run(const std::vector<Input>& in, const std::vector<Output>& out) const override {
-    const kernels::Head head{bind(settings_.weight, in, settings_.weight_at()),
-                             settings_.has_bias ? static_cast<const float*>(in[3].data) : nullptr,
-                             settings_.soft_cap};
+    const auto floats = [&](int at) {
+      return static_cast<const float*>(in[static_cast<size_t>(at)].data);
+    };
+    kernels::Head head{bind(settings_.weight, in, settings_.weight_at()),
+                       settings_.has_bias ? floats(settings_.bias_at()) : nullptr,
+                       settings_.soft_cap};
+    if (settings_.rank > 0) {
+      head.update = {settings_.rank, settings_.scale, floats(settings_.xa_at()),
+                     floats(settings_.b_at())};
+    }
     const kernels::Targets targets{static_cast<const int32_t*>(in[1].data),
                                    static_cast<const float*>(in[2].data), settings_.divisor};
     kernels::HeadGradients gradients;
     if (settings_.with_gradient()) {
       gradients.h = out[2].data;
-      if (settings_.trains_weight) gradients.weight = static_cast<float*>(out[3].data);
-      if (settings_.trains_bias) gradients.bias = static_cast<float*>(out.back().data);
+      size_t next = 3;
+      const auto next_output = [&] { return static_cast<float*>(out[next++].data); };
+      if (settings_.trains_weight) gradients.weight = next_output();
+      if (settings_.trains_bias) gradients.bias = next_output();
+      if (settings_.trains_update) {
+        gradients.xa = next_output();
+        gradients.b = next_output();
+      }
     }
     *static_cast<float*>(out[0].data) =
         kernels::head_loss(head, {in[0].data, settings_.rows, settings_.type}, targets,
@@ -67,16 +86,23 @@ class HeadLossNode final : public CpuPrimitive {
   }
 
   double operations(const std::vector<Input>& in) const override {
-    const double product =
-        2.0 * static_cast<double>(count(in) * settings_.weight.in * settings_.weight.out);
-    if (!settings_.with_gradient()) return product;
-    return settings_.trains_weight ? 3 * product : 2 * product;
+    const Work all = work(in);
+    return all.products + all.adapters;
+  }
+
+  Work work(const std::vector<Input>& in) const override {
+    const double of_width = 2.0 * static_cast<double>(count(in) * settings_.weight.out);
+    const double product = of_width * static_cast<double>(settings_.weight.in);
+    const double update = of_width * static_cast<double>(settings_.rank);
+    if (!settings_.with_gradient()) return {.products = product, .adapters = update};
+    return {.products = settings_.trains_weight ? 3 * product : 2 * product,
+            .adapters = settings_.trains_update ? 3 * update : update};
   }
 
   Scratch scratch(const std::vector<Input>& in) const override {
-    return {.own = kernels::head_loss_scratch(settings_.weight, settings_.rows, count(in),
-                                              settings_.type, settings_.with_gradient(),
-                                              settings_.differentiated().size() > 1)};
+    return {.own = kernels::head_loss_scratch(
+                settings_.weight, settings_.rows, count(in), settings_.type,
+                settings_.with_gradient(), settings_.differentiated().size() > 1, settings_.rank)};
   }
 
   std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
@@ -153,6 +179,15 @@ HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets,
                    LossGradient gradient) {
   std::vector<mx::array> inputs = {h, targets.ids, targets.weights};
   if (head.bias) inputs.push_back(*head.bias);
+  bool trains_update = false;
+  if (head.lora) {
+    const ops::LoraUpdate& update = *head.lora;
+    if (update.factors) fail("internal: the head has an update with factors");
+    const mx::array x = mx::astype(update.x.value_or(h), mx::float32);
+    const mx::array xa = mx::matmul(x, update.a);
+    inputs.insert(inputs.end(), {xa, update.b});
+    trains_update = xa.is_tracer() || update.b.is_tracer();
+  }
   for (const mx::array& part : head.weight.arrays()) inputs.push_back(part);
   const Settings settings{describe(head.weight),
                           head.bias.has_value(),
@@ -162,7 +197,10 @@ HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets,
                           divisor,
                           gradient,
                           !head.weight.quantized() && head.weight.weight.is_tracer(),
-                          head.bias && head.bias->is_tracer()};
+                          head.bias && head.bias->is_tracer(),
+                          trains_update,
+                          head.lora ? head.lora->a.shape(1) : 0,
+                          head.lora ? head.lora->scale : 0};
   const auto outputs = HeadLossNode::apply_to(std::move(inputs), settings);
   return {outputs[0], outputs[1]};
 }
