@@ -122,8 +122,10 @@ void print_info(const lora::AdapterFile& file) {
   }
   if (facts.layers > 0) {
     line("type", lora::is_dora(file) ? "DoRA" : "LoRA");
-    line("layers", fmt::format("{}, in {} of the model's blocks ({})", facts.layers,
-                               facts.blocks.size(), range_text(facts.blocks)));
+    line("layers", facts.blocks.empty()
+                       ? fmt::format("{}, outside of the model's blocks", facts.layers)
+                       : fmt::format("{}, in {} of the model's blocks ({})", facts.layers,
+                                     facts.blocks.size(), range_text(facts.blocks)));
     line("keys", fmt::format("{}", fmt::join(facts.keys, ", ")));
     line("rank", range_text(facts.ranks));
     line("scale", range_text(facts.scales));

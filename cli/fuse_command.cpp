@@ -215,7 +215,7 @@ void report_losses(const FuseCommand& o, const engine::FuseTexts& texts, const L
 
 // Whether fusing rounds any of the layers to few bits.
 bool rounds(models::Model& model, const lora::AdapterFile& file, const lora::FuseOptions& options) {
-  const std::vector<models::LinearPart> linears = models::linears_of(model.parts());
+  const std::vector<models::LinearPart> linears = models::adaptable_of(model.parts());
   return std::any_of(linears.begin(), linears.end(), [&](const models::LinearPart& linear) {
     return file.tensors.count(linear.path() + ".lora_a") > 0 &&
            lora::fused_quantization(linear.weight(), options.adapted).has_value();

@@ -205,8 +205,9 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
       ->check(number_between(0, 0.99));
   command
       .add_option("--lora-keys", adapter.keys,
-                  "Linear layers to adapt, such as q_proj or self_attn.q_proj; 'all': every one "
-                  "[what the model's family has as default]")
+                  "Linear layers to adapt, such as q_proj or self_attn.q_proj; 'all': every one of "
+                  "the layers; also embed_tokens and lm_head, which are outside of these [what the "
+                  "model's family has as default]")
       ->delimiter(',')
       ->take_all();
   command.add_flag("--rslora", adapter.rslora,

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "graft/base/error.h"
 #include "graft/ops/head_divergence.h"
@@ -33,17 +34,16 @@ Comparison means_of(const models::Model& model, const std::vector<data::Batch>& 
     const double own = batch.weight();
     if (!(own > 0)) continue;
     const mx::array states = states_of(runner, batch, {});
+    const ops::Head head = model.head(states, {});
     const auto n = static_cast<int>(batch.tokens());
     const ops::Targets targets{mx::array(batch.targets.begin(), {n}, mx::int32),
                                mx::array(batch.weights.begin(), {n}, mx::float32)};
-    mx::array loss =
-        ops::head_loss(states, model.head(), targets, own, ops::LossGradient::none).sum;
+    mx::array loss = ops::head_loss(states, head, targets, own, ops::LossGradient::none).sum;
     sums.loss += own * static_cast<double>(loss.item<float>());
     if (wanted) {
-      mx::array divergence =
-          ops::head_divergence({states, model.head()}, {wanted->states[i], wanted->head},
-                               targets.weights, own, false)
-              .sum;
+      mx::array divergence = ops::head_divergence({states, head}, {wanted->states[i], wanted->head},
+                                                  targets.weights, own, false)
+                                 .sum;
       sums.divergence += own * static_cast<double>(divergence.item<float>());
     }
     weight += own;
@@ -71,20 +71,23 @@ training::Loss Divergence::operator()(const models::LayerRunner& runner, const d
                                       const training::ObjectiveOptions& options) const {
   const mx::array states = states_of(runner, batch, options.dropout);
   const mx::array weights(batch.weights.begin(), {static_cast<int>(batch.tokens())}, mx::float32);
+  const ops::Head head = runner.model().head(states, options.dropout);
   const ops::HeadDivergence divergence =
-      ops::head_divergence({states, runner.model().head()}, {states_.at(batch.examples), head_},
-                           weights, options.divisor, options.differentiated);
+      ops::head_divergence({states, head}, {states_.at(batch.examples), head_}, weights,
+                           options.divisor, options.differentiated);
   return {divergence.sum, divergence.tokens};
 }
 
 Predicted predictions_of(const models::Model& model, const std::vector<data::Batch>& batches) {
   const models::LayerRunner runner(model);
-  Predicted predicted{{}, model.head()};
+  std::vector<mx::array> states;
   for (const data::Batch& batch : batches) {
-    predicted.states.push_back(states_of(runner, batch, {}));
-    predicted.states.back().eval();
+    states.push_back(states_of(runner, batch, {}));
+    states.back().eval();
   }
-  return predicted;
+  // Without dropout it is the same whatever it reads.
+  ops::Head head = model.head(mx::zeros({0, 1}), {});
+  return {std::move(states), std::move(head)};
 }
 
 double mean_loss(const models::Model& model, const std::vector<data::Batch>& batches) {

@@ -43,6 +43,20 @@ void fuse(const FusedLayer& layer, Fused&& fused) {
   experts->weights = expert_weights(std::move(each));
 }
 
+// Rounds it to the nearest, and the head with it where that is the same matrix.
+void fuse_embedding(models::Model& model, nn::Embedding& embedding,
+                    const lora::FusedFormat& format) {
+  const ops::Weight weight = lora::fused_weight(embedding, format, true);
+  mx::eval(weight.arrays());
+  embedding.adapter.reset();
+  embedding.weight = weight;
+  for (const models::Part& part : model.parts()) {
+    const auto* matrix = std::get_if<models::Matrix>(&part.part);
+    if (matrix == nullptr || matrix->weight != &embedding.weight) continue;
+    if (matrix->tied != nullptr) *matrix->tied = weight;
+  }
+}
+
 lora::FusedFormat in_affine(int bits) {
   return {.kind = lora::FusedFormat::Kind::quantized, .bits = bits};
 }
@@ -60,6 +74,12 @@ FusedLayers::FusedLayers(models::Model& model, const lora::Adapters& adapters,
                          const lora::FusedFormat& format)
     : model_(model), format_(format) {
   for (const models::LinearPart& part : adapters.linears()) {
+    if (part.layer < 0) {
+      const auto setting = lora::fused_quantization(part.weight(), format);
+      lora::check_divides(part.path(), part.weight().in(), setting);
+      outside_.push_back(part);
+      continue;
+    }
     FusedLayer layer{.part = part,
                      .weight = part.weight(),
                      .adapter = part.adapter(),
@@ -80,6 +100,17 @@ size_t FusedLayers::count_affine() const {
 void FusedLayers::round_to_nearest() {
   for (const FusedLayer& layer : layers_) {
     fuse(layer, [&](const nn::Linear& one) { return lora::fused_weight(one, format_, true); });
+  }
+  for (const models::LinearPart& part : outside_) {
+    if (auto* const* embedding = std::get_if<nn::Embedding*>(&part.linear)) {
+      fuse_embedding(model_, **embedding, format_);
+      continue;
+    }
+    auto* head = std::get<nn::Linear*>(part.linear);
+    const ops::Weight weight = lora::fused_weight(*head, format_, true);
+    mx::eval(weight.arrays());
+    head->adapter.reset();
+    head->weight = weight;
   }
 }
 
@@ -182,18 +213,20 @@ void FusedLayers::put(size_t index, const Kept& kept) {
 
 size_t FusedLayers::bytes() const {
   size_t bytes = 0;
-  for (const FusedLayer& layer : layers_) {
-    if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&layer.part.linear)) {
+  const auto add = [&bytes](const models::LinearPart& part) {
+    if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&part.linear)) {
       for (const ops::Weight& one : (*experts)->weights->each) bytes += one.nbytes();
     } else {
-      bytes += layer.part.weight().nbytes();
+      bytes += part.weight().nbytes();
     }
-    if (const auto& adapter = layer.part.adapter()) {
+    if (const auto& adapter = part.adapter()) {
       bytes += adapter->a.nbytes() + adapter->b.nbytes();
       if (adapter->magnitude) bytes += adapter->magnitude->m.nbytes();
       if (adapter->frozen) bytes += adapter->frozen->a.nbytes() + adapter->frozen->b.nbytes();
     }
-  }
+  };
+  for (const FusedLayer& layer : layers_) add(layer.part);
+  for (const models::LinearPart& part : outside_) add(part);
   return bytes;
 }
 

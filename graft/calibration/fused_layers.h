@@ -33,7 +33,8 @@ struct FusedLayer {
 };
 
 /// The adapted layers of a model, which lose their adapters here: each is given the weight that
-/// stands for both, in one way or another.
+/// stands for both, in one way or another. Embedding and head, which are outside of the layers,
+/// have one way alone: what is nearest.
 class FusedLayers {
  public:
   /// Of the layers of `adapters`; `format` says what they become. Their adapters are attached until
@@ -43,9 +44,11 @@ class FusedLayers {
               const lora::FusedFormat& format);
 
   const std::vector<FusedLayer>& all() const { return layers_; }
+  /// Embedding and head, if they are adapted: not among `all`.
+  const std::vector<models::LinearPart>& outside() const { return outside_; }
   size_t count_affine() const;
 
-  /// Each weight rounded to what is nearest (lora::fused_weight).
+  /// Each weight rounded to what is nearest (lora::fused_weight), also those outside of the layers.
   void round_to_nearest();
   /// The same of one layer, with more bits, in mode affine. False where it has as many, is dense,
   /// or does not divide into groups: then it stays.
@@ -69,7 +72,7 @@ class FusedLayers {
   Kept keep(size_t index) const;
   void put(size_t index, const Kept& kept);
 
-  /// Bytes of the layers' weights now, and of adapters that are left.
+  /// Bytes of the weights now, also of those outside, and of adapters that are left.
   size_t bytes() const;
 
  private:
@@ -78,6 +81,7 @@ class FusedLayers {
   models::Model& model_;
   lora::FusedFormat format_;
   std::vector<FusedLayer> layers_;
+  std::vector<models::LinearPart> outside_;
 };
 
 }  // namespace graft::calibration

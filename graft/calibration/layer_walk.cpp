@@ -20,19 +20,21 @@ void evaluate(const models::Hidden& hidden) {
   mx::eval(arrays);
 }
 
+// Where a linear layer keeps what it reads. None of a layer's is an embedding.
+std::vector<mx::array>*& read_of(const models::AnyLinear& any) {
+  if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&any)) return (*experts)->read;
+  return std::get<nn::Linear*>(any)->read;
+}
+
 // While it lives, linear layers keep what they read.
 class Listening {
  public:
   explicit Listening(const std::vector<models::AnyLinear>& linears)
       : linears_(linears), read_(linears.size()) {
-    for (size_t i = 0; i < linears.size(); ++i) {
-      std::visit([&](auto* linear) { linear->read = &read_[i]; }, linears[i]);
-    }
+    for (size_t i = 0; i < linears.size(); ++i) read_of(linears[i]) = &read_[i];
   }
   ~Listening() {
-    for (const models::AnyLinear& any : linears_) {
-      std::visit([](auto* linear) { linear->read = nullptr; }, any);
-    }
+    for (const models::AnyLinear& any : linears_) read_of(any) = nullptr;
   }
   Listening(const Listening&) = delete;
   Listening& operator=(const Listening&) = delete;
@@ -63,7 +65,7 @@ std::vector<Text> embedded(const models::Model& model, const std::vector<data::B
   for (const data::Batch& batch : batches) {
     const auto tokens = static_cast<int>(batch.tokens());
     const mx::array ids(batch.inputs.begin(), {tokens}, mx::int32);
-    texts.push_back({model.context(batch.sequences()), model.embed(ids)});
+    texts.push_back({model.context(batch.sequences()), model.embed(ids, {})});
     evaluate(texts.back().hidden);
   }
   return texts;

@@ -41,6 +41,7 @@ class Repairer {
     limit_ = adapted.loss + options_.max_loss_gap;
     size_t bytes = 0;
     for (const FusedLayer& layer : layers_.all()) bytes += layer.bytes();
+    for (const models::LinearPart& part : layers_.outside()) bytes += part.weight().nbytes();
     report_.base = {"base", bytes, base, 0};
     layers_.round_to_nearest();
     measure("rounded to the nearest");
@@ -201,6 +202,8 @@ class Repairer {
       if (report_.worst.size() == kWorstShown) break;
       report_.worst.push_back(layers_.all()[index].path());
     }
+    if (!report_.worst.empty()) return;
+    for (const models::LinearPart& part : layers_.outside()) report_.worst.push_back(part.path());
   }
 
   models::Model& model_;

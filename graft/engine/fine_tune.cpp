@@ -204,6 +204,7 @@ lora::Adapters of_checkpoint(const training::Checkpoint& checkpoint, const Adapt
 lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, FrontEnd& front_end) {
   options.train.origin.base_fingerprint = lora::fingerprint(loaded.folder);
   options.train.origin.base = lora::BaseShape::of(loaded.folder.config());
+  options.train.origin.base.tied_head = loaded.model->untied_embedding() == nullptr;
   if (options.resume) {
     // As the checkpoint has it, whatever file or spelling it was given in.
     if (auto& layers = options.adapter.layers) {
@@ -239,7 +240,7 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       front_end_(front_end),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
-  lora::check_layout(train.adapter_file, adapters_);
+  lora::check_layout(train.adapter_file, adapters_, train.origin);
   record(full_config(train.iters));
   train.identity.threads = num_threads();
   if (options_.resume) {

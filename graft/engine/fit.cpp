@@ -26,7 +26,7 @@ struct Variation {
 // Of an adapter that does not say them: another program's.
 std::vector<std::string> keys_of(models::Model& model) {
   std::set<std::string> keys;
-  for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+  for (const models::LinearPart& linear : models::adaptable_of(model.parts())) {
     if (linear.adapter()) keys.insert(lora::key_of(linear.path()));
   }
   return {keys.begin(), keys.end()};

@@ -25,7 +25,7 @@ Remainder take_remainder(const lora::Adapters& adapters) {
 
 fs::path write_remainder(const Remainder& remainder, models::Model& model, const fs::path& fused,
                          const io::Provenance& provenance) {
-  for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+  for (const models::LinearPart& linear : models::adaptable_of(model.parts())) {
     for (const auto& [path, adapter] : remainder.adapters) {
       if (path == linear.path()) linear.adapter() = adapter;
     }

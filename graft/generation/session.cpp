@@ -33,7 +33,7 @@ models::Hidden advance(const models::Model& model, const Pass& pass) {
   models::Context context = model.context(nn::cached_sequences(pass.caches, pass.counts));
   context.caches = pass.caches;
   const int rows = static_cast<int>(pass.ids.size());
-  models::Hidden hidden = model.embed(mx::array(pass.ids.begin(), {rows}, mx::int32));
+  models::Hidden hidden = model.embed(mx::array(pass.ids.begin(), {rows}, mx::int32), {});
   for (int i = 0; i < model.num_layers(); ++i) hidden = model.layer(i, hidden, context);
   for (size_t i = 0; i < pass.caches.size(); ++i) pass.caches[i]->advance(pass.counts[i]);
   return hidden;
@@ -128,9 +128,12 @@ void Session::run(std::span<Session* const> sessions, std::span<const Ids> ids) 
       const std::vector<mx::array> arrays = cache->arrays();
       held.insert(held.end(), arrays.begin(), arrays.end());
     }
-    held.push_back(pass.complete.empty()
-                       ? hidden.stream
-                       : ops::logits(norm_of_ends(model, hidden, pass), model.head()));
+    if (pass.complete.empty()) {
+      held.push_back(hidden.stream);
+    } else {
+      const mx::array h = norm_of_ends(model, hidden, pass);
+      held.push_back(ops::logits(h, model.head(h, {})));
+    }
     mx::eval(held);
     const float* values = pass.complete.empty() ? nullptr : held.back().data<float>();
     for (const size_t text : pass.complete) {

@@ -165,7 +165,7 @@ class Checker {
   }
 
   void check_scales() const {
-    const double width = std::sqrt(model_.embedding.in());
+    const double width = std::sqrt(model_.embedding.out());
     // In f32 there; the model rounds it to the type of its activations.
     const bool by_width = std::abs(model_.embedding_scale - width) <= 0.01 * width;
     if (a_.embedding_by_width ? !by_width : !a_.scales && model_.embedding_scale != 1) {

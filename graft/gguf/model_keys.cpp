@@ -24,7 +24,7 @@ class Keys {
     const ops::AttentionOptions& attention = first_.attention.config().options;
     set("block_count", u32(std::ssize(model_.blocks)));
     set("context_length", u32(config_.integer("max_position_embeddings")));
-    set("embedding_length", u32(model_.embedding.in()));
+    set("embedding_length", u32(model_.embedding.out()));
     std::visit([&](const auto& layer) { set_mlp(layer.config()); }, first_.mlp);
     set("attention.head_count", u32(attention.heads));
     set("attention.head_count_kv", u32(attention.kv_heads));
@@ -32,7 +32,7 @@ class Keys {
     set("attention.value_length", u32(attention.head_dim));
     set(model_.norm.centered ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
         model_.norm.eps);
-    set("vocab_size", u32(model_.embedding.out()));
+    set("vocab_size", u32(model_.embedding.in()));
     set_windows();
     if (a_.scales) set_scales(attention);
     if (attention.soft_cap > 0) set("attn_logit_softcapping", attention.soft_cap);

@@ -50,10 +50,12 @@ class Collector {
     layer_ = -1;
     const models::DecoderParts& model = model_.structure();
     if (a_.head == Architecture::Head::required && !model_.has_own_head()) {
-      Tensor head = matrix("output", {model.embedding.out(), model.embedding.in()});
+      const ops::Weight& weight = model.embedding.weight;
+      Tensor head = matrix("output", {weight.out(), weight.in()});
       head.is_head = true;
-      head.base = model.embedding;
-      head.matrices = {[w = model.embedding] { return w; }};
+      head.base = weight;
+      head.adapted = model.embedding.adapter.has_value();
+      head.matrices = {maker(model.embedding, "output")};
       put("lm_head", std::move(head));
     }
     add_missing_biases();
@@ -107,7 +109,9 @@ class Collector {
     put(path, std::move(tensor));
   }
 
-  std::function<ops::Weight()> maker(const nn::Linear& layer, const std::string& name) const {
+  // Of a linear layer or the embedding.
+  template <class Layer>
+  std::function<ops::Weight()> maker(const Layer& layer, const std::string& name) const {
     return [order = order_, layer, name] {
       if (!layer.adapter) return order(layer.weight, name);
       return order(ops::Weight{lora::adapted_matrix(layer), {}, {}, 0, 0}, name);
@@ -144,13 +148,20 @@ class Collector {
     if (norm->bias) add_values(norm->path, name + ".bias", *norm->bias);
   }
 
+  std::function<ops::Weight()> maker_of(const models::Matrix& part, const std::string& name) const {
+    const auto* const* embedding = std::get_if<nn::Embedding*>(&part.layer);
+    return embedding != nullptr ? maker(**embedding, name)
+                                : maker(*std::get<nn::Linear*>(part.layer), name);
+  }
+
   void add(const models::Matrix& part) {
     const std::string name = name_of(part.path);
     Tensor tensor = matrix(name, {part.weight->out(), part.weight->in()});
     tensor.is_head =
         name == "output" || (!model_.has_own_head() && a_.head != Architecture::Head::required);
     tensor.base = *part.weight;
-    tensor.matrices = {[w = *part.weight] { return w; }};
+    tensor.adapted = models::LinearPart{-1, part.layer}.adapter().has_value();
+    tensor.matrices = {maker_of(part, name)};
     put(part.path, std::move(tensor));
   }
 

@@ -12,18 +12,20 @@
 #include "graft/io/finite.h"
 #include "graft/io/tensor_info.h"
 #include "graft/lora/adapter_path.h"
+#include "graft/lora/embedding_adapter.h"
 #include "graft/lora/gguf_order.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/lora/peft_names.h"
 #include "graft/lora/peft_weights.h"
 #include "graft/lora/trained_weights.h"
+#include "graft/models/traits.h"
 
 namespace graft::lora {
 namespace {
 
 constexpr float kDefaultScale = 20.0f;
 
-// For a Linear or an ExpertLinear.
+// For a layer of any kind.
 template <class Layer>
 void check_pair(const AdapterFile& file, const Layer& layer, const LayerPair& pair) {
   auto check = [&](const AdapterTensor& found, const char* name, const mx::Shape& expected) {
@@ -39,7 +41,7 @@ void check_pair(const AdapterFile& file, const Layer& layer, const LayerPair& pa
 
 std::map<std::string, models::LinearPart> by_path(models::Model& model) {
   std::map<std::string, models::LinearPart> result;
-  for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+  for (const models::LinearPart& linear : models::adaptable_of(model.parts())) {
     result.insert({linear.path(), linear});
   }
   return result;
@@ -63,8 +65,9 @@ std::vector<Match> checked_matches(models::Model& model, const AdapterFile& file
     }
     if (found == linears.end()) found = linears.find("language_model." + path);  // multimodal
     if (found == linears.end()) {
-      fail("{}: the model has no layer {} for {}.lora_a: the adapter is of another model",
-           file.path.string(), path, path);
+      const bool tied = path == "lm_head" && model.untied_embedding() == nullptr;
+      fail("{}: the model has no layer {} for {}.lora_a{}: the adapter is of another model",
+           file.path.string(), path, path, tied ? " (its head is its embedding)" : "");
     }
     matches.push_back({found->second, path, pair});
     std::visit([&](const auto* layer) { check_pair(file, *layer, matches.back().pair); },
@@ -73,6 +76,7 @@ std::vector<Match> checked_matches(models::Model& model, const AdapterFile& file
   if (matches.empty() && file.weights.empty()) {
     fail("{} holds no adapter", file.path.string());
   }
+  check_embedding(model, file);
   return matches;
 }
 
@@ -109,6 +113,19 @@ bool unties(const AdapterFile& file, const std::optional<models::Matrix>& tied) 
   return weight_of(file, tied->path) != nullptr || weight_of(file, tied->tied_path) != nullptr;
 }
 
+// Throws Error if a file that does so has an adapter of that matrix, too: in PEFT it then is of the
+// embedding alone, in other layouts nothing says so.
+void check_untied(const AdapterFile& file, const models::Matrix& tied) {
+  const std::string embedding = adapted_embedding(file);
+  if (embedding.empty()) return;
+  fail(
+      "{}: it has an adapter of {}, which is the model's head, too, and {}, which makes the head a "
+      "matrix of its own: graft has no adapter of an embedding whose head is trained apart from it",
+      file.path.string(), embedding,
+      weight_of(file, tied.tied_path) != nullptr ? tied.tied_path + ".weight"
+                                                 : tied.path + ".weight");
+}
+
 // Whether a weight is the head's of a file that has it beside the embedding, though they are one.
 bool is_embedding_again(const AdapterFile& file, const AdapterTensor& tensor,
                         const std::optional<models::Matrix>& tied) {
@@ -127,8 +144,10 @@ bool is_embedding_again(const AdapterFile& file, const AdapterTensor& tensor,
 std::vector<WeightMatch> checked_weights(models::Model& model, const AdapterFile& file) {
   std::vector<WeightMatch> matches;
   const std::optional<models::Matrix> tied = tied_embedding(model);
+  const bool splits = unties(file, tied);
+  if (splits) check_untied(file, *tied);
   const std::vector<TrainableTensor> all =
-      trainable_tensors(model, unties(file, tied) ? TiedHead::own : TiedHead::same);
+      trainable_tensors(model, splits ? TiedHead::own : TiedHead::same);
   check_saved_weights(file, all, tied.has_value());
   std::map<std::string, TrainableTensor> by_name;
   for (const TrainableTensor& tensor : all) by_name.insert({tensor.name, tensor});
@@ -225,6 +244,8 @@ BaseShape BaseShape::of(const json& config) {
   shape.head_dim = static_cast<int>(read.integer("head_dim", 0));
   const auto heads = read.integer("num_attention_heads", 0), width = read.integer("hidden_size", 0);
   if (shape.head_dim == 0 && heads > 0) shape.head_dim = static_cast<int>(width / heads);
+  shape.tied_head = ConfigReader(config, "config.json")
+                        .boolean("tie_word_embeddings", models::traits_of(config).tied_head);
   return shape;
 }
 
@@ -238,7 +259,7 @@ void check_adapter_path(const fs::path& path) {
   if (format.check != nullptr) format.check(path);
 }
 
-void check_layout(const fs::path& path, const Adapters& adapters) {
+void check_layout(const fs::path& path, const Adapters& adapters, const AdapterOrigin& origin) {
   const AdapterFormat& format = format_of(path);
   const LoraSettings& settings = adapters.settings();
   const bool is_full = settings.type == FineTuneType::full;
@@ -250,8 +271,9 @@ void check_layout(const fs::path& path, const Adapters& adapters) {
   if (!format.holds_weights_beside_adapters && !is_full && !settings.extra.empty()) {
     what = "weights that are trained beside adapters";
   }
-  if (what.empty() && format.refuses != nullptr) what = format.refuses(file_of(path, adapters, {}));
-  if (what.empty()) return;
+  const AdapterFile file = file_of(path, adapters, origin);
+  if (what.empty() && format.refuses != nullptr) what = format.refuses(file);
+  if (what.empty()) return check_embedding_in(format, file);
   fail_usage(
       "{}: the layout {} does not hold {}: take .npz or .safetensors, and `graft fuse` or "
       "`graft export` for a whole model",
@@ -279,8 +301,8 @@ int rank_of(const AdapterFile& file) {
 }
 
 void check_fits(models::Model& model, const AdapterFile& file) {
-  checked_matches(model, file);
   checked_weights(model, file);
+  checked_matches(model, file);
 }
 
 Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_end) {
@@ -293,7 +315,9 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
   std::vector<mx::array> values;
   std::set<int> ranks;
   const std::vector<WeightMatch> weights = checked_weights(model, file);
-  for (const auto& [linear, name, pair] : checked_matches(model, file)) {
+  const std::vector<Match> matches = checked_matches(model, file);
+  check_base_weights(model, file);
+  for (const auto& [linear, name, pair] : matches) {
     ranks.insert(trained_rank(pair, file.settings));
     const mx::array a = own_copy(file, name + ".lora_a", *pair.a);
     const mx::array b = own_copy(file, name + ".lora_b", *pair.b);
@@ -303,7 +327,7 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
         fail_usage("{}: half of it is frozen, as `init` has it: it takes no `dropout`",
                    file.path.string());
       }
-      if (pair.rank() % 2 != 0 || pair.is_of_experts() || pair.m != nullptr) {
+      if (pair.rank() % 2 != 0 || pair.is_of_experts() || pair.m != nullptr || linear.layer < 0) {
         fail("{}: {} is no adapter of which half is frozen", file.path.string(), name);
       }
       linear.adapter() = with_frozen_half(*linear.adapter());
@@ -355,7 +379,9 @@ AdapterFile checked(const AdapterFile& file) {
 void write_adapter_file(const AdapterFile& file) {
   if (layer_pairs(file).empty() && file.weights.empty())
     fail("there is no adapter to write to {}", file.path.string());
-  format_of(file.path).write(checked(in_own_order(file, file.base.head_dim)));
+  const AdapterFormat& format = format_of(file.path);
+  check_embedding_in(format, file);
+  format.write(checked(in_own_order(file, file.base.head_dim)));
 }
 
 void split_weights(AdapterFile& file) {

@@ -19,10 +19,11 @@ namespace graft::lora {
 
 class PeftConfig;
 
-/// What of a model decides how an adapter of it is laid out for llama.cpp.
+/// What of a model decides how an adapter of it is laid out for other programs.
 struct BaseShape {
-  std::string model_type = {};  // as in config.json; empty: not known
-  int head_dim = 0;             // of attention; 0: not known
+  std::string model_type = {};         // as in config.json; empty: not known
+  int head_dim = 0;                    // of attention; 0: not known
+  std::optional<bool> tied_head = {};  // whether the head is the embedding, if it is known
 
   static BaseShape of(const json& config);
 };
@@ -36,17 +37,24 @@ struct AdapterOrigin {
   BaseShape base = {};  // what llama.cpp's layout depends on
 };
 
+/// What an adapter of the embedding changes where the head is the same matrix. as_model: both then,
+/// as in graft and mlx-lm; alone: the embedding; tied: both, and the model is such a one.
+enum class EmbeddingUpdate { as_model, alone, tied };
+
 /// An adapter as its file holds it: tensors `<path>.lora_a` [in, R] and `<path>.lora_b` [R, out]
-/// (of experts [E, R, in] and [E, out, R]) and with DoRA `<path>.m` [out], whatever names and
-/// shapes the file has them in, and how strongly they count, so that no reader has to guess a
-/// scale. Beside them, or in their place, there may be weights that were trained as they are
-/// (trained_weights.h).
+/// (of experts [E, R, in] and [E, out, R], of the embedding [V, R] and [R, D]) and with DoRA
+/// `<path>.m` [out], whatever names and shapes the file has them in, and how strongly they count,
+/// so that no reader has to guess a scale. Beside them, or in their place, there may be weights
+/// that were trained as they are (trained_weights.h).
 struct AdapterFile : AdapterOrigin {
   fs::path path = {};
   std::map<std::string, AdapterTensor> tensors = {};
   std::map<std::string, AdapterTensor> weights = {};  // trained as they are, by name
   std::optional<LoraSettings> settings = {};          // none: the file does not say
   std::map<std::string, float> scales = {};  // of layers with another scale than `settings` has
+  EmbeddingUpdate embedding = EmbeddingUpdate::as_model;
+  // Copies of the base model's weights [out, in] that PEFT writes beside an adapter, by path.
+  std::map<std::string, AdapterTensor> base_weights = {};
   // Layers whose lora_b has its columns in the order of GGUF's rows, see io::RowOrder.
   std::set<std::string> in_gguf_order = {};
   // Whether an embedding in `weights` is the head, too, where the model has one matrix for both; if
@@ -99,7 +107,7 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
 void check_adapter_path(const fs::path& path);
 
 /// Throws UsageError if the layout of a path's name cannot hold what the training of these adapters
-/// gives.
-void check_layout(const fs::path& path, const Adapters& adapters);
+/// gives; for an adapter of the embedding also Error (check_embedding_in).
+void check_layout(const fs::path& path, const Adapters& adapters, const AdapterOrigin& origin = {});
 
 }  // namespace graft::lora

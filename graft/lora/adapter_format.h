@@ -23,6 +23,9 @@ struct AdapterFormat {
   // Kinds of training whose result it can hold.
   bool holds_dora = true, holds_weights = true, holds_weights_beside_adapters = true;
   bool is_exact = false;  // every layer's numbers, rank and scale are kept as they are
+  // How its readers take an adapter of the embedding: as EmbeddingUpdate::as_model; with one of the
+  // head beside it where that is the same matrix; or not at all in such models.
+  enum class Embedding { as_model, with_head, untied } embedding = Embedding::as_model;
   /// Throws UsageError if what is written at this path would replace another program's settings.
   void (*check)(const fs::path& path) = nullptr;
   /// What of an adapter's weights it cannot hold, by name; empty if it holds them all.

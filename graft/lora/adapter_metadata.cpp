@@ -92,6 +92,7 @@ std::string metadata_of(const AdapterFile& file, size_t most) {
   if (file.ties_head && !file.weights.empty()) object["ties_head"] = *file.ties_head;
   if (!file.base.model_type.empty()) object["base_model_type"] = file.base.model_type;
   if (file.base.head_dim > 0) object["base_head_dim"] = file.base.head_dim;
+  if (file.base.tied_head) object["base_tied_head"] = *file.base.tied_head;
   if (!file.config.empty() && file.config.dump(-1, ' ', false, replace).size() <= kMostConfig) {
     object["config"] = file.config;
   }
@@ -127,6 +128,9 @@ void take_metadata(AdapterFile& file, const std::string& text) {
   file.base_fingerprint = ConfigReader(object, what).text("base_fingerprint", "");
   file.base.model_type = ConfigReader(object, what).text("base_model_type", "");
   file.base.head_dim = static_cast<int>(ConfigReader(object, what).integer("base_head_dim", 0, 0));
+  if (object.contains("base_tied_head")) {
+    file.base.tied_head = ConfigReader(object, what).boolean("base_tied_head", false);
+  }
   file.provenance = io::Provenance::from_json(object.value("provenance", json()));
   const auto config = object.find("config");
   if (config != object.end() && config->is_object()) file.config = *config;

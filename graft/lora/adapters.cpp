@@ -20,8 +20,9 @@
 namespace graft::lora {
 namespace {
 
-bool matches(const std::string& path, const std::string& key) {
-  return key == "all" || names_module(key, path);
+// "all" is the layers alone, as PEFT's all-linear.
+bool matches(const models::LinearPart& linear, const std::string& key) {
+  return key == "all" ? linear.layer >= 0 : names_module(key, linear.path());
 }
 
 // What a person can name: the parts of paths after the layer's number.
@@ -66,7 +67,7 @@ mx::array first_a(const mx::Shape& shape, int in, int rank, InitialWeights::Kind
   return mx::random::uniform(-bound, bound, shape, mx::float32);
 }
 
-// For a Linear or an ExpertLinear.
+// For a layer of any kind.
 template <class Layer>
 nn::LoraAdapter fresh_adapter(const Layer& layer, const Chosen& chosen,
                               const LoraSettings& settings, Fresh fresh) {
@@ -101,11 +102,23 @@ nn::LoraAdapter part_of_weight(const nn::Linear& layer, const Chosen& chosen,
 // The layer, where `what` can be on it.
 const nn::Linear* layer_of_one(const models::LinearPart& linear, const std::string& what) {
   const auto* const* one = std::get_if<nn::Linear*>(&linear.linear);
-  if (one == nullptr) {
-    fail_usage("{}: {} is a layer of experts, for which there is none: name other `keys`", what,
-               linear.path());
+  if (one == nullptr || linear.layer < 0) {
+    fail_usage("{}: {} is {}, for which there is none: name other `keys`", what, linear.path(),
+               linear.is_embedding() ? "the embedding"
+               : one == nullptr      ? "a layer of experts"
+                                     : "the head");
   }
   return *one;
+}
+
+// The layer whose gradients its arrays' come with, as models::Parameter has it.
+int parameter_layer(const models::LinearPart& linear, const models::Model& model) {
+  return linear.layer >= 0 || linear.is_embedding() ? linear.layer : model.num_layers();
+}
+
+// Outside of the layers, what is named is adapted, whatever their number.
+bool is_below(const models::LinearPart& linear, int first) {
+  return linear.layer >= 0 && linear.layer < first;
 }
 
 const nn::Linear* dora_layer(const models::LinearPart& linear) {
@@ -114,12 +127,12 @@ const nn::Linear* dora_layer(const models::LinearPart& linear) {
 
 // The layers in the order in which their random numbers are drawn.
 std::vector<Chosen> chosen_layers(models::Model& model, const LoraSettings& settings) {
-  const std::vector<models::LinearPart> linears = models::linears_of(model.parts());
+  const std::vector<models::LinearPart> linears = models::adaptable_of(model.parts());
   const int first = settings.num_layers < 0 ? 0 : model.num_layers() - settings.num_layers;
   std::vector<Chosen> chosen;
   if (settings.layers) {
     for (const models::LinearPart& linear : settings.layers->adapted(linears)) {
-      if (linear.layer < first || linear.adapter()) continue;
+      if (is_below(linear, first) || linear.adapter()) continue;
       chosen.push_back(
           {linear, settings.layers->rank_of(linear), settings.layers->scale_of(linear)});
     }
@@ -129,13 +142,16 @@ std::vector<Chosen> chosen_layers(models::Model& model, const LoraSettings& sett
   std::set<std::string> taken;
   for (const std::string& key : settings.keys) {
     const bool found = std::any_of(linears.begin(), linears.end(),
-                                   [&](const auto& linear) { return matches(linear.path(), key); });
+                                   [&](const auto& linear) { return matches(linear, key); });
     if (!found) {
-      fail_usage("`keys`: '{}' names no linear layer of this model; there are: {}", key,
+      fail_usage("`keys`: '{}' names no linear layer of this model{}; there are: {}", key,
+                 key.ends_with("lm_head") && model.untied_embedding() == nullptr
+                     ? ", whose head is its embedding"
+                     : "",
                  choices(linears));
     }
     for (const models::LinearPart& linear : linears) {
-      if (!matches(linear.path(), key) || linear.layer < first || linear.adapter()) continue;
+      if (!matches(linear, key) || is_below(linear, first) || linear.adapter()) continue;
       if (taken.insert(linear.path()).second) {
         chosen.push_back({linear, settings.rank, settings.scale});
       }
@@ -171,19 +187,20 @@ Adapters::Adapters(models::Model& model, LoraSettings settings,
                    const std::vector<models::Parameter>& trained, Fresh fresh)
     : settings_(std::move(settings)), trained_(trained) {
   std::vector<models::Parameter> parameters = trained;
-  for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+  for (const models::LinearPart& linear : models::adaptable_of(model.parts())) {
     std::optional<nn::LoraAdapter>& adapter = linear.adapter();
     if (!adapter) continue;
     linears_.push_back(linear);
-    parameters.push_back({linear.path() + ".lora_a", linear.layer, &adapter->a});
-    parameters.push_back({linear.path() + ".lora_b", linear.layer, &adapter->b});
+    const int layer = parameter_layer(linear, model);
+    parameters.push_back({linear.path() + ".lora_a", layer, &adapter->a});
+    parameters.push_back({linear.path() + ".lora_b", layer, &adapter->b});
     if (!adapter->magnitude) continue;
     for (const models::Parameter& own : trained_) {
       if (own.name == linear.path() + ".weight") {
         fail_usage("{}: DoRA's norms are those of a weight that is not trained itself", own.name);
       }
     }
-    parameters.push_back({linear.path() + ".m", linear.layer, &adapter->magnitude->m});
+    parameters.push_back({linear.path() + ".m", layer, &adapter->magnitude->m});
     settings_.type = FineTuneType::dora;
   }
   const auto follow = [linears = linears_, fresh] { update_norms(linears, fresh); };
@@ -243,7 +260,7 @@ Adapters attach(models::Model& model, const LoraSettings& given, Fresh fresh) {
 }
 
 void detach(models::Model& model) {
-  for (const models::LinearPart& linear : models::linears_of(model.parts())) {
+  for (const models::LinearPart& linear : models::adaptable_of(model.parts())) {
     linear.adapter().reset();
   }
 }

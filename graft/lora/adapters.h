@@ -25,7 +25,9 @@ struct LoraSettings {
   float scale = 20.0f;   // a direct multiplier, as in MLX
   float dropout = 0.0f;  // while training
   int num_layers = 16;   // the last ones; -1: all
-  // Suffixes of paths, whole parts: "q_proj", "self_attn.q_proj"; "all": every linear layer.
+  // Suffixes of paths, whole parts: "q_proj", "self_attn.q_proj"; "all": every linear layer. Also
+  // "embed_tokens" and "lm_head", which are outside of the layers and not among "all". Where the
+  // head is the embedding again, an adapter of that changes both.
   std::vector<std::string> keys = {};
   // The scale was made as a number over sqrt(R), as PEFT has it with use_rslora (Kalajdzievski
   // 2023, arXiv:2312.03732).
@@ -56,7 +58,7 @@ class Adapters {
   /// Their arrays: "model.layers.0.self_attn.q_proj.lora_a", ...; DoRA's magnitudes are ".m". When
   /// they are set, DoRA's norms follow, at once unless the adapters are unread.
   const models::ParameterSet& parameters() const { return parameters_; }
-  /// The adapted layers.
+  /// The adapted layers, then embedding and head if they are.
   const std::vector<models::LinearPart>& linears() const { return linears_; }
   /// The weights that are trained as they are, by name, f32; some of parameters().
   const std::vector<models::Parameter>& trained() const { return trained_; }
@@ -70,12 +72,12 @@ class Adapters {
 
 /// Attaches new adapters to the model, as `initial` says (MLX's random state). Throws UsageError if
 /// the model has fewer layers than asked for, if a key matches nothing, listing the possible keys,
-/// for DoRA or a part of the weight on layers of experts, and for a part of the weight with DoRA,
-/// dropout, a rank above the layer's smaller side or a scale that is not above 0.
+/// for DoRA or a part of the weight on layers of experts, embedding or head, and for a part of the
+/// weight with DoRA, dropout, a rank above the layer's smaller side or a scale that is not above 0.
 Adapters attach(models::Model& model, const LoraSettings& settings, Fresh fresh = Fresh::random);
 
 /// DoRA's part of a layer's adapter; m is the norms of the weight's rows unless it is given. Throws
-/// UsageError for layers of experts.
+/// UsageError for layers of experts, embedding and head.
 nn::Magnitude magnitude_of(const models::LinearPart& linear, const std::optional<mx::array>& m = {},
                            Fresh fresh = Fresh::random);
 

@@ -35,6 +35,13 @@ mx::array adapted_matrix(const nn::Linear& layer) {
   return layer.adapter->magnitude ? with_norms(sum, layer.adapter->magnitude->m) : sum;
 }
 
+mx::array adapted_matrix(const nn::Embedding& embedding) {
+  const mx::array dense = ops::dequantized(embedding.weight, mx::float32);
+  if (!embedding.adapter) return dense;
+  const nn::LoraAdapter& adapter = *embedding.adapter;
+  return mx::add(dense, mx::multiply(mx::array(adapter.scale), mx::matmul(adapter.a, adapter.b)));
+}
+
 std::optional<io::LayerQuantization> fused_quantization(const ops::Weight& now,
                                                         const FusedFormat& format) {
   switch (format.kind) {
@@ -61,7 +68,11 @@ void check_divides(const std::string& path, int in,
        path, in, setting->group_size, setting->bits);
 }
 
-ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked) {
+namespace {
+
+// Of a linear layer or the embedding.
+template <class Layer>
+ops::Weight fused_matrix(const Layer& layer, const FusedFormat& format, bool checked) {
   const ops::Weight& w = layer.weight;
   const auto setting = fused_quantization(w, format);
   if (!layer.adapter && setting && setting == fused_quantization(w, {})) return w;
@@ -72,10 +83,20 @@ ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, boo
     const bool becomes_dense = format.kind == FusedFormat::Kind::dense && w.quantized();
     return {mx::astype(dense, becomes_dense ? format.dense_dtype : own), {}, {}, 0, 0};
   }
-  check_divides(layer.path, layer.in(), setting);
+  check_divides(layer.path, w.in(), setting);
   // The scales of mode affine have the type of what is quantized; the others lose nothing by f32.
   if (has_biases(setting->mode)) dense = mx::astype(dense, own);
   return ops::quantized_as(dense, setting->mode, setting->bits, setting->group_size);
+}
+
+}  // namespace
+
+ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked) {
+  return fused_matrix(layer, format, checked);
+}
+
+ops::Weight fused_weight(const nn::Embedding& embedding, const FusedFormat& format, bool checked) {
+  return fused_matrix(embedding, format, checked);
 }
 
 ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format, bool checked) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "graft/io/quantization_config.h"
+#include "graft/nn/embedding.h"
 #include "graft/nn/expert_linear.h"
 
 namespace graft::lora {
@@ -31,11 +32,16 @@ void check_divides(const std::string& path, int in,
 /// adapter. Not evaluated yet.
 mx::array adapted_matrix(const nn::Linear& layer);
 
+/// E + scale * a b [V, D] of the embedding, the same.
+mx::array adapted_matrix(const nn::Embedding& embedding);
+
 /// The same as `format` asks. A layer that was quantized keeps its group size, or has the next that
 /// mode affine has, and the dtype of its scales. Requantizing to few bits can swallow a small
 /// update: callers report the loss before and after. `checked`: what is quantized is evaluated, and
 /// Error is thrown, which names the layer, unless its numbers are finite; to be computed once.
 ops::Weight fused_weight(const nn::Linear& layer, const FusedFormat& format, bool checked = false);
+ops::Weight fused_weight(const nn::Embedding& embedding, const FusedFormat& format,
+                         bool checked = false);
 
 /// The same of each expert, stacked [E, out, in].
 ops::Weight fused_weight(const nn::ExpertLinear& layer, const FusedFormat& format,

@@ -48,6 +48,17 @@ class Fuser {
 
   void add(const nn::Linear& layer) { add(layer, layer.weight, count(layer.in(), layer.out())); }
 
+  // A head that is tied may be stored again.
+  void add(const nn::Embedding& embedding) {
+    const uint64_t parameters = count(embedding.in(), embedding.out());
+    add(embedding, embedding.weight, parameters);
+    const std::string head = names_.stored_of_hub("lm_head");
+    if (has_own_head_ || !source_.has(head + ".weight")) return;
+    nn::Embedding again = embedding;
+    again.path = "lm_head";
+    add(again, again.weight, parameters);
+  }
+
   void add(const nn::ExpertLinear& layer) {
     // Quantized experts are stacked, as mlx-lm has them; dense ones stay as they are stored.
     if (layer.paths.empty() || options_.adapted.kind == FusedFormat::Kind::quantized) {
@@ -211,7 +222,7 @@ class Fuser {
     jobs_.push_back(std::move(job));
   }
 
-  // A Linear, or an ExpertLinear in one tensor; `now` says how it is quantized.
+  // A layer, experts in one tensor; `now` says how it is quantized.
   template <class Layer>
   void add(const Layer& layer, const ops::Weight& now, uint64_t parameters) {
     const std::string path = names_.stored_of_hub(layer.path);

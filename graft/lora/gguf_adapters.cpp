@@ -1,7 +1,9 @@
 // llama.cpp's file of a LoRA adapter (src/llama-adapter.cpp, convert_lora_to_gguf.py): for a layer
 // with the weight `blk.3.attn_q.weight`, `.lora_a` [R, in] and `.lora_b` [out, R], of experts
-// [E, R, in] and [E, out, R]. It counts with adapter.lora.alpha / R, so one number serves layers of
-// different ranks only where their scales have the same ratio: other scales are in lora_b.
+// [E, R, in] and [E, out, R]; of the embedding, `token_embd.weight`, lora_a is [V, R] and lora_b
+// [D, R], which are looked up and not multiplied. It counts with adapter.lora.alpha / R, so one
+// number serves layers of different ranks only where their scales have the same ratio: other scales
+// are in lora_b.
 
 #include <mlx/ops.h>
 
@@ -19,6 +21,7 @@
 #include "graft/io/tensor_info.h"
 #include "graft/lora/adapter_format.h"
 #include "graft/lora/adapter_metadata.h"
+#include "graft/lora/embedding_adapter.h"
 #include "graft/lora/gguf_order.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/models/gguf_names.h"
@@ -36,6 +39,11 @@ mx::array turned(const mx::array& matrix) {
 mx::Shape turned(const mx::Shape& shape) {
   return shape.size() == 3 ? shape : mx::Shape{shape.at(1), shape.at(0)};
 }
+
+// lora_a as it is in the file from graft's form, and the other way round.
+mx::array turned_a(const mx::array& a, bool of_embedding) { return of_embedding ? a : turned(a); }
+
+mx::Shape turned_a(const mx::Shape& a, bool of_embedding) { return of_embedding ? a : turned(a); }
 
 bool is_permuted_layer(const std::string& gguf) {
   return gguf.ends_with(".attn_q") || gguf.ends_with(".attn_k");
@@ -105,10 +113,12 @@ class GgufReader {
       fail("{}: {} is {}: adapters in F32, F16 or BF16 are supported", what_, io::in_quotes(name),
            io::gguf_type_name(tensor.type));
     }
+    const bool keeps = is_a && is_embedding(*layer);
     file_.tensors.insert({*layer + (is_a ? ".lora_a" : ".lora_b"),
-                          AdapterTensor(turned(tensor.shape), [gguf = gguf_, name] {
-                            return turned(gguf->load(gguf->tensor(name)));
+                          AdapterTensor(turned_a(tensor.shape, keeps), [gguf = gguf_, name, keeps] {
+                            return turned_a(gguf->load(gguf->tensor(name)), keeps);
                           })});
+    if (is_embedding(*layer)) file_.embedding = EmbeddingUpdate::alone;
     if (is_b && models::is_permuted(architecture) && is_permuted_layer(gguf)) {
       file_.in_gguf_order.insert(*layer);
     }
@@ -194,7 +204,7 @@ void write_gguf(const AdapterFile& given) {
     std::string name;
     LayerPair pair;
     float factor;  // on lora_b
-    bool permuted;
+    bool permuted, of_embedding;
   };
   std::vector<Layer> all;
   for (const auto& [layer, pair] : layers) {
@@ -205,9 +215,12 @@ void write_gguf(const AdapterFile& given) {
     const float its = alpha / static_cast<float>(pair.rank());
     const bool permuted = family->permuted && is_permuted_layer(*name);
     if (alpha == 0 && file.scale_of(layer) != 0) fail("{}: the scale of {} is 0", what, first);
-    all.push_back({*name, pair, alpha == 0 ? 0.0f : file.scale_of(layer) / its, permuted});
+    all.push_back({*name, pair, alpha == 0 ? 0.0f : file.scale_of(layer) / its, permuted,
+                   is_embedding(layer)});
     for (const auto& [end, tensor] : {std::pair(kWeightA, pair.a), std::pair(kWeightB, pair.b)}) {
-      writer.declare(*name + std::string(end), io::GgufTensorType::f32, turned(tensor->shape));
+      const bool keeps = end == kWeightA && is_embedding(layer);
+      writer.declare(*name + std::string(end), io::GgufTensorType::f32,
+                     turned_a(tensor->shape, keeps));
     }
   }
   for (const Layer& layer : all) {
@@ -216,7 +229,7 @@ void write_gguf(const AdapterFile& given) {
       io::check_finite(values, what + ": " + layer.name);
       writer.write(layer.name + std::string(end), bytes_of(values));
     };
-    put(kWeightA, turned(layer.pair.a->load()));
+    put(kWeightA, turned_a(layer.pair.a->load(), layer.of_embedding));
     mx::array b = mx::astype(turned(layer.pair.b->load()), mx::float32);
     if (layer.factor != 1) b = mx::multiply(b, mx::array(layer.factor));
     if (layer.permuted) {
@@ -236,6 +249,7 @@ const AdapterFormat kGgufAdapters{.name = "gguf",
                                   .read = read_gguf,
                                   .write = write_gguf,
                                   .holds_dora = false,
-                                  .holds_weights = false};
+                                  .holds_weights = false,
+                                  .embedding = AdapterFormat::Embedding::untied};
 
 }  // namespace graft::lora

@@ -4,6 +4,7 @@
 
 #include "graft/base/error.h"
 #include "graft/io/tensor_info.h"
+#include "graft/lora/embedding_adapter.h"
 #include "graft/lora/peft_names.h"
 
 namespace graft::lora {
@@ -50,6 +51,9 @@ std::map<std::string, LayerPair> layer_pairs(const AdapterFile& file) {
     }
     if (pair.m == nullptr && is_dora(file)) {
       fail("{}: {}.m is missing, which other layers have", file.path.string(), path);
+    }
+    if (pair.m != nullptr && is_embedding(path)) {
+      fail("{}: {} is the embedding, for which DoRA is not supported", file.path.string(), path);
     }
     if (pair.m != nullptr && pair.m->shape != mx::Shape{pair.b->shape[1]}) {
       fail("{}: {} has lora_b {} and m {}, which are no adapter together", file.path.string(), path,

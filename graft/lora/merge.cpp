@@ -11,6 +11,7 @@
 #include "graft/base/error.h"
 #include "graft/io/finite.h"
 #include "graft/io/tensor_info.h"
+#include "graft/lora/embedding_adapter.h"
 #include "graft/lora/gguf_order.h"
 #include "graft/lora/layer_pairs.h"
 
@@ -100,6 +101,7 @@ AdapterFile merged(const std::vector<WeightedAdapter>& given) {
   sum.scales.clear();
   sum.config = ordered_json::object();
   std::map<std::string, Factors> layers;
+  std::optional<EmbeddingUpdate> embedding;
   for (const auto& [file, weight] : adapters) {
     settings_of(file);
     refuse_dora(file, "weighted sum");
@@ -111,6 +113,13 @@ AdapterFile merged(const std::vector<WeightedAdapter>& given) {
         fail("{} and {} were trained on different base models, or on other weights of one",
              sum.path.string(), file.path.string());
       }
+    }
+    if (!adapted_embedding(file).empty()) {
+      if (embedding && *embedding != meaning_of_embedding(file)) {
+        fail("{} and {} differ in what they make of a head that is the embedding",
+             sum.path.string(), file.path.string());
+      }
+      sum.embedding = *(embedding = meaning_of_embedding(file));
     }
     for (const auto& [layer, pair] : layer_pairs(file)) {
       const Factors more = weighted(pair, weight * file.scale_of(layer));

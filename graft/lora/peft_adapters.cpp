@@ -19,6 +19,7 @@
 #include "graft/lora/adapter_format.h"
 #include "graft/lora/adapter_metadata.h"
 #include "graft/lora/config_beside.h"
+#include "graft/lora/embedding_adapter.h"
 #include "graft/lora/layer_key.h"
 #include "graft/lora/layer_pairs.h"
 #include "graft/lora/peft_config.h"
@@ -33,6 +34,9 @@ namespace {
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr std::string_view kMagnitude = ".lora_magnitude_vector";
 constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight", kBaseLayer = ".base_layer";
+constexpr std::string_view kBaseWeight = ".base_layer.weight";
+constexpr std::string_view kEmbeddingA = ".lora_embedding_A", kEmbeddingB = ".lora_embedding_B";
+constexpr std::string_view kHead = "lm_head";
 
 AdapterTensor transposed(const AdapterTensor& tensor) {
   return {{tensor.shape.at(1), tensor.shape.at(0)},
@@ -45,8 +49,7 @@ std::string_view kind_of(std::string_view name) {
     std::string_view in_name, is;
   };
   for (const Kind& kind :
-       {Kind{".lora_embedding_", "an adapter of an embedding"},
-        Kind{".lora_A.bias", "a bias of LoRA"}, Kind{".lora_B.bias", "a bias of LoRA"},
+       {Kind{".lora_A.bias", "a bias of LoRA"}, Kind{".lora_B.bias", "a bias of LoRA"},
         Kind{".token_adapter.", "trained tokens"}}) {
     if (name.find(kind.in_name) != std::string_view::npos) return kind.is;
   }
@@ -90,8 +93,10 @@ class Reader {
       put(path, stacked_experts(each, what_ + ": " + path), scales_.at(path));
     }
     if (file_.tensors.empty()) fail("{} holds no adapter", what_);
+    // Before the head's adapter is found to be the embedding's: its bias is of an adapted layer.
     take_saved_weights(file_, saved_, config_);
     file_.peft = peft_;
+    take_embedding();
     if (config_.is_dora() != lora::is_dora(file_)) {
       fail("{} {} DoRA's magnitudes, but use_dora is {} in {}", what_,
            config_.is_dora() ? "lacks" : "has", config_.is_dora(), kAdapterConfig);
@@ -141,18 +146,67 @@ class Reader {
         return;
       }
     }
-    if (name.starts_with(kPrefix) && is_saved_weight(name)) {
+    const bool is_embedding_a = name.ends_with(kEmbeddingA);
+    const bool of_embedding = is_embedding_a || name.ends_with(kEmbeddingB);
+    const bool is_base = is_copy_of_base(name);
+    if (!is_base && name.starts_with(kPrefix) && is_saved_weight(name)) {
       saved_.insert({name.substr(kPrefix.size()), tensor});
       return;
     }
-    if (!name.starts_with(kPrefix) || !(is_a || is_b)) {
+    if (!name.starts_with(kPrefix) || !(is_a || is_b || of_embedding || is_base)) {
       fail("{}: {} is {}", what_, io::in_quotes(name), kind_of(name));
     }
     if (tensor.shape.size() != 2 || tensor.shape[0] < 1 || tensor.shape[1] < 1) {
       fail("{}: {} is {}, no matrix", what_, io::in_quotes(name), io::shape_text(tensor.shape));
     }
-    Pair& pair = modules_[name.substr(kPrefix.size(), name.size() - kPrefix.size() - kA.size())];
-    (is_a ? pair.a : pair.b) = tensor;
+    const std::string_view end = is_base ? kBaseWeight : of_embedding ? kEmbeddingA : kA;
+    const std::string module =
+        name.substr(kPrefix.size(), name.size() - kPrefix.size() - end.size());
+    if (is_base) {
+      file_.base_weights.insert({path_of_module(module), tensor});
+      return;
+    }
+    if ((is_a || is_b) && is_embedding(module)) {
+      fail("{}: {} is of an embedding, whose parts PEFT calls lora_embedding_A and _B", what_,
+           io::in_quotes(name));
+    }
+    if (of_embedding && !is_embedding(module)) {
+      fail("{}: {} is an adapter of an embedding, which graft has for embed_tokens alone", what_,
+           io::in_quotes(name));
+    }
+    Pair& pair = modules_[module];
+    (is_a || is_embedding_a ? pair.a : pair.b) = tensor;
+  }
+
+  // PEFT writes embedding and head as they are beside an adapter of the embedding.
+  static bool is_copy_of_base(const std::string& name) {
+    if (!name.ends_with(kBaseWeight)) return false;
+    const std::string module = name.substr(0, name.size() - kBaseWeight.size());
+    return is_embedding(module) || module.ends_with("." + std::string(kHead));
+  }
+
+  // An adapter of the head that is the embedding's again is of a tied head: PEFT has it so with
+  // ensure_weight_tying, else the head stays as it is.
+  void take_embedding() {
+    const std::string path = adapted_embedding(file_);
+    if (path.empty()) return;
+    file_.embedding = EmbeddingUpdate::alone;
+    const std::string head(kHead);
+    const auto a = file_.tensors.find(head + ".lora_a"), b = file_.tensors.find(head + ".lora_b");
+    if (a == file_.tensors.end()) return;
+    const auto same = [](const AdapterTensor& one, const AdapterTensor& other) {
+      return one.shape == transposed(other).shape &&
+             mx::array_equal(one.load(), transposed(other).load()).item<bool>();
+    };
+    if (file_.scale_of(head) != file_.scale_of(path) ||
+        !same(a->second, file_.tensors.at(path + ".lora_b")) ||
+        !same(b->second, file_.tensors.at(path + ".lora_a"))) {
+      return;
+    }
+    file_.tensors.erase(a);
+    file_.tensors.erase(b);
+    file_.scales.erase(head);
+    file_.embedding = EmbeddingUpdate::tied;
   }
 
   ExpertTensors whole(const std::string& module, const Pair& pair) const {
@@ -172,11 +226,12 @@ class Reader {
     // A router is no linear layer for transformers 5, but a parameter.
     const std::string parameter = module + ".weight";
     const bool is_parameter = !config_.targets(module);
-    if (is_parameter && !config_.targets_parameter(parameter)) {
+    const bool is_tied_head = config_.ensures_tied() && module == kHead;
+    if (is_parameter && !is_tied_head && !config_.targets_parameter(parameter)) {
       fail("{}: {} has an adapter, but target_modules in {} does not name it: PEFT leaves it out",
            what_, io::in_quotes(module), kAdapterConfig);
     }
-    const std::string& named = is_parameter ? parameter : module;
+    const std::string& named = is_parameter && !is_tied_head ? parameter : module;
     check_rank(module, tensors, config_.rank_of(named));
     if (const auto one = one_expert(module)) {
       const std::string path = one->layer.path();
@@ -264,6 +319,10 @@ class Writer {
         continue;
       }
       const std::string module = peft_module(path);
+      if (is_embedding(path)) {
+        add_embedding(module, pair, file_.scale_of(path));
+        continue;
+      }
       const bool router = is_router(module);
       // PEFT takes dense layers among experts for these if they are named as modules
       // (peft/utils/transformers_weight_conversion.py).
@@ -293,6 +352,22 @@ class Writer {
     int rank;
     float scale;
   };
+
+  // With one of the head beside it where that is the same matrix.
+  void add_embedding(const std::string& module, const LayerPair& pair, float scale) {
+    const AdapterTensor a = transposed(*pair.a), b = transposed(*pair.b);
+    tensors_.insert({std::string(kPrefix) + module + std::string(kEmbeddingA), a});
+    tensors_.insert({std::string(kPrefix) + module + std::string(kEmbeddingB), b});
+    facts_[module] = {pair.rank(), scale};
+    modules_.insert(module);
+    ties_ = meaning_of_embedding(file_) == EmbeddingUpdate::tied;
+    if (!ties_) return;
+    const std::string head(kHead);
+    tensors_.insert({std::string(kPrefix) + head + std::string(kA), *pair.b});
+    tensors_.insert({std::string(kPrefix) + head + std::string(kB), *pair.a});
+    facts_[head] = facts_[module];
+    modules_.insert(head);
+  }
 
   static bool is_router(const std::string& path) { return path.ends_with(".gate"); }
 
@@ -389,7 +464,7 @@ class Writer {
       if (!origin->commit.empty()) config["revision"] = origin->commit;
     }
     if (!saved_.modules.empty()) config["modules_to_save"] = saved_.modules;
-    if (saved_.ensures_tied) config["ensure_weight_tying"] = true;
+    if (ties_ || saved_.ensures_tied) config["ensure_weight_tying"] = true;
     name_targets(config);
     if (!parameters_.empty()) config["target_parameters"] = parameters_;
     for (const auto& [name, facts] : facts_) {
@@ -458,6 +533,7 @@ class Writer {
   std::map<std::string, AdapterTensor> tensors_;
   std::set<std::string> modules_, parameters_;
   std::map<std::string, Facts> facts_;  // of these
+  bool ties_ = false;                   // the head has the embedding's adapter
 };
 
 void read_peft(AdapterFile& file) { Reader(file).read(); }
@@ -489,6 +565,7 @@ const AdapterFormat kPeftAdapters{.name = "peft",
                                   .read = read_peft,
                                   .write = write_peft,
                                   .has_config = true,
+                                  .embedding = AdapterFormat::Embedding::with_head,
                                   .check = check_peft,
                                   .refuses = weights_refused_by_peft};
 

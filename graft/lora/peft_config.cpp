@@ -274,7 +274,7 @@ bool PeftConfig::targets(const std::string& module) const {
   for (const std::string& name : modules_to_save_) {
     if (parts.find("." + name + ".") != std::string::npos) return false;
   }
-  if (all_linear_) return !names_module("lm_head", module);
+  if (all_linear_) return !names_module("lm_head", module) && !names_module("embed_tokens", module);
   if (!target_modules_.has(module)) return false;
   return target_modules_.pattern || is_in_layers(module);
 }

@@ -32,7 +32,8 @@ class PeftConfig {
   const std::vector<std::string>& target_modules() const { return target_modules_.suffixes; }
 
   Bias bias() const { return bias_; }
-  /// Whether a tied head follows the embedding where that is one of modules_to_save.
+  /// Whether a tied head follows the embedding, where that is one of modules_to_save or has an
+  /// adapter (ensure_weight_tying): then no key names the head.
   bool ensures_tied() const { return ensures_tied_; }
   /// Whether modules_to_save has the module, or one that it is a part of. Names end in its entries,
   /// in the middle of a part, too (peft/utils/other.py, _set_trainable).

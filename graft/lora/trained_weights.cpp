@@ -98,7 +98,7 @@ class Collector {
   }
 
   void add_part(const models::Matrix& matrix) {
-    if (matrix.is_embedding) layer_ = -1;
+    if (matrix.is_embedding()) layer_ = -1;
     const bool splits = matrix.tied != nullptr && head_ == TiedHead::own;
     add_matrix(matrix.path, matrix.weight, splits ? nullptr : matrix.tied);
     if (!splits) return;

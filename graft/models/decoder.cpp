@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "graft/ops/embedding.h"
+#include "graft/base/error.h"
 
 namespace graft::models {
 namespace {
@@ -44,7 +44,7 @@ mx::array Block::feed_forward(const mx::array& x, const Dropout& dropout) const 
 Decoder::Decoder(DecoderParts parts, const TensorSource& source)
     : parts_(std::move(parts)),
       has_own_head_(parts_.head.has_value()),
-      head_{parts_.head.value_or(parts_.embedding), parts_.head_bias, parts_.final_soft_cap} {
+      head_{parts_.head_path, parts_.head.value_or(parts_.embedding.weight), parts_.head_bias, {}} {
   source.finish();
   parts_.head.reset();  // two handles of a matrix would keep the old one when it is trained
   parts_.head_bias.reset();
@@ -57,8 +57,21 @@ Decoder::Decoder(DecoderParts parts, const TensorSource& source)
   bytes_ = source.bytes();
 }
 
-Hidden Decoder::embed(const mx::array& ids) const {
-  return {scaled(ops::embedding(ids, parts_.embedding, dtype()), parts_.embedding_scale), {}};
+Hidden Decoder::embed(const mx::array& ids, const Dropout& dropout) const {
+  return {scaled(parts_.embedding(ids, dtype(), dropout), parts_.embedding_scale), {}};
+}
+
+void Decoder::untie_head() {
+  if (!has_own_head_ && parts_.embedding.adapter) {
+    fail("internal: a head is untied whose adapter is the embedding's");
+  }
+  has_own_head_ = true;
+}
+
+ops::Head Decoder::head(const mx::array& h, const Dropout& dropout) const {
+  const auto adapter = has_own_head_ ? head_.adapter : parts_.embedding.adapter_as_linear();
+  return {head_.weight, head_.bias, parts_.final_soft_cap,
+          nn::update_of(adapter, h, dropout, head_.path)};
 }
 
 Hidden Decoder::layer(int index, const Hidden& hidden, const Context& context) const {
@@ -92,14 +105,16 @@ std::vector<Part> Decoder::parts() {
     parts_.blocks[i].add_to(all, static_cast<int>(i));
   }
   all.push_back({-1, &parts_.norm});
-  Matrix embedding{.path = parts_.embedding_path, .weight = &parts_.embedding};
-  embedding.is_embedding = true;
+  nn::Embedding& embedding = parts_.embedding;
+  Matrix matrix{.path = embedding.path, .weight = &embedding.weight, .layer = &embedding};
   if (!has_own_head_) {
-    embedding.tied = &head_.weight;
-    embedding.tied_path = parts_.head_path;
+    matrix.tied = &head_.weight;
+    matrix.tied_path = head_.path;
   }
-  all.push_back({-1, std::move(embedding)});
-  if (has_own_head_) all.push_back({-1, Matrix{parts_.head_path, &head_.weight}});
+  all.push_back({-1, std::move(matrix)});
+  if (has_own_head_) {
+    all.push_back({-1, Matrix{.path = head_.path, .weight = &head_.weight, .layer = &head_}});
+  }
   if (head_.bias) all.push_back({-1, Vector{parts_.head_path + ".bias", &*head_.bias}});
   return all;
 }

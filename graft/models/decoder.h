@@ -10,6 +10,7 @@
 #include "graft/models/experts.h"
 #include "graft/models/mlp.h"
 #include "graft/models/model.h"
+#include "graft/nn/embedding.h"
 #include "graft/nn/norm.h"
 #include "graft/nn/rope.h"
 
@@ -32,13 +33,13 @@ struct Block {
 
 /// All parts of a decoder. A family's file fills them from config and tensors.
 struct DecoderParts {
-  ops::Weight embedding;                // [V, D]
+  nn::Embedding embedding;
   float embedding_scale = 1;            // on the rows of the embedding
   bool rounds_embedding_scale = false;  // it is rounded to the activations' type
   float residual_scale = 1;             // on what a block's parts add to the residual stream
   std::vector<Block> blocks;
   nn::Norm norm;  // the final norm
-  std::string embedding_path = "model.embed_tokens", head_path = "lm_head";
+  std::string head_path = "lm_head";
   float output_scale = 1;                // on the final norm's output
   std::optional<ops::Weight> head{};     // [V, D]; none: the embedding
   std::optional<mx::array> head_bias{};  // [V]
@@ -54,15 +55,15 @@ class Decoder final : public Model {
   Decoder(DecoderParts parts, const TensorSource& source);
 
   int num_layers() const override { return static_cast<int>(parts_.blocks.size()); }
-  int vocab_size() const override { return parts_.embedding.out(); }
-  Hidden embed(const mx::array& ids) const override;
+  int vocab_size() const override { return parts_.embedding.in(); }
+  Hidden embed(const mx::array& ids, const Dropout& dropout) const override;
   Hidden layer(int index, const Hidden& hidden, const Context& context) const override;
   mx::array norm(const Hidden& hidden) const override;
-  const ops::Head& head() const override { return head_; }
+  ops::Head head(const mx::array& h, const Dropout& dropout) const override;
   const ops::Weight* untied_embedding() const override {
-    return has_own_head_ ? &parts_.embedding : nullptr;
+    return has_own_head_ ? &parts_.embedding.weight : nullptr;
   }
-  void untie_head() override { has_own_head_ = true; }
+  void untie_head() override;
   std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override;
   std::vector<Part> parts() override;
   std::vector<std::string> default_lora_keys() const override { return parts_.default_lora_keys; }
@@ -75,7 +76,7 @@ class Decoder final : public Model {
  private:
   DecoderParts parts_;  // without its head
   bool has_own_head_;
-  ops::Head head_;
+  nn::Linear head_;  // its bias is f32
 };
 
 }  // namespace graft::models

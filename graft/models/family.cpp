@@ -171,7 +171,8 @@ Block Family::parallel_block(const std::string& at, const AttentionConfig& atten
 DecoderParts Family::parts(const std::function<Block(const std::string&, int)>& block,
                            const PartsOptions& options) {
   const int vocab_size = integer("vocab_size");
-  ops::Weight embedding = source_.matrix("model.embed_tokens", vocab_size, hidden_size_);
+  nn::Embedding embedding{source_.path_of("model.embed_tokens"),
+                          source_.matrix("model.embed_tokens", vocab_size, hidden_size_)};
   std::vector<Block> blocks;
   for (int i = 0; i < num_layers_; ++i) {
     blocks.push_back(block(fmt::format("model.layers.{}.", i), i));
@@ -179,7 +180,6 @@ DecoderParts Family::parts(const std::function<Block(const std::string&, int)>& 
   DecoderParts parts{.embedding = std::move(embedding),
                      .blocks = std::move(blocks),
                      .norm = norm(options.norm_path),
-                     .embedding_path = source_.path_of("model.embed_tokens"),
                      .head_path = source_.path_of("lm_head")};
   if (has_own_head_) {
     parts.head = source_.matrix("lm_head", vocab_size, hidden_size_);

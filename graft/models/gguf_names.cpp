@@ -78,14 +78,20 @@ constexpr NormName kNorms[] = {
 constexpr std::string_view kSandwiches[] = {"gemma2", "gemma3", "olmo2"};
 
 // Outside of the blocks.
-constexpr Name kOthers[] = {{"model.embed_tokens", "token_embd"},
-                            {"model.norm", "output_norm"},
-                            {"model.final_layernorm", "output_norm", "phi2"},
-                            {"lm_head", "output"}};
+constexpr Name kOthers[] = {{"model.norm", "output_norm"},
+                            {"model.final_layernorm", "output_norm", "phi2"}};
+
+// Of these, what can take an adapter.
+constexpr Name kMatrices[] = {{"model.embed_tokens", "token_embd"}, {"lm_head", "output"}};
 
 constexpr std::string_view kLayers = "layers.", kBlocks = "blk.";
 constexpr std::string_view kText = "model.layers.", kTextOfSeveral = "language_model.model.layers.";
 constexpr std::string_view kOfSeveral = "language_model.";
+
+// The path in a model of text alone.
+std::string_view text_part(std::string_view path) {
+  return path.substr(path.starts_with(kOfSeveral) ? kOfSeveral.size() : 0);
+}
 
 // What stands between `begin` and the next dot, if that is a number, and what follows the dot.
 struct Numbered {
@@ -123,7 +129,13 @@ std::optional<std::string> gguf_layer(const std::string& path) {
   const size_t layers = path.starts_with(kText) || path.starts_with(kTextOfSeveral)
                             ? path.find(kLayers)
                             : std::string::npos;
-  if (layers == std::string::npos) return {};
+  if (layers == std::string::npos) {
+    const std::string_view own = text_part(path);
+    for (const Name& name : kMatrices) {
+      if (name.key == own) return std::string(name.gguf);
+    }
+    return {};
+  }
   const auto layer = numbered(path, layers + kLayers.size());
   if (!layer) return {};
   for (const Name& name : kNames) {
@@ -134,7 +146,7 @@ std::optional<std::string> gguf_layer(const std::string& path) {
 
 std::optional<std::string> gguf_part(const std::string& whole, std::string_view architecture) {
   if (const auto layer = gguf_layer(whole)) return layer;
-  const std::string path = whole.substr(whole.starts_with(kOfSeveral) ? kOfSeveral.size() : 0);
+  const std::string_view path = text_part(whole);
   for (const Name& other : kOthers) {
     if (other.key == path) return std::string(other.gguf);
   }
@@ -151,6 +163,9 @@ std::optional<std::string> gguf_part(const std::string& whole, std::string_view 
 }
 
 std::optional<std::string> layer_of_gguf(const std::string& name, std::string_view architecture) {
+  for (const Name& known : kMatrices) {
+    if (known.gguf == name) return std::string(known.key);
+  }
   if (!name.starts_with(kBlocks)) return {};
   const auto block = numbered(name, kBlocks.size());
   if (!block) return {};

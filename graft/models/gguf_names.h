@@ -18,8 +18,9 @@ const GgufFamily* gguf_family(std::string_view model_type);
 /// Whether rows of Q and K are permuted in the files of an architecture.
 bool is_permuted(std::string_view architecture);
 
-/// GGUF's name of a linear layer, without ".weight": "blk.3.attn_q" of
-/// "model.layers.3.self_attn.q_proj"; nothing for one that has no such name.
+/// GGUF's name of what can take an adapter, without ".weight": "blk.3.attn_q" of
+/// "model.layers.3.self_attn.q_proj", "token_embd" of the embedding and "output" of the head;
+/// nothing for a layer that has no such name.
 std::optional<std::string> gguf_layer(const std::string& path);
 /// The other way round, in the files of an architecture.
 std::optional<std::string> layer_of_gguf(const std::string& name, std::string_view architecture);

@@ -3,7 +3,7 @@
 namespace graft::models {
 
 mx::array LayerRunner::hidden(const mx::array& ids, const Context& context) const {
-  Hidden hidden = model_.embed(ids);
+  Hidden hidden = model_.embed(ids, context.dropout);
   for (int i = 0; i < model_.num_layers(); ++i) hidden = layer(i, hidden, context);
   return model_.norm(hidden);
 }

@@ -10,7 +10,8 @@ Context Model::context(std::vector<Sequence> sequences) const {
 }
 
 mx::array logits(const Model& model, const mx::array& ids, const Context& context) {
-  return ops::logits(LayerRunner(model).hidden(ids, context), model.head());
+  const mx::array h = LayerRunner(model).hidden(ids, context);
+  return ops::logits(h, model.head(h, context.dropout));
 }
 
 }  // namespace graft::models

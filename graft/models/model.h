@@ -52,18 +52,19 @@ class Model {
   mx::Dtype dtype() const { return dtype_; }
 
   /// Rows of the embedding for int32 ids [N].
-  virtual Hidden embed(const mx::array& ids) const = 0;
+  virtual Hidden embed(const mx::array& ids, const Dropout& dropout) const = 0;
   virtual Hidden layer(int index, const Hidden& hidden, const Context& context) const = 0;
   /// The output of the final norm, [N, D].
   virtual mx::array norm(const Hidden& hidden) const = 0;
-  /// Turns the final norm's output into logits.
-  virtual const ops::Head& head() const = 0;
+  /// Turns the final norm's output h into logits.
+  virtual ops::Head head(const mx::array& h, const Dropout& dropout) const = 0;
 
   /// The embedding if it is not the head's matrix too: then only the rows of a text's tokens are
   /// read. Else null.
   virtual const ops::Weight* untied_embedding() const { return nullptr; }
 
-  /// Makes the head a matrix of its own, with the numbers that it has, if it is the embedding.
+  /// Makes the head a matrix of its own, with the numbers that it has, if it is the embedding,
+  /// which has no adapter then.
   virtual void untie_head() = 0;
 
   /// The angles of the sequences' tokens, one table for each way that layers rotate them.

@@ -14,4 +14,14 @@ std::vector<LinearPart> linears_of(const std::vector<Part>& parts) {
   return linears;
 }
 
+std::vector<LinearPart> adaptable_of(const std::vector<Part>& parts) {
+  std::vector<LinearPart> all = linears_of(parts);
+  for (const Part& part : parts) {
+    if (const auto* matrix = std::get_if<Matrix>(&part.part)) {
+      all.push_back({part.layer, matrix->layer});
+    }
+  }
+  return all;
+}
+
 }  // namespace graft::models

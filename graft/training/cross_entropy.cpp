@@ -14,8 +14,9 @@ Loss CrossEntropy::operator()(const models::LayerRunner& runner, const data::Bat
                              mx::array(batch.weights.begin(), {tokens}, mx::float32)};
   const auto gradient =
       options.differentiated ? ops::LossGradient::of_sum : ops::LossGradient::none;
+  const mx::array h = runner.hidden(ids, context);
   const ops::HeadLoss loss =
-      ops::head_loss(runner.hidden(ids, context), model.head(), targets, options.divisor, gradient);
+      ops::head_loss(h, model.head(h, context.dropout), targets, options.divisor, gradient);
   return {loss.sum, loss.losses};
 }
 

@@ -25,9 +25,9 @@ class Recorder final : public models::Model {
 
   int num_layers() const override { return model_.num_layers(); }
   int vocab_size() const override { return model_.vocab_size(); }
-  models::Hidden embed(const mx::array& ids) const override {
+  models::Hidden embed(const mx::array& ids, const models::Dropout& dropout) const override {
     runs.push_back(ids.shape(0));
-    return model_.embed(ids);
+    return model_.embed(ids, dropout);
   }
   models::Hidden layer(int index, const models::Hidden& hidden,
                        const models::Context& context) const override {
@@ -38,7 +38,9 @@ class Recorder final : public models::Model {
     return ends.back();
   }
   void untie_head() override { model_.untie_head(); }
-  const ops::Head& head() const override { return model_.head(); }
+  ops::Head head(const mx::array& h, const models::Dropout& dropout) const override {
+    return model_.head(h, dropout);
+  }
   std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& sequences) const override {
     return model_.rope_tables(sequences);
   }
@@ -79,7 +81,8 @@ class CachedGeneration : public ::testing::TestWithParam<bool> {
     EXPECT_EQ(last.back(), std::ssize(text) - 1);  // nothing follows the last token
     for (int32_t& place : last) --place;
     std::erase_if(last, [&](int32_t place) { return place < prompt_tokens - 1; });
-    mx::array found = ops::logits(mx::concatenate(recorder.ends, 0), model_->head());
+    const mx::array ends = mx::concatenate(recorder.ends, 0);
+    mx::array found = ops::logits(ends, model_->head(ends, {}));
     int n = static_cast<int>(text.size());
     mx::array whole = models::logits(*model_, mx::array(text.begin(), {n}, mx::int32),
                                      model_->context({{0, n, 0, n}}));

@@ -167,7 +167,10 @@ TEST_P(SessionTest, AFailureLeavesItAsItWas) {
     explicit Failing(models::Model& model) : model_(model) { dtype_ = model.dtype(); }
     int num_layers() const override { return model_.num_layers(); }
     int vocab_size() const override { return model_.vocab_size(); }
-    models::Hidden embed(const mlx::core::array& ids) const override { return model_.embed(ids); }
+    models::Hidden embed(const mlx::core::array& ids,
+                         const models::Dropout& dropout) const override {
+      return model_.embed(ids, dropout);
+    }
     models::Hidden layer(int index, const models::Hidden& hidden,
                          const models::Context& context) const override {
       if (--left == 0) throw std::bad_alloc();
@@ -177,7 +180,9 @@ TEST_P(SessionTest, AFailureLeavesItAsItWas) {
       return model_.norm(hidden);
     }
     void untie_head() override { model_.untie_head(); }
-    const ops::Head& head() const override { return model_.head(); }
+    ops::Head head(const mlx::core::array& h, const models::Dropout& dropout) const override {
+      return model_.head(h, dropout);
+    }
     std::vector<ops::RopeTable> rope_tables(const std::vector<Sequence>& s) const override {
       return model_.rope_tables(s);
     }

@@ -103,8 +103,8 @@ class FullFineTuning : public ::testing::TestWithParam<std::string> {
         [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
           trained.set(parameters);
           const mx::array hidden = models::LayerRunner(*tiny.model).hidden(expected.ids, context);
-          return {ops::head_loss(hidden, tiny.model->head(), expected.targets(), expected.weight(),
-                                 ops::LossGradient::of_sum)
+          return {ops::head_loss(hidden, tiny.model->head(hidden, {}), expected.targets(),
+                                 expected.weight(), ops::LossGradient::of_sum)
                       .sum};
         },
         all)(values);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <mlx/ops.h>
 
+#include "graft/io/gguf.h"
 #include "graft/io/gguf_writer.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/lora/difference.h"
@@ -84,7 +85,7 @@ TEST(GgufAdapters, WhatIsNoneIsNamed) {
   refused({.type = "model"}, "is no adapter: its general.type is \"model\"");
   refused({.kind = "control"}, "adapter.type is \"control\"");
   refused({.architecture = "bert", .name = "blk.0.attn_z.weight"}, "no adapter of a linear layer");
-  refused({.name = "token_embd.weight"}, "token_embd");
+  refused({.name = "output_norm.weight"}, "output_norm");
   refused({.alpha = INFINITY}, "adapter.lora.alpha is inf");
 }
 
@@ -99,10 +100,38 @@ TEST(GgufAdapters, NeedAModelThatLlamaCppHas) {
   file.base.model_type = "rwkv";
   expect_error([&] { write_adapter_file(file); }, "no architecture for the model type \"rwkv\"");
   file.base = {"llama", 4};
-  file.tensors.insert({"lm_head.lora_a", mx::ones({8, 2})});
-  file.tensors.insert({"lm_head.lora_b", mx::ones({2, 8})});
-  expect_error([&] { write_adapter_file(file); }, "GGUF has no name for the layer lm_head");
+  file.tensors.insert({"model.projector.lora_a", mx::ones({8, 2})});
+  file.tensors.insert({"model.projector.lora_b", mx::ones({2, 8})});
+  expect_error([&] { write_adapter_file(file); }, "GGUF has no name for the layer model.projector");
   EXPECT_FALSE(fs::exists(file.path));
+}
+
+// llama.cpp finds an embedding's adapter for the head, too, where that is the same matrix, and
+// stops.
+TEST(GgufAdapters, OfAnEmbeddingAreOfModelsWithAHead) {
+  TempFolder folder;
+  AdapterFile file;
+  file.path = folder / "a.gguf";
+  file.settings = LoraSettings{.scale = 1.5f};
+  const mx::array a = mx::reshape(mx::arange(0.0f, 18.0f), {9, 2}), b = mx::ones({2, 8});
+  file.tensors.insert({"model.embed_tokens.lora_a", a});
+  file.tensors.insert({"model.embed_tokens.lora_b", b});
+  file.tensors.insert({"lm_head.lora_a", mx::ones({8, 2})});
+  file.tensors.insert({"lm_head.lora_b", mx::ones({2, 9})});
+  file.base = {"llama", 4};
+  expect_error<UsageError>([&] { write_adapter_file(file); }, "give its `model`");
+  file.base.tied_head = true;
+  expect_error([&] { write_adapter_file(file); }, {"model.embed_tokens", "graft export"});
+  file.base.tied_head = false;
+  write_adapter_file(file);
+  const io::GgufFile written(file.path);
+  EXPECT_EQ(written.tensor("token_embd.weight.lora_a").shape, mx::Shape({9, 2}));
+  EXPECT_EQ(written.tensor("token_embd.weight.lora_b").shape, mx::Shape({8, 2}));
+  EXPECT_EQ(written.tensor("output.weight.lora_a").shape, mx::Shape({2, 8}));
+  EXPECT_EQ(written.tensor("output.weight.lora_b").shape, mx::Shape({9, 2}));
+  const AdapterFile back = read_adapter_file(file.path);
+  EXPECT_TRUE(mx::array_equal(back.tensors.at("model.embed_tokens.lora_a").load(), a).item<bool>());
+  EXPECT_TRUE(mx::array_equal(back.tensors.at("model.embed_tokens.lora_b").load(), b).item<bool>());
 }
 
 TEST(GgufNames, AreThoseOfTheLanguageModel) {

@@ -79,7 +79,7 @@ TEST_P(PeftAdapters, GiveTheLogitsOfPeft) {
   EXPECT_LT(distance_with(read_adapter_file(at_)), testing::kParity);
 }
 
-class PeftDora : public PeftAdapters {};
+class PeftGradients : public PeftAdapters {};
 
 // A model whose head and embedding were one has two of them then, if the adapter has.
 TEST_P(PeftAdapters, FusedModelsGiveTheLogitsOfPeft) {
@@ -101,12 +101,15 @@ TEST_P(PeftAdapters, AreSavedAsTheyWereRead) {
   const Adapters adapters = apply(*model, file);
   EXPECT_EQ(adapters.trained().empty(), file.weights.empty());
   TempFolder folder;
-  if (!is_dora(file)) check_layout(folder / "adapter_model.safetensors", adapters);
-  save_adapter_file(folder / "adapter_model.safetensors", adapters);
+  const fs::path path = folder / "adapter_model.safetensors";
+  AdapterOrigin origin;
+  origin.base = BaseShape::of(io::read_json_object(base_ / "config.json"));
+  if (!is_dora(file)) check_layout(path, adapters, origin);
+  save_adapter_file(path, adapters, origin);
   EXPECT_LT(distance_with(read_adapter_file(folder.path())), testing::kParity);
 }
 
-TEST_P(PeftDora, GivesTheLossAndTheGradientsOfPeft) {
+TEST_P(PeftGradients, AreThoseOfPeft) {
   const auto model = models::load_model(io::ModelFolder::open(base_.path()), mx::float32);
   testing::Expected expected(at_ / "expected.safetensors", *texts_);
   testing::check_adapted(*model, expected, read_adapter_file(at_));
@@ -131,6 +134,12 @@ TEST_P(PeftAdapters, AreTheSameInEveryLayout) {
       expect_error([&] { write_adapter_file(file); }, {"a.gguf", "DoRA", "graft fuse"});
       continue;
     }
+    if (file.embedding == EmbeddingUpdate::tied && std::string(format) == "gguf") {
+      file.path = folder / "a.gguf";
+      expect_error([&] { write_adapter_file(file); },
+                   {"a.gguf", "embed_tokens", "llama.cpp", "graft export"});
+      continue;
+    }
     fs::create_directories(folder / format);
     file.path = adapter_to_write(folder / format, format);
     write_adapter_file(file);
@@ -144,8 +153,73 @@ TEST_P(PeftAdapters, AreTheSameInEveryLayout) {
     }
     const AdapterFile one = without_weights(back), other = without_weights(first);
     EXPECT_LT(difference(one, other).between, 1e-6 * difference(one, one).one);
+    const EmbeddingUpdate embedding = file.embedding;
     file = back;
+    file.embedding = embedding;
   }
+}
+
+std::map<std::string, mx::array> tensors_in(const fs::path& folder) {
+  const io::SafetensorsFile file(folder / "adapter_model.safetensors");
+  std::map<std::string, mx::array> tensors;
+  for (const std::string& name : file.names()) {
+    tensors.insert({name, mx::add(file.load(name), mx::array(0.0f))});
+  }
+  return tensors;
+}
+
+// Of a tied model's embedding alone, as PEFT has it without ensure_weight_tying.
+TEST(PeftFolder, AnAdapterOfTheEmbeddingAloneIsOfNoTiedModel) {
+  TempFolder folder, base;
+  testing::write_named_checkpoint(testing::fixture("families") / "gemma", base.path());
+  const fs::path from = kPeft / "embedding_scaled";
+  std::map<std::string, mx::array> tensors = tensors_in(from);
+  const std::string lora_b = "base_model.model.lm_head.lora_B.weight";
+  const auto write = [&](const mx::array& b) {
+    tensors.insert_or_assign(lora_b, b);
+    io::save_safetensors(folder / "adapter_model.safetensors", tensors);
+    fs::copy_file(from / "adapter_config.json", folder / "adapter_config.json",
+                  fs::copy_options::overwrite_existing);
+  };
+  const auto model = models::load_model(io::ModelFolder::open(base.path()), mx::float32);
+  const mx::array b = tensors.at(lora_b);
+  write(b);
+  check_fits(*model, read_adapter_file(folder.path()));
+  // Another adapter of the head than the embedding's.
+  write(mx::multiply(b, mx::array(2.0f)));
+  expect_error([&] { check_fits(*model, read_adapter_file(folder.path())); },
+               {"the model has no layer lm_head", "its head is its embedding"});
+  tensors.erase(lora_b);
+  tensors.erase("base_model.model.lm_head.lora_A.weight");
+  io::save_safetensors(folder / "adapter_model.safetensors", tensors);
+  AdapterFile alone = read_adapter_file(folder.path());
+  expect_error([&] { check_fits(*model, alone); },
+               {"model.embed_tokens", "the embedding alone", "ensure_weight_tying", "mlx-lm"});
+  // Whoever reads the others would change the head, too, unless the model is known to have one.
+  alone.path = folder / "a.npz";
+  expect_error([&] { write_adapter_file(alone); }, {"a.npz", "give its `model`"});
+  alone.base.tied_head = true;
+  expect_error([&] { write_adapter_file(alone); }, {"a.npz", "the embedding alone"});
+  alone.base.tied_head = false;
+  write_adapter_file(alone);
+}
+
+// PEFT's copies of embedding and head are the model's own.
+TEST(PeftFolder, CopiesOfAnotherModelAreRefused) {
+  TempFolder folder, base;
+  testing::write_named_checkpoint(testing::fixture("families") / "qwen2", base.path());
+  const fs::path from = kPeft / "embedding";
+  std::map<std::string, mx::array> tensors = tensors_in(from);
+  const auto refuse = [&](const mx::array& copy, std::initializer_list<std::string_view> says) {
+    tensors.insert_or_assign("base_model.model.lm_head.base_layer.weight", copy);
+    io::save_safetensors(folder / "adapter_model.safetensors", tensors);
+    fs::copy_file(from / "adapter_config.json", folder / "adapter_config.json",
+                  fs::copy_options::overwrite_existing);
+    const auto model = models::load_model(io::ModelFolder::open(base.path()), mx::float32);
+    expect_error([&] { apply(*model, read_adapter_file(folder.path())); }, says);
+  };
+  refuse(mx::ones({29, 16}), {"its copy of lm_head.weight is not the model's"});
+  refuse(mx::ones({30, 16}), {"its copy of lm_head.weight is [30, 16]", "[29, 16]"});
 }
 
 // A folder of PEFT's with tensors of these names.
@@ -174,8 +248,15 @@ TEST(PeftFolder, WhatIsNoAdapterIsNamed) {
                        {q + ".lora_magnitude_vector", mx::ones({8})}},
                       {"has DoRA's magnitudes, but use_dora is false"});
   expect_peft_refused({{q + ".lora_magnitude_vector", mx::ones({8, 1})}}, {"q_proj", "no vector"});
-  expect_peft_refused({{"base_model.model.model.embed_tokens.lora_embedding_A", a}},
-                      {"an embedding"});
+  const std::string embedding = "base_model.model.model.embed_tokens";
+  expect_peft_refused({{embedding + ".lora_embedding_A", a}}, {"embed_tokens", "is missing"});
+  expect_peft_refused({{embedding + ".lora_A.weight", a}}, {"embed_tokens", "lora_embedding_A"});
+  expect_peft_refused({{q + ".lora_embedding_A", a}}, {"q_proj", "for embed_tokens alone"});
+  expect_peft_refused({{embedding + ".lora_embedding_A", a}, {embedding + ".lora_embedding_B", b}},
+                      {"embed_tokens", "target_modules", "does not name it"});
+  expect_peft_refused(
+      {{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {q + ".base_layer.weight", a}},
+      {"no part of a LoRA adapter"});
   expect_peft_refused(
       {{q + ".lora_A.weight", a}, {q + ".lora_B.weight", b}, {q + ".lora_B.bias", b}},
       {"a bias of LoRA"});
@@ -361,6 +442,22 @@ TEST_F(PeftSavedTied, HeadsThatAreSaidToBeTheEmbeddingAre) {
   EXPECT_EQ(read(says).ties_head, true);
 }
 
+// An adapter of the one matrix, and another one in the head's place.
+TEST_F(PeftSavedTied, AHeadOfItsOwnGoesWithNoAdapterOfTheEmbedding) {
+  put("model.embed_tokens.lora_embedding_A", mx::ones({2, 29}));
+  put("model.embed_tokens.lora_embedding_B", mx::ones({16, 2}));
+  put("lm_head.weight", mx::full({29, 16}, 0.5f));
+  const std::string targets = R"("target_modules": ["q_proj", "embed_tokens"], )";
+  for (const std::string& says : {kOfHead, kOfHead + R"(, "ensure_weight_tying": false)"}) {
+    expect_refused(targets + says,
+                   {"an adapter of model.embed_tokens", "lm_head.weight", "trained apart from it"});
+    const AdapterFile file = read(targets + says);
+    const auto model = models::load_model(io::ModelFolder::open(base_.path()), mx::float32);
+    expect_error([&] { check_fits(*model, file); }, {"trained apart from it"});
+    EXPECT_EQ(model->untied_embedding(), nullptr);
+  }
+}
+
 // What PEFT cannot hold is said of the training, too, before it begins.
 TEST_F(PeftSavedTied, WhatPeftHasNoPlaceForIsRefused) {
   const auto model = [&] {
@@ -402,7 +499,9 @@ TEST(PeftExperts, AreNotSavedAsTheyAre) {
 INSTANTIATE_TEST_SUITE_P(Fixtures, PeftAdapters, ::testing::ValuesIn(peft_variants()),
                          [](const auto& variant) { return variant.param; });
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, PeftDora, ::testing::Values("dora", "dora_patterns"),
+INSTANTIATE_TEST_SUITE_P(Fixtures, PeftGradients,
+                         ::testing::Values("dora", "dora_patterns", "embedding", "embedding_scaled",
+                                           "embedding_tied"),
                          [](const auto& variant) { return variant.param; });
 
 }  // namespace

@@ -76,8 +76,8 @@ inline void check_adapted(models::Model& model, const Expected& expected,
       [&](const std::vector<mx::array>& parameters) -> std::vector<mx::array> {
         trained.put(parameters);
         const mx::array hidden = models::LayerRunner(model).hidden(expected.ids, context);
-        return {ops::head_loss(hidden, model.head(), expected.targets(), expected.weight(),
-                               ops::LossGradient::of_sum)
+        return {ops::head_loss(hidden, model.head(hidden, {}), expected.targets(),
+                               expected.weight(), ops::LossGradient::of_sum)
                     .sum};
       },
       all)(values);
