@@ -53,7 +53,8 @@ struct AdapterFile : AdapterOrigin {
   std::optional<LoraSettings> settings = {};          // none: the file does not say
   std::map<std::string, float> scales = {};  // of layers with another scale than `settings` has
   EmbeddingUpdate embedding = EmbeddingUpdate::as_model;
-  // Copies of the base model's weights [out, in] that PEFT writes beside an adapter, by path.
+  // Copies of weights and bias of the base model's embedding and head, which PEFT writes beside an
+  // adapter, by name.
   std::map<std::string, AdapterTensor> base_weights = {};
   // Layers whose lora_b has its columns in the order of GGUF's rows, see io::RowOrder.
   std::set<std::string> in_gguf_order = {};

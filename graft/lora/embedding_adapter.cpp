@@ -85,25 +85,37 @@ void check_embedding_in(const AdapterFormat& format, const AdapterFile& file) {
 }
 
 void check_base_weights(models::Model& model, const AdapterFile& file) {
-  if (file.base_weights.empty()) return;
-  for (const models::Part& part : model.parts()) {
-    const auto* matrix = std::get_if<models::Matrix>(&part.part);
-    if (matrix == nullptr) continue;
-    for (const auto& [path, tensor] : file.base_weights) {
-      if (matrix->path != path && matrix->path != "language_model." + path) continue;
-      const ops::Weight& own = *matrix->weight;
-      if (tensor.shape != mx::Shape{own.out(), own.in()}) {
-        fail(
-            "{}: its copy of {}.weight is {}, but the model's is [{}, {}]: the adapter is of "
-            "another model",
-            file.path.string(), path, io::shape_text(tensor.shape), own.out(), own.in());
+  for (const auto& [name, tensor] : file.base_weights) {
+    for (const models::Part& part : model.parts()) {
+      const auto is_named = [&n = name](const std::string& own) {
+        return own == n || own == "language_model." + n;  // multimodal
+      };
+      mx::Shape shape;
+      std::optional<mx::array> own;  // none: quantized
+      if (const auto* matrix = std::get_if<models::Matrix>(&part.part)) {
+        const ops::Weight& weight = *matrix->weight;
+        // A head that is tied is the embedding again.
+        const bool is_head = matrix->tied != nullptr && name == "lm_head.weight";
+        if (!is_head && !is_named(matrix->path + ".weight")) continue;
+        shape = {weight.out(), weight.in()};
+        if (!weight.quantized()) own = weight.weight;
+      } else if (const auto* vector = std::get_if<models::Vector>(&part.part)) {
+        if (!is_named(vector->path)) continue;
+        shape = vector->values->shape();
+        own = *vector->values;
+      } else {
+        continue;
       }
-      if (own.quantized()) continue;
-      const mx::array values = mx::astype(own.weight, mx::float32);
+      if (tensor.shape != shape) {
+        fail("{}: its copy of {} is {}, but the model's is {}: the adapter is of another model",
+             file.path.string(), name, io::shape_text(tensor.shape), io::shape_text(shape));
+      }
+      if (!own) continue;
+      const mx::array values = mx::astype(*own, mx::float32);
       const mx::array copy = mx::astype(tensor.load(), mx::float32);
       if (!(largest(mx::subtract(values, copy)) <= kRounding * largest(values))) {
-        fail("{}: its copy of {}.weight is not the model's: the adapter is of another model",
-             file.path.string(), path);
+        fail("{}: its copy of {} is not the model's: the adapter is of another model",
+             file.path.string(), name);
       }
     }
   }

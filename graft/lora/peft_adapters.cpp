@@ -34,7 +34,6 @@ namespace {
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr std::string_view kMagnitude = ".lora_magnitude_vector";
 constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight", kBaseLayer = ".base_layer";
-constexpr std::string_view kBaseWeight = ".base_layer.weight";
 constexpr std::string_view kEmbeddingA = ".lora_embedding_A", kEmbeddingB = ".lora_embedding_B";
 constexpr std::string_view kHead = "lm_head";
 
@@ -148,24 +147,20 @@ class Reader {
     }
     const bool is_embedding_a = name.ends_with(kEmbeddingA);
     const bool of_embedding = is_embedding_a || name.ends_with(kEmbeddingB);
-    const bool is_base = is_copy_of_base(name);
-    if (!is_base && name.starts_with(kPrefix) && is_saved_weight(name)) {
+    if (take_copy_of_base(name, tensor)) return;
+    if (name.starts_with(kPrefix) && is_saved_weight(name)) {
       saved_.insert({name.substr(kPrefix.size()), tensor});
       return;
     }
-    if (!name.starts_with(kPrefix) || !(is_a || is_b || of_embedding || is_base)) {
+    if (!name.starts_with(kPrefix) || !(is_a || is_b || of_embedding)) {
       fail("{}: {} is {}", what_, io::in_quotes(name), kind_of(name));
     }
     if (tensor.shape.size() != 2 || tensor.shape[0] < 1 || tensor.shape[1] < 1) {
       fail("{}: {} is {}, no matrix", what_, io::in_quotes(name), io::shape_text(tensor.shape));
     }
-    const std::string_view end = is_base ? kBaseWeight : of_embedding ? kEmbeddingA : kA;
+    const std::string_view end = of_embedding ? kEmbeddingA : kA;
     const std::string module =
         name.substr(kPrefix.size(), name.size() - kPrefix.size() - end.size());
-    if (is_base) {
-      file_.base_weights.insert({path_of_module(module), tensor});
-      return;
-    }
     if ((is_a || is_b) && is_embedding(module)) {
       fail("{}: {} is of an embedding, whose parts PEFT calls lora_embedding_A and _B", what_,
            io::in_quotes(name));
@@ -178,11 +173,21 @@ class Reader {
     (is_a || is_embedding_a ? pair.a : pair.b) = tensor;
   }
 
-  // PEFT writes embedding and head as they are beside an adapter of the embedding.
-  static bool is_copy_of_base(const std::string& name) {
-    if (!name.ends_with(kBaseWeight)) return false;
-    const std::string module = name.substr(0, name.size() - kBaseWeight.size());
-    return is_embedding(module) || module.ends_with("." + std::string(kHead));
+  // PEFT writes embedding and head as they are beside their adapters; a bias of the head is no copy
+  // where biases are trained.
+  bool take_copy_of_base(const std::string& name, const AdapterTensor& tensor) {
+    if (!name.starts_with(kPrefix)) return false;
+    for (const std::string part : {".weight", ".bias"}) {
+      if (part == ".bias" && config_.bias() != PeftConfig::Bias::none) continue;
+      const std::string end = std::string(kBaseLayer) + part;
+      if (!name.ends_with(end)) continue;
+      const std::string module =
+          name.substr(kPrefix.size(), name.size() - kPrefix.size() - end.size());
+      if (module != kHead && !is_embedding(module)) return false;
+      file_.base_weights.insert({path_of_module(module) + part, tensor});
+      return true;
+    }
+    return false;
   }
 
   // An adapter of the head that is the embedding's again is of a tied head: PEFT has it so with

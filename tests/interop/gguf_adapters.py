@@ -4,8 +4,8 @@
 
     gguf_adapters.py GRAFT LOGITS_DRIVER LLAMA_VENV
 
-For a tiny model of each family that can be had as GGUF, in F32: adapters on all linear layers, of several ranks and
-scales, as graft writes them, and back in graft; and one that the gguf package writes, as llama.cpp's converter does,
+For a tiny model of each family that can be had as GGUF, in F32: adapters on all linear layers, and on embedding and
+head where these are two matrices, of several ranks and scales, as graft writes them, and back in graft; and one that the gguf package writes, as llama.cpp's converter does,
 in graft. LLAMA_VENV holds the wheel of bench/compare_llama_cpp.py.
 """
 
@@ -26,12 +26,14 @@ TOLERANCE = 1e-4
 TABLED = {"gemma": 1e-3}  # llama.cpp takes GELU from a table of f16: the base model is off by 1.2e-4, too
 IDS = [1, 34, 7, 7, 250, 19, 3, 88, 101, 64, 5, 12]
 PERMUTED = {"mistral"}
+EMBEDDING = "model.embed_tokens"
 
 
 def linear_layers(folder: Path) -> dict[str, tuple[int, int]]:
     weights = mx.load(str(folder / "model.safetensors"))
+    outside = ["model.embed_tokens.weight", "lm_head.weight"] if "lm_head.weight" in weights else []
     return {name.removesuffix(".weight"): value.shape for name, value in weights.items()
-            if "_proj" in name and name.endswith(".weight")}
+            if name in outside or "_proj" in name and name.endswith(".weight")}
 
 
 def adapter(layers: dict[str, tuple[int, int]]) -> dict[str, np.ndarray]:
@@ -39,8 +41,11 @@ def adapter(layers: dict[str, tuple[int, int]]) -> dict[str, np.ndarray]:
     tensors = {}
     for i, (path, (out, width)) in enumerate(layers.items()):
         rank = 2 + i % 3
-        tensors[path + ".lora_a"] = (rng.standard_normal((width, rank)) / np.sqrt(width)).astype(np.float32)
-        tensors[path + ".lora_b"] = (0.3 * rng.standard_normal((rank, out))).astype(np.float32)
+        if path == EMBEDDING:  # rows of it are looked up
+            out, width = width, out
+        size = 1 if path == EMBEDDING else 1 / np.sqrt(width)
+        tensors[path + ".lora_a"] = (size * rng.standard_normal((width, rank))).astype(np.float32)
+        tensors[path + ".lora_b"] = ((0.1 if path == EMBEDDING else 0.3) * rng.standard_normal((rank, out))).astype(np.float32)
     return tensors
 
 
@@ -87,7 +92,7 @@ class Check:
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", 6.0)
         for name, value in tensors.items():
-            value = np.ascontiguousarray(value.T)
+            value = np.ascontiguousarray(value if name == EMBEDDING + ".lora_a" else value.T)
             for part, heads in (("q_proj.lora_b", "num_attention_heads"), ("k_proj.lora_b", "num_key_value_heads")):
                 if family in PERMUTED and name.endswith(part):
                     value = tiny_models.permute(value, config[heads])

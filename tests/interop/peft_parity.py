@@ -4,9 +4,9 @@
     peft_parity.py GRAFT LOGITS_DRIVER
 
 For every family's tiny checkpoint, dense: adapters on all linear layers, on routers and on experts, of one rank and
-scale and of several, with DoRA, and with weights beside them that were trained as they are, in PEFT's layout and back
-in graft from what PEFT itself saves. Runs in the environment that scripts/make_fixtures.sh makes (torch, transformers,
-PEFT).
+scale and of several, with DoRA, on embedding and head, and with weights beside them that were trained as they are, in
+PEFT's layout and back in graft from what PEFT itself saves. Runs in the environment that scripts/make_fixtures.sh makes
+(torch, transformers, PEFT).
 """
 
 import argparse
@@ -75,7 +75,8 @@ def trained(base: Path, which: str) -> dict[str, torch.Tensor]:
     """Weights that are trained as they are, by their names in the checkpoint, with other numbers.
 
     "whole": embedding, head, norms, routers, a matrix of the last layer and all biases; "untied": the same, with a head of
-    its own; "adapted biases": those of attention; "one bias": one of these.
+    its own; "adapted biases": those of attention; "one bias": one of these;
+    "biases": all of them, norms' and the head's, too.
     """
     weights = weights_of(base)
     matrices = ("embed_tokens.weight", "lm_head.weight", ".gate.weight", "layers.1.mlp.down_proj.weight",
@@ -86,11 +87,27 @@ def trained(base: Path, which: str) -> dict[str, torch.Tensor]:
                   and (weight.dim() == 1 or name.endswith(matrices))]
         if which == "untied":
             chosen.append("lm_head.weight")
+    elif which == "biases":
+        chosen = [name for name in weights if name.endswith(".bias") and "layernorm.norms" not in name]
     else:
         chosen = sorted(name for name in weights if "self_attn" in name and name.endswith("proj.bias"))
         chosen = chosen[:1] if which == "one bias" else chosen
     shape_of = {"lm_head.weight": weights["model.embed_tokens.weight"].shape} | {n: w.shape for n, w in weights.items()}
     return {name: values("trained." + name, tuple(shape_of[name])) for name in chosen}
+
+
+def with_embedding(tensors: dict[str, torch.Tensor], base: Path) -> dict[str, torch.Tensor]:
+    """Attention's, and those of the embedding and of a head that is another matrix."""
+    weights = weights_of(base)
+    made = {name: tensor for name, tensor in tensors.items() if "self_attn" in name}
+    [embedding] = [name.removesuffix(".weight") for name in weights if name.endswith("embed_tokens.weight")]
+    vocabulary, width = weights[embedding + ".weight"].shape
+    made[embedding + ".lora_a"] = values(embedding + ".lora_a", (vocabulary, 3))
+    made[embedding + ".lora_b"] = 0.1 * values(embedding + ".lora_b", (3, width))
+    if "lm_head.weight" in weights:
+        made["lm_head.lora_a"] = values("lm_head.lora_a", (width, 2))
+        made["lm_head.lora_b"] = 0.1 * values("lm_head.lora_b", (2, vocabulary))
+    return made
 
 
 def settings(scales: dict[str, float], ties: bool | None) -> dict[str, str]:
@@ -123,10 +140,11 @@ def check(graft: str, driver: str, name: str, variant: dict, work: Path) -> floa
     layers = sorted({tensor.rpartition(".")[0] for tensor in tensors})
     tied = config.tie_word_embeddings
     of_attention = {name: tensor for name, tensor in tensors.items() if "self_attn" in name}
-    dora = with_magnitudes(tensors, base)
+    dora, embedding = with_magnitudes(tensors, base), with_embedding(tensors, base)
     kinds = [("one", tensors, {}, None),
              ("many", with_ranks(tensors), {layer: 0.5 + i for i, layer in enumerate(layers[::3])}, None),
              ("dora", dora, {}, None),
+             ("embedding", embedding, {"model.embed_tokens": 0.75}, None),
              ("whole", of_attention | trained(base, "whole"), {}, tied),
              ("dora-whole", dora | trained(base, "whole"), {}, tied)]
     if tied:
@@ -135,13 +153,15 @@ def check(graft: str, driver: str, name: str, variant: dict, work: Path) -> floa
         if biases := trained(base, which):
             own = of_attention if which == "adapted biases" else {n: t for n, t in of_attention.items() if ".o_proj." in n}
             kinds.append((which, own | biases, {}, tied)) if own else None
+    if biases := trained(base, "biases"):
+        kinds.append(("embedding-biases", embedding | biases, {}, tied))
     worst = 0.0
     for kind, own, scales, ties in kinds:
         file = work / f"{kind}.safetensors"
         save_file(own, file, settings(scales, ties))
         ours = graft_logits(driver, base, file, work)
         said = subprocess.run([graft, "adapter", "convert", file, work / kind, "--format", "peft", "--base-model",
-                               "acme/tiny"], check=True, capture_output=True, text=True).stdout
+                               "acme/tiny", "--model", base], check=True, capture_output=True, text=True).stdout
         assert "(peft)" in said, said
         with warnings.catch_warnings(record=True) as warned:  # of keys that are missing or unexpected
             warnings.simplefilter("always")

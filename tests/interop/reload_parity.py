@@ -9,8 +9,8 @@ default. Of each,
   - the dense conversion has the source's tensors, bit for bit, and transformers reads the same config of it: with the
     tensors of its own checkpoint, that is the same model;
   - mlx-lm computes PyTorch's logits with it, unless graft said what mlx-lm leaves out;
-  - the quantized conversion, the fused models, the adapter folder and that of a full fine-tuning, with and without
-    embedding and head, give graft's logits in mlx-lm.
+  - the quantized conversion, the fused models, the adapter folder, with and without adapters on embedding and head,
+    and that of a full fine-tuning, with and without these, give graft's logits in mlx-lm.
 """
 
 import argparse
@@ -34,7 +34,7 @@ FAMILIES = pathlib.Path(__file__).parents[1] / "fixtures" / "families"
 TOLERANCE = 2e-4  # of the largest logit
 GEMMA_TOLERANCE = 3e-3  # mlx-lm rounds the scale of the embedding to bf16, whatever the model's dtype
 LEFT_OUT = "mlx-lm leaves out"
-TRAININGS = {"adapter": [], "full": ["--fine-tune-type", "full"],
+TRAININGS = {"adapter": [], "embedding": [], "full": ["--fine-tune-type", "full"],
              "all": ["--fine-tune-type", "full", "--train-extra", "outside"]}
 # Nothing that is computed depends on them.
 OTHER_KEYS = {"_name_or_path", "transformers_version", "architectures", "eos_token_id", "bos_token_id"}
@@ -188,7 +188,10 @@ class Reload:
         # Matrices of these sizes hold no quantized groups in every variant: what can be, is.
         run(self.graft, "convert", "--hf-path", source, "--mlx-path", small, "-q", "--q-bits", 8, "--q-group-size", 32)
         self.compare("quantized in mlx-lm", self.logits(small, ids), load_in_f32(small), ids)
+        keys = "embed_tokens" if tied else "embed_tokens,lm_head"
         for kind, options in TRAININGS.items():
+            if kind == "embedding":
+                options = ["--lora-keys", keys]
             adapter = self.scratch / kind / "adapters.safetensors"
             adapter.parent.mkdir()
             trained = subprocess.run([self.graft, "lora", "--model", dense, "--train", "--data", self.data, "--iters", "4",

@@ -427,6 +427,33 @@ TEST_F(PeftSaved, AdaptersOfWhatIsSavedAreLeftOutByPeft) {
                  {"q_proj", "has an adapter", "PEFT leaves it out"});
 }
 
+class PeftSavedHeadBias : public PeftSaved {
+ protected:
+  PeftSavedHeadBias() : PeftSaved("phi") {}
+};
+
+// PEFT writes it in any case, beside an adapter of the head.
+TEST_F(PeftSavedHeadBias, IsACopyUnlessBiasesAreTrained) {
+  put("lm_head.lora_A.weight", mx::ones({2, 16}));
+  put("lm_head.lora_B.weight", mx::ones({29, 2}));
+  put("lm_head.base_layer.bias", mx::full({29}, 7.0f));
+  const std::string targets = R"("target_modules": ["q_proj", "lm_head"])";
+  for (const std::string layer : {"0", "1"}) {
+    put("model.layers." + layer + ".self_attn.q_proj.base_layer.bias", mx::ones({16}));
+  }
+  for (const char* bias : {"lora_only", "all"}) {
+    const AdapterFile file = read(targets + R"(, "bias": ")" + bias + "\"");
+    EXPECT_TRUE(file.base_weights.empty());
+    EXPECT_EQ(file.weights.count("lm_head.bias"), 1u);
+    const auto model = models::load_model(io::ModelFolder::open(base_.path()), mx::float32);
+    apply(*model, file);
+    const mx::array h = mx::zeros({1, 16});
+    EXPECT_EQ(mx::max(ops::logits(h, model->head(h, {}))).item<float>(), 7.0f);
+  }
+  std::erase_if(tensors_, [](const auto& one) { return one.first.find("q_proj.base") < 999; });
+  expect_refused(targets, {"its copy of lm_head.bias is not the model's"});
+}
+
 class PeftSavedTied : public PeftSaved {
  protected:
   PeftSavedTied() : PeftSaved("qwen2_window_tied") {}
