@@ -102,7 +102,8 @@ class Check:
             return
         weights = mx.load(str(folder / "model.safetensors"))
         layers = {name.removesuffix(".weight"): value.shape for name, value in weights.items()
-                  if ".layers." in name and value.ndim == 2 and ".experts." not in name}
+                  if (".layers." in name or name in ("model.embed_tokens.weight", "lm_head.weight"))
+                  and name.endswith(".weight") and value.ndim == 2 and ".experts." not in name}
         adapter = self.fresh("adapter.safetensors")
         own = {"rank": 2, "scale": 1.5, "dropout": 0.0, "num_layers": -1, "keys": ["all"]}
         save_file({name: 0.2 * value for name, value in gguf_adapters.adapter(layers).items()}, adapter,
