@@ -145,14 +145,15 @@ std::optional<engine::NamedData> named_texts(const FuseCommand& o, const engine:
 // Nothing if there is nothing to measure on.
 std::optional<engine::FuseTexts> texts(const FuseCommand& o,
                                        const std::optional<engine::NamedData>& named,
-                                       const engine::LoadedModel& loaded, FrontEnd& front_end) {
+                                       const engine::LoadedModel& loaded, bool repairs,
+                                       FrontEnd& front_end) {
   const std::optional<data::Dataset> measured = check_set(o, named, loaded, front_end);
   if (!measured) return {};
   std::optional<data::Dataset> calibration;
-  if (named && o.repair.any() && named->has("train") && named->trained_and_tested().empty()) {
+  if (named && repairs && named->has("train") && named->trained_and_tested().empty()) {
     calibration = named->load("train", loaded, o.render, front_end);
   }
-  return engine::fuse_texts(*loaded.model, *measured, calibration);
+  return engine::fuse_texts(*loaded.model, *measured, calibration, repairs);
 }
 
 // The same of the data that the adapter was trained on, if they are here: what nobody asked for is
@@ -168,7 +169,7 @@ std::optional<engine::FuseTexts> texts_of_training(const FuseCommand& o,
       FuseCommand with = o;
       with.data = data->data;
       with.render = data->render;
-      return texts(with, named_texts(with, runtime), loaded, runtime.front_end());
+      return texts(with, named_texts(with, runtime), loaded, true, runtime.front_end());
     }
   } catch (const Cancelled&) {
     throw;
@@ -247,12 +248,13 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);
   const bool repairs = o.repair.any() && rounds(*loaded.model, file, options);
-  std::optional<engine::FuseTexts> measured = texts(o, named, loaded, front_end);
+  std::optional<engine::FuseTexts> measured = texts(o, named, loaded, repairs, front_end);
   if (!measured && repairs) measured = texts_of_training(o, runtime, loaded);
   Losses losses;
   if (measured) losses.base = calibration::mean_loss(*loaded.model, measured->batches.measured);
   lora::Adapters adapters = engine::put_adapter(loaded, file, front_end);
-  if (measured) {  // fails, if it is not finite
+  if (o.export_gguf) engine::check_gguf_export(loaded);  // its head may be one of its own now
+  if (measured) {                                        // fails, if it is not finite
     losses.adapted = calibration::mean_loss(*loaded.model, measured->batches.measured);
   }
   engine::Remainder left;

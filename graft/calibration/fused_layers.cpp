@@ -57,8 +57,10 @@ void fuse_embedding(models::Model& model, nn::Embedding& embedding,
   }
 }
 
-lora::FusedFormat in_affine(int bits) {
-  return {.kind = lora::FusedFormat::Kind::quantized, .bits = bits};
+lora::FusedFormat in_affine(lora::FusedFormat format, int bits) {
+  format.kind = lora::FusedFormat::Kind::quantized;
+  format.bits = bits;
+  return format;
 }
 
 }  // namespace
@@ -116,13 +118,14 @@ void FusedLayers::round_to_nearest() {
 
 bool FusedLayers::raise(size_t index, int bits) {
   FusedLayer& layer = layers_[index];
-  const auto setting = lora::fused_quantization(layer.weight, in_affine(bits));
+  const auto setting = lora::fused_quantization(layer.weight, in_affine(format_, bits));
   if (!layer.setting || layer.setting->bits >= bits ||
       layer.weight.in() % setting->group_size != 0) {
     return false;
   }
-  fuse(layer,
-       [&](const nn::Linear& one) { return lora::fused_weight(one, in_affine(bits), true); });
+  fuse(layer, [&](const nn::Linear& one) {
+    return lora::fused_weight(one, in_affine(format_, bits), true);
+  });
   layer.setting = setting;
   return true;
 }

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "graft/base/error.h"
 #include "graft/calibration/tuning.h"
+#include "graft/training/evaluation.h"
 
 namespace graft::calibration {
 namespace {
@@ -32,8 +33,10 @@ class Repairer {
         texts_(texts),
         options_(options),
         front_end_(front_end),
-        wanted_(predictions_of(model, texts.measured)),
-        calibration_(predictions_of(model, texts.calibration)) {}
+        wanted_(predictions_of(model, texts.measured)) {
+    // Later the layers' adapters can be put back for that, but not those outside of them.
+    if (!layers.outside().empty()) calibration_ = predictions_of(model, texts.calibration);
+  }
 
   RepairReport run(double base) {
     const Comparison adapted = compare(model_, texts_.measured, wanted_);
@@ -89,10 +92,14 @@ class Repairer {
     std::vector<FusedLayers::Kept> kept;
     for (size_t i = 0; i < layers_.all().size(); ++i) kept.push_back(layers_.keep(i));
     change();
-    measure(what);
-    if (report_.steps.back().divergence <= before.divergence) return;
+    try {
+      measure(what);
+      if (report_.steps.back().divergence <= before.divergence) return;
+      report_.steps.pop_back();
+    } catch (const training::NotFinite&) {  // is as far as can be
+    }
     for (size_t i = 0; i < kept.size(); ++i) layers_.put(i, kept[i]);
-    report_.steps.back() = before;
+    report_.steps.push_back(before);
     report_.steps.back().what = what + ": worse, not taken";
   }
 
@@ -126,9 +133,22 @@ class Repairer {
     return some;
   }
 
-  // What the adapted model predicts of the first of either texts.
-  Predicted wanted_of(const std::vector<data::Batch>& texts) const {
-    const Predicted& all = texts_.calibration.empty() ? wanted_ : calibration_;
+  // What the adapted model predicts of the calibration texts.
+  const Predicted& calibration() {
+    if (calibration_) return *calibration_;
+    std::vector<FusedLayers::Kept> kept;
+    for (size_t i = 0; i < layers_.all().size(); ++i) {
+      kept.push_back(layers_.keep(i));
+      layers_.restore(i);
+    }
+    calibration_ = predictions_of(model_, texts_.calibration);
+    for (size_t i = 0; i < kept.size(); ++i) layers_.put(i, kept[i]);
+    return *calibration_;
+  }
+
+  // The same of the first of either texts.
+  Predicted wanted_of(const std::vector<data::Batch>& texts) {
+    const Predicted& all = texts_.calibration.empty() ? wanted_ : calibration();
     Predicted some{{}, all.head};
     some.states.assign(all.states.begin(),
                        all.states.begin() + static_cast<std::ptrdiff_t>(texts.size()));
@@ -211,7 +231,8 @@ class Repairer {
   const RepairTexts& texts_;
   const RepairOptions& options_;
   FrontEnd& front_end_;
-  Predicted wanted_, calibration_;  // what the adapted model predicts of the texts
+  Predicted wanted_;                      // what the adapted model predicts of the measured texts
+  std::optional<Predicted> calibration_;  // and of the others, once it was asked for
   double limit_ = 0;
   RepairReport report_;
 };

@@ -56,7 +56,8 @@ struct RepairTexts {
 };
 
 /// Fuses the adapters of `layers`, which are attached, and repairs the model until its loss is no
-/// more than `max_loss_gap` above the adapted one's. What takes it farther from that is not kept.
+/// more than `max_loss_gap` above the adapted one's. Rounding
+/// and tuning that take it farther from that are not kept.
 /// `base`: the loss without adapters. Throws Cancelled.
 RepairReport fuse_and_repair(models::Model& model, FusedLayers& layers, const RepairTexts& texts,
                              double base, const RepairOptions& options, FrontEnd& front_end);

@@ -33,7 +33,7 @@ std::vector<data::Batch> texts_of(const data::Dataset& set, const TextsOptions& 
   const size_t count = std::max(std::min<size_t>(1, all.size()), wanted);
   std::vector<data::Batch> batches;
   std::vector<size_t> chosen;
-  int64_t tokens = 0;
+  int64_t tokens = 0, all_tokens = 0;
   const auto finish = [&] {
     if (chosen.empty()) return;
     data::Batch batch = data::make_batch(set, chosen, options.longest);
@@ -44,6 +44,8 @@ std::vector<data::Batch> texts_of(const data::Dataset& set, const TextsOptions& 
   for (size_t i = 0; i < count; ++i) {
     const size_t index = all[i * all.size() / count];
     const int64_t own = length_of(set, index, options);
+    if (all_tokens > 0 && all_tokens + own > options.most_tokens) break;
+    all_tokens += own;
     if (tokens + own > options.batch_tokens) finish();
     chosen.push_back(index);
     tokens += own;

@@ -46,6 +46,10 @@ TrainingData recorded_data(const ordered_json& config) {
   found.render.add_eos = add_eos != 0;
   take<int>(config, "max_seq_length", found.render.max_seq_length);
   take<bool>(config, "raw_pairs", found.render.raw_pairs);
+  std::string overlong;
+  take<std::string>(config, "overlong", overlong);
+  if (!overlong.empty()) found.render.overlong = data::overlong_named(overlong);
+  take<int>(config, "overlap", found.render.overlap);
   std::string train_on;
   take<std::string>(config, "train_on", train_on);
   if (!train_on.empty()) found.render.train_on = data::train_on_named(train_on);
@@ -55,10 +59,10 @@ TrainingData recorded_data(const ordered_json& config) {
 }  // namespace
 
 FuseTexts fuse_texts(models::Model& model, const data::Dataset& measured,
-                     const std::optional<data::Dataset>& calibration) {
+                     const std::optional<data::Dataset>& calibration, bool repairs) {
   const int64_t tokens = calibration::tokens_to_see(model, kCalibrationTokens);
   FuseTexts texts{measured.name, {}};
-  const bool divides = !calibration && measured.examples.size() >= kFewExamples;
+  const bool divides = repairs && !calibration && measured.examples.size() >= kFewExamples;
   texts.batches.measured = calibration::texts_of(
       measured, {.most_tokens = kMeasuredTokens, .parts = divides ? size_t{2} : size_t{1}});
   if (texts.batches.measured.empty()) {

@@ -18,10 +18,11 @@ struct FuseTexts {
 
 /// Examples of both, evenly spread: at most 8192 tokens of `measured`, and of `calibration` 8192,
 /// or 8 times as many as the model's widest layer reads numbers, which moments of them need.
-/// Without the latter every other one of `measured` is it, where these are at least 8. Throws Error
+/// Without the latter every other one of `measured` is it, where these are at least 8, if the model
+/// is to learn from some (`repairs`). Throws Error
 /// if none to measure on carries loss.
 FuseTexts fuse_texts(models::Model& model, const data::Dataset& measured,
-                     const std::optional<data::Dataset>& calibration);
+                     const std::optional<data::Dataset>& calibration, bool repairs);
 
 /// The data of a training, and what became of them.
 struct TrainingData {

@@ -15,6 +15,7 @@ fs::path remainder_file(const fs::path& fused) { return fused / kRemainderFile; 
 
 Remainder take_remainder(const lora::Adapters& adapters) {
   Remainder remainder{{}, adapters.settings()};
+  remainder.settings.extra.clear();  // what was trained as it is has become part of the model
   for (const models::LinearPart& linear : adapters.linears()) {
     if (!linear.adapter()) continue;
     remainder.adapters.emplace_back(linear.path(), *linear.adapter());

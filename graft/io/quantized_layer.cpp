@@ -51,6 +51,7 @@ std::optional<QuantizationConfig> quantization_of(const ModelFolder& model) {
     const json settings = read_json_object(other);
     const json inner = settings.value("quantization", json::object());
     const json algorithm = inner.is_object() ? inner.value("quant_algo", json()) : json();
+    if (algorithm.is_null()) return quantization;  // of the cache alone
     fail(
         "{}: the weights are quantized by ModelOpt ({}), which is not supported: take the model as "
         "it was before, which `convert` quantizes",

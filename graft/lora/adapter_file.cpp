@@ -303,6 +303,7 @@ int rank_of(const AdapterFile& file) {
 void check_fits(models::Model& model, const AdapterFile& file) {
   checked_weights(model, file);
   checked_matches(model, file);
+  check_base_weights(model, file);
 }
 
 Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_end) {

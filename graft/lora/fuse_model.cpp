@@ -52,10 +52,10 @@ class Fuser {
   void add(const nn::Embedding& embedding) {
     const uint64_t parameters = count(embedding.in(), embedding.out());
     add(embedding, embedding.weight, parameters);
-    const std::string head = names_.stored_of_hub("lm_head");
+    const std::string head = names_.stored("lm_head");
     if (has_own_head_ || !source_.has(head + ".weight")) return;
     nn::Embedding again = embedding;
-    again.path = "lm_head";
+    again.path = names_.as_on_the_hub(head);
     add(again, again.weight, parameters);
   }
 
@@ -86,7 +86,7 @@ class Fuser {
     if (!source_.has(name)) return add_experts(name, *trained.place);
     add_dense(name, *trained.place);
     // A head that is tied may be stored again.
-    const std::string head = names_.stored_of_hub("lm_head") + last;
+    const std::string head = names_.stored("lm_head") + last;
     if (trained.also != nullptr && source_.has(head)) add_dense(head, *trained.place);
   }
 

@@ -167,6 +167,7 @@ void PeftConfig::check_count(size_t count, const char* key) const {
 void PeftConfig::read_saved(const ordered_json& config) {
   const Modules saved = modules_in(config, "modules_to_save");
   const auto& names = modules_to_save_ = saved.suffixes;
+  check_count(names.size(), "modules_to_save");
   // An empty name is the end of all.
   if (saved.pattern || std::find(names.begin(), names.end(), "") != names.end()) {
     fail("{}: modules_to_save must be a list of names", what_);

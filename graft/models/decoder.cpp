@@ -65,6 +65,8 @@ void Decoder::untie_head() {
   if (!has_own_head_ && parts_.embedding.adapter) {
     fail("internal: a head is untied whose adapter is the embedding's");
   }
+  // Two matrices from now on.
+  if (!has_own_head_) bytes_ += parts_.embedding.weight.nbytes();
   has_own_head_ = true;
 }
 

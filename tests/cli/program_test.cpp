@@ -159,7 +159,8 @@ TEST_F(Program, FusesIntoBitsOrDense) {
   run({"lora", "--model", "q", "--train", "--iters", "20", "--learning-rate", "5e-3"});
   double adapted = test_loss({"--model", "q"});
   for (const char* bits : {"8", "none"}) {
-    ASSERT_EQ(run({"fuse", "--model", "q", "--fused-bits", bits}).code, 0);
+    ASSERT_EQ(run({"fuse", "--model", "q", "--fused-bits", bits, "--max-loss-gap", "none"}).code,
+              0);
     EXPECT_NEAR(test_loss({"--model", "lora_fused_model", "--adapter-file", "none"}), adapted, 0.05)
         << bits;
   }
@@ -168,7 +169,8 @@ TEST_F(Program, FusesIntoBitsOrDense) {
             std::string::npos);
   EXPECT_EQ(run({"lora", "--test", "--model", "lora_fused_model", "--adapter-file", "none"}).code,
             0);
-  EXPECT_EQ(run({"fuse", "--model", "q", "--check", "the number 1"}).code, 0);
+  EXPECT_EQ(run({"fuse", "--model", "q", "--check", "the number 1", "--max-loss-gap", "none"}).code,
+            0);
 }
 
 TEST_F(Program, TrainsAndFusesWeightsInEveryMode) {
@@ -183,7 +185,7 @@ TEST_F(Program, TrainsAndFusesWeightsInEveryMode) {
     EXPECT_LT(adapted, test_loss({"--model", mode, "--adapter-file", "none"}) - 0.1) << mode;
     // 4 bits may swallow some of the update.
     for (const auto& [flag, tolerance] : {std::pair("", 0.3), std::pair("--dequantize", 0.05)}) {
-      std::vector<std::string> fuse = {"fuse", "--model", mode};
+      std::vector<std::string> fuse = {"fuse", "--model", mode, "--max-loss-gap", "none"};
       if (*flag != 0) fuse.emplace_back(flag);
       ASSERT_EQ(run(fuse).code, 0);
       EXPECT_NEAR(test_loss({"--model", "lora_fused_model", "--adapter-file", "none"}), adapted,
