@@ -8,6 +8,8 @@
 
 namespace graft::calibration {
 
+namespace mx = mlx::core;
+
 std::shared_ptr<ops::ExpertWeights> expert_weights(std::vector<ops::Weight> each) {
   auto weights = std::make_shared<ops::ExpertWeights>();
   if (!ops::use_cpu_kernels()) {
