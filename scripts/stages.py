@@ -149,12 +149,12 @@ SANITIZED = ("base unicode io hub gguf convert data lora jinja regex tokenizer f
              "generation engine")
 stage("sanitizers, build", build("asan", targets(SANITIZED)), 1000, ("build",), 2, when="full")
 # Two tests send whole texts through all of SmolLM2: minutes, for code that the others run too.
-stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.SmolLM2(Loss|Batch)\\.'"), 400,
+stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.SmolLM2(Loss|Batch)\\.'"), 600,
       ("sanitizers, build", "model"), 2, when="full")
 PORTABLE = "models training generation engine cli"
 stage("portable, build", build("portable", targets(PORTABLE)), 400, ("build",), 2, when="full")
 # SmolLM2 is slow on MLX's own operations: minutes.
-stage("portable", run_tests("portable", layers(PORTABLE) + " -E SmolLM2"), 240, ("portable, build",), 2, when="full")
+stage("portable", run_tests("portable", layers(PORTABLE) + " -E SmolLM2"), 420, ("portable, build",), 2, when="full")
 stage("64-bit ARM, compiler", "scripts/setup.sh arm", 240, ("build",), 0, when="full")
 stage("64-bit ARM, build", build("arm", targets("base kernels")), 300, ("64-bit ARM, compiler",), 2, when="full")
 stage("64-bit ARM", run_tests("arm"), 400, ("64-bit ARM, build",), 2, when="full")
