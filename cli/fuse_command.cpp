@@ -185,14 +185,16 @@ struct Losses {
 };
 
 // Gives the layers their fused weights, as good as the flags ask for; returns what is left.
-engine::Remainder fuse_in_place(const FuseCommand& o, const engine::FuseTexts& texts, double base,
-                                engine::LoadedModel& loaded, const lora::Adapters& adapters,
-                                lora::FuseOptions& options, FrontEnd& front_end) {
+engine::Remainder fuse_in_place(const FuseCommand& o, const engine::FuseTexts& texts,
+                                Losses& losses, engine::LoadedModel& loaded,
+                                const lora::Adapters& adapters, lora::FuseOptions& options,
+                                FrontEnd& front_end) {
   lora::FusedFormat format = options.adapted;
   format.dense_dtype = io::config_dtype(loaded.folder.config()).value_or(loaded.model->dtype());
   calibration::FusedLayers layers(*loaded.model, adapters, format);
   const calibration::RepairReport report = calibration::fuse_and_repair(
-      *loaded.model, layers, texts.batches, base, o.repair.options(), front_end);
+      *loaded.model, layers, texts.batches, losses.base, o.repair.options(), front_end);
+  losses.adapted = report.adapted.loss;
   front_end.progress({});
   print_repair(report, texts.name);
   if (!report.within) fail_repair(report, o.repair);
@@ -254,12 +256,11 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   if (measured) losses.base = calibration::mean_loss(*loaded.model, measured->batches.measured);
   lora::Adapters adapters = engine::put_adapter(loaded, file, front_end);
   if (o.export_gguf) engine::check_gguf_export(loaded);  // its head may be one of its own now
-  if (measured) {                                        // fails, if it is not finite
-    losses.adapted = calibration::mean_loss(*loaded.model, measured->batches.measured);
-  }
   engine::Remainder left;
   if (repairs && measured) {
-    left = fuse_in_place(o, *measured, losses.base, loaded, adapters, options, front_end);
+    left = fuse_in_place(o, *measured, losses, loaded, adapters, options, front_end);
+  } else if (measured) {  // fails, if it is not finite
+    losses.adapted = calibration::mean_loss(*loaded.model, measured->batches.measured);
   }
   std::optional<InterruptGuard> guard(std::in_place);  // what is half written is removed
   const io::WrittenModel written =

@@ -9,19 +9,11 @@
 
 #include "graft/base/error.h"
 #include "graft/ops/head_divergence.h"
-#include "graft/ops/head_loss.h"
 #include "graft/training/evaluation.h"
+#include "graft/training/forward.h"
 
 namespace graft::calibration {
 namespace {
-
-mx::array states_of(const models::LayerRunner& runner, const data::Batch& batch,
-                    const models::Dropout& dropout) {
-  models::Context context = runner.model().context(batch.sequences());
-  context.dropout = dropout;
-  const mx::array ids(batch.inputs.begin(), {static_cast<int>(batch.tokens())}, mx::int32);
-  return runner.hidden(ids, context);
-}
 
 // The divergence only from what is given.
 Comparison means_of(const models::Model& model, const std::vector<data::Batch>& batches,
@@ -33,11 +25,9 @@ Comparison means_of(const models::Model& model, const std::vector<data::Batch>& 
     const data::Batch& batch = batches[i];
     const double own = batch.weight();
     if (!(own > 0)) continue;
-    const mx::array states = states_of(runner, batch, {});
+    const mx::array states = training::states_of(runner, batch);
     const ops::Head head = model.head(states, {});
-    const auto n = static_cast<int>(batch.tokens());
-    const ops::Targets targets{mx::array(batch.targets.begin(), {n}, mx::int32),
-                               mx::array(batch.weights.begin(), {n}, mx::float32)};
+    const ops::Targets targets = training::targets_of(batch);
     mx::array loss = ops::head_loss(states, head, targets, own, ops::LossGradient::none).sum;
     sums.loss += own * static_cast<double>(loss.item<float>());
     if (wanted) {
@@ -52,8 +42,7 @@ Comparison means_of(const models::Model& model, const std::vector<data::Batch>& 
   if (!std::isfinite(sums.loss) || !std::isfinite(sums.divergence)) {
     throw training::NotFinite(
         "the loss, or the divergence from the adapted model, is not finite: weights of the model "
-        "or "
-        "its adapter are not, or are too large to compute with");
+        "or its adapter are not, or are too large to compute with");
   }
   return {sums.loss / weight, sums.divergence / weight};
 }
@@ -69,12 +58,11 @@ Divergence::Divergence(const std::vector<data::Batch>& batches, const Predicted&
 
 training::Loss Divergence::operator()(const models::LayerRunner& runner, const data::Batch& batch,
                                       const training::ObjectiveOptions& options) const {
-  const mx::array states = states_of(runner, batch, options.dropout);
-  const mx::array weights(batch.weights.begin(), {static_cast<int>(batch.tokens())}, mx::float32);
+  const mx::array states = training::states_of(runner, batch, options.dropout);
   const ops::Head head = runner.model().head(states, options.dropout);
-  const ops::HeadDivergence divergence =
-      ops::head_divergence({states, head}, {states_.at(batch.examples), head_}, weights,
-                           options.divisor, options.differentiated);
+  const ops::HeadDivergence divergence = ops::head_divergence(
+      {states, head}, {states_.at(batch.examples), head_}, training::targets_of(batch).weights,
+      options.divisor, options.differentiated);
   return {divergence.sum, divergence.tokens};
 }
 
@@ -82,7 +70,7 @@ Predicted predictions_of(const models::Model& model, const std::vector<data::Bat
   const models::LayerRunner runner(model);
   std::vector<mx::array> states;
   for (const data::Batch& batch : batches) {
-    states.push_back(states_of(runner, batch, {}));
+    states.push_back(training::states_of(runner, batch));
     states.back().eval();
   }
   // Without dropout it is the same whatever it reads.

@@ -14,10 +14,17 @@
 namespace graft::calibration {
 namespace {
 
-// As it is, with its adapter.
-nn::Linear original(const FusedLayer& layer, const ops::Weight& weight,
-                    const std::optional<nn::LoraAdapter>& adapter) {
-  return {layer.path(), weight, {}, adapter};
+// As it was, with its adapter; of one that is no layer of experts.
+nn::Linear linear_before(const FusedLayer& layer) {
+  return {layer.path(), layer.weight, {}, layer.adapter};
+}
+
+// The same of experts.
+nn::ExpertLinear experts_before(const FusedLayer& layer) {
+  nn::ExpertLinear before = *std::get<nn::ExpertLinear*>(layer.part.linear);
+  before.weights = layer.experts;
+  before.adapter = layer.adapter;
+  return before;
 }
 
 // Gives a layer the weights that stand for it and its adapter: `fused` makes each of a linear layer
@@ -31,16 +38,13 @@ void fuse(const FusedLayer& layer, Fused&& fused) {
   };
   layer.part.adapter().reset();
   if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
-    (*linear)->weight = evaluated(original(layer, layer.weight, layer.adapter));
+    (*linear)->weight = evaluated(linear_before(layer));
     return;
   }
-  auto* experts = std::get<nn::ExpertLinear*>(layer.part.linear);
-  nn::ExpertLinear before = *experts;
-  before.weights = layer.experts;
-  before.adapter = layer.adapter;
+  const nn::ExpertLinear before = experts_before(layer);
   std::vector<ops::Weight> each;
   for (int e = 0; e < before.count(); ++e) each.push_back(evaluated(before.expert(e)));
-  experts->weights = expert_weights(std::move(each));
+  std::get<nn::ExpertLinear*>(layer.part.linear)->weights = expert_weights(std::move(each));
 }
 
 // Rounds it to the nearest, and the head with it where that is the same matrix.
@@ -183,13 +187,11 @@ double FusedLayers::error_of(size_t index) const {
     changed += distance(before.weight);
   };
   if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
-    add(original(layer, layer.weight, layer.adapter), (*linear)->weight);
+    add(linear_before(layer), (*linear)->weight);
   } else {
-    auto* experts = std::get<nn::ExpertLinear*>(layer.part.linear);
-    nn::ExpertLinear before = *experts;
-    before.weights = layer.experts;
-    before.adapter = layer.adapter;
-    for (int e = 0; e < before.count(); ++e) add(before.expert(e), experts->expert(e).weight);
+    const nn::ExpertLinear before = experts_before(layer);
+    const nn::ExpertLinear& now = *std::get<nn::ExpertLinear*>(layer.part.linear);
+    for (int e = 0; e < before.count(); ++e) add(before.expert(e), now.expert(e).weight);
   }
   return changed > 0 ? std::sqrt(lost / changed) : 0;
 }
@@ -201,6 +203,16 @@ FusedLayers::Kept FusedLayers::keep(size_t index) const {
     kept.experts = (*experts)->weights;
   }
   return kept;
+}
+
+std::vector<FusedLayers::Kept> FusedLayers::keep_all() const {
+  std::vector<Kept> kept;
+  for (size_t i = 0; i < layers_.size(); ++i) kept.push_back(keep(i));
+  return kept;
+}
+
+void FusedLayers::put_all(const std::vector<Kept>& kept) {
+  for (size_t i = 0; i < kept.size(); ++i) put(i, kept[i]);
 }
 
 void FusedLayers::put(size_t index, const Kept& kept) {

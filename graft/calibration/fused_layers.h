@@ -71,6 +71,9 @@ class FusedLayers {
   };
   Kept keep(size_t index) const;
   void put(size_t index, const Kept& kept);
+  /// The same of all.
+  std::vector<Kept> keep_all() const;
+  void put_all(const std::vector<Kept>& kept);
 
   /// Bytes of the weights now, also of those outside, and of adapters that are left.
   size_t bytes() const;

@@ -89,8 +89,7 @@ class Repairer {
   template <class Change>
   void step(const std::string& what, Change&& change) {
     const Measured before = report_.steps.back();
-    std::vector<FusedLayers::Kept> kept;
-    for (size_t i = 0; i < layers_.all().size(); ++i) kept.push_back(layers_.keep(i));
+    const std::vector<FusedLayers::Kept> kept = layers_.keep_all();
     change();
     try {
       measure(what);
@@ -98,7 +97,7 @@ class Repairer {
       report_.steps.pop_back();
     } catch (const training::NotFinite&) {  // is as far as can be
     }
-    for (size_t i = 0; i < kept.size(); ++i) layers_.put(i, kept[i]);
+    layers_.put_all(kept);
     report_.steps.push_back(before);
     report_.steps.back().what = what + ": worse, not taken";
   }
@@ -136,13 +135,10 @@ class Repairer {
   // What the adapted model predicts of the calibration texts.
   const Predicted& calibration() {
     if (calibration_) return *calibration_;
-    std::vector<FusedLayers::Kept> kept;
-    for (size_t i = 0; i < layers_.all().size(); ++i) {
-      kept.push_back(layers_.keep(i));
-      layers_.restore(i);
-    }
+    const std::vector<FusedLayers::Kept> kept = layers_.keep_all();
+    for (size_t i = 0; i < kept.size(); ++i) layers_.restore(i);
     calibration_ = predictions_of(model_, texts_.calibration);
-    for (size_t i = 0; i < kept.size(); ++i) layers_.put(i, kept[i]);
+    layers_.put_all(kept);
     return *calibration_;
   }
 

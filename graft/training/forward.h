@@ -1,0 +1,18 @@
+#pragma once
+
+#include "graft/data/batch.h"
+#include "graft/models/layer_runner.h"
+#include "graft/ops/head_loss.h"
+
+namespace graft::training {
+
+namespace mx = mlx::core;
+
+/// The output [N, D] of the final norm for a batch.
+mx::array states_of(const models::LayerRunner& runner, const data::Batch& batch,
+                    const models::Dropout& dropout = {});
+
+/// What a batch expects.
+ops::Targets targets_of(const data::Batch& batch);
+
+}  // namespace graft::training
