@@ -16,6 +16,7 @@
 #include "graft/models/beyond_mlx_lm.h"
 #include "graft/models/config_defaults.h"
 #include "graft/models/language_model_names.h"
+#include "graft/models/matrix_widths.h"
 #include "graft/models/tied_head.h"
 
 namespace graft::convert {
@@ -74,6 +75,7 @@ class FolderPlanner {
 
   // Which tensors are parts of quantized layers.
   void find_layers() {
+    const models::MatrixWidths widths(*source_);
     for (const std::string& name : source_->names()) {
       if (!name.ends_with(".scales")) continue;
       std::string path = name.substr(0, name.size() - std::string_view(".scales").size());
@@ -84,7 +86,8 @@ class FolderPlanner {
         fail("{} says that {} is not quantized, but the model has {}", config_path_,
              io::in_quotes(path), io::in_quotes(name));
       }
-      const io::LayerQuantization setting = io::stored_quantization(*source_, quantization_, path);
+      const io::LayerQuantization setting =
+          io::stored_quantization(*source_, quantization_, path, widths.of(path));
       for (const std::string& part : io::quantized_parts(path, setting.mode)) parts_.insert(part);
       if (const std::string stray = path + ".biases"; source_->has(stray)) {
         if (parts_.insert(stray).second) {

@@ -68,20 +68,18 @@ LayerQuantization stored_quantization(const ModelFolder& model,
     fail("{}: {} is quantized, but config.json has no quantization settings for it",
          model.path().string(), path);
   }
-  if (quantization->layers.count(path) > 0 || may_be(model, path, *setting, width)) return *setting;
-  const std::vector<LayerQuantization> others = all_that_fit(model, path, width);
-  if (others.empty()) return *setting;  // whose shapes are said to be wrong then
-  if (others.size() == 1) return others[0];
+  if (quantization->layers.count(path) > 0) return *setting;
+  if (width && may_be(model, path, *setting, width)) return *setting;
+  const std::vector<LayerQuantization> all = all_that_fit(model, path, width);
+  if (all.empty()) return *setting;  // whose shapes are said to be wrong then
+  if (all.size() == 1) return all[0];
   std::string texts;
-  for (const LayerQuantization& other : others) {
+  for (const LayerQuantization& one : all) {
     if (!texts.empty()) texts += ", or ";
-    texts += quantization_text(other.mode, other.bits, other.group_size);
+    texts += quantization_text(one.mode, one.bits, one.group_size);
   }
-  fail(
-      "{}: {} has not the {} of the model, and may have {}: config.json's \"quantization\" should "
-      "have an entry for it",
-      model.path().string(), path,
-      quantization_text(setting->mode, setting->bits, setting->group_size), texts);
+  fail("{}: {} may have {}: config.json's \"quantization\" should have an entry for it",
+       model.path().string(), path, texts);
 }
 
 QuantizedShapes quantized_shapes(const mx::Shape& weight, const LayerQuantization& setting) {

@@ -13,6 +13,7 @@
 #include "graft/io/quantized_layer.h"
 #include "graft/models/config_defaults.h"
 #include "graft/models/language_model_names.h"
+#include "graft/models/matrix_widths.h"
 #include "graft/models/tied_head.h"
 
 namespace graft::lora {
@@ -41,6 +42,7 @@ class Fuser {
       : source_(source),
         options_(options),
         names_(models::LanguageModelNames::of(source)),
+        widths_(source),
         dtype_(io::config_dtype(source.config()).value_or(model.dtype())),
         quantization_(io::quantization_of(source)),
         had_own_head_(models::has_own_head(source, names_)),
@@ -128,6 +130,10 @@ class Fuser {
  private:
   using Make = std::function<ops::Weight(bool checked)>;
 
+  io::LayerQuantization stored_quantization(const std::string& path) const {
+    return io::stored_quantization(source_, quantization_, path, widths_.of(path));
+  }
+
   std::string embedding() const { return names_.stored("model.embed_tokens.weight"); }
 
   // The name of the head of a model that was tied and is not any more; else empty. A quantized
@@ -183,13 +189,13 @@ class Fuser {
         return weight.substr(0, weight.rfind('.'));
       };
       const std::string first = path_of(experts.parts[0]), stacked = path_of(experts.name);
-      const io::LayerQuantization setting = io::stored_quantization(source_, quantization_, first);
+      const io::LayerQuantization setting = stored_quantization(first);
       const mx::Shape shape = io::quantized_layer_shape(source_, first, setting);
       for (const std::string& part : io::quantized_parts("", setting.mode)) {
         std::vector<std::string> names;
         for (const std::string& weight : experts.parts) {
           const std::string path = path_of(weight);
-          if (io::stored_quantization(source_, quantization_, path) != setting ||
+          if (stored_quantization(path) != setting ||
               io::quantized_layer_shape(source_, path, setting) != shape ||
               source_.info(path + part).dtype != source_.info(first + part).dtype) {
             fail(
@@ -261,7 +267,7 @@ class Fuser {
 
   void add_quantized(const std::string& path) {
     if (done_.count(path + ".weight") > 0) return;
-    const io::LayerQuantization setting = io::stored_quantization(source_, quantization_, path);
+    const io::LayerQuantization setting = stored_quantization(path);
     io::quantized_layer_shape(source_, path,
                               setting);  // the model may not use it: a tied head's copy
     ops::Weight weight{source_.load(path + ".weight"),
@@ -308,6 +314,7 @@ class Fuser {
   const io::ModelFolder& source_;
   FuseOptions options_;
   models::LanguageModelNames names_;
+  models::MatrixWidths widths_;
   mx::Dtype dtype_;
   std::optional<io::QuantizationConfig> quantization_;
   bool had_own_head_, has_own_head_;

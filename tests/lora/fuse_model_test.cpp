@@ -185,6 +185,39 @@ TEST_F(FuseModel, LayersInEightBitsStandInTheConfigAndAreReadBack) {
   EXPECT_LT(testing::distance(logits_of(*model), logits_of(*model_)), 0.03);
 }
 
+// 8 bits in groups of 32 beside a model's 4 bits in groups of 64: as many words for each scale.
+TEST_F(FuseModel, ALayerWithoutAnEntryIsDequantizedByItsWidth) {
+  make(mx::bfloat16, true);
+  FuseOptions eight;
+  eight.adapted = {Kind::quantized, 8};
+  fuse(eight, {"up_proj"});
+  fs::rename(folder_ / "fused", folder_ / "mixed");
+  source_ = folder_ / "mixed";
+  json config = io::read_json_object(source_ / "config.json");
+  json& quantization = config["quantization"];
+  config.erase("quantization_config");
+  const io::ModelFolder mixed = io::ModelFolder::open(source_);
+  for (const std::string& name : mixed.names()) {
+    if (name.ends_with(".scales") && path_of(name) != kUp) {
+      quantization[path_of(name)] = {{"group_size", 32}, {"bits", 4}};
+    }
+  }
+  quantization.erase(kUp);
+  quantization["group_size"] = 64;
+  write_text(source_ / "config.json", config.dump());
+  FuseOptions dense;
+  dense.adapted.kind = Kind::dense;
+  dense.de_quantize = true;
+  const io::ModelFolder fused = fuse(dense);
+  const mx::array up = fused.load(kUp + ".weight");
+  ASSERT_EQ(up.shape(), (mx::Shape{96, 64}));
+  for (const models::LinearPart& linear : models::linears_of(model_->parts())) {
+    if (linear.path() != kUp) continue;
+    EXPECT_EQ(linear.weight().bits, 8);
+    EXPECT_TRUE(same_bits(up, ops::dequantized(linear.weight(), mx::bfloat16)));
+  }
+}
+
 // Integers in the groups of the mode, if they can have such groups.
 TEST_F(FuseModel, LayersOfNumbersOfFewBitsCanBecomeIntegers) {
   for (const auto& [mode, group] : {std::pair("mxfp4", 32), std::pair("nvfp4", 32)}) {
