@@ -5,6 +5,7 @@
 
 #include "graft/lora/adapters.h"
 #include "graft/lora/layer_key.h"
+#include "graft/lora/trained_weights.h"
 #include "graft/models/registry.h"
 #include "graft/plan/run_batches.h"
 
@@ -23,7 +24,8 @@ struct Variation {
   bool grad_checkpoint;
 };
 
-// Of an adapter that does not say them: another program's.
+// Of the adapters that the model has: what a file of another program names, a tied head say, may be
+// no part of the model as it is loaded.
 std::vector<std::string> keys_of(models::Model& model) {
   std::set<std::string> keys;
   for (const models::LinearPart& linear : models::adaptable_of(model.parts())) {
@@ -32,15 +34,28 @@ std::vector<std::string> keys_of(models::Model& model) {
   return {keys.begin(), keys.end()};
 }
 
+// Whether the head is a matrix of its own.
+bool has_own_head(const models::Model& model) { return model.untied_embedding() != nullptr; }
+
+// Those that name anything of the model.
+std::vector<std::string> extra_in(models::Model& model, std::vector<std::string> extra) {
+  const std::vector<lora::TrainableTensor> all = lora::trainable_tensors(model);
+  std::erase_if(extra, [&](const std::string& key) { return !lora::names_any(key, all); });
+  return extra;
+}
+
 size_t bytes_of(const Planned& planned, const Variation& v) {
   const io::ModelFolder& folder = planned.loaded.folder;
   json config = folder.config();
   if (v.quantized) config["quantization"] = {{"group_size", kGroupSize}, {"bits", kBits}};
   const auto model = models::load_model(
       v.quantized ? io::ModelFolder::of_config(folder.path(), std::move(config)) : folder);
+  // An adapter that is resumed may have untied it.
+  if (has_own_head(*planned.loaded.model) && !has_own_head(*model)) model->untie_head();
   lora::LoraSettings settings = planned.settings;
   settings.num_layers = v.layers;
-  if (settings.keys.empty()) settings.keys = keys_of(*planned.loaded.model);
+  settings.keys = keys_of(*planned.loaded.model);
+  settings.extra = extra_in(*model, settings.extra);
   const lora::Adapters adapters = lora::attach(*model, settings, lora::Fresh::unread);
   training::TrainOptions options = planned.options;
   options.batch_size = v.batch_size;

@@ -175,6 +175,14 @@ std::string dequantize_hint(const TrainableTensor& tensor) {
   return tensor.refused == kQuantized ? kDequantize : "";
 }
 
+bool names_any(const std::string& key, const std::vector<TrainableTensor>& tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [&](const TrainableTensor& tensor) {
+    if (key == "norms") return tensor.kind == Kind::norm;
+    if (key == "biases") return tensor.kind == Kind::bias;
+    return key == "outside" || names_module(key, module_of(tensor.name));
+  });
+}
+
 std::vector<TrainableTensor> chosen_tensors(models::Model& model, const LoraSettings& settings) {
   const std::vector<TrainableTensor> all = trainable_tensors(model);
   const int layers = model.num_layers();
@@ -184,13 +192,7 @@ std::vector<TrainableTensor> chosen_tensors(models::Model& model, const LoraSett
     return std::find(settings.extra.begin(), settings.extra.end(), kind) != settings.extra.end();
   };
   for (const std::string& key : settings.extra) {
-    const bool is_kind = key == "norms" || key == "biases" || key == "outside";
-    const bool found = std::any_of(all.begin(), all.end(), [&](const TrainableTensor& tensor) {
-      if (key == "norms") return tensor.kind == Kind::norm;
-      if (key == "biases") return tensor.kind == Kind::bias;
-      return is_kind || names_module(key, module_of(tensor.name));
-    });
-    if (found) continue;
+    if (names_any(key, all)) continue;
     fail_usage(
         "`train_extra`: {} names nothing of this model; there are: norms, biases, outside, {}", key,
         modules_of(all));

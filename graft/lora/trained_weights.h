@@ -37,6 +37,9 @@ std::string dequantize_hint(const TrainableTensor& tensor);
 /// All of them.
 std::vector<TrainableTensor> trainable_tensors(models::Model& model, TiedHead = TiedHead::same);
 
+/// Whether one of LoraSettings' `extra` names any of these.
+bool names_any(const std::string& key, const std::vector<TrainableTensor>& tensors);
+
 /// Those that `settings` ask for: with `FineTuneType::full` all of the last num_layers layers, and
 /// of `extra`: "norms" and "biases" of the adapted layers, "outside" (embedding, final norm, head),
 /// or those whose module is named by the last parts of its path. Throws UsageError, which names
