@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/upload.h"
 #include "graft/base/error.h"
+#include "graft/engine/loaded_model.h"
 #include "graft/engine/named_model.h"
 #include "graft/lora/adapter_path.h"
 #include "graft/lora/difference.h"
@@ -164,7 +165,7 @@ void write(const WriteCommand& o, const engine::Runtime& runtime) {
   }
   if (o.model) {
     const fs::path folder = engine::named_config(runtime, *o.model);
-    const auto base = lora::BaseShape::of(io::read_json_object(folder / "config.json"));
+    const auto base = lora::BaseShape::of(engine::open_to_plan(folder));
     file = lora::in_own_order(file, base.head_dim);
     file.base = base;
     if (base.model_type == "mixtral") file = lora::with_mixtral_names(file);

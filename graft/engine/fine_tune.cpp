@@ -203,7 +203,7 @@ lora::Adapters of_checkpoint(const training::Checkpoint& checkpoint, const Adapt
 
 lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, FrontEnd& front_end) {
   options.train.origin.base_fingerprint = lora::fingerprint(loaded.folder);
-  options.train.origin.base = lora::BaseShape::of(loaded.folder.config());
+  options.train.origin.base = lora::BaseShape::of(loaded.folder);
   options.train.origin.base.tied_head = loaded.model->untied_embedding() == nullptr;
   if (options.resume) {
     // As the checkpoint has it, whatever file or spelling it was given in.

@@ -45,10 +45,15 @@ LoadedModel load_to_write(const fs::path& folder) {
   return load_with(folder, models::load_stored_model);
 }
 
-LoadedModel load_to_plan(const fs::path& folder) {
+io::ModelFolder open_to_plan(const fs::path& folder) {
   const fs::path config = folder / "config.json";
-  if (!is_there(config) || hub::is_complete_model(folder)) return load_folder(folder);
-  io::ModelFolder opened = io::ModelFolder::of_config(folder, io::read_json_object(config));
+  if (!is_there(config) || hub::is_complete_model(folder)) return io::ModelFolder::open(folder);
+  return io::ModelFolder::of_config(folder, io::read_json_object(config));
+}
+
+LoadedModel load_to_plan(const fs::path& folder) {
+  io::ModelFolder opened = open_to_plan(folder);
+  if (!opened.is_config_alone()) return load_folder(folder);
   auto model = models::load_model(opened);
   return {std::move(opened), std::move(model), tokenizer::Tokenizer::load(folder)};
 }

@@ -37,6 +37,9 @@ LoadedModel load_folder(const fs::path& folder);
 /// Loads the model in a folder, or one named on the Hub (see `named_model`).
 LoadedModel load(const Runtime& runtime, const std::string& name);
 
+/// A folder's files: its config alone, if its weights are not there.
+io::ModelFolder open_to_plan(const fs::path& folder);
+
 /// How many tokens the model in a folder has, by its config alone; nothing if there is none, or one
 /// of a family that graft has not.
 std::optional<int> vocabulary_of(const fs::path& folder);

@@ -36,7 +36,7 @@ fs::path write_remainder(const Remainder& remainder, models::Model& model, const
   lora::save_adapter_file(file, lora::Adapters(model, remainder.settings),
                           {.base_fingerprint = lora::fingerprint(folder),
                            .provenance = provenance,
-                           .base = lora::BaseShape::of(folder.config())});
+                           .base = lora::BaseShape::of(folder)});
   record_file(fused, kRemainderFile, provenance);
   return file;
 }

@@ -18,7 +18,8 @@
 #include "graft/lora/peft_names.h"
 #include "graft/lora/peft_weights.h"
 #include "graft/lora/trained_weights.h"
-#include "graft/models/traits.h"
+#include "graft/models/language_model_names.h"
+#include "graft/models/tied_head.h"
 
 namespace graft::lora {
 namespace {
@@ -234,7 +235,8 @@ std::map<std::string, mx::array> loaded(const std::map<std::string, AdapterTenso
   return values;
 }
 
-BaseShape BaseShape::of(const json& config) {
+BaseShape BaseShape::of(const io::ModelFolder& folder) {
+  const json& config = folder.config();
   const json& text = config.contains("text_config") && config["text_config"].is_object()
                          ? config["text_config"]
                          : config;
@@ -244,8 +246,7 @@ BaseShape BaseShape::of(const json& config) {
   shape.head_dim = static_cast<int>(read.integer("head_dim", 0));
   const auto heads = read.integer("num_attention_heads", 0), width = read.integer("hidden_size", 0);
   if (shape.head_dim == 0 && heads > 0) shape.head_dim = static_cast<int>(width / heads);
-  shape.tied_head = ConfigReader(config, "config.json")
-                        .boolean("tie_word_embeddings", models::traits_of(config).tied_head);
+  shape.tied_head = !models::has_own_head(folder, models::LanguageModelNames::of(folder));
   return shape;
 }
 

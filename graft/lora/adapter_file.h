@@ -11,6 +11,7 @@
 #include "graft/base/files.h"
 #include "graft/base/front_end.h"
 #include "graft/base/json_types.h"
+#include "graft/io/model_folder.h"
 #include "graft/io/provenance.h"
 #include "graft/lora/adapter_tensor.h"
 #include "graft/lora/adapters.h"
@@ -25,7 +26,9 @@ struct BaseShape {
   int head_dim = 0;                    // of attention; 0: not known
   std::optional<bool> tied_head = {};  // whether the head is the embedding, if it is known
 
-  static BaseShape of(const json& config);
+  /// Whether the head is the embedding is what the folder's tensors say; of a config alone, what
+  /// that says.
+  static BaseShape of(const io::ModelFolder& folder);
 };
 
 /// Where an adapter comes from.

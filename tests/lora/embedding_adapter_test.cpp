@@ -260,6 +260,28 @@ TEST_P(EmbeddingAdapter, RanksAndScalesStandInALayerConfig) {
   EXPECT_EQ(attached(R"({"target_modules": "all-linear"})").linears().size(), 14u);
 }
 
+// The tensors say whether the head is the embedding, where they are there.
+TEST(BaseShape, HasTheHeadThatTheFolderHas) {
+  TempFolder folder;
+  testing::TinyCheckpoint tiny;
+  tiny.make();
+  const auto shape = [&](bool head) {
+    testing::TinyCheckpoint stored = tiny;
+    if (!head) stored.tensors.erase("lm_head.weight");
+    stored.write(folder.path());
+    return BaseShape::of(io::ModelFolder::open(folder.path()));
+  };
+  tiny.config["tie_word_embeddings"] = true;
+  EXPECT_EQ(shape(true).tied_head, false);
+  EXPECT_EQ(shape(false).tied_head, true);
+  EXPECT_EQ(BaseShape::of(io::ModelFolder::of_config("x", json(tiny.config))).tied_head, true);
+  tiny.config.erase("tie_word_embeddings");  // false in this family
+  EXPECT_EQ(shape(true).tied_head, false);
+  EXPECT_EQ(shape(false).tied_head, true);
+  EXPECT_EQ(shape(true).model_type, "llama");
+  EXPECT_EQ(shape(true).head_dim, 16);
+}
+
 // In every layout that can say it, and back.
 TEST_P(EmbeddingAdapter, StandsInItsFileAndComesBack) {
   make(mx::float32);

@@ -103,7 +103,7 @@ TEST_P(PeftAdapters, AreSavedAsTheyWereRead) {
   TempFolder folder;
   const fs::path path = folder / "adapter_model.safetensors";
   AdapterOrigin origin;
-  origin.base = BaseShape::of(io::read_json_object(base_ / "config.json"));
+  origin.base = BaseShape::of(io::ModelFolder::open(base_.path()));
   if (!is_dora(file)) check_layout(path, adapters, origin);
   save_adapter_file(path, adapters, origin);
   EXPECT_LT(distance_with(read_adapter_file(folder.path())), testing::kParity);
@@ -119,7 +119,7 @@ TEST_P(PeftGradients, AreThoseOfPeft) {
 TEST_P(PeftAdapters, AreTheSameInEveryLayout) {
   TempFolder folder;
   AdapterFile file = read_adapter_file(at_);
-  file.base = BaseShape::of(io::read_json_object(base_ / "config.json"));
+  file.base = BaseShape::of(io::ModelFolder::open(base_.path()));
   const bool has_weights = !file.weights.empty();
   for (const char* format : {"npz", "safetensors", "mlx-lm", "gguf", "peft"}) {
     SCOPED_TRACE(format);
