@@ -7,6 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/io/json.h"
 #include "graft/lora/config_beside.h"
+#include "graft/lora/embedding_adapter.h"
 #include "graft/lora/layer_key.h"
 #include "graft/lora/peft_names.h"
 
@@ -189,6 +190,9 @@ void check_saved_weights(const AdapterFile& file, const std::vector<TrainableTen
 
 SavedWeights saved_weights(const AdapterFile& file) {
   SavedWeights saved;
+  // Where an adapter of the embedding is the head's, too, PEFT wraps both.
+  const bool tied =
+      !adapted_embedding(file).empty() && meaning_of_embedding(file) == EmbeddingUpdate::tied;
   std::set<std::string> whole;  // paths of which there is more than a bias
   for (const auto& [name, tensor] : file.weights) {
     const NamedWeight weight(name);
@@ -199,7 +203,7 @@ SavedWeights saved_weights(const AdapterFile& file) {
     std::string module = saved_module(weight.module);
     if (whole.count(weight.module) > 0) {
       saved.modules.insert(module);
-    } else if (is_adapted(file, weight.module)) {
+    } else if (is_adapted(file, weight.module) || (tied && weight.is_of("lm_head"))) {
       module += kBase;
       if (saved.bias == "none") saved.bias = "lora_only";
     } else {
