@@ -318,7 +318,7 @@ Adapters apply(models::Model& model, const AdapterFile& given, FrontEnd& front_e
   std::set<int> ranks;
   const std::vector<WeightMatch> weights = checked_weights(model, file);
   const std::vector<Match> matches = checked_matches(model, file);
-  check_base_weights(model, file);
+  check_base_weights(model, file, front_end);
   for (const auto& [linear, name, pair] : matches) {
     ranks.insert(trained_rank(pair, file.settings));
     const mx::array a = own_copy(file, name + ".lora_a", *pair.a);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "graft/convert/convert.h"
 #include "graft/io/json.h"
 #include "graft/io/safetensors.h"
 #include "graft/lora/adapter_file.h"
@@ -18,7 +19,9 @@
 #include "tests/support/model_parity.h"
 #include "tests/support/named_values.h"
 #include "tests/support/paths.h"
+#include "tests/support/recording_front_end.h"
 #include "tests/support/temp_folder.h"
+#include "tests/support/tiny_checkpoint.h"
 
 namespace graft::lora {
 namespace {
@@ -220,6 +223,50 @@ TEST(PeftFolder, CopiesOfAnotherModelAreRefused) {
   };
   refuse(mx::ones({29, 16}), {"its copy of lm_head.weight is not the model's"});
   refuse(mx::ones({30, 16}), {"its copy of lm_head.weight is [30, 16]", "[29, 16]"});
+}
+
+// Of a base that was quantized, or dequantized again, they are the model's still.
+TEST(PeftFolder, CopiesOfTheModelBeforeItWasQuantizedAreItsOwn) {
+  TempFolder folder;
+  testing::TinyCheckpoint tiny;
+  tiny.make();
+  tiny.write(folder / "base");
+  std::map<std::string, mx::array> tensors;
+  const std::string head = "base_model.model.lm_head.";
+  tensors.insert({head + "lora_A.weight", mx::ones({2, 64})});
+  tensors.insert({head + "lora_B.weight", mx::ones({128, 2})});
+  tensors.insert({head + "base_layer.weight", tiny.tensors.at("lm_head.weight")});
+  fs::create_directory(folder / "adapter");
+  io::save_safetensors(folder / "adapter/adapter_model.safetensors", tensors);
+  testing::write_bytes(folder / "adapter/adapter_config.json",
+                       R"({"peft_type": "LORA", "r": 2, "target_modules": ["lm_head"]})");
+  const AdapterFile file = read_adapter_file(folder / "adapter");
+  const auto warnings = [&](const char* base) {
+    const auto model = models::load_model(io::ModelFolder::open(folder / base));
+    testing::RecordingFrontEnd front_end;
+    apply(*model, file, front_end);
+    return front_end.warnings;
+  };
+  EXPECT_TRUE(warnings("base").empty());
+  for (const int bits : {2, 3, 4, 8}) {
+    for (const char* base : {"quantized", "dense"}) {
+      const bool dense = base == std::string("dense");
+      convert::convert({.hf_path = folder / (dense ? "quantized" : "base"),
+                        .mlx_path = folder / base,
+                        .quantize = !dense,
+                        .q_bits = bits,
+                        .dequantize = dense,
+                        .force = true});
+      const auto said = warnings(base);
+      ASSERT_EQ(said.empty(), bits == 8) << base << ", " << bits;
+      if (bits == 8) continue;
+      EXPECT_NE(said[0].find("its copy of lm_head.weight is "), std::string::npos);
+    }
+  }
+  // Of the same size, and another model's.
+  tiny.make();
+  tiny.write(folder / "other");
+  expect_error([&] { warnings("other"); }, "its copy of lm_head.weight is not the model's");
 }
 
 // A folder of PEFT's with tensors of these names.
