@@ -262,14 +262,17 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   } else if (measured) {  // fails, if it is not finite
     losses.adapted = calibration::mean_loss(*loaded.model, measured->batches.measured);
   }
+  if (!left.adapters.empty()) {
+    options.add = [&](const fs::path& folder) {
+      engine::write_remainder(left, *loaded.model, folder, options.provenance);
+    };
+  }
   std::optional<InterruptGuard> guard(std::in_place);  // what is half written is removed
   const io::WrittenModel written =
       lora::fuse_model(loaded.folder, *loaded.model, adapters, target, options, front_end);
   if (!left.adapters.empty()) {
-    const fs::path rest =
-        engine::write_remainder(left, *loaded.model, o.save_path, options.provenance);
     print_out("{} layers keep their adapters, in {}: give it as --adapter-file with the model\n",
-              left.adapters.size(), rest.string());
+              left.adapters.size(), engine::remainder_file(o.save_path).string());
   }
   if (o.export_gguf) export_gguf(o, loaded, file, options.provenance, front_end);
   guard.reset();

@@ -24,21 +24,18 @@ Remainder take_remainder(const lora::Adapters& adapters) {
   return remainder;
 }
 
-fs::path write_remainder(const Remainder& remainder, models::Model& model, const fs::path& fused,
-                         const io::Provenance& provenance) {
+void write_remainder(const Remainder& remainder, models::Model& model, const fs::path& fused,
+                     const io::Provenance& provenance) {
   for (const models::LinearPart& linear : models::adaptable_of(model.parts())) {
     for (const auto& [path, adapter] : remainder.adapters) {
       if (path == linear.path()) linear.adapter() = adapter;
     }
   }
   const io::ModelFolder folder = io::ModelFolder::open(fused);
-  const fs::path file = remainder_file(fused);
-  lora::save_adapter_file(file, lora::Adapters(model, remainder.settings),
+  lora::save_adapter_file(remainder_file(fused), lora::Adapters(model, remainder.settings),
                           {.base_fingerprint = lora::fingerprint(folder),
                            .provenance = provenance,
                            .base = lora::BaseShape::of(folder)});
-  record_file(fused, kRemainderFile, provenance);
-  return file;
 }
 
 void record_file(const fs::path& folder, const std::string& name,

@@ -21,9 +21,9 @@ fs::path remainder_file(const fs::path& fused);
 Remainder take_remainder(const lora::Adapters& adapters);
 
 /// Puts them back on the model and writes them to `remainder.safetensors` in the folder of the
-/// fused one, as one of the files that its record names. Returns the file's path.
-fs::path write_remainder(const Remainder& remainder, models::Model& model, const fs::path& fused,
-                         const io::Provenance& provenance);
+/// fused one, which is not in its place yet: FuseOptions::add.
+void write_remainder(const Remainder& remainder, models::Model& model, const fs::path& fused,
+                     const io::Provenance& provenance);
 
 /// Adds a file to those that a model folder's record names, so that the next model there replaces
 /// it.

@@ -212,6 +212,7 @@ WrittenModel write_model_folder(ModelContents contents, const ModelTarget& targe
   write_config(folder.path() / "config.json", std::move(contents.config));
   for (const fs::path& file : contents.copies) copy_file_into(file, folder.path());
   for (const auto& [name, text] : contents.texts) write_text(folder.path() / name, text);
+  if (contents.add) contents.add(folder.path());
   std::vector<std::string> files = file_names(folder.path());
   files.insert(std::lower_bound(files.begin(), files.end(), kProvenanceFile), kProvenanceFile);
   contents.provenance.write(folder.path(), files);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ struct ModelContents {
   std::map<std::string, std::string> texts;  // files to write, by name
   Provenance provenance;                     // written as graft.json
   std::vector<std::string> notes = {};       // for the user, once the target is writable
+  // Writes other files into the new folder, where weights and config lie already.
+  std::function<void(const fs::path& folder)> add = {};
 };
 
 /// The folder that a model is written to.

@@ -123,7 +123,8 @@ class Fuser {
                                .jobs = std::move(jobs_),
                                .copies = io::model_companions(source_.path()),
                                .texts = {},
-                               .provenance = options_.provenance};
+                               .provenance = options_.provenance,
+                               .add = options_.add};
     return io::write_model_folder(std::move(contents), target, front_end);
   }
 

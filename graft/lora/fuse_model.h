@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "graft/base/files.h"
@@ -16,6 +17,8 @@ struct FuseOptions {
   bool layers_are_fused = false;  // they have the weights that they are to have
   bool de_quantize = false;       // all other quantized layers become dense too
   io::Provenance provenance;      // of the result; written as graft.json
+  // Writes files of its own into the new folder, whose model is whole already.
+  std::function<void(const fs::path& folder)> add = {};
 };
 
 /// Writes the model of `source` with `adapters` fused into it to a folder of its own, which appears

@@ -5,10 +5,13 @@
 #include <mlx/random.h>
 #include <mlx/transforms.h>
 
+#include <algorithm>
 #include <set>
 
 #include "graft/base/atomic_file.h"
+#include "graft/base/error.h"
 #include "graft/convert/convert.h"
+#include "graft/io/provenance.h"
 #include "graft/io/safetensors.h"
 #include "graft/models/registry.h"
 #include "tests/support/arrays.h"
@@ -332,6 +335,27 @@ TEST_F(FuseModel, QuantizedExpertsBesideStacksAreStackedToo) {
     return models::logits(model, ids, model.context({{0, 20, 0, 20}}));
   };
   EXPECT_LT(testing::distance(logits(*models::load_model(fused)), logits(*model_)), 0.03);
+}
+
+// In one step with the model, or not at all.
+TEST_F(FuseModel, FilesThatAreAddedComeWithIt) {
+  make(mx::bfloat16, false);
+  FuseOptions options;
+  options.add = [&](const fs::path& folder) {
+    EXPECT_FALSE(fs::exists(folder_ / "fused"));
+    EXPECT_EQ(io::ModelFolder::open(folder).names(), io::ModelFolder::open(source_).names());
+    write_text(folder / "more.txt", "more");
+  };
+  fuse(options);
+  EXPECT_EQ(read_text(folder_ / "fused/more.txt"), "more");
+  const auto files = io::recorded_files(folder_ / "fused");
+  EXPECT_EQ(std::count(files.begin(), files.end(), "more.txt"), 1);
+  options.add = [](const fs::path&) { fail("no more"); };
+  expect_error([&] { fuse(options); }, "no more");
+  EXPECT_EQ(read_text(folder_ / "fused/more.txt"), "more");
+  EXPECT_EQ(testing::names_in(folder_.path()).size(), 2u);  // dense, fused
+  fuse();
+  EXPECT_FALSE(fs::exists(folder_ / "fused/more.txt"));
 }
 
 TEST_F(FuseModel, AFullDiskLeavesTheEarlierFolderWhole) {
