@@ -274,6 +274,7 @@ void check_layout(const fs::path& path, const Adapters& adapters, const AdapterO
   }
   const AdapterFile file = file_of(path, adapters, origin);
   if (what.empty() && format.refuses != nullptr) what = format.refuses(file);
+  if (what.empty() && format.check_room != nullptr) format.check_room(file);
   if (what.empty()) return check_embedding_in(format, file);
   fail_usage(
       "{}: the layout {} does not hold {}: take .npz or .safetensors, and `graft fuse` or "

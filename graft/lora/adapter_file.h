@@ -111,7 +111,7 @@ void save_adapter_file(const fs::path& path, const Adapters& adapters,
 void check_adapter_path(const fs::path& path);
 
 /// Throws UsageError if the layout of a path's name cannot hold what the training of these adapters
-/// gives; for an adapter of the embedding also Error (check_embedding_in).
+/// gives; Error if it has no room for it, and as check_embedding_in does.
 void check_layout(const fs::path& path, const Adapters& adapters, const AdapterOrigin& origin = {});
 
 }  // namespace graft::lora

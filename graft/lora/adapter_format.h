@@ -30,6 +30,8 @@ struct AdapterFormat {
   void (*check)(const fs::path& path) = nullptr;
   /// What of an adapter's weights it cannot hold, by name; empty if it holds them all.
   std::string (*refuses)(const AdapterFile& file) = nullptr;
+  /// Throws Error for what it has no room for; loads no tensor.
+  void (*check_room)(const AdapterFile& file) = nullptr;
 };
 
 /// NumPy's zip of arrays as the Python example has it, graft's metadata in the zip's comment.

@@ -132,6 +132,11 @@ void check_mlx_lm(const fs::path& path) {
       config_path(path).string(), path.string());
 }
 
+// One rank for all layers takes more than their own.
+void check_room_in_mlx_lm(const AdapterFile& file) {
+  if (file.weights.empty()) in_one_form(file);
+}
+
 void write_mlx_lm(const AdapterFile& given) {
   check_mlx_lm(given.path);
   AdapterFile file = given;
@@ -160,6 +165,7 @@ const AdapterFormat kMlxLmAdapters{.name = "mlx-lm",
                                    .write = write_mlx_lm,
                                    .has_config = true,
                                    .holds_weights_beside_adapters = false,
-                                   .check = check_mlx_lm};
+                                   .check = check_mlx_lm,
+                                   .check_room = check_room_in_mlx_lm};
 
 }  // namespace graft::lora

@@ -21,6 +21,8 @@ void write_npz(const AdapterFile& file) {
   io::save_npz(file.path, loaded(all_tensors(file)), metadata_of(file, io::kMaxComment));
 }
 
+void check_room_in_npz(const AdapterFile& file) { metadata_of(file, io::kMaxComment); }
+
 }  // namespace
 
 const AdapterFormat kNpzAdapters{.name = "npz",
@@ -28,6 +30,7 @@ const AdapterFormat kNpzAdapters{.name = "npz",
                                  .extension = ".npz",
                                  .read = read_npz,
                                  .write = write_npz,
-                                 .is_exact = true};
+                                 .is_exact = true,
+                                 .check_room = check_room_in_npz};
 
 }  // namespace graft::lora

@@ -50,6 +50,30 @@ TEST(LayerConfig, SaysEachLayersRankAndScale) {
   EXPECT_EQ(found, expected);
 }
 
+// A training says so before it begins, not with its first save.
+TEST(LayerConfig, WhatALayoutHasNoRoomForIsRefusedAtTheStart) {
+  json config = io::read_json_object(testing::fixture("llama/base/config.json"));
+  config["num_hidden_layers"] = 300;
+  const auto check = [&](const char* name, const std::string& patterns) {
+    const auto model = models::load_model(io::ModelFolder::of_config("x", config));
+    const auto layers = std::make_shared<const LayerConfig>(LayerConfig::read(
+        R"({"r": 1, "lora_alpha": 1, "target_modules": "all-linear", )" + patterns + "}", {}));
+    LoraSettings settings = layers->settings();
+    settings.layers = layers;
+    check_layout(name, attach(*model, settings, Fresh::unread));
+  };
+  const std::string scales =
+      R"("alpha_pattern": {"q_proj": 3, "k_proj": 3, "v_proj": 3, "o_proj": 3, "gate_proj": 3,
+          "up_proj": 3, "down_proj": 3})";
+  expect_error([&] { check("a.npz", scales); }, {"a.npz", "scales of 2100 layers do not fit"});
+  EXPECT_NO_THROW(check("a.safetensors", scales));
+  EXPECT_NO_THROW(check("a.npz", R"("alpha_pattern": {"q_proj": 3})"));
+  const std::string rank = R"("rank_pattern": {"layers.0.self_attn.q_proj": 65536})";
+  expect_error([&] { check("adapters.safetensors", rank); },
+               {"adapters.safetensors", "ranks of 1 to 65536", ".npz"});
+  EXPECT_NO_THROW(check("a.npz", rank));
+}
+
 // What is trained by a config is read by PEFT with another that says the same.
 TEST(LayerConfig, IsWhatPeftReadsAfterwards) {
   testing::TempFolder folder;
