@@ -59,6 +59,7 @@ struct Match {
 std::vector<Match> checked_matches(models::Model& model, const AdapterFile& file) {
   const auto linears = by_path(model);
   std::vector<Match> matches;
+  std::map<std::string, std::string> names;  // in the file, by the model's
   for (const auto& [path, pair] : layer_pairs(file)) {
     auto found = linears.find(path);
     if (const auto other = mixtral_path(path); found == linears.end() && other) {
@@ -69,6 +70,12 @@ std::vector<Match> checked_matches(models::Model& model, const AdapterFile& file
       const bool tied = path == "lm_head" && model.untied_embedding() == nullptr;
       fail("{}: the model has no layer {} for {}.lora_a{}: the adapter is of another model",
            file.path.string(), path, path, tied ? " (its head is its embedding)" : "");
+    }
+    // "model.x" and "language_model.model.x" of a multimodal model, say.
+    const auto [first, is_new] = names.insert({found->first, path});
+    if (!is_new) {
+      fail("{}: {} and {} are one layer of the model, {}: it has two adapters", file.path.string(),
+           first->second, path, found->first);
     }
     matches.push_back({found->second, path, pair});
     std::visit([&](const auto* layer) { check_pair(file, *layer, matches.back().pair); },
@@ -150,6 +157,7 @@ std::vector<WeightMatch> checked_weights(models::Model& model, const AdapterFile
   const std::vector<TrainableTensor> all =
       trainable_tensors(model, splits ? TiedHead::own : TiedHead::same);
   check_saved_weights(file, all, tied.has_value());
+  std::map<std::string, std::string> names;  // in the file, by the model's
   std::map<std::string, TrainableTensor> by_name;
   for (const TrainableTensor& tensor : all) by_name.insert({tensor.name, tensor});
   for (const auto& [name, tensor] : file.weights) {
@@ -172,6 +180,11 @@ std::vector<WeightMatch> checked_weights(models::Model& model, const AdapterFile
     if (!own.refused.empty()) {
       fail("{}: {} cannot take the place of the model's: {}{}", file.path.string(), name,
            own.refused, dequantize_hint(own));
+    }
+    const auto [first, is_new] = names.insert({own.name, name});
+    if (!is_new) {
+      fail("{}: {} and {} are one weight of the model, {}", file.path.string(), first->second, name,
+           own.name);
     }
     matches.push_back({own, name, tensor});
   }
