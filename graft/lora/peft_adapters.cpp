@@ -183,7 +183,7 @@ class Reader {
       if (!name.ends_with(end)) continue;
       const std::string module =
           name.substr(kPrefix.size(), name.size() - kPrefix.size() - end.size());
-      if (module != kHead && !is_embedding(module)) return false;
+      if (path_of_module(module) != kHead && !is_embedding(module)) return false;
       file_.base_weights.insert({path_of_module(module) + part, tensor});
       return true;
     }
@@ -231,7 +231,7 @@ class Reader {
     // A router is no linear layer for transformers 5, but a parameter.
     const std::string parameter = module + ".weight";
     const bool is_parameter = !config_.targets(module);
-    const bool is_tied_head = config_.ensures_tied() && module == kHead;
+    const bool is_tied_head = config_.ensures_tied() && path_of_module(module) == kHead;
     if (is_parameter && !is_tied_head && !config_.targets_parameter(parameter)) {
       fail("{}: {} has an adapter, but target_modules in {} does not name it: PEFT leaves it out",
            what_, io::in_quotes(module), kAdapterConfig);

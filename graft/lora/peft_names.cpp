@@ -30,8 +30,11 @@ std::string peft_module(const std::string& path) {
 }
 
 std::string path_of_module(const std::string& module) {
-  const auto& [ours, theirs] = kMultimodal[0];  // a head is the same in other models
-  return module.starts_with(theirs) ? std::string(ours) + module.substr(theirs.size()) : module;
+  const auto& [ours, theirs] = kMultimodal[0];
+  if (module.starts_with(theirs)) return std::string(ours) + module.substr(theirs.size());
+  // As transformers 4 has it; a head without the prefix is the same in other models.
+  const auto& [our_head, head] = kMultimodal[1];
+  return module == our_head ? std::string(head) : module;
 }
 
 std::optional<ExpertLayer> expert_layer(const std::string& path) {

@@ -7,7 +7,8 @@ namespace graft::lora {
 
 /// The name that transformers has for the module of a layer, and the other way round. They are the
 /// checkpoint's, but for a language model within a multimodal one: graft and mlx-lm have
-/// "language_model.model.layers.0...", transformers "model.language_model.layers.0...".
+/// "language_model.model.layers.0...", transformers "model.language_model.layers.0...". Its head
+/// "lm_head" is "language_model.lm_head" in transformers 4.
 std::string peft_module(const std::string& path);
 std::string path_of_module(const std::string& module);
 
