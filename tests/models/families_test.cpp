@@ -471,9 +471,13 @@ TEST(BareCheckpoint, IsThatOfTheWholeModel) {
   EXPECT_TRUE(io::ModelFolder::open(folder / "converted").has("model.norm.weight"));
 }
 
+// The head of a checkpoint beside its embedding.
+enum class StoredHead { none, again, another };
+
 // A multimodal checkpoint of the fixture's text model; `stored` renames its tensors.
 void write_multimodal(const fs::path& folder,
-                      const std::function<std::string(const std::string&)>& stored) {
+                      const std::function<std::string(const std::string&)>& stored,
+                      StoredHead head = StoredHead::none) {
   const json text = io::read_json_object(kFamilies / "gemma3" / "config.json");
   const json config = {
       {"model_type", "gemma3"}, {"text_config", text}, {"vision_config", {{"hidden_size", 8}}}};
@@ -485,6 +489,11 @@ void write_multimodal(const fs::path& folder,
   for (const auto& [name, shape] : shapes.items()) {
     const auto sizes = shape.get<std::vector<int>>();
     tensors.insert({stored(name), named_values(name, mx::Shape(sizes.begin(), sizes.end()))});
+  }
+  if (head != StoredHead::none) {
+    const mx::array embedding = tensors.at(stored("model.embed_tokens.weight"));
+    tensors.insert({stored("lm_head.weight"),
+                    head == StoredHead::again ? embedding : mx::add(embedding, mx::array(1.0f))});
   }
   io::save_safetensors(folder / "model.safetensors", tensors);
 }
@@ -500,6 +509,7 @@ std::string as_in_transformers_5(const std::string& name) {
   for (const char* part : {"model.vision_tower.", "model.multi_modal_projector."}) {
     if (name.starts_with(part)) return name;
   }
+  if (!name.starts_with("model.")) return name;
   return "model.language_model." + name.substr(6);
 }
 
@@ -618,6 +628,90 @@ TEST(MultimodalGemma3, TakesTheWeightsOfPeftsAdapters) {
   const auto untied = model_with(2);
   EXPECT_NE(untied->untied_embedding(), nullptr);
   EXPECT_LT(distance(logits_of(*untied), mx::multiply(wanted, mx::array(2.0f))), testing::kParity);
+}
+
+// By the names of this model and of its text part alone.
+TEST(MultimodalGemma3, APartThatAnAdapterNamesTwiceIsRefused) {
+  TempFolder folder;
+  write_multimodal(folder.path(), as_on_the_hub);
+  const auto model = load_model(io::ModelFolder::open(folder.path()));
+  const std::string q = "model.layers.0.self_attn.q_proj", norm = "model.norm.weight";
+  const int width = linears_of(model->parts())[0].weight().out();
+  lora::AdapterFile file;
+  file.path = "a.npz";
+  file.settings = lora::LoraSettings{.rank = 2};
+  for (const char* prefix : {"", "language_model."}) {
+    file.tensors.insert({prefix + q + ".lora_a", mx::ones({16, 2})});
+    file.tensors.insert({prefix + q + ".lora_b", mx::ones({2, width})});
+  }
+  testing::expect_error([&] { lora::check_fits(*model, file); },
+                        {"language_model." + q + " and " + q + " are one layer", "two adapters"});
+  std::erase_if(file.tensors, [](const auto& one) { return one.first.starts_with("model."); });
+  EXPECT_NO_THROW(lora::check_fits(*model, file));
+  for (const char* prefix : {"", "language_model."}) {
+    file.weights.insert({prefix + norm, mx::ones({16})});
+  }
+  testing::expect_error([&] { lora::check_fits(*model, file); },
+                        {"language_model." + norm + " and " + norm + " are one weight"});
+}
+
+// The head's names in PEFT's adapters, of transformers 4 and 5.
+TEST(MultimodalGemma3, TakesPeftsAdaptersOfItsHead) {
+  TempFolder folder;
+  fs::create_directory(folder / "own");
+  write_multimodal(folder / "own", as_on_the_hub, StoredHead::another);
+  const io::ModelFolder own = io::ModelFolder::open(folder / "own");
+  const mx::array head = own.load("language_model.lm_head.weight");
+  for (const std::string name : {"lm_head", "language_model.lm_head"}) {
+    const std::string module = "base_model.model." + name;
+    io::save_safetensors(folder / "adapter_model.safetensors",
+                         {{module + ".lora_A.weight", mx::ones({2, head.shape(1)})},
+                          {module + ".lora_B.weight", mx::ones({head.shape(0), 2})},
+                          {module + ".base_layer.weight", head}});
+    write_text(folder / "adapter_config.json",
+               R"({"peft_type": "LORA", "r": 2, "target_modules": ["lm_head"]})");
+    const auto file = lora::read_adapter_file(folder.path());
+    EXPECT_EQ(file.base_weights.size(), 1u) << name;
+    const auto model = load_model(own, mx::float32);
+    const lora::Adapters adapters = lora::apply(*model, file);
+    ASSERT_EQ(adapters.linears().size(), 1u);
+    EXPECT_EQ(adapters.linears()[0].path(), "language_model.lm_head");
+  }
+}
+
+// What a tied model stores for its head is its embedding once more.
+TEST(MultimodalGemma3, AStoredHeadThatIsTheEmbeddingIsTied) {
+  const Expected expected(kFamilies / "gemma3" / "expected.safetensors");
+  for (auto stored : {as_on_the_hub, as_in_transformers_5}) {
+    TempFolder folder;
+    fs::create_directory(folder / "source");
+    write_multimodal(folder / "source", stored, StoredHead::again);
+    const std::string said = convert_within(folder);
+    EXPECT_NE(said.find("lm_head is left out"), std::string::npos);
+    for (const fs::path& path : {folder / "source", folder / "model"}) {
+      const io::ModelFolder source = io::ModelFolder::open(path);
+      const bool is_there =
+          source.has("lm_head.weight") || source.has("language_model.lm_head.weight");
+      EXPECT_EQ(is_there, path == folder / "source");
+      const auto model = load_model(source, mx::float32);
+      EXPECT_EQ(model->untied_embedding(), nullptr);
+      const mx::array found = logits(*model, expected.ids, model->context(expected.sequences));
+      EXPECT_LT(distance(found, expected.file.load("logits")), testing::kParity) << path;
+      // Fused, embedding and head change alike, whether it is stored or not.
+      const lora::Adapters adapters =
+          lora::attach(*model, {.rank = 2, .num_layers = -1, .keys = {"embed_tokens"}});
+      adapters.parameters().set({mx::full({29, 2}, 0.5f), mx::full({2, 16}, 0.25f)});
+      const mx::array wanted = logits(*model, expected.ids, model->context(expected.sequences));
+      EXPECT_GT(distance(wanted, found), 0.01);
+      lora::fuse_model(source, *model, adapters, {folder / "fused", true}, {});
+      const io::ModelFolder result = io::ModelFolder::open(folder / "fused");
+      EXPECT_EQ(result.names(), source.names());
+      const auto fused = load_model(result, mx::float32);
+      EXPECT_EQ(fused->untied_embedding(), nullptr);
+      EXPECT_LT(distance(logits(*fused, expected.ids, fused->context(expected.sequences)), wanted),
+                testing::kParity);
+    }
+  }
 }
 
 TEST(MultimodalGemma3, TheOuterConfigSaysWhetherTheHeadIsTied) {
