@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -12,6 +13,10 @@
 
 namespace graft::cli {
 namespace {
+
+using calibration::Repair;
+
+constexpr Repair kAllRepairs[] = {Repair::round, Repair::tune, Repair::bits, Repair::remainder};
 
 TableRow row_of(const calibration::Measured& one, const calibration::RepairReport& report) {
   const double gained = report.base.loss - report.adapted.loss;
@@ -66,13 +71,20 @@ void fail_repair(const calibration::RepairReport& report, const RepairFlags& fla
   for (const calibration::Measured& one : report.steps) {
     tried += (tried.empty() ? "" : ", ") + one.what;
   }
+  // What was not on.
+  const std::vector<Repair> on = flags.options().steps;
+  std::vector<std::string> more;
+  for (const Repair step : kAllRepairs) {
+    if (std::find(on.begin(), on.end(), step) == on.end()) more.push_back(name_of(step));
+  }
   fail(
       "the fused model's loss is {:.4f}, {:.4f} above the adapted one's, but --max-loss-gap is {} "
-      "(tried: {}). Far from their adapted weights are {}. Nothing was written: --fused-bits none, "
-      "or "
-      "--repair with more of round, tune, bits, remainder, keeps more",
+      "(tried: {}). Far from their adapted weights are {}. Nothing was written: --fused-bits none "
+      "{}"
+      "keeps more",
       report.steps.back().loss, report.steps.back().loss - report.adapted.loss, flags.max_loss_gap,
-      tried, fmt::join(report.worst, ", "));
+      tried, fmt::join(report.worst, ", "),
+      more.empty() ? "" : fmt::format("or --repair with {}, too, ", fmt::join(more, ", ")));
 }
 
 }  // namespace graft::cli

@@ -44,9 +44,16 @@ TEST_F(FuseRepair, WritesNothingBeyondTheGap) {
   const ProgramResult fused =
       fuse({"--data", "data", "--max-loss-gap", "1e-6", "--repair", "none"});
   expect_refused(fused, 1, "above the adapted one's, but --max-loss-gap is 1e-6");
+  EXPECT_NE(fused.err.find("--repair with round, tune, bits, remainder, too, keeps more"),
+            std::string::npos)
+      << fused.err;
   EXPECT_NE(fused.err.find("model.layers."), std::string::npos) << fused.err;
   expect_line(fused.out, "rounded to the nearest .*%");
   EXPECT_FALSE(is_there(folder_ / "fused"));
+  // What was on already is no advice.
+  const ProgramResult rounded =
+      fuse({"--data", "data", "--max-loss-gap", "1e-6", "--repair", "round"});
+  expect_refused(rounded, 1, "--fused-bits none or --repair with tune, bits, remainder, too,");
   EXPECT_EQ(fuse({"--data", "data", "--max-loss-gap", "none"}).code, 0);
 }
 
