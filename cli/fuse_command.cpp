@@ -60,12 +60,17 @@ void check_gguf_path(const FuseCommand& o) {
   }
 }
 
-// Of the base model with its adapter: what is rounded for the folder is not rounded here.
-void export_gguf(const FuseCommand& o, const engine::LoadedModel& loaded,
-                 const lora::AdapterFile& file, const io::Provenance& provenance,
-                 FrontEnd& front_end) {
-  engine::LoadedModel stored = engine::load_to_write(loaded.folder.path());
-  engine::put_adapter(stored, file);
+// The model that becomes GGUF: of its own, since what is rounded for the folder is not rounded here
+// and numbers keep the type that they are stored in. Throws Error if llama.cpp cannot run it.
+engine::LoadedModel model_to_export(const fs::path& folder, const lora::AdapterFile& file) {
+  engine::LoadedModel stored = engine::load_to_write(folder);
+  engine::put_adapter(stored, file);  // its head may be one of its own then
+  engine::check_gguf_export(stored);
+  return stored;
+}
+
+void export_gguf(const FuseCommand& o, engine::LoadedModel& stored,
+                 const io::Provenance& provenance, FrontEnd& front_end) {
   const fs::path target = gguf_target(o);
   const gguf::ExportedFile written =
       engine::export_gguf(stored, provenance, target, gguf::file_type("f16"), "", front_end);
@@ -244,7 +249,8 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   lora::AdapterFile file = named_adapter(o.adapters);
   engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);
-  if (o.export_gguf) engine::check_gguf_export(loaded);
+  std::optional<engine::LoadedModel> to_export;
+  if (o.export_gguf) to_export = model_to_export(loaded.folder.path(), file);
   const io::ModelTarget target{.path = o.save_path, .force = o.force};
   io::check_model_target(loaded.folder.path(), target);
   options.provenance = provenance(o, loaded, file);
@@ -255,7 +261,6 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   Losses losses;
   if (measured) losses.base = calibration::mean_loss(*loaded.model, measured->batches.measured);
   lora::Adapters adapters = engine::put_adapter(loaded, file, front_end);
-  if (o.export_gguf) engine::check_gguf_export(loaded);  // its head may be one of its own now
   engine::Remainder left;
   if (repairs && measured) {
     left = fuse_in_place(o, *measured, losses, loaded, adapters, options, front_end);
@@ -274,7 +279,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
     print_out("{} layers keep their adapters, in {}: give it as --adapter-file with the model\n",
               left.adapters.size(), engine::remainder_file(o.save_path).string());
   }
-  if (o.export_gguf) export_gguf(o, loaded, file, options.provenance, front_end);
+  if (to_export) export_gguf(o, *to_export, options.provenance, front_end);
   guard.reset();
   print_out("Fused {} of {} into {}: {} tensors, {:.1f} MB\n",
             what_is_fused(adapters, left.adapters.size()), o.model, o.save_path, written.tensors,
