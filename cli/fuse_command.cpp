@@ -140,10 +140,12 @@ io::Provenance provenance(const FuseCommand& o, const engine::LoadedModel& loade
   return result;
 }
 
-// The data that are named, if any are.
-std::optional<engine::NamedData> named_texts(const FuseCommand& o, const engine::Runtime& runtime) {
+// The data that are named, if any are: what is measured, and what is learned from where the model
+// is repaired.
+std::optional<engine::NamedData> named_texts(const FuseCommand& o, bool repairs,
+                                             const engine::Runtime& runtime) {
   if (o.data.names.empty()) return {};
-  if (!o.repair.any()) return named_data(runtime, o.data, {"test", "valid"}, engine::Splits::first);
+  if (!repairs) return named_data(runtime, o.data, {"test", "valid"}, engine::Splits::first);
   return named_data(runtime, o.data, {"test", "valid", "train"});
 }
 
@@ -174,7 +176,7 @@ std::optional<engine::FuseTexts> texts_of_training(const FuseCommand& o,
       FuseCommand with = o;
       with.data = data->data;
       with.render = data->render;
-      return texts(with, named_texts(with, runtime), loaded, true, runtime.front_end());
+      return texts(with, named_texts(with, true, runtime), loaded, true, runtime.front_end());
     }
   } catch (const Cancelled&) {
     throw;
@@ -241,7 +243,7 @@ std::string what_is_fused(const lora::Adapters& adapters, size_t left) {
 void run(const FuseCommand& o, const engine::Runtime& runtime) {
   check(o);
   FrontEnd& front_end = runtime.front_end();
-  const std::optional<engine::NamedData> named = named_texts(o, runtime);
+  std::optional<engine::NamedData> named = named_texts(o, false, runtime);
   std::optional<PlannedUpload> upload;
   if (o.upload_name) upload.emplace(runtime.hub(), *o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
@@ -256,6 +258,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   options.provenance = provenance(o, loaded, file);
   if (upload) upload->check(options.provenance, o.model);
   const bool repairs = o.repair.any() && rounds(*loaded.model, file, options);
+  if (repairs) named = named_texts(o, true, runtime);
   std::optional<engine::FuseTexts> measured = texts(o, named, loaded, repairs, front_end);
   if (!measured && repairs) measured = texts_of_training(o, runtime, loaded);
   Losses losses;
