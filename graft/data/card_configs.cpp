@@ -1,12 +1,12 @@
 #include "graft/data/card_configs.h"
 
 #include <fmt/ranges.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 #include <set>
 
 #include "graft/base/error.h"
+#include "graft/data/glob.h"
 #include "graft/data/splits.h"
 #include "graft/hub/card_metadata.h"
 #include "graft/io/yaml.h"
@@ -61,7 +61,8 @@ bool matches(std::string pattern, const std::string& name) {
     pattern.replace(at, 3, "*");
   }
   if (pattern.starts_with("./")) pattern.erase(0, 2);
-  return ::fnmatch(pattern.c_str(), name.c_str(), through_folders ? 0 : FNM_PATHNAME) == 0;
+  return matches_glob(pattern, name,
+                      through_folders ? GlobScope::through_folders : GlobScope::within_folders);
 }
 
 }  // namespace
