@@ -13,6 +13,7 @@
 #include "graft/data/data_name.h"
 #include "graft/io/yaml.h"
 #include "graft/lora/adapter_file.h"
+#include "graft/lora/adapter_path.h"
 #include "graft/training/checkpoint.h"
 
 namespace graft::cli {
@@ -175,10 +176,20 @@ std::vector<TakenOption> of_adapter(const CLI::App& command, const std::string& 
   return taken_from(settings, file);
 }
 
+// Of an adapter's folder these say more of its training: all options, as they were given.
+bool holds_checkpoints(const fs::path& folder) {
+  if (is_there(folder / "checkpoint.json")) return true;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == ".checkpoints") return true;
+  }
+  return false;
+}
+
 std::vector<TakenOption> of_config(const CLI::App& command, const std::string& path,
                                    FrontEnd& front_end) {
-  if (path.ends_with(".npz") || path.ends_with(".safetensors"))
-    return of_adapter(command, path, front_end);
+  const bool is_adapter = lora::is_adapter_path(path) && !holds_checkpoints(path);
+  if (is_adapter) return of_adapter(command, path, front_end);
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return of_yaml(command, path, front_end);
   return taken_from(training::Checkpoints::find(path, front_end).identity.config, path);

@@ -131,7 +131,8 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
   command.option_defaults()->always_capture_default()->take_last();
   command.add_option("--config", o.config,
                      "YAML file with more options, by the names of these or by mlx-lm's, or an "
-                     "adapter or checkpoint, which hold their training's");
+                     "adapter (a file of any layout, or its folder) or checkpoint, which hold "
+                     "their training's");
   command.add_option("--model", o.model,
                      "Folder of the model, converted or not, or its name on the Hub");
   command.add_flag(

@@ -65,6 +65,13 @@ const AdapterFormat& format_of(const fs::path& file) {
   fail_usage("the adapter file {} must end in {}", file.string(), known_extensions());
 }
 
+bool is_adapter_path(const fs::path& path) {
+  if (!is_folder(path)) return format_named(path) != nullptr;
+  return std::any_of(std::begin(kFormats), std::end(kFormats), [&](const AdapterFormat* format) {
+    return is_there(path / format->file_name);
+  });
+}
+
 fs::path found_adapter(const fs::path& path) {
   if (!is_folder(path)) {
     format_of(path);

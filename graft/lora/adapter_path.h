@@ -15,6 +15,15 @@ const AdapterFormat& format_of(const fs::path& file);
 /// if there is nothing, or a folder holds no adapter or several.
 fs::path found_adapter(const fs::path& path);
 
+/// Whether a path is an adapter's: the name of a file in a layout, or a folder that holds one by a
+/// layout's own name.
+bool is_adapter_path(const fs::path& path);
+
+/// The files of the adapter among those of a folder or repository, its config with it: of the one
+/// layout of which there is a file of its own name. Throws Error if there is none, if there are
+/// several, and for a config that is missing.
+std::vector<std::string> adapter_files_among(const std::vector<std::string>& names);
+
 /// The file to write for a path: itself, or, for a folder and for a name without an extension, the
 /// file of the layout in that folder; of mlx-lm's if none is named. Throws UsageError if the path
 /// and the layout do not go together, and for a layout that is not known.

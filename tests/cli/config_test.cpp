@@ -244,6 +244,21 @@ TEST_F(ConfigOption, RepeatsATrainingToTheByte) {
   EXPECT_NE(bytes("a.npz").find("grad_clip"), std::string::npos);
 }
 
+TEST_F(ConfigOption, IsInAnAdapterOfAnyLayout) {
+  ASSERT_EQ(train({"--adapter-file", "a.npz", "--lora-rank", "2", "--iters", "4"}).code, 0);
+  for (const std::string format : {"gguf", "peft", "mlx-lm"}) {
+    SCOPED_TRACE(format);
+    const std::string to = format == "gguf" ? "a.gguf" : format;
+    ASSERT_EQ(run({"adapter", "convert", "a.npz", to, "--format", format}).code, 0);
+    const ProgramResult result = run(
+        {"lora", "--config", to, "--model", "model", "--data", "data", "--adapter-file", "b.npz"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_TRUE(bytes("b.npz") == bytes("a.npz"));
+    fs::remove(folder_ / "b.npz");
+  }
+  expect_refused(run({"lora", "--config", "model", "--model", "model"}), 1, "model.checkpoints");
+}
+
 TEST_F(ConfigOption, RepeatsATrainingThatBeganWithAnAdapter) {
   ASSERT_EQ(train({"--adapter-file", "base.npz"}).code, 0);
   ASSERT_EQ(
