@@ -156,7 +156,7 @@ struct WriteCommand {
 void write(const WriteCommand& o, const engine::Runtime& runtime) {
   const fs::path path = lora::adapter_to_write(o.to, o.format);
   lora::check_adapter_path(path);
-  lora::AdapterFile file = lora::merged(named_adapters(o.adapters));
+  lora::AdapterFile file = lora::merged(named_adapters(runtime, o.adapters));
   double lost = 0;
   if (o.rank) {
     lora::Truncated cut = lora::truncated(file, *o.rank);
@@ -209,7 +209,9 @@ void add_convert(CLI::App& group, engine::Runtime& runtime) {
   CLI::App* command = group.add_subcommand("convert", "Write an adapter in another layout");
   command->option_defaults()->always_capture_default()->take_last();
   auto adapter = std::make_shared<std::string>();
-  command->add_option("adapter", *adapter, "The adapter: a file, or a folder that holds it")
+  command
+      ->add_option("adapter", *adapter,
+                   "The adapter: a file, a folder that holds it, or its name on the Hub")
       ->required()
       ->type_name("ADAPTER");
   command->add_option("to", o->to, "The file or folder to write")->required()->type_name("TO");
@@ -245,12 +247,13 @@ void add_info(CLI::App& group, engine::Runtime& runtime) {
   auto o = std::make_shared<InfoCommand>();
   CLI::App* command = group.add_subcommand("info", "Tell what an adapter is");
   command->option_defaults()->always_capture_default()->take_last();
-  command->add_option("adapter", o->adapter, "A file, or a folder that holds it")
+  command
+      ->add_option("adapter", o->adapter, "A file, a folder that holds it, or its name on the Hub")
       ->required()
       ->type_name("ADAPTER");
   command->add_flag("--json", o->json, "Print it as JSON");
-  on_run(*command, runtime, [o] {
-    const lora::AdapterFile file = lora::read_adapter_file(o->adapter);
+  on_run(*command, runtime, [o, &runtime] {
+    const lora::AdapterFile file = lora::read_adapter_file(adapter_path(runtime, o->adapter));
     if (o->json) {
       print_json(info_json(file));
     } else {
@@ -264,9 +267,9 @@ struct DiffCommand {
   bool json = false;
 };
 
-void diff(const DiffCommand& o) {
-  const lora::AdapterFile one = lora::read_adapter_file(o.one);
-  const lora::AdapterFile other = lora::read_adapter_file(o.other);
+void diff(const DiffCommand& o, const engine::Runtime& runtime) {
+  const lora::AdapterFile one = lora::read_adapter_file(adapter_path(runtime, o.one));
+  const lora::AdapterFile other = lora::read_adapter_file(adapter_path(runtime, o.other));
   const lora::Difference difference = lora::difference(one, other);
   if (o.json) {
     ordered_json layers = ordered_json::array();
@@ -306,7 +309,7 @@ void add_diff(CLI::App& group, engine::Runtime& runtime) {
   command->add_option("a", o->one, "An adapter")->required()->type_name("A");
   command->add_option("b", o->other, "Another one")->required()->type_name("B");
   command->add_flag("--json", o->json, "Print it as JSON");
-  on_run(*command, runtime, [o] { diff(*o); });
+  on_run(*command, runtime, [o, &runtime] { diff(*o, runtime); });
 }
 
 }  // namespace

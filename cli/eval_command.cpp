@@ -60,7 +60,7 @@ class EvalRun {
     check_data_options(o.data, o.render);
     if (o.answers_file) check_writable(*o.answers_file);
     for (const std::string& file : o.adapters) {
-      if (file != "none") files_.push_back(named_adapter({file}));
+      if (file != "none") files_.push_back(named_adapter(runtime, {file}));
     }
     data_.emplace(named_data(runtime, o.data, splits(), engine::Splits::first));
     loaded_.emplace(load_named(runtime, o.model));

@@ -39,7 +39,7 @@ void run(const ExportCommand& o, const engine::Runtime& runtime) {
   if (o.modelfile) engine::check_modelfile_target(*o.modelfile, o.gguf, o.force);
   std::optional<lora::AdapterFile> adapter;
   if (!o.adapters.empty() && o.adapters != std::vector<std::string>{"none"}) {
-    adapter = named_adapter(o.adapters);
+    adapter = named_adapter(runtime, o.adapters);
   }
   engine::LoadedModel loaded = engine::load_to_write(model_path(runtime, o.model));
   io::Provenance provenance = engine::provenance_of(loaded.folder.path());

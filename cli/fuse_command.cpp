@@ -248,7 +248,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   if (o.upload_name) upload.emplace(runtime.hub(), *o.upload_name, o.make_private);
   lora::FuseOptions options = fuse_options(o);
   // Everything that can fail is checked before the first loss, which may take long.
-  lora::AdapterFile file = named_adapter(o.adapters);
+  lora::AdapterFile file = named_adapter(runtime, o.adapters);
   engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);
   std::optional<engine::LoadedModel> to_export;

@@ -64,7 +64,7 @@ double rate(int count, double seconds) { return seconds > 0 ? count / seconds : 
 void run(const GenerateCommand& o, const engine::Runtime& runtime) {
   engine::LoadedModel loaded = load_named(runtime, o.model);
   // An adapter only when it is named.
-  if (!o.adapters.empty()) use_adapter(loaded, o.adapters, runtime.front_end());
+  if (!o.adapters.empty()) use_adapter(runtime, loaded, o.adapters);
   generation::GenerateOptions options{o.max_tokens, o.sampler, loaded.eos_ids(), o.stop, o.profile};
   const auto ids = prompt_ids(o, loaded, runtime.front_end());
   auto result = generation::generate(*loaded.model, loaded.tokenizer, ids, options, print_text);

@@ -146,8 +146,8 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
   add_data_options(command, o.data);
   CLI::Option* adapter_file =
       command.add_option("--adapter-file", o.adapter_file,
-                         "Adapter to write (--train) or use; 'none' for the base model "
-                         "[adapters.npz]");
+                         "Adapter to write (--train) or use, also by its name on the Hub; 'none' "
+                         "for the base model [adapters.npz]");
   command
       .add_option("--adapter-path", o.adapter_path,
                   "The same by its folder, as mlx-lm has it: adapters.safetensors in there")

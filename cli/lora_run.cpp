@@ -73,7 +73,7 @@ class LoraRun {
     } else {
       std::vector<std::string> adapters;
       if (o_.adapter_file) adapters.push_back(*o_.adapter_file);
-      use_adapter(*loaded_, adapters, runtime_.front_end());
+      use_adapter(runtime_, *loaded_, adapters);
     }
     if (test_set) test(*test_set);
     if (o_.prompt) prompt();

@@ -4,6 +4,7 @@
 
 #include "cli/interrupt.h"
 #include "graft/engine/named_model.h"
+#include "graft/lora/adapter_path.h"
 
 namespace graft::cli {
 namespace {
@@ -17,6 +18,12 @@ fs::path model_path(const engine::Runtime& runtime, const std::string& name) {
   if (is_there(name)) return name;
   const InterruptNotice notice(kInterrupted);
   return engine::named_model(runtime, name);
+}
+
+fs::path adapter_path(const engine::Runtime& runtime, const std::string& name) {
+  if (is_there(name) || lora::is_adapter_path(name)) return name;
+  const InterruptNotice notice(kInterrupted);
+  return engine::named_adapter(runtime, name);
 }
 
 engine::NamedData named_data(const engine::Runtime& runtime, const engine::DataOptions& options,

@@ -10,6 +10,7 @@
 namespace graft::cli {
 
 fs::path model_path(const engine::Runtime& runtime, const std::string& name);
+fs::path adapter_path(const engine::Runtime& runtime, const std::string& name);
 engine::NamedData named_data(const engine::Runtime& runtime, const engine::DataOptions& options,
                              const std::vector<std::string>& splits,
                              engine::Splits which = engine::Splits::all);

@@ -40,7 +40,7 @@ data::SplitPart part_of(const data::DataName& name, const std::string& split) {
 }
 
 // The files of a split in a listing, below a folder of it.
-std::vector<std::string> files_in(const hub::DatasetListing& listing, const std::string& folder,
+std::vector<std::string> files_in(const hub::RepositoryFiles& listing, const std::string& folder,
                                   const data::DataName& name, const std::string& split) {
   std::vector<std::string> names, files;
   for (const std::string& file : listing.names) {
@@ -55,7 +55,7 @@ std::vector<std::string> files_in(const hub::DatasetListing& listing, const std:
 }
 
 // The files of the splits, or of the first that there is.
-std::vector<std::string> choose(const hub::DatasetListing& listing, const HubPlace& place,
+std::vector<std::string> choose(const hub::RepositoryFiles& listing, const HubPlace& place,
                                 const data::DataName& name, const std::vector<std::string>& splits,
                                 Splits which) {
   std::vector<std::string> chosen;
@@ -102,8 +102,8 @@ NamedData::NamedData(const Runtime& runtime, const DataOptions& options,
       continue;
     }
     try {
-      const fs::path snapshot = hub::fetch_dataset(
-          runtime.hub(), hub->repository, [&](const hub::DatasetListing& listing) {
+      const fs::path snapshot = hub::fetch_chosen(
+          runtime.hub(), hub->repository, [&](const hub::RepositoryFiles& listing) {
             return choose(listing, *hub, name, needed, which);
           });
       const std::string repository = hub->repository.name;

@@ -9,7 +9,7 @@
 #include "graft/data/dataset.h"
 #include "graft/engine/loaded_model.h"
 #include "graft/engine/runtime.h"
-#include "graft/hub/dataset.h"
+#include "graft/hub/chosen_files.h"
 
 namespace graft::engine {
 
@@ -60,7 +60,7 @@ class NamedData {
     std::string hub_name;  // or empty
     std::string prefix;    // of the files' names, in a repository
     // A folder's, once it was asked for: all answers are of the same files.
-    mutable std::optional<hub::DatasetListing> listing = {};
+    mutable std::optional<hub::RepositoryFiles> listing = {};
   };
 
   data::Source source(const Place& place, const std::string& split) const;

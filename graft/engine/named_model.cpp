@@ -4,7 +4,9 @@
 
 #include "graft/base/error.h"
 #include "graft/hub/cache.h"
+#include "graft/hub/chosen_files.h"
 #include "graft/hub/model.h"
+#include "graft/lora/adapter_path.h"
 
 namespace graft::engine {
 
@@ -12,7 +14,14 @@ namespace {
 
 using Fetch = fs::path (*)(const hub::Environment&, const hub::Repository&);
 
-fs::path find_model(const Runtime& runtime, const std::string& name, Fetch fetch) {
+fs::path fetch_adapter(const hub::Environment& environment, const hub::Repository& repository) {
+  return hub::fetch_chosen(environment, repository, [](const hub::RepositoryFiles& files) {
+    return lora::adapter_files_among(files.names);
+  });
+}
+
+// `what`: "a model".
+fs::path find(const Runtime& runtime, const std::string& name, Fetch fetch, const char* what) {
   if (is_there(name)) return name;
   const auto repository = hub::Repository::parse(name);
   // A name without an owner is more likely a missing folder.
@@ -24,18 +33,23 @@ fs::path find_model(const Runtime& runtime, const std::string& name, Fetch fetch
   } catch (const Cancelled&) {
     throw;
   } catch (const Error& error) {
-    fail("there is no folder {} here, and as a model of the Hub: {}", name, error.what());
+    fail("there is no folder {} here, and as {} of the Hub: {}", name, what, error.what());
   }
 }
 
 }  // namespace
 
 fs::path named_model(const Runtime& runtime, const std::string& name) {
-  return find_model(runtime, name, hub::fetch_model);
+  return find(runtime, name, hub::fetch_model, "a model");
 }
 
 fs::path named_config(const Runtime& runtime, const std::string& name) {
-  return find_model(runtime, name, hub::fetch_model_config);
+  return find(runtime, name, hub::fetch_model_config, "a model");
+}
+
+fs::path named_adapter(const Runtime& runtime, const std::string& name) {
+  if (lora::is_adapter_path(name)) return name;
+  return find(runtime, name, fetch_adapter, "an adapter");
 }
 
 io::Provenance provenance_of(const fs::path& model) {

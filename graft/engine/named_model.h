@@ -15,6 +15,10 @@ fs::path named_model(const Runtime& runtime, const std::string& name);
 /// The same for who needs config and tokenizer: on the Hub, nothing else is fetched.
 fs::path named_config(const Runtime& runtime, const std::string& name);
 
+/// The same for an adapter: an existing file or folder, or one of the Hub, of which only the
+/// adapter's own files are fetched. What has the name of an adapter's file is one.
+fs::path named_adapter(const Runtime& runtime, const std::string& name);
+
 /// Where a model comes from: for a snapshot in the Hub's cache, its repository; for another folder,
 /// what its graft.json says, if it has one.
 io::Provenance provenance_of(const fs::path& model);

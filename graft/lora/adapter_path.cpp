@@ -52,6 +52,23 @@ std::string known_extensions() {
   return listed(all);
 }
 
+bool has(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string known_file_names() {
+  std::vector<std::string> names;
+  for (const AdapterFormat* format : kFormats) {
+    if (!format->file_name.empty()) names.emplace_back(format->file_name);
+  }
+  return listed(names);
+}
+
+constexpr const char* kPickle = "adapter_model.bin";
+constexpr const char* kPickleIsRefused =
+    "holds a pickle, which can run code when it is read: save the adapter as safetensors (PEFT "
+    "does so by default)";
+
 }  // namespace
 
 std::string known_formats() {
@@ -87,12 +104,7 @@ fs::path found_adapter(const fs::path& path) {
     fail("the folder {} holds several adapters, {} and {}: name the file", path.string(),
          found[0].filename().string(), found[1].filename().string());
   }
-  if (is_there(path / "adapter_model.bin")) {
-    fail(
-        "{} holds a pickle, which can run code when it is read: save the adapter as safetensors "
-        "(PEFT does so by default)",
-        (path / "adapter_model.bin").string());
-  }
+  if (is_there(path / kPickle)) fail("{} {}", (path / kPickle).string(), kPickleIsRefused);
   // A folder with one adapter by another name.
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(path, ignored)) {
@@ -106,13 +118,27 @@ fs::path found_adapter(const fs::path& path) {
     fail("the folder {} holds several files that may be adapters, {} and {}: name one",
          path.string(), found[0].filename().string(), found[1].filename().string());
   }
-  fail("the folder {} holds no adapter: none of {}", path.string(), [] {
-    std::vector<std::string> names;
-    for (const AdapterFormat* format : kFormats) {
-      if (!format->file_name.empty()) names.emplace_back(format->file_name);
+  fail("the folder {} holds no adapter: none of {}", path.string(), known_file_names());
+}
+
+std::vector<std::string> adapter_files_among(const std::vector<std::string>& names) {
+  const AdapterFormat* found = nullptr;
+  for (const AdapterFormat* format : kFormats) {
+    if (format->file_name.empty() || !has(names, format->file_name)) continue;
+    if (found != nullptr) {
+      fail("it holds several adapters, {} and {}", found->file_name, format->file_name);
     }
-    return listed(names);
-  }());
+    found = format;
+  }
+  if (found == nullptr) {
+    if (has(names, kPickle)) fail("its {} {}", kPickle, kPickleIsRefused);
+    fail("it holds no adapter: none of {}", known_file_names());
+  }
+  std::vector<std::string> files = {std::string(found->file_name)};
+  if (!found->has_config) return files;
+  if (!has(names, kAdapterConfig)) fail("it holds {} without {}", found->file_name, kAdapterConfig);
+  files.emplace_back(kAdapterConfig);
+  return files;
 }
 
 fs::path adapter_to_write(const fs::path& path, const std::optional<std::string>& format) {

@@ -238,6 +238,66 @@ def check_datasets(check: Check, model: str) -> None:
     print("data sets by name: JSONL and Parquet train alike, in one cache with the official client")
 
 
+def check_adapters(check: Check, model: str) -> None:
+    """Adapters by name, in the layouts of PEFT and mlx-lm: their own files are fetched, and nothing else."""
+    data, own = check.work / "texts", check.work / "tuned.npz"
+    data.mkdir()
+    for split in ("train", "valid", "test"):
+        (data / f"{split}.jsonl").write_text("".join(json.dumps({"text": f"{split}, one, two, {i}"}) + "\n" for i in range(12)))
+
+    def graft(*arguments: str, **environment) -> tuple[int, str]:
+        return hub.run([check.graft, *arguments], check.environment(**environment), 120)
+
+    def fetched(log: list[dict]) -> set[str]:
+        return {e["path"].rsplit("/", 1)[1] for e in log if "/resolve/" in e["path"]}
+
+    code, said = graft("lora", "--model", model, "--train", "--data", str(data), "--iters", "2", "--lora-layers", "1",
+                       "--adapter-file", str(own))
+    assert code == 0, said
+    for layout, file in (("peft", "adapter_model.safetensors"), ("mlx-lm", "adapters.safetensors")):
+        name = f"acme/tuned-{layout}"
+        folder = check.root / name
+        code, said = graft("adapter", "convert", str(own), str(folder), "--format", layout)
+        assert code == 0, said
+        (folder / "README.md").write_text("A card.\n")
+        for unwanted in ("optimizer.pt", "tokenizer.json", "0000100_adapters.safetensors", "training_args.bin"):
+            (folder / unwanted).write_bytes(b"unwanted" * 100)
+        with check.server.log() as log:
+            code, said = graft("adapter", "diff", str(own), name)
+        assert code == 0 and "The two are the same" in said, said
+        assert fetched(log) == {file, "adapter_config.json", "README.md"}, fetched(log)
+        for command in (["generate", "--model", model, "--prompt", "one", "--max-tokens", "2", "--adapter-file", name],
+                        ["lora", "--model", model, "--test", "--data", str(data), "--adapter-file", f"{name}:0.5"],
+                        ["adapter", "info", f"{name}@main"]):
+            with check.server.log() as log:
+                code, said = graft(*command)
+            assert code == 0 and not fetched(log), (said, fetched(log))
+        with check.server.log() as log:
+            code, said = graft("adapter", "info", name, HF_HUB_OFFLINE="1")
+            assert code == 0 and "LoRA" in said and not log, said
+        (folder / "adapter_config.json").unlink()
+        check.clear()
+        code, said = graft("adapter", "info", name)
+        assert code == 1 and f"it holds {file} without adapter_config.json" in said, said
+    for name, says in (("acme/small", "as an adapter of the Hub: it holds no adapter"),
+                       ("acme/absent", "there is no model acme/absent"), ("tuned", "must end in")):
+        code, said = graft("adapter", "info", name)
+        assert code in (1, 2) and says in said, said
+    # What is measured and what is learned from is fetched where fusing needs it.
+    texts = check.root / "datasets" / "acme" / "texts"
+    shutil.copytree(data, texts)
+    for bits, files in (("none", {"test.jsonl"}), ("4", {"test.jsonl", "train.jsonl", "valid.jsonl"})):
+        check.clear()
+        with check.server.log() as log:
+            code, said = graft("fuse", "--model", model, "--adapter-file", str(own), "--data", "acme/texts",
+                               "--save-path", str(check.work / "fused"), "--fused-bits", bits, "--max-loss-gap", "9",
+                               "--repair", "none")
+        assert code == 0 and "Loss on acme/texts/test.jsonl" in said, said
+        assert fetched(log) == files, fetched(log)
+    check.clear()
+    print("adapters by name: their own files alone, in the layouts of PEFT and mlx-lm")
+
+
 class Proxy(threading.Thread):
     """Takes CONNECT alone, and notes where to."""
 
@@ -455,6 +515,7 @@ def main() -> None:
         check_offline(check)
         check_errors(check)
         check_datasets(check, options.model)
+        check_adapters(check, options.model)
         check_tls(check)
         check_space(check)
         check_faults(check)

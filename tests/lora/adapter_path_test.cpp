@@ -56,5 +56,36 @@ TEST(AdapterPath, AFolderIsSearchedForItsAdapter) {
   expect_error([&] { found_adapter(folder / "none.npz"); }, "there is no adapter file");
 }
 
+using Names = std::vector<std::string>;
+
+TEST(AdapterFilesAmong, AreThoseOfTheOneLayout) {
+  EXPECT_EQ(adapter_files_among({"README.md", "adapter_config.json", "adapter_model.safetensors",
+                                 "optimizer.pt", "sub/adapters.safetensors"}),
+            (Names{"adapter_model.safetensors", "adapter_config.json"}));
+  EXPECT_EQ(adapter_files_among(
+                {"0000100_adapters.safetensors", "adapter_config.json", "adapters.safetensors"}),
+            (Names{"adapters.safetensors", "adapter_config.json"}));
+  EXPECT_EQ(adapter_files_among({"adapters.npz", "x"}), Names{"adapters.npz"});
+  expect_error([] { adapter_files_among({"adapters.safetensors"}); },
+               "adapters.safetensors without adapter_config.json");
+  expect_error(
+      [] {
+        adapter_files_among({"adapters.npz", "adapters.safetensors"});
+      },
+      "several adapters, adapters.safetensors and adapters.npz");
+  expect_error([] { adapter_files_among({"adapter_model.bin"}); }, "a pickle");
+  expect_error([] { adapter_files_among({"model.safetensors"}); }, "holds no adapter: none of");
+}
+
+TEST(IsAdapterPath, IsByTheNameOrWhatAFolderHolds) {
+  testing::TempFolder folder;
+  EXPECT_TRUE(is_adapter_path("a.npz"));
+  EXPECT_TRUE(is_adapter_path("owner/a.gguf"));
+  EXPECT_FALSE(is_adapter_path("owner/name"));
+  EXPECT_FALSE(is_adapter_path(folder.path()));
+  testing::write_bytes(folder / "adapter_model.safetensors", "");
+  EXPECT_TRUE(is_adapter_path(folder.path()));
+}
+
 }  // namespace
 }  // namespace graft::lora

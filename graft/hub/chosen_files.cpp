@@ -1,4 +1,4 @@
-#include "graft/hub/dataset.h"
+#include "graft/hub/chosen_files.h"
 
 #include <algorithm>
 #include <sstream>
@@ -14,10 +14,10 @@ namespace {
 constexpr const char* kCard = "README.md";
 constexpr size_t kMostCardBytes = size_t{4} << 20;
 
-class DatasetFetch {
+class ChosenFetch {
  public:
-  DatasetFetch(const Environment& environment, const Repository& repository,
-               const ChooseFiles& choose)
+  ChosenFetch(const Environment& environment, const Repository& repository,
+              const ChooseFiles& choose)
       : folder_(environment.notes / "listings"), repository_(repository), choose_(choose) {}
 
   void fetch(Snapshot& snapshot) const {
@@ -82,12 +82,12 @@ std::string card_of(const fs::path& folder) {
   return is_card ? read_text(file, kMostCardBytes) : "";
 }
 
-fs::path fetch_dataset(const Environment& environment, const Repository& repository,
-                       const ChooseFiles& choose) {
-  const DatasetFetch dataset(environment, repository, choose);
+fs::path fetch_chosen(const Environment& environment, const Repository& repository,
+                      const ChooseFiles& choose) {
+  const ChosenFetch chosen(environment, repository, choose);
   return fetch_snapshot(environment, repository,
-                        {[&](Snapshot& snapshot) { dataset.fetch(snapshot); },
-                         [&](const fs::path& folder) { return dataset.is_whole(folder); }});
+                        {[&](Snapshot& snapshot) { chosen.fetch(snapshot); },
+                         [&](const fs::path& folder) { return chosen.is_whole(folder); }});
 }
 
 }  // namespace graft::hub
