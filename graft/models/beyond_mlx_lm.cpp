@@ -79,6 +79,8 @@ struct Unloaded {
 
 constexpr Unloaded kUnloaded[] = {
     {"phi", "qk_layernorm", true, "norms of q and k"},
+    {"phi", "tie_word_embeddings", true, "head that is the embedding"},
+    {"stablelm", "tie_word_embeddings", true, "head that is the embedding"},
     {"qwen3", "attention_bias", true, "biases of attention"},
     {"qwen3_moe", "attention_bias", true, "biases of attention"},
     {"starcoder2", "use_bias", false, "layers without biases"},

@@ -101,6 +101,8 @@ TEST(BeyondMlxLm, NamesWhatIsLeftOut) {
             "head_dim;");
   EXPECT_EQ(left_out(R"({"model_type": "phi", "qk_layernorm": true})"),
             "norms of q and k (it does not load);");
+  EXPECT_EQ(left_out(R"({"model_type": "phi", "tie_word_embeddings": true})"),
+            "head that is the embedding (it does not load);");
   EXPECT_EQ(left_out(R"({"model_type": "qwen3_moe", "mlp_only_layers": [0]})"),
             "experts after a first layer without (it does not load);");
   EXPECT_EQ(left_out(R"({"model_type": "qwen3_moe", "mlp_only_layers": [0],
