@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graft/ops/head_loss.h"
+#include "tests/ops/masked_targets.h"
 #include "tests/ops/of_each_type.h"
 
 namespace graft::ops {
@@ -16,14 +17,7 @@ class HeadAndLoss : public OfEachType {};
 TEST_P(HeadAndLoss, HeadAndLossWithMaskedTokens) {
   for (int rows : {1, 30, 300}) {
     SCOPED_TRACE(rows);
-    std::vector<int32_t> next;
-    std::vector<float> weights;
-    for (int i = 0; i < rows; ++i) {
-      next.push_back(i % 3 == 2 ? -1 : (i * 7) % 90);
-      weights.push_back(i % 3 == 2 ? 0.0f : 0.5f * static_cast<float>(i % 4 + 1));
-    }
-    const Targets targets{mx::array(next.begin(), {rows}, mx::int32),
-                          mx::array(weights.begin(), {rows}, mx::float32)};
+    const Targets targets = masked_targets(rows, 90);
     for (const Weight& w :
          {Weight{random({90, 64}, 0.3f), {}, {}, 0, 0},
           quantized(random_array({90, 64}, mx::float32, 0.3f), 32, 4, mx::bfloat16)}) {

@@ -13,6 +13,7 @@
 #include "graft/ops/linear.h"
 #include "graft/ops/norm.h"
 #include "graft/ops/norm_of.h"
+#include "tests/ops/masked_targets.h"
 #include "tests/ops/of_each_type.h"
 #include "tests/support/expect_error.h"
 
@@ -111,14 +112,7 @@ TEST_P(TrainedWeights, EmbeddingOfIdsThatComeSeveralTimes) {
 
 TEST_P(TrainedWeights, HeadAndItsBias) {
   for (int rows : {1, 30, 300}) {
-    std::vector<int32_t> next;
-    std::vector<float> weights;
-    for (int i = 0; i < rows; ++i) {
-      next.push_back(i % 3 == 2 ? -1 : (i * 7) % 90);
-      weights.push_back(i % 3 == 2 ? 0.0f : 0.5f * static_cast<float>(i % 4 + 1));
-    }
-    const Targets targets{mx::array(next.begin(), {rows}, mx::int32),
-                          mx::array(weights.begin(), {rows}, mx::float32)};
+    const Targets targets = masked_targets(rows, 90);
     for (float cap : {0.0f, 1.5f}) {
       const auto loss_of = [&](const std::vector<mx::array>& in, LossGradient gradient) {
         return head_loss(in[0], {dense(in[1]), in[2], cap}, targets, rows, gradient);
