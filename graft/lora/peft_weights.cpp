@@ -34,6 +34,7 @@ struct NamedWeight {
   bool is_bias() const { return last == "bias"; }
   bool is_embedding() const { return is_of("embed_tokens") && !is_bias(); }
   bool is_head() const { return is_of("lm_head") && !is_bias(); }
+  bool is_head_bias() const { return is_of("lm_head") && is_bias(); }
   // The module by the last part of its name.
   bool is_of(std::string_view name) const {
     return module.ends_with(name) &&
@@ -182,6 +183,15 @@ void check_saved_weights(const AdapterFile& file, const std::vector<TrainableTen
         "0.21 did not save those of lora_only; with bias \"none\" it is used without them",
         what, kAdapterConfig, lacking);
   }
+  const bool has_head_bias = std::any_of(of_model.begin(), of_model.end(), [](const auto& tensor) {
+    return NamedWeight(tensor.name).is_head_bias();
+  });
+  if (tied && config.ensures_tied() && has_embedding(file) && has_head_bias) {
+    fail(
+        "{}: ensure_weight_tying in {} makes the saved embedding the head, which PEFT computes "
+        "without the bias that the model's has",
+        what, kAdapterConfig);
+  }
   if (tied && config.ensures_tied() && has_embedding(file) && !has_head(file)) {
     fail("{}: ensure_weight_tying in {} wants the head beside the embedding, but it is missing",
          what, kAdapterConfig);
@@ -224,6 +234,14 @@ std::string weights_refused_by_peft(const AdapterFile& file) {
   if (file.tensors.empty()) return "weights that are trained without any adapter";
   if (has_embedding(file) && !file.ties_head) {
     return "an embedding of which the file does not say whether it is the head, too";
+  }
+  // PEFT 0.21 computes such a head without its bias.
+  const bool has_head_bias =
+      file.base.model_type == "phi" ||
+      std::any_of(file.weights.begin(), file.weights.end(),
+                  [](const auto& one) { return NamedWeight(one.first).is_head_bias(); });
+  if (has_embedding(file) && *file.ties_head && has_head_bias) {
+    return "an embedding that is the head, too, where the head has a bias";
   }
   for (const auto& [name, tensor] : file.weights) {
     const NamedWeight weight(name);

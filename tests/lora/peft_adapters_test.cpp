@@ -501,6 +501,27 @@ TEST_F(PeftSavedHeadBias, IsACopyUnlessBiasesAreTrained) {
   expect_refused(targets, {"its copy of lm_head.bias is not the model's"});
 }
 
+class PeftSavedTiedBias : public PeftSaved {
+ protected:
+  PeftSavedTiedBias() : PeftSaved("phi_tied") {}
+};
+
+// With ensure_weight_tying PEFT 0.21 computes the head without its bias.
+TEST_F(PeftSavedTiedBias, GoesWithNoSavedEmbeddingThatIsTheHead) {
+  put("model.embed_tokens.weight", mx::full({29, 16}, 0.5f));
+  put("lm_head.weight", mx::full({29, 16}, 0.5f));
+  expect_refused(R"("modules_to_save": ["embed_tokens"], "ensure_weight_tying": true)",
+                 {"ensure_weight_tying", "without the bias"});
+  const io::ModelFolder base = io::ModelFolder::open(base_.path());
+  const auto model = models::load_model(base, mx::float32);
+  const Adapters adapters =
+      attach(*model, {.num_layers = -1, .keys = {"q_proj"}, .extra = {"embed_tokens"}});
+  AdapterOrigin origin;
+  origin.base = BaseShape::of(base);
+  expect_error<UsageError>([&] { check_layout("adapter_model.safetensors", adapters, origin); },
+                           {"does not hold", "the head has a bias"});
+}
+
 class PeftSavedTied : public PeftSaved {
  protected:
   PeftSavedTied() : PeftSaved("qwen2_window_tied") {}
