@@ -7,6 +7,7 @@
 #include <ctime>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,16 @@
 #include "cli/output.h"
 #include "graft/base/error.h"
 #include "graft/data/cached_tokens.h"
+#include "graft/hub/cached_files.h"
 #include "graft/hub/cached_repositories.h"
 #include "graft/hub/progress.h"
+#include "graft/trunk/cached_trunks.h"
 
 namespace graft::cli {
 namespace {
 
 struct CacheCommand {
+  std::optional<std::string> kind;  // all, if none is given
   std::vector<std::string> remove;
   bool yes = false;
 };
@@ -53,7 +57,7 @@ std::string total_text(const hub::CachedSummary& repository) {
 
 FrontEnd& say(const hub::Environment& environment) { return *environment.front_end; }
 
-std::string total_text(const data::CachedTokens& tokens) { return hub::size_text(tokens.bytes); }
+std::string total_text(const hub::CachedFiles& files) { return hub::size_text(files.bytes); }
 
 // Rows of four columns, the first of which names them.
 void print_table(const std::vector<std::vector<std::string>>& rows) {
@@ -67,13 +71,23 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
   }
 }
 
+// What graft keeps of one kind, and where.
+struct Kept {
+  const char *heading, *of;  // of a list's columns
+  fs::path folder;
+  std::vector<hub::CachedFiles> files;
+};
+
 // What can be listed and deleted.
 struct Cached {
   std::vector<hub::CachedSummary> repositories = {};
-  std::vector<data::CachedTokens> tokens = {};
+  std::vector<Kept> kept = {};
 
-  bool empty() const { return repositories.empty() && tokens.empty(); }
-  size_t size() const { return repositories.size() + tokens.size(); }
+  size_t size() const {
+    size_t count = repositories.size();
+    for (const Kept& kind : kept) count += kind.files.size();
+    return count;
+  }
 };
 
 void list_repositories(const hub::Environment& environment, const Cached& all) {
@@ -87,23 +101,24 @@ void list_repositories(const hub::Environment& environment, const Cached& all) {
   say(environment).note("{} in {}", hub::size_text(bytes), environment.cache.string());
 }
 
-void list_tokens(const hub::Environment& environment, const Cached& all) {
-  std::vector<std::vector<std::string>> rows = {{"Tokens", "Size", "Last use", "Data set"}};
+void list_kept(const hub::Environment& environment, const Kept& kind) {
+  std::vector<std::vector<std::string>> rows = {{kind.heading, "Size", "Last use", kind.of}};
   uint64_t bytes = 0;
-  for (const data::CachedTokens& one : all.tokens) {
+  for (const hub::CachedFiles& one : kind.files) {
     rows.push_back({one.name, total_text(one), date_text(one.last_use),
-                    one.data.empty() ? "nothing whole" : one.data});
+                    one.of.empty() ? "nothing whole" : one.of});
     bytes += one.bytes;
   }
   print_table(rows);
-  say(environment)
-      .note("{} in {}", hub::size_text(bytes), data::token_folder(environment).string());
+  say(environment).note("{} in {}", hub::size_text(bytes), kind.folder.string());
 }
 
 void list(const hub::Environment& environment, const Cached& all) {
-  if (all.empty()) say(environment).note("There is nothing in {}", environment.cache.string());
+  if (all.size() == 0) say(environment).note("There is nothing in {}", environment.cache.string());
   if (!all.repositories.empty()) list_repositories(environment, all);
-  if (!all.tokens.empty()) list_tokens(environment, all);
+  for (const Kept& kind : all.kept) {
+    if (!kind.files.empty()) list_kept(environment, kind);
+  }
 }
 
 bool agreed(const hub::Environment& environment, const Cached& chosen) {
@@ -111,7 +126,7 @@ bool agreed(const hub::Environment& environment, const Cached& chosen) {
     say(environment).note("{}  {}", one.name, total_text(one));
   };
   std::for_each(chosen.repositories.begin(), chosen.repositories.end(), name);
-  std::for_each(chosen.tokens.begin(), chosen.tokens.end(), name);
+  for (const Kept& kind : chosen.kept) std::for_each(kind.files.begin(), kind.files.end(), name);
   if (isatty(STDIN_FILENO) == 0)
     fail_usage("--delete asks before it deletes; without a terminal give --yes");
   print_error("Delete {} from the cache? [y/N] ", chosen.size() == 1 ? "it" : "them");
@@ -132,9 +147,12 @@ bool choose(const std::vector<One>& all, const std::string& name, std::vector<On
 
 void remove(const hub::Environment& environment, const Cached& all, const CacheCommand& o) {
   Cached chosen;
+  for (const Kept& kind : all.kept) chosen.kept.push_back({kind.heading, kind.of, kind.folder, {}});
   for (const std::string& name : o.remove) {
-    const bool found = choose(all.repositories, name, chosen.repositories) ||
-                       choose(all.tokens, name, chosen.tokens);
+    bool found = choose(all.repositories, name, chosen.repositories);
+    for (size_t i = 0; i < all.kept.size(); ++i) {
+      found = choose(all.kept[i].files, name, chosen.kept[i].files) || found;
+    }
     if (!found) {
       fail("{} is not in {}; graft cache lists what is", name, environment.cache.string());
     }
@@ -147,15 +165,26 @@ void remove(const hub::Environment& environment, const Cached& all, const CacheC
     hub::remove_cached(environment, one);
     say(environment).note("Deleted {}: {}", one.name, total_text(one));
   }
-  for (const data::CachedTokens& one : chosen.tokens) {
-    data::remove_cached(one);
-    say(environment).note("Deleted {}: {}", one.name, total_text(one));
+  for (const Kept& kind : chosen.kept) {
+    for (const hub::CachedFiles& one : kind.files) {
+      hub::remove_cached(one);
+      say(environment).note("Deleted {}: {}", one.name, total_text(one));
+    }
   }
 }
 
 void run(const CacheCommand& o, const hub::Environment& environment) {
-  const Cached all{hub::cached_repositories(environment),
-                   data::cached_tokens(data::token_folder(environment))};
+  const auto wanted = [&](const char* kind) { return !o.kind || *o.kind == kind; };
+  Cached all;
+  if (wanted("hub")) all.repositories = hub::cached_repositories(environment);
+  if (wanted("tokens")) {
+    const fs::path folder = data::token_folder(environment);
+    all.kept.push_back({"Tokens", "Data set", folder, data::cached_tokens(folder)});
+  }
+  if (wanted("trunk")) {
+    const fs::path folder = trunk::trunk_folder(environment);
+    all.kept.push_back({"Lower layers", "Model", folder, trunk::cached_trunks(folder)});
+  }
   if (o.remove.empty()) {
     if (o.yes) fail_usage("--yes goes with --delete");
     list(environment, all);
@@ -170,10 +199,12 @@ void add_cache_command(CLI::App& app, engine::Runtime& runtime) {
   auto o = std::make_shared<CacheCommand>();
   CLI::App* command = app.add_subcommand(
       "cache",
-      "List what has been downloaded from the Hub and the tokens kept of large data sets, or "
-      "delete some of it");
-  command->add_option("--delete", o->remove,
-                      "Delete these repositories and tokens (as they are listed), after asking");
+      "List what has been downloaded from the Hub and what is kept beside it, tokens of large data "
+      "sets and what the lower layers of models give for examples, or delete some of it");
+  command->add_option("kind", o->kind, "hub, tokens or trunk (the layers) [all]")
+      ->check(CLI::IsMember({"hub", "tokens", "trunk"}))
+      ->option_text("[KIND]");
+  command->add_option("--delete", o->remove, "Delete these, as they are listed, after asking");
   command->add_flag("--yes", o->yes, "Do not ask");
   on_run(*command, runtime, [o, &runtime] { run(*o, runtime.hub()); });
 }

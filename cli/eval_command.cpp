@@ -138,7 +138,8 @@ class EvalRun {
       show(adapter, "loss", done, batches.size());
       return !front_end_.cancelled();
     };
-    const training::Evaluation losses = training::evaluate(*loaded_->model, batches, goes_on);
+    const training::Evaluation losses =
+        training::evaluate(models::LayerRunner(*loaded_->model), batches, goes_on);
     if (front_end_.cancelled()) return {};
     result.loss = losses.loss;
     result.perplexity = losses.perplexity();

@@ -123,6 +123,41 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
   }
 }
 
+// A number of bytes, with K, M or G behind it if they are many.
+CLI::Option* add_size(CLI::App& command, const char* name, uint64_t& bytes, const char* text) {
+  return command.add_option(name, bytes, text)->transform(CLI::AsSizeValue(true));
+}
+
+void add_trunk_options(CLI::App& command, engine::TrunkOptions& trunk) {
+  trunk.cache = "auto";
+  command
+      .add_option(
+          "--trunk-cache", trunk.cache,
+          "What the layers below the lowest adapter give for an example is computed once and "
+          "kept: auto (where examples come more than once, in memory and in a folder of "
+          "the user's cache, which later trainings share), off, or a folder")
+      ->option_text("auto|off|FOLDER [auto]");
+  command
+      .add_option_function<std::string>(
+          "--trunk-memory",
+          [&trunk](const std::string& text) {
+            uint64_t bytes = 0;
+            CLI::detail::lexical_cast(text, bytes);
+            trunk.memory = bytes;
+          },
+          "Bytes of that in memory at most, such as 2GB [an eighth of what is free]")
+      ->transform(CLI::AsSizeValue(true))
+      ->option_text("SIZE");
+  add_size(command, "--trunk-cache-max", trunk.most,
+           "Bytes of that in the folder at most: what was not used for the longest time goes first")
+      ->option_text("SIZE [20GB]");
+  command
+      .add_option("--trunk-bits", trunk.bits,
+                  "Keep it in so many bits a number, 8, which is not exact [as it is]")
+      ->check(CLI::IsMember({8}))
+      ->option_text("8");
+}
+
 }  // namespace
 
 void add_lora_options(CLI::App& command, LoraOptions& o) {
@@ -234,6 +269,7 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
   command.add_flag("--grad-checkpoint", train.grad_checkpoint,
                    "Gradient checkpointing: compute each layer again for its gradient; a third "
                    "more time, far less memory for long texts");
+  add_trunk_options(command, o.tune.trunk);
   command.add_flag("--profile", train.profile,
                    "Show at the end of the training where its time went");
   command.add_option("--val-batches", train.val_batches, "Batches of a validation; -1: all")

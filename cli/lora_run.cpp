@@ -135,6 +135,7 @@ class LoraRun {
     engine::FineTuneOptions options = o_.tune;
     options.datasets = data_->hub_names();
     options.named = named_options(o_);
+    engine::find_places(options.trunk, runtime_);
     engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
     describe(tune);
     describe(train_set);
@@ -309,7 +310,8 @@ class LoraRun {
       runtime_.front_end().progress({{share, {fmt::format("test {}/{}", done, batches.size())}}});
       return true;
     };
-    const training::Evaluation result = training::evaluate(*loaded_->model, batches, show);
+    const training::Evaluation result =
+        training::evaluate(models::LayerRunner(*loaded_->model), batches, show);
     runtime_.front_end().progress({});
     print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
     finish_output();

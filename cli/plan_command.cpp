@@ -47,6 +47,8 @@ ordered_json to_json(const plan::Plan& plan, const UsableMemory& usable,
   ordered_json json = {{"memory", memory},
                        {"time",
                         {{"step_seconds", plan.time.step},
+                         {"kept_layers", plan.time.kept_layers},
+                         {"kept_step_seconds", plan.time.kept_step},
                          {"validation_seconds", plan.time.validation},
                          {"validations", plan.time.validations},
                          {"run_seconds", plan.time.run}}},
@@ -71,8 +73,7 @@ void print_plan(const plan::Plan& plan, const UsableMemory& usable,
   }
   const plan::Time& time = plan.time;
   print_out("Time:   {} in all: {} steps of {}, {} validations of {}\n", plan::duration(time.run),
-            plan.iters, plan::duration(time.step), time.validations,
-            plan::duration(time.validation));
+            plan.iters, plan::step_text(time), time.validations, plan::duration(time.validation));
   if (plan.memory.total() > usable.bytes) {
     print_out("It does not fit: {}\n", too_large(plan, usable));
   }
@@ -90,6 +91,7 @@ void run(const PlanCommand& o, const engine::Runtime& runtime) {
   engine::FineTuneOptions options = o.lora.tune;
   options.only_planned = true;
   options.named = named_options(o.lora);
+  engine::find_places(options.trunk, runtime);
   const engine::FineTune tune(loaded, std::move(options), runtime.front_end());
   const plan::Plan plan = tune.plan(train, valid, speed_file(runtime));
   if (!ops::use_cpu_kernels()) {

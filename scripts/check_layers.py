@@ -31,13 +31,14 @@ BELOW = {
     "lora": ["models", "nn", "regex", "io", "base"],
     "gguf": ["lora", "models", "nn", "ops", "tokenizer", "io", "base"],
     "convert": ["gguf", "models", "nn", "ops", "tokenizer", "io", "base"],
+    "trunk": ["models", "nn", "ops", "hub", "io", "base"],
     "training": ["lora", "models", "ops", "data", "io", "base"],
     "calibration": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],
     "plan": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],
     "report": ["training", "ops", "io", "base"],
     "generation": ["models", "nn", "ops", "tokenizer", "base"],
     "evaluation": ["generation", "models", "regex", "tokenizer", "unicode", "io", "base"],
-    "engine": ["calibration", "evaluation", "report", "plan", "training", "generation", "lora", "gguf", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
+    "engine": ["calibration", "evaluation", "report", "plan", "training", "trunk", "generation", "lora", "gguf", "convert", "models", "ops", "data", "tokenizer", "hub", "io",
                "base"],
 }
 

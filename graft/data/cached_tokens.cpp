@@ -1,67 +1,11 @@
 #include "graft/data/cached_tokens.h"
 
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <map>
-#include <system_error>
-
-#include "graft/base/error.h"
-#include "graft/base/temporary.h"
-#include "graft/io/json.h"
-
 namespace graft::data {
-namespace {
-
-constexpr size_t kDigits = 32, kShownDigits = 8;
-
-bool is_stem(const std::string& stem) {
-  return stem.size() == kDigits && stem.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
-std::string data_of(const fs::path& note) {
-  constexpr size_t kMostBytes = size_t{64} << 20;
-  try {
-    return io::text_at(io::parse_json(read_text(note, kMostBytes), note.string()), "data");
-  } catch (const Error&) {
-    return "";
-  }
-}
-
-}  // namespace
 
 fs::path token_folder(const hub::Environment& environment) { return environment.notes / "tokens"; }
 
-std::vector<CachedTokens> cached_tokens(const fs::path& folder) {
-  std::vector<CachedTokens> all;
-  if (!is_there(folder)) return all;
-  sweep(folder);
-  std::map<std::string, CachedTokens> by_stem;
-  for (const std::string& name : files_below(folder)) {
-    const fs::path path = folder / name;
-    const std::string stem = path.stem().string(), extension = path.extension().string();
-    struct stat facts {};
-    const bool ours = path.parent_path() == folder && is_stem(stem) &&
-                      (extension == ".tokens" || extension == ".json") &&
-                      ::lstat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
-    if (!ours) continue;
-    CachedTokens& its = by_stem[stem];
-    its.name = "tokens/" + stem.substr(0, kShownDigits);
-    its.bytes += static_cast<uint64_t>(facts.st_size);
-    its.last_use = std::max(its.last_use, std::time_t{facts.st_mtime});
-    its.files.push_back(path);
-    if (extension == ".json") its.data = data_of(path);
-  }
-  for (auto& [stem, its] : by_stem) all.push_back(std::move(its));
-  return all;
-}
-
-void remove_cached(const CachedTokens& tokens) {
-  for (const fs::path& file : tokens.files) {
-    std::error_code error;
-    fs::remove(file, error);
-    if (error) fail("cannot remove {}: {}", file.string(), error.message());
-  }
+std::vector<hub::CachedFiles> cached_tokens(const fs::path& folder) {
+  return hub::cached_files(folder, {"tokens", ".tokens", "data"});
 }
 
 }  // namespace graft::data

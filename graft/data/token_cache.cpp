@@ -1,7 +1,6 @@
 #include "graft/data/token_cache.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <memory>
 #include <utility>
@@ -53,22 +52,6 @@ std::string sha256_of(const std::string& text) {
 
 }  // namespace
 
-FileVersion FileVersion::of(const fs::path& file) {
-  struct stat facts {};
-  if (::stat(file.c_str(), &facts) != 0) return {};
-#ifdef __APPLE__
-  const timespec& time = facts.st_mtimespec;
-#else
-  const timespec& time = facts.st_mtim;
-#endif
-  return {static_cast<uint64_t>(facts.st_size), int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec,
-          facts.st_ino};
-}
-
-bool FileVersion::is_same_file(const FileVersion& other) const {
-  return size == other.size && time == other.time && number == other.number;
-}
-
 TokenCache::TokenCache(const fs::path& folder, const std::vector<Source>& sources, std::string name,
                        const Encoder& encoder)
     : name_(std::move(name)), vocab_size_(static_cast<size_t>(encoder.options().vocab_size)) {
@@ -77,7 +60,7 @@ TokenCache::TokenCache(const fs::path& folder, const std::vector<Source>& source
     recipe += recipe_of(source) + "\n";
     files_.insert(files_.end(), source.files.begin(), source.files.end());
   }
-  for (const DataFile& file : files_) versions_.push_back(FileVersion::of(file.path));
+  for (const DataFile& file : files_) versions_.push_back({FileVersion::of(file.path)});
   stem_ = (folder / sha256_of(recipe).substr(0, 32)).string();
 }
 
@@ -87,12 +70,13 @@ std::optional<Dataset> TokenCache::find(FrontEnd& front_end) const {
     Note note = read_note();
     bool renewed = false;
     for (size_t i = 0; i < files_.size(); ++i) {
-      FileVersion now = versions_[i];
-      now.sha256 = note.files[i].sha256;
-      if (now.is_same_file(note.files[i])) continue;
-      const bool same = now.size == note.files[i].size && now.sha256 == content_hash(i, front_end);
+      const FileVersion now = versions_[i].version;
+      Contents& noted = note.files[i];
+      if (now == noted.version) continue;
+      const bool same =
+          now.size == noted.version.size && noted.sha256 == content_hash(i, front_end);
       if (!same || !is_unchanged()) return {};
-      note.files[i] = now;
+      noted.version = now;
       renewed = true;
     }
     Dataset set = read(note.checksum);
@@ -117,8 +101,8 @@ TokenCache::Note TokenCache::read_note() const {
   try {
     Note note{from.at("checksum").get<uint64_t>(), {}};
     for (const json& file : from.at("files")) {
-      note.files.push_back({file.at("size").get<uint64_t>(), file.at("time").get<int64_t>(),
-                            file.at("number").get<uint64_t>(),
+      note.files.push_back({{file.at("size").get<uint64_t>(), file.at("time").get<int64_t>(),
+                             file.at("number").get<uint64_t>()},
                             file.at("sha256").get<std::string>()});
     }
     if (note.files.size() == files_.size()) return note;
@@ -130,12 +114,12 @@ TokenCache::Note TokenCache::read_note() const {
 void TokenCache::write_note(const Note& note) const {
   json files = json::array();
   for (size_t i = 0; i < files_.size(); ++i) {
-    const FileVersion& its = note.files[i];
+    const auto& [version, sha256] = note.files[i];
     files.push_back({{"name", files_[i].name},
-                     {"size", its.size},
-                     {"time", its.time},
-                     {"number", its.number},
-                     {"sha256", its.sha256}});
+                     {"size", version.size},
+                     {"time", version.time},
+                     {"number", version.number},
+                     {"sha256", sha256}});
   }
   const json all = {{"data", name_}, {"checksum", note.checksum}, {"files", std::move(files)}};
   write_text(note_file(), all.dump(1, ' ', false, json::error_handler_t::replace));
@@ -163,7 +147,7 @@ Dataset TokenCache::read(uint64_t checksum) const {
 
 bool TokenCache::is_unchanged() const {
   for (size_t i = 0; i < files_.size(); ++i) {
-    if (!FileVersion::of(files_[i].path).is_same_file(versions_[i])) return false;
+    if (FileVersion::of(files_[i].path) != versions_[i].version) return false;
   }
   return true;
 }
@@ -183,7 +167,7 @@ void TokenCache::remove() const {
 
 std::string TokenCache::content_hash(size_t file, FrontEnd& front_end) const {
   const auto bytes = open_file_bytes(files_[file].path, files_[file].name);
-  hub::Hash hash(hub::HashKind::sha256, versions_[file].size);
+  hub::Hash hash(hub::HashKind::sha256, versions_[file].version.size);
   std::string buffer(size_t{1} << 20, '\0');
   for (int64_t blocks = 0;; ++blocks) {
     const size_t count = bytes->read(buffer.data(), buffer.size());

@@ -6,24 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/file_version.h"
 #include "graft/base/front_end.h"
 #include "graft/data/dataset.h"
 #include "graft/data/source.h"
 #include "graft/data/token_file.h"
 
 namespace graft::data {
-
-/// A version of a file. The content's hash decides where the others differ.
-struct FileVersion {
-  uint64_t size = 0;
-  int64_t time = 0;     // of the last change, in ns
-  uint64_t number = 0;  // inode
-  std::string sha256 = {};
-
-  /// Without the hash; all 0 if the file is not there.
-  static FileVersion of(const fs::path& file);
-  bool is_same_file(const FileVersion& other) const;
-};
 
 /// The tokens of a split, in a folder of caches: a file of them (token_file.h) and a note beside
 /// it, which has the file's checksum and the versions of the data files. Both are named by a hash
@@ -50,9 +39,14 @@ class TokenCache {
   void remove() const;
 
  private:
+  // A data file as it was read.
+  struct Contents {
+    FileVersion version = {};
+    std::string sha256 = {};
+  };
   struct Note {
     uint64_t checksum = 0;  // of the file of tokens
-    std::vector<FileVersion> files;
+    std::vector<Contents> files;
   };
 
   Note read_note() const;
@@ -66,7 +60,7 @@ class TokenCache {
   std::string stem_, name_;
   size_t vocab_size_;
   std::vector<DataFile> files_;
-  std::vector<FileVersion> versions_;  // of size 0: there is no such file
+  std::vector<Contents> versions_;  // of size 0: there is no such file
 };
 
 }  // namespace graft::data

@@ -325,6 +325,7 @@ ordered_json FineTune::full_config(int iters) const {
   if (!s.extra.empty()) config["train_extra"] = s.extra;
   add_rendering(options_.render, config);
   if (train.group_by_length) config["group_by_length"] = true;
+  if (options_.trunk.bits != 0) config["trunk_bits"] = options_.trunk.bits;
   add_optimizer(train.optimizer, config);
   add_schedule(train.schedule, iters, config);
   return config;
@@ -453,6 +454,11 @@ size_t FineTune::kept_by_search() const {
   return bytes;
 }
 
+TrunkChoice FineTune::trunk_choice(const training::TrainOptions& options,
+                                   const data::Dataset& train, const data::Dataset& valid) const {
+  return choose_trunk({loaded_, adapters_.parameters(), options, train, valid}, options_.trunk);
+}
+
 training::TrainOptions FineTune::options_on(const data::Dataset& train) const {
   training::TrainOptions options = options_.train;
   options.iters = iterations_on(train);
@@ -472,9 +478,12 @@ plan::Plan FineTune::plan(const data::Dataset& train, const data::Dataset& valid
   const plan::Subject subject{*loaded_.model, adapters_.parameters(), options};
   const plan::RunBatches batches = plan::batches_of_run(train, valid, options);
   const int done = options_.resume ? options_.resume->iteration() : 0;
+  const TrunkChoice choice = trunk_choice(options, train, valid);
+  plan::KeptLayers kept{choice.layers, std::max(0.0, choice.first_steps - done)};
+  if (choice.layers > 0) program += choice.memory;
   return {.memory = plan::training_memory(subject, batches, program),
           .time = plan::training_time(subject, batches,
-                                      plan::machine_speeds(*loaded_.model, speeds), done),
+                                      plan::machine_speeds(*loaded_.model, speeds), done, kept),
           .iters = std::max(0, options.iters - done),
           .largest_batch = batches.largest.tokens()};
 }
@@ -494,7 +503,17 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
   }
   check_resumed(train, valid);
   say_where_the_rate_ends();
-  training::Trainer trainer(*loaded_.model, adapters_, train, valid, options_.train,
+  const TrunkSubject subject{loaded_, adapters_.parameters(), options_.train, train, valid};
+  const TrunkChoice choice = trunk_choice(options_.train, train, valid);
+  std::optional<KeptTrunk> kept;
+  training::TrainOptions options = options_.train;
+  if (choice.layers > 0) {
+    kept.emplace(subject, choice, options_.trunk, front_end_);
+    options.trunk = &kept->trunk();
+  } else if (!choice.why_not.empty()) {
+    front_end_.note("What the lower layers give is not kept: {}", choice.why_not);
+  }
+  training::Trainer trainer(*loaded_.model, adapters_, train, valid, std::move(options),
                             std::move(events));
   if (options_.resume) trainer.restore(options_.resume->read_parts());
   return trainer.run([this] { return front_end_.cancelled(); });

@@ -7,6 +7,7 @@
 
 #include "graft/data/dataset.h"
 #include "graft/engine/fit.h"
+#include "graft/engine/kept_trunk.h"
 #include "graft/engine/loaded_model.h"
 #include "graft/lora/adapters.h"
 #include "graft/plan/plan.h"
@@ -38,7 +39,8 @@ struct FineTuneOptions {
   std::vector<std::string> datasets = {};  // their names on the Hub
   ordered_json named = ordered_json::object();      // recorded with the options: "model", "data"
   std::optional<training::Checkpoint> resume = {};  // to go on exactly where a training was
-  bool only_planned = false;                        // new adapters have no numbers: it must not run
+  TrunkOptions trunk = {.cache = "off"};
+  bool only_planned = false;  // new adapters have no numbers: it must not run
   // The command that others would use, given their name for the model; recorded in the history.
   std::function<std::string(const std::string& model)> command = {};
 };
@@ -88,6 +90,8 @@ class FineTune {
   static bool names_a_file(const ordered_json& named);
   int iterations(const data::Dataset& train, double epochs) const;
   training::TrainOptions options_on(const data::Dataset& train) const;
+  TrunkChoice trunk_choice(const training::TrainOptions& options, const data::Dataset& train,
+                           const data::Dataset& valid) const;
   void say_where_the_rate_ends() const;
   void check_resumed(const data::Dataset& train, const data::Dataset& valid);
 

@@ -351,7 +351,7 @@ void check(std::span<const MatvecProduct<Matrix>> products) {
 int64_t few_rows(const DenseMatrix&, ScalarType) { return 4; }
 
 int64_t few_rows(const QuantizedMatrix& w, ScalarType x_type) {
-  return multiplies_bf16(w, x_type) ? 32 : 4;
+  return multiplies_bf16(w, x_type) ? kMostFewRows : 4;
 }
 
 void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows, const void* x,

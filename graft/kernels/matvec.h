@@ -39,7 +39,9 @@ void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows
 void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_rows, const void* x,
             ScalarType x_type, ScalarType y_type);
 
-/// The most rows of an x for which `matvec` takes no longer than `panel_product`.
+/// The most rows of an x for which `matvec` takes no longer than `panel_product`; never more than
+/// kMostFewRows.
+inline constexpr int64_t kMostFewRows = 32;
 int64_t few_rows(const DenseMatrix& w, ScalarType x_type);
 int64_t few_rows(const QuantizedMatrix& w, ScalarType x_type);
 

@@ -3,8 +3,10 @@
 namespace graft::models {
 
 mx::array LayerRunner::hidden(const mx::array& ids, const Context& context) const {
-  Hidden hidden = model_.embed(ids, context.dropout);
-  for (int i = 0; i < model_.num_layers(); ++i) hidden = layer(i, hidden, context);
+  Hidden hidden = trunk_ == nullptr ? model_.embed(ids, context.dropout)
+                                    : Hidden{trunk_->stream(ids, context), {}};
+  const int first = trunk_ == nullptr ? 0 : trunk_->layers();
+  for (int i = first; i < model_.num_layers(); ++i) hidden = layer(i, hidden, context);
   return model_.norm(hidden);
 }
 

@@ -1,14 +1,17 @@
 #pragma once
 
 #include "graft/models/model.h"
+#include "graft/models/trunk.h"
 
 namespace graft::models {
 
 /// Runs a model's layers, here one after the other. A subclass may recompute some for their
-/// gradient, or take them from elsewhere.
+/// gradient. The lowest ones may be a trunk's.
 class LayerRunner {
  public:
-  explicit LayerRunner(const Model& model) : model_(model) {}
+  /// Model and trunk must outlive it.
+  explicit LayerRunner(const Model& model, const Trunk* trunk = nullptr)
+      : model_(model), trunk_(trunk) {}
   virtual ~LayerRunner() = default;
 
   const Model& model() const { return model_; }
@@ -21,6 +24,7 @@ class LayerRunner {
 
  private:
   const Model& model_;
+  const Trunk* trunk_;
 };
 
 }  // namespace graft::models

@@ -6,6 +6,10 @@
 #include "graft/ops/backend.h"
 #include "graft/ops/cpu/linear.h"
 
+#ifdef GRAFT_CPU_KERNELS
+#include "graft/kernels/matvec.h"
+#endif
+
 namespace graft::ops {
 namespace {
 
@@ -41,6 +45,13 @@ std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>&
   outputs.reserve(projections.size());
   for (const Projection& p : projections) outputs.push_back(portable_linear(x, p));
   return outputs;
+}
+
+int64_t most_few_rows() {
+#ifdef GRAFT_CPU_KERNELS
+  if (use_cpu_kernels()) return kernels::kMostFewRows;
+#endif
+  return 0;
 }
 
 }  // namespace graft::ops

@@ -2,6 +2,7 @@
 
 #include <mlx/array.h>
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -32,5 +33,9 @@ struct Projection {
 /// in f32 before it is rounded, the others are f32 until they take their argument's type. What no
 /// gradient is asked of costs nothing.
 std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>& projections);
+
+/// On our kernels a row's results do not depend on the other rows, nor on how many there are, if
+/// these are more than this: fewer are multiplied in another way. In MLX's operations they may.
+int64_t most_few_rows();
 
 }  // namespace graft::ops

@@ -7,6 +7,7 @@
 
 #include "graft/plan/graph_work.h"
 #include "graft/plan/planned_graph.h"
+#include "graft/plan/planned_trunk.h"
 
 namespace graft::plan {
 namespace {
@@ -14,26 +15,39 @@ namespace {
 // Of a disk that is slow today. A save is a small part of a run.
 constexpr double kSavedBytesASecond = 1e8;
 
-}  // namespace
-
-Time training_time(const Subject& subject, const RunBatches& batches, const KernelSpeeds& speeds,
-                   int done) {
-  const training::TrainOptions& o = subject.options;
-  Time time;
+// Of a step, on average.
+double step_time(const Subject& subject, const RunBatches& batches, const KernelSpeeds& speeds) {
+  double seconds = 0;
   for (const data::Batch& batch : batches.sample) {
-    time.step += seconds_of(work_of(outputs_of_step(subject, batch)), speeds);
+    seconds += seconds_of(work_of(outputs_of_step(subject, batch)), speeds);
   }
-  time.step *= static_cast<double>(o.batches_a_step) / static_cast<double>(batches.sample.size());
+  return seconds * static_cast<double>(subject.options.batches_a_step) /
+         static_cast<double>(batches.sample.size());
+}
 
+double validation_time(const Subject& subject, const RunBatches& batches,
+                       const KernelSpeeds& speeds) {
   // Of a long validation, a few batches stand for all.
   constexpr size_t kValidated = 4;
   const size_t count = batches.validation.size(), looked_at = std::min(count, kValidated);
+  if (looked_at == 0) return 0;
+  double seconds = 0;
   for (size_t i = 0; i < looked_at; ++i) {
     const data::Batch batch = batches.validation[i * count / looked_at];
     if (batch.weight() == 0) continue;
-    time.validation += seconds_of(work_of(validation_graph(subject.model, batch).outputs), speeds);
+    seconds += seconds_of(work_of(validation_graph(subject, batch).outputs), speeds);
   }
-  if (looked_at > 0) time.validation *= static_cast<double>(count) / static_cast<double>(looked_at);
+  return seconds * static_cast<double>(count) / static_cast<double>(looked_at);
+}
+
+}  // namespace
+
+Time training_time(const Subject& subject, const RunBatches& batches, const KernelSpeeds& speeds,
+                   int done, const KeptLayers& kept) {
+  const training::TrainOptions& o = subject.options;
+  Time time;
+  time.step = step_time(subject, batches, speeds);
+  time.validation = validation_time(subject, batches, speeds);
 
   const int left = std::max(0, o.iters - done);
   // Before the first step, at every so many, and after the last.
@@ -44,6 +58,20 @@ Time training_time(const Subject& subject, const RunBatches& batches, const Kern
   const double saved = 3 * static_cast<double>(state_bytes(subject));
   time.run = left * time.step + time.validations * time.validation +
              std::max(1, saves) * saved / kSavedBytesASecond;
+  if (kept.layers > 0) {
+    const PlannedTrunk trunk(subject.model, kept.layers);
+    training::TrainOptions with_trunk = o;
+    with_trunk.trunk = &trunk;
+    const Subject later{subject.model, subject.parameters, with_trunk};
+    time.kept_layers = kept.layers;
+    time.kept_step = step_time(later, batches, speeds);
+    const double gain = time.step - time.kept_step;
+    time.run -= gain * std::max(0.0, left - kept.first_steps);
+    if (time.validations > 1) {
+      time.run -=
+          (time.validations - 1) * (time.validation - validation_time(later, batches, speeds));
+    }
+  }
   return time;
 }
 
@@ -61,9 +89,16 @@ std::string duration(double seconds) {
   return fmt::format("{:.1f} days", hours / 24);
 }
 
+std::string step_text(const Time& time, const char* unit) {
+  std::string text = duration(time.step) + unit;
+  if (time.kept_layers == 0) return text;
+  return text + fmt::format(" ({} once layers 0 to {} are kept)", duration(time.kept_step),
+                            time.kept_layers - 1);
+}
+
 std::string in_short(const Plan& plan) {
-  return fmt::format("about {} of memory, {} a step, {} in all", gigabytes(plan.memory.total()),
-                     duration(plan.time.step), duration(plan.time.run));
+  return fmt::format("about {} of memory, {}, {} in all", gigabytes(plan.memory.total()),
+                     step_text(plan.time, " a step"), duration(plan.time.run));
 }
 
 }  // namespace graft::plan

@@ -11,6 +11,8 @@ namespace graft::plan {
 /// The time of a run, in seconds.
 struct Time {
   double step = 0;        // on average over the run's batches
+  double kept_step = 0;   // the same once what the lowest layers give is kept
+  int kept_layers = 0;    // these; 0: nothing is
   double validation = 0;  // each
   int validations = 0;
   double run = 0;  // steps, validations and saves
@@ -24,12 +26,22 @@ struct Plan {
   int64_t largest_batch = 0;  // tokens
 };
 
+/// The lowest layers of which nothing is trained, if what they give for an example is kept.
+struct KeptLayers {
+  int layers = 0;
+  double first_steps = 0;  // in which they are computed
+};
+
 /// The time of the steps from `done` on.
 Time training_time(const Subject& subject, const RunBatches& batches, const KernelSpeeds& speeds,
-                   int done = 0);
+                   int done = 0, const KeptLayers& kept = {});
 
-/// "about 1.93 GB of memory, 0.81 s a step, 14 min in all".
+/// "about 1.93 GB of memory, 0.81 s a step, 14 min in all"; with layers that are kept "0.81 s a
+/// step (0.52 s once layers 0 to 13 are kept)".
 std::string in_short(const Plan& plan);
+
+/// "0.81 s", and what a step takes later if that is less: see in_short.
+std::string step_text(const Time& time, const char* unit = "");
 
 /// "1.93 GB".
 std::string gigabytes(size_t bytes);

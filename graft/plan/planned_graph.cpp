@@ -25,7 +25,7 @@ training::TrainState unread_state(const training::Optimizer& optimizer,
 
 PlannedGraph step_graph(const Subject& subject, const data::Batch& batch) {
   const auto& [model, parameters, options] = subject;
-  const auto runner = training::make_runner(model, parameters, options.grad_checkpoint);
+  const auto runner = training::make_runner(model, parameters, options);
   const auto optimizer = training::make_optimizer(options.optimizer);
   const training::LazyStep step =
       training::lazy_step(training::CrossEntropy(), *runner, *optimizer, parameters,
@@ -36,7 +36,7 @@ PlannedGraph step_graph(const Subject& subject, const data::Batch& batch) {
 
 PlannedStages in_place_stages(const Subject& subject, const data::Batch& batch) {
   const auto& [model, parameters, options] = subject;
-  const auto runner = training::make_runner(model, parameters, options.grad_checkpoint);
+  const auto runner = training::make_runner(model, parameters, options);
   const auto optimizer = training::make_optimizer(options.optimizer);
   training::TrainState state = unread_state(*optimizer, parameters);
   training::Gradients gradients(parameters, batch.weight());
@@ -71,8 +71,8 @@ std::vector<mx::array> outputs_of_step(const Subject& subject, const data::Batch
   return all;
 }
 
-PlannedGraph validation_graph(const models::Model& model, const data::Batch& batch) {
-  const models::LayerRunner runner(model);
+PlannedGraph validation_graph(const Subject& subject, const data::Batch& batch) {
+  const models::LayerRunner runner(subject.model, subject.options.trunk);
   return {{training::CrossEntropy()(runner, batch, {.divisor = batch.weight()}).sum}, {}};
 }
 

@@ -24,7 +24,7 @@ PlannedStages in_place_stages(const Subject& subject, const data::Batch& batch);
 /// The outputs of a step, of either kind.
 std::vector<mx::array> outputs_of_step(const Subject& subject, const data::Batch& batch);
 /// The validation of a batch.
-PlannedGraph validation_graph(const models::Model& model, const data::Batch& batch);
+PlannedGraph validation_graph(const Subject& subject, const data::Batch& batch);
 /// The bytes of the parameters and of what the optimizer keeps of them.
 size_t state_bytes(const Subject& subject);
 

@@ -74,8 +74,8 @@ GraphMemory step_memory(const Subject& subject, const data::Batch& batch) {
   return memory_of(graph.outputs, graph.kept);
 }
 
-GraphMemory validation_memory(const models::Model& model, const data::Batch& batch) {
-  return memory_of(validation_graph(model, batch).outputs);
+GraphMemory validation_memory(const Subject& subject, const data::Batch& batch) {
+  return memory_of(validation_graph(subject, batch).outputs);
 }
 
 Memory training_memory(const Subject& subject, const RunBatches& batches, size_t program) {
@@ -87,7 +87,7 @@ Memory training_memory(const Subject& subject, const RunBatches& batches, size_t
   // The sums of the batches before, while the next one is computed.
   if (options.batches_a_step > 1) most.gradients += parameter_bytes;
   if (!batches.validation.empty()) {
-    const GraphMemory other = validation_memory(subject.model, largest_of(batches.validation));
+    const GraphMemory other = validation_memory(subject, largest_of(batches.validation));
     if (other.total() > most.total()) most = other;
   }
   Memory memory;

@@ -41,6 +41,6 @@ Memory training_memory(const Subject& subject, const RunBatches& batches, size_t
 GraphMemory step_memory(const Subject& subject, const data::Batch& batch);
 
 /// What the validation of a batch takes.
-GraphMemory validation_memory(const models::Model& model, const data::Batch& batch);
+GraphMemory validation_memory(const Subject& subject, const data::Batch& batch);
 
 }  // namespace graft::plan

@@ -11,10 +11,9 @@ namespace graft::training {
 
 double Evaluation::perplexity() const { return std::exp(loss); }
 
-Evaluation evaluate(const models::Model& model, const data::EvaluationBatches& batches,
+Evaluation evaluate(const models::LayerRunner& runner, const data::EvaluationBatches& batches,
                     const std::function<bool(size_t)>& done) {
   const auto start = std::chrono::steady_clock::now();
-  const models::LayerRunner runner(model);
   double sum = 0, weight = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
     const data::Batch batch = batches[i];

@@ -4,7 +4,7 @@
 
 #include "graft/base/error.h"
 #include "graft/data/batch.h"
-#include "graft/models/model.h"
+#include "graft/models/layer_runner.h"
 
 namespace graft::training {
 
@@ -26,7 +26,7 @@ class NotFinite : public Error {
 /// Makes and evaluates batches one by one. Calls `done` after each with the number done so far; it
 /// returns whether to go on. Throws NotFinite, which names the data set, if a loss is not finite,
 /// and Error if no token carries loss, or as data::make_batch does.
-Evaluation evaluate(const models::Model& model, const data::EvaluationBatches& batches,
+Evaluation evaluate(const models::LayerRunner& runner, const data::EvaluationBatches& batches,
                     const std::function<bool(size_t)>& done = {});
 
 }  // namespace graft::training

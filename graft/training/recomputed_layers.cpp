@@ -70,9 +70,11 @@ models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
 
 std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
                                                  const models::ParameterSet& parameters,
-                                                 bool grad_checkpoint) {
-  if (grad_checkpoint) return std::make_unique<RecomputedLayers>(model, parameters);
-  return std::make_unique<models::LayerRunner>(model);
+                                                 const TrainOptions& options) {
+  if (options.grad_checkpoint) {
+    return std::make_unique<RecomputedLayers>(model, parameters, options.trunk);
+  }
+  return std::make_unique<models::LayerRunner>(model, options.trunk);
 }
 
 }  // namespace graft::training

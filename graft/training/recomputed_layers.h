@@ -4,6 +4,7 @@
 
 #include "graft/models/layer_runner.h"
 #include "graft/models/parameters.h"
+#include "graft/training/train_options.h"
 
 namespace graft::training {
 
@@ -14,8 +15,9 @@ namespace mx = mlx::core;
 /// arXiv:1604.06174.
 class RecomputedLayers final : public models::LayerRunner {
  public:
-  RecomputedLayers(const models::Model& model, const models::ParameterSet& parameters)
-      : LayerRunner(model),
+  RecomputedLayers(const models::Model& model, const models::ParameterSet& parameters,
+                   const models::Trunk* trunk = nullptr)
+      : LayerRunner(model, trunk),
         parameters_(parameters),
         first_(parameters.first_layer(model.num_layers())) {}
 
@@ -27,9 +29,10 @@ class RecomputedLayers final : public models::LayerRunner {
   int first_;
 };
 
-/// How layers run: as they are, or with gradient checkpointing.
+/// How layers run in a training: as they are, or with gradient checkpointing; the lowest ones may
+/// be a trunk's.
 std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
                                                  const models::ParameterSet& parameters,
-                                                 bool grad_checkpoint);
+                                                 const TrainOptions& options);
 
 }  // namespace graft::training

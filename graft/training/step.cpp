@@ -46,7 +46,7 @@ Stepper::Stepper(const models::Model& model, lora::Adapters& adapters, const dat
       train_(train),
       seed_(options.seed),
       max_norm_(options.max_norm),
-      runner_(make_runner(model, adapters.parameters(), options.grad_checkpoint)),
+      runner_(make_runner(model, adapters.parameters(), options)),
       objective_(std::make_unique<CrossEntropy>()),
       optimizer_(make_optimizer(options.optimizer)),
       sampler_(train, batch_options(options), options.seed) {}

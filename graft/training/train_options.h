@@ -6,6 +6,7 @@
 #include "graft/base/files.h"
 #include "graft/data/sampler.h"
 #include "graft/lora/adapter_file.h"
+#include "graft/models/trunk.h"
 #include "graft/training/identity.h"
 #include "graft/training/optimizer.h"
 #include "graft/training/schedule.h"
@@ -34,6 +35,9 @@ struct TrainOptions {
   uint64_t seed = 0;
   bool profile = false;          // report where the time went at the end
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
+  // What the layers below everything that is trained give; none: they are computed each time. It
+  // must outlive the training.
+  const models::Trunk* trunk = nullptr;
 };
 
 /// Those of its options that make batches.

@@ -112,7 +112,8 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
   const PhaseTimer timer(kValidation);
   const ProfilingSwitch off(false);  // its kernels are not those of the steps
   bool whole = true;
-  Evaluation result = evaluate(model_, valid_batches_, [&](size_t done) {
+  const models::LayerRunner runner(model_, options_.trunk);
+  Evaluation result = evaluate(runner, valid_batches_, [&](size_t done) {
     events_.emit(Validating{done, valid_batches_.size()});
     whole = done == valid_batches_.size() || !interrupted();
     return whole;

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "graft/ops/backend.h"
 #include "tests/cli/program_fixture.h"
 
 namespace graft::testing {
@@ -93,6 +94,33 @@ TEST_F(Cache, ListsTokensOfDataSetsAndDeletesThem) {
   EXPECT_NE(result.err.find("Deleted owner/one"), std::string::npos) << result.err;
   const std::vector<std::string> left = {second + ".tokens", "mine.tokens"};
   EXPECT_EQ(names_in(folder_ / "hf/graft/tokens"), left);
+}
+
+// What a training keeps of the layers below its adapters, in whole.
+TEST_F(Cache, ListsWhatLowerLayersGaveAndDeletesIt) {
+  if (!ops::use_cpu_kernels()) GTEST_SKIP() << "it is kept on our kernels alone";
+  ProgramResult result = train({"--lora-layers", "1"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.err.find("Layers 0 to 0 run once for each example"), std::string::npos)
+      << result.err;
+  expect_line(result.out, "Plan: .* a step \\(.* once layers 0 to 0 are kept\\), .*");
+  result = run({"cache", "trunk"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  expect_line(result.out, "trunk/[0-9a-f]{8} +[0-9.]+ kB +20[0-9-]{8} +model");
+  EXPECT_EQ(result.out.find("owner"), std::string::npos);
+  const std::string name = result.out.substr(result.out.find("trunk/"), 14);
+  EXPECT_EQ(run({"cache", "tokens"}).out.find("trunk"), std::string::npos);
+  expect_refused(run({"cache", "rows"}), 2, "rows");
+  result = run({"cache", "--delete", name, "--yes"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_TRUE(names_in(folder_ / "hf/graft/trunk").empty());
+  result = train({"--lora-layers", "1", "--trunk-cache", "off"});
+  EXPECT_EQ(result.err.find("run once"), std::string::npos) << result.err;
+  EXPECT_TRUE(names_in(folder_ / "hf/graft/trunk").empty());
+  result = train({"--lora-layers", "1", "--trunk-cache", "mine", "--trunk-memory", "1KB"});
+  EXPECT_NE(result.err.find(" is kept in mine"), std::string::npos) << result.err;
+  expect_refused(train({"--trunk-bits", "4"}), 2, "--trunk-bits");
+  expect_refused(train({"--trunk-memory", "much"}), 2, "--trunk-memory");
 }
 
 TEST_F(Cache, SaysWhereThereIsNothing) {

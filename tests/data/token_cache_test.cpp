@@ -331,11 +331,11 @@ TEST_F(TokenCacheTest, IsListedAndRemoved) {
   const auto all = cached_tokens(cache());
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].name, "tokens/" + file(".json").stem().string().substr(0, 8));
-  EXPECT_EQ(all[0].data, "train");
+  EXPECT_EQ(all[0].of, "train");
   EXPECT_EQ(all[0].bytes, fs::file_size(file(".json")) +
                               fs::file_size(fs::path(file(".json")).replace_extension(".tokens")));
   const Dataset mapped = load();
-  remove_cached(all[0]);
+  hub::remove_cached(all[0]);
   EXPECT_EQ(testing::names_in(cache()), std::vector<std::string>{"other.tokens"});
   expect_equal(mapped, load({}, front_end_));  // who reads it goes on
 }

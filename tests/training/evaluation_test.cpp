@@ -35,11 +35,13 @@ TEST(Evaluation, MakesABatchWhenItsTurnComes) {
     told.push_back(done);
     return done < 2;
   };
-  const Evaluation result = evaluate(*model, batches, two);
-  EXPECT_EQ(result.loss, evaluate(*model, data::EvaluationBatches(set, 1, 2)).loss);
+  const Evaluation result = evaluate(models::LayerRunner(*model), batches, two);
+  EXPECT_EQ(result.loss,
+            evaluate(models::LayerRunner(*model), data::EvaluationBatches(set, 1, 2)).loss);
   EXPECT_EQ(result.weight, 2);
   EXPECT_EQ(told, (std::vector<size_t>{1, 2}));
-  testing::expect_error([&] { evaluate(*model, batches); }, "some.jsonl:3: token 5");
+  testing::expect_error([&] { evaluate(models::LayerRunner(*model), batches); },
+                        "some.jsonl:3: token 5");
 }
 
 }  // namespace

@@ -64,7 +64,9 @@ class FullFineTuning : public ::testing::TestWithParam<const char*> {
     Subject s = subject();
     const models::ParameterSet& parameters = s.adapters.parameters();
     const auto optimizer = make_optimizer(options);
-    const auto runner = make_runner(*s.model, parameters, recomputes);
+    TrainOptions layers;
+    layers.grad_checkpoint = recomputes;
+    const auto runner = make_runner(*s.model, parameters, layers);
     TrainState state = optimizer->start(parameters);
     for (int i = 0; i < 3; ++i) {
       const StepOptions step{.rate = 1e-2f, .max_norm = max_norm};

@@ -49,7 +49,7 @@ class GradientsTest : public ::testing::Test {
   Evaluation evaluation_of(const std::vector<size_t>& examples, int batch_size) {
     data::Dataset set;
     for (const size_t i : examples) set.examples.push_back(examples_[i]);
-    return evaluate(*model_, data::EvaluationBatches(set, batch_size, -1));
+    return evaluate(models::LayerRunner(*model_), data::EvaluationBatches(set, batch_size, -1));
   }
 
   // Of batches that are summed, evaluated.

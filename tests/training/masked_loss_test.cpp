@@ -44,7 +44,8 @@ TEST(MaskedLoss, IsPyTorchsOfTheChosenTokens) {
     }
     set.examples.push_back(example);
   }
-  const Evaluation result = evaluate(*model, data::EvaluationBatches(set, 2, -1));
+  const Evaluation result =
+      evaluate(models::LayerRunner(*model), data::EvaluationBatches(set, 2, -1));
   EXPECT_EQ(result.weight, count);
   EXPECT_NEAR(result.loss, sum / count, 1e-5);
 }
@@ -87,7 +88,8 @@ TEST(PackedBatches, LearnAsTheSameExamplesOneByOne) {
   }
   data::Sampler sampler(set, {.batch_tokens = 50}, 3);
   Steps packed, single;
-  const double before = evaluate(*packed.model, data::EvaluationBatches(set, 8, -1)).loss;
+  const double before =
+      evaluate(models::LayerRunner(*packed.model), data::EvaluationBatches(set, 8, -1)).loss;
   for (int i = 0; i < 50; ++i) {
     const std::vector<size_t> places = sampler.next_places().at(0);
     std::vector<data::Batch> one_by_one;
@@ -95,7 +97,8 @@ TEST(PackedBatches, LearnAsTheSameExamplesOneByOne) {
     const double loss = packed.step({data::make_batch(set, places)});
     EXPECT_NEAR(loss, single.step(one_by_one), 1e-5 * (1 + loss)) << "step " << i;
   }
-  EXPECT_LT(evaluate(*packed.model, data::EvaluationBatches(set, 8, -1)).loss, before - 0.01);
+  EXPECT_LT(evaluate(models::LayerRunner(*packed.model), data::EvaluationBatches(set, 8, -1)).loss,
+            before - 0.01);
 }
 
 }  // namespace

@@ -143,7 +143,8 @@ TEST_F(TrainerTest, FirstValidationIsThatOfTheBaseModel) {
   options_.iters = 1;
   run(record);
   auto base = models::load_model(io::ModelFolder::open(kBase));
-  Evaluation expected = evaluate(*base, data::EvaluationBatches(valid_, 4, -1));
+  Evaluation expected =
+      evaluate(models::LayerRunner(*base), data::EvaluationBatches(valid_, 4, -1));
   EXPECT_DOUBLE_EQ(record.validations[0].second, expected.loss);
 }
 
@@ -193,7 +194,7 @@ TEST_F(TrainerTest, DropoutChangesTrainingAndNotValidation) {
   lora::AdapterFile file = lora::read_adapter_file(options_.adapter_file);
   file.settings->dropout = 0;
   lora::Adapters adapters = lora::apply(*model, file);
-  EXPECT_EQ(evaluate(*model, data::EvaluationBatches(valid_, 4, -1)).loss,
+  EXPECT_EQ(evaluate(models::LayerRunner(*model), data::EvaluationBatches(valid_, 4, -1)).loss,
             record.validations.back().second);
 }
 
@@ -305,7 +306,8 @@ TEST_F(TrainerTest, LossesThatAreNotFiniteInARowKeepTheLastSaveAndTheLastGoodSta
   auto model = models::load_model(io::ModelFolder::open(kBase));
   lora::apply(*model, lora::read_adapter_file(kept / "adapters.npz"));
   const data::Dataset set = counting_set(10);
-  EXPECT_LT(evaluate(*model, data::EvaluationBatches(set, 4, -1)).loss, before.losses[0]);
+  EXPECT_LT(evaluate(models::LayerRunner(*model), data::EvaluationBatches(set, 4, -1)).loss,
+            before.losses[0]);
 }
 
 // One bad batch, of an example that makes the gradient NaN, say.
@@ -447,9 +449,9 @@ TEST_F(TrainerTest, AFirstStepThatIsNotFiniteLeavesTheEarlierFile) {
 TEST(BatchLoss, IsTheMeanOverTokensHoweverExamplesAreGrouped) {
   auto model = models::load_model(io::ModelFolder::open(kBase));
   data::Dataset set = counting_set(9);
-  double one = evaluate(*model, data::EvaluationBatches(set, 1, -1)).loss;
-  double four = evaluate(*model, data::EvaluationBatches(set, 4, -1)).loss;
-  double all = evaluate(*model, data::EvaluationBatches(set, 100, -1)).loss;
+  double one = evaluate(models::LayerRunner(*model), data::EvaluationBatches(set, 1, -1)).loss;
+  double four = evaluate(models::LayerRunner(*model), data::EvaluationBatches(set, 4, -1)).loss;
+  double all = evaluate(models::LayerRunner(*model), data::EvaluationBatches(set, 100, -1)).loss;
   EXPECT_NEAR(one, four, 1e-5 * one);
   EXPECT_NEAR(one, all, 1e-5 * one);
 }

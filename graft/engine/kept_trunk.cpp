@@ -1,0 +1,179 @@
+#include "graft/engine/kept_trunk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "graft/base/error.h"
+#include "graft/base/machine.h"
+#include "graft/data/sampler.h"
+#include "graft/hub/content_hashes.h"
+#include "graft/hub/hash.h"
+#include "graft/hub/progress.h"
+#include "graft/io/tensor_info.h"
+#include "graft/ops/backend.h"
+#include "graft/trunk/cached_trunks.h"
+
+namespace graft::engine {
+namespace {
+
+constexpr size_t kShareOfFree = 8;
+
+size_t memory_for(const TrunkOptions& options) {
+  if (options.memory) return *options.memory;
+  const MachineMemory machine = machine_memory();
+  return std::min(machine.available.value_or(machine.total), usable_memory().bytes) / kShareOfFree;
+}
+
+// Steps until each example has come once.
+double steps_of_a_pass(const TrunkSubject& subject) {
+  const training::TrainOptions& train = subject.train;
+  const auto batches = static_cast<double>(
+      data::Sampler::batches_in(subject.train_set, training::batch_options(train), train.seed, 1));
+  return batches / train.batches_a_step;
+}
+
+trunk::RowForm form_of(const TrunkSubject& subject, int bits) {
+  const models::Model& model = *subject.loaded.model;
+  const mx::array one = model.embed(mx::array({0}, {1}, mx::int32), {}).stream;
+  return {one.shape(1), one.dtype(), bits};
+}
+
+uint64_t tokens_of(const data::Dataset& set) {
+  return static_cast<uint64_t>(set.examples.totals().tokens);
+}
+
+// A hash over config and weights.
+std::string contents_of(const LoadedModel& loaded, const TrunkOptions& options,
+                        FrontEnd& front_end) {
+  hub::ContentHashes hashes(options.hashes);
+  std::string all = loaded.folder.config().dump();
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(loaded.folder.path(), error)) {
+    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+  }
+  if (error) fail("cannot read {}: {}", loaded.folder.path().string(), error.message());
+  std::sort(files.begin(), files.end());
+  for (const fs::path& file : files) {
+    all += " " + file.filename().string() + " " + hashes.sha256(file, front_end);
+  }
+  hub::Hash hash(hub::HashKind::sha256, all.size());
+  hash.add(all.data(), all.size());
+  return hash.finish();
+}
+
+std::string instructions() {
+  const ops::CpuKernels kernels = ops::cpu_kernels();
+  return kernels.isa + (kernels.multiplies_bf16 ? ", bf16" : "");
+}
+
+// Lets the pages of the layers' weights go; they are read again if they are wanted.
+trunk::FrozenTrunk::Release release_of(LoadedModel& loaded, int layers) {
+  std::vector<std::string> names;
+  for (const models::LinearPart& part : models::linears_of(loaded.model->parts())) {
+    if (part.layer >= layers) continue;
+    for (const char* suffix : {".weight", ".scales", ".biases"}) {
+      std::string name = part.path() + suffix;
+      if (loaded.folder.has(name)) names.push_back(std::move(name));
+    }
+  }
+  return [&folder = loaded.folder, names = std::move(names)] {
+    for (const std::string& name : names) folder.release(name);
+  };
+}
+
+std::unique_ptr<trunk::RowFile> open_file(const TrunkSubject& subject, const TrunkChoice& choice,
+                                          const trunk::RowForm& form, const TrunkOptions& options,
+                                          FrontEnd& front_end) {
+  const bool named = options.cache != "auto";
+  const fs::path folder = named ? fs::path(options.cache) : options.folder;
+  if (folder.empty()) return nullptr;
+  try {
+    trunk::TrunkIdentity identity{
+        .model = subject.train.identity.config.value("model", std::string()),
+        .contents = contents_of(subject.loaded, options, front_end),
+        .layers = choice.layers,
+        .width = form.width(),
+        .dtype = std::string(io::dtype_name(form.dtype())),
+        .bits = form.bits(),
+        .instructions = instructions()};
+    trunk::make_trunk_folder(folder);
+    const fs::path path = folder / identity.file_name();
+    auto file = std::make_unique<trunk::RowFile>(path, identity.text());
+    trunk::note_model(path, identity.model);
+    trunk::make_room(folder, path, choice.bytes - std::min(choice.bytes, file->bytes()),
+                     options.most);
+    return file;
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const Error& error) {
+    front_end.warn("what the lower layers give is kept in memory alone: {}", error.what());
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+void find_places(TrunkOptions& options, const Runtime& runtime) {
+  options.folder = trunk::trunk_folder(runtime.hub());
+  options.hashes = runtime.hub().notes / "content_hashes.json";
+}
+
+TrunkChoice choose_trunk(const TrunkSubject& subject, const TrunkOptions& options) {
+  TrunkChoice choice;
+  const int all = subject.loaded.model->num_layers();
+  const int layers = std::max(0, subject.parameters.first_layer(all));
+  if (options.cache == "off" || layers == 0) return choice;
+  const trunk::RowForm form = form_of(subject, options.bits);
+  choice.first_steps = steps_of_a_pass(subject);
+  choice.row_bytes = form.row_bytes();
+  choice.bytes = choice.row_bytes * (tokens_of(subject.train_set) + tokens_of(subject.valid_set));
+  choice.memory = static_cast<size_t>(std::min<uint64_t>(memory_for(options), choice.bytes));
+  if (!ops::use_cpu_kernels()) {
+    choice.why_not = "with MLX's operations a token's numbers depend on its batch";
+    return choice;
+  }
+  if (!trunk::rows_are_independent(*subject.loaded.model, layers)) {
+    choice.why_not = "in a mixture of experts a token's numbers depend on its batch";
+    return choice;
+  }
+  if (options.cache == "auto" && subject.train.iters <= choice.first_steps) return choice;
+  if (options.cache == "auto") {
+    std::error_code error;
+    fs::path there = options.folder;
+    while (!there.empty() && !is_there(there) && there.has_relative_path()) {
+      there = there.parent_path();
+    }
+    const auto space = fs::space(there, error);
+    const uint64_t disk = options.folder.empty() || error ? 0 : space.available;
+    const uint64_t room = std::max<uint64_t>(memory_for(options), std::min(disk, options.most));
+    if (choice.bytes > room) {
+      choice.why_not = fmt::format("it would be {}, and there is room for {}",
+                                   hub::size_text(choice.bytes), hub::size_text(room));
+      return choice;
+    }
+  }
+  choice.layers = layers;
+  return choice;
+}
+
+KeptTrunk::KeptTrunk(const TrunkSubject& subject, const TrunkChoice& choice,
+                     const TrunkOptions& options, FrontEnd& front_end) {
+  const trunk::RowForm form = form_of(subject, options.bits);
+  auto file = open_file(subject, choice, form, options, front_end);
+  const std::string where = file ? file->path().parent_path().string() : "memory";
+  const std::string there =
+      file && file->size() > 0 ? fmt::format("; {} are there", hub::size_text(file->bytes())) : "";
+  front_end.note("Layers 0 to {} run once for each example: what they give, {}, is kept in {}{}",
+                 choice.layers - 1, hub::size_text(choice.bytes), where, there);
+  store_ =
+      std::make_unique<trunk::RowStore>(choice.memory, std::move(file), options.most, front_end);
+  trunk_ = std::make_unique<trunk::FrozenTrunk>(*subject.loaded.model, choice.layers, form, *store_,
+                                                release_of(subject.loaded, choice.layers));
+}
+
+}  // namespace graft::engine
