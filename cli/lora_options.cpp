@@ -4,6 +4,7 @@
 #include "cli/data_options.h"
 #include "cli/number_checks.h"
 #include "cli/optimizer_options.h"
+#include "cli/size_option.h"
 #include "cli/taken_options.h"
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
@@ -123,11 +124,6 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
   }
 }
 
-// A number of bytes, with K, M or G behind it if they are many.
-CLI::Option* add_size(CLI::App& command, const char* name, uint64_t& bytes, const char* text) {
-  return command.add_option(name, bytes, text)->transform(CLI::AsSizeValue(true));
-}
-
 void add_trunk_options(CLI::App& command, engine::TrunkOptions& trunk) {
   trunk.cache = "auto";
   command
@@ -137,20 +133,18 @@ void add_trunk_options(CLI::App& command, engine::TrunkOptions& trunk) {
           "kept: auto (where examples come more than once, in memory and in a folder of "
           "the user's cache, which later trainings share), off, or a folder")
       ->option_text("auto|off|FOLDER [auto]");
-  command
-      .add_option_function<std::string>(
-          "--trunk-memory",
-          [&trunk](const std::string& text) {
-            uint64_t bytes = 0;
-            CLI::detail::lexical_cast(text, bytes);
-            trunk.memory = bytes;
-          },
-          "Bytes of that in memory at most, such as 2GB [an eighth of what is free]")
-      ->transform(CLI::AsSizeValue(true))
-      ->option_text("SIZE");
-  add_size(command, "--trunk-cache-max", trunk.most,
-           "Bytes of that in the folder at most: what was not used for the longest time goes first")
+  add_size_option(
+      command, "--trunk-memory", [&trunk](uint64_t bytes) { trunk.memory = bytes; },
+      "Bytes of that in memory at most, such as 2GB [an eighth of what is free]");
+  add_size_option(
+      command, "--trunk-cache-max", [&trunk](uint64_t bytes) { trunk.most = bytes; },
+      "Bytes of that in the folder at most: what was not used for the longest time goes first")
       ->option_text("SIZE [20GB]");
+  add_size_option(
+      command, "--memory", [&trunk](uint64_t bytes) { trunk.limit = bytes; },
+      "Memory that the process may use, such as 2GB: what the layers below the lowest adapter give "
+      "is computed before the first step, some layers at a time, and layers that do not fit go "
+      "through memory in each step; for --test, too");
   command
       .add_option("--trunk-bits", trunk.bits,
                   "Keep it in so many bits a number, 8, which is not exact [as it is]")

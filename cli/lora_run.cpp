@@ -18,6 +18,7 @@
 #include "cli/plan_output.h"
 #include "cli/shell_quoted.h"
 #include "graft/base/error.h"
+#include "graft/engine/memory_limit.h"
 #include "graft/engine/named_data.h"
 #include "graft/generation/generate.h"
 #include "graft/ops/backend.h"
@@ -29,6 +30,7 @@
 #include "graft/training/bad_batches.h"
 #include "graft/training/console_sink.h"
 #include "graft/training/evaluation.h"
+#include "graft/trunk/cached_trunks.h"
 
 namespace graft::cli {
 namespace {
@@ -181,7 +183,8 @@ class LoraRun {
     std::string smaller;
     try {
       plan = tune.plan(train_set, valid_set, speed_file(runtime_));
-      const size_t most = usable_for(*plan).bytes, usable = most - std::min(most, beside);
+      const size_t most = usable_for(*plan, o_.tune.trunk).bytes,
+                   usable = most - std::min(most, beside);
       if (plan->memory.total() > usable) {
         smaller = remedy_lines(tune.remedies(train_set, valid_set, *plan, usable));
       }
@@ -192,7 +195,7 @@ class LoraRun {
       return;
     }
     if (o_.train) print_out("Plan: {}\n", plan::in_short(*plan));
-    const UsableMemory usable = usable_for(*plan);
+    const UsableMemory usable = usable_for(*plan, o_.tune.trunk);
     if (plan->memory.total() <= usable.bytes) return;
     if (o_.force) {
       runtime_.front_end().warn("it may not fit into memory: {}", too_large(*plan, usable));
@@ -303,15 +306,18 @@ class LoraRun {
     return kInterruptedCode;
   }
 
-  void test(const data::Dataset& set) const {
+  void test(const data::Dataset& set) {
     const data::EvaluationBatches batches(set, o_.tune.train.batch_size, o_.test_batches);
     const auto show = [&](size_t done) {
       const double share = static_cast<double>(done) / static_cast<double>(batches.size());
       runtime_.front_end().progress({{share, {fmt::format("test {}/{}", done, batches.size())}}});
       return true;
     };
+    const std::optional<size_t> limit = o_.tune.trunk.limit;
     const training::Evaluation result =
-        training::evaluate(models::LayerRunner(*loaded_->model), batches, show);
+        limit ? engine::evaluate_within(*loaded_, batches, trunk::trunk_folder(runtime_.hub()),
+                                        *limit, runtime_.front_end(), show)
+              : training::evaluate(models::LayerRunner(*loaded_->model), batches, show);
     runtime_.front_end().progress({});
     print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
     finish_output();

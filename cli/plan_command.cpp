@@ -98,7 +98,7 @@ void run(const PlanCommand& o, const engine::Runtime& runtime) {
     runtime.front_end().note(
         "The figures are of graft's CPU kernels, which these are not: they may be far off");
   }
-  const UsableMemory usable = usable_for(plan);
+  const UsableMemory usable = usable_for(plan, o.lora.tune.trunk);
   std::vector<engine::Remedy> remedies;
   if (o.fit || plan.memory.total() > usable.bytes) {
     remedies = tune.remedies(train, valid, plan, usable.bytes);

@@ -13,8 +13,10 @@ fs::path speed_file(const engine::Runtime& runtime) {
   return runtime.hub().notes / "machine_speed.json";
 }
 
-UsableMemory usable_for(const plan::Plan& plan) {
-  return usable_memory(plan.memory.weights, memory_reserved(".safetensors"));
+UsableMemory usable_for(const plan::Plan& plan, const engine::TrunkOptions& trunk) {
+  const UsableMemory machine = usable_memory(plan.memory.weights, memory_reserved(".safetensors"));
+  if (!trunk.limit || *trunk.limit > machine.bytes) return machine;
+  return {*trunk.limit, "--memory gives"};
 }
 
 std::string too_large(const plan::Plan& plan, const UsableMemory& usable) {

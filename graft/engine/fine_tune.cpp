@@ -13,6 +13,7 @@
 #include "graft/base/threads.h"
 #include "graft/data/data_name.h"
 #include "graft/data/option_names.h"
+#include "graft/engine/memory_limit.h"
 #include "graft/engine/named_model.h"
 #include "graft/lora/fingerprint.h"
 #include "graft/lora/layer_config.h"
@@ -465,24 +466,45 @@ training::TrainOptions FineTune::options_on(const data::Dataset& train) const {
   return options;
 }
 
-plan::Plan FineTune::plan(const data::Dataset& train, const data::Dataset& valid,
-                          const fs::path& speeds) const {
-  size_t program = memory_in_use(".safetensors");
+// The memory of a run, whose layers' weights are in memory together or one by one.
+plan::Memory FineTune::memory(const training::TrainOptions& given, const plan::RunBatches& batches,
+                              const TrunkChoice& choice, bool streams) const {
+  size_t program = memory_in_use(".safetensors") + (choice.layers > 0 ? choice.memory : 0);
   // Weights that are trained are there already, and counted with what the optimizer keeps of them.
   if (training::goes_in_place(adapters_.parameters()) && !options_.only_planned) {
     size_t trained = 0;
     for (const models::Parameter& p : adapters_.trained()) trained += p.place->nbytes();
     program -= std::min(program, trained);
   }
+  plan::KeptLayers kept{.layers = choice.layers};
+  const StreamedWeights weights(loaded_);
+  training::TrainOptions options = given;
+  if (streams) options.weights = &weights;
+  if (options_.trunk.limit) kept.bytes = weights.not_in_memory(choice.layers, streams);
+  return plan::training_memory({*loaded_.model, adapters_.parameters(), options}, batches, program,
+                               kept);
+}
+
+// Whether the layers' weights go through memory one by one, since a limit leaves no room for all.
+bool FineTune::streams(const training::TrainOptions& options, const plan::RunBatches& batches,
+                       const TrunkChoice& choice) const {
+  return options_.trunk.limit &&
+         memory(options, batches, choice, false).total() > *options_.trunk.limit;
+}
+
+plan::Plan FineTune::plan(const data::Dataset& train, const data::Dataset& valid,
+                          const fs::path& speeds) const {
   const training::TrainOptions options = options_on(train);
-  const plan::Subject subject{*loaded_.model, adapters_.parameters(), options};
   const plan::RunBatches batches = plan::batches_of_run(train, valid, options);
-  const int done = options_.resume ? options_.resume->iteration() : 0;
   const TrunkChoice choice = trunk_choice(options, train, valid);
-  plan::KeptLayers kept{choice.layers, std::max(0.0, choice.first_steps - done)};
-  if (choice.layers > 0) program += choice.memory;
-  return {.memory = plan::training_memory(subject, batches, program),
-          .time = plan::training_time(subject, batches,
+  const bool one_by_one = streams(options, batches, choice);
+  const StreamedWeights weights(loaded_);
+  training::TrainOptions timed = options;
+  if (one_by_one) timed.weights = &weights;
+  const int done = options_.resume ? options_.resume->iteration() : 0;
+  const plan::KeptLayers kept{choice.layers, std::max(0.0, choice.first_steps - done)};
+  return {.memory = memory(options, batches, choice, one_by_one),
+          .time = plan::training_time({*loaded_.model, adapters_.parameters(), timed}, batches,
                                       plan::machine_speeds(*loaded_.model, speeds), done, kept),
           .iters = std::max(0, options.iters - done),
           .largest_batch = batches.largest.tokens()};
@@ -512,6 +534,14 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
     options.trunk = &kept->trunk();
   } else if (!choice.why_not.empty()) {
     front_end_.note("What the lower layers give is not kept: {}", choice.why_not);
+  }
+  const StreamedWeights weights(loaded_);
+  if (options_.trunk.limit &&
+      streams(options_.train, plan::batches_of_run(train, valid, options_.train), choice)) {
+    options.weights = &weights;
+    front_end_.note("Each step reads the weights of layers {} to {}, {}, twice", choice.layers,
+                    loaded_.model->num_layers() - 1,
+                    plan::gigabytes(weights.bytes_from(choice.layers)));
   }
   training::Trainer trainer(*loaded_.model, adapters_, train, valid, std::move(options),
                             std::move(events));

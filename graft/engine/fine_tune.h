@@ -90,6 +90,10 @@ class FineTune {
   static bool names_a_file(const ordered_json& named);
   int iterations(const data::Dataset& train, double epochs) const;
   training::TrainOptions options_on(const data::Dataset& train) const;
+  plan::Memory memory(const training::TrainOptions& options, const plan::RunBatches& batches,
+                      const TrunkChoice& choice, bool streams) const;
+  bool streams(const training::TrainOptions& options, const plan::RunBatches& batches,
+               const TrunkChoice& choice) const;
   TrunkChoice trunk_choice(const training::TrainOptions& options, const data::Dataset& train,
                            const data::Dataset& valid) const;
   void say_where_the_rate_ends() const;

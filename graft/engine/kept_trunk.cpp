@@ -10,6 +10,7 @@
 #include "graft/base/error.h"
 #include "graft/base/machine.h"
 #include "graft/data/sampler.h"
+#include "graft/engine/memory_limit.h"
 #include "graft/hub/content_hashes.h"
 #include "graft/hub/hash.h"
 #include "graft/hub/progress.h"
@@ -34,12 +35,6 @@ double steps_of_a_pass(const TrunkSubject& subject) {
   const auto batches = static_cast<double>(
       data::Sampler::batches_in(subject.train_set, training::batch_options(train), train.seed, 1));
   return batches / train.batches_a_step;
-}
-
-trunk::RowForm form_of(const TrunkSubject& subject, int bits) {
-  const models::Model& model = *subject.loaded.model;
-  const mx::array one = model.embed(mx::array({0}, {1}, mx::int32), {}).stream;
-  return {one.shape(1), one.dtype(), bits};
 }
 
 uint64_t tokens_of(const data::Dataset& set) {
@@ -73,36 +68,71 @@ std::string instructions() {
 
 // Lets the pages of the layers' weights go; they are read again if they are wanted.
 trunk::FrozenTrunk::Release release_of(LoadedModel& loaded, int layers) {
-  std::vector<std::string> names;
-  for (const models::LinearPart& part : models::linears_of(loaded.model->parts())) {
-    if (part.layer >= layers) continue;
-    for (const char* suffix : {".weight", ".scales", ".biases"}) {
-      std::string name = part.path() + suffix;
-      if (loaded.folder.has(name)) names.push_back(std::move(name));
+  return [pages = trunk::LayerPages(*loaded.model, loaded.folder), layers] {
+    pages.release(0, layers);
+  };
+}
+
+trunk::TrunkIdentity identity_of(const TrunkSubject& subject, int layers,
+                                 const trunk::RowForm& form, const TrunkOptions& options,
+                                 FrontEnd& front_end) {
+  return {.model = subject.train.identity.config.value("model", std::string()),
+          .contents = contents_of(subject.loaded, options, front_end),
+          .layers = layers,
+          .width = form.width(),
+          .dtype = std::string(io::dtype_name(form.dtype())),
+          .bits = form.bits(),
+          .instructions = instructions()};
+}
+
+// The tokens of an example that are inputs.
+std::span<const int32_t> inputs_of(const data::Dataset& set, size_t example) {
+  const auto ids = set.examples[example].ids;
+  return ids.first(ids.size() - 1);
+}
+
+// The examples that a training's steps and validations will see.
+std::vector<std::span<const int32_t>> examples_of(const TrunkSubject& subject) {
+  const training::TrainOptions& train = subject.train;
+  std::vector<std::span<const int32_t>> examples;
+  std::vector<bool> taken(subject.train_set.examples.size());
+  size_t count = 0;
+  data::Sampler sampler(subject.train_set, training::batch_options(train), train.seed);
+  for (int step = 0; step < train.iters && count < taken.size(); ++step) {
+    for (const auto& batch : sampler.next_places()) {
+      for (const size_t example : batch) {
+        if (taken[example]) continue;
+        taken[example] = true;
+        ++count;
+        examples.push_back(inputs_of(subject.train_set, example));
+      }
     }
   }
-  return [&folder = loaded.folder, names = std::move(names)] {
-    for (const std::string& name : names) folder.release(name);
-  };
+  size_t valid = subject.valid_set.examples.size();
+  if (train.val_batches >= 0) {
+    valid = std::min(
+        valid, static_cast<size_t>(train.val_batches) * static_cast<size_t>(train.batch_size));
+  }
+  for (size_t i = 0; i < valid; ++i) examples.push_back(inputs_of(subject.valid_set, i));
+  return examples;
 }
 
 std::unique_ptr<trunk::RowFile> open_file(const TrunkSubject& subject, const TrunkChoice& choice,
                                           const trunk::RowForm& form, const TrunkOptions& options,
                                           FrontEnd& front_end) {
-  const bool named = options.cache != "auto";
-  const fs::path folder = named ? fs::path(options.cache) : options.folder;
-  if (folder.empty()) return nullptr;
+  const fs::path folder = options.cache == "auto" ? options.folder : fs::path(options.cache);
+  if (folder.empty()) {
+    if (options.limit) fail_usage("`memory` needs a folder for what the layers give");
+    return nullptr;
+  }
   try {
-    trunk::TrunkIdentity identity{
-        .model = subject.train.identity.config.value("model", std::string()),
-        .contents = contents_of(subject.loaded, options, front_end),
-        .layers = choice.layers,
-        .width = form.width(),
-        .dtype = std::string(io::dtype_name(form.dtype())),
-        .bits = form.bits(),
-        .instructions = instructions()};
+    const auto identity = identity_of(subject, choice.layers, form, options, front_end);
     trunk::make_trunk_folder(folder);
     const fs::path path = folder / identity.file_name();
+    if (options.limit) {
+      fill_within(subject.loaded, form, identity, folder, examples_of(subject), *options.limit,
+                  front_end);
+    }
     auto file = std::make_unique<trunk::RowFile>(path, identity.text());
     trunk::note_model(path, identity.model);
     trunk::make_room(folder, path, choice.bytes - std::min(choice.bytes, file->bytes()),
@@ -111,6 +141,7 @@ std::unique_ptr<trunk::RowFile> open_file(const TrunkSubject& subject, const Tru
   } catch (const Cancelled&) {
     throw;
   } catch (const Error& error) {
+    if (options.limit) throw;
     front_end.warn("what the lower layers give is kept in memory alone: {}", error.what());
     return nullptr;
   }
@@ -127,18 +158,26 @@ TrunkChoice choose_trunk(const TrunkSubject& subject, const TrunkOptions& option
   TrunkChoice choice;
   const int all = subject.loaded.model->num_layers();
   const int layers = std::max(0, subject.parameters.first_layer(all));
+  if (options.limit && !ops::use_cpu_kernels()) {
+    fail_usage("`memory` is of graft's kernels: MLX's operations read weights as they like");
+  }
   if (options.cache == "off" || layers == 0) return choice;
-  const trunk::RowForm form = form_of(subject, options.bits);
+  const trunk::RowForm form = trunk::form_of(*subject.loaded.model, options.bits);
   choice.first_steps = steps_of_a_pass(subject);
   choice.row_bytes = form.row_bytes();
   choice.bytes = choice.row_bytes * (tokens_of(subject.train_set) + tokens_of(subject.valid_set));
-  choice.memory = static_cast<size_t>(std::min<uint64_t>(memory_for(options), choice.bytes));
+  const size_t memory = options.limit ? options.memory.value_or(0) : memory_for(options);
+  choice.memory = static_cast<size_t>(std::min<uint64_t>(memory, choice.bytes));
   if (!ops::use_cpu_kernels()) {
     choice.why_not = "with MLX's operations a token's numbers depend on its batch";
+  } else if (!trunk::rows_are_independent(*subject.loaded.model, layers)) {
+    choice.why_not = "in a mixture of experts a token's numbers depend on its batch";
+  }
+  if (!choice.why_not.empty()) {
     return choice;
   }
-  if (!trunk::rows_are_independent(*subject.loaded.model, layers)) {
-    choice.why_not = "in a mixture of experts a token's numbers depend on its batch";
+  if (options.limit) {
+    choice.layers = layers;
     return choice;
   }
   if (options.cache == "auto" && subject.train.iters <= choice.first_steps) return choice;
@@ -163,7 +202,7 @@ TrunkChoice choose_trunk(const TrunkSubject& subject, const TrunkOptions& option
 
 KeptTrunk::KeptTrunk(const TrunkSubject& subject, const TrunkChoice& choice,
                      const TrunkOptions& options, FrontEnd& front_end) {
-  const trunk::RowForm form = form_of(subject, options.bits);
+  const trunk::RowForm form = trunk::form_of(*subject.loaded.model, options.bits);
   auto file = open_file(subject, choice, form, options, front_end);
   const std::string where = file ? file->path().parent_path().string() : "memory";
   const std::string there =

@@ -19,8 +19,11 @@ struct TrunkOptions {
   std::optional<size_t> memory = {};  // bytes of it in memory at most [an eighth of what is free]
   uint64_t most = 20'000'000'000;     // bytes of all files in the folder
   int bits = 0;                       // of a number that is kept: 8, or 0, as it is
-  fs::path folder = {};               // of "auto"; empty: it is kept in memory alone
-  fs::path hashes = {};               // hub::ContentHashes' note
+  // Of the whole process: what the layers give is computed before the first step, by groups of
+  // them.
+  std::optional<size_t> limit = {};
+  fs::path folder = {};  // of "auto"; empty: it is kept in memory alone
+  fs::path hashes = {};  // hub::ContentHashes' note
 };
 
 /// The folder of "auto" and the note of hashes, beside the Hub's cache.
@@ -45,15 +48,15 @@ struct TrunkChoice {
 };
 
 /// Whether a training's trunk is kept: if it has one, passes examples more than once, and there is
-/// room; a folder that was named is used whatever the passes. Throws UsageError for a number of
-/// bits that there is not.
+/// room; with a folder that was named or a limit of memory, whatever the passes. Throws UsageError
+/// for a number of bits that there is not, and for a limit where it cannot be kept to.
 TrunkChoice choose_trunk(const TrunkSubject& subject, const TrunkOptions& options);
 
 /// The trunk of a training, with what is kept of it.
 class KeptTrunk {
  public:
-  /// Says where it is kept. What the folder refuses is a warning: it is kept in memory then. The
-  /// subject must outlive it. Throws Cancelled.
+  /// Says where it is kept. What the folder refuses is a warning: it is kept in memory then; with a
+  /// limit, an Error. The subject must outlive it. Throws Cancelled.
   KeptTrunk(const TrunkSubject& subject, const TrunkChoice& choice, const TrunkOptions& options,
             FrontEnd& front_end);
 

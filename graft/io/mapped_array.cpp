@@ -52,4 +52,12 @@ void release_pages(const MappedFile& file, size_t offset, size_t bytes) {
   }
 }
 
+void prefetch_pages(const MappedFile& file, size_t offset, size_t bytes) {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t begin = offset / page * page, end = std::min(offset + bytes, file.size());
+  if (begin < end) {
+    ::madvise(const_cast<std::byte*>(file.data()) + begin, end - begin, MADV_WILLNEED);
+  }
+}
+
 }  // namespace graft::io

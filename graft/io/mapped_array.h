@@ -21,5 +21,7 @@ mx::array mapped_array(const std::shared_ptr<const MappedFile>& file, size_t off
 
 /// Drops the pages of a mapped file from memory until they are read again.
 void release_pages(const MappedFile& file, size_t offset, size_t bytes);
+/// Has the system begin to read a part of a mapped file, and does not wait for it.
+void prefetch_pages(const MappedFile& file, size_t offset, size_t bytes);
 
 }  // namespace graft::io

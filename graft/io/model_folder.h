@@ -52,6 +52,11 @@ class ModelFolder {
     const Tensor& found = tensor(name);
     found.shard->release(found.info);
   }
+  /// Has the system begin to read a tensor.
+  void prefetch(const std::string& name) const {
+    const Tensor& found = tensor(name);
+    found.shard->prefetch(found.info);
+  }
 
  private:
   ModelFolder() = default;

@@ -33,6 +33,8 @@ class SafetensorsFile {
   mx::array load(const TensorInfo& part) const;
   /// Drops a tensor's pages from memory until they are read again.
   void release(const TensorInfo& part) const;
+  /// Has the system begin to read them.
+  void prefetch(const TensorInfo& part) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const fs::path& path() const { return file_->path(); }
 

@@ -180,4 +180,8 @@ void SafetensorsFile::release(const TensorInfo& part) const {
   release_pages(*file_, part.offset, part.bytes);
 }
 
+void SafetensorsFile::prefetch(const TensorInfo& part) const {
+  prefetch_pages(*file_, part.offset, part.bytes);
+}
+
 }  // namespace graft::io

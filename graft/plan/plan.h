@@ -26,12 +26,6 @@ struct Plan {
   int64_t largest_batch = 0;  // tokens
 };
 
-/// The lowest layers of which nothing is trained, if what they give for an example is kept.
-struct KeptLayers {
-  int layers = 0;
-  double first_steps = 0;  // in which they are computed
-};
-
 /// The time of the steps from `done` on.
 Time training_time(const Subject& subject, const RunBatches& batches, const KernelSpeeds& speeds,
                    int done = 0, const KeptLayers& kept = {});

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "graft/plan/planned_graph.h"
+#include "graft/plan/planned_trunk.h"
 #include "graft/training/in_place_step.h"
 
 namespace graft::plan {
@@ -78,8 +79,12 @@ GraphMemory validation_memory(const Subject& subject, const data::Batch& batch) 
   return memory_of(validation_graph(subject, batch).outputs);
 }
 
-Memory training_memory(const Subject& subject, const RunBatches& batches, size_t program) {
-  const training::TrainOptions& options = subject.options;
+Memory training_memory(const Subject& all, const RunBatches& batches, size_t program,
+                       const KeptLayers& kept) {
+  const PlannedTrunk trunk(all.model, kept.layers);
+  training::TrainOptions options = all.options;
+  if (kept.layers > 0 && kept.bytes > 0) options.trunk = &trunk;
+  const Subject subject{all.model, all.parameters, options};
   GraphMemory most = step_memory(subject, batches.largest);
   size_t parameter_bytes = 0;
   for (const auto& parameter : subject.parameters.all())
@@ -93,6 +98,7 @@ Memory training_memory(const Subject& subject, const RunBatches& batches, size_t
   Memory memory;
   memory.program = program;
   memory.weights = weight_bytes(subject.model, subject.parameters, batches.ids);
+  memory.weights -= std::min(memory.weights, kept.bytes);
   // The state that is trained, the last good one, and the new one. Before that is there, its place
   // is that of the one that went: gaps too small for activations.
   const bool in_place = training::goes_in_place(subject.parameters);

@@ -33,9 +33,17 @@ struct Memory {
   }
 };
 
+/// The lowest layers of which nothing is trained, if what they give for an example is kept.
+struct KeptLayers {
+  int layers = 0;
+  double first_steps = 0;  // in which they are computed
+  size_t bytes = 0;        // of weights, theirs or others', that are not in memory with the rest
+};
+
 /// The memory of a run, of its largest batch. `program` is what the process has resident before it
 /// trains, without the model's weights.
-Memory training_memory(const Subject& subject, const RunBatches& batches, size_t program);
+Memory training_memory(const Subject& subject, const RunBatches& batches, size_t program,
+                       const KeptLayers& kept = {});
 
 /// What a step on this batch takes besides weights, parameters and moments.
 GraphMemory step_memory(const Subject& subject, const data::Batch& batch);

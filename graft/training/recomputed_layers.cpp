@@ -3,6 +3,8 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include "graft/ops/after.h"
+
 namespace graft::training {
 namespace {
 
@@ -42,7 +44,7 @@ models::Hidden hidden_of(const mx::array* arrays, bool has_delta) {
 
 models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
                                        const models::Context& context) const {
-  if (index < first_) return LayerRunner::layer(index, hidden, context);
+  if (index < first_) return told(LayerRunner::layer(index, hidden, context), index, index + 2);
   // Nothing below the lowest layer with a parameter wants a gradient.
   const bool wants_hidden = parameters_.any_below(index);
   const std::vector<mx::array*> places = parameters_.of_layer(index);
@@ -57,22 +59,36 @@ models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
     Replaced replaced(places, next);
     return arrays_of(model().layer(index, in, context));
   };
-  auto gradient = [layer](const Arrays& inputs, const Arrays& cotangents, const Arrays&) {
+  auto forward = [this, index, layer](const Arrays& inputs) {
+    const Arrays outputs = layer(inputs);
+    return arrays_of(told(hidden_of(outputs.data(), outputs.size() > 1), index, index + 2));
+  };
+  auto gradient = [this, index, layer](const Arrays& inputs, const Arrays& cotangents,
+                                       const Arrays&) {
     // Recomputes nothing before the layers above are done.
-    return mx::vjp(layer, mx::depends(inputs, cotangents), cotangents).second;
+    Arrays gradients = mx::vjp(layer, mx::depends(inputs, cotangents), cotangents).second;
+    if (!gradients.empty()) gradients[0] = told({gradients[0], {}}, index, index - 2).stream;
+    return gradients;
   };
   Arrays inputs;
   if (wants_hidden) inputs = arrays_of(hidden);
   for (const mx::array* place : places) inputs.push_back(*place);
-  const Arrays outputs = mx::custom_vjp(layer, gradient)(inputs);
+  const Arrays outputs = mx::custom_vjp(forward, gradient)(inputs);
   return hidden_of(outputs.data(), outputs.size() > 1);
+}
+
+models::Hidden RecomputedLayers::told(const models::Hidden& hidden, int layer, int next) const {
+  if (weights_ == nullptr) return hidden;
+  const auto tell = [weights = weights_, layer, next] { weights->used(layer, next); };
+  if (!hidden.delta) return {ops::after(hidden.stream, tell), {}};
+  return {hidden.stream, ops::after(*hidden.delta, tell)};
 }
 
 std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
                                                  const models::ParameterSet& parameters,
                                                  const TrainOptions& options) {
-  if (options.grad_checkpoint) {
-    return std::make_unique<RecomputedLayers>(model, parameters, options.trunk);
+  if (options.grad_checkpoint || options.weights != nullptr) {
+    return std::make_unique<RecomputedLayers>(model, parameters, options.trunk, options.weights);
   }
   return std::make_unique<models::LayerRunner>(model, options.trunk);
 }

@@ -6,6 +6,7 @@
 #include "graft/base/files.h"
 #include "graft/data/sampler.h"
 #include "graft/lora/adapter_file.h"
+#include "graft/models/layer_weights.h"
 #include "graft/models/trunk.h"
 #include "graft/training/identity.h"
 #include "graft/training/optimizer.h"
@@ -30,14 +31,17 @@ struct TrainOptions {
   int keep = 2;           // checkpoints, besides that of the best validation
   int max_bad_steps = 3;  // in a row, before the training stops
   fs::path adapter_file = "adapters.npz";
-  lora::AdapterOrigin origin;  // goes into the adapter file: see AdapterSaver
-  Identity identity;           // goes into the checkpoints
+  lora::AdapterOrigin origin = {};  // goes into the adapter file: see AdapterSaver
+  Identity identity = {};           // goes into the checkpoints
   uint64_t seed = 0;
   bool profile = false;          // report where the time went at the end
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
   // What the layers below everything that is trained give; none: they are computed each time. It
   // must outlive the training.
   const models::Trunk* trunk = nullptr;
+  // Told of each layer whose weights have been used, if these do not fit into memory together:
+  // layers are recomputed then, whatever grad_checkpoint says. It must outlive the training.
+  const models::LayerWeights* weights = nullptr;
 };
 
 /// Those of its options that make batches.

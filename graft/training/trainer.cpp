@@ -11,6 +11,7 @@
 #include "graft/base/profile.h"
 #include "graft/training/evaluation.h"
 #include "graft/training/in_place_step.h"
+#include "graft/training/recomputed_layers.h"
 
 namespace graft::training {
 namespace {
@@ -112,8 +113,8 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
   const PhaseTimer timer(kValidation);
   const ProfilingSwitch off(false);  // its kernels are not those of the steps
   bool whole = true;
-  const models::LayerRunner runner(model_, options_.trunk);
-  Evaluation result = evaluate(runner, valid_batches_, [&](size_t done) {
+  const auto runner = make_runner(model_, adapters_.parameters(), options_);
+  Evaluation result = evaluate(*runner, valid_batches_, [&](size_t done) {
     events_.emit(Validating{done, valid_batches_.size()});
     whole = done == valid_batches_.size() || !interrupted();
     return whole;

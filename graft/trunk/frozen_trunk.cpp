@@ -99,6 +99,11 @@ mx::array FrozenTrunk::stream(const mx::array& ids, const models::Context& conte
   return mx::array(std::move(data), {n, form_.width()}, form_.dtype());
 }
 
+RowForm form_of(const models::Model& model, int bits) {
+  const mx::array one = model.embed(mx::array({0}, {1}, mx::int32), {}).stream;
+  return {one.shape(1), one.dtype(), bits};
+}
+
 bool rows_are_independent(models::Model& model, int layers) {
   const auto linears = models::linears_of(model.parts());
   return std::none_of(linears.begin(), linears.end(), [&](const models::LinearPart& part) {

@@ -43,6 +43,9 @@ class FrozenTrunk final : public models::Trunk {
   mutable int without_weights_ = 0;  // batches in a row
 };
 
+/// The form of rows of this model's residual stream. Throws as RowForm does.
+RowForm form_of(const models::Model& model, int bits);
+
 /// Whether a batch's rows are independent of each other in these layers, so that they can be kept:
 /// those of mixtures of experts are not, since the number of rows that an expert has decides how
 /// they are multiplied.

@@ -45,6 +45,19 @@ TEST_F(PlanCommand, TakesTheOptionsOfATrainingAndWritesNothing) {
   expect_refused(run({"plan", "--model", "model", "--lora-rank", "0"}), 2, "--lora-rank");
 }
 
+// A limit below what a training needs in whole: layers that are not trained are not counted.
+TEST_F(PlanCommand, KnowsALimitOfMemory) {
+  const json whole = plan({"--lora-layers", "1"});
+  const json limited = plan({"--lora-layers", "1", "--memory", "1GB"});
+  EXPECT_LT(limited["memory"]["weights"], whole["memory"]["weights"]);
+  EXPECT_EQ(limited["memory"]["usable_bytes"], 1'000'000'000u);
+  EXPECT_GT(limited["time"]["kept_layers"], 0);
+  EXPECT_LT(limited["time"]["kept_step_seconds"], limited["time"]["step_seconds"]);
+  const ProgramResult result = train({"--lora-layers", "1", "--data", "long", "--memory", "20MB"});
+  expect_refused(result, 1, "--memory gives 0.02 GB");
+  expect_refused(run({"plan", "--model", "model", "--memory", "much"}), 2, "is no size");
+}
+
 TEST_F(PlanCommand, PartsAddUpAndFollowTheOptions) {
   const json small = plan({"--batch-size", "1"}), large = plan({"--batch-size", "8"});
   size_t sum = 0;

@@ -10,6 +10,7 @@
 
 #include "graft/engine/data_split.h"
 #include "graft/engine/fine_tune.h"
+#include "graft/engine/memory_limit.h"
 #include "graft/ops/backend.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/recording_front_end.h"
@@ -220,6 +221,45 @@ TEST_F(KeptTrunkTest, EightBitsAreNear) {
   }
   EXPECT_NE(cold.losses, exact.losses);
   EXPECT_NE(cold.adapter.find("trunk_bits"), std::string::npos);
+}
+
+// Computed before the first step, some layers at a time.
+TEST_F(KeptTrunkTest, WithinALimitOfMemory) {
+  const Trained wanted = train("off");
+  options_.trunk.limit = size_t{4} << 30;
+  check(train(cache()), wanted);
+  EXPECT_TRUE(told("are there"));
+  options_.trunk.limit = 1000;
+  testing::expect_error<UsageError>([&] { train(cache() + "2"); }, {"`memory`", "one layer needs"});
+}
+
+// Layers that are trained and do not fit either go through memory one by one, with the same result.
+TEST_F(KeptTrunkTest, LayersThatDoNotFitAreStreamed) {
+  for (const int layers : {1, -1}) {
+    for (const auto type : {lora::FineTuneType::lora, lora::FineTuneType::dora}) {
+      options_.adapter.num_layers = layers;
+      options_.adapter.type = type;
+      options_.adapter.dropout = 0.1f;
+      options_.trunk.limit.reset();
+      const Trained wanted = train("off");
+      options_.trunk.limit = 1000;  // which is not kept to, but tried
+      check(train("off"), wanted);
+      EXPECT_TRUE(told("Each step reads the weights of layers 0 to 1"));
+    }
+  }
+}
+
+TEST_F(KeptTrunkTest, ATestWithinALimitOfMemory) {
+  train("off");
+  LoadedModel loaded = load_folder(folder_ / "model");
+  put_adapter(loaded, lora::read_adapter_file(options_.train.adapter_file), told_);
+  const auto set = load_split(folder_ / "data", "test", loaded, options_.render, told_);
+  const data::EvaluationBatches batches(set, 3, -1);
+  const auto within = evaluate_within(loaded, batches, folder_ / "rows", size_t{4} << 30, told_);
+  const auto whole = training::evaluate(models::LayerRunner(*loaded.model), batches);
+  EXPECT_EQ(within.loss, whole.loss);
+  EXPECT_EQ(within.weight, whole.weight);
+  EXPECT_TRUE(testing::names_in(folder_ / "rows").empty());
 }
 
 }  // namespace
