@@ -61,7 +61,6 @@ class KeptTrunk {
             FrontEnd& front_end);
 
   const models::Trunk& trunk() const { return *trunk_; }
-  const trunk::RowStore& store() const { return *store_; }
 
  private:
   std::unique_ptr<trunk::RowStore> store_;
