@@ -1,6 +1,5 @@
 #include "graft/calibration/gptq.h"
 
-#include <mlx/linalg.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
@@ -10,6 +9,7 @@
 #include <numeric>
 
 #include "graft/base/thread_pool.h"
+#include "graft/calibration/cholesky.h"
 #include "graft/calibration/products.h"
 
 namespace graft::calibration {
@@ -72,17 +72,7 @@ class RowTile {
 
 constexpr float kMostDamping = 20;
 
-// Upper, of a positive definite matrix.
-mx::array factor_of_inverse(const mx::array& matrix) {
-  const mx::Device cpu = mx::Device::cpu;
-  const mx::array lower = mx::linalg::cholesky(matrix, false, cpu);
-  const mx::array inverse = mx::linalg::cholesky_inv(lower, false, cpu);
-  mx::array factor = mx::contiguous(mx::linalg::cholesky(inverse, true, cpu));
-  factor.eval();
-  return factor;
-}
-
-// LAPACK does not say that it found none: u^T u (matrix x) is x then, or not.
+// Whether u^T u (matrix x) is x: of some matrices f32 has a factor of something else.
 bool is_factor_of_inverse(const mx::array& u, const mx::array& matrix) {
   const mx::array x = mx::ones({1, matrix.shape(0)});
   const mx::array upper = product(product(x, matrix), u);  // (u H x)^T
@@ -107,8 +97,10 @@ std::optional<ColumnOrder> ColumnOrder::of(const mx::array& moments, float dampi
   for (float damp = damping; damp < kMostDamping; damp *= 10) {
     const mx::array damped =
         mx::add(sorted, mx::multiply(mx::multiply(mx::array(damp), mean), mx::eye(in)));
-    mx::array factor = factor_of_inverse(damped);
-    if (is_factor_of_inverse(factor, damped)) return ColumnOrder{std::move(columns), factor};
+    const std::optional<mx::array> factor = inverse_factor(damped);
+    if (factor && is_factor_of_inverse(*factor, damped)) {
+      return ColumnOrder{std::move(columns), *factor};
+    }
   }
   return {};
 }
