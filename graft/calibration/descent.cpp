@@ -18,7 +18,11 @@ constexpr int kRowsAPart = 16;
 // numbers change by d.
 class Group {
  public:
-  Group(const float* moments, size_t size) : moments_(moments), size_(size) {}
+  Group(const QuantizedMatrix& matrix, const float* moments)
+      : matrix_(matrix),
+        levels_(matrix.levels()),
+        moments_(moments),
+        size_(static_cast<size_t>(matrix.setting.group_size)) {}
 
   // `left`: what is missing of each number; `pull`: left H.
   void bind(uint8_t* codes, float* scale, float* bias, float* left, float* pull) {
@@ -29,52 +33,61 @@ class Group {
     pull_ = pull;
   }
 
-  void move_codes(int most) {
+  void move_codes() {
     const float scale = *scale_;
     if (scale == 0) return;
     for (size_t i = 0; i < size_; ++i) {
-      const float square = scale * scale * moments_[i * size_ + i];
-      const float gain = 2 * scale * pull_[i];
-      const float step = std::abs(gain) > square ? (gain > 0 ? 1.0f : -1.0f) : 0;
-      const float code = static_cast<float>(codes_[i]) + step;
-      if (step == 0 || code < 0 || code > static_cast<float>(most)) continue;
-      codes_[i] = static_cast<uint8_t>(code);
-      change(i, step * scale);
+      const bool up = scale * pull_[i] > 0;
+      const size_t code = codes_[i];
+      if (up ? code + 1 == levels_.size() : code == 0) continue;
+      const size_t next = up ? code + 1 : code - 1;
+      const float step = scale * (levels_[next] - levels_[code]);
+      if (!(2 * step * pull_[i] > step * step * moments_[i * size_ + i])) continue;
+      codes_[i] = static_cast<uint8_t>(next);
+      change(i, step);
     }
   }
 
-  void fit_scale_and_bias(mx::Dtype dtype) {
-    // Of a change by a * codes + b: the error's terms.
-    double codes_codes = 0, codes_ones = 0, ones_ones = 0, codes_pull = 0, ones_pull = 0;
+  void fit_scale_and_bias() {
+    // Of a change by a * levels + b: the error's terms.
+    double levels_levels = 0, levels_ones = 0, ones_ones = 0, levels_pull = 0, ones_pull = 0;
     for (size_t i = 0; i < size_; ++i) {
       const float* row = moments_ + i * size_;
-      float of_codes = 0, of_ones = 0;
+      float of_levels = 0, of_ones = 0;
       for (size_t j = 0; j < size_; ++j) {
-        of_codes += row[j] * static_cast<float>(codes_[j]);
+        of_levels += row[j] * levels_[codes_[j]];
         of_ones += row[j];
       }
-      codes_codes += double{of_codes} * codes_[i];
-      codes_ones += of_codes;
+      levels_levels += double{of_levels} * levels_[codes_[i]];
+      levels_ones += of_levels;
       ones_ones += of_ones;
-      codes_pull += double{pull_[i]} * codes_[i];
+      levels_pull += double{pull_[i]} * levels_[codes_[i]];
       ones_pull += pull_[i];
     }
-    if (!(ones_ones > 0)) return;
-    const double determinant = codes_codes * ones_ones - codes_ones * codes_ones;
-    double a = 0;
-    if (determinant > 1e-6 * codes_codes * ones_ones) {
-      a = (codes_pull * ones_ones - ones_pull * codes_ones) / determinant;
+    double a = 0, b = 0;
+    if (!has_biases(matrix_.setting.mode)) {
+      if (!(levels_levels > 0)) return;
+      a = levels_pull / levels_levels;
+    } else {
+      if (!(ones_ones > 0)) return;
+      const double determinant = levels_levels * ones_ones - levels_ones * levels_ones;
+      if (determinant > 1e-6 * levels_levels * ones_ones) {
+        a = (levels_pull * ones_ones - ones_pull * levels_ones) / determinant;
+      }
     }
-    const float scale = as_stored(static_cast<float>(*scale_ + a), dtype);
+    const float scale = matrix_.as_scale(static_cast<float>(*scale_ + a));
     a = double{scale} - *scale_;
-    double b = (ones_pull - a * codes_ones) / ones_ones;
-    const float bias = as_stored(static_cast<float>(*bias_ + b), dtype);
-    b = double{bias} - *bias_;
-    const double change = -2 * (a * codes_pull + b * ones_pull) + a * a * codes_codes +
-                          2 * a * b * codes_ones + b * b * ones_ones;
+    float bias = *bias_;
+    if (has_biases(matrix_.setting.mode)) {
+      b = (ones_pull - a * levels_ones) / ones_ones;
+      bias = as_stored(static_cast<float>(bias + b), matrix_.dtype);
+      b = double{bias} - *bias_;
+    }
+    const double change = -2 * (a * levels_pull + b * ones_pull) + a * a * levels_levels +
+                          2 * a * b * levels_ones + b * b * ones_ones;
     if (!(change < 0)) return;
     for (size_t i = 0; i < size_; ++i) {
-      this->change(i, static_cast<float>(a * codes_[i] + b));
+      this->change(i, static_cast<float>(a * levels_[codes_[i]] + b));
     }
     *scale_ = scale;
     *bias_ = bias;
@@ -88,6 +101,8 @@ class Group {
     for (size_t j = 0; j < size_; ++j) pull_[j] -= by * row[j];
   }
 
+  const QuantizedMatrix& matrix_;
+  const Levels& levels_;
   const float* moments_;
   size_t size_;
   uint8_t* codes_ = nullptr;
@@ -96,8 +111,9 @@ class Group {
 
 }  // namespace
 
-void descend(const mx::array& target, const mx::array& moments, AffineMatrix& matrix, int sweeps) {
-  const int in = matrix.in, out = matrix.out, size = matrix.group_size;
+void descend(const mx::array& target, const mx::array& moments, QuantizedMatrix& matrix,
+             int sweeps) {
+  const int in = matrix.in, out = matrix.out, size = matrix.setting.group_size;
   mx::array left = mx::contiguous(mx::subtract(target, matrix.dense()));
   left.eval();
   auto* missing = left.data<float>();
@@ -111,7 +127,7 @@ void descend(const mx::array& target, const mx::array& moments, AffineMatrix& ma
     auto* pulls = pull.data<float>();
     const int64_t parts = (out + kRowsAPart - 1) / kRowsAPart;
     run_parts(parts, [&](int64_t part, int) {
-      Group one(own.data<float>(), static_cast<size_t>(size));
+      Group one(matrix, own.data<float>());
       const auto last = std::min<int64_t>(out, (part + 1) * kRowsAPart);
       for (int64_t row = part * kRowsAPart; row < last; ++row) {
         const auto of_row =
@@ -120,9 +136,9 @@ void descend(const mx::array& target, const mx::array& moments, AffineMatrix& ma
                                 static_cast<size_t>(group);
         one.bind(matrix.codes.data() + of_row, &matrix.scales[of_group], &matrix.biases[of_group],
                  missing + of_row, pulls + static_cast<size_t>(row) * static_cast<size_t>(size));
-        one.move_codes(matrix.most());
-        one.fit_scale_and_bias(matrix.dtype);
-        one.move_codes(matrix.most());
+        one.move_codes();
+        one.fit_scale_and_bias();
+        one.move_codes();
       }
     });
   }

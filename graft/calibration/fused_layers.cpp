@@ -98,9 +98,10 @@ FusedLayers::FusedLayers(models::Model& model, const lora::Adapters& adapters,
   }
 }
 
-size_t FusedLayers::count_affine() const {
-  return static_cast<size_t>(std::count_if(layers_.begin(), layers_.end(),
-                                           [](const auto& layer) { return layer.is_affine(); }));
+size_t FusedLayers::count_quantized() const {
+  return static_cast<size_t>(
+      std::count_if(layers_.begin(), layers_.end(),
+                    [](const FusedLayer& layer) { return layer.setting.has_value(); }));
 }
 
 void FusedLayers::round_to_nearest() {
@@ -139,7 +140,7 @@ void FusedLayers::round_to_inputs(const std::vector<data::Batch>& batches,
   std::vector<models::LinearPart> linears;
   std::vector<size_t> indices;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    if (!layers_[i].is_affine()) continue;
+    if (!layers_[i].setting) continue;
     linears.push_back(layers_[i].part);
     indices.push_back(i);
   }
@@ -152,9 +153,9 @@ void FusedLayers::round_to_inputs(const std::vector<data::Batch>& batches,
 void FusedLayers::round_to_moments(const FusedLayer& layer, const mx::array& moments) {
   fuse(layer, [&](const nn::Linear& one) {
     const ops::Weight& before = one.weight;
-    const bool alike = before.quantized() && has_biases(before.mode) &&
-                       before.bits == layer.setting->bits &&
-                       before.group_size == layer.setting->group_size;
+    const bool alike =
+        before.quantized() &&
+        *layer.setting == io::LayerQuantization{before.group_size, before.bits, before.mode};
     const mx::Dtype dtype = before.quantized() && !has_biases(before.mode)
                                 ? format_.dense_dtype
                                 : before.arrays().back().dtype();

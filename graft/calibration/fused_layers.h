@@ -28,8 +28,6 @@ struct FusedLayer {
   const std::string& path() const { return part.path(); }
   /// Of its weight as it was.
   size_t bytes() const;
-  /// Whether it is rounded to groups with scale and bias, which can be chosen.
-  bool is_affine() const { return setting && has_biases(setting->mode); }
 };
 
 /// The adapted layers of a model, which lose their adapters here: each is given the weight that
@@ -46,7 +44,7 @@ class FusedLayers {
   const std::vector<FusedLayer>& all() const { return layers_; }
   /// Embedding and head, if they are adapted: not among `all`.
   const std::vector<models::LinearPart>& outside() const { return outside_; }
-  size_t count_affine() const;
+  size_t count_quantized() const;
 
   /// Each weight rounded to what is nearest (lora::fused_weight), also those outside of the layers.
   void round_to_nearest();

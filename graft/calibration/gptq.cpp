@@ -23,8 +23,9 @@ using RowsOfColumn = std::array<float, kRows>;
 // The rows [first, first + kRows) of a block of columns.
 class RowTile {
  public:
-  RowTile(AffineMatrix& grid, int first)
+  RowTile(QuantizedMatrix& grid, int first)
       : grid_(grid),
+        levels_(grid.levels()),
         first_(static_cast<size_t>(first)),
         rows_(static_cast<size_t>(std::min<int>(kRows, grid.out - first))) {}
 
@@ -53,20 +54,19 @@ class RowTile {
   // Of each row: the nearest number; `values` become the errors over the diagonal.
   void round_column(int column, RowsOfColumn& values, float diagonal) {
     const auto groups = static_cast<size_t>(grid_.groups());
-    const size_t group = static_cast<size_t>(column / grid_.group_size);
-    const auto most = static_cast<float>(grid_.most());
+    const size_t group = static_cast<size_t>(column / grid_.setting.group_size);
     for (size_t r = 0; r < rows_; ++r) {
       const size_t at = (first_ + r) * groups + group;
       const float scale = grid_.scales[at], bias = grid_.biases[at];
-      const float code =
-          scale == 0 ? 0 : std::clamp(std::nearbyint((values[r] - bias) / scale), 0.0f, most);
+      const uint8_t code = levels_.nearest(scale == 0 ? 0 : (values[r] - bias) / scale);
       grid_.codes[(first_ + r) * static_cast<size_t>(grid_.in) + static_cast<size_t>(column)] =
-          static_cast<uint8_t>(code);
-      values[r] = (values[r] - (code * scale + bias)) / diagonal;
+          code;
+      values[r] = (values[r] - (levels_[code] * scale + bias)) / diagonal;
     }
   }
 
-  AffineMatrix& grid_;
+  QuantizedMatrix& grid_;
+  const Levels& levels_;
   size_t first_, rows_;
 };
 
@@ -105,7 +105,7 @@ std::optional<ColumnOrder> ColumnOrder::of(const mx::array& moments, float dampi
   return {};
 }
 
-void round_by_columns(const mx::array& target, const ColumnOrder& order, AffineMatrix& grid) {
+void round_by_columns(const mx::array& target, const ColumnOrder& order, QuantizedMatrix& grid) {
   const int in = grid.in, out = grid.out;
   grid.codes.resize(static_cast<size_t>(out) * static_cast<size_t>(in));
   const mx::array columns(order.columns.begin(), {in}, mx::int32);

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "graft/calibration/affine_matrix.h"
+#include "graft/calibration/quantized_matrix.h"
 
 namespace graft::calibration {
 
@@ -22,6 +22,6 @@ struct ColumnOrder {
 
 /// Rounds `target` [out, in], f32, to the scales and biases of `grid`, column by column, so that
 /// what a row's outputs lose by one column the next ones make good. `grid.codes` become the result.
-void round_by_columns(const mx::array& target, const ColumnOrder& order, AffineMatrix& grid);
+void round_by_columns(const mx::array& target, const ColumnOrder& order, QuantizedMatrix& grid);
 
 }  // namespace graft::calibration

@@ -48,7 +48,7 @@ class Repairer {
     report_.base = {"base", bytes, base, 0};
     layers_.round_to_nearest();
     measure("rounded to the nearest");
-    const bool shows = !texts_.calibration.empty() && layers_.count_affine() > 0;
+    const bool shows = !texts_.calibration.empty() && layers_.count_quantized() > 0;
     if (!is_enough() && has(Repair::round) && shows) {
       step("rounded for its inputs", [&] { round(); });
     }
@@ -104,7 +104,7 @@ class Repairer {
 
   void round() {
     layers_.round_to_inputs(texts_.calibration, [&](size_t done) {
-      progress("Rounding layers", done, layers_.count_affine());
+      progress("Rounding layers", done, layers_.count_quantized());
     });
   }
 

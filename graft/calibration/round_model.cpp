@@ -37,7 +37,7 @@ std::map<std::string, ops::Weight> round_model(models::Model& model,
   std::vector<RoundingOptions> options;
   for (const models::LinearPart& part : models::linears_of(model.parts())) {
     const auto own = part.weight().quantized() ? std::nullopt : setting_of(part);
-    if (!own || !has_biases(own->setting.mode)) continue;
+    if (!own) continue;
     linears.push_back(part);
     options.push_back(*own);
   }

@@ -17,8 +17,8 @@ using SettingOf = std::function<std::optional<RoundingOptions>(const models::Lin
 
 /// Quantizes the dense linear layers of a model for what texts show of their inputs (rounding.h),
 /// from the lowest layer up, each for what the rounded ones below give it. The model has these
-/// weights then; they are given back by path, of experts stacked. Layers whose setting is not of
-/// mode affine stay. `done` is called after each with the number done and of all.
+/// weights then; they are given back by path, of experts stacked. `done` is called after each with
+/// the number done and of all.
 std::map<std::string, ops::Weight> round_model(models::Model& model,
                                                const std::vector<data::Batch>& batches,
                                                const SettingOf& setting_of,

@@ -4,11 +4,13 @@
 #include <mlx/transforms.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
-#include "graft/calibration/affine_matrix.h"
 #include "graft/calibration/descent.h"
 #include "graft/calibration/gptq.h"
+#include "graft/calibration/quantized_matrix.h"
+#include "graft/calibration/scale_search.h"
 #include "graft/calibration/second_moments.h"
 
 namespace graft::calibration {
@@ -22,7 +24,7 @@ mx::array damped(const mx::array& moments) {
 }
 
 struct Candidate {
-  AffineMatrix matrix;
+  QuantizedMatrix matrix;
   std::vector<float> errors;  // of each row
 };
 
@@ -48,7 +50,7 @@ ops::Weight rounded(const mx::array& target, const mx::array& moments,
                     const RoundingOptions& options) {
   const mx::array h = damped(moments);
   const std::optional<ColumnOrder> order = ColumnOrder::of(moments, kDamping);
-  const auto candidate = [&](AffineMatrix matrix, bool by_columns) {
+  const auto candidate = [&](QuantizedMatrix matrix, bool by_columns) {
     if (by_columns) round_by_columns(target, *order, matrix);
     descend(target, h, matrix, options.sweeps);
     mx::array errors = output_errors(mx::subtract(target, matrix.dense()), h);
@@ -56,12 +58,16 @@ ops::Weight rounded(const mx::array& target, const mx::array& moments,
     return Candidate{std::move(matrix),
                      {errors.data<float>(), errors.data<float>() + errors.size()}};
   };
-  const AffineMatrix nearest = AffineMatrix::nearest(target, options.setting.bits,
-                                                     options.setting.group_size, options.dtype);
+  const auto nearest = QuantizedMatrix::nearest(target, options.setting, options.dtype);
   Candidate best = candidate(nearest, false);
-  if (order) take_better_rows(best, candidate(nearest, true));
+  if (order) {
+    take_better_rows(best, candidate(nearest, true));
+    QuantizedMatrix searched = nearest;
+    search_scales(target, h, searched);
+    take_better_rows(best, candidate(std::move(searched), true));
+  }
   if (options.before) {
-    const AffineMatrix before = AffineMatrix::of(*options.before);
+    const QuantizedMatrix before = QuantizedMatrix::of(*options.before);
     take_better_rows(best, candidate(before, false));
     if (order) take_better_rows(best, candidate(before, true));
   }

@@ -11,18 +11,19 @@ namespace graft::calibration {
 
 namespace mx = mlx::core;
 
-/// How a matrix becomes one of mode affine.
+/// How a matrix is quantized.
 struct RoundingOptions {
   io::LayerQuantization setting;
-  mx::Dtype dtype;                         // of scales and biases
+  mx::Dtype dtype;                         // of scales and biases in mode affine
   int sweeps = 4;                          // of the descent
   std::optional<ops::Weight> before = {};  // `target` without its update, quantized as `setting`
 };
 
 /// `target` [out, in], f32, quantized so that a layer with second moments H of its inputs
 /// ("second_moments.h") loses the least: the columns one after the other (gptq.h), then in sweeps
-/// over the groups (descent.h), from the scales that MLX gives it and from those of `before`, also
-/// from what is nearest in these; of each row the best result.
+/// over the groups (descent.h), from the scales that MLX gives it, from better ones
+/// (scale_search.h) and from those of `before`, also from what is nearest in these; of each row the
+/// best result.
 ops::Weight rounded(const mx::array& target, const mx::array& moments,
                     const RoundingOptions& options);
 

@@ -28,9 +28,6 @@ std::vector<data::Batch> first_split(const NamedData& data, const LoadedModel& l
 
 std::map<std::string, ops::Weight> calibrated_weights(const convert::ConvertOptions& options,
                                                       const NamedData& data, FrontEnd& front_end) {
-  if (!has_biases(convert::standard_setting(options).mode)) {
-    fail_usage("`calibrate` chooses scales and biases, which `q_mode` {} has not", options.q_mode);
-  }
   io::check_model_target(options.hf_path,
                          {.path = options.mlx_path, .force = options.force, .option = "mlx_path"});
   const auto layers = convert::planned_layers(options);

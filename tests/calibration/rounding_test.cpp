@@ -5,12 +5,15 @@
 #include <mlx/random.h>
 
 #include <cmath>
+#include <numeric>
 #include <vector>
 
-#include "graft/calibration/affine_matrix.h"
 #include "graft/calibration/descent.h"
 #include "graft/calibration/gptq.h"
+#include "graft/calibration/quantized_matrix.h"
+#include "graft/calibration/scale_search.h"
 #include "graft/calibration/second_moments.h"
+#include "graft/kernels/small_floats.h"
 #include "tests/support/arrays.h"
 #include "tests/support/distance.h"
 
@@ -42,6 +45,17 @@ ops::Weight nearest(const mx::array& target, int bits, int group = 32) {
   return ops::quantized_as(target, QuantizationMode::affine, bits, group);
 }
 
+constexpr QuantizationMode kFloatModes[] = {QuantizationMode::mxfp4, QuantizationMode::mxfp8,
+                                            QuantizationMode::nvfp4};
+
+ops::Weight in_mode(const mx::array& target, QuantizationMode mode) {
+  return ops::quantized_as(target, mode, default_bits(mode), default_group_size(mode));
+}
+
+RoundingOptions options(QuantizationMode mode) {
+  return {.setting = io::LayerQuantization::default_of(mode), .dtype = mx::bfloat16};
+}
+
 RoundingOptions options(int bits, int group = 32) {
   return {.setting = {group, bits}, .dtype = mx::float32};
 }
@@ -56,7 +70,7 @@ TEST_F(Rounding, MatricesOfEveryFormComeBackAsTheyWere) {
     for (mx::Dtype dtype : {mx::float32, mx::bfloat16, mx::float16}) {
       const ops::Weight weight = ops::quantized_as(mx::astype(mx::random::normal({7, 128}), dtype),
                                                    QuantizationMode::affine, bits, 64);
-      const AffineMatrix matrix = AffineMatrix::of(weight);
+      const QuantizedMatrix matrix = QuantizedMatrix::of(weight);
       const ops::Weight again = matrix.packed();
       EXPECT_TRUE(same_bits(again.weight, weight.weight)) << bits;
       EXPECT_TRUE(same_bits(*again.scales, *weight.scales)) << bits;
@@ -79,15 +93,73 @@ TEST_F(Rounding, MomentsAreTheMeanOverAllRows) {
   EXPECT_LT(testing::distance(output_errors(change, expected), errors), 1e-5);
 }
 
+// The numbers, whatever sign a zero had.
+TEST_F(Rounding, MatricesOfFloatingPointNumbersComeBackAsTheyWere) {
+  for (const QuantizationMode mode : kFloatModes) {
+    const mx::array sizes = mx::exp(mx::multiply(mx::arange(-20, 21, 2), mx::array(0.5f)));
+    const mx::array dense = mx::multiply(mx::random::normal({20, 128}),
+                                         mx::reshape(mx::slice(sizes, {0}, {20}), {20, 1}));
+    const ops::Weight weight = in_mode(dense, mode);
+    const QuantizedMatrix matrix = QuantizedMatrix::of(weight);
+    const mx::array expected = ops::dequantized(weight, mx::float32);
+    EXPECT_TRUE(mx::array_equal(matrix.dense(), expected).item<bool>()) << name_of(mode);
+    const ops::Weight again = matrix.packed();
+    EXPECT_TRUE(mx::array_equal(ops::dequantized(again, mx::float32), expected).item<bool>());
+    EXPECT_TRUE(same_bits(*again.scales, *weight.scales)) << name_of(mode);
+    EXPECT_EQ(again.mode, mode);
+    for (const float scale : matrix.scales) {
+      EXPECT_EQ(scale > 0 ? matrix.as_scale(scale) : 0, scale);
+    }
+  }
+}
+
+// Against the numbers of the formats, as kernels have them.
+TEST_F(Rounding, LevelsAndScalesAreTheNumbersOfTheFormats) {
+  for (const QuantizationMode mode : kFloatModes) {
+    const int bits = default_bits(mode);
+    const Levels& levels = Levels::of(mode, bits);
+    EXPECT_EQ(levels.size(), bits == 4 ? 15u : 253u);
+    for (int i = 0; i < 1 << bits; ++i) {
+      const auto stored = static_cast<uint8_t>(i);
+      const float value = bits == 4 ? kernels::kE2m1[i] : kernels::e4m3_value(stored);
+      if (!std::isfinite(value)) continue;
+      const uint8_t level = levels.stored_as(stored);
+      EXPECT_EQ(levels[level], value) << name_of(mode) << " " << i;
+      EXPECT_EQ(levels.nearest(value), level);
+      EXPECT_EQ(levels.stored_as(levels.bits_of(level)), level);
+    }
+    for (size_t i = 1; i < levels.size(); ++i) EXPECT_LT(levels[i - 1], levels[i]);
+    const std::vector<float> scales = numbers_of_scales(mode);
+    const bool e4m3 = mode == QuantizationMode::nvfp4;
+    for (int i = 1; i < (e4m3 ? 127 : 255); ++i) {
+      const auto byte = static_cast<uint8_t>(i);
+      EXPECT_EQ(scales[byte], e4m3 ? kernels::e4m3_value(byte) : kernels::e8m0_value(byte)) << i;
+    }
+  }
+}
+
 // Where columns do not depend on each other there is nothing to make good.
 TEST_F(Rounding, ByColumnsIsTheNearestWhereInputsAreIndependent) {
   const mx::array target = mx::random::normal({33, 160});
   const mx::array sizes = mx::add(mx::random::uniform({160}), mx::array(0.5f));
-  AffineMatrix grid = AffineMatrix::of(nearest(target, 4));
+  QuantizedMatrix grid = QuantizedMatrix::of(nearest(target, 4));
   const std::vector<uint8_t> expected = grid.codes;
   grid.codes.assign(grid.codes.size(), 0);
   round_by_columns(target, *ColumnOrder::of(mx::diag(sizes)), grid);
   EXPECT_EQ(grid.codes, expected);
+}
+
+TEST_F(Rounding, ByColumnsIsTheNearestOfOtherNumbersToo) {
+  const mx::array target = mx::random::normal({33, 160});
+  const mx::array sizes = mx::add(mx::random::uniform({160}), mx::array(0.5f));
+  const ColumnOrder order = *ColumnOrder::of(mx::diag(sizes));
+  for (const QuantizationMode mode : kFloatModes) {
+    QuantizedMatrix grid = QuantizedMatrix::of(in_mode(target, mode));
+    const mx::array expected = grid.dense();
+    grid.codes.assign(grid.codes.size(), 0);
+    round_by_columns(target, order, grid);
+    EXPECT_TRUE(mx::array_equal(grid.dense(), expected).item<bool>()) << name_of(mode);
+  }
 }
 
 // The definition, column after column, in f64.
@@ -95,8 +167,8 @@ TEST_F(Rounding, ByColumnsAgreesWithPlainLoops) {
   const int out = 5, in = 192;
   const mx::array target = mx::random::normal({out, in});
   const ColumnOrder order = *ColumnOrder::of(moments_of(inputs(300, in)));
-  AffineMatrix grid = AffineMatrix::of(nearest(target, 4));
-  AffineMatrix expected = grid;
+  QuantizedMatrix grid = QuantizedMatrix::of(nearest(target, 4));
+  QuantizedMatrix expected = grid;
   const float* u = order.compensation.data<float>();
   for (int r = 0; r < out; ++r) {
     const mx::array row = mx::contiguous(mx::slice(target, {r, 0}, {r + 1, in}));
@@ -136,15 +208,15 @@ TEST_F(Rounding, TheFactorIsThatOfTheInverse) {
 TEST_F(Rounding, NoSweepMakesARowWorse) {
   const mx::array target = mx::random::normal({20, 128}), x = inputs(400, 128);
   const mx::array h = moments_of(x);
-  for (mx::Dtype dtype : {mx::float32, mx::bfloat16}) {
-    AffineMatrix matrix = AffineMatrix::nearest(target, 3, 64, dtype);
+  const auto check = [&](const io::LayerQuantization& setting, mx::Dtype dtype, double share) {
+    QuantizedMatrix matrix = QuantizedMatrix::nearest(target, setting, dtype);
     const auto errors = [&] {
       mx::array all = output_errors(mx::subtract(target, matrix.dense()), h);
       all.eval();
       return std::vector<float>(all.data<float>(), all.data<float>() + all.size());
     };
     std::vector<float> before = errors();
-    const double first = before[0];
+    const double first = std::accumulate(before.begin(), before.end(), 0.0);
     for (int sweep = 0; sweep < 4; ++sweep) {
       descend(target, h, matrix, 1);
       const std::vector<float> after = errors();
@@ -153,8 +225,34 @@ TEST_F(Rounding, NoSweepMakesARowWorse) {
       }
       before = after;
     }
-    EXPECT_LT(before[0], 0.5 * first);
-    for (const float scale : matrix.scales) EXPECT_EQ(as_stored(scale, dtype), scale);
+    EXPECT_LT(std::accumulate(before.begin(), before.end(), 0.0), share * first);
+    for (const float scale : matrix.scales) EXPECT_EQ(matrix.as_scale(scale), scale);
+  };
+  check({64, 3}, mx::float32, 0.5);
+  check({64, 3}, mx::bfloat16, 0.5);
+  for (const QuantizationMode mode : kFloatModes) {
+    check(io::LayerQuantization::default_of(mode), mx::bfloat16, 0.6);
+  }
+}
+
+TEST_F(Rounding, SearchedScalesLoseNoMoreThanMlxs) {
+  const mx::array target = mx::random::normal({20, 128});
+  const mx::array weights = mx::add(mx::random::uniform({128}), mx::array(0.1f));
+  std::vector<io::LayerQuantization> settings = {{64, 2}, {64, 3}, {64, 4}};
+  for (const QuantizationMode mode : kFloatModes) {
+    settings.push_back(io::LayerQuantization::default_of(mode));
+  }
+  for (const io::LayerQuantization& setting : settings) {
+    QuantizedMatrix matrix = QuantizedMatrix::nearest(target, setting, mx::bfloat16);
+    const auto lost = [&] {
+      mx::array sum =
+          mx::sum(mx::multiply(mx::square(mx::subtract(target, matrix.dense())), weights));
+      return static_cast<double>(sum.item<float>());
+    };
+    const double before = lost();
+    search_scales(target, mx::diag(weights), matrix);
+    EXPECT_LT(lost(), (setting.bits == 8 ? 1.0001 : 0.99) * before) << setting.bits;
+    for (const float scale : matrix.scales) EXPECT_EQ(matrix.as_scale(scale), scale);
   }
 }
 
@@ -175,6 +273,15 @@ TEST_F(Rounding, LosesFarLessThanRoundingToTheNearest) {
     EXPECT_LT(output_error(target, found, others),
               0.5 * output_error(target, nearest(target, bits, 64), others))
         << bits;
+  }
+  for (const QuantizationMode mode : kFloatModes) {
+    const ops::Weight found = rounded(target, moments_of(seen), options(mode));
+    EXPECT_EQ(found.mode, mode);
+    EXPECT_FALSE(found.biases);
+    EXPECT_EQ(found.scales->dtype(), mx::uint8);
+    EXPECT_LT(output_error(target, found, others),
+              0.6 * output_error(target, in_mode(target, mode), others))
+        << name_of(mode);
   }
 }
 
@@ -219,10 +326,16 @@ TEST_F(Rounding, IsNeverWorseThanTheNearest) {
     const ops::Weight found = rounded(target, moments_of(x), options(4));
     EXPECT_TRUE(mx::all(mx::isfinite(ops::dequantized(found, mx::float32))).item<bool>());
     EXPECT_LE(output_error(target, found, x), output_error(target, nearest(target, 4), x) * 1.001);
+    for (const QuantizationMode mode : kFloatModes) {
+      const ops::Weight other = rounded(target, moments_of(x), options(mode));
+      EXPECT_TRUE(mx::all(mx::isfinite(ops::dequantized(other, mx::float32))).item<bool>());
+      EXPECT_LE(output_error(target, other, x),
+                output_error(target, in_mode(target, mode), x) * 1.001)
+          << name_of(mode);
+    }
   }
 }
 
-// LAPACK says nothing where it finds none.
 TEST_F(Rounding, AFactorThatIsNoneIsNotUsed) {
   const mx::array h = moments_of(inputs(100, 24));
   EXPECT_FALSE(ColumnOrder::of(mx::multiply(h, mx::array(-1.0f))));

@@ -91,25 +91,26 @@ TEST_F(FuseRepair, RefusesWhatMakesNoSense) {
 }
 
 TEST_F(FuseRepair, ConvertRoundsForWhatLayersRead) {
-  const std::vector<std::string> plain = {"convert",  "--hf-path", "model",          "-q",
-                                          "--q-bits", "2",         "--q-group-size", "32"};
-  const auto with = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), plain.begin(), plain.end());
-    return run(more);
-  };
-  ASSERT_EQ(with({"--mlx-path", "nearest"}).code, 0);
-  const ProgramResult calibrated = with({"--mlx-path", "calibrated", "--calibrate", "data"});
-  ASSERT_EQ(calibrated.code, 0) << calibrated.err;
   const auto loss = [&](const char* model) {
     return test_loss({"--model", model, "--adapter-file", "none"});
   };
   const double dense = loss("model");
-  EXPECT_LT(std::abs(loss("calibrated") - dense), std::abs(loss("nearest") - dense));
-  EXPECT_EQ(testing::read_bytes(folder_ / "calibrated/config.json"),
-            testing::read_bytes(folder_ / "nearest/config.json"));
-  expect_refused(run({"convert", "--hf-path", "model", "--mlx-path", "x", "-q", "--q-mode", "mxfp4",
-                      "--calibrate", "data"}),
-                 2, "mxfp4");
+  const std::vector<std::vector<std::string>> settings = {
+      {"--q-bits", "2", "--q-group-size", "32"}, {"--q-mode", "mxfp4"}, {"--q-mode", "nvfp4"}};
+  for (const std::vector<std::string>& setting : settings) {
+    const auto with = [&](std::vector<std::string> more) {
+      more.insert(more.end(), setting.begin(), setting.end());
+      more.insert(more.begin(), {"convert", "--hf-path", "model", "-q"});
+      return run(more);
+    };
+    ASSERT_EQ(with({"--mlx-path", "nearest"}).code, 0);
+    const ProgramResult calibrated = with({"--mlx-path", "calibrated", "--calibrate", "data"});
+    ASSERT_EQ(calibrated.code, 0) << calibrated.err;
+    EXPECT_LT(std::abs(loss("calibrated") - dense), std::abs(loss("nearest") - dense))
+        << setting[1];
+    EXPECT_EQ(testing::read_bytes(folder_ / "calibrated/config.json"),
+              testing::read_bytes(folder_ / "nearest/config.json"));
+  }
   expect_refused(run({"convert", "--hf-path", "q", "--mlx-path", "x", "-q", "--calibrate", "data"}),
                  2, "is quantized already");
 }
