@@ -4,7 +4,7 @@
 #include <mlx/transforms.h>
 
 #include <algorithm>
-#include <cmath>
+#include <vector>
 
 #include "graft/base/thread_pool.h"
 #include "graft/calibration/products.h"
@@ -22,7 +22,11 @@ class Group {
       : matrix_(matrix),
         levels_(matrix.levels()),
         moments_(moments),
-        size_(static_cast<size_t>(matrix.setting.group_size)) {}
+        size_(static_cast<size_t>(matrix.setting.group_size)),
+        numbers_(size_),
+        products_(size_) {
+    for (size_t i = 0; i < size_ * size_; ++i) ones_ones_ += moments[i];
+  }
 
   // `left`: what is missing of each number; `pull`: left H.
   void bind(uint8_t* codes, float* scale, float* bias, float* left, float* pull) {
@@ -49,21 +53,21 @@ class Group {
   }
 
   void fit_scale_and_bias() {
-    // Of a change by a * levels + b: the error's terms.
-    double levels_levels = 0, levels_ones = 0, ones_ones = 0, levels_pull = 0, ones_pull = 0;
+    for (size_t i = 0; i < size_; ++i) numbers_[i] = levels_[codes_[i]];
+    std::fill(products_.begin(), products_.end(), 0.0f);
     for (size_t i = 0; i < size_; ++i) {
-      const float* row = moments_ + i * size_;
-      float of_levels = 0, of_ones = 0;
-      for (size_t j = 0; j < size_; ++j) {
-        of_levels += row[j] * levels_[codes_[j]];
-        of_ones += row[j];
-      }
-      levels_levels += double{of_levels} * levels_[codes_[i]];
-      levels_ones += of_levels;
-      ones_ones += of_ones;
-      levels_pull += double{pull_[i]} * levels_[codes_[i]];
+      const float by = numbers_[i], *row = moments_ + i * size_;
+      for (size_t j = 0; j < size_; ++j) products_[j] += by * row[j];
+    }
+    // Of a change by a * levels + b: the error's terms.
+    double levels_levels = 0, levels_ones = 0, levels_pull = 0, ones_pull = 0;
+    for (size_t i = 0; i < size_; ++i) {
+      levels_levels += double{products_[i]} * numbers_[i];
+      levels_ones += products_[i];
+      levels_pull += double{pull_[i]} * numbers_[i];
       ones_pull += pull_[i];
     }
+    const double ones_ones = ones_ones_;
     double a = 0, b = 0;
     if (!has_biases(matrix_.setting.mode)) {
       if (!(levels_levels > 0)) return;
@@ -87,7 +91,7 @@ class Group {
                           2 * a * b * levels_ones + b * b * ones_ones;
     if (!(change < 0)) return;
     for (size_t i = 0; i < size_; ++i) {
-      this->change(i, static_cast<float>(a * levels_[codes_[i]] + b));
+      this->change(i, static_cast<float>(a * numbers_[i] + b));
     }
     *scale_ = scale;
     *bias_ = bias;
@@ -105,6 +109,8 @@ class Group {
   const Levels& levels_;
   const float* moments_;
   size_t size_;
+  double ones_ones_ = 0;                   // of all moments
+  std::vector<float> numbers_, products_;  // the levels; these times the moments
   uint8_t* codes_ = nullptr;
   float *scale_ = nullptr, *bias_ = nullptr, *left_ = nullptr, *pull_ = nullptr;
 };

@@ -17,11 +17,12 @@ namespace {
 
 // The divergence only from what is given.
 Comparison means_of(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::optional<Predicted>& wanted) {
+                    const std::optional<Predicted>& wanted, const FrontEnd& front_end) {
   const models::LayerRunner runner(model);
   Comparison sums{0, 0};
   double weight = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
+    front_end.check_cancelled();
     const data::Batch& batch = batches[i];
     const double own = batch.weight();
     if (!(own > 0)) continue;
@@ -66,10 +67,12 @@ training::Loss Divergence::operator()(const models::LayerRunner& runner, const d
   return {divergence.sum, divergence.tokens};
 }
 
-Predicted predictions_of(const models::Model& model, const std::vector<data::Batch>& batches) {
+Predicted predictions_of(const models::Model& model, const std::vector<data::Batch>& batches,
+                         const FrontEnd& front_end) {
   const models::LayerRunner runner(model);
   std::vector<mx::array> states;
   for (const data::Batch& batch : batches) {
+    front_end.check_cancelled();
     states.push_back(training::states_of(runner, batch));
     states.back().eval();
   }
@@ -78,13 +81,14 @@ Predicted predictions_of(const models::Model& model, const std::vector<data::Bat
   return {std::move(states), std::move(head)};
 }
 
-double mean_loss(const models::Model& model, const std::vector<data::Batch>& batches) {
-  return means_of(model, batches, {}).loss;
+double mean_loss(const models::Model& model, const std::vector<data::Batch>& batches,
+                 const FrontEnd& front_end) {
+  return means_of(model, batches, {}, front_end).loss;
 }
 
 Comparison compare(const models::Model& model, const std::vector<data::Batch>& batches,
-                   const Predicted& wanted) {
-  return means_of(model, batches, wanted);
+                   const Predicted& wanted, const FrontEnd& front_end) {
+  return means_of(model, batches, wanted, front_end);
 }
 
 }  // namespace graft::calibration

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "graft/base/front_end.h"
 #include "graft/ops/head.h"
 #include "graft/training/objective.h"
 
@@ -33,11 +34,14 @@ class Divergence final : public training::Objective {
   ops::Head head_;
 };
 
-/// What a model predicts of batches.
-Predicted predictions_of(const models::Model& model, const std::vector<data::Batch>& batches);
+/// What a model predicts of batches. As all of these it asks before each batch whether to stop, and
+/// throws Cancelled.
+Predicted predictions_of(const models::Model& model, const std::vector<data::Batch>& batches,
+                         const FrontEnd& front_end = *silent_front_end());
 
 /// A model's loss: the weighted mean over all tokens that carry loss. Throws training::NotFinite.
-double mean_loss(const models::Model& model, const std::vector<data::Batch>& batches);
+double mean_loss(const models::Model& model, const std::vector<data::Batch>& batches,
+                 const FrontEnd& front_end = *silent_front_end());
 
 /// Means over all tokens that carry loss.
 struct Comparison {
@@ -47,6 +51,6 @@ struct Comparison {
 
 /// A model beside what another one predicts of the batches, `wanted`. Throws training::NotFinite.
 Comparison compare(const models::Model& model, const std::vector<data::Batch>& batches,
-                   const Predicted& wanted);
+                   const Predicted& wanted, const FrontEnd& front_end = *silent_front_end());
 
 }  // namespace graft::calibration

@@ -33,13 +33,14 @@ class Repairer {
         texts_(texts),
         options_(options),
         front_end_(front_end),
-        wanted_(predictions_of(model, texts.measured)) {
+        wanted_(predictions_of(model, texts.measured, front_end)) {
     // Later the layers' adapters can be put back for that, but not those outside of them.
-    if (!layers.outside().empty()) calibration_ = predictions_of(model, texts.calibration);
+    if (!layers.outside().empty())
+      calibration_ = predictions_of(model, texts.calibration, front_end);
   }
 
   RepairReport run(double base) {
-    const Comparison adapted = compare(model_, texts_.measured, wanted_);
+    const Comparison adapted = compare_on(texts_.measured, wanted_);
     report_.adapted = {"adapted", layers_.bytes(), adapted.loss, 0};
     limit_ = adapted.loss + options_.max_loss_gap;
     size_t bytes = 0;
@@ -52,7 +53,10 @@ class Repairer {
     if (!is_enough() && has(Repair::round) && shows) {
       step("rounded for its inputs", [&] { round(); });
     }
-    if (!is_enough() && has(Repair::tune) && shows) step("scales tuned", [&] { tune(); });
+    const auto tuned = tuned_layers();
+    if (!is_enough() && has(Repair::tune) && shows && !tuned.empty()) {
+      step("scales tuned", [&] { tune(tuned); });
+    }
     for (const int bits : kHigherBits) {
       if (is_enough() || !has(Repair::bits)) break;
       change_fewest(fmt::format("{{}} layers with {} bits", bits),
@@ -72,8 +76,12 @@ class Repairer {
     return std::find(options_.steps.begin(), options_.steps.end(), repair) != options_.steps.end();
   }
 
+  Comparison compare_on(const std::vector<data::Batch>& texts, const Predicted& wanted) const {
+    return compare(model_, texts, wanted, front_end_);
+  }
+
   void measure(const std::string& what) {
-    const Comparison now = compare(model_, texts_.measured, wanted_);
+    const Comparison now = compare_on(texts_.measured, wanted_);
     report_.steps.push_back({what, layers_.bytes(), now.loss, now.divergence});
   }
 
@@ -85,15 +93,18 @@ class Repairer {
     front_end_.check_cancelled();
   }
 
-  // Changes all layers, and takes that back if the model is farther from the adapted one then.
+  enum class Keep { if_closer, if_closer_or_enough };
+
+  // Changes layers, and takes that back if the model is farther from the adapted one then.
   template <class Change>
-  void step(const std::string& what, Change&& change) {
+  void step(const std::string& what, Change&& change, Keep keep = Keep::if_closer) {
     const Measured before = report_.steps.back();
     const std::vector<FusedLayers::Kept> kept = layers_.keep_all();
     change();
     try {
       measure(what);
       if (report_.steps.back().divergence <= before.divergence) return;
+      if (keep == Keep::if_closer_or_enough && is_enough()) return;
       report_.steps.pop_back();
     } catch (const training::NotFinite&) {  // is as far as can be
     }
@@ -108,15 +119,27 @@ class Repairer {
     });
   }
 
-  void tune() {
+  std::vector<models::LinearPart> tuned_layers() const {
     std::vector<models::LinearPart> linears;
-    for (const FusedLayer& layer : layers_.all()) linears.push_back(layer.part);
-    tune_scales(
+    for (const FusedLayer& layer : layers_.all()) {
+      if (is_tuned(layer.part)) linears.push_back(layer.part);
+    }
+    return linears;
+  }
+
+  void tune(const std::vector<models::LinearPart>& linears) {
+    const int skipped = tune_scales(
         model_, linears, texts_.calibration, wanted_of(texts_.calibration),
         {.steps = options_.tuning_steps, .rate = options_.tuning_rate, .done = [&](int done) {
            progress("Tuning scales", static_cast<size_t>(done),
                     static_cast<size_t>(options_.tuning_steps));
          }});
+    if (skipped > 0) {
+      front_end_.warn(
+          "{} steps of tuning scales were skipped: their gradients were not finite, or what they "
+          "led to",
+          skipped);
+    }
   }
 
   // The texts that gains are seen on: the first ones.
@@ -137,7 +160,7 @@ class Repairer {
     if (calibration_) return *calibration_;
     const std::vector<FusedLayers::Kept> kept = layers_.keep_all();
     for (size_t i = 0; i < kept.size(); ++i) layers_.restore(i);
-    calibration_ = predictions_of(model_, texts_.calibration);
+    calibration_ = predictions_of(model_, texts_.calibration, front_end_);
     layers_.put_all(kept);
     return *calibration_;
   }
@@ -170,14 +193,14 @@ class Repairer {
   std::vector<Change> changes(Give&& give) {
     const std::vector<data::Batch> some = first_texts();
     const Predicted wanted = wanted_of(some);
-    const double now = compare(model_, some, wanted).divergence;
+    const double now = compare_on(some, wanted).divergence;
     const auto bytes = static_cast<double>(layers_.bytes());
     std::vector<Change> all;
     for (size_t index = 0; index < layers_.all().size(); ++index) {
       progress("Looking for layers that lose", index, layers_.all().size());
       const FusedLayers::Kept kept = layers_.keep(index);
       if (!give(index)) continue;
-      all.push_back({index, now - compare(model_, some, wanted).divergence,
+      all.push_back({index, now - compare_on(some, wanted).divergence,
                      static_cast<double>(layers_.bytes()) - bytes});
       layers_.put(index, kept);
     }
@@ -185,7 +208,8 @@ class Repairer {
     return all;
   }
 
-  // Changes as few layers, the most useful first, as the loss needs, or all of them.
+  // Changes as few layers, the most useful first, as the loss needs; where all of them are too
+  // few, those that gain anything.
   template <class Give>
   void change_fewest(const std::string& what, Give&& give) {
     const std::vector<Change> all = changes(give);
@@ -198,15 +222,26 @@ class Repairer {
         if (i < count) give(all[i].index);
       }
     };
+    const auto with = [&](size_t count) {
+      make(count);
+      return compare_on(texts_.measured, wanted_);
+    };
     size_t low = 0, high = all.size();  // low is too few
     while (high - low > 1) {
       const size_t middle = (low + high) / 2;
-      make(middle);
       progress("Choosing layers", all.size() - (high - low), all.size());
-      (compare(model_, texts_.measured, wanted_).loss <= limit_ ? high : low) = middle;
+      (with(middle).loss <= limit_ ? high : low) = middle;
     }
-    make(high);
-    measure(fmt::format(fmt::runtime(what), high));
+    const auto useful = static_cast<size_t>(std::count_if(
+        all.begin(), all.end(), [](const Change& change) { return change.gain > 0; }));
+    if (high == all.size() && useful < high) {
+      const Comparison of_all = with(high);
+      if (of_all.loss > limit_ && with(useful).divergence <= of_all.divergence) high = useful;
+    }
+    make(0);
+    if (high == 0) return;
+    step(
+        fmt::format(fmt::runtime(what), high), [&] { make(high); }, Keep::if_closer_or_enough);
   }
 
   // By their weights: the model is not run for a message.

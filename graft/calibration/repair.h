@@ -56,9 +56,9 @@ struct RepairTexts {
 };
 
 /// Fuses the adapters of `layers`, which are attached, and repairs the model until its loss is no
-/// more than `max_loss_gap` above the adapted one's. Rounding
-/// and tuning that take it farther from that are not kept.
-/// `base`: the loss without adapters. Throws Cancelled.
+/// more than `max_loss_gap` above the adapted one's. What takes it farther from that and is not
+/// enough is not kept, nor is rounding or tuning that does.
+/// `base`: the loss without adapters. Throws Cancelled, training::NotFinite.
 RepairReport fuse_and_repair(models::Model& model, FusedLayers& layers, const RepairTexts& texts,
                              double base, const RepairOptions& options, FrontEnd& front_end);
 

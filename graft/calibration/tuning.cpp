@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "graft/models/parameters.h"
+#include "graft/training/evaluation.h"
 #include "graft/training/lazy_step.h"
 
 namespace graft::calibration {
@@ -19,10 +20,8 @@ class TunedScales {
   explicit TunedScales(const std::vector<models::LinearPart>& linears) {
     std::vector<models::Parameter> parameters;
     for (const models::LinearPart& part : linears) {
-      auto* const* linear = std::get_if<nn::Linear*>(&part.linear);
-      if (linear == nullptr) continue;
-      ops::Weight& weight = (*linear)->weight;
-      if (!weight.quantized() || !has_biases(weight.mode)) continue;
+      if (!is_tuned(part)) continue;
+      ops::Weight& weight = std::get<nn::Linear*>(part.linear)->weight;
       weights_.emplace_back(&weight, weight.scales->dtype());
       for (auto [array, name] :
            {std::pair{&*weight.scales, ".scales"}, {&*weight.biases, ".biases"}}) {
@@ -57,16 +56,23 @@ float rate_at(const TuningOptions& options, int step) {
 
 }  // namespace
 
-void tune_scales(const models::Model& model, const std::vector<models::LinearPart>& linears,
-                 const std::vector<data::Batch>& batches, const Predicted& wanted,
-                 const TuningOptions& options) {
+bool is_tuned(const models::LinearPart& part) {
+  auto* const* linear = std::get_if<nn::Linear*>(&part.linear);
+  return linear != nullptr && (*linear)->weight.quantized() && has_biases((*linear)->weight.mode);
+}
+
+int tune_scales(const models::Model& model, const std::vector<models::LinearPart>& linears,
+                const std::vector<data::Batch>& batches, const Predicted& wanted,
+                const TuningOptions& options) {
   const TunedScales tuned(linears);
-  if (tuned.parameters().all().empty()) return;
+  if (tuned.parameters().all().empty()) return 0;
   const Divergence divergence(batches, wanted);
   const models::LayerRunner runner(model);
   const auto adam = training::make_adam({.bias_correction = true});
   training::TrainState state = adam->start(tuned.parameters());
-  for (int step = 0; step < options.steps; ++step) {
+  int skipped = 0;
+  size_t in_a_row = 0;  // skipped: the same batch would be again
+  for (int step = 0; step < options.steps && in_a_row < batches.size(); ++step) {
     const data::Batch& batch = batches[static_cast<size_t>(step) % batches.size()];
     training::LazyStep next = training::lazy_step(divergence, runner, *adam, tuned.parameters(),
                                                   state, {batch}, {.rate = rate_at(options, step)});
@@ -74,9 +80,19 @@ void tune_scales(const models::Model& model, const std::vector<models::LinearPar
     if (next.gradients_finite.item<bool>() && next.next_finite.item<bool>()) {
       state = std::move(next.next);
       tuned.parameters().set(state.parameters);
+      in_a_row = 0;
+    } else {
+      ++skipped;
+      ++in_a_row;
+      if (skipped == step + 1 && (in_a_row == batches.size() || skipped == options.steps)) {
+        throw training::NotFinite(
+            "scales cannot be tuned: the gradients of all texts are not finite, or a step by them "
+            "is not: weights of the model are too large to compute with");
+      }
     }
     if (options.done) options.done(step + 1);
   }
+  return skipped;
 }
 
 }  // namespace graft::calibration

@@ -49,7 +49,7 @@ class Repairing : public ::testing::Test {
  protected:
   Repairing() : calibration_(texts_of(texts(40), {})), measured_(texts_of(texts(8, 50), {})) {}
 
-  void make(int bits) {
+  void make(int bits, const char* mode = "affine") {
     mx::random::seed(6);
     testing::TinyCheckpoint tiny;
     tiny.dtype = mx::float32;
@@ -72,7 +72,8 @@ class Repairing : public ::testing::Test {
                       .mlx_path = folder_ / "few_bits",
                       .quantize = true,
                       .q_bits = bits,
-                      .q_group_size = 32});
+                      .q_group_size = default_group_size(*quantization_mode(mode)) == 16 ? 16 : 32,
+                      .q_mode = mode});
     model_ = models::load_model(io::ModelFolder::open(folder_ / "few_bits"));
   }
 
@@ -298,6 +299,65 @@ TEST_F(Repairing, WhatIsWorseIsTakenBack) {
   EXPECT_EQ(report.steps[1].what, "scales tuned: worse, not taken");
   EXPECT_EQ(report.steps[1].loss, report.steps[0].loss);
   EXPECT_NEAR(mean_loss(*model_, measured_), report.steps[0].loss, 1e-5);
+}
+
+// What is on the grid of 4 bits is found there, and nowhere else.
+TEST_F(Repairing, BitsThatGainNothingAreNotTaken) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  make(4);
+  const lora::Adapters adapters = adapt({"q_proj", "down_proj"}, 0);
+  const RepairReport report =
+      repair(adapters, {.max_loss_gap = -1, .steps = {Repair::round, Repair::bits}});
+  ASSERT_EQ(report.steps.size(), 2u);
+  EXPECT_NEAR(report.steps[1].divergence, 0, 1e-7);
+  for (const models::LinearPart& part : adapters.linears()) EXPECT_EQ(part.weight().bits, 4);
+}
+
+TEST_F(Repairing, NumbersOfFewBitsAreRoundedButNotTuned) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  for (const char* mode : {"mxfp4", "nvfp4"}) {
+    make(4, mode);
+    const RepairReport report =
+        repair(adapt({"q_proj", "v_proj", "down_proj"}, 0.06f),
+               {.max_loss_gap = -1, .steps = {Repair::round, Repair::tune}});
+    ASSERT_EQ(report.steps.size(), 2u) << mode;
+    EXPECT_LT(report.steps[1].divergence, 0.6 * report.steps[0].divergence) << mode;
+  }
+}
+
+TEST_F(Repairing, ExpertsAreNotTuned) {
+  nn::ExpertLinear experts;
+  EXPECT_FALSE(is_tuned({0, &experts}));
+  make(4);
+  const models::LinearPart part = models::linears_of(model_->parts()).front();
+  EXPECT_TRUE(is_tuned(part));
+  tune_scales(*model_, {{0, &experts}}, calibration_, {{}, model_->head(mx::zeros({0, 64}), {})},
+              {});
+}
+
+TEST_F(Repairing, StepsOfTuningThatAreNotFiniteAreCounted) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  make(4);
+  Predicted wanted = predictions_of(*model_, calibration_);
+  ASSERT_GT(calibration_.size(), 1u);
+  const models::LinearPart part = models::linears_of(model_->parts()).front();
+  const auto count = static_cast<int>(calibration_.size());
+  const TuningOptions twice = {.steps = 2 * count};
+  EXPECT_EQ(tune_scales(*model_, {part}, calibration_, wanted, twice), 0);
+  wanted.states[1] = mx::full(wanted.states[1].shape(), NAN, wanted.states[1].dtype());
+  EXPECT_EQ(tune_scales(*model_, {part}, calibration_, wanted, twice), 2);
+  for (mx::array& states : wanted.states) states = mx::full(states.shape(), NAN, states.dtype());
+  testing::expect_error([&] { tune_scales(*model_, {part}, calibration_, wanted, twice); },
+                        {"scales cannot be tuned", "not finite"});
+}
+
+TEST_F(Repairing, MeasuringStopsWhenItIsTold) {
+  make(4);
+  const Predicted wanted = predictions_of(*model_, measured_, front_end_);
+  front_end_.cancel = true;
+  EXPECT_THROW(predictions_of(*model_, measured_, front_end_), Cancelled);
+  EXPECT_THROW(compare(*model_, measured_, wanted, front_end_), Cancelled);
+  EXPECT_THROW(mean_loss(*model_, measured_, front_end_), Cancelled);
 }
 
 TEST_F(Repairing, StopsWhenItIsTold) {
