@@ -50,22 +50,22 @@ ops::Weight rounded(const mx::array& target, const mx::array& moments,
                     const RoundingOptions& options) {
   const mx::array h = damped(moments);
   const std::optional<ColumnOrder> order = ColumnOrder::of(moments, kDamping);
-  const auto candidate = [&](QuantizedMatrix matrix, bool by_columns) {
-    if (by_columns) round_by_columns(target, *order, matrix);
-    descend(target, h, matrix, options.sweeps);
+  const auto measured = [&](QuantizedMatrix matrix) {
     mx::array errors = output_errors(mx::subtract(target, matrix.dense()), h);
     errors.eval();
     return Candidate{std::move(matrix),
                      {errors.data<float>(), errors.data<float>() + errors.size()}};
   };
+  const auto candidate = [&](QuantizedMatrix matrix, bool by_columns) {
+    if (by_columns) round_by_columns(target, *order, matrix);
+    descend(target, h, matrix, options.sweeps);
+    return measured(std::move(matrix));
+  };
   const auto nearest = QuantizedMatrix::nearest(target, options.setting, options.dtype);
-  Candidate best = candidate(nearest, false);
-  if (order) {
-    take_better_rows(best, candidate(nearest, true));
-    QuantizedMatrix searched = nearest;
-    search_scales(target, h, searched);
-    take_better_rows(best, candidate(std::move(searched), true));
-  }
+  QuantizedMatrix searched = nearest;
+  search_scales(target, h, searched);
+  Candidate best = candidate(std::move(searched), order.has_value());
+  take_better_rows(best, measured(nearest));
   if (options.before) {
     const QuantizedMatrix before = QuantizedMatrix::of(*options.before);
     take_better_rows(best, candidate(before, false));

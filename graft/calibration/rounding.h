@@ -21,9 +21,9 @@ struct RoundingOptions {
 
 /// `target` [out, in], f32, quantized so that a layer with second moments H of its inputs
 /// ("second_moments.h") loses the least: the columns one after the other (gptq.h), then in sweeps
-/// over the groups (descent.h), from the scales that MLX gives it, from better ones
-/// (scale_search.h) and from those of `before`, also from what is nearest in these; of each row the
-/// best result.
+/// over the groups (descent.h), from scales around those that MLX gives it (scale_search.h) and
+/// from those of `before`, also from what is nearest in these; of each row the best result, what
+/// MLX makes of it among them.
 ops::Weight rounded(const mx::array& target, const mx::array& moments,
                     const RoundingOptions& options);
 
