@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "graft/kernels/divergence.cpp"
 #include "graft/kernels/targets.h"
 //
+#include "graft/kernels/exponentials-inl.h"
 #include "graft/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,20 +18,9 @@ namespace {
 
 // log sum e^x of a row.
 float log_sum_exp(const float* x, int64_t count) {
-  const FloatTag d;
-  const auto nothing = hn::Set(d, -std::numeric_limits<float>::infinity());
-  auto largest = nothing;
-  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
-    largest = hn::Max(largest, keep(d, load(d, x + i, lanes), nothing, lanes));
-  });
-  const float shift = max_of(d, largest);
-  const auto shifts = hn::Set(d, shift);
-  auto total = hn::Zero(d);
-  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto e = exp(d, hn::Sub(load(d, x + i, lanes), shifts));
-    total = hn::Add(total, keep(d, e, hn::Zero(d), lanes));
-  });
-  return shift + std::log(sum_of(d, total));
+  const float shift = largest_of(x, count);
+  const auto nothing = [](auto&&...) HWY_ATTR {};
+  return shift + std::log(sum_of_exponentials(x, count, shift, nothing));
 }
 
 }  // namespace

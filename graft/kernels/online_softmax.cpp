@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "graft/kernels/online_softmax.cpp"
 #include "graft/kernels/targets.h"
 //
+#include "graft/kernels/exponentials-inl.h"
 #include "graft/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,33 +16,18 @@ namespace graft::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
-float largest_of(const float* x, int64_t count) {
-  const FloatTag d;
-  const auto nothing = hn::Set(d, -std::numeric_limits<float>::infinity());
-  auto largest = nothing;
-  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
-    largest = hn::Max(largest, keep(d, load(d, x + i, lanes), nothing, lanes));
-  });
-  return max_of(d, largest);
-}
-
 // Returns the sum of e^(x - shift). Unless `out` is null, writes each term to it, times 1 - (x /
 // soft_cap)^2 with a soft cap.
 template <class T>
 float exponentials(const float* x, int64_t count, float shift, float soft_cap, T* out) {
   const FloatTag d;
-  const auto shifts = hn::Set(d, shift);
   const auto one = hn::Set(d, 1.0f), inverse = hn::Set(d, soft_cap > 0 ? 1 / soft_cap : 0.0f);
-  auto total = hn::Zero(d);
-  for_vectors(hn::Lanes(d), 0, count, [&](int64_t i, auto lanes) HWY_ATTR {
-    const auto logit = load(d, x + i, lanes);
-    const auto e = exp(d, hn::Sub(logit, shifts));
-    total = hn::Add(total, keep(d, e, hn::Zero(d), lanes));
+  const auto write = [&](int64_t i, auto logit, auto e, auto lanes) HWY_ATTR {
     if (out == nullptr) return;
     const auto t = hn::Mul(logit, inverse);
     store(d, soft_cap > 0 ? hn::Mul(e, hn::NegMulAdd(t, t, one)) : e, out + i, lanes);
-  });
-  return sum_of(d, total);
+  };
+  return sum_of_exponentials(x, count, shift, write);
 }
 
 void add_bias(float* x, int64_t count, const float* bias) {
