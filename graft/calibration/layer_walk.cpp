@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -98,14 +99,32 @@ std::vector<mx::array> moments_of(const models::Model& model, int layer,
   return moments;
 }
 
+// Of what the head reads.
+mx::array moments_of_states(const models::Model& model, const std::vector<Text>& texts) {
+  std::optional<SecondMoments> all;
+  for (const Text& text : texts) {
+    const mx::array states = model.norm(text.hidden);
+    if (!all) all.emplace(states.shape(1));
+    all->add(states);
+  }
+  return all->mean();
+}
+
 }  // namespace
 
 void visit_layers(const models::Model& model, const std::vector<data::Batch>& batches,
                   const std::vector<models::LinearPart>& linears,
-                  const std::function<void(size_t index, const mx::array& moments)>& visit) {
+                  const std::function<void(size_t index, const mx::array& moments)>& visit,
+                  const std::function<void()>& each_layer) {
   std::vector<Text> texts = embedded(model, batches);
   size_t left = linears.size();
+  const auto show = [&](size_t i, const mx::array& moments) {
+    io::check_finite(moments, "the moments of what " + linears[i].path() + " reads");
+    visit(i, moments);
+    --left;
+  };
   for (int layer = 0; layer < model.num_layers() && left > 0; ++layer) {
+    if (each_layer) each_layer();
     std::vector<size_t> own;
     std::vector<models::AnyLinear> of_layer;
     for (size_t i = 0; i < linears.size(); ++i) {
@@ -115,16 +134,17 @@ void visit_layers(const models::Model& model, const std::vector<data::Batch>& ba
     }
     if (!own.empty()) {
       const std::vector<mx::array> moments = moments_of(model, layer, texts, of_layer);
-      for (size_t i = 0; i < own.size(); ++i) {
-        io::check_finite(moments[i], "the moments of what " + linears[own[i]].path() + " reads");
-        visit(own[i], moments[i]);
-      }
-      left -= own.size();
+      for (size_t i = 0; i < own.size(); ++i) show(own[i], moments[i]);
     }
     for (Text& text : texts) {
       text.hidden = model.layer(layer, text.hidden, text.context);
       evaluate(text.hidden);
     }
+  }
+  if (left == 0) return;
+  const mx::array moments = moments_of_states(model, texts);
+  for (size_t i = 0; i < linears.size(); ++i) {
+    if (linears[i].layer < 0) show(i, moments);
   }
 }
 

@@ -15,10 +15,12 @@ namespace graft::calibration {
 /// How a layer is to be quantized; nothing: it stays as it is.
 using SettingOf = std::function<std::optional<RoundingOptions>(const models::LinearPart&)>;
 
-/// Quantizes the dense linear layers of a model for what texts show of their inputs (rounding.h),
-/// from the lowest layer up, each for what the rounded ones below give it. The model has these
-/// weights then; they are given back by path, of experts stacked. `done` is called after each with
-/// the number done and of all.
+/// Quantizes the dense linear layers of a model and its head for what texts show of their inputs
+/// (rounding.h), from the lowest layer up, each for what the rounded ones below give it. The
+/// embedding comes before them: to the nearest, or, where it is the head, for what that reads, with
+/// something added for its rows, which the layers read as they are. The model has these weights
+/// then; they are given back by path, of experts stacked. `done` is called with the number done and
+/// of all, after each and now and then between.
 std::map<std::string, ops::Weight> round_model(models::Model& model,
                                                const std::vector<data::Batch>& batches,
                                                const SettingOf& setting_of,

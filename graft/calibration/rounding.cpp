@@ -16,6 +16,7 @@
 namespace graft::calibration {
 namespace {
 
+constexpr int kRowsAtOnce = 8192;  // those of a vocabulary would take much memory
 constexpr float kDamping = 0.01f;  // of the mean of H's diagonal: what the data did not show stays
 
 mx::array damped(const mx::array& moments) {
@@ -44,12 +45,22 @@ void take_better_rows(Candidate& best, const Candidate& other) {
   }
 }
 
-}  // namespace
+// Rows [begin, end) of a matrix.
+mx::array rows_of(const mx::array& matrix, int begin, int end) {
+  return mx::contiguous(mx::slice(matrix, {begin, 0}, {end, matrix.shape(1)}));
+}
 
-ops::Weight rounded(const mx::array& target, const mx::array& moments,
-                    const RoundingOptions& options) {
-  const mx::array h = damped(moments);
-  const std::optional<ColumnOrder> order = ColumnOrder::of(moments, kDamping);
+ops::Weight rows_of(const ops::Weight& weight, int begin, int end) {
+  ops::Weight rows = weight;
+  rows.weight = rows_of(weight.weight, begin, end);
+  rows.scales = rows_of(*weight.scales, begin, end);
+  if (weight.biases) rows.biases = rows_of(*weight.biases, begin, end);
+  return rows;
+}
+
+// `h`: damped.
+QuantizedMatrix best_of(const mx::array& target, const mx::array& h,
+                        const std::optional<ColumnOrder>& order, const RoundingOptions& options) {
   const auto measured = [&](QuantizedMatrix matrix) {
     mx::array errors = output_errors(mx::subtract(target, matrix.dense()), h);
     errors.eval();
@@ -71,7 +82,32 @@ ops::Weight rounded(const mx::array& target, const mx::array& moments,
     take_better_rows(best, candidate(before, false));
     if (order) take_better_rows(best, candidate(before, true));
   }
-  return best.matrix.packed();
+  return std::move(best.matrix);
+}
+
+}  // namespace
+
+ops::Weight rounded(const mx::array& target, const mx::array& moments,
+                    const RoundingOptions& options) {
+  const mx::array h = damped(moments);
+  const std::optional<ColumnOrder> order = ColumnOrder::of(moments, kDamping);
+  const int out = target.shape(0);
+  std::vector<std::vector<mx::array>> parts;  // of weight, scales, biases
+  ops::Weight weight{target, {}, {}, 0, 0};
+  for (int begin = 0; begin < out; begin += kRowsAtOnce) {
+    const int end = std::min(begin + kRowsAtOnce, out);
+    RoundingOptions own = options;
+    if (own.before) own.before = rows_of(*own.before, begin, end);
+    weight = best_of(rows_of(target, begin, end), h, order, own).packed();
+    const std::vector<mx::array> arrays = weight.arrays();
+    parts.resize(arrays.size());
+    for (size_t i = 0; i < arrays.size(); ++i) parts[i].push_back(arrays[i]);
+  }
+  weight.weight = mx::concatenate(parts[0], 0);
+  weight.scales = mx::concatenate(parts[1], 0);
+  if (weight.biases) weight.biases = mx::concatenate(parts[2], 0);
+  mx::eval(weight.arrays());
+  return weight;
 }
 
 }  // namespace graft::calibration

@@ -11,13 +11,17 @@ int64_t length_of(const data::Dataset& set, size_t index, const TextsOptions& op
 
 }  // namespace
 
-int64_t tokens_to_see(models::Model& model, int64_t least) {
+int64_t tokens_that_show(int64_t in, int64_t least) {
   constexpr int64_t kTokensAnInput = 8;
+  return std::max(least, kTokensAnInput * in);
+}
+
+int64_t tokens_to_see(models::Model& model, int64_t least) {
   int64_t widest = 0;
   for (const models::LinearPart& part : models::linears_of(model.parts())) {
     widest = std::max<int64_t>(widest, part.weight().in());
   }
-  return std::max(least, kTokensAnInput * widest);
+  return tokens_that_show(widest, least);
 }
 
 std::vector<data::Batch> texts_of(const data::Dataset& set, const TextsOptions& options) {

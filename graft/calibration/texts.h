@@ -16,8 +16,10 @@ struct TextsOptions {
   size_t part = 0, parts = 1;   // every `parts`th example alone, from number `part` on
 };
 
-/// How many tokens show what a model's linear layers read: `least`, or 8 for each input of the
-/// widest one, since moments of fewer say more of the texts than of what is read.
+/// How many tokens show what a layer of so many inputs reads: `least`, or 8 for each input, since
+/// moments of fewer say more of the texts than of what is read.
+int64_t tokens_that_show(int64_t in, int64_t least);
+/// The same of a model's linear layers, by the widest one.
 int64_t tokens_to_see(models::Model& model, int64_t least);
 
 /// Examples of a data set, evenly spread over it, as batches: those that fit `most_tokens`. Batches

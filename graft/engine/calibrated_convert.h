@@ -8,10 +8,10 @@
 
 namespace graft::engine {
 
-/// The weights of a checkpoint folder's linear layers, quantized for what texts show of their
-/// inputs (calibration/round_model.h): at most 32768 tokens, or 8 for each input of the widest
-/// layer, of the first split that there is. For ConvertOptions::rounded. Embedding and head are not
-/// among them: they become what is nearest. Throws as convert and loading a model do, Cancelled.
+/// The weights of a checkpoint folder's linear layers, embedding and head, quantized for what texts
+/// show of their inputs (calibration/round_model.h): at most 32768 tokens, or 8 for each input of
+/// the widest layer, of the first split that there is. For ConvertOptions::rounded. Throws as
+/// convert and loading a model do, Cancelled.
 std::map<std::string, ops::Weight> calibrated_weights(const convert::ConvertOptions& options,
                                                       const NamedData& data, FrontEnd& front_end);
 

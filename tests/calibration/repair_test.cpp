@@ -54,6 +54,7 @@ class Repairing : public ::testing::Test {
     testing::TinyCheckpoint tiny;
     tiny.dtype = mx::float32;
     tiny.layers = 3;
+    tiny.head = head_;
     tiny.make();
     for (auto& [name, tensor] : tiny.tensors) {  // as in real models: layers weigh in the logits
       if (tensor.ndim() == 1) tensor = mx::ones(tensor.shape(), mx::float32);
@@ -94,11 +95,28 @@ class Repairing : public ::testing::Test {
     return fuse_and_repair(*model_, *layers_, {calibration_, measured_}, 5, options, front_end_);
   }
 
+  // Also embedding and head.
+  void round_all_to_nearest(const SettingOf& setting_of) {
+    std::vector<models::LinearPart> all = models::adaptable_of(model_->parts());
+    for (const models::LinearPart& part : all) {
+      const auto own = setting_of(part);
+      if (!own) continue;
+      ops::Weight& weight = const_cast<ops::Weight&>(part.weight());
+      weight = ops::quantized_as(weight.weight, own->setting.mode, own->setting.bits,
+                                 own->setting.group_size);
+    }
+    for (const models::Part& part : model_->parts()) {
+      const auto* matrix = std::get_if<models::Matrix>(&part.part);
+      if (matrix != nullptr && matrix->tied != nullptr) *matrix->tied = *matrix->weight;
+    }
+  }
+
   mx::array logits() const {
     return models::logits(*model_, mx::arange(3, 63, mx::int32), model_->context({{0, 60, 0, 60}}));
   }
 
   testing::TempFolder folder_;
+  bool head_ = true;  // of its own
   std::unique_ptr<models::Model> model_;
   std::vector<data::Batch> calibration_, measured_;
   std::optional<FusedLayers> layers_;
@@ -368,35 +386,53 @@ TEST_F(Repairing, StopsWhenItIsTold) {
 }
 
 TEST_F(Repairing, AWholeModelIsRoundedForItsInputs) {
-  make(0);
-  const Predicted wanted = predictions_of(*model_, measured_);
-  const auto rounded_by = [&](bool by_inputs) {
+  using Setting = io::LayerQuantization;
+  for (const Setting& own : {Setting{32, 3}, Setting::default_of(QuantizationMode::mxfp4),
+                             Setting::default_of(QuantizationMode::nvfp4)}) {
     make(0);
-    const auto setting = [](const models::LinearPart& part) -> std::optional<RoundingOptions> {
+    const Predicted wanted = predictions_of(*model_, measured_);
+    const auto setting = [&](const models::LinearPart& part) -> std::optional<RoundingOptions> {
       if (part.path().ends_with("k_proj")) return {};
+      return RoundingOptions{.setting = own, .dtype = mx::float16};
+    };
+    round_all_to_nearest(setting);
+    const double nearest = compare(*model_, measured_, wanted).divergence;
+    make(0);
+    size_t last = 0;
+    const auto weights = round_model(*model_, calibration_, setting, [&](size_t done, size_t all) {
+      EXPECT_EQ(all, 20u);
+      last = done;
+    });
+    EXPECT_EQ(last, 20u);
+    EXPECT_EQ(weights.size(), 20u);
+    EXPECT_EQ(weights.count("model.layers.0.self_attn.k_proj"), 0u);
+    const ops::Weight& down = weights.at("model.layers.2.mlp.down_proj");
+    EXPECT_EQ(down.mode, own.mode);
+    EXPECT_EQ(down.scales->dtype(), own.bits == 3 ? mx::float16 : mx::uint8);
+    EXPECT_EQ(weights.at("model.embed_tokens").out(), 128);
+    EXPECT_LT(compare(*model_, measured_, wanted).divergence, 0.6 * nearest) << name_of(own.mode);
+  }
+}
+
+// The layers stay as they are.
+TEST_F(Repairing, AHeadIsRoundedForWhatItReads) {
+  for (const bool tied : {true, false}) {
+    head_ = !tied;
+    make(0);
+    const Predicted wanted = predictions_of(*model_, measured_);
+    const auto setting = [](const models::LinearPart& part) -> std::optional<RoundingOptions> {
+      if (part.layer >= 0) return {};
       return RoundingOptions{.setting = {32, 3}, .dtype = mx::float16};
     };
-    if (by_inputs) {
-      size_t last = 0;
-      const auto weights =
-          round_model(*model_, calibration_, setting, [&](size_t done, size_t all) {
-            EXPECT_EQ(all, 18u);
-            last = done;
-          });
-      EXPECT_EQ(last, 18u);
-      EXPECT_EQ(weights.size(), 18u);
-      EXPECT_EQ(weights.count("model.layers.0.self_attn.k_proj"), 0u);
-      EXPECT_EQ(weights.at("model.layers.2.mlp.down_proj").scales->dtype(), mx::float16);
-    } else {
-      for (const models::LinearPart& part : models::linears_of(model_->parts())) {
-        if (!setting(part)) continue;
-        ops::Weight& weight = std::get<nn::Linear*>(part.linear)->weight;
-        weight = ops::quantized_as(weight.weight, QuantizationMode::affine, 3, 32);
-      }
-    }
-    return compare(*model_, measured_, wanted).divergence;
-  };
-  EXPECT_LT(rounded_by(true), 0.6 * rounded_by(false));
+    round_all_to_nearest(setting);
+    const double nearest = compare(*model_, measured_, wanted).divergence;
+    make(0);
+    const auto weights = round_model(*model_, calibration_, setting, [](size_t, size_t) {});
+    EXPECT_EQ(weights.size(), tied ? 1u : 2u);
+    EXPECT_EQ(weights.count("lm_head"), tied ? 0u : 1u);
+    EXPECT_EQ(model_->untied_embedding() == nullptr, tied);
+    EXPECT_LT(compare(*model_, measured_, wanted).divergence, 0.9 * nearest) << tied;
+  }
 }
 
 TEST(RepairNames, AreReadBack) {

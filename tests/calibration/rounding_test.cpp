@@ -285,6 +285,17 @@ TEST_F(Rounding, LosesFarLessThanRoundingToTheNearest) {
   }
 }
 
+// Of a vocabulary so many rows at a time: each is rounded as it is alone.
+TEST_F(Rounding, ManyRowsAreRoundedAsFewAre) {
+  const mx::array h = moments_of(inputs(300, 32));
+  const mx::array few = mx::random::normal({100, 32});
+  const mx::array many = mx::concatenate(std::vector{mx::random::normal({8150, 32}), few}, 0);
+  const mx::array found = ops::dequantized(rounded(many, h, options(4)), mx::float32);
+  EXPECT_EQ(found.shape(), many.shape());
+  const mx::array expected = ops::dequantized(rounded(few, h, options(4)), mx::float32);
+  EXPECT_LT(testing::distance(mx::slice(found, {8150, 0}, {8250, 32}), expected), 1e-6);
+}
+
 // An update far below a step of the grid: what is nearest in a new grid is worse than nothing.
 TEST_F(Rounding, KeepsASmallUpdateOfAQuantizedMatrix) {
   const mx::array x = inputs(2000, 128);
