@@ -14,12 +14,13 @@
 namespace graft::calibration {
 namespace {
 
-// As it was, with its adapter; of one that is no layer of experts.
+// As it was, with its adapter.
 nn::Linear linear_before(const FusedLayer& layer) {
   return {layer.path(), layer.weight, {}, layer.adapter};
 }
-
-// The same of experts.
+nn::Embedding embedding_before(const FusedLayer& layer) {
+  return {layer.path(), layer.weight, layer.adapter};
+}
 nn::ExpertLinear experts_before(const FusedLayer& layer) {
   nn::ExpertLinear before = *std::get<nn::ExpertLinear*>(layer.part.linear);
   before.weights = layer.experts;
@@ -27,38 +28,45 @@ nn::ExpertLinear experts_before(const FusedLayer& layer) {
   return before;
 }
 
+bool is_rounded(const FusedLayer& layer) { return layer.setting && !layer.part.is_embedding(); }
+
+// Of what has no experts.
+void put_weight(const FusedLayer& layer, const ops::Weight& weight) {
+  if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
+    (*linear)->weight = weight;
+    return;
+  }
+  std::get<nn::Embedding*>(layer.part.linear)->weight = weight;
+  if (layer.head != nullptr) *layer.head = weight;
+}
+
 // Gives a layer the weights that stand for it and its adapter: `fused` makes each of a linear layer
-// with one.
+// or an embedding with one.
 template <class Fused>
 void fuse(const FusedLayer& layer, Fused&& fused) {
-  const auto evaluated = [&](const nn::Linear& linear) {
-    ops::Weight weight = fused(linear);
+  const auto evaluated = [&](const auto& one) {
+    ops::Weight weight = fused(one);
     mx::eval(weight.arrays());
     return weight;
   };
   layer.part.adapter().reset();
-  if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
-    (*linear)->weight = evaluated(linear_before(layer));
-    return;
+  if (std::holds_alternative<nn::Linear*>(layer.part.linear)) {
+    return put_weight(layer, evaluated(linear_before(layer)));
   }
+  if (layer.part.is_embedding()) return put_weight(layer, evaluated(embedding_before(layer)));
   const nn::ExpertLinear before = experts_before(layer);
   std::vector<ops::Weight> each;
   for (int e = 0; e < before.count(); ++e) each.push_back(evaluated(before.expert(e)));
   std::get<nn::ExpertLinear*>(layer.part.linear)->weights = expert_weights(std::move(each));
 }
 
-// Rounds it to the nearest, and the head with it where that is the same matrix.
-void fuse_embedding(models::Model& model, nn::Embedding& embedding,
-                    const lora::FusedFormat& format) {
-  const ops::Weight weight = lora::fused_weight(embedding, format, true);
-  mx::eval(weight.arrays());
-  embedding.adapter.reset();
-  embedding.weight = weight;
+// The head's matrix, if it is this embedding.
+ops::Weight* tied_head(models::Model& model, const models::LinearPart& embedding) {
   for (const models::Part& part : model.parts()) {
     const auto* matrix = std::get_if<models::Matrix>(&part.part);
-    if (matrix == nullptr || matrix->weight != &embedding.weight) continue;
-    if (matrix->tied != nullptr) *matrix->tied = weight;
+    if (matrix != nullptr && matrix->layer == embedding.linear) return matrix->tied;
   }
+  return nullptr;
 }
 
 lora::FusedFormat in_affine(lora::FusedFormat format, int bits) {
@@ -80,16 +88,11 @@ FusedLayers::FusedLayers(models::Model& model, const lora::Adapters& adapters,
                          const lora::FusedFormat& format)
     : model_(model), format_(format) {
   for (const models::LinearPart& part : adapters.linears()) {
-    if (part.layer < 0) {
-      const auto setting = lora::fused_quantization(part.weight(), format);
-      lora::check_divides(part.path(), part.weight().in(), setting);
-      outside_.push_back(part);
-      continue;
-    }
     FusedLayer layer{.part = part,
                      .weight = part.weight(),
                      .adapter = part.adapter(),
                      .setting = lora::fused_quantization(part.weight(), format)};
+    if (part.is_embedding()) layer.head = tied_head(model, part);
     if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&part.linear)) {
       layer.experts = (*experts)->weights;
     }
@@ -98,26 +101,13 @@ FusedLayers::FusedLayers(models::Model& model, const lora::Adapters& adapters,
   }
 }
 
-size_t FusedLayers::count_quantized() const {
-  return static_cast<size_t>(
-      std::count_if(layers_.begin(), layers_.end(),
-                    [](const FusedLayer& layer) { return layer.setting.has_value(); }));
+size_t FusedLayers::count_rounded() const {
+  return static_cast<size_t>(std::count_if(layers_.begin(), layers_.end(), is_rounded));
 }
 
 void FusedLayers::round_to_nearest() {
   for (const FusedLayer& layer : layers_) {
-    fuse(layer, [&](const nn::Linear& one) { return lora::fused_weight(one, format_, true); });
-  }
-  for (const models::LinearPart& part : outside_) {
-    if (auto* const* embedding = std::get_if<nn::Embedding*>(&part.linear)) {
-      fuse_embedding(model_, **embedding, format_);
-      continue;
-    }
-    auto* head = std::get<nn::Linear*>(part.linear);
-    const ops::Weight weight = lora::fused_weight(*head, format_, true);
-    mx::eval(weight.arrays());
-    head->adapter.reset();
-    head->weight = weight;
+    fuse(layer, [&](const auto& one) { return lora::fused_weight(one, format_, true); });
   }
 }
 
@@ -128,9 +118,8 @@ bool FusedLayers::raise(size_t index, int bits) {
       layer.weight.in() % setting->group_size != 0) {
     return false;
   }
-  fuse(layer, [&](const nn::Linear& one) {
-    return lora::fused_weight(one, in_affine(format_, bits), true);
-  });
+  fuse(layer,
+       [&](const auto& one) { return lora::fused_weight(one, in_affine(format_, bits), true); });
   layer.setting = setting;
   return true;
 }
@@ -140,7 +129,7 @@ void FusedLayers::round_to_inputs(const std::vector<data::Batch>& batches,
   std::vector<models::LinearPart> linears;
   std::vector<size_t> indices;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    if (!layers_[i].setting) continue;
+    if (!is_rounded(layers_[i])) continue;
     linears.push_back(layers_[i].part);
     indices.push_back(i);
   }
@@ -151,7 +140,7 @@ void FusedLayers::round_to_inputs(const std::vector<data::Batch>& batches,
 }
 
 void FusedLayers::round_to_moments(const FusedLayer& layer, const mx::array& moments) {
-  fuse(layer, [&](const nn::Linear& one) {
+  fuse(layer, [&](const auto& one) {
     const ops::Weight& before = one.weight;
     const bool alike =
         before.quantized() &&
@@ -177,7 +166,7 @@ double FusedLayers::error_of(size_t index) const {
   const FusedLayer& layer = layers_[index];
   if (layer.part.adapter()) return 0;
   double lost = 0, changed = 0;
-  const auto add = [&](const nn::Linear& before, const ops::Weight& now) {
+  const auto add = [&](const auto& before, const ops::Weight& now) {
     const mx::array wanted = lora::adapted_matrix(before);
     const auto distance = [&](const ops::Weight& weight) {
       mx::array square =
@@ -189,6 +178,8 @@ double FusedLayers::error_of(size_t index) const {
   };
   if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
     add(linear_before(layer), (*linear)->weight);
+  } else if (layer.part.is_embedding()) {
+    add(embedding_before(layer), layer.part.weight());
   } else {
     const nn::ExpertLinear before = experts_before(layer);
     const nn::ExpertLinear& now = *std::get<nn::ExpertLinear*>(layer.part.linear);
@@ -220,10 +211,10 @@ void FusedLayers::put(size_t index, const Kept& kept) {
   FusedLayer& layer = layers_[index];
   layer.part.adapter() = kept.adapter;
   layer.setting = kept.setting;
-  if (auto* const* linear = std::get_if<nn::Linear*>(&layer.part.linear)) {
-    (*linear)->weight = kept.weight;
+  if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&layer.part.linear)) {
+    (*experts)->weights = kept.experts;
   } else {
-    std::get<nn::ExpertLinear*>(layer.part.linear)->weights = kept.experts;
+    put_weight(layer, kept.weight);
   }
 }
 
@@ -242,7 +233,6 @@ size_t FusedLayers::bytes() const {
     }
   };
   for (const FusedLayer& layer : layers_) add(layer.part);
-  for (const models::LinearPart& part : outside_) add(part);
   return bytes;
 }
 

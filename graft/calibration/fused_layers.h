@@ -24,15 +24,15 @@ struct FusedLayer {
   std::shared_ptr<ops::ExpertWeights> experts = {};  // as they were
   std::optional<nn::LoraAdapter> adapter;
   std::optional<io::LayerQuantization> setting;  // of what it becomes; none: dense
+  ops::Weight* head = nullptr;                   // the same matrix, if it is a tied embedding
 
   const std::string& path() const { return part.path(); }
   /// Of its weight as it was.
   size_t bytes() const;
 };
 
-/// The adapted layers of a model, which lose their adapters here: each is given the weight that
-/// stands for both, in one way or another. Embedding and head, which are outside of the layers,
-/// have one way alone: what is nearest.
+/// The adapted layers of a model, also embedding and head, which lose their adapters here: each is
+/// given the weight that stands for both, in one way or another.
 class FusedLayers {
  public:
   /// Of the layers of `adapters`; `format` says what they become. Their adapters are attached until
@@ -42,17 +42,16 @@ class FusedLayers {
               const lora::FusedFormat& format);
 
   const std::vector<FusedLayer>& all() const { return layers_; }
-  /// Embedding and head, if they are adapted: not among `all`.
-  const std::vector<models::LinearPart>& outside() const { return outside_; }
-  size_t count_quantized() const;
+  /// How many can be rounded for what they read: those that are quantized, but no embedding.
+  size_t count_rounded() const;
 
-  /// Each weight rounded to what is nearest (lora::fused_weight), also those outside of the layers.
+  /// Each weight rounded to what is nearest (lora::fused_weight).
   void round_to_nearest();
   /// The same of one layer, with more bits, in mode affine. False where it has as many, is dense,
   /// or does not divide into groups: then it stays.
   bool raise(size_t index, int bits);
-  /// Each quantized weight rounded for what the texts show of its inputs (rounding.h), the layers
-  /// from the lowest up.
+  /// Each of these (`count_rounded`) rounded for what the texts show of its inputs (rounding.h),
+  /// the layers from the lowest up.
   void round_to_inputs(const std::vector<data::Batch>& batches,
                        const std::function<void(size_t)>& done);
   /// One layer as it was, with its adapter. False if it is so.
@@ -73,7 +72,7 @@ class FusedLayers {
   std::vector<Kept> keep_all() const;
   void put_all(const std::vector<Kept>& kept);
 
-  /// Bytes of the weights now, also of those outside, and of adapters that are left.
+  /// Bytes of the weights now, and of adapters that are left.
   size_t bytes() const;
 
  private:
@@ -82,7 +81,6 @@ class FusedLayers {
   models::Model& model_;
   lora::FusedFormat format_;
   std::vector<FusedLayer> layers_;
-  std::vector<models::LinearPart> outside_;
 };
 
 }  // namespace graft::calibration

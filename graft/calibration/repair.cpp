@@ -33,11 +33,7 @@ class Repairer {
         texts_(texts),
         options_(options),
         front_end_(front_end),
-        wanted_(predictions_of(model, texts.measured, front_end)) {
-    // Later the layers' adapters can be put back for that, but not those outside of them.
-    if (!layers.outside().empty())
-      calibration_ = predictions_of(model, texts.calibration, front_end);
-  }
+        wanted_(predictions_of(model, texts.measured, front_end)) {}
 
   RepairReport run(double base) {
     const Comparison adapted = compare_on(texts_.measured, wanted_);
@@ -45,11 +41,10 @@ class Repairer {
     limit_ = adapted.loss + options_.max_loss_gap;
     size_t bytes = 0;
     for (const FusedLayer& layer : layers_.all()) bytes += layer.bytes();
-    for (const models::LinearPart& part : layers_.outside()) bytes += part.weight().nbytes();
     report_.base = {"base", bytes, base, 0};
     layers_.round_to_nearest();
     measure("rounded to the nearest");
-    const bool shows = !texts_.calibration.empty() && layers_.count_quantized() > 0;
+    const bool shows = !texts_.calibration.empty() && layers_.count_rounded() > 0;
     if (!is_enough() && has(Repair::round) && shows) {
       step("rounded for its inputs", [&] { round(); });
     }
@@ -115,7 +110,7 @@ class Repairer {
 
   void round() {
     layers_.round_to_inputs(texts_.calibration, [&](size_t done) {
-      progress("Rounding layers", done, layers_.count_quantized());
+      progress("Rounding layers", done, layers_.count_rounded());
     });
   }
 
@@ -253,8 +248,6 @@ class Repairer {
       if (report_.worst.size() == kWorstShown) break;
       report_.worst.push_back(layers_.all()[index].path());
     }
-    if (!report_.worst.empty()) return;
-    for (const models::LinearPart& part : layers_.outside()) report_.worst.push_back(part.path());
   }
 
   models::Model& model_;

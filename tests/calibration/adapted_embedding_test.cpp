@@ -4,6 +4,8 @@
 #include <mlx/ops.h>
 #include <mlx/random.h>
 
+#include <algorithm>
+
 #include "graft/calibration/repair.h"
 #include "graft/convert/convert.h"
 #include "graft/lora/fuse_model.h"
@@ -98,9 +100,10 @@ TEST_P(AdaptedEmbedding, IsFusedToTheNearest) {
     const lora::Adapters adapters = adapted(*model);
     const Predicted wanted = predictions_of(*model, batches_);
     FusedLayers layers(*model, adapters, format);
-    ASSERT_EQ(layers.all().size(), 1u);
+    ASSERT_EQ(layers.all().size(), tied() ? 2u : 3u);
     EXPECT_EQ(layers.all()[0].path(), "model.layers.1.self_attn.q_proj");
-    EXPECT_EQ(layers.outside().size(), tied() ? 1u : 2u);
+    const size_t rounded = tied() ? 1 : 2;  // no embedding
+    EXPECT_EQ(layers.count_rounded(), is_dense ? 0 : rounded);
     RepairOptions options;
     options.max_loss_gap = -100;  // all is tried
     options.steps = {Repair::round};
@@ -116,10 +119,42 @@ TEST_P(AdaptedEmbedding, IsFusedToTheNearest) {
     EXPECT_LT(now.divergence, 0.5);
     EXPECT_GT(now.divergence, 1e-4);
     EXPECT_EQ(report.steps.size(), 2u);
-    EXPECT_EQ(report.worst, std::vector<std::string>{"model.layers.1.self_attn.q_proj"});
+    EXPECT_EQ(report.worst.size(), layers.all().size());
+    EXPECT_EQ(std::count(report.worst.begin(), report.worst.end(), "model.embed_tokens"), 1);
     lora::fuse_model(source, *model, adapters, {folder_ / "fused", true}, {});
     const auto fused = load(folder_ / "fused");
     EXPECT_EQ(fused->untied_embedding() == nullptr, tied());
+    EXPECT_LT(std::abs(compare(*fused, batches_, predictions_of(*model, batches_)).divergence),
+              1e-5);
+  }
+}
+
+// The embedding is a layer as any other: more bits, or its adapter beside the model.
+TEST_P(AdaptedEmbedding, IsRepaired) {
+  const io::ModelFolder source = io::ModelFolder::open(folder_ / "4_bits");
+  for (const Repair step : {Repair::bits, Repair::remainder}) {
+    const auto model = load(source.path());
+    const lora::Adapters adapters = adapted(*model);
+    const Predicted wanted = predictions_of(*model, batches_);
+    FusedLayers layers(*model, adapters, {});
+    FrontEnd quiet;
+    const RepairReport report = fuse_and_repair(*model, layers, {batches_, batches_}, 0,
+                                                {.max_loss_gap = -100, .steps = {step}}, quiet);
+    ASSERT_GE(report.steps.size(), 2u);
+    const double left = compare(*model, batches_, wanted).divergence;
+    EXPECT_LT(left, 0.1 * report.steps[0].divergence);
+    for (const models::LinearPart& part : adapters.linears()) {
+      EXPECT_EQ(part.adapter().has_value(), step == Repair::remainder) << part.path();
+      EXPECT_EQ(part.weight().bits, step == Repair::remainder ? 4 : 8) << part.path();
+    }
+    if (step == Repair::remainder) {
+      EXPECT_LT(std::abs(left), 1e-5);
+      continue;
+    }
+    lora::FuseOptions options;
+    options.layers_are_fused = true;
+    lora::fuse_model(source, *model, adapters, {folder_ / "fused", true}, options);
+    const auto fused = load(folder_ / "fused");
     EXPECT_LT(std::abs(compare(*fused, batches_, predictions_of(*model, batches_)).divergence),
               1e-5);
   }
