@@ -69,7 +69,7 @@ LayerQuantization stored_quantization(const ModelFolder& model,
          model.path().string(), path);
   }
   if (quantization->layers.count(path) > 0) return *setting;
-  if (width && may_be(model, path, *setting, width)) return *setting;
+  if (may_be(model, path, *setting, width)) return *setting;
   const std::vector<LayerQuantization> all = all_that_fit(model, path, width);
   if (all.empty()) return *setting;  // whose shapes are said to be wrong then
   if (all.size() == 1) return all[0];

@@ -22,9 +22,9 @@ std::optional<QuantizationConfig> quantization_of(const ModelFolder& model);
 /// How the quantized layer is stored: by its own entry of `quantization`, the model's config. One
 /// that has none is taken by the shapes of its tensors, as mlx-lm does: by the model's setting
 /// where these fit it, else by the one that they do fit. `width` is the layer's in the model, where
-/// that is known: without it, 4 bits in groups of 64 look like 8 bits in groups of 32 of half the
-/// width. Throws Error if the config does not say that there are quantized layers, denies that this
-/// is one, or if shapes alone do not tell.
+/// that is known: without it, 8 bits in groups of 32 look like 4 bits in groups of 64 of twice the
+/// width, and the model's setting is taken where it can be. Throws Error if the config does not say
+/// that there are quantized layers, denies that this is one, or if shapes alone do not tell.
 LayerQuantization stored_quantization(const ModelFolder& model,
                                       const std::optional<QuantizationConfig>& quantization,
                                       const std::string& path, std::optional<int> width = {});

@@ -56,7 +56,11 @@ TEST_F(StoredQuantization, WithoutTheWidthIsTheOnlyOneThatFits) {
     EXPECT_EQ(found(stored), stored)
         << quantization_text(stored.mode, stored.bits, stored.group_size);
   }
-  // One has the words of the other at half the width.
+  // One has the words of the other at half the width: the model's is taken where it can be.
+  for (const LayerQuantization& stored : {LayerQuantization{64, 4}, LayerQuantization{32, 8}}) {
+    EXPECT_EQ(found(stored), (LayerQuantization{64, 4}));
+  }
+  config_->standard = LayerQuantization{128, 6};
   for (const LayerQuantization& stored : {LayerQuantization{64, 4}, LayerQuantization{32, 8}}) {
     expect_error([&] { found(stored); }, {"a may have 4 bits in groups of 64, or ",
                                           "8 bits in groups of 32", "should have an entry"});
