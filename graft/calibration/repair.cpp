@@ -95,8 +95,8 @@ class Repairer {
   void step(const std::string& what, Change&& change, Keep keep = Keep::if_closer) {
     const Measured before = report_.steps.back();
     const std::vector<FusedLayers::Kept> kept = layers_.keep_all();
-    change();
     try {
+      change();
       measure(what);
       if (report_.steps.back().divergence <= before.divergence) return;
       if (keep == Keep::if_closer_or_enough && is_enough()) return;

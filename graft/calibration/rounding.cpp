@@ -7,11 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "graft/base/error.h"
 #include "graft/calibration/descent.h"
 #include "graft/calibration/gptq.h"
 #include "graft/calibration/quantized_matrix.h"
 #include "graft/calibration/scale_search.h"
 #include "graft/calibration/second_moments.h"
+#include "graft/io/finite.h"
 
 namespace graft::calibration {
 namespace {
@@ -89,6 +91,7 @@ QuantizedMatrix best_of(const mx::array& target, const mx::array& h,
 
 ops::Weight rounded(const mx::array& target, const mx::array& moments,
                     const RoundingOptions& options) {
+  if (!io::all_finite(target)) fail("a weight that is to be rounded is not finite");
   const mx::array h = damped(moments);
   const std::optional<ColumnOrder> order = ColumnOrder::of(moments, kDamping);
   const int out = target.shape(0);

@@ -58,7 +58,8 @@ float rate_at(const TuningOptions& options, int step) {
 
 bool is_tuned(const models::LinearPart& part) {
   auto* const* linear = std::get_if<nn::Linear*>(&part.linear);
-  return linear != nullptr && (*linear)->weight.quantized() && has_biases((*linear)->weight.mode);
+  return part.layer >= 0 && linear != nullptr && (*linear)->weight.quantized() &&
+         has_biases((*linear)->weight.mode);
 }
 
 int tune_scales(const models::Model& model, const std::vector<models::LinearPart>& linears,
