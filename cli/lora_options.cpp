@@ -97,6 +97,9 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
   if (!o.train && !o.test && !o.prompt && !o.find_lr) {
     fail_usage("nothing to do: give --train, --find-lr, --test or --prompt");
   }
+  if (o.tune.trunk.limit && (o.find_lr || o.prompt)) {
+    fail_usage("--memory is for --train and --test: --find-lr and --prompt take the whole model");
+  }
   check_data_options(o.data, o.tune.render);
   if (o.batch_tokens > 0 && !o.pack) fail_usage("--batch-tokens is of --pack alone");
   if (o.pack) {

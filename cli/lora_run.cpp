@@ -30,7 +30,6 @@
 #include "graft/training/bad_batches.h"
 #include "graft/training/console_sink.h"
 #include "graft/training/evaluation.h"
-#include "graft/trunk/cached_trunks.h"
 
 namespace graft::cli {
 namespace {
@@ -132,8 +131,13 @@ class LoraRun {
   int train() {
     const data::Dataset train_set = split("train");
     const data::Dataset valid_set = validation_set();
+    engine::SampleOptions samples = o_.samples;
+    if (o_.tune.trunk.limit && samples.tokens > 0) {
+      runtime_.front_end().note("With --memory the report shows no continuations");
+      samples.tokens = 0;
+    }
     std::vector<engine::SamplePrompt> prompts =
-        engine::sample_prompts(o_.samples, valid_set, loaded_->tokenizer);
+        engine::sample_prompts(samples, valid_set, loaded_->tokenizer);
     engine::FineTuneOptions options = o_.tune;
     options.datasets = data_->hub_names();
     options.named = named_options(o_);
@@ -185,7 +189,7 @@ class LoraRun {
       plan = tune.plan(train_set, valid_set, speed_file(runtime_));
       const size_t most = usable_for(*plan, o_.tune.trunk).bytes,
                    usable = most - std::min(most, beside);
-      if (plan->memory.total() > usable) {
+      if (plan->memory.total() > usable && !o_.tune.trunk.limit) {
         smaller = remedy_lines(tune.remedies(train_set, valid_set, *plan, usable));
       }
       plan->memory.optimizer += beside;
@@ -201,7 +205,7 @@ class LoraRun {
       runtime_.front_end().warn("it may not fit into memory: {}", too_large(*plan, usable));
       return;
     }
-    print_out("What would make it smaller:\n{}", smaller);
+    if (!smaller.empty()) print_out("What would make it smaller:\n{}", smaller);
     fail("the training does not fit into memory: {}. `force` starts it all the same",
          too_large(*plan, usable));
   }
@@ -306,6 +310,12 @@ class LoraRun {
     return kInterruptedCode;
   }
 
+  fs::path trunk_folder() const {
+    engine::TrunkOptions trunk = o_.tune.trunk;
+    engine::find_places(trunk, runtime_);
+    return trunk.folder_in_use();
+  }
+
   void test(const data::Dataset& set) {
     const data::EvaluationBatches batches(set, o_.tune.train.batch_size, o_.test_batches);
     const auto show = [&](size_t done) {
@@ -315,8 +325,8 @@ class LoraRun {
     };
     const std::optional<size_t> limit = o_.tune.trunk.limit;
     const training::Evaluation result =
-        limit ? engine::evaluate_within(*loaded_, batches, trunk::trunk_folder(runtime_.hub()),
-                                        *limit, runtime_.front_end(), show)
+        limit ? engine::evaluate_within(*loaded_, batches, trunk_folder(), *limit,
+                                        runtime_.front_end(), show)
               : training::evaluate(models::LayerRunner(*loaded_->model), batches, show);
     runtime_.front_end().progress({});
     print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());

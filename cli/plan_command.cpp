@@ -100,7 +100,7 @@ void run(const PlanCommand& o, const engine::Runtime& runtime) {
   }
   const UsableMemory usable = usable_for(plan, o.lora.tune.trunk);
   std::vector<engine::Remedy> remedies;
-  if (o.fit || plan.memory.total() > usable.bytes) {
+  if (!o.lora.tune.trunk.limit && (o.fit || plan.memory.total() > usable.bytes)) {
     remedies = tune.remedies(train, valid, plan, usable.bytes);
   }
   if (o.json) {

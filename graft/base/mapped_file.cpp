@@ -135,6 +135,12 @@ void MappedFile::check_unchanged() const {
        now.st_size < opened_.st_size ? "cut off" : "written to");
 }
 
+bool MappedFile::is_at_its_path() const {
+  struct stat now {};
+  return ::stat(path_.c_str(), &now) == 0 && now.st_dev == opened_.st_dev &&
+         now.st_ino == opened_.st_ino && same(opened_, now);
+}
+
 void check_mapped_files() {
   const std::lock_guard lock(files_mutex);
   for (const MappedFile* file : files()) file->check_unchanged();

@@ -30,6 +30,8 @@ class MappedFile {
   /// Throws Error if somebody has written to the file since it was mapped: what was read of it may
   /// be anything.
   void check_unchanged() const;
+  /// Whether its path still names this file, as it was when it was mapped.
+  bool is_at_its_path() const;
 
  private:
   fs::path path_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/base/machine.h"
 #include "graft/base/memory.h"
 #include "graft/base/threads.h"
 #include "graft/data/data_name.h"
@@ -488,8 +489,11 @@ plan::Memory FineTune::memory(const training::TrainOptions& given, const plan::R
 // Whether the layers' weights go through memory one by one, since a limit leaves no room for all.
 bool FineTune::streams(const training::TrainOptions& options, const plan::RunBatches& batches,
                        const TrunkChoice& choice) const {
-  return options_.trunk.limit &&
-         memory(options, batches, choice, false).total() > *options_.trunk.limit;
+  if (!options_.trunk.limit) return false;
+  // Weights that are trained are in memory, and nowhere else.
+  if (training::goes_in_place(adapters_.parameters())) return false;
+  const size_t limit = std::min(*options_.trunk.limit, usable_memory().bytes);
+  return memory(options, batches, choice, false).total() > limit;
 }
 
 plan::Plan FineTune::plan(const data::Dataset& train, const data::Dataset& valid,

@@ -37,28 +37,28 @@ double steps_of_a_pass(const TrunkSubject& subject) {
   return batches / train.batches_a_step;
 }
 
+std::string sha256_of(const std::string& text) {
+  hub::Hash hash(hub::HashKind::sha256, text.size());
+  hash.add(text.data(), text.size());
+  return hash.finish();
+}
+
 uint64_t tokens_of(const data::Dataset& set) {
   return static_cast<uint64_t>(set.examples.totals().tokens);
 }
 
-// A hash over config and weights.
+// A hash over config and weights: those that were opened.
 std::string contents_of(const LoadedModel& loaded, const TrunkOptions& options,
                         FrontEnd& front_end) {
   hub::ContentHashes hashes(options.hashes);
   std::string all = loaded.folder.config().dump();
-  std::error_code error;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(loaded.folder.path(), error)) {
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+  const fs::path index = loaded.folder.path() / io::kWeightsIndex;
+  if (is_there(index)) all += read_text(index);
+  for (const auto& [path, file] : loaded.folder.files()) {
+    all += " " + path.filename().string() + " " + hashes.sha256(path, front_end);
+    if (!file->is_at_its_path()) fail("{} was replaced since it was opened", path.string());
   }
-  if (error) fail("cannot read {}: {}", loaded.folder.path().string(), error.message());
-  std::sort(files.begin(), files.end());
-  for (const fs::path& file : files) {
-    all += " " + file.filename().string() + " " + hashes.sha256(file, front_end);
-  }
-  hub::Hash hash(hub::HashKind::sha256, all.size());
-  hash.add(all.data(), all.size());
-  return hash.finish();
+  return sha256_of(all);
 }
 
 std::string instructions() {
@@ -117,10 +117,29 @@ std::vector<std::span<const int32_t>> examples_of(const TrunkSubject& subject) {
   return examples;
 }
 
+// What of this training is not in the file.
+uint64_t missing_bytes(const TrunkSubject& subject, const TrunkChoice& choice,
+                       const trunk::RowFile& file) {
+  uint64_t bytes = 0;
+  for (const auto ids : examples_of(subject)) {
+    if (!file.has(trunk::key_of(ids))) bytes += ids.size() * choice.row_bytes;
+  }
+  return bytes;
+}
+
+void check_room(const fs::path& folder, uint64_t bytes) {
+  std::error_code error;
+  const auto space = fs::space(folder, error);
+  if (!error && space.available < bytes) {
+    fail("what the layers give takes {} in {}, where {} are free", hub::size_text(bytes),
+         folder.string(), hub::size_text(space.available));
+  }
+}
+
 std::unique_ptr<trunk::RowFile> open_file(const TrunkSubject& subject, const TrunkChoice& choice,
                                           const trunk::RowForm& form, const TrunkOptions& options,
                                           FrontEnd& front_end) {
-  const fs::path folder = options.cache == "auto" ? options.folder : fs::path(options.cache);
+  const fs::path folder = options.folder_in_use();
   if (folder.empty()) {
     if (options.limit) fail_usage("`memory` needs a folder for what the layers give");
     return nullptr;
@@ -130,13 +149,20 @@ std::unique_ptr<trunk::RowFile> open_file(const TrunkSubject& subject, const Tru
     trunk::make_trunk_folder(folder);
     const fs::path path = folder / identity.file_name();
     if (options.limit) {
+      check_room(folder, 2 * choice.bytes);  // of two groups of layers
       fill_within(subject.loaded, form, identity, folder, examples_of(subject), *options.limit,
                   front_end);
     }
     auto file = std::make_unique<trunk::RowFile>(path, identity.text());
+    const uint64_t more = missing_bytes(subject, choice, *file);
+    if (file->bytes() + more > options.most && more > 0 && !options.limit) {
+      // It is full of what other data sets gave.
+      file.reset();
+      fs::remove(path);
+      file = std::make_unique<trunk::RowFile>(path, identity.text());
+    }
     trunk::note_model(path, identity.model);
-    trunk::make_room(folder, path, choice.bytes - std::min(choice.bytes, file->bytes()),
-                     options.most);
+    trunk::make_room(folder, path, more, options.most);
     return file;
   } catch (const Cancelled&) {
     throw;
@@ -161,6 +187,9 @@ TrunkChoice choose_trunk(const TrunkSubject& subject, const TrunkOptions& option
   if (options.limit && !ops::use_cpu_kernels()) {
     fail_usage("`memory` is of graft's kernels: MLX's operations read weights as they like");
   }
+  if (options.bits != 0 && options.cache == "off") {
+    fail_usage("`trunk_bits` is of what is kept, which is nothing with `trunk_cache` off");
+  }
   if (options.cache == "off" || layers == 0) return choice;
   const trunk::RowForm form = trunk::form_of(*subject.loaded.model, options.bits);
   choice.first_steps = steps_of_a_pass(subject);
@@ -174,9 +203,10 @@ TrunkChoice choose_trunk(const TrunkSubject& subject, const TrunkOptions& option
     choice.why_not = "in a mixture of experts a token's numbers depend on its batch";
   }
   if (!choice.why_not.empty()) {
+    if (options.bits != 0) fail_usage("`trunk_bits`: {}", choice.why_not);
     return choice;
   }
-  if (options.limit) {
+  if (options.limit || options.bits != 0) {
     choice.layers = layers;
     return choice;
   }

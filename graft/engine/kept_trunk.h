@@ -24,6 +24,9 @@ struct TrunkOptions {
   std::optional<size_t> limit = {};
   fs::path folder = {};  // of "auto"; empty: it is kept in memory alone
   fs::path hashes = {};  // hub::ContentHashes' note
+
+  /// "auto"'s, or the one that was named; empty: none.
+  fs::path folder_in_use() const { return cache == "auto" ? folder : fs::path(cache); }
 };
 
 /// The folder of "auto" and the note of hashes, beside the Hub's cache.

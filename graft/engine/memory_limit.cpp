@@ -4,9 +4,11 @@
 #include <memory>
 
 #include "graft/base/error.h"
+#include "graft/base/mapped_file.h"
 #include "graft/base/memory.h"
 #include "graft/base/temporary.h"
 #include "graft/models/trunk.h"
+#include "graft/ops/backend.h"
 #include "graft/plan/graph_memory.h"
 #include "graft/plan/plan.h"
 #include "graft/trunk/frozen_trunk.h"
@@ -21,6 +23,14 @@ size_t activations_of(const models::Model& model, int64_t tokens) {
   const models::Context context = model.context({{0, tokens, 0, tokens}});
   const mx::array ids = mx::zeros({static_cast<int>(tokens)}, mx::int32);
   return plan::memory_of({models::computed_stream(model, 1, ids, context)}).total();
+}
+
+// Whose rows are read before the first group.
+size_t embedding_bytes(models::Model& model) {
+  for (const models::LinearPart& part : models::adaptable_of(model.parts())) {
+    if (part.is_embedding()) return part.weight().nbytes();
+  }
+  return 0;
 }
 
 }  // namespace
@@ -51,6 +61,7 @@ void fill_within(LoadedModel& loaded, const trunk::RowForm& form,
                  const trunk::TrunkIdentity& identity, const fs::path& folder,
                  const std::vector<std::span<const int32_t>>& examples, size_t limit,
                  FrontEnd& front_end) {
+  release_mapped_files();
   const trunk::LayerPages pages(*loaded.model, loaded.folder);
   trunk::FillOptions options;
   int64_t longest = options.batch_tokens;
@@ -59,7 +70,8 @@ void fill_within(LoadedModel& loaded, const trunk::RowForm& form,
   for (int layer = 0; layer < identity.layers; ++layer) {
     largest = std::max(largest, pages.bytes(layer));
   }
-  const size_t beside = memory_in_use(".safetensors") + activations_of(*loaded.model, longest);
+  const size_t beside = memory_in_use(".safetensors") + activations_of(*loaded.model, longest) +
+                        embedding_bytes(*loaded.model);
   if (beside + largest > limit) {
     fail_usage("`memory` {} is too little: one layer needs {} beside {} that it works with",
                plan::gigabytes(limit), plan::gigabytes(largest), plan::gigabytes(beside));
@@ -74,6 +86,12 @@ training::Evaluation evaluate_within(LoadedModel& loaded, const data::Evaluation
                                      const fs::path& folder, size_t limit, FrontEnd& front_end,
                                      const std::function<bool(size_t)>& done) {
   const models::Model& model = *loaded.model;
+  if (!ops::use_cpu_kernels()) {
+    fail_usage("`memory` is of graft's kernels: MLX's operations read weights as they like");
+  }
+  if (!trunk::rows_are_independent(*loaded.model, model.num_layers())) {
+    fail_usage("`memory`: in a mixture of experts a token's numbers depend on its batch");
+  }
   std::vector<data::Batch> all;
   std::vector<std::span<const int32_t>> examples;
   for (size_t i = 0; i < batches.size(); ++i) all.push_back(batches[i]);

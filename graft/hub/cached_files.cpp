@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <system_error>
 
@@ -18,6 +19,14 @@ constexpr const char* kNote = ".json";
 
 bool is_stem(const std::string& stem) {
   return stem.size() == kDigits && stem.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+bool begins_with(const fs::path& file, const std::string& beginning) {
+  if (beginning.empty()) return true;
+  std::string found(beginning.size(), '\0');
+  std::ifstream stream(file, std::ios::binary);
+  stream.read(found.data(), static_cast<std::streamsize>(found.size()));
+  return stream && found == beginning;
 }
 
 std::string noted(const fs::path& note, const std::string& key) {
@@ -42,7 +51,8 @@ std::vector<CachedFiles> cached_files(const fs::path& folder, const CachedKind& 
     struct stat facts {};
     const bool ours = path.parent_path() == folder && is_stem(stem) &&
                       (extension == kind.extension || extension == kNote) &&
-                      ::lstat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+                      ::lstat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) &&
+                      begins_with(fs::path(path).replace_extension(kind.extension), kind.begins);
     if (!ours) continue;
     CachedFiles& its = by_stem[stem];
     its.name = kind.name + "/" + stem.substr(0, kShownDigits);

@@ -19,9 +19,12 @@ struct CachedFiles {
   std::vector<fs::path> files = {};
 };
 
-/// What there is of a kind: what its files' names end in, and what the note calls what it is of.
+/// What there is of a kind: what its files' names end in, what the note calls what it is of, and
+/// what a file begins with. A file that does not is not ours, nor is a note without its file where
+/// there is such a beginning: the folder may be somebody's own.
 struct CachedKind {
   std::string name, extension, key;
+  std::string begins = {};
 };
 
 /// All of a kind in a folder, sorted by name; what processes that died have left is removed.

@@ -31,7 +31,9 @@ std::string name_of_blob(const fs::path& file) {
   std::error_code error;
   const fs::path real = fs::canonical(file, error);
   const std::string name = real.filename().string();
-  const bool is_blob = !error && real.parent_path().filename() == "blobs" && is_sha256(name);
+  const fs::path blobs = real.parent_path();
+  const bool is_blob = !error && blobs.filename() == "blobs" && is_sha256(name) &&
+                       blobs.parent_path().filename().string().starts_with("models--");
   return is_blob ? name : "";
 }
 

@@ -148,6 +148,12 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   return files;
 }
 
+std::map<fs::path, std::shared_ptr<const SafetensorsFile>> ModelFolder::files() const {
+  std::map<fs::path, std::shared_ptr<const SafetensorsFile>> files;
+  for (const auto& [name, tensor] : tensors_) files.emplace(tensor.shard->path(), tensor.shard);
+  return files;
+}
+
 void ModelFolder::open_shards(const fs::path& index) {
   const std::map<std::string, std::string> weight_map = read_weight_map(index);
   std::set<std::string> files;

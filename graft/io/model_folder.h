@@ -45,6 +45,8 @@ class ModelFolder {
   /// Whether two layers' weights (with scales and biases where they are quantized) are there and
   /// the same, bit by bit.
   bool same_layer(const std::string& path, const std::string& other) const;
+  /// The files that its tensors are in, by path.
+  std::map<fs::path, std::shared_ptr<const SafetensorsFile>> files() const;
   /// Whether the path still names the folder that was opened: a new model may have taken its place.
   bool is_current() const;
   /// Drops a tensor's pages from memory until they are read again.

@@ -37,6 +37,8 @@ class SafetensorsFile {
   void prefetch(const TensorInfo& part) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const fs::path& path() const { return file_->path(); }
+  /// Whether the path still names the file that was opened.
+  bool is_at_its_path() const { return file_->is_at_its_path(); }
 
  private:
   void parse_header();

@@ -67,7 +67,7 @@ models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
                                        const Arrays&) {
     // Recomputes nothing before the layers above are done.
     Arrays gradients = mx::vjp(layer, mx::depends(inputs, cotangents), cotangents).second;
-    if (!gradients.empty()) gradients[0] = told({gradients[0], {}}, index, index - 2).stream;
+    if (!gradients.empty()) gradients[0] = told({gradients[0], {}}, index, below(index)).stream;
     return gradients;
   };
   Arrays inputs;
@@ -75,6 +75,12 @@ models::Hidden RecomputedLayers::layer(int index, const models::Hidden& hidden,
   for (const mx::array* place : places) inputs.push_back(*place);
   const Arrays outputs = mx::custom_vjp(forward, gradient)(inputs);
   return hidden_of(outputs.data(), outputs.size() > 1);
+}
+
+// Two layers below, or of the next forward pass.
+int RecomputedLayers::below(int index) const {
+  if (index - 2 >= first_) return index - 2;
+  return index == first_ ? first_ + 1 : first_;
 }
 
 models::Hidden RecomputedLayers::told(const models::Hidden& hidden, int layer, int next) const {

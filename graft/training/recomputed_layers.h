@@ -27,6 +27,7 @@ class RecomputedLayers final : public models::LayerRunner {
   models::Hidden layer(int index, const models::Hidden& hidden,
                        const models::Context& context) const override;
 
+  int below(int index) const;
   models::Hidden told(const models::Hidden& hidden, int layer, int next) const;
 
   const models::ParameterSet& parameters_;

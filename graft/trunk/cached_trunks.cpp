@@ -13,6 +13,7 @@
 #include "graft/hub/hash.h"
 #include "graft/io/json.h"
 #include "graft/trunk/forward_version.h"
+#include "graft/trunk/row_file.h"
 
 namespace graft::trunk {
 namespace {
@@ -23,13 +24,14 @@ constexpr const char* kRows = ".rows";
 }  // namespace
 
 std::string TrunkIdentity::text() const {
-  const json all = {{"contents", contents},
-                    {"layers", layers},
-                    {"width", width},
-                    {"dtype", dtype},
-                    {"bits", bits},
-                    {"instructions", instructions},
-                    {"forward", std::string(forward_version())}};
+  json all = {{"contents", contents},
+              {"layers", layers},
+              {"width", width},
+              {"dtype", dtype},
+              {"bits", bits},
+              {"instructions", instructions},
+              {"forward", std::string(forward_version())}};
+  if (!texts.empty()) all["texts"] = texts;
   return all.dump();
 }
 
@@ -54,12 +56,12 @@ void make_trunk_folder(const fs::path& folder) {
     fail("{} is no folder", folder.string());
   }
   if (facts.st_uid != ::geteuid() || (facts.st_mode & kOthersWrite) != 0) {
-    fail("{} is another user's, or others may write to it", folder.string());
+    fail("{} is another user's, or others may write to it (chmod go-w)", folder.string());
   }
 }
 
 std::vector<hub::CachedFiles> cached_trunks(const fs::path& folder) {
-  return hub::cached_files(folder, {"trunk", kRows, "model"});
+  return hub::cached_files(folder, {"trunk", kRows, "model", kRowFileBeginning});
 }
 
 void note_model(const fs::path& file, const std::string& model) {

@@ -20,6 +20,8 @@ struct TrunkIdentity {
   int bits = 0;                   // of a number that is kept; 0: as it is
   std::string instructions = {};  // the instruction set, and how products are made
 
+  std::string texts = {};  // of a fill that is under way: a hash over all its texts
+
   /// As JSON, with this build's forward pass, without the model's name.
   std::string text() const;
   /// The name of its file.

@@ -14,6 +14,7 @@
 
 #include "graft/base/error.h"
 #include "graft/base/mapped_file.h"
+#include "graft/hub/hash.h"
 #include "graft/io/allocate.h"
 #include "graft/models/trunk.h"
 #include "graft/ops/linear.h"
@@ -44,6 +45,17 @@ std::vector<Text> texts_of(const std::vector<std::span<const int32_t>>& examples
     if (seen.insert(key).second) texts.push_back({ids, key});
   }
   return texts;
+}
+
+// In any order.
+std::string hash_of(const std::vector<Text>& texts) {
+  std::vector<std::pair<uint64_t, uint64_t>> keys;
+  for (const Text& text : texts) keys.emplace_back(text.key.high, text.key.low);
+  std::sort(keys.begin(), keys.end());
+  const size_t bytes = keys.size() * sizeof keys[0];
+  hub::Hash hash(hub::HashKind::sha256, bytes);
+  hash.add(keys.data(), bytes);
+  return hash.finish();
 }
 
 // The file of what some number of layers give.
@@ -115,35 +127,54 @@ class Filling {
         identity_(identity),
         folder_(std::move(folder)),
         texts_(std::move(texts)),
+        texts_hash_(hash_of(texts_)),
         options_(options),
         front_end_(front_end) {}
 
   void run() {
+    // What is damaged, or was removed by another fill of the same texts, is made again.
+    constexpr int kMostTries = 20;
+    for (int tries = 1; !reached_top(); ++tries) {
+      if (tries == kMostTries) fail("{}: rows that were written cannot be read", folder_.string());
+    }
+    front_end_.progress({});
+  }
+
+ private:
+  bool reached_top() {
     find_farthest();
     if (done_ < layers()) pages_.prefetch(done_, end_of_group(done_));
     while (done_ < layers()) {
       const int end = end_of_group(done_);
       auto target = open(end);
       pages_.prefetch(end, end_of_group(end));
-      const bool whole = compute(end, *target);
+      bool whole = false;
+      try {
+        whole = compute(end, *target);
+      } catch (const RowFileRemoved&) {
+        return false;
+      }
       pages_.release(done_, end);
       if (done_ == 0) pages_.release_others();
       if (source_) source_->remove();
-      if (!whole) return run();  // from what is there without the damaged rows
+      if (!whole) return false;
       source_ = std::move(target);
       done_ = end;
     }
-    front_end_.progress({});
+    return true;
   }
 
- private:
   int layers() const { return identity_.layers; }
   int end_of_group(int begin) const { return std::min(begin + options_.group, layers()); }
 
   TrunkIdentity identity_behind(int count) const {
     TrunkIdentity its = identity_;
     its.layers = count;
-    if (count < layers()) its.bits = 0;
+    if (count < layers()) {
+      its.bits = 0;
+      its.model += " (not whole)";
+      its.texts = texts_hash_;
+    }
     return its;
   }
   fs::path path_behind(int count) const { return folder_ / identity_behind(count).file_name(); }
@@ -232,6 +263,7 @@ class Filling {
   TrunkIdentity identity_;
   fs::path folder_;
   std::vector<Text> texts_;
+  std::string texts_hash_;
   FillOptions options_;
   FrontEnd& front_end_;
   int done_ = 0;                        // layers that are done for all texts

@@ -21,7 +21,8 @@ struct FillOptions {
 /// Computes what layers [0, identity.layers) give for each example and puts it into the file that
 /// FrozenTrunk reads: group by group of layers, over all examples, so that weights are read once
 /// and are never in memory beyond a group. Between groups rows are in files of the same kind, which
-/// are removed when the next group is done: a fill that was interrupted goes on there. Examples are
+/// are removed when the next group is done: a fill of the same examples that was interrupted goes
+/// on there. Examples are
 /// those whose batches a training makes; of a set of fewer tokens than ops::most_few_rows none are
 /// kept, as none would be read. Throws Error if a file cannot be written, Cancelled.
 void fill(const models::Model& model, const LayerPages& pages, const RowForm& form,

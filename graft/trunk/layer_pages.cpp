@@ -4,6 +4,8 @@
 #include <optional>
 #include <string_view>
 
+#include "graft/models/language_model_names.h"
+
 namespace graft::trunk {
 namespace {
 
@@ -32,11 +34,12 @@ LayerPages::LayerPages(models::Model& model, const io::ModelFolder& folder)
     : folder_(folder),
       names_(static_cast<size_t>(model.num_layers())),
       bytes_(static_cast<size_t>(model.num_layers())) {
+  const auto names = models::LanguageModelNames::of(folder);
   std::map<std::string, size_t> layers;  // by prefix
   for (const models::LinearPart& part : models::linears_of(model.parts())) {
     if (part.layer < 0) continue;
     bytes_[static_cast<size_t>(part.layer)] += bytes_of(part);
-    if (const auto prefix = prefix_of(part.path())) {
+    if (const auto prefix = prefix_of(names.stored_of_hub(part.path()))) {
       layers.insert({*prefix, static_cast<size_t>(part.layer)});
     }
   }

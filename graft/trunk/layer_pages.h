@@ -16,6 +16,8 @@ class LayerPages {
   LayerPages(models::Model& model, const io::ModelFolder& folder);
 
   int layers() const { return static_cast<int>(names_.size()); }
+  /// How many tensors of the folder are a layer's.
+  size_t tensors(int layer) const { return names_[static_cast<size_t>(layer)].size(); }
   /// Of a layer's weights.
   size_t bytes(int layer) const { return bytes_[static_cast<size_t>(layer)]; }
   /// Of layers [begin, end): has the system begin to read them; lets their memory go.

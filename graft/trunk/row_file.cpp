@@ -7,15 +7,16 @@
 #include <zlib.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <optional>
+#include <thread>
 
 #include "graft/base/error.h"
 
 namespace graft::trunk {
 namespace {
 
-// To be raised when files are laid out in another way: those of another number are begun anew.
-constexpr const char* kMagic = "graft rows 1\n";
 constexpr uint64_t kRecordMark = 0x64726f6365722067u;
 
 struct RecordHead {
@@ -55,7 +56,7 @@ class RowFile::Lock {
 };
 
 RowFile::RowFile(const fs::path& path, const std::string& identity) : path_(path) {
-  header_ = fmt::format("{}{}\n{}\n", kMagic, identity.size(), identity);
+  header_ = fmt::format("{}{}\n{}\n", kRowFileBeginning, identity.size(), identity);
   constexpr mode_t kOwnerOnly = 0600;
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly);
   if (descriptor_ < 0) fail("cannot open {}: {}", path.string(), std::strerror(errno));
@@ -120,8 +121,14 @@ bool RowFile::is_ours() const {
 }
 
 void RowFile::begin() {
-  const Lock lock(descriptor_);
-  if (!lock.held()) fail("{} is being written by another process", path_.string());
+  // Another one may be beginning it at this moment.
+  std::optional<Lock> lock;
+  for (int tries = 0; !lock || !lock->held(); ++tries) {
+    constexpr int kMostTries = 200;
+    if (tries == kMostTries) fail("{} is being written by another process", path_.string());
+    if (tries > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    lock.emplace(descriptor_);
+  }
   if (is_ours()) return;  // by now
   if (::ftruncate(descriptor_, 0) != 0) {
     fail("cannot write to {}: {}", path_.string(), std::strerror(errno));
@@ -164,7 +171,9 @@ bool RowFile::append(const ExampleKey& key, std::span<const std::byte> rows) {
   if (has(key)) return true;
   const Lock lock(descriptor_);
   if (!lock.held()) return false;
-  if (is_removed() || !is_ours()) fail("{} was removed by another process", path_.string());
+  if (is_removed() || !is_ours()) {
+    throw RowFileRemoved(fmt::format("{} was removed by another process", path_.string()));
+  }
   find_records();
   if (has(key)) return true;
   RecordHead head;

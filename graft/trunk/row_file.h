@@ -6,10 +6,21 @@
 #include <string>
 #include <unordered_map>
 
+#include "graft/base/error.h"
 #include "graft/base/files.h"
 #include "graft/trunk/example_key.h"
 
 namespace graft::trunk {
+
+/// What such a file begins with. To be changed when files are laid out in another way: those that
+/// begin otherwise are begun anew.
+inline constexpr const char* kRowFileBeginning = "graft rows 1\n";
+
+/// Another process has removed the file.
+class RowFileRemoved : public Error {
+ public:
+  using Error::Error;
+};
 
 /// A file of examples' rows, to which runs append, several at the same time: a header, which says
 /// what they are, and a record for each example, with checksums. In the byte order of this machine.
@@ -39,8 +50,8 @@ class RowFile {
   Read read(const ExampleKey& key, std::span<std::byte> rows);
 
   /// Adds an example's rows, if they are not there; takes up what others have added. False if
-  /// another one writes right now: nothing is written then. Throws Error if the disk is full or the
-  /// write fails; the file is as before.
+  /// another one writes right now: nothing is written then. Throws RowFileRemoved, and Error if the
+  /// disk is full or the write fails; the file is as before.
   bool append(const ExampleKey& key, std::span<const std::byte> rows);
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "graft/base/error.h"
 
@@ -18,10 +19,18 @@ void narrow_rows(const void* from, int64_t rows, int width, std::byte* to) {
     float largest = 0;
     for (int j = 0; j < width; ++j)
       largest = std::max(largest, std::abs(static_cast<float>(row[j])));
-    const float scale = largest / kLargest;
+    const bool finite = std::all_of(
+        row, row + width, [](Number number) { return std::isfinite(static_cast<float>(number)); });
+    // What is not finite stays so.
+    const float scale = finite ? largest / kLargest : std::numeric_limits<float>::quiet_NaN();
     const float back = scale > 0 ? 1 / scale : 0;
     std::memcpy(to, &scale, sizeof scale);
     to += sizeof scale;
+    if (!finite) {
+      std::fill_n(to, width, std::byte{0});
+      to += width;
+      continue;
+    }
     for (int j = 0; j < width; ++j) {
       const float number = std::nearbyint(static_cast<float>(row[j]) * back);
       to[j] = static_cast<std::byte>(static_cast<int8_t>(std::clamp(number, -kLargest, kLargest)));

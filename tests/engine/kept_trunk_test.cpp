@@ -167,6 +167,21 @@ TEST_F(KeptTrunkTest, OtherWeightsStartAnew) {
   EXPECT_FALSE(told("are there"));
 }
 
+// A model that took the place of the one that was loaded: what this gives is not kept as that
+// one's.
+TEST_F(KeptTrunkTest, AModelThatWasReplacedIsNotTakenForTheNewOne) {
+  LoadedModel loaded = load_folder(folder_ / "model");
+  options_.trunk.cache = cache();
+  FineTune tune(loaded, options_, told_);
+  const auto set = load_split(folder_ / "data", "train", loaded, options_.render, told_);
+  fs::create_directories(folder_ / "new");
+  testing::write_tiny_model(folder_ / "new", 2);
+  fs::rename(folder_ / "new/model.safetensors", folder_ / "model/model.safetensors");
+  tune.run(set, data::Dataset{.name = "valid"}, training::Events({}));
+  ASSERT_EQ(told_.warnings.size(), 1u);
+  EXPECT_NE(told_.warnings[0].find("was replaced since it was opened"), std::string::npos);
+}
+
 // What a disk made of it is computed again.
 TEST_F(KeptTrunkTest, DamageChangesNothing) {
   const Trained wanted = train("off");

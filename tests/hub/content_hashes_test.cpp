@@ -54,11 +54,16 @@ TEST_F(ContentHashesTest, WhatIsNoHashIsNotTaken) {
 }
 
 TEST_F(ContentHashesTest, ABlobOfTheHubHasItsHashForAName) {
-  fs::create_directories(folder_ / "blobs");
-  testing::write_bytes(folder_ / "blobs" / kTwo, "one");
-  fs::create_symlink(folder_ / "blobs" / kTwo, folder_ / "model.safetensors");
+  const fs::path blobs = folder_ / "models--owner--name/blobs";
+  fs::create_directories(blobs);
+  testing::write_bytes(blobs / kTwo, "one");
+  fs::create_symlink(blobs / kTwo, folder_ / "model.safetensors");
   EXPECT_EQ(hash(folder_ / "model.safetensors"), kTwo);
   EXPECT_TRUE(told_.shown.empty());
+  // Elsewhere such a name says nothing.
+  fs::create_directories(folder_ / "blobs");
+  testing::write_bytes(folder_ / "blobs" / kTwo, "one");
+  EXPECT_EQ(hash(folder_ / "blobs" / kTwo), kOne);
 }
 
 TEST_F(ContentHashesTest, WhatCannotBeReadIsAnError) {

@@ -65,6 +65,11 @@ TEST_F(CachedTrunksTest, AreListedAndRemoved) {
   make("first", 1000, 100);
   make("second", 2000, 200);
   testing::write_bytes(folder_ / "mine.rows", "not graft's");
+  // Names such as graft's, in a folder that is somebody's own.
+  const std::string theirs(32, 'a'), alone(32, 'b');
+  testing::write_bytes(folder_ / (theirs + ".rows"), "rows of another program");
+  testing::write_bytes(folder_ / (theirs + ".json"), "{}");
+  testing::write_bytes(folder_ / (alone + ".json"), "{}");
   const auto all = cached_trunks(folder_.path());
   ASSERT_EQ(all.size(), 2u);
   for (const auto& one : all) {
@@ -74,7 +79,10 @@ TEST_F(CachedTrunksTest, AreListedAndRemoved) {
     EXPECT_GT(one.bytes, one.of == "first" ? 1000u : 2000u);
     hub::remove_cached(one);
   }
-  EXPECT_EQ(testing::names_in(folder_.path()), std::vector<std::string>{"mine.rows"});
+  make_room(folder_.path(), {}, 1000, 10);
+  EXPECT_EQ(
+      testing::names_in(folder_.path()),
+      (std::vector<std::string>{theirs + ".json", theirs + ".rows", alone + ".json", "mine.rows"}));
 }
 
 TEST_F(CachedTrunksTest, TheLongestUnusedGoFirst) {

@@ -22,6 +22,17 @@
 namespace graft::trunk {
 namespace {
 
+// Wants to stop when it has been asked so many times.
+class Interrupts : public FrontEnd {
+ public:
+  explicit Interrupts(int most) : most_(most) {}
+  bool cancelled() const override { return ++asked_ > most_; }
+
+ private:
+  int most_;
+  mutable int asked_ = 0;
+};
+
 class FillTest : public ::testing::Test {
  protected:
   FillTest() {
@@ -90,6 +101,16 @@ class FillTest : public ::testing::Test {
   }
 
   fs::path folder() const { return folder_ / "rows"; }
+  fs::path only_file() const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(folder())) {
+      if (entry.path().extension() == ".rows" && fs::file_size(entry) > 1000) {
+        files.push_back(entry.path());
+      }
+    }
+    EXPECT_EQ(files.size(), 1u);
+    return files.at(0);
+  }
 
   static constexpr int kLayers = 7;
   const fs::path kMistral = testing::fixture("families/mistral");
@@ -127,15 +148,6 @@ TEST_F(FillTest, LayersHaveTheirTensors) {
 
 // Interrupted at any moment it goes on where it was: it computes no batch twice.
 TEST_F(FillTest, GoesOnWhereItWasInterrupted) {
-  class Interrupts : public FrontEnd {
-   public:
-    explicit Interrupts(int most) : most_(most) {}
-    bool cancelled() const override { return ++asked_ > most_; }
-
-   private:
-    int most_;
-    mutable int asked_ = 0;
-  };
   int starts = 0;
   for (bool done = false; !done; ++starts) {
     ASSERT_LT(starts, 100);
@@ -164,14 +176,38 @@ TEST_F(FillTest, MoreTextsAreAddedToWhatIsThere) {
 
 // Rows between groups that a disk spoiled are computed again.
 TEST_F(FillTest, DamagedRowsAreComputedAgain) {
-  const std::vector<std::span<const int32_t>> examples(texts_.begin(), texts_.end());
-  fill(*model_, *pages_, form(), identity(3), folder(), examples, {.group = 3}, told_);
-  const fs::path between = folder() / identity(3).file_name();
+  Interrupts front_end(1);
+  EXPECT_THROW(run({.group = 3, .batch_tokens = 10000}, front_end), Cancelled);
+  const fs::path between = only_file();
   std::string bytes = testing::read_bytes(between);
   bytes[bytes.size() - 9] = static_cast<char>(~bytes[bytes.size() - 9]);
   testing::write_bytes(between, bytes);
   run({.group = 2});
   check();
+}
+
+// What another training keeps of fewer layers is not between groups, and stays.
+TEST_F(FillTest, FilesOfOthersStay) {
+  const std::vector<std::span<const int32_t>> examples(texts_.begin(), texts_.end());
+  fill(*model_, *pages_, form(), identity(3), folder(), examples, {.group = 3}, told_);
+  run({.group = 3});
+  check();
+  EXPECT_TRUE(fs::exists(folder() / identity(3).file_name()));
+  EXPECT_EQ(testing::names_in(folder()).size(), 4u);
+}
+
+// Whatever a checkpoint calls them.
+TEST(LayerPages, EveryLayerHasTensors) {
+  for (const auto& entry : fs::directory_iterator(testing::fixture("families"))) {
+    const testing::TempFolder folder;
+    testing::write_named_checkpoint(entry.path(), folder.path());
+    const auto opened = io::ModelFolder::open(folder.path());
+    const auto model = models::load_model(opened);
+    const LayerPages pages(*model, opened);
+    for (int layer = 0; layer < pages.layers(); ++layer) {
+      EXPECT_GT(pages.tensors(layer), 4u) << entry.path() << ", layer " << layer;
+    }
+  }
 }
 
 TEST_F(FillTest, AFolderThatOthersMayWriteToIsRefused) {

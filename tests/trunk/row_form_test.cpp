@@ -5,7 +5,9 @@
 #include <mlx/random.h>
 #include <mlx/transforms.h>
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "graft/base/error.h"
@@ -62,6 +64,22 @@ TEST_P(RowFormTest, KeepsEightBitsOfEachNumber) {
   const mx::array again = through(form, mx::astype(to, GetParam()));
   EXPECT_LT(mx::max(mx::abs(mx::subtract(mx::astype(again, mx::float32), to))).item<float>(),
             mx::max(largest).item<float>() / 127);
+}
+
+TEST_P(RowFormTest, WhatIsNotFiniteStaysSo) {
+  const RowForm form(3, GetParam(), 8);
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    mx::array from = mx::astype(mx::array({1.0f, bad, 2.0f, 4.0f, 5.0f, 6.0f}, {2, 3}), GetParam());
+    mx::eval(from);
+    std::vector<std::byte> kept(2 * form.row_bytes());
+    form.keep(from.data<void>(), 2, kept.data());
+    mx::array to = mx::zeros({2, 3}, GetParam());
+    mx::eval(to);
+    form.restore(kept.data(), 2, to.data<void>());
+    const mx::array finite = mx::isfinite(to);
+    EXPECT_FALSE(mx::any(mx::slice(finite, {0, 0}, {1, 3})).item<bool>()) << bad;
+    EXPECT_TRUE(mx::all(mx::slice(finite, {1, 0}, {2, 3})).item<bool>()) << bad;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, RowFormTest,
