@@ -9,7 +9,7 @@
 
 namespace graft::ops {
 
-mx::array after(const mx::array& x, std::function<void()> done) {
+mx::array after(const mx::array& x, [[maybe_unused]] std::function<void()> done) {
 #ifdef GRAFT_CPU_KERNELS
   if (use_cpu_kernels()) return cpu::after(x, std::move(done));
 #endif
