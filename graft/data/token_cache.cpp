@@ -44,12 +44,6 @@ std::string recipe_of(const Source& source) {
   return recipe;
 }
 
-std::string sha256_of(const std::string& text) {
-  hub::Hash hash(hub::HashKind::sha256, text.size());
-  hash.add(text.data(), text.size());
-  return hash.finish();
-}
-
 }  // namespace
 
 TokenCache::TokenCache(const fs::path& folder, const std::vector<Source>& sources, std::string name,
@@ -61,7 +55,7 @@ TokenCache::TokenCache(const fs::path& folder, const std::vector<Source>& source
     files_.insert(files_.end(), source.files.begin(), source.files.end());
   }
   for (const DataFile& file : files_) versions_.push_back({FileVersion::of(file.path)});
-  stem_ = (folder / sha256_of(recipe).substr(0, 32)).string();
+  stem_ = (folder / hub::sha256(recipe).substr(0, 32)).string();
 }
 
 std::optional<Dataset> TokenCache::find(FrontEnd& front_end) const {

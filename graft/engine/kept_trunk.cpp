@@ -37,12 +37,6 @@ double steps_of_a_pass(const TrunkSubject& subject) {
   return batches / train.batches_a_step;
 }
 
-std::string sha256_of(const std::string& text) {
-  hub::Hash hash(hub::HashKind::sha256, text.size());
-  hash.add(text.data(), text.size());
-  return hash.finish();
-}
-
 uint64_t tokens_of(const data::Dataset& set) {
   return static_cast<uint64_t>(set.examples.totals().tokens);
 }
@@ -58,7 +52,7 @@ std::string contents_of(const LoadedModel& loaded, const TrunkOptions& options,
     all += " " + path.filename().string() + " " + hashes.sha256(path, front_end);
     if (!file->is_at_its_path()) fail("{} was replaced since it was opened", path.string());
   }
-  return sha256_of(all);
+  return hub::sha256(all);
 }
 
 std::string instructions() {

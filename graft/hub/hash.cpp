@@ -46,4 +46,10 @@ std::string Hash::finish() {
   return text;
 }
 
+std::string sha256(std::string_view bytes) {
+  Hash hash(HashKind::sha256, bytes.size());
+  hash.add(bytes.data(), bytes.size());
+  return hash.finish();
+}
+
 }  // namespace graft::hub

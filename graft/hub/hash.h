@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace graft::hub {
 
@@ -29,5 +30,8 @@ class Hash {
   struct Context;
   std::unique_ptr<Context> context_;
 };
+
+/// SHA-256 of bytes, in hexadecimal digits.
+std::string sha256(std::string_view bytes);
 
 }  // namespace graft::hub

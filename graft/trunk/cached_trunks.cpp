@@ -36,10 +36,7 @@ std::string TrunkIdentity::text() const {
 }
 
 std::string TrunkIdentity::file_name() const {
-  const std::string all = text();
-  hub::Hash hash(hub::HashKind::sha256, all.size());
-  hash.add(all.data(), all.size());
-  return hash.finish().substr(0, kDigits) + kRows;
+  return hub::sha256(text()).substr(0, kDigits) + kRows;
 }
 
 fs::path trunk_folder(const hub::Environment& environment) { return environment.notes / "trunk"; }

@@ -19,9 +19,8 @@ uint64_t from_digits(const char* begin) {
 }  // namespace
 
 ExampleKey key_of(std::span<const int32_t> ids) {
-  hub::Hash hash(hub::HashKind::sha256, ids.size_bytes());
-  hash.add(ids.data(), ids.size_bytes());
-  const std::string digits = hash.finish();
+  const std::string digits =
+      hub::sha256({reinterpret_cast<const char*>(ids.data()), ids.size_bytes()});
   return {from_digits(digits.data()), from_digits(digits.data() + kHalf)};
 }
 

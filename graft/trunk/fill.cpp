@@ -18,6 +18,7 @@
 #include "graft/io/allocate.h"
 #include "graft/models/trunk.h"
 #include "graft/ops/linear.h"
+#include "graft/trunk/joined_texts.h"
 #include "graft/trunk/row_file.h"
 
 namespace graft::trunk {
@@ -52,10 +53,7 @@ std::string hash_of(const std::vector<Text>& texts) {
   std::vector<std::pair<uint64_t, uint64_t>> keys;
   for (const Text& text : texts) keys.emplace_back(text.key.high, text.key.low);
   std::sort(keys.begin(), keys.end());
-  const size_t bytes = keys.size() * sizeof keys[0];
-  hub::Hash hash(hub::HashKind::sha256, bytes);
-  hash.add(keys.data(), bytes);
-  return hash.finish();
+  return hub::sha256({reinterpret_cast<const char*>(keys.data()), keys.size() * sizeof keys[0]});
 }
 
 // The file of what some number of layers give.
@@ -229,16 +227,10 @@ class Filling {
   }
 
   bool compute(const std::vector<Text>& batch, int end, RowsBehind& target) {
-    std::vector<int32_t> ids;
-    std::vector<Sequence> sequences;
-    for (const Text& text : batch) {
-      const auto begin = static_cast<int64_t>(ids.size());
-      ids.insert(ids.end(), text.ids.begin(), text.ids.end());
-      sequences.push_back({begin, begin + text.tokens(), begin, begin + text.tokens()});
-    }
-    const models::Context context = model_.context(std::move(sequences));
-    const auto below =
-        stream(batch, mx::array(ids.begin(), {static_cast<int>(ids.size())}, mx::int32), context);
+    JoinedTexts joined;
+    for (const Text& text : batch) joined.add(text.ids);
+    const models::Context context = joined.context(model_);
+    const auto below = stream(batch, joined.array(), context);
     if (!below) return false;
     models::Hidden hidden{*below, {}};
     for (int layer = done_; layer < end; ++layer) {

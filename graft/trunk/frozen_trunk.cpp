@@ -8,6 +8,7 @@
 #include "graft/base/mapped_file.h"
 #include "graft/io/allocate.h"
 #include "graft/ops/linear.h"
+#include "graft/trunk/joined_texts.h"
 
 namespace graft::trunk {
 namespace {
@@ -41,17 +42,10 @@ std::vector<FrozenTrunk::Part> FrozenTrunk::parts_of(const mx::array& ids,
 
 // Computes examples together, puts their rows where they belong, and keeps them.
 void FrozenTrunk::compute(const std::vector<Part*>& missing, std::byte* rows) const {
-  std::vector<int32_t> ids;
-  std::vector<Sequence> sequences;
-  for (const Part* part : missing) {
-    const auto begin = static_cast<int64_t>(ids.size());
-    ids.insert(ids.end(), part->ids.begin(), part->ids.end());
-    const auto end = static_cast<int64_t>(ids.size());
-    sequences.push_back({begin, end, begin, end});
-  }
-  mx::array stream = models::computed_stream(
-      model_, layers_, mx::array(ids.begin(), {static_cast<int>(ids.size())}, mx::int32),
-      model_.context(std::move(sequences)));
+  JoinedTexts joined;
+  for (const Part* part : missing) joined.add(part->ids);
+  mx::array stream =
+      models::computed_stream(model_, layers_, joined.array(), joined.context(model_));
   mx::eval(stream);
   check_mapped_files();  // before anything of it is kept
   const size_t row = form_.dtype().size() * static_cast<size_t>(form_.width());
