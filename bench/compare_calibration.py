@@ -10,7 +10,9 @@ by EOS (graft takes at most 32,768 tokens); graft and DWQ take them text by text
 on the first --dwq-samples of them, since it is slow on a CPU, at --dwq-rate. mlx-lm rounds embedding and head to the
 nearest in GPTQ, in the same bits and groups; DWQ tunes their scales, too. mlx-lm computes in f32 here, and what it writes
 has scales of the model's own type, as graft's has. Its GPTQ has 2, 4 and 8 bits alone. Every model is measured by `graft
-lora --test` on all tokens of the --test files. MLX's BLAS for CPUs is the slow reference: LD_PRELOAD a fast one.
+lora --test` on all tokens of the --test files. MLX's BLAS for CPUs is the slow reference: LD_PRELOAD a fast one. All
+methods run in turn, --rounds times; a perplexity that is not that of the first round ends the comparison, and with one
+round (perplexities do not vary as seconds do) it takes a third of the time.
 """
 
 import argparse
@@ -18,10 +20,15 @@ import copy
 import json
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
+
+from comparison import result, write_result
+from machine import Machine
 
 METHODS = ("dense", "nearest", "graft", "gptq", "dwq")
 
@@ -109,8 +116,10 @@ def main() -> None:
     parser.add_argument("--dwq-samples", type=int, default=64)
     parser.add_argument("--dwq-rate", type=float, default=1e-5)
     parser.add_argument("--work", type=Path, default=Path("build-calibration"), help="models and texts go there")
-    parser.add_argument("--json", type=Path, help="figures go there")
+    parser.add_argument("--rounds", type=int, default=3, help="how often all run in turn")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write facts, all runs and medians to this file")
     args = parser.parse_args()
+    machine = Machine(args.graft)
 
     texts = texts_of(args.calibrate)[: args.samples]
     calibration = args.work / "calibration" / "train.jsonl"
@@ -125,33 +134,41 @@ def main() -> None:
 
     examples = tokens_of(load_tokenizer(args.model), texts)
     print(f"{len(texts)} texts, {sum(map(len, examples))} tokens", flush=True)
-    figures = []
+    runs: dict[str, list[dict]] = {}
 
     def measure(method: str, bits: int | None, model: Path, seconds: float) -> None:
-        figure = {"method": method, "bits": bits, "seconds": round(seconds, 1)}
-        figure |= {name: perplexity(args.graft, model, folder) for name, folder in tests.items()}
-        figures.append(figure)
-        values = "".join(f"  {name} {figure[name]:.3f}" for name in tests)
+        perplexities = {name: perplexity(args.graft, model, folder) for name, folder in tests.items()}
+        each = runs.setdefault(method if bits is None else f"{method}-{bits}", [])
+        each.append({"seconds": seconds, "perplexities": perplexities})
+        values = "".join(f"  {name} {value:.3f}" for name, value in perplexities.items())
         print(f"{method:8} {bits or '':>2} bits  {seconds:6.0f} s{values}", flush=True)
-        if args.json:
-            args.json.write_text(json.dumps(figures, indent=1) + "\n")
+        if perplexities != each[0]["perplexities"]:
+            sys.exit(f"the first round had {each[0]['perplexities']}")
 
     if "dense" in args.methods:
         measure("dense", None, args.model, 0)
-    for bits in args.bits:
-        for method in args.methods:
-            if method == "dense" or (method == "gptq" and bits not in (2, 4, 8)):
-                continue
-            out = args.work / f"{method}-{bits}"
-            start = time.monotonic()
-            if method in ("nearest", "graft"):
-                more = ["--calibrate", calibration] if method == "graft" else []
-                graft(args.graft, "convert", "--hf-path", args.model, "-q", "--q-bits", bits,
-                      "--q-group-size", args.group_size, "--mlx-path", out, *more)  # fmt: skip
-            else:
-                shutil.rmtree(out, ignore_errors=True)
-                write_with_mlx_lm(method, args.model, out, examples, bits, args)
-            measure(method, bits, out, time.monotonic() - start)
+    todo = [(method, bits) for bits in args.bits for method in args.methods if method != "dense"]
+    for method, bits in [each for each in todo if each[0] != "gptq" or each[1] in (2, 4, 8)] * args.rounds:
+        out = args.work / f"{method}-{bits}"
+        shutil.rmtree(out, ignore_errors=True)
+        start = time.monotonic()
+        if method in ("nearest", "graft"):
+            more = ["--calibrate", calibration] if method == "graft" else []
+            graft(args.graft, "convert", "--hf-path", args.model, "-q", "--q-bits", bits,
+                  "--q-group-size", args.group_size, "--mlx-path", out, *more)  # fmt: skip
+        else:
+            write_with_mlx_lm(method, args.model, out, examples, bits, args)
+        measure(method, bits, out, time.monotonic() - start)
+    medians = {
+        name: {"seconds": statistics.median(run["seconds"] for run in each)} | each[0]["perplexities"]
+        for name, each in runs.items()
+    }
+    ratios = {  # of perplexities to the dense model's
+        name: {test: value / runs["dense"][0]["perplexities"][test] for test, value in each[0]["perplexities"].items()}
+        for name, each in runs.items()
+        if "dense" in runs
+    }
+    write_result(args.json, result(machine, args, {"mlx-lm": version("mlx-lm")}, runs, medians, ratios))
 
 
 if __name__ == "__main__":

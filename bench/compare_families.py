@@ -22,6 +22,8 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "interop"))
 import mlx.core as mx
 import tiny_models
+from comparison import result, write_result
+from machine import Machine
 from safetensors import safe_open
 
 SHAPES = {
@@ -91,7 +93,9 @@ def main():
     parser.add_argument("--shape", choices=SHAPES, default="tiny")
     parser.add_argument("--families", nargs="*", default=["llama", *tiny_models.FAMILIES])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write facts, speeds and medians to this file")
     options = parser.parse_args()
+    machine = Machine(options.graft)
     mx.set_default_device(mx.cpu)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = pathlib.Path(temporary)
@@ -104,11 +108,16 @@ def main():
         for _ in range(options.rounds):
             for family in options.families:
                 rates[family].append(tokens_per_second(options.graft, scratch / family, scratch, options.shape))
-        reference = statistics.median(rates[options.families[0]]) * operations[options.families[0]]
+        medians = {}
         for family in options.families:
             rate = statistics.median(rates[family])
-            print(f"{family}: {rate:.0f} tokens/s, {rate * operations[family] / 1e9:.0f} GFLOP/s, "
-                  f"{rate * operations[family] / reference:.2f} of {options.families[0]}'s", flush=True)
+            medians[family] = {"tokens_per_second": rate, "gflops": rate * operations[family] / 1e9}
+        first = options.families[0]
+        ratios = {family: each["gflops"] / medians[first]["gflops"] for family, each in medians.items()}
+        for family, each in medians.items():
+            print(f"{family}: {each['tokens_per_second']:.0f} tokens/s, {each['gflops']:.0f} GFLOP/s, "
+                  f"{ratios[family]:.2f} of {first}'s", flush=True)
+    write_result(options.json, result(machine, options, {}, rates, medians, ratios))
 
 
 if __name__ == "__main__":

@@ -15,38 +15,34 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from comparison import result, run_program, write_result
+from machine import Machine
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "interop"))
 
 
-def peak_megabytes(process: int) -> float:
-    """The most memory that a process has had; what wait4 says counts its parent's, from before exec."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM")), 0.0)
+def timed(command: list, environment: dict, check: bool = True) -> dict[str, float]:
+    done = run_program(command, environment, check)
+    return {"seconds": done.seconds, "peak_bytes": done.peak_bytes}
 
 
-def timed(command: list, environment: dict) -> tuple[float, float]:
-    """Seconds that a program takes, and the megabytes of memory that it has at most."""
-    start, peak = time.perf_counter(), 0.0
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        peak = max(peak, peak_megabytes(process.pid))
-        time.sleep(0.01)
-    return time.perf_counter() - start, peak
-
-
-def report(what: str, megabytes: int, times: dict[str, list[float]], peaks: list[float]) -> None:
-    curl, graft = (statistics.median(times[key]) for key in ("curl", "graft"))
+def report(what: str, megabytes: int, runs: dict[str, list[dict]]) -> tuple[dict, dict]:
+    """The medians of a direction, and graft's rate divided by curl's."""
+    medians = {
+        name: {
+            "seconds": statistics.median(run["seconds"] for run in each),
+            "peak_bytes": max(run["peak_bytes"] for run in each),
+        }
+        for name, each in runs.items()
+    }
+    curl, graft = medians["curl"]["seconds"], medians["graft"]["seconds"]
     print(f"{what}, medians: curl {curl:.2f} s ({megabytes / curl:.0f} MB/s), graft {graft:.2f} s "
           f"({megabytes / graft:.0f} MB/s); graft reaches {curl / graft:.0%} of curl's rate with at most "
-          f"{max(peaks):.0f} MB of memory")
+          f"{medians['graft']['peak_bytes'] / 1e6:.0f} MB of memory")
+    return medians, {"speed": curl / graft}
 
 
 def main() -> None:
@@ -54,7 +50,16 @@ def main() -> None:
     parser.add_argument("graft")
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write facts, all runs and medians to this file")
     options = parser.parse_args()
+    machine = Machine(options.graft)
+    runs, medians, ratios = {}, {}, {}
+
+    def keep(what: str, curl: dict, graft: dict) -> None:
+        runs[what]["curl"].append(curl)
+        runs[what]["graft"].append(graft)
+        print(f"{what}: curl {curl['seconds']:.2f} s, graft {graft['seconds']:.2f} s, {graft['peak_bytes'] / 1e6:.0f} MB")
+
     import hub  # numpy and safetensors: .venv-interop
     from hub_downloads import WEIGHTS, make_repository
 
@@ -69,42 +74,39 @@ def main() -> None:
         server.get("/api/models/acme/big/revision/main?blobs=true")  # the server's own hashing, once
         commit = server.get("/api/models/acme/big")["sha"]
         wanted = root / "acme/big" / WEIGHTS
-        times: dict[str, list[float]] = {"curl": [], "graft": []}
-        peaks = []
+        runs["download"] = {"curl": [], "graft": []}
         for _ in range(options.rounds):
             url = f"{server.endpoint}/acme/big/resolve/{commit}/{WEIGHTS}"
-            times["curl"].append(timed(["curl", "-sSL", "-o", work / "curl", url], environment)[0])
+            curl = timed(["curl", "-sSL", "-o", work / "curl", url], environment)
             subprocess.run(["cmp", work / "curl", wanted], check=True)
             (work / "curl").unlink()
             shutil.rmtree(work / "cache", ignore_errors=True)
-            seconds, peak = timed([options.graft, "tokenize", "--model", "acme/big"], environment)
-            times["graft"].append(seconds)
-            peaks.append(peak)
+            # Its tokenizer.json is none, which graft says once all is there.
+            graft = timed([options.graft, "tokenize", "--model", "acme/big"], environment, check=False)
             found = next((work / "cache").glob(f"models--acme--big/snapshots/*/{WEIGHTS}"))
             subprocess.run(["cmp", found, wanted], check=True)
-            print(f"download: curl {times['curl'][-1]:.2f} s, graft {seconds:.2f} s, {peak:.0f} MB")
-        report("download", options.megabytes, times, peaks)
+            keep("download", curl, graft)
+        medians["download"], ratios["download"] = report("download", options.megabytes, runs["download"])
 
         shutil.rmtree(work / "cache", ignore_errors=True)
         shutil.copytree(root / "acme/big", work / "big")
         oid = subprocess.run(["sha256sum", wanted], check=True, capture_output=True, text=True).stdout.split()[0]
         second = server.second_port()
-        times, peaks = {"curl": [], "graft": []}, []
+        runs["upload"] = {"curl": [], "graft": []}
         for _ in range(options.rounds):
             url = f"http://127.0.0.1:{second}/put/{oid}"
-            times["curl"].append(timed(["curl", "-sS", "-f", "-H", "Expect:", "-T", wanted, url], environment)[0])
+            curl = timed(["curl", "-sS", "-f", "-H", "Expect:", "-T", wanted, url], environment)
             subprocess.run(["cmp", root / ".objects" / oid, wanted], check=True)
             shutil.rmtree(root / ".objects")
             (root / ".objects").mkdir()
             shutil.rmtree(root / "me", ignore_errors=True)
-            seconds, peak = timed([options.graft, "upload", work / "big", "--repo", "me/big"], environment)
-            times["graft"].append(seconds)
-            peaks.append(peak)
+            graft = timed([options.graft, "upload", work / "big", "--repo", "me/big"], environment)
             subprocess.run(["cmp", root / "me/big" / WEIGHTS, wanted], check=True)
             shutil.rmtree(root / ".objects")
             (root / ".objects").mkdir()
-            print(f"upload: curl {times['curl'][-1]:.2f} s, graft {seconds:.2f} s, {peak:.0f} MB")
-        report("upload", options.megabytes, times, peaks)
+            keep("upload", curl, graft)
+        medians["upload"], ratios["upload"] = report("upload", options.megabytes, runs["upload"])
+    write_result(options.json, result(machine, options, {}, runs, medians, ratios))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,11 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
+
+from comparison import result, write_result
+from machine import Machine
 
 SHORT_PROMPT = "The city of Paris is known for"
 TEXTS = Path(__file__).resolve().parent.parent / "data" / "train.jsonl"  # the long prompt is made of them
@@ -143,28 +147,22 @@ def check_same_text(llama: str, graft_text: str) -> None:
         raise SystemExit("the first words differ: not the same model")
 
 
-def machine() -> str:
-    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return f"{len(names)} x {names[0]}, load {os.getloadavg()[0]:.2f}"
-
-
-def summary(runs: dict) -> dict:
+def summary(runs: dict) -> tuple[dict, dict]:
     """The medians of each program, and graft's divided by llama.cpp's."""
     medians = {
         name: {kind: statistics.median(speeds) for kind, speeds in kinds.items()} for name, kinds in runs.items()
     }
-    ratios = {kind: medians["graft"][kind] / medians["llama.cpp"][kind] for kind in ("prompt", "generation")}
-    return {"medians": medians, "ratios": ratios}
+    return medians, {kind: medians["graft"][kind] / medians["llama.cpp"][kind] for kind in ("prompt", "generation")}
 
 
-def print_summary(runs: dict, result: dict) -> None:
+def print_summary(runs: dict, medians: dict, ratios: dict) -> None:
     for kind in ("prompt", "generation"):
         for name, kinds in runs.items():
             print(
-                f"{kind:10} {name:9} {result['medians'][name][kind]:8.1f} tokens/s "
+                f"{kind:10} {name:9} {medians[name][kind]:8.1f} tokens/s "
                 f"({min(kinds[kind]):.1f} to {max(kinds[kind]):.1f})"
             )
-        print(f"{kind:10} graft is {result['ratios'][kind]:.2f} times as fast")
+        print(f"{kind:10} graft is {ratios[kind]:.2f} times as fast")
 
 
 def arguments() -> argparse.Namespace:
@@ -176,7 +174,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--prompt-tokens", type=int, default=512, help="tokens of the long prompt")
     parser.add_argument("--rounds", type=int, default=5, help="how often the two run in turn")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write settings, all speeds and medians to this file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write facts, all speeds and medians to this file")
     args = parser.parse_args()
     if min(args.tokens, args.prompt_tokens, args.rounds, args.threads) < 1:
         parser.error("--tokens, --prompt-tokens, --rounds and --threads are at least 1")
@@ -185,14 +183,13 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
+    machine = Machine(args.graft, args.threads)
     with llama_cpp(args) as server:
         system = server.system
         prompt = long_prompt(server, args.prompt_tokens)
         short = server.count(SHORT_PROMPT)
         llama_text = server.run(SHORT_PROMPT, args.tokens)["text"]
-    header = {"machine": machine(), "threads": args.threads, "llama.cpp": system}
-    for key, value in header.items():
-        print(f"{key}: {value}")
+    print(f"llama.cpp: {system}; {args.threads} threads")
     check_same_text(llama_text, graft(args, SHORT_PROMPT, args.tokens)["text"].rstrip("\n"))
 
     runs = {name: {"prompt": [], "generation": []} for name in ("llama.cpp", "graft")}
@@ -214,11 +211,10 @@ def main() -> None:
             server.run(prompt, 4)  # warm-up
             measure("llama.cpp", server.run)
         measure("graft", lambda text, tokens: graft(args, text, tokens))
-    result = summary(runs)
-    print_summary(runs, result)
-    if args.json:
-        settings = {"tokens": args.tokens, "prompt_tokens": args.prompt_tokens, "rounds": args.rounds}
-        args.json.write_text(json.dumps(header | settings | {"tokens/s": runs} | result, indent=2) + "\n")
+    medians, ratios = summary(runs)
+    print_summary(runs, medians, ratios)
+    versions = {"xllamacpp": version("xllamacpp"), "llama.cpp": system}
+    write_result(args.json, result(machine, args, versions, runs, medians, ratios))
 
 
 if __name__ == "__main__":

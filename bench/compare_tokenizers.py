@@ -29,10 +29,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "interop"))
 import real_tokenizers
 import tokenizer_parity
+from comparison import result, write_result
+from machine import ROOT, Machine
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
@@ -81,14 +84,14 @@ class Contest:
         return self.scratch / f"{program}.ids"
 
     def rounds(self, folder, source, threads, count):
-        """For each program the medians of loading and encoding."""
+        """For each program the seconds of every run, loading and encoding."""
         seconds = {program: [] for program in self.commands}
         for number in range(count):
             for program in self.commands:
                 seconds[program].append(self.run(program, folder, source, threads))
             if number == 0 and self.ids("graft").read_bytes() != self.ids("tokenizers").read_bytes():
                 sys.exit(f"{folder}: other ids than those of tokenizers; tokenizer_parity.py shows them")
-        return {program: [statistics.median(values) for values in zip(*runs)] for program, runs in seconds.items()}
+        return seconds
 
 
 def hub_tokenizers(cache, scratch):
@@ -119,17 +122,26 @@ def text_groups(options):
 
 
 def compare_groups(contest, folders, groups, rounds):
+    """Runs, medians and ratios, by tokenizer, texts and threads."""
+    runs, all_medians, ratios = {}, {}, {}
     for name, folder in folders.items():
         for group, texts in groups.items():
             source = contest.scratch / "texts"
             tokenizer_parity.write_texts(source, texts)
             megabytes = sum(len(text.encode()) for text in texts) / 1e6
             for threads in (1, 2):
-                medians = contest.rounds(folder, source, threads, rounds)
+                key = f"{name}, {group}, {threads} threads"
+                runs[key] = contest.rounds(folder, source, threads, rounds)
+                medians = {program: [statistics.median(values) for values in zip(*each)]
+                           for program, each in runs[key].items()}
                 (load, ours), (their_load, theirs) = medians["graft"], medians["tokenizers"]
+                all_medians[key] = {program: {"load_seconds": loading, "mb_per_s": megabytes / encoding}
+                                    for program, (loading, encoding) in medians.items()}
+                ratios[key] = {"speed": theirs / ours}
                 print(f"{name}, {group} ({len(texts)} texts, {megabytes:.1f} MB), {threads} threads: "
                       f"graft {megabytes / ours:.1f} MB/s, tokenizers {megabytes / theirs:.1f} MB/s "
                       f"({theirs / ours:.1f}x); loading {1000 * load:.0f} and {1000 * their_load:.0f} ms", flush=True)
+    return runs, all_medians, ratios
 
 
 def compare_runs(contest, folders):
@@ -161,13 +173,17 @@ def main():
     parser.add_argument("--prose", type=pathlib.Path, required=True, help="text file")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--patience", type=float, default=60)
+    parser.add_argument("--graft", type=pathlib.Path, default=ROOT / "build" / "graft", help="says what the machine is")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write facts, seconds and medians to this file")
     options = parser.parse_args()
+    machine = Machine(options.graft)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = pathlib.Path(temporary)
         folders = hub_tokenizers(options.cache, scratch)
         contest = Contest(options.driver, scratch, options.patience)
-        compare_groups(contest, folders, text_groups(options), options.rounds)
+        found = compare_groups(contest, folders, text_groups(options), options.rounds)
         compare_runs(contest, folders)
+    write_result(options.json, result(machine, options, {"tokenizers": version("tokenizers")}, *found))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 Trains a few epochs on the first examples of a data set, first with an empty cache, and compares the speed of the epochs
 after the first, where all is kept, with the same epochs without. The adapters of both must be the same file, byte for
 byte; else it ends with 1. Beside the ratio stands what the arithmetic says: of a layer's weights a token takes one
-product forward and one more where a gradient passes; the head takes two. --json FILE writes the figures.
+product forward and one more where a gradient passes; the head takes two.
 """
 
 import argparse
@@ -19,6 +19,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from comparison import result, write_result
+from machine import Machine
 
 BATCH = 4  # graft's default
 
@@ -58,13 +61,11 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write facts, all speeds and medians to this file")
     args = parser.parse_args()
     config = json.loads((Path(args.model) / "config.json").read_text(encoding="utf-8"))
-    info = subprocess.run([args.graft, "info"], check=True, capture_output=True, text=True).stdout
-    print(info)
-
-    results = []
+    machine = Machine(args.graft)
+    runs, medians, ratios = {}, {}, {}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         data = work / "data"
@@ -84,18 +85,16 @@ def main() -> int:
                 without += off[1:]
                 first.append(kept[0])
                 later += kept[1:]
-            ratio, limit = statistics.median(later) / statistics.median(without), limit_of(config, adapted)
-            results.append({
-                "adapted_layers": adapted, "without": statistics.median(without), "first_epoch": statistics.median(first),
-                "kept": statistics.median(later), "ratio": ratio, "limit": limit, "of_limit": ratio / limit,
-            })
-            print(
-                f"{adapted} layers adapted: {statistics.median(without):.0f} tokens/s without, "
-                f"{statistics.median(first):.0f} in the first epoch, {statistics.median(later):.0f} after: "
-                f"{ratio:.2f} times; the arithmetic says {limit:.2f} ({100 * ratio / limit:.0f}% of it)"
-            )
-    if args.json:
-        args.json.write_text(json.dumps({"machine": info, "results": results}, indent=2) + "\n", encoding="utf-8")
+            runs[adapted] = {"without": without, "first_epoch": first, "kept": later}
+            medians[adapted] = {name: statistics.median(speeds) for name, speeds in runs[adapted].items()}
+            ratio, limit = medians[adapted]["kept"] / medians[adapted]["without"], limit_of(config, adapted)
+            ratios[adapted] = {"speed": ratio, "limit": limit}
+            print("{} layers adapted: {without:.0f} tokens/s without, {first_epoch:.0f} in the first epoch, {kept:.0f} "
+                  "after: ".format(adapted, **medians[adapted]), end="")
+            print(f"{ratio:.2f} times; the arithmetic says {limit:.2f} ({100 * ratio / limit:.0f}% of it)", flush=True)
+    found = result(machine, args, {}, runs, medians, ratios)
+    found["settings"]["layers"] = config["num_hidden_layers"]
+    write_result(args.json, found)
     return 0
 
 
