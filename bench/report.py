@@ -9,8 +9,8 @@
 
 Each comparison is a process, and its JSON goes into --work when it has ended well: a report that was interrupted goes on,
 and what was measured at the same commit is not measured again (--again does). A row says when and at which commit it was
-measured. The section of this kind of machine (processor, instructions, cores) is replaced, or added behind the others;
-those of other kinds stay. Models are made in --work once. --list says what there is, and how long it takes on two cores.
+measured; until all are measured, earlier rows of other comparisons stay. The section of this kind of machine (processor,
+instructions, cores) is replaced, or added behind the others; those of other kinds stay. Models are made in --work once. --list says what there is, and how long it takes on two cores.
 """
 
 import argparse
@@ -217,8 +217,9 @@ def days(text: str) -> str:
     return f"{date.day} {date:%b %Y}"
 
 
-def section(kind: str, found: dict[str, dict]) -> str:
-    """The section of a kind of machine, of the results by the names of their comparisons."""
+def section(kind: str, found: dict[str, dict], document: str) -> str:
+    """The section of a kind of machine, of the results by the names of their comparisons. Where some are missing, rows of
+    the section that is there stay."""
     machines = [each["machine"] for each in found.values()]
     newest = max(machines, key=lambda machine: machine["date"])
     versions = {name: version for each in found.values() for name, version in each["versions"].items()}
@@ -247,7 +248,21 @@ def section(kind: str, found: dict[str, dict]) -> str:
         if each := found.get(comparison.name):
             when = f"{days(each['machine']['date'])}, {short(each['machine']['commit'])}"
             lines += [f"| {' | '.join(row)} | {when} |" for row in comparison.rows(each)]
+    if len(found) < len(COMPARISONS):
+        new = {label_of(line) for line in lines}
+        earlier = own_section(kind).search(document)
+        rows = [line for line in (earlier[0] if earlier else "").splitlines() if line.startswith("| ")]
+        lines += [row for row in rows if label_of(row) not in new]
     return "\n".join([*lines, f"<!-- end of {kind} -->", ""])
+
+
+def label_of(row: str) -> str:
+    """The first cell of a table's row."""
+    return row.split("|")[1].strip() if row.startswith("|") else ""
+
+
+def own_section(kind: str) -> re.Pattern:
+    return re.compile(rf"<!-- machine: {re.escape(kind)} -->\n.*?<!-- end of {re.escape(kind)} -->\n", re.DOTALL)
 
 
 def best_of(machine: dict) -> str:
@@ -260,9 +275,8 @@ def short(name: str) -> str:
 
 def with_section(document: str, kind: str, text: str) -> str:
     """The document with the section of this kind replaced, or added behind those of others."""
-    own = re.compile(rf"<!-- machine: {re.escape(kind)} -->\n.*?<!-- end of {re.escape(kind)} -->\n", re.DOTALL)
-    if own.search(document):
-        return own.sub(lambda _: text, document)
+    if own_section(kind).search(document):
+        return own_section(kind).sub(lambda _: text, document)
     if document.count(END_OF_SECTIONS) != 1:
         raise SystemExit(f"{DOCUMENT} has no line {END_OF_SECTIONS}, before which the section would come")
     return document.replace(END_OF_SECTIONS, f"{text}\n{END_OF_SECTIONS}")
@@ -299,10 +313,11 @@ def main() -> None:
         if comparison.name in args.only and slower != info["instruction_set"]["available"][0]:
             measure(comparison, p, args, results)
     found = {each.name: read_result(results / f"{each.name}.json") for each in COMPARISONS}
-    text = section(kind, {name: each for name, each in found.items() if each})
+    document = "" if args.quick else DOCUMENT.read_text(encoding="utf-8")
+    text = section(kind, {name: each for name, each in found.items() if each}, document)
     print(text)
     if not args.quick:
-        DOCUMENT.write_text(with_section(DOCUMENT.read_text(encoding="utf-8"), kind, text), encoding="utf-8")
+        DOCUMENT.write_text(with_section(document, kind, text), encoding="utf-8")
 
 
 if __name__ == "__main__":
