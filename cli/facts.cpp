@@ -127,12 +127,21 @@ Fact instruction_set() {
 // How weights are multiplied with activations.
 Fact products() {
   if (!ops::use_cpu_kernels()) return {"products", nullptr, {}};
-  const bool bf16 = ops::cpu_kernels().multiplies_bf16;
-  const char* type = bf16 ? "bf16" : "f32";
+  const ops::CpuKernels kernels = ops::cpu_kernels();
+  if (kernels.multiplies_bf16) {
+    return {"products",
+            {{"bf16", "bf16"}, {"quantized", "bf16"}},
+            {{"Products", "bf16 and quantized weights are multiplied as bf16, summed in f32"}}};
+  }
+  if (kernels.multiplies_integers) {
+    return {"products",
+            {{"bf16", "f32"}, {"quantized", "int16"}},
+            {{"Products",
+              "quantized weights are multiplied as the integers they are, forward; else f32"}}};
+  }
   return {"products",
-          {{"bf16", type}, {"quantized", type}},
-          {{"Products", bf16 ? "bf16 and quantized weights are multiplied as bf16, summed in f32"
-                             : "bf16 and quantized weights are widened to f32"}}};
+          {{"bf16", "f32"}, {"quantized", "f32"}},
+          {{"Products", "bf16 and quantized weights are widened to f32"}}};
 }
 
 Fact data_sets() {

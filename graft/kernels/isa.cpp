@@ -27,6 +27,7 @@ namespace {
 struct Isa {
   std::string name;
   int64_t target;  // Highway's bit; a lower bit is a better target
+  bool avx512_vnni = false;
   bool avx512_bf16 = false;
   bool amx_bf16 = false;
 };
@@ -42,6 +43,16 @@ std::string lower(std::string_view text) {
 std::string name_of(int64_t target) {
   bool fallback = (target & (HWY_SCALAR | HWY_EMU128)) != 0;
   return fallback ? "scalar" : lower(hwy::TargetName(target));
+}
+
+bool processor_has_avx512_vnni() {
+#if HWY_ARCH_X86
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  // Leaf 7: ECX bit 11 is AVX512_VNNI.
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && ((ecx >> 11) & 1) != 0;
+#else
+  return false;
+#endif
 }
 
 bool processor_has_avx512_bf16() {
@@ -79,9 +90,13 @@ std::vector<Isa> find_supported() {
   std::vector<Isa> result;
   for (int64_t targets = supported_targets(); targets != 0; targets &= targets - 1) {
     int64_t target = targets & -targets;
-    if (target == HWY_AVX3 && processor_has_avx512_bf16()) {
-      if (processor_has_amx_bf16()) result.push_back({"amx", target, true, true});
-      result.push_back({"avx3_bf16", target, true});
+    if (target == HWY_AVX3) {
+      const bool vnni = processor_has_avx512_vnni();
+      if (processor_has_avx512_bf16()) {
+        if (processor_has_amx_bf16()) result.push_back({"amx", target, vnni, true, true});
+        result.push_back({"avx3_bf16", target, vnni, true});
+      }
+      if (vnni) result.push_back({"avx3_vnni", target, true});
     }
     if (name_of(target) != "scalar") result.push_back({name_of(target), target});
   }
@@ -131,6 +146,8 @@ std::vector<std::string> supported_isas() {
 }
 
 void force_isa(std::string_view name) { chosen() = use(find(name, "the instruction set")); }
+
+bool isa_has_avx512_vnni() { return chosen()->avx512_vnni; }
 
 bool isa_has_avx512_bf16() { return chosen()->avx512_bf16; }
 

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include "graft/kernels/interleave-inl.h"
+#include "graft/kernels/panel_output-inl.h"
 #include "graft/kernels/panel_units.h"
 #include "graft/kernels/quantized-inl.h"
 #include "hwy/cache_control.h"
@@ -70,55 +72,22 @@ struct Segment {
 };
 
 // The products of one panel while it is in cache.
-struct PanelWork {
+struct PanelWork : PanelOutput {
   static constexpr int kMost = 16;
   Segment segments[kMost];
   int count = 0;
-  const PanelCall* call;
-  const float* bias;     // [kPanel], or null
-  const float* factors;  // the same
-  int64_t column;        // the panel's first
-  float* sums;           // [rows, kPanel] from `first_row` on
-  int64_t first_row;
-  bool resume;  // continues from `sums`
-  bool finish;  // stores the result; otherwise `sums`
 };
 
 // ---- packing
 
 inline int64_t words_of(int64_t depth) { return (depth + kPack - 1) / kPack; }
 
+inline int64_t left_words(const ProductTerm& term) { return words_of(term.depth()); }
+
 inline HeadRows rows_of(const void* data, ScalarType type, int64_t begin, int64_t step,
                         int64_t width) {
   return {
       .data = data, .type = type, .begin = begin, .row_step = step, .group = 1, .head_dim = width};
-}
-
-// `count` rows [count, row_step] as out [words, count].
-inline void interleave_rows(const Word* rows, int64_t row_step, int64_t count, int64_t words,
-                            Word* out) {
-  int64_t k = 0;
-#if HWY_TARGET != HWY_SCALAR
-  if (count == kUnitRows) {
-    const hn::CappedTag<Word, 4> d;
-    const hn::Repartition<uint64_t, decltype(d)> pairs;
-    for (; k + 4 <= words; k += 4) {
-      const auto row = [&](int64_t r) HWY_ATTR { return hn::LoadU(d, rows + r * row_step + k); };
-      const auto low = [&](int64_t r) HWY_ATTR {
-        return hn::BitCast(pairs, hn::InterleaveLower(d, row(r), row(r + 1)));
-      };
-      const auto high = [&](int64_t r) HWY_ATTR {
-        return hn::BitCast(pairs, hn::InterleaveUpper(d, row(r), row(r + 1)));
-      };
-      auto* to = reinterpret_cast<uint64_t*>(out + k * kUnitRows);
-      hn::StoreInterleaved3(low(0), low(2), low(4), pairs, to);
-      hn::StoreInterleaved3(high(0), high(2), high(4), pairs, to + kUnitRows);
-    }
-  }
-#endif
-  for (; k < words; ++k) {
-    for (int64_t r = 0; r < count; ++r) out[k * count + r] = rows[r * row_step + k];
-  }
 }
 
 // `count` rows times a factor for each of their columns, as numbers of the product.
@@ -292,82 +261,13 @@ inline void pack(const ProductTerm& term, int64_t begin, int64_t depth, int64_t 
 
 // ---- the tile
 
-template <int kRows, int kVectors>
-HWY_INLINE void store_tile(const PanelWork& work, int64_t row, int64_t vector,
-                           FloatVec (&sum)[kRows][kVectors]) {
-  const FloatTag d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const PanelProduct& p = work.call->product;
-  if (!work.finish) {
-    float* sums = work.sums + (row - work.first_row) * kPanel + vector * lanes;
-    HWY_UNROLL(6)
-    for (int r = 0; r < kRows; ++r) {
-      HWY_UNROLL(4)
-      for (int v = 0; v < kVectors; ++v) hn::Store(sum[r][v], d, sums + r * kPanel + v * lanes);
-    }
-    return;
-  }
-  const int64_t column = work.column + vector * lanes;
-  if (work.factors != nullptr) {
-    HWY_UNROLL(4)
-    for (int v = 0; v < kVectors; ++v) {
-      const FloatVec factors = hn::Load(d, work.factors + (vector + v) * lanes);
-      HWY_UNROLL(6)
-      for (int r = 0; r < kRows; ++r) sum[r][v] = hn::Mul(sum[r][v], factors);
-    }
-  }
-  if (work.bias != nullptr) {
-    HWY_UNROLL(4)
-    for (int v = 0; v < kVectors; ++v) {
-      const FloatVec bias = hn::Load(d, work.bias + (vector + v) * lanes);
-      HWY_UNROLL(6)
-      for (int r = 0; r < kRows; ++r) sum[r][v] = hn::Add(sum[r][v], bias);
-    }
-  }
-  const int64_t left = p.columns - column;
-  const auto store_as = [&](auto tag) HWY_ATTR {
-    using T = decltype(tag);
-    T* out = static_cast<T*>(p.out) + row * p.columns + column;
-    HWY_UNROLL(6)
-    for (int r = 0; r < kRows; ++r) {
-      HWY_UNROLL(4)
-      for (int v = 0; v < kVectors; ++v) {
-        T* to = out + r * p.columns + v * lanes;
-        const auto put = [&](auto part) HWY_ATTR {
-          store(d, p.accumulate ? hn::Add(sum[r][v], load(d, to, part)) : sum[r][v], to, part);
-        };
-        if ((v + 1) * lanes <= left) {
-          put(Whole{});
-        } else {
-          put(Part{static_cast<size_t>(left - v * lanes)});
-        }
-      }
-    }
-  };
-  with_type(p.out_type, store_as);
-}
-
 // Rows [row, row + kRows), vectors [vector, vector + kVectors) of the panel.
 template <int kRows, int kVectors>
 HWY_NOINLINE void tile(const PanelWork& work, int64_t row, int64_t vector) {
   const FloatTag d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const PanelProduct& p = work.call->product;
   FloatVec sum[kRows][kVectors];
-  if (work.resume) {
-    const float* sums = work.sums + (row - work.first_row) * kPanel + vector * lanes;
-    HWY_UNROLL(6)
-    for (int r = 0; r < kRows; ++r) {
-      HWY_UNROLL(4)
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Load(d, sums + r * kPanel + v * lanes);
-    }
-  } else {
-    HWY_UNROLL(6)
-    for (int r = 0; r < kRows; ++r) {
-      HWY_UNROLL(4)
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
-    }
-  }
+  load_sums(work, row, vector, sum);
   for (int s = 0; s < work.count; ++s) {
     const Segment& segment = work.segments[s];
     const Word* left =
@@ -391,28 +291,7 @@ HWY_NOINLINE void tile(const PanelWork& work, int64_t row, int64_t vector) {
       right += kTile;
     }
   }
-  if (work.finish) {
-    const int64_t column = work.column + vector * lanes, left = p.columns - column;
-    for (const LowRankTerm& term : p.low_rank) {
-      for (int64_t k = 0; k < term.rank; ++k) {
-        const float* right = term.right + k * p.columns + column;
-        FloatVec b[kVectors];
-        HWY_UNROLL(4)
-        for (int v = 0; v < kVectors; ++v) {
-          b[v] = (v + 1) * lanes <= left
-                     ? hn::LoadU(d, right + v * lanes)
-                     : load(d, right + v * lanes, Part{static_cast<size_t>(left - v * lanes)});
-        }
-        HWY_UNROLL(6)
-        for (int r = 0; r < kRows; ++r) {
-          const FloatVec a = hn::Set(d, term.scale * term.left[(row + r) * term.rank + k]);
-          HWY_UNROLL(4)
-          for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(a, b[v], sum[r][v]);
-        }
-      }
-    }
-  }
-  store_tile<kRows, kVectors>(work, row, vector, sum);
+  store_sums(work, row, vector, sum);
 }
 
 // The panel's `vectors` vectors of rows [row, row + kRows).
@@ -487,41 +366,10 @@ inline void panel_rows(const PanelCall& call, const PanelScratch& s, PanelWork& 
 }
 
 inline void panel_units(const PanelCall& call, const PanelScratch& s, int64_t begin, int64_t end) {
-  const FloatTag d;
-  const PanelProduct& p = call.product;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const int64_t blocks = (call.rows + kUnitRows - 1) / kUnitRows;
-  while (begin < end) {
-    const int64_t panel = begin / blocks, first = begin % blocks;
-    const int64_t last = std::min(blocks, first + (end - begin));
-    const int64_t columns = std::min(kPanel, p.columns - panel * kPanel);
-    PanelWork work;
-    work.call = &call;
-    work.column = panel * kPanel;
-    work.sums = s.sums;
-    work.bias = nullptr;
-    if (p.bias != nullptr) {
-      with_type(p.out_type, [&](auto tag) HWY_ATTR {
-        using T = decltype(tag);
-        const T* bias = static_cast<const T*>(p.bias) + work.column;
-        for_vectors(hn::Lanes(d), 0, columns, [&](int64_t i, auto part) HWY_ATTR {
-          hn::Store(load(d, bias + i, part), d, s.bias + i);
-        });
-      });
-      work.bias = s.bias;
-    }
-    work.factors = nullptr;
-    if (p.factors != nullptr) {
-      for_vectors(hn::Lanes(d), 0, columns, [&](int64_t i, auto part) HWY_ATTR {
-        hn::Store(load(d, p.factors + work.column + i, part), d, s.factors + i);
-      });
-      work.factors = s.factors;
-    }
-    panel_rows(call, s, work, call.first_row + first * kUnitRows,
-               call.first_row + std::min(call.rows, last * kUnitRows), columns,
-               (columns + lanes - 1) / lanes);
-    begin += last - first;
-  }
+  for_panels(call, s, begin, end, [&](const PanelOutput& output, const PanelRows& rows) HWY_ATTR {
+    PanelWork work{output, {}, 0};
+    panel_rows(call, s, work, rows.begin, rows.end, rows.columns, rows.vectors);
+  });
 }
 
 }  // namespace GRAFT_WORDS

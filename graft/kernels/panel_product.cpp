@@ -21,7 +21,9 @@ HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
 
-PanelKernels f32_panel_kernels() { return {&f32_words::pack_left_rows, &f32_words::panel_units}; }
+PanelKernels f32_panel_kernels() {
+  return {&f32_words::left_words, &f32_words::pack_left_rows, &f32_words::panel_units};
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace graft::kernels
@@ -39,19 +41,18 @@ constexpr int64_t kPieces = 4;      // the most per thread, so that none waits l
 
 bool has_bf16_products() { return isa_has_avx512_bf16() && bf16_panel_kernels() != nullptr; }
 
-// A packed left operand of up to kCallRows rows; `type` is that of its words.
-void* take_left(Carver& carver, int64_t rows, int64_t depth, ScalarType type) {
-  const int64_t pack = type == ScalarType::bf16 ? 2 : 1;  // numbers of a word
-  return carver.take<uint32_t>(std::min(rows, kCallRows) * ((depth + pack - 1) / pack));
+// A packed left operand of up to kCallRows rows, of so many words each.
+void* take_left(Carver& carver, int64_t rows, int64_t words) {
+  return carver.take<uint32_t>(std::min(rows, kCallRows) * words);
 }
 
 // Room for the packed left operands.
-std::vector<void*> left_rows(const PanelProduct& product, ScalarType type) {
+std::vector<void*> left_rows(const PanelProduct& product, const PanelKernels& kernels) {
   std::vector<void*> lefts;
   const auto take_all = [&](Carver carver) {
     lefts.clear();
     for (const ProductTerm& term : product.terms) {
-      lefts.push_back(take_left(carver, product.rows, term.depth(), type));
+      lefts.push_back(take_left(carver, product.rows, kernels.left_words(term)));
     }
     return carver.used();
   };
@@ -117,11 +118,23 @@ ScalarType product_type(ScalarType type) {
   return type == ScalarType::bf16 && has_bf16_products() ? ScalarType::bf16 : ScalarType::f32;
 }
 
+int largest_integer(const PanelProduct& product) {
+  if (product.terms.size() != 1 || !isa_has_avx512_vnni()) return 0;
+  if (integer_panel_kernels(product.int8) == nullptr) return 0;
+  const ProductTerm& term = product.terms[0];
+  const LinearWeight& w = term.weight;
+  if (!term.transposed || !w.quantized || !has_biases(w.matrix.mode)) return 0;
+  if (term.left_factors != nullptr || term.left_transposed) return 0;
+  if (product.int8) return 127;
+  return term.type == ScalarType::f32 || has_bf16_products() ? 0 : 32767;
+}
+
 int64_t panel_passes(int64_t rows) { return (rows + kCallRows - 1) / kCallRows; }
 
 size_t panel_scratch(int64_t rows, std::span<const int64_t> depths, ScalarType type) {
   Carver size(nullptr);
-  for (const int64_t depth : depths) take_left(size, rows, depth, product_type(type));
+  const int64_t pack = product_type(type) == ScalarType::bf16 ? 2 : 1;  // numbers of a word
+  for (const int64_t depth : depths) take_left(size, rows, (depth + pack - 1) / pack);
   return size.used();
 }
 
@@ -130,9 +143,10 @@ void panel_product(const PanelProduct& product) {
   const ScalarType type =
       product.terms.empty() ? ScalarType::f32 : product_type(product.terms[0].type);
   check(product, type);
-  const PanelKernels kernels =
-      type == ScalarType::bf16 ? *bf16_panel_kernels() : GRAFT_DISPATCH(f32_panel_kernels)();
-  const std::vector<void*> lefts = left_rows(product, type);
+  const PanelKernels kernels = largest_integer(product) > 0 ? *integer_panel_kernels(product.int8)
+                               : type == ScalarType::bf16   ? *bf16_panel_kernels()
+                                                            : GRAFT_DISPATCH(f32_panel_kernels)();
+  const std::vector<void*> lefts = left_rows(product, kernels);
   for (int64_t row = 0; row < product.rows; row += kCallRows) {
     run_call({product, row, std::min(kCallRows, product.rows - row), lefts.data()}, kernels);
   }

@@ -44,11 +44,16 @@ struct PanelProduct {
   ScalarType out_type;
   bool accumulate = false;  ///< adds to what `out` holds
   const float* factors = nullptr;
+  bool int8 = false;  ///< the left operand may be rounded to 8 bits a row and group
 };
 
 /// The type in which numbers of `type` are multiplied: bf16 for bf16 if the processor has bf16 dot
 /// products, else f32. Products of bf16 are exact, their sums f32.
 ScalarType product_type(ScalarType type);
+
+/// The largest integer that x is rounded to in a product of integers: 32767, or 127 with `int8`;
+/// 0 where the product is none (panel_product).
+int largest_integer(const PanelProduct& product);
 
 /// The bytes of `reused_scratch` that a product takes whose left operands, all of `type`, have
 /// `rows` rows and these depths.
@@ -57,7 +62,10 @@ size_t panel_scratch(int64_t rows, std::span<const int64_t> depths, ScalarType t
 /// How often a product of so many rows unpacks its weights.
 int64_t panel_passes(int64_t rows);
 
-/// Computes the sum on all threads. All left operands are of one type.
+/// Computes the sum on all threads. All left operands are of one type. Where the processor has dot
+/// products of integers, a forward product with a quantized weight in mode affine is one of the
+/// integers that are stored: with `int8`, and with x of 16 bits, which it turns into 16-bit
+/// integers with a scale a row and group, where bf16 has no dot products.
 void panel_product(const PanelProduct& product);
 
 }  // namespace graft::kernels

@@ -22,7 +22,8 @@ namespace graft::kernels {
 
 #if (HWY_TARGETS & HWY_AVX3) != 0
 const PanelKernels* bf16_panel_kernels() {
-  static constexpr PanelKernels kKernels = {&N_AVX3::bf16_words::pack_left_rows,
+  static constexpr PanelKernels kKernels = {&N_AVX3::bf16_words::left_words,
+                                            &N_AVX3::bf16_words::pack_left_rows,
                                             &N_AVX3::bf16_words::panel_units};
   return &kKernels;
 }

@@ -21,27 +21,35 @@ constexpr int64_t kUnitRows = 6;
 constexpr int64_t kPanelDepth = 2048;
 
 /// The most rows of a call: their left operands are packed together, and each panel is filled once
-/// for all of them. If the depth exceeds one panel, their sums (192 KB) are kept for the panel
+/// for all of them. If the depth exceeds one panel, their sums (384 KB) are kept for the panel
 /// below it.
-constexpr int64_t kCallRows = 128 * kUnitRows;
+constexpr int64_t kCallRows = 256 * kUnitRows;
 
 /// Words of depth that are dequantized at a time before they are packed: 32 KB.
 constexpr int64_t kPackDepth = 128;
 
-/// What one thread needs: a panel, sums of rows, dequantized rows, a bias, factors.
+/// The most groups of a panel of integers: of 32 numbers, four to a word.
+constexpr int64_t kPanelGroups = kPanelDepth * 4 / 32;
+
+/// What one thread needs: a panel, sums of rows, dequantized rows, a bias, factors; for a panel of
+/// integers the scales and biases of its groups.
 struct PanelScratch {
   uint32_t* panel;
   float* sums;
   float* rows;
   float* bias;
   float* factors;
+  float* group_scales;
+  float* group_biases;
 
   explicit PanelScratch(Carver& carver)
       : panel(carver.take<uint32_t>((kPanelDepth + kMaxLanes) * kPanel)),
         sums(carver.take<float>(kCallRows * kPanel)),
         rows(carver.take<float>(kPackDepth * kPanel)),
         bias(carver.take<float>(kPanel)),
-        factors(carver.take<float>(kPanel)) {}
+        factors(carver.take<float>(kPanel)),
+        group_scales(carver.take<float>(kPanelGroups * kPanel)),
+        group_biases(carver.take<float>(kPanelGroups * kPanel)) {}
 };
 
 /// The rows [first_row, first_row + rows) of a product, kCallRows at most, with their left operands
@@ -56,6 +64,8 @@ struct PanelCall {
 
 /// The code of one instruction set and type of words.
 struct PanelKernels {
+  /// The words that a packed left row of a term takes.
+  int64_t (*left_words)(const ProductTerm& term);
   /// Fills `lefts` with the blocks [begin, end).
   void (*pack_left_rows)(const PanelCall& call, int64_t begin, int64_t end);
   /// Computes units [begin, end). Unit panel * ceil(rows / kUnitRows) + block is the block's rows
@@ -65,5 +75,10 @@ struct PanelKernels {
 
 /// With dot products of bf16; null where graft is not compiled for them.
 const PanelKernels* bf16_panel_kernels();
+
+/// With dot products of integers (vpdpwssd; vpdpbusd with the left operand in 8 bits), for a
+/// product with one term, forward, whose weight is quantized in mode affine. Null where graft is
+/// not compiled for them.
+const PanelKernels* integer_panel_kernels(bool int8);
 
 }  // namespace graft::kernels

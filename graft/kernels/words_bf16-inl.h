@@ -17,6 +17,7 @@
 
 #include "graft/kernels/operands.h"
 #include "graft/kernels/simd-inl.h"
+#include "graft/kernels/transpose-inl.h"
 
 // Attributes, rather than a compiler flag for the file, so that no function of the standard library
 // is compiled with them: the linker might choose that copy for a processor which lacks them.
@@ -100,36 +101,6 @@ inline void load_right(const HeadRows& rows, int64_t first, int64_t count, int64
       const __m256i y = _mm256_maskz_loadu_epi16(r + 1 < count ? mask : __mmask16{0}, high + i);
       _mm512_storeu_si512(to + i, interleave(x, y));
     }
-  }
-}
-
-HWY_INLINE void transpose_16x16(__m512i (&x)[16]) {
-  __m512i t[16];
-  HWY_UNROLL(8)
-  for (int i = 0; i < 8; ++i) {
-    t[2 * i] = _mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]);
-    t[2 * i + 1] = _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]);
-  }
-  HWY_UNROLL(4)
-  for (int i = 0; i < 4; ++i) {
-    x[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-    x[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-    x[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-    x[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-  }
-  HWY_UNROLL(4)
-  for (int i = 0; i < 4; ++i) {
-    t[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
-    t[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
-    t[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
-  }
-  HWY_UNROLL(4)
-  for (int i = 0; i < 4; ++i) {
-    x[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    x[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    x[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-    x[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
   }
 }
 

@@ -45,9 +45,13 @@ bool has_cpu_kernels() {
 CpuKernels cpu_kernels() {
 #ifdef GRAFT_CPU_KERNELS
   using kernels::ScalarType;
-  return {std::string(kernels::isa_name()), kernels::supported_isas(),
-          kernels::isa_has_avx512_bf16(), kernels::isa_has_amx_bf16(),
-          kernels::product_type(ScalarType::bf16) == ScalarType::bf16};
+  const bool bf16 = kernels::product_type(ScalarType::bf16) == ScalarType::bf16;
+  return {std::string(kernels::isa_name()),
+          kernels::supported_isas(),
+          kernels::isa_has_avx512_bf16(),
+          kernels::isa_has_amx_bf16(),
+          bf16,
+          !bf16 && kernels::isa_has_avx512_vnni()};
 #else
   fail("internal: the CPU kernels are not built in");
 #endif
@@ -63,7 +67,10 @@ std::string path_in_use() {
 
 mlx::core::Dtype quantized_activation_dtype() {
 #ifdef GRAFT_CPU_KERNELS
-  if (use_cpu_kernels() && !cpu_kernels().multiplies_bf16) return mlx::core::float32;
+  if (use_cpu_kernels()) {
+    const CpuKernels kernels = cpu_kernels();
+    if (!kernels.multiplies_bf16 && !kernels.multiplies_integers) return mlx::core::float32;
+  }
 #endif
   return mlx::core::bfloat16;
 }

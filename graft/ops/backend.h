@@ -20,19 +20,20 @@ bool use_cpu_kernels();
 /// on one of its devices: "mlx_cpu", "mlx_metal", "mlx_cuda".
 std::string path_in_use();
 
-/// What the CPU kernels run with, if they are built in: see kernels/isa.h and, for
-/// `multiplies_bf16`, kernels/panel_product.h. Throws Error for a GRAFT_CPU_ISA that is unknown or
+/// What the CPU kernels run with, if they are built in: see kernels/isa.h and, for what is
+/// multiplied as what, kernels/panel_product.h. Throws Error for a GRAFT_CPU_ISA that is unknown or
 /// asks for more than the processor has.
 struct CpuKernels {
   std::string isa;
   std::vector<std::string> supported;  // best first
   bool avx512_bf16, amx_bf16;
-  bool multiplies_bf16;  // else bf16 is widened to f32
+  bool multiplies_bf16;      // else bf16 is widened to f32
+  bool multiplies_integers;  // quantized weights with 16-bit activations, forward
 };
 CpuKernels cpu_kernels();
 
-/// The dtype of activations if all weights are quantized: bfloat16, or float32 on a CPU that cannot
-/// multiply bfloat16.
+/// The dtype of activations if all weights are quantized: bfloat16, or float32 on a CPU that
+/// multiplies neither bfloat16 nor integers.
 mlx::core::Dtype quantized_activation_dtype();
 
 /// During its lifetime, its thread's operations run on the CPU kernels as soon as they are called,

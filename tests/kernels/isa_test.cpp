@@ -18,6 +18,9 @@ namespace {
 TEST(Isa, EveryOneThatIsSupportedCanBeForced) {
   for_each_isa([] {
     EXPECT_EQ(isa_has_avx512_bf16(), isa_name() == "avx3_bf16" || isa_name() == "amx");
+    // Those above avx3_vnni have it wherever the processor does.
+    const bool above = isa_has_avx512_bf16();
+    EXPECT_EQ(!above && isa_has_avx512_vnni(), isa_name() == "avx3_vnni");
     EXPECT_EQ(isa_has_amx_bf16(), isa_name() == "amx");
   });
   EXPECT_FALSE(supported_isas().empty());

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <list>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "graft/base/threads.h"
@@ -73,6 +77,11 @@ class Case {
     return *this;
   }
 
+  Case& int8() {
+    int8_ = true;
+    return *this;
+  }
+
   Case& accumulate() {
     accumulate_ = true;
     return *this;
@@ -104,8 +113,8 @@ class Case {
   template <class Compute>
   Numbers computed(ScalarType out_type, Compute&& compute) const {
     Numbers out = Numbers(out_type, rows_ * columns_, offset_).random(99);
-    compute(
-        {rows_, columns_, terms_, low_rank_, bias_, out.data(), out_type, accumulate_, factors_});
+    compute({rows_, columns_, terms_, low_rank_, bias_, out.data(), out_type, accumulate_, factors_,
+             int8_});
     return out;
   }
 
@@ -120,7 +129,7 @@ class Case {
   std::vector<LowRankTerm> low_rank_;
   const void* bias_ = nullptr;
   const float* factors_ = nullptr;
-  bool accumulate_ = false;
+  bool accumulate_ = false, int8_ = false;
 };
 
 TEST(PanelProduct, EveryTypeOfOperandAndResult) {
@@ -200,6 +209,112 @@ TEST(PanelProduct, EveryQuantizedFormat) {
       }
       Case(7, 70, type).quantized(272, true, QuantizationMode::nvfp4).check(type);
       Case(7, 272, type).quantized(35, false, QuantizationMode::nvfp4).check(type);
+    }
+  });
+}
+
+// Where the processor has dot products of integers; the same code as ever elsewhere.
+TEST(PanelProduct, LeftOperandsInEightBits) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int bits : kAllBits) {
+        Case(7, 70, type, 1).quantized(96, true, bits, 32).int8().check(type);
+      }
+      for (int group : kAllGroups) {
+        Case(3, 20, type, 1).quantized(3 * 128, true, 4, group).int8().check(type);
+      }
+      for (int64_t rows = 1; rows <= 7; ++rows) {
+        for (int64_t columns : {1, 17, 48, 66}) {
+          Case(rows, columns, type, 1).quantized(32, true, 4, 32).int8().check(type);
+        }
+      }
+      Case(1537, 3, type).quantized(32, true, 4, 32).int8().check(type);
+      Case(4, 18, type)
+          .quantized(9024, true, 4, 32)
+          .low_rank(2, 0.5f)
+          .bias(type)
+          .int8()
+          .check(type);
+      Case(9, 70, type)
+          .quantized(96, true, 4, 32, ScalarType::bf16)
+          .accumulate()
+          .int8()
+          .check(type);
+      Case(7, 70, type).quantized(96, true, QuantizationMode::mxfp4).int8().check(type);
+      Case(7, 96, type).quantized(35, false, 4, 32).int8().check(type);
+    }
+  });
+}
+
+// x [rows, depth] times a weight in 4 bits, each element beside what no rounding of x gives.
+double largest_error_of_integers(int64_t rows, int64_t depth, bool int8, double& largest) {
+  constexpr int64_t kColumns = 40;
+  const RandomQuantized w(kColumns, depth, 4, 32, ScalarType::f16);
+  const Numbers x = Numbers(ScalarType::bf16, rows * depth).random(5, -1, 1);
+  const LinearWeight weight{.out = kColumns, .in = depth, .quantized = true, .matrix = w.matrix};
+  const ProductTerm term{x.data(), ScalarType::bf16, weight, true};
+  Numbers out(ScalarType::f32, rows * kColumns);
+  panel_product({.rows = rows,
+                 .columns = kColumns,
+                 .terms = {&term, 1},
+                 .out = out.data(),
+                 .out_type = ScalarType::f32,
+                 .int8 = int8});
+  double error = 0;
+  largest = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < kColumns; ++c) {
+      double sum = 0;
+      for (int64_t k = 0; k < depth; ++k) {
+        sum += double{load_scalar(ScalarType::bf16, x.data(), r * depth + k)} *
+               weight_scalar(weight, c, k, ScalarType::f32);
+      }
+      error = std::max(error, std::abs(sum - out.get(r * kColumns + c)));
+      largest = std::max(largest, std::abs(sum));
+    }
+  }
+  return error;
+}
+
+// Far less than the rounding of a result to bf16, 2^-9, and with 8 bits about as much.
+TEST(PanelProduct, WhatIntegersLose) {
+  const std::string before(isa_name());
+  const auto isas = supported_isas();
+  if (std::count(isas.begin(), isas.end(), "avx3_vnni") == 0) GTEST_SKIP() << "needs VNNI";
+  force_isa("avx3_vnni");
+  double largest = 0;
+  const double error16 = largest_error_of_integers(20, 1536, false, largest);
+  const double error8 = largest_error_of_integers(20, 1536, true, largest);
+  EXPECT_LT(error16, 0x1p-15 * largest);
+  EXPECT_LT(error8, 0x1p-7 * largest);
+  EXPECT_GT(error8, 0x1p-15 * largest);  // it was done in 8 bits
+  force_isa(before);
+}
+
+// The sum of a product with a number that is not finite is NaN, and no other row's.
+TEST(PanelProduct, NumbersThatAreNotFinite) {
+  for_each_isa([] {
+    for (const bool int8 : {false, true}) {
+      for (const float strange :
+           {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+        const RandomQuantized w(17, 64, 4, 32, ScalarType::f16);
+        Numbers x = Numbers(ScalarType::bf16, 40 * 64).random(5, -1, 1);
+        x.set(33 * 64 + 40, strange);
+        const ProductTerm term{x.data(),
+                               ScalarType::bf16,
+                               {.out = 17, .in = 64, .quantized = true, .matrix = w.matrix},
+                               true};
+        Numbers out(ScalarType::f32, 40 * 17);
+        panel_product({.rows = 40,
+                       .columns = 17,
+                       .terms = {&term, 1},
+                       .out = out.data(),
+                       .out_type = ScalarType::f32,
+                       .int8 = int8});
+        for (int64_t i = 0; i < out.count(); ++i) {
+          EXPECT_EQ(std::isfinite(out.get(i)), i / 17 != 33) << i;
+        }
+      }
     }
   });
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "graft/kernels/convert.h"
 #include "graft/kernels/panel_product.h"
 #include "graft/kernels/scalar/quantized.h"
@@ -16,17 +19,33 @@ inline float weight_scalar(const LinearWeight& w, int64_t row, int64_t column, S
   return load_scalar(type, rounded, 0);
 }
 
+/// An element of a term's left operand as the product takes it: rounded with its group if that is
+/// multiplied as integers.
+inline double left_scalar(const PanelProduct& p, const ProductTerm& term, int64_t row, int64_t k) {
+  const auto at = [&](int64_t column) {
+    return load_scalar(term.type, term.left,
+                       term.left_transposed ? column * p.rows + row : row * term.depth() + column);
+  };
+  const int largest = largest_integer(p);
+  if (largest == 0) return at(k);
+  const int64_t group = term.weight.matrix.group_size, begin = k / group * group;
+  float most = 0;
+  for (int64_t i = begin; i < begin + group; ++i) most = std::max(most, std::abs(at(i)));
+  if (most == 0) return 0;
+  const float factor = static_cast<float>(largest) / most;
+  return std::nearbyint(at(k) * factor) * double{most / static_cast<float>(largest)};
+}
+
 /// One element of panel_product as plain loops in double.
 inline float panel_product_element_scalar(const PanelProduct& p, int64_t row, int64_t column) {
   double sum = 0;
   for (const ProductTerm& term : p.terms) {
+    const ScalarType type = largest_integer(p) > 0 ? ScalarType::f32 : product_type(term.type);
     for (int64_t k = 0; k < term.depth(); ++k) {
-      const float right = term.transposed
-                              ? weight_scalar(term.weight, column, k, product_type(term.type))
-                              : weight_scalar(term.weight, k, column, product_type(term.type));
+      const float right = term.transposed ? weight_scalar(term.weight, column, k, type)
+                                          : weight_scalar(term.weight, k, column, type);
       const double factor = term.left_factors == nullptr ? 1.0 : double{term.left_factors[k]};
-      const int64_t left = term.left_transposed ? k * p.rows + row : row * term.depth() + k;
-      sum += factor * load_scalar(term.type, term.left, left) * right;
+      sum += factor * left_scalar(p, term, row, k) * right;
     }
   }
   for (const LowRankTerm& term : p.low_rank) {

@@ -1,0 +1,30 @@
+#include "graft/kernels/panel_units.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "graft/kernels/panel_product_vnni.cpp"
+#include "graft/kernels/targets.h"
+//
+#include "hwy/highway.h"
+
+#if HWY_TARGET == HWY_AVX3
+#include "graft/kernels/integer_panel-inl.h"
+#endif
+
+#if HWY_ONCE
+namespace graft::kernels {
+
+#if (HWY_TARGETS & HWY_AVX3) != 0
+const PanelKernels* integer_panel_kernels(bool int8) {
+  using namespace N_AVX3::integer_words;
+  static constexpr PanelKernels k16 = {&left_words<Words16>, &pack_left_rows<Words16>,
+                                       &panel_units<Words16>};
+  static constexpr PanelKernels k8 = {&left_words<Words8>, &pack_left_rows<Words8>,
+                                      &panel_units<Words8>};
+  return int8 ? &k8 : &k16;
+}
+#else
+const PanelKernels* integer_panel_kernels(bool) { return nullptr; }
+#endif
+
+}  // namespace graft::kernels
+#endif
