@@ -175,7 +175,7 @@ void write(const WriteCommand& o, const engine::Runtime& runtime) {
   file.path = path;
   // The folder of a layout is made; one in the path of a file is not.
   std::error_code error;
-  const bool is_new = path != without_trailing_slash(o.to) && !fs::exists(path.parent_path());
+  const bool is_new = path != without_trailing_slash(o.to) && !is_there(path.parent_path());
   if (is_new) fs::create_directory(path.parent_path(), error);
   try {
     lora::write_adapter_file(file);

@@ -179,19 +179,17 @@ std::vector<TakenOption> of_adapter(const CLI::App& command, const std::string& 
 // Of an adapter's folder these say more of its training: all options, as they were given.
 bool holds_checkpoints(const fs::path& folder) {
   if (is_there(folder / "checkpoint.json")) return true;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.path().extension() == ".checkpoints") return true;
-  }
-  return false;
+  if (!is_folder(folder)) return false;
+  const std::vector<fs::path> entries = entries_of(folder);
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const fs::path& path) { return path.extension() == ".checkpoints"; });
 }
 
 std::vector<TakenOption> of_config(const CLI::App& command, const std::string& path,
                                    FrontEnd& front_end) {
   const bool is_adapter = lora::is_adapter_path(path) && !holds_checkpoints(path);
   if (is_adapter) return of_adapter(command, path, front_end);
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) return of_yaml(command, path, front_end);
+  if (!is_folder(path)) return of_yaml(command, path, front_end);
   return taken_from(training::Checkpoints::find(path, front_end).identity.config, path);
 }
 

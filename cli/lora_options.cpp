@@ -25,7 +25,7 @@ void check_written_adapter(const LoraOptions& o) {
     fs::create_directories(folder, error);
     if (error) fail("cannot create {}: {}", folder.string(), error.message());
   }
-  if (!folder.empty() && !fs::is_directory(folder)) {
+  if (!folder.empty() && !is_folder(folder)) {
     fail_usage("--adapter-file: there is no folder {}", folder.string());
   }
   check_writable(file);
@@ -81,14 +81,14 @@ void resume(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
                o.tune.resume->folder.string());
   }
   const auto is_own = [&](const fs::path& path) {
-    const fs::path whole = fs::absolute(path).lexically_normal();
+    const fs::path whole = absolute_path(path).lexically_normal();
     return whole == *own || whole == own->parent_path();  // a folder of mlx-lm or PEFT
   };
   if (given && own && !is_own(without_trailing_slash(*o.adapter_file))) {
     fail_usage("--adapter-file {} is not the adapter of {}: --resume goes on writing {}",
                *o.adapter_file, o.tune.resume->folder.string(), own->string());
   }
-  if (own) o.adapter_file = own->lexically_relative(fs::current_path()).string();
+  if (own) o.adapter_file = own->lexically_relative(absolute_path(".")).string();
   if (own && o.adapter_file->starts_with("..")) o.adapter_file = own->string();
 }
 

@@ -23,10 +23,9 @@ struct ReportCommand {
 
 // What is no folder is an adapter, which may not be saved yet.
 report::RunFolder run_folder(const fs::path& given) {
-  std::error_code ignored;
-  if (fs::is_directory(given, ignored)) return {given};
+  if (is_folder(given)) return {given};
   report::RunFolder folder = report::RunFolder::of_adapter(given);
-  if (!fs::is_directory(folder.path, ignored)) {
+  if (!is_folder(folder.path)) {
     fail("{} is neither a run's folder nor an adapter with one: there is no folder {}",
          given.string(), folder.path.string());
   }

@@ -93,7 +93,7 @@ class Sweep {
         out_(without_trailing_slash(options.out)),
         grid_(read_grid(options.grid, command)),
         combinations_(combinations_of(grid_)) {
-    if (!out_.parent_path().empty() && !fs::is_directory(out_.parent_path())) {
+    if (!out_.parent_path().empty() && !is_folder(out_.parent_path())) {
       fail_usage("--out: there is no folder {}", out_.parent_path().string());
     }
     for (const Combination& combination : combinations_) check(combination);

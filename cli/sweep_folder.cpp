@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "graft/base/atomic_file.h"
@@ -45,8 +46,7 @@ SweepFolder::SweepFolder(fs::path path, std::map<std::string, std::string> setti
     read();
     return;
   }
-  std::error_code none;
-  if (!is_there(path_ / kFile) && is_there(path_) && !fs::is_empty(path_, none)) {
+  if (!is_there(path_ / kFile) && !entries_of(path_).empty()) {
     fail("{} is no folder of a sweep: it has no {}; name another", path_.string(), kFile);
   }
   std::error_code error;
@@ -57,10 +57,10 @@ SweepFolder::SweepFolder(fs::path path, std::map<std::string, std::string> setti
 
 // Whether something was trained: if not, because the model was not found, say, the folder is free.
 bool SweepFolder::begun() const {
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-    if (is_there(records(entry.path().filename().string()).path)) return true;
-  }
-  return false;
+  const std::vector<fs::path> entries = entries_of(path_);
+  return std::any_of(entries.begin(), entries.end(), [this](const fs::path& path) {
+    return is_there(records(path.filename().string()).path);
+  });
 }
 
 void SweepFolder::read() {

@@ -39,9 +39,8 @@ lora::AdapterFile adapter_in(const fs::path& folder) {
 }
 
 void run(const UploadCommand& o, const engine::Runtime& runtime) {
-  std::error_code ignored;
   const fs::path folder = o.folder;
-  if (!fs::is_directory(folder, ignored)) fail_usage("there is no folder {}", o.folder);
+  if (!is_folder(folder)) fail_usage("there is no folder {}", o.folder);
   const PlannedUpload upload(runtime.hub(), o.repository, o.make_private);
   const auto origin = named_origin(o.hf_path);
   const bool has_card = is_there(folder / "README.md");

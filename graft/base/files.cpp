@@ -30,6 +30,43 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+fs::path absolute_path(const fs::path& path) {
+  std::error_code error;
+  fs::path absolute = fs::absolute(path, error);
+  if (error) fail("cannot tell where {} is: {}", path.string(), error.message());
+  return absolute;
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder, std::error_code& error) {
+  std::vector<fs::path> entries;
+  error.clear();
+  for (auto at = fs::directory_iterator(folder, error); !error && at != fs::directory_iterator();
+       at.increment(error)) {
+    entries.push_back(at->path());
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> entries = entries_of(folder, error);
+  if (error && error != std::errc::no_such_file_or_directory) {
+    fail("cannot read the folder {}: {}", folder.string(), error.message());
+  }
+  return entries;
+}
+
 std::vector<std::string> files_below(const fs::path& folder) {
   std::vector<std::string> names;
   if (!is_there(folder)) return names;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace graft {
@@ -21,6 +22,19 @@ struct FileIdentity {
 
 /// Whether the path exists; false if that cannot be determined.
 bool is_there(const fs::path& path);
+
+/// Whether the path is a folder, or a file; false if that cannot be determined.
+bool is_folder(const fs::path& path);
+bool is_file(const fs::path& path);
+
+/// The path from the root on. Throws Error if the working folder is gone.
+fs::path absolute_path(const fs::path& path);
+
+/// What is in a folder, hidden or not, sorted. Empty if the folder does not exist. Throws Error if
+/// it cannot be read.
+std::vector<fs::path> entries_of(const fs::path& folder);
+/// The same, for who goes on with what could be read.
+std::vector<fs::path> entries_of(const fs::path& folder, std::error_code& error);
 
 /// The files in a folder and its subfolders, as sorted relative paths separated by '/'. Hidden
 /// files and folders are left out. A link to a file counts as a file, a link to a folder is

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/base/files.h"
 #include "graft/base/open_file.h"
 
 namespace graft {
@@ -121,9 +122,8 @@ void sweep(const fs::path& folder) {
     const std::lock_guard lock(mutex);
     if (!swept.insert(real).second) return;
   }
-  for (auto at = fs::directory_iterator(real, error); !error && at != fs::directory_iterator();
-       at.increment(error)) {
-    if (is_name_of_temporary(at->path().filename().string())) remove_if_dead(at->path());
+  for (const fs::path& path : entries_of(real, error)) {
+    if (is_name_of_temporary(path.filename().string())) remove_if_dead(path);
   }
 }
 

@@ -33,8 +33,7 @@ void check_options(const ConvertOptions& options) {
 }
 
 bool is_gguf(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) return false;
+  if (!is_file(path)) return false;
   if (path.extension() == ".gguf") return true;
   return MappedFile(path).text().starts_with("GGUF");
 }

@@ -39,7 +39,7 @@ std::string recipe_of(const Source& source) {
     recipe += sized(*key);
   }
   for (const DataFile& file : source.files) {
-    recipe += "file " + sized(fs::absolute(file.path).string()) + sized(file.name);
+    recipe += "file " + sized(absolute_path(file.path).string()) + sized(file.name);
   }
   return recipe;
 }

@@ -8,12 +8,11 @@
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/hub/card_metadata.h"
+#include "graft/hub/chosen_files.h"
 #include "graft/models/decoder.h"
 
 namespace graft::engine {
 namespace {
-
-constexpr size_t kMostCard = size_t{1} << 20;  // bytes
 
 bool is_gguf(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -35,7 +34,7 @@ gguf::GeneralInfo general_info(const fs::path& folder, const io::Provenance& pro
   const size_t slash = repository.find('/');
   const bool tuned = provenance.is_finetuned();
   if (info.name.empty()) {
-    const std::string own = fs::absolute(folder).lexically_normal().filename().string();
+    const std::string own = absolute_path(folder).lexically_normal().filename().string();
     info.name = as_title(slash == std::string::npos ? own : repository.substr(slash + 1));
     if (tuned) info.name += " (fine-tuned)";
   }
@@ -46,12 +45,10 @@ gguf::GeneralInfo general_info(const fs::path& folder, const io::Provenance& pro
       info.organization = repository.substr(0, slash);
     }
   }
-  const fs::path card = folder / "README.md";
-  if (is_there(card) && fs::file_size(card) <= kMostCard) {
-    const hub::CardMetadata metadata = hub::card_metadata(read_text(card), front_end);
-    const auto license = metadata.find("license");
-    if (license != metadata.end())
-      info.license = fmt::format("{}", fmt::join(license->second.items, ","));
+  const hub::CardMetadata metadata = hub::card_metadata(hub::card_of(folder), front_end);
+  const auto license = metadata.find("license");
+  if (license != metadata.end()) {
+    info.license = fmt::format("{}", fmt::join(license->second.items, ","));
   }
   return info;
 }

@@ -152,7 +152,9 @@ std::unique_ptr<trunk::RowFile> open_file(const TrunkSubject& subject, const Tru
     if (file->bytes() + more > options.most && more > 0 && !options.limit) {
       // It is full of what other data sets gave.
       file.reset();
-      fs::remove(path);
+      std::error_code error;
+      fs::remove(path, error);
+      if (error) fail("cannot remove {}: {}", path.string(), error.message());
       file = std::make_unique<trunk::RowFile>(path, identity.text());
     }
     trunk::note_model(path, identity.model);

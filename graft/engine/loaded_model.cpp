@@ -87,7 +87,7 @@ std::set<int32_t> LoadedModel::eos_ids() const {
   std::set<int32_t> ids;
   add_ids(folder.config(), folder.path() / "config.json", ids);
   fs::path generation = folder.path() / "generation_config.json";
-  if (fs::exists(generation)) add_ids(io::read_json_object(generation), generation, ids);
+  if (is_there(generation)) add_ids(io::read_json_object(generation), generation, ids);
   if (auto id = tokenizer.eos_id()) ids.insert(*id);
   return ids;
 }

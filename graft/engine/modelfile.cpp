@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kFirstLine = "# Written by graft";
 
-fs::path whole(const fs::path& path) { return fs::absolute(path).lexically_normal(); }
+fs::path whole(const fs::path& path) { return absolute_path(path).lexically_normal(); }
 
 // What the runtime puts before every text: that which the tokenizer puts there.
 std::string begin_text(const tokenizer::Tokenizer& tokenizer) {

@@ -119,7 +119,7 @@ NamedData::NamedData(const Runtime& runtime, const DataOptions& options,
 }
 
 std::vector<data::DataFile> NamedData::files_of(const Place& place, const std::string& split) {
-  if (fs::is_regular_file(place.path)) return {{place.path, place.shown.string()}};
+  if (is_file(place.path)) return {{place.path, place.shown.string()}};
   const std::string usual = part_of(place.name, split).split + ".jsonl";
   const bool plain = place.hub_name.empty() && place.name.config.empty();
   std::vector<std::string> files;
@@ -139,7 +139,7 @@ std::vector<data::DataFile> NamedData::files_of(const Place& place, const std::s
 data::Source NamedData::source(const Place& place, const std::string& split) const {
   data::Source source{.keys = place.name.keys.any() ? place.name.keys : keys_,
                       .weight = place.name.weight};
-  const bool one_file = fs::is_regular_file(place.path), named = place.name.splits.count(split) > 0;
+  const bool one_file = is_file(place.path), named = place.name.splits.count(split) > 0;
   const bool shares = valid_split_ > 0 && place.name.splits.count("valid") == 0;
   source.slice = part_of(place.name, split).slice;
   if (split == "test" || named || (split == "train" && !shares)) {

@@ -164,7 +164,7 @@ class Exporter {
     info.name = safe_name(info.name, wants_phi3_name(source_));
     set_general_keys(file, info, model_size());
     const fs::path generation = source_.path() / "generation_config.json";
-    if (fs::exists(generation)) set_sampling_keys(file, io::read_json_object(generation));
+    if (is_there(generation)) set_sampling_keys(file, io::read_json_object(generation));
     set_model_keys(file, architecture_, model_, config_);
     file.set("general.file_type", file_type_number());
     add_vocabulary(file, source_, static_cast<size_t>(model_.vocab_size()), front_end_);

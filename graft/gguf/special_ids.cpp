@@ -58,7 +58,7 @@ class NamedIds {
   NamedIds(const Tokens& tokens, const io::ModelFolder& source)
       : tokens_(tokens), config_(source.config()) {
     const fs::path generation = source.path() / "generation_config.json";
-    if (fs::exists(generation)) generation_ = io::read_json_object(generation);
+    if (is_there(generation)) generation_ = io::read_json_object(generation);
   }
 
   // Ids of a key, without those that are no tokens: generation_config.json's count before the

@@ -98,7 +98,7 @@ class VocabularyWriter {
     const auto prefix = space_prefix_of(tokenizer_, files_.name, front_end_);
     std::optional<tokenizer::SentencePieceModel> model;
     const fs::path path = source_.path() / "tokenizer.model";
-    if (fs::exists(path)) {
+    if (is_there(path)) {
       const std::string bytes = read_text(path);
       if (tokenizer::looks_like_sentencepiece(bytes)) {
         model = tokenizer::parse_sentencepiece_model(bytes, path.string());

@@ -36,8 +36,7 @@ fs::path CachedRepository::lock(const std::string& etag) const {
 std::optional<std::string> CachedRepository::commit_of(const std::string& revision) const {
   if (is_commit(revision)) return revision;
   const fs::path ref = folder_ / "refs" / revision;
-  std::error_code ignored;
-  if (!fs::is_regular_file(ref, ignored)) return std::nullopt;
+  if (!is_file(ref)) return std::nullopt;
   std::string commit = read_text(ref, 4096);
   while (!commit.empty() && commit.back() == '\n') commit.pop_back();
   if (!is_commit(commit)) return std::nullopt;
@@ -71,7 +70,7 @@ void CachedRepository::link(const std::string& commit, const std::string& file,
 
 std::optional<io::Origin> origin_of_snapshot(const fs::path& folder) {
   if (folder.empty()) return std::nullopt;
-  const fs::path path = fs::absolute(folder / "").lexically_normal().parent_path();
+  const fs::path path = absolute_path(folder / "").lexically_normal().parent_path();
   const std::string commit = path.filename().string();
   const auto repository =
       Repository::of_folder(path.parent_path().parent_path().filename().string());
@@ -107,10 +106,9 @@ bool has_tokenizer(const fs::path& snapshot) {
     if (is_there(snapshot / name)) return true;
   }
   if (is_there(snapshot / "vocab.json") && is_there(snapshot / "merges.txt")) return true;
-  for (const auto& entry : fs::directory_iterator(snapshot)) {
-    if (entry.path().extension() == ".tiktoken") return true;
-  }
-  return false;
+  const std::vector<fs::path> entries = entries_of(snapshot);
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const fs::path& path) { return path.extension() == ".tiktoken"; });
 }
 
 bool is_complete_model(const fs::path& folder) {

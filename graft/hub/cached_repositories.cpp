@@ -11,14 +11,10 @@
 namespace graft::hub {
 namespace {
 
+// What can be read of a folder.
 std::vector<fs::path> entries(const fs::path& folder) {
-  std::vector<fs::path> all;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    all.push_back(at->path());
-  }
-  std::sort(all.begin(), all.end());
-  return all;
+  std::error_code ignored;
+  return entries_of(folder, ignored);
 }
 
 void add_blobs(CachedSummary& summary) {

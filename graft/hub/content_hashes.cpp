@@ -106,7 +106,8 @@ void ContentHashes::write() const {
                 {"sha256", its.sha256}};
   }
   try {
-    fs::create_directories(note_.parent_path());
+    std::error_code ignored;
+    fs::create_directories(note_.parent_path(), ignored);
     write_text(note_, all.dump(1));
   } catch (const std::exception&) {  // it is computed again next time
   }

@@ -122,8 +122,8 @@ Environment Environment::read(std::shared_ptr<FrontEnd> front_end) {
   environment.endpoint = variable("HF_ENDPOINT").value_or("https://huggingface.co");
   while (environment.endpoint.ends_with('/')) environment.endpoint.pop_back();
   check_address(environment.endpoint);
-  environment.cache = fs::absolute(cache_folder());
-  environment.notes = fs::absolute(hub_home() / "graft");
+  environment.cache = absolute_path(cache_folder());
+  environment.notes = absolute_path(hub_home() / "graft");
   environment.token = read_token(*environment.front_end);
   environment.offline = is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE");
   environment.timeout_seconds = timeout();

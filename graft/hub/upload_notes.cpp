@@ -24,8 +24,8 @@ std::chrono::file_clock::duration age(const fs::path& path) {
 
 void remove_old(const fs::path& folder) {
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (age(entry.path()) > kKeptFor) fs::remove(entry.path(), ignored);
+  for (const fs::path& path : entries_of(folder, ignored)) {
+    if (age(path) > kKeptFor) fs::remove(path, ignored);
   }
 }
 

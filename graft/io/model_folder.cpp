@@ -42,11 +42,10 @@ bool is_plain_file_name(std::string_view name) {
 // Files named as shards are, sorted.
 std::vector<std::string> shards_in(const fs::path& folder) {
   std::vector<std::string> shards;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& path : entries_of(folder)) {
+    const std::string name = path.filename().string();
     if (name.starts_with("model-") && name.ends_with(".safetensors")) shards.push_back(name);
   }
-  std::sort(shards.begin(), shards.end());
   return shards;
 }
 

@@ -155,10 +155,7 @@ bool is_model_file(const std::string& name) {
 
 std::vector<std::string> file_names(const fs::path& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
+  for (const fs::path& path : entries_of(folder)) names.push_back(path.filename().string());
   return names;
 }
 
@@ -169,9 +166,10 @@ std::vector<std::string> replaced_files(const fs::path& earlier, const ModelTarg
     return std::find(recorded.begin(), recorded.end(), name) != recorded.end();
   };
   const std::vector<std::string> names = file_names(earlier);
+  std::error_code ignored;
   for (const std::string& name : names) {
-    const bool is_folder = fs::symlink_status(earlier / name).type() == fs::file_type::directory;
-    if (is_folder || !(is_own(name) || is_model_file(name))) {
+    const auto type = fs::symlink_status(earlier / name, ignored).type();
+    if (type == fs::file_type::directory || !(is_own(name) || is_model_file(name))) {
       fail_usage("{} holds {}, which graft did not write: move it away, or name another `{}`",
                  earlier.string(), name, target.option);
     }
@@ -222,11 +220,9 @@ WrittenModel write_model_folder(ModelContents contents, const ModelTarget& targe
 
 std::vector<fs::path> model_companions(const fs::path& folder) {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    std::error_code ignored;
-    if (entry.is_regular_file(ignored) && is_companion(entry.path())) files.push_back(entry.path());
+  for (const fs::path& path : entries_of(folder)) {
+    if (is_file(path) && is_companion(path)) files.push_back(path);
   }
-  std::sort(files.begin(), files.end());
   return files;
 }
 

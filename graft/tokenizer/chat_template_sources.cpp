@@ -13,17 +13,17 @@ ChatTemplateSources sources_of_files(const fs::path& folder) {
     sources[name] = {file.string(), read_text(file, kMostTemplateBytes)};
   };
   const fs::path own = folder / "chat_template.jinja", more = folder / "additional_chat_templates";
-  if (fs::exists(own)) add(kDefaultTemplate, own);
-  if (!fs::is_directory(more)) return sources;
-  for (const fs::directory_entry& entry : fs::directory_iterator(more)) {
-    if (entry.path().extension() == ".jinja") add(entry.path().stem().string(), entry.path());
+  if (is_there(own)) add(kDefaultTemplate, own);
+  if (!is_folder(more)) return sources;
+  for (const fs::path& file : entries_of(more)) {
+    if (file.extension() == ".jinja") add(file.stem().string(), file);
   }
   return sources;
 }
 
 // Those of tokenizer_config.json: the text, a list of {"name", "template"}, or an object.
 ChatTemplateSources sources_of_config(const fs::path& file) {
-  if (!fs::exists(file)) return {};
+  if (!is_there(file)) return {};
   const json document = io::parse_json(read_text(file), file.string());
   const auto field = JsonField(document, file.string()).find("chat_template");
   ChatTemplateSources sources;

@@ -18,7 +18,7 @@ namespace graft::tokenizer {
 namespace {
 
 std::string read_if_there(const fs::path& path) {
-  if (!fs::exists(path)) return {};
+  if (!is_there(path)) return {};
   std::string text = read_text(path);
   if (text.empty()) fail("{}: the file is empty", path.string());
   return text;
@@ -26,7 +26,7 @@ std::string read_if_there(const fs::path& path) {
 
 // What config.json says of the tokenizer.
 void read_model_config(const fs::path& config, TokenizerFiles& files) {
-  if (!fs::exists(config)) return;
+  if (!is_there(config)) return;
   const json document = io::parse_json(read_text(config), config.string());
   const JsonField root(document, config.string());
   if (const auto field = root.find("model_type")) files.model_type = field->string();
@@ -34,12 +34,10 @@ void read_model_config(const fs::path& config, TokenizerFiles& files) {
 }
 
 std::optional<fs::path> first_tiktoken_file(const fs::path& folder) {
-  std::optional<fs::path> first;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".tiktoken") continue;
-    if (!first || entry.path() < *first) first = entry.path();
+  for (const fs::path& path : entries_of(folder)) {
+    if (path.extension() == ".tiktoken") return path;
   }
-  return first;
+  return {};
 }
 
 SentencePieceHints sentencepiece_hints(const TokenizerFiles& files, const TokenizerConfig& config) {
@@ -118,7 +116,7 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
                        .added_tokens_name = added_path.string()};
   files.added_tokens_json = read_if_there(added_path);
   read_model_config(folder / "config.json", files);
-  if (fs::exists(folder / "tokenizer.json")) {
+  if (is_there(folder / "tokenizer.json")) {
     files.tokenizer_json = read_text(folder / "tokenizer.json");
     return files;
   }
@@ -128,7 +126,7 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
   };
   const fs::path model = folder / "tokenizer.model", tekken = folder / "tekken.json";
   const fs::path vocab = folder / "vocab.json", merges = folder / "merges.txt";
-  if (fs::exists(model)) {
+  if (is_there(model)) {
     std::string bytes = read_text(model);
     if (looks_like_tiktoken(bytes)) {
       take_tiktoken(bytes, model);
@@ -145,9 +143,9 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
     }
   } else if (std::optional<fs::path> tiktoken = first_tiktoken_file(folder)) {
     take_tiktoken(read_text(*tiktoken), *tiktoken);
-  } else if (fs::exists(tekken)) {
+  } else if (is_there(tekken)) {
     take(tekken_tokenizer(read_text(tekken), tekken.string()), tekken, files);
-  } else if (fs::exists(vocab) && fs::exists(merges)) {
+  } else if (is_there(vocab) && is_there(merges)) {
     take(vocab_and_merges(read_text(vocab), vocab.string(), read_text(merges), merges.string(),
                           class_of(files, config), config),
          vocab, files);

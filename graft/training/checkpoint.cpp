@@ -92,12 +92,10 @@ std::string folder_name(int iteration) { return fmt::format("{}{:06}", kPrefix, 
 std::map<int, fs::path, std::greater<>> all_in(const fs::path& folder) {
   std::map<int, fs::path, std::greater<>> all;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.symlink_status(ignored).type() != fs::file_type::directory) continue;
-    const auto iteration = iteration_of(entry.path());
-    if (iteration && entry.path().filename() == folder_name(*iteration)) {
-      all[*iteration] = entry.path();
-    }
+  for (const fs::path& path : entries_of(folder)) {
+    if (fs::symlink_status(path, ignored).type() != fs::file_type::directory) continue;
+    const auto iteration = iteration_of(path);
+    if (iteration && path.filename() == folder_name(*iteration)) all[*iteration] = path;
   }
   return all;
 }
@@ -122,15 +120,13 @@ std::vector<std::string> own_files(const fs::path& folder, const std::string& ad
 std::vector<std::string> replaced_files(const fs::path& earlier, const std::string& adapter_name) {
   const std::vector<std::string> own = own_files(earlier, adapter_name);
   std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(earlier, error)) {
-    names.push_back(entry.path().filename().string());
+  for (const fs::path& path : entries_of(earlier)) {
+    names.push_back(path.filename().string());
     if (std::find(own.begin(), own.end(), names.back()) == own.end()) {
       fail_usage("{} holds {}, which is no part of a checkpoint: move it away", earlier.string(),
                  names.back());
     }
   }
-  if (error) fail("cannot read {}: {}", earlier.string(), error.message());
   return names;
 }
 
@@ -166,7 +162,7 @@ void check_training(const json& numbers) {
 }  // namespace
 
 std::optional<fs::path> Checkpoint::trained_file() const {
-  const fs::path all = fs::absolute(folder).lexically_normal().parent_path();
+  const fs::path all = absolute_path(folder).lexically_normal().parent_path();
   if (all.extension() != kFolderEnding) return {};
   return all.parent_path() / (all.stem().string() + fs::path(trained_name).extension().string());
 }
@@ -229,13 +225,12 @@ fs::path Checkpoints::folder_of(const fs::path& adapter_file) {
 
 // The checkpoints in the folder of an adapter, if there is one such folder.
 std::optional<fs::path> Checkpoints::only_folder_in(const fs::path& folder) {
-  std::error_code error;
   std::optional<fs::path> found;
-  if (folder.extension() == kFolderEnding) return {};
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() != kFolderEnding) continue;
+  if (folder.extension() == kFolderEnding || !is_folder(folder)) return {};
+  for (const fs::path& path : entries_of(folder)) {
+    if (path.extension() != kFolderEnding) continue;
     if (found) return {};
-    found = entry.path();
+    found = path;
   }
   return found;
 }
@@ -309,8 +304,8 @@ void Checkpoints::write(const fs::path& target, const Snapshot& snapshot,
   const SnapshotParts parts = parts_of(snapshot, adapters.parameters());
   io::save_safetensors(folder.path() / kArrays, parts.arrays);
   json files = json::object();
-  for (const auto& entry : fs::directory_iterator(folder.path())) {
-    files[entry.path().filename().string()] = facts_of(entry.path());
+  for (const fs::path& path : entries_of(folder.path())) {
+    files[path.filename().string()] = facts_of(path);
   }
   write_numbers(folder.path() / kNumbers, {{"version", kVersion},
                                            {"graft", GRAFT_VERSION},

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "graft/io/json.h"
 #include "tests/cli/program_fixture.h"
@@ -416,6 +417,14 @@ TEST_F(ConfigOption, SaysWhatIsWrongAndWhere) {
   expect_refused(run({"lora", "--config", "model"}), 1, "model.checkpoints");
   // Nothing of it left anything behind.
   EXPECT_FALSE(fs::exists(folder_ / "adapters.run"));
+}
+
+TEST_F(ConfigOption, AFolderThatCannotBeReadIsNamed) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root reads every folder";
+  fs::create_directory(folder_ / "closed");
+  fs::permissions(folder_ / "closed", fs::perms::none);
+  expect_refused(run({"lora", "--config", "closed"}), 1, "cannot read the folder closed: ");
+  fs::permissions(folder_ / "closed", fs::perms::owner_all);
 }
 
 }  // namespace

@@ -44,9 +44,9 @@ bool is_split_file(const std::string& name) {
 // What of an earlier folder is replaced.
 std::vector<std::string> replaced_splits(const fs::path& earlier, bool force) {
   std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(earlier)) {
-    const std::string name = entry.path().filename().string();
-    if (!is_split_file(name) || !entry.is_regular_file()) {
+  for (const fs::path& path : entries_of(earlier)) {
+    const std::string name = path.filename().string();
+    if (!is_split_file(name) || !is_file(path)) {
       fail_usage("{} holds {}, which is no file of a split: name another folder", earlier.string(),
                  name);
     }
