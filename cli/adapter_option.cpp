@@ -54,9 +54,9 @@ void add_adapter_option(CLI::App& command, std::vector<std::string>& names,
   command
       .add_option("--adapter-file", names,
                   what_for +
-                      ": a file, a folder of mlx-lm or PEFT, or the name of such a one on the "
-                      "Hub; several are added up, each with its weight if that is not 1: "
-                      "a.npz:0.5")
+                      ": a file, a folder of mlx-lm or PEFT, or the name of one on the Hub, "
+                      "owner/name or owner/name?file=NAME; several are added up, each with its "
+                      "weight if that is not 1: a.npz:0.5")
       ->allow_extra_args(false)
       ->take_all()
       ->type_name("ADAPTER[:WEIGHT]");
@@ -71,7 +71,7 @@ void use_adapter(const engine::Runtime& runtime, engine::LoadedModel& loaded,
                  const std::vector<std::string>& names) {
   FrontEnd& front_end = runtime.front_end();
   if (names == std::vector<std::string>{"none"}) return;
-  if (names.empty() && !fs::exists(kDefaultAdapter)) return;
+  if (names.empty() && !is_there(kDefaultAdapter)) return;
   if (!names.empty()) {
     engine::put_adapter(loaded, named_adapter(runtime, names), front_end);
     return;

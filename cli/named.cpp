@@ -4,7 +4,6 @@
 
 #include "cli/interrupt.h"
 #include "graft/engine/named_model.h"
-#include "graft/lora/adapter_path.h"
 
 namespace graft::cli {
 namespace {
@@ -21,7 +20,7 @@ fs::path model_path(const engine::Runtime& runtime, const std::string& name) {
 }
 
 fs::path adapter_path(const engine::Runtime& runtime, const std::string& name) {
-  if (is_there(name) || lora::is_adapter_path(name)) return name;
+  if (engine::is_adapter_here(name)) return name;
   const InterruptNotice notice(kInterrupted);
   return engine::named_adapter(runtime, name);
 }

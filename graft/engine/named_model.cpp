@@ -1,6 +1,7 @@
 #include "graft/engine/named_model.h"
 
-#include <system_error>
+#include <functional>
+#include <string_view>
 
 #include "graft/base/error.h"
 #include "graft/hub/cache.h"
@@ -12,16 +13,28 @@ namespace graft::engine {
 
 namespace {
 
-using Fetch = fs::path (*)(const hub::Environment&, const hub::Repository&);
+using Fetch = std::function<fs::path(const hub::Environment&, const hub::Repository&)>;
 
-fs::path fetch_adapter(const hub::Environment& environment, const hub::Repository& repository) {
-  return hub::fetch_chosen(environment, repository, [](const hub::RepositoryFiles& files) {
-    return lora::adapter_files_among(files.names);
-  });
-}
+// "owner/name?file=NAME", NAME being empty without.
+struct HubAdapter {
+  std::string repository, file;
+
+  explicit HubAdapter(const std::string& name) : repository(name.substr(0, name.find(kQuery))) {
+    if (repository.size() == name.size()) return;
+    constexpr std::string_view key = "file=";
+    const std::string query = name.substr(repository.size() + 1);
+    if (!query.starts_with(key) || query.size() == key.size()) {
+      fail_usage("{}: behind {} stands file=NAME, a file of the repository", name, kQuery);
+    }
+    file = query.substr(key.size());
+  }
+
+  static constexpr char kQuery = '?';
+};
 
 // `what`: "a model".
-fs::path find(const Runtime& runtime, const std::string& name, Fetch fetch, const char* what) {
+fs::path find(const Runtime& runtime, const std::string& name, const Fetch& fetch,
+              const char* what) {
   if (is_there(name)) return name;
   const auto repository = hub::Repository::parse(name);
   // A name without an owner is more likely a missing folder.
@@ -47,14 +60,26 @@ fs::path named_config(const Runtime& runtime, const std::string& name) {
   return find(runtime, name, hub::fetch_model_config, "a model");
 }
 
+bool is_adapter_here(const std::string& name) {
+  if (is_there(name)) return true;
+  return name.find(HubAdapter::kQuery) == std::string::npos && lora::is_adapter_path(name);
+}
+
 fs::path named_adapter(const Runtime& runtime, const std::string& name) {
-  if (lora::is_adapter_path(name)) return name;
-  return find(runtime, name, fetch_adapter, "an adapter");
+  if (is_adapter_here(name)) return name;
+  const HubAdapter adapter(name);
+  const auto fetch = [&](const hub::Environment& environment, const hub::Repository& repository) {
+    const auto choose = [&](const hub::RepositoryFiles& files) {
+      return lora::adapter_files_among(files.names, adapter.file);
+    };
+    const fs::path folder = hub::fetch_chosen(environment, repository, choose);
+    return adapter.file.empty() ? folder : folder / adapter.file;
+  };
+  return find(runtime, adapter.repository, fetch, "an adapter");
 }
 
 io::Provenance provenance_of(const fs::path& model) {
-  std::error_code ignored;
-  if (!fs::is_directory(model, ignored)) return {};
+  if (!is_folder(model)) return {};
   if (const auto origin = hub::origin_of_snapshot(model)) return {.origin = origin};
   return io::Provenance::read(model);
 }

@@ -15,8 +15,13 @@ fs::path named_model(const Runtime& runtime, const std::string& name);
 /// The same for who needs config and tokenizer: on the Hub, nothing else is fetched.
 fs::path named_config(const Runtime& runtime, const std::string& name);
 
+/// Whether an adapter's name is that of a file or folder of this machine: one that is there, or
+/// would be, by its name.
+bool is_adapter_here(const std::string& name);
+
 /// The same for an adapter: an existing file or folder, or one of the Hub, of which only the
-/// adapter's own files are fetched. What has the name of an adapter's file is one.
+/// adapter's own files are fetched. What has the name of an adapter's file is one. Where a
+/// repository holds several, or one by another name, "owner/name?file=NAME" says which.
 fs::path named_adapter(const Runtime& runtime, const std::string& name);
 
 /// Where a model comes from: for a snapshot in the Hub's cache, its repository; for another folder,

@@ -1,7 +1,9 @@
 #include "graft/lora/adapter_path.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <system_error>
 #include <vector>
 
 #include "graft/base/error.h"
@@ -29,11 +31,6 @@ const AdapterFormat& format_by_name(const std::string& name) {
     if (name == format->name) return *format;
   }
   fail_usage("`format` must be {}, found {}", known_formats(), name);
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
 }
 
 std::string listed(std::vector<std::string> all) {
@@ -68,6 +65,25 @@ constexpr const char* kPickle = "adapter_model.bin";
 constexpr const char* kPickleIsRefused =
     "holds a pickle, which can run code when it is read: save the adapter as safetensors (PEFT "
     "does so by default)";
+
+std::string only_adapter_among(const std::vector<std::string>& names) {
+  std::vector<std::string> found;
+  for (const AdapterFormat* format : kFormats) {
+    if (has(names, format->file_name)) found.emplace_back(format->file_name);
+  }
+  if (found.size() > 1) {
+    fail("it holds several adapters, {}: name one, with ?file={} behind the repository",
+         fmt::join(found, ", "), found.front());
+  }
+  if (found.size() == 1) return found.front();
+  if (has(names, kPickle)) fail("its {} {}", kPickle, kPickleIsRefused);
+  const auto other = std::find_if(names.begin(), names.end(), [](const std::string& name) {
+    const AdapterFormat* format = format_named(name);
+    return format != nullptr && format != &kSafetensorsAdapters;
+  });
+  fail("it holds no adapter at its top: none of {}{}", known_file_names(),
+       other == names.end() ? "" : fmt::format("; ?file={} names one that lies elsewhere", *other));
+}
 
 }  // namespace
 
@@ -106,9 +122,7 @@ fs::path found_adapter(const fs::path& path) {
   }
   if (is_there(path / kPickle)) fail("{} {}", (path / kPickle).string(), kPickleIsRefused);
   // A folder with one adapter by another name.
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path, ignored)) {
-    const fs::path& file = entry.path();
+  for (const fs::path& file : entries_of(path)) {
     if (format_named(file) != nullptr && !file.filename().string().starts_with(".")) {
       found.push_back(file);
     }
@@ -121,24 +135,18 @@ fs::path found_adapter(const fs::path& path) {
   fail("the folder {} holds no adapter: none of {}", path.string(), known_file_names());
 }
 
-std::vector<std::string> adapter_files_among(const std::vector<std::string>& names) {
-  const AdapterFormat* found = nullptr;
-  for (const AdapterFormat* format : kFormats) {
-    if (format->file_name.empty() || !has(names, format->file_name)) continue;
-    if (found != nullptr) {
-      fail("it holds several adapters, {} and {}", found->file_name, format->file_name);
-    }
-    found = format;
+std::vector<std::string> adapter_files_among(const std::vector<std::string>& names,
+                                             const std::string& file) {
+  std::string found = file;
+  if (!file.empty()) {
+    if (!has(names, file)) fail("it holds no {}", file);
+  } else {
+    found = only_adapter_among(names);
   }
-  if (found == nullptr) {
-    if (has(names, kPickle)) fail("its {} {}", kPickle, kPickleIsRefused);
-    fail("it holds no adapter: none of {}", known_file_names());
-  }
-  std::vector<std::string> files = {std::string(found->file_name)};
-  if (!found->has_config) return files;
-  if (!has(names, kAdapterConfig)) fail("it holds {} without {}", found->file_name, kAdapterConfig);
-  files.emplace_back(kAdapterConfig);
-  return files;
+  if (!format_of(found).has_config) return {found};
+  const std::string config = (fs::path(found).parent_path() / kAdapterConfig).generic_string();
+  if (!has(names, config)) fail("it holds {} without {}", found, config);
+  return {found, config};
 }
 
 fs::path adapter_to_write(const fs::path& path, const std::optional<std::string>& format) {

@@ -20,9 +20,11 @@ fs::path found_adapter(const fs::path& path);
 bool is_adapter_path(const fs::path& path);
 
 /// The files of the adapter among those of a folder or repository, its config with it: of the one
-/// layout of which there is a file of its own name. Throws Error if there is none, if there are
-/// several, and for a config that is missing.
-std::vector<std::string> adapter_files_among(const std::vector<std::string>& names);
+/// layout of which there is a file of its own name, or of the one that `file` names, wherever it
+/// lies. Throws Error if there is none, if there are several and none is named, and for a config
+/// that is missing; UsageError for a `file` with a name of no layout.
+std::vector<std::string> adapter_files_among(const std::vector<std::string>& names,
+                                             const std::string& file = "");
 
 /// The file to write for a path: itself, or, for a folder and for a name without an extension, the
 /// file of the layout in that folder; of mlx-lm's if none is named. Throws UsageError if the path

@@ -279,7 +279,27 @@ def check_adapters(check: Check, model: str) -> None:
         check.clear()
         code, said = graft("adapter", "info", name)
         assert code == 1 and f"it holds {file} without adapter_config.json" in said, said
-    for name, says in (("acme/small", "as an adapter of the Hub: it holds no adapter"),
+    # Several in one repository: one is named, wherever it lies.
+    folder = check.root / "acme" / "tuned-both"
+    for target, options in ((folder, ("--format", "mlx-lm")), (folder / "adapters.npz", ()), (folder / "v2" / "sql.npz", ())):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        code, said = graft("adapter", "convert", str(own), str(target), *options)
+        assert code == 0, said
+    code, said = graft("adapter", "info", "acme/tuned-both")
+    assert code == 1 and "several adapters, adapters.safetensors, adapters.npz" in said and "?file=" in said, said
+    for file, files in (("adapters.npz", {"adapters.npz"}), ("v2/sql.npz", {"sql.npz"}),
+                        ("adapters.safetensors", {"adapters.safetensors", "adapter_config.json"})):
+        check.clear()
+        with check.server.log() as log:
+            code, said = graft("adapter", "diff", str(own), f"acme/tuned-both@main?file={file}")
+        assert code == 0 and "The two are the same" in said, said
+        assert fetched(log) == files, fetched(log)
+        code, said = graft("lora", "--model", model, "--test", "--data", str(data), "--adapter-file",
+                           f"acme/tuned-both?file={file}:0.5", HF_HUB_OFFLINE="1")
+        assert code == 0, said
+    for name, says in (("acme/tuned-both?file=absent.npz", "it holds no absent.npz"),
+                       ("acme/tuned-both?name=x", "behind ? stands file=NAME"),
+                       ("acme/small", "as an adapter of the Hub: it holds no adapter"),
                        ("acme/absent", "there is no model acme/absent"), ("tuned", "must end in")):
         code, said = graft("adapter", "info", name)
         assert code in (1, 2) and says in said, said

@@ -72,9 +72,32 @@ TEST(AdapterFilesAmong, AreThoseOfTheOneLayout) {
       [] {
         adapter_files_among({"adapters.npz", "adapters.safetensors"});
       },
-      "several adapters, adapters.safetensors and adapters.npz");
+      {"several adapters, adapters.safetensors, adapters.npz", "?file=adapters.safetensors"});
   expect_error([] { adapter_files_among({"adapter_model.bin"}); }, "a pickle");
-  expect_error([] { adapter_files_among({"model.safetensors"}); }, "holds no adapter: none of");
+  expect_error([] { adapter_files_among({"model.safetensors"}); },
+               "holds no adapter at its top: none of");
+}
+
+TEST(AdapterFilesAmong, AreThoseOfTheFileThatIsNamed) {
+  const Names both = {"adapter_config.json",
+                      "adapter_model.safetensors",
+                      "adapters.npz",
+                      "v2/adapters.safetensors",
+                      "v2/adapter_config.json",
+                      "v3/adapters.safetensors",
+                      "sql.gguf",
+                      "weights.bin"};
+  EXPECT_EQ(adapter_files_among(both, "adapters.npz"), Names{"adapters.npz"});
+  EXPECT_EQ(adapter_files_among(both, "adapter_model.safetensors"),
+            (Names{"adapter_model.safetensors", "adapter_config.json"}));
+  EXPECT_EQ(adapter_files_among(both, "v2/adapters.safetensors"),
+            (Names{"v2/adapters.safetensors", "v2/adapter_config.json"}));
+  EXPECT_EQ(adapter_files_among(both, "sql.gguf"), Names{"sql.gguf"});
+  expect_error([&] { adapter_files_among(both, "v3/adapters.safetensors"); },
+               "v3/adapters.safetensors without v3/adapter_config.json");
+  expect_error([&] { adapter_files_among(both, "absent.npz"); }, "it holds no absent.npz");
+  expect_error<UsageError>([&] { adapter_files_among(both, "weights.bin"); }, "must end in");
+  expect_error([] { adapter_files_among({"v2/sql.npz"}); }, {"at its top", "?file=v2/sql.npz"});
 }
 
 TEST(IsAdapterPath, IsByTheNameOrWhatAFolderHolds) {
