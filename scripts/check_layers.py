@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Checks that includes point down, as docs/architecture.md says of the layers, that what a folder declares is in the
 namespace of its name, that the library's messages name no flag of the program: it is not alone in using it, and
-puts its flags there itself (cli/flags.cpp), and that the standard streams are written where control characters are
-escaped and failures handled, and nowhere else.
+puts its flags there itself (cli/flags.cpp), that the standard streams are written where control characters are
+escaped and failures handled, and nowhere else, and that nothing of std::filesystem is called which throws an exception
+of its own: a file that cannot be read is an Error that says what to do.
 
   scripts/check_layers.py [ROOT]
 
@@ -58,6 +59,16 @@ STREAM = re.compile(r"\b(stdout|stderr|fmt::print|printf|puts)\b\s*[,);(]|std::c
 STREAM_USERS = ("graft/base/terminal.cpp", "graft/engine/console.cpp", "cli/output.cpp", "cli/interrupt.cpp",
                 "cli/out_of_memory.cpp")
 
+# A call of std::filesystem that takes an error code, and does not throw: its last argument is one of these. A loop over
+# a folder's entries throws all the same. What is left out does not throw.
+FILESYSTEM = re.compile(
+    r"\b(?:fs|filesystem)::(absolute|canonical|copy|copy_file|create_\w+|current_path|(?:recursive_)?directory_iterator|"
+    r"equivalent|exists|file_size|hard_link_count|is_\w+|last_write_time|permissions|proximate|read_symlink|relative|"
+    r"remove|remove_all|rename|resize_file|space|status|symlink_status|temp_directory_path|weakly_canonical)\(")
+ERROR_CODE = re.compile(r"(?:^|,\s*)(error|ignored|none)$")
+OF_A_STATUS = re.compile(r"^(\w*status|fs::symlink_status\(.*(error|ignored)\))$", re.S)
+LOOP = re.compile(r"\bfor \([^;]*: *(?:fs|std::filesystem)::(?:recursive_)?directory_iterator\(")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
@@ -110,6 +121,27 @@ def streams(path, file):
             yield number
 
 
+def arguments(text, begin):
+    """What stands between the parenthesis before `begin` and the one that closes it."""
+    depth = 1
+    for end in range(begin, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[begin:end].strip()
+    return text[begin:]
+
+
+def throwing_calls(path):
+    """The (line number, name) of a file's calls of std::filesystem that throw."""
+    text = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
+    loops = [match.end() for match in LOOP.finditer(text)]
+    for match in FILESYSTEM.finditer(text):
+        given = arguments(text, match.end())
+        is_end = not given and "directory_iterator" in match[1]
+        if match.end() in loops or not (is_end or ERROR_CODE.search(given) or OF_A_STATUS.search(given)):
+            yield text.count("\n", 0, match.start()) + 1, match[1]
+
+
 def other_namespace(path, layer):
     """The namespace that a header opens and that is not its folder's, or None."""
     wanted = "graft" if layer == NO_NAMESPACE_OF_ITS_OWN else f"graft::{layer}"
@@ -146,6 +178,8 @@ def check(root):
         if path.suffix in (".h", ".cpp"):
             file = path.relative_to(root)
             problems += [f"{file}:{n}: writes to a standard stream" for n in streams(path, file)]
+            problems += [f"{file}:{n}: fs::{name} throws an exception of its own: give it an error code, or see "
+                         "graft/base/files.h" for n, name in throwing_calls(path)]
     for path in sorted((root / "graft").rglob("*")):
         if path.suffix not in (".h", ".cpp"):
             continue

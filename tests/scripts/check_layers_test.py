@@ -51,6 +51,19 @@ class CheckLayers(unittest.TestCase):
         self.assertEqual(found[:2], ["cli/a.cpp:1: writes to a standard stream", "cli/a.cpp:2: writes to a standard stream"])
         self.assertIn("graft/io/a.cpp:1: writes to a standard stream", found)
 
+    def test_what_throws(self):
+        throws = ["fs::exists(a)", "fs::exists(f(a, b))", "fs::file_size(a / b)", "std::filesystem::absolute(a)",
+                  "fs::current_path()", "for (auto& e : fs::directory_iterator(a, error)) {}", "fs::status(a)"]
+        fine = ["fs::exists(a, error)", "fs::exists(\n    f(a), ignored)", "fs::directory_iterator()", "is_there(a)",
+                "fs::is_directory(status)", "fs::exists(fs::symlink_status(a, error))", "// fs::exists(a)",
+                "auto at = fs::directory_iterator(a, error);", "fs::path(a)"]
+        for line in throws:
+            found = self.problems({"graft/io/a.cpp": f"int x;\n{line};\n"})
+            self.assertEqual(len(found), 1, line)
+            self.assertIn("graft/io/a.cpp:2: fs::", found[0])
+        for line in fine:
+            self.assertEqual(self.problems({"cli/a.cpp": line + ";\n"}), [], line)
+
     def test_mlx(self):
         self.assertIn(
             "kernels know nothing of MLX",
