@@ -10,6 +10,7 @@
 #include "graft/lora/embedding_adapter.h"
 #include "graft/lora/layer_key.h"
 #include "graft/lora/peft_names.h"
+#include "graft/models/traits.h"
 
 namespace graft::lora {
 namespace {
@@ -237,7 +238,7 @@ std::string weights_refused_by_peft(const AdapterFile& file) {
   }
   // PEFT 0.21 computes such a head without its bias.
   const bool has_head_bias =
-      file.base.model_type == "phi" ||
+      models::traits_of(file.base.model_type).head_bias ||
       std::any_of(file.weights.begin(), file.weights.end(),
                   [](const auto& one) { return NamedWeight(one.first).is_head_bias(); });
   if (has_embedding(file) && *file.ties_head && has_head_bias) {

@@ -46,7 +46,7 @@ const std::map<std::string, Entry>& families() {
       {"mistral", {make_mistral}},
       {"mixtral", {make_mixtral}},
       {"olmo2", {make_olmo2}},
-      {"phi", {make_phi}},
+      {"phi", {make_phi, {.head_bias = true}}},
       {"phi3", {make_phi3}},
       {"qwen2", {make_qwen2}},
       {"qwen3", {make_qwen3}},
@@ -87,11 +87,20 @@ bool FamilyTraits::wants_eight_bits(const std::string& path) const {
 }
 
 const FamilyTraits& traits_of(const json& config) {
-  static const FamilyTraits none;
   const auto type = config.find("model_type");
-  if (type == config.end() || !type->is_string()) return none;
-  const auto family = families().find(type->get<std::string>());
+  return traits_of(type != config.end() && type->is_string() ? type->get<std::string>() : "");
+}
+
+const FamilyTraits& traits_of(const std::string& model_type) {
+  static const FamilyTraits none;
+  const auto family = families().find(model_type);
   return family == families().end() ? none : family->second.traits;
+}
+
+bool is_known_family(const json& config) {
+  const auto type = config.find("model_type");
+  return type != config.end() && type->is_string() &&
+         families().count(type->get<std::string>()) > 0;
 }
 
 std::unique_ptr<Model> load_model(const io::ModelFolder& folder, std::optional<mx::Dtype> dtype) {

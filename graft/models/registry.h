@@ -14,8 +14,11 @@ namespace graft::models {
 std::unique_ptr<Model> load_model(const io::ModelFolder& folder,
                                   std::optional<mx::Dtype> dtype = {});
 
-/// The same to be written and not computed with: every number is as it is stored, where load_model
-/// has biases in the type of the activations.
+/// Whether graft has the family of a config's `model_type`.
+bool is_known_family(const json& config);
+
+/// The same as `load_model` to be written and not computed with: every number is as it is stored,
+/// where load_model has biases in the type of the activations.
 std::unique_ptr<Model> load_stored_model(const io::ModelFolder& folder);
 
 }  // namespace graft::models
