@@ -29,7 +29,7 @@ struct ConvertOptions {
   std::optional<std::string> dtype = {};  // for what is not quantized: float16, bfloat16 or float32
   bool dequantize = false;                // turn quantized layers into plain ones
   // Of layers, by path, that are quantized already, as `planned_layers` says: what is written of
-  // them.
+  // them. Error for one that is no such layer.
   std::map<std::string, ops::Weight> rounded = {};
   bool force = false;              // replace a folder that is not a model's
   io::Provenance provenance = {};  // of the result; written as graft.json

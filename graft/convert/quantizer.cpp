@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "graft/base/error.h"
+
 namespace graft::convert {
 namespace {
 
@@ -58,9 +60,16 @@ io::TensorJob Quantizer::job(const PlainTensor& tensor, std::vector<std::string>
   const std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
   const auto own = own_setting(path, width);
   if (own) own_[path] = own;
-  const auto given = rounded_.find(path);
+  const auto given = rounded_.extract(path);
   return quantized_job(tensor, own.value_or(standard_),
-                       given == rounded_.end() ? std::nullopt : std::optional(given->second));
+                       given.empty() ? std::nullopt : std::optional(given.mapped()));
+}
+
+ordered_json Quantizer::config() const {
+  if (!rounded_.empty()) {
+    fail("internal: {} was rounded, but is no layer that is quantized", rounded_.begin()->first);
+  }
+  return io::QuantizationConfig{.standard = standard_, .layers = own_}.to_json();
 }
 
 }  // namespace graft::convert

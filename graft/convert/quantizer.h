@@ -26,17 +26,16 @@ class Quantizer {
   /// quantized.
   io::TensorJob job(const PlainTensor& tensor, std::vector<std::string>& lines);
 
-  /// The "quantization" of the model, once all jobs are made.
-  ordered_json config() const {
-    return io::QuantizationConfig{.standard = standard_, .layers = own_}.to_json();
-  }
+  /// The "quantization" of the model, once all jobs are made. Throws Error if there was no job for
+  /// a weight that was given.
+  ordered_json config() const;
 
  private:
   // Of the layer `path`, if it is not the model's.
   std::optional<io::LayerQuantization> own_setting(const std::string& path, int width) const;
 
   const models::FamilyTraits& traits_;
-  std::map<std::string, ops::Weight> rounded_;
+  std::map<std::string, ops::Weight> rounded_;  // that are not written yet
   io::LayerQuantization standard_;
   std::optional<BitRecipe> recipe_;
   std::map<std::string, std::optional<io::LayerQuantization>> own_;  // by path
