@@ -73,11 +73,11 @@ class FolderPlanner {
     }
   }
 
-  // Which tensors are parts of quantized layers.
+  // Which tensors are parts of quantized layers of the language model.
   void find_layers() {
-    const models::MatrixWidths widths(*source_);
+    models::MatrixWidths widths(*source_);
     for (const std::string& name : source_->names()) {
-      if (!name.ends_with(".scales")) continue;
+      if (!name.ends_with(".scales") || names_.is_other_part(name)) continue;
       std::string path = name.substr(0, name.size() - std::string_view(".scales").size());
       if (!quantization_) {
         fail("{} has no \"quantization\", but the model has {}", config_path_, io::in_quotes(name));
@@ -87,7 +87,7 @@ class FolderPlanner {
              io::in_quotes(path), io::in_quotes(name));
       }
       const io::LayerQuantization setting =
-          io::stored_quantization(*source_, quantization_, path, widths.of(path));
+          io::stored_quantization(*source_, quantization_, path, [&] { return widths.of(path); });
       for (const std::string& part : io::quantized_parts(path, setting.mode)) parts_.insert(part);
       if (const std::string stray = path + ".biases"; source_->has(stray)) {
         if (parts_.insert(stray).second) {

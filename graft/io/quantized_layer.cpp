@@ -62,15 +62,17 @@ std::optional<QuantizationConfig> quantization_of(const ModelFolder& model) {
 
 LayerQuantization stored_quantization(const ModelFolder& model,
                                       const std::optional<QuantizationConfig>& quantization,
-                                      const std::string& path, std::optional<int> width) {
+                                      const std::string& path,
+                                      const std::function<std::optional<int>()>& width) {
   const auto setting = quantization ? quantization->lookup(path) : std::nullopt;
   if (!setting) {
     fail("{}: {} is quantized, but config.json has no quantization settings for it",
          model.path().string(), path);
   }
   if (quantization->layers.count(path) > 0) return *setting;
-  if (may_be(model, path, *setting, width)) return *setting;
-  const std::vector<LayerQuantization> all = all_that_fit(model, path, width);
+  const std::optional<int> known = width ? width() : std::nullopt;
+  if (may_be(model, path, *setting, known)) return *setting;
+  const std::vector<LayerQuantization> all = all_that_fit(model, path, known);
   if (all.empty()) return *setting;  // whose shapes are said to be wrong then
   if (all.size() == 1) return all[0];
   std::string texts;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,13 +22,15 @@ std::optional<QuantizationConfig> quantization_of(const ModelFolder& model);
 
 /// How the quantized layer is stored: by its own entry of `quantization`, the model's config. One
 /// that has none is taken by the shapes of its tensors, as mlx-lm does: by the model's setting
-/// where these fit it, else by the one that they do fit. `width` is the layer's in the model, where
-/// that is known: without it, 8 bits in groups of 32 look like 4 bits in groups of 64 of twice the
-/// width, and the model's setting is taken where it can be. Throws Error if the config does not say
-/// that there are quantized layers, denies that this is one, or if shapes alone do not tell.
+/// where these fit it, else by the one that they do fit. `width` gives the layer's in the
+/// model, where that is known, and is asked only if there is no entry: without it, 8 bits in groups
+/// of 32 look like 4 bits in groups of 64 of twice the width, and the model's setting is taken
+/// where it can be. Throws Error if the config does not say that there are quantized layers, denies
+/// that this is one, or if shapes alone do not tell.
 LayerQuantization stored_quantization(const ModelFolder& model,
                                       const std::optional<QuantizationConfig>& quantization,
-                                      const std::string& path, std::optional<int> width = {});
+                                      const std::string& path,
+                                      const std::function<std::optional<int>()>& width = {});
 
 /// The names of the tensors of a quantized layer: `.weight`, `.scales` and, where the mode has
 /// them, `.biases` of `path`.

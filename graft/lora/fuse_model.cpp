@@ -131,8 +131,8 @@ class Fuser {
  private:
   using Make = std::function<ops::Weight(bool checked)>;
 
-  io::LayerQuantization stored_quantization(const std::string& path) const {
-    return io::stored_quantization(source_, quantization_, path, widths_.of(path));
+  io::LayerQuantization stored_quantization(const std::string& path) {
+    return io::stored_quantization(source_, quantization_, path, [&] { return widths_.of(path); });
   }
 
   std::string embedding() const { return names_.stored("model.embed_tokens.weight"); }

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "graft/io/model_folder.h"
-#include "graft/models/language_model_names.h"
 
 namespace graft::models {
 
@@ -13,14 +12,17 @@ namespace graft::models {
 /// quantized one do not tell.
 class MatrixWidths {
  public:
-  /// Empty for a family that graft has not, and for a config that says too little.
-  explicit MatrixWidths(const io::ModelFolder& folder);
+  /// `folder` must outlive it.
+  explicit MatrixWidths(const io::ModelFolder& folder) : folder_(folder) {}
 
   /// Of a matrix by the checkpoint's path; of experts each by itself, or all as mlx-lm has them.
-  std::optional<int> of(const std::string& path) const;
+  /// Nothing for a family that graft has not. Once one is asked for, the model is made; throws
+  /// Error as load_model does where its config says too little, or what graft has not.
+  std::optional<int> of(const std::string& path);
 
  private:
-  std::map<std::string, int> widths_;
+  const io::ModelFolder& folder_;
+  std::optional<std::map<std::string, int>> widths_;  // once one was asked for
 };
 
 }  // namespace graft::models

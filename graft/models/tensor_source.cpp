@@ -131,8 +131,8 @@ ops::Weight TensorSource::matrices(const std::string& path, const mx::Shape& sha
     return {dense, {}, {}, 0, 0};
   }
 
-  const io::LayerQuantization setting =
-      io::stored_quantization(folder_, quantization_, path, shape.back());
+  const io::LayerQuantization setting = io::stored_quantization(
+      folder_, quantization_, path, [&] { return std::optional<int>(shape.back()); });
   mx::Shape stands_for = io::quantized_layer_shape(folder_, path, setting);
   if (stands_for != shape) {
     fail("{}: tensor {} stands for {}, but the config asks for {}", folder_.path().string(), weight,

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "graft/convert/convert.h"
 #include "graft/io/quantized_layer.h"
@@ -297,6 +298,87 @@ TEST(ConvertFolder, DequantizesALayerWithoutAnEntryByItsWidth) {
   convert(options);
   EXPECT_EQ(io::ModelFolder::open(folder / "out").info(path + ".weight").shape.back(),
             2 * dense.shape(1));
+}
+
+// What the model's layers are is asked only for a quantized layer without an entry, and is no
+// secret then.
+TEST(ConvertFolder, AConfigThatDoesNotSayTheWidthsIsAnErrorWhereTheyAreWanted) {
+  TempFolder folder;
+  TinyCheckpoint tiny = checkpoint();
+  tiny.config.erase("hidden_size");
+  tiny.write(folder / "in");
+  convert({.hf_path = folder / "in", .mlx_path = folder / "dense"});
+  convert({.hf_path = folder / "in",
+           .mlx_path = folder / "small",
+           .quantize = true,
+           .q_group_size = 32});
+  const ConvertOptions back{
+      .hf_path = folder / "small", .mlx_path = folder / "plain", .dequantize = true};
+  expect_error([&] { convert(back); }, "hidden_size");
+  // Of a family that graft has not the shapes say it.
+  ordered_json config = io::read_ordered_json_object(folder / "small/config.json");
+  config["model_type"] = "another";
+  write_bytes(folder / "small/config.json", config.dump());
+  convert(back);
+  EXPECT_EQ(io::ModelFolder::open(folder / "plain").names().size(), tiny.tensors.size());
+}
+
+// As mlx-vlm writes a multimodal model.
+TEST(ConvertFolder, AQuantizedVisionTowerIsLeftOut) {
+  TempFolder folder;
+  TinyCheckpoint tiny = checkpoint();
+  tiny.write(folder / "dense");
+  convert({.hf_path = folder / "dense",
+           .mlx_path = folder / "text",
+           .quantize = true,
+           .q_group_size = 32});
+  const io::ModelFolder text = io::ModelFolder::open(folder / "text");
+  TinyCheckpoint whole;
+  std::set<std::string> of_text;
+  for (const std::string& name : text.names()) {
+    of_text.insert("language_model." + name);
+    whole.tensors.insert_or_assign("language_model." + name, text.load(name));
+  }
+  const std::string tower = "vision_tower.encoder.layers.0.self_attn.q_proj";
+  const std::vector<mx::array> parts = mx::quantize(mx::random::normal({64, 64}), 64, 8);
+  whole.tensors.insert({tower + ".weight", parts[0]});
+  whole.tensors.insert({tower + ".scales", parts[1]});
+  whole.tensors.insert({tower + ".biases", parts[2]});
+  ordered_json own = tiny.config;
+  own["model_type"] = "gemma3_text";
+  whole.config = {{"model_type", "gemma3"},
+                  {"text_config", own},
+                  {"quantization", {{"group_size", 32}, {"bits", 4}}}};
+  whole.write(folder / "whole");
+  const ConvertReport kept = convert({.hf_path = folder / "whole", .mlx_path = folder / "kept"});
+  const auto names = [](const io::ModelFolder& model) {
+    const std::vector<std::string> all = model.names();
+    return std::set<std::string>(all.begin(), all.end());
+  };
+  EXPECT_EQ(names(io::ModelFolder::open(folder / "kept")), of_text);
+  EXPECT_EQ(std::count(kept.lines.begin(), kept.lines.end(),
+                       "what the model has for images is left out: it is the text part"),
+            1);
+  convert({.hf_path = folder / "whole", .mlx_path = folder / "plain", .dequantize = true});
+  const io::ModelFolder plain = io::ModelFolder::open(folder / "plain");
+  for (const std::string& name : plain.names()) {
+    EXPECT_TRUE(name.starts_with("language_model.")) << name;
+  }
+}
+
+TEST(ConvertFolder, AGivenWeightThatIsNoLayersIsRefused) {
+  TempFolder folder;
+  TinyCheckpoint tiny = checkpoint();
+  tiny.write(folder / "in");
+  const ops::Weight rounded =
+      ops::quantized_as(mx::astype(tiny.tensors.at("lm_head.weight"), mx::float32),
+                        QuantizationMode::affine, 4, 32, mx::bfloat16);
+  ConvertOptions options{
+      .hf_path = folder / "in", .mlx_path = folder / "out", .quantize = true, .q_group_size = 32};
+  options.rounded = {{"lm_head", rounded}};
+  convert(options);
+  options.rounded = {{"lm_heads", rounded}};
+  expect_error([&] { convert(options); }, "lm_heads was rounded, but is no layer");
 }
 
 TEST(ConvertFolder, AQuantizedModelStaysAsItIsButIsNotQuantizedAgain) {

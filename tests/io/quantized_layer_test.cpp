@@ -30,7 +30,7 @@ class StoredQuantization : public ::testing::Test {
     return ModelFolder::open(folder_.path());
   }
   LayerQuantization found(const LayerQuantization& stored, std::optional<int> width = {}) {
-    return stored_quantization(model(stored), config_, "a", width);
+    return stored_quantization(model(stored), config_, "a", [&] { return width; });
   }
 
   testing::TempFolder folder_;
