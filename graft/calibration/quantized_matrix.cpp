@@ -155,8 +155,7 @@ QuantizedMatrix QuantizedMatrix::of(const ops::Weight& weight) {
 
 QuantizedMatrix QuantizedMatrix::nearest(const mx::array& dense,
                                          const io::LayerQuantization& setting, mx::Dtype dtype) {
-  return of(ops::quantized_as(has_biases(setting.mode) ? mx::astype(dense, dtype) : dense,
-                              setting.mode, setting.bits, setting.group_size));
+  return of(ops::quantized_as(dense, setting.mode, setting.bits, setting.group_size, dtype));
 }
 
 }  // namespace graft::calibration

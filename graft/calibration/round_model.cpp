@@ -7,6 +7,7 @@
 
 #include "graft/calibration/experts.h"
 #include "graft/calibration/layer_walk.h"
+#include "graft/calibration/second_moments.h"
 #include "graft/calibration/texts.h"
 #include "graft/lora/fuse.h"
 
@@ -14,7 +15,6 @@ namespace graft::calibration {
 namespace {
 
 constexpr int64_t kLeastTokens = 8192;
-constexpr float kLookups = 0.1f;  // of the mean of the moments' diagonal
 
 // What the layer has from then on.
 ops::Weight round_layer(const models::LinearPart& part, const mx::array& moments,
@@ -43,12 +43,6 @@ std::vector<models::Matrix> outside_of(models::Model& model) {
   return matrices;
 }
 
-// Rows of a tied embedding are read as they are, too: what no text asks of the head counts as well.
-mx::array with_lookups(const mx::array& moments) {
-  const mx::array each = mx::multiply(mx::array(kLookups), mx::mean(mx::diagonal(moments)));
-  return mx::add(moments, mx::multiply(each, mx::eye(moments.shape(0))));
-}
-
 // Every so many of the batches: with tokens enough for moments of `in` inputs.
 std::vector<data::Batch> some_of(const std::vector<data::Batch>& batches, int64_t in) {
   int64_t tokens = 0;
@@ -58,12 +52,6 @@ std::vector<data::Batch> some_of(const std::vector<data::Batch>& batches, int64_
   std::vector<data::Batch> some;
   for (size_t i = 0; i < batches.size(); i += step) some.push_back(batches[i]);
   return some;
-}
-
-ops::Weight round_to_nearest(const ops::Weight& dense, const RoundingOptions& options) {
-  const bool is_affine = has_biases(options.setting.mode);
-  return ops::quantized_as(is_affine ? mx::astype(dense.weight, options.dtype) : dense.weight,
-                           options.setting.mode, options.setting.bits, options.setting.group_size);
 }
 
 }  // namespace
@@ -103,7 +91,9 @@ std::map<std::string, ops::Weight> round_model(models::Model& model,
     const models::Matrix& matrix = embeddings[i];
     ops::Weight weight = *matrix.weight;
     if (matrix.tied == nullptr) {
-      weight = round_to_nearest(*matrix.weight, embedding_options[i]);
+      const auto& [group_size, bits, mode] = embedding_options[i].setting;
+      weight = ops::quantized_as(matrix.weight->weight, mode, bits, group_size,
+                                 embedding_options[i].dtype);
     } else {
       const auto round = [&](size_t, const mx::array& moments) {
         const mx::array dense = mx::astype(matrix.weight->weight, mx::float32);

@@ -47,24 +47,11 @@ void take_better_rows(Candidate& best, const Candidate& other) {
   }
 }
 
-// Rows [begin, end) of a matrix.
-mx::array rows_of(const mx::array& matrix, int begin, int end) {
-  return mx::contiguous(mx::slice(matrix, {begin, 0}, {end, matrix.shape(1)}));
-}
-
-ops::Weight rows_of(const ops::Weight& weight, int begin, int end) {
-  ops::Weight rows = weight;
-  rows.weight = rows_of(weight.weight, begin, end);
-  rows.scales = rows_of(*weight.scales, begin, end);
-  if (weight.biases) rows.biases = rows_of(*weight.biases, begin, end);
-  return rows;
-}
-
-// `h`: damped.
-QuantizedMatrix best_of(const mx::array& target, const mx::array& h,
+// `h`: damped, to find candidates by. They are compared by what the texts show alone.
+QuantizedMatrix best_of(const mx::array& target, const mx::array& moments, const mx::array& h,
                         const std::optional<ColumnOrder>& order, const RoundingOptions& options) {
   const auto measured = [&](QuantizedMatrix matrix) {
-    mx::array errors = output_errors(mx::subtract(target, matrix.dense()), h);
+    mx::array errors = output_errors(mx::subtract(target, matrix.dense()), moments);
     errors.eval();
     return Candidate{std::move(matrix),
                      {errors.data<float>(), errors.data<float>() + errors.size()}};
@@ -77,8 +64,8 @@ QuantizedMatrix best_of(const mx::array& target, const mx::array& h,
   const auto nearest = QuantizedMatrix::nearest(target, options.setting, options.dtype);
   QuantizedMatrix searched = nearest;
   search_scales(target, h, searched);
-  Candidate best = candidate(std::move(searched), order.has_value());
-  take_better_rows(best, measured(nearest));
+  Candidate best = measured(nearest);
+  take_better_rows(best, candidate(std::move(searched), order.has_value()));
   if (options.before) {
     const QuantizedMatrix before = QuantizedMatrix::of(*options.before);
     take_better_rows(best, candidate(before, false));
@@ -100,8 +87,9 @@ ops::Weight rounded(const mx::array& target, const mx::array& moments,
   for (int begin = 0; begin < out; begin += kRowsAtOnce) {
     const int end = std::min(begin + kRowsAtOnce, out);
     RoundingOptions own = options;
-    if (own.before) own.before = rows_of(*own.before, begin, end);
-    weight = best_of(rows_of(target, begin, end), h, order, own).packed();
+    if (own.before) own.before = ops::rows_of(*own.before, begin, end);
+    const mx::array rows = mx::contiguous(ops::rows_of(target, begin, end));
+    weight = best_of(rows, moments, h, order, own).packed();
     const std::vector<mx::array> arrays = weight.arrays();
     parts.resize(arrays.size());
     for (size_t i = 0; i < arrays.size(); ++i) parts[i].push_back(arrays[i]);

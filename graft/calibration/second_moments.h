@@ -26,6 +26,11 @@ class SecondMoments {
   int64_t rows_ = 0;
 };
 
+/// Of an embedding that is the head, whose moments are those of what the head reads: its rows are
+/// read as they are, too, so that what no text asks of the head counts as well, with a tenth of the
+/// mean of H's diagonal.
+mx::array with_lookups(const mx::array& moments);
+
 /// d H d^T of each row of a change [out, in], f32 [out].
 mx::array output_errors(const mx::array& change, const mx::array& moments);
 

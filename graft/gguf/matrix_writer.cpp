@@ -35,17 +35,8 @@ bool weight_fits(Type type, const ops::Weight& weight) {
   return plain_type_of(weight.weight.dtype()) == type;
 }
 
-mx::array rows_of(const mx::array& matrix, int begin, int end) {
-  return mx::slice(matrix, {begin, 0}, {end, matrix.shape(1)});
-}
-
-// In f32.
-mx::array rows_of(const ops::Weight& weight, int begin, int end) {
-  ops::Weight part = weight;
-  part.weight = rows_of(weight.weight, begin, end);
-  if (weight.scales) part.scales = rows_of(*weight.scales, begin, end);
-  if (weight.biases) part.biases = rows_of(*weight.biases, begin, end);
-  mx::array rows = mx::contiguous(ops::dequantized(part, mx::float32));
+mx::array dense_rows(const ops::Weight& weight, int begin, int end) {
+  mx::array rows = mx::contiguous(ops::dequantized(ops::rows_of(weight, begin, end), mx::float32));
   rows.eval();
   return rows;
 }
@@ -105,7 +96,7 @@ class MatrixWriter {
     Squares all;
     for (int begin = 0; begin < weight.out(); begin += step) {
       front_end_.check_cancelled();
-      all.add(encode_rows(rows_of(weight, begin, std::min(begin + step, weight.out()))));
+      all.add(encode_rows(dense_rows(weight, begin, std::min(begin + step, weight.out()))));
     }
     return all;
   }

@@ -20,17 +20,6 @@ constexpr std::string_view kEmbedTokens = "embed_tokens", kLoraA = ".lora_a";
 constexpr double kRounding = 0.02, kAnother = 0.7;
 constexpr int kRowsAtOnce = 4096;  // that are dense in f32
 
-ops::Weight rows_of(const ops::Weight& weight, int begin, int end) {
-  const auto rows = [&](const mx::array& part) {
-    return mx::slice(part, {begin, 0}, {end, part.shape(1)});
-  };
-  ops::Weight some = weight;
-  some.weight = rows(weight.weight);
-  if (weight.scales) some.scales = rows(*weight.scales);
-  if (weight.biases) some.biases = rows(*weight.biases);
-  return some;
-}
-
 double squares(const mx::array& values) { return mx::sum(mx::square(values)).item<float>(); }
 
 // How far a copy is from what the model has, of the copy's norm.
@@ -38,9 +27,8 @@ double distance(const ops::Weight& own, const mx::array& copy) {
   double of_difference = 0, of_copy = 0;
   for (int row = 0; row < own.out(); row += kRowsAtOnce) {
     const int end = std::min(own.out(), row + kRowsAtOnce);
-    const mx::array theirs =
-        mx::astype(mx::slice(copy, {row, 0}, {end, copy.shape(1)}), mx::float32);
-    const mx::array ours = ops::dequantized(rows_of(own, row, end), mx::float32);
+    const mx::array theirs = mx::astype(ops::rows_of(copy, row, end), mx::float32);
+    const mx::array ours = ops::dequantized(ops::rows_of(own, row, end), mx::float32);
     of_difference += squares(mx::subtract(ours, theirs));
     of_copy += squares(theirs);
   }

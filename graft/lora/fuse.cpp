@@ -76,7 +76,7 @@ ops::Weight fused_matrix(const Layer& layer, const FusedFormat& format, bool che
   const ops::Weight& w = layer.weight;
   const auto setting = fused_quantization(w, format);
   if (!layer.adapter && setting && setting == fused_quantization(w, {})) return w;
-  mx::array dense = adapted_matrix(layer);
+  const mx::array dense = adapted_matrix(layer);
   if (checked) io::check_finite(dense, layer.path + ".weight");
   const mx::Dtype own = own_dtype(w, format);
   if (!setting) {
@@ -84,9 +84,7 @@ ops::Weight fused_matrix(const Layer& layer, const FusedFormat& format, bool che
     return {mx::astype(dense, becomes_dense ? format.dense_dtype : own), {}, {}, 0, 0};
   }
   check_divides(layer.path, w.in(), setting);
-  // The scales of mode affine have the type of what is quantized; the others lose nothing by f32.
-  if (has_biases(setting->mode)) dense = mx::astype(dense, own);
-  return ops::quantized_as(dense, setting->mode, setting->bits, setting->group_size);
+  return ops::quantized_as(dense, setting->mode, setting->bits, setting->group_size, own);
 }
 
 }  // namespace

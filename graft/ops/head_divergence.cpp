@@ -8,18 +8,12 @@
 
 #include "graft/base/error.h"
 #include "graft/ops/divergence.h"
+#include "graft/ops/weight.h"
 
 namespace graft::ops {
 namespace {
 
 constexpr int kTokensAtOnce = 128;
-
-mx::array rows_of(const mx::array& array, int begin, int end) {
-  mx::Shape from(array.ndim(), 0), to = array.shape();
-  from[0] = begin;
-  to[0] = end;
-  return mx::slice(array, from, to);
-}
 
 // Of the scores that the head gives states, by these.
 mx::array gradient_of_states(const mx::array& states, const Head& head,

@@ -29,6 +29,21 @@ Weight matrix_of(const Weight& stack, int index) {
   return one;
 }
 
+mx::array rows_of(const mx::array& array, int begin, int end) {
+  mx::Shape from(array.ndim(), 0), to = array.shape();
+  from[0] = begin;
+  to[0] = end;
+  return mx::slice(array, from, to);
+}
+
+Weight rows_of(const Weight& weight, int begin, int end) {
+  Weight rows = weight;
+  rows.weight = rows_of(weight.weight, begin, end);
+  if (weight.scales) rows.scales = rows_of(*weight.scales, begin, end);
+  if (weight.biases) rows.biases = rows_of(*weight.biases, begin, end);
+  return rows;
+}
+
 Weight stacked(const std::vector<Weight>& weights) {
   std::vector<std::vector<mx::array>> parts(weights.front().arrays().size());
   for (const Weight& w : weights) {
@@ -55,6 +70,11 @@ Weight quantized_as(const mx::array& dense, QuantizationMode mode, int bits, int
   Weight w{parts[0], parts[1], {}, bits, group_size, mode};
   if (has_biases(mode)) w.biases = parts[2];
   return w;
+}
+
+Weight quantized_as(const mx::array& dense, QuantizationMode mode, int bits, int group_size,
+                    mx::Dtype scales) {
+  return quantized_as(has_biases(mode) ? mx::astype(dense, scales) : dense, mode, bits, group_size);
 }
 
 Scaling scaling_in(const Weight& w, mx::Dtype dtype) {

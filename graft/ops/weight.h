@@ -34,6 +34,10 @@ struct Weight {
 mx::array matrix_of(const mx::array& stack, int index);
 Weight matrix_of(const Weight& stack, int index);
 
+/// Rows [begin, end) of an array, or of a matrix [out, in].
+mx::array rows_of(const mx::array& array, int begin, int end);
+Weight rows_of(const Weight& weight, int begin, int end);
+
 /// Weights of one shape and format [out, in] as one [E, out, in].
 Weight stacked(const std::vector<Weight>& weights);
 
@@ -42,6 +46,10 @@ mx::array dequantized(const Weight& weight, mx::Dtype dtype);
 
 /// A dense array, quantized as MLX does. Scales and biases of mode affine get its type.
 Weight quantized_as(const mx::array& dense, QuantizationMode mode, int bits, int group_size);
+/// The same of an array in f32: of type `scales` in mode affine; the other modes lose nothing by
+/// f32.
+Weight quantized_as(const mx::array& dense, QuantizationMode mode, int bits, int group_size,
+                    mx::Dtype scales);
 
 /// What MLX's operations with quantized matrices take beside the weight itself: scales and biases
 /// that are multiplied in `dtype`.
