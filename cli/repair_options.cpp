@@ -16,8 +16,6 @@ namespace {
 
 using calibration::Repair;
 
-constexpr Repair kAllRepairs[] = {Repair::round, Repair::tune, Repair::bits, Repair::remainder};
-
 TableRow row_of(const calibration::Measured& one, const calibration::RepairReport& report) {
   const double gained = report.base.loss - report.adapted.loss;
   const double kept = report.base.loss - one.loss;
@@ -74,7 +72,7 @@ void fail_repair(const calibration::RepairReport& report, const RepairFlags& fla
   // What was not on.
   const std::vector<Repair> on = flags.options().steps;
   std::vector<std::string> more;
-  for (const Repair step : kAllRepairs) {
+  for (const Repair step : calibration::all_repairs()) {
     if (std::find(on.begin(), on.end(), step) == on.end()) more.push_back(name_of(step));
   }
   fail(

@@ -11,6 +11,7 @@
 #include "graft/base/error.h"
 #include "graft/calibration/second_moments.h"
 #include "graft/io/finite.h"
+#include "graft/training/evaluation.h"
 
 namespace graft::calibration {
 namespace {
@@ -119,7 +120,10 @@ void visit_layers(const models::Model& model, const std::vector<data::Batch>& ba
   std::vector<Text> texts = embedded(model, batches);
   size_t left = linears.size();
   const auto show = [&](size_t i, const mx::array& moments) {
-    io::check_finite(moments, "the moments of what " + linears[i].path() + " reads");
+    if (!io::all_finite(moments)) {
+      throw training::NotFinite(fmt::format(
+          "the moments of what {} reads hold numbers that are NaN or infinite", linears[i].path()));
+    }
     visit(i, moments);
     --left;
   };

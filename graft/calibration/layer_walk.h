@@ -17,7 +17,8 @@ namespace mx = mlx::core;
 /// before the layer gives the next ones their input: what `visit` makes of them, the layers above
 /// see. Parts outside of the layers, a head or an embedding that is the head, too, are visited at
 /// the end, with what the head reads. The residual stream of all texts is kept, [N, D]. Of experts
-/// the moments are those of all rows together. `each_layer` is called before each layer.
+/// the moments are those of all rows together. `each_layer` is called before each layer. Throws
+/// training::NotFinite where a layer reads what is not.
 void visit_layers(const models::Model& model, const std::vector<data::Batch>& batches,
                   const std::vector<models::LinearPart>& linears,
                   const std::function<void(size_t index, const mx::array& moments)>& visit,

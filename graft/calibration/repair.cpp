@@ -1,9 +1,12 @@
 #include "graft/calibration/repair.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -22,7 +25,8 @@ constexpr std::array<std::pair<Repair, const char*>, 4> kNames = {
 
 constexpr std::array kHigherBits = {6, 8};
 constexpr int64_t kGainTokens = 1024;  // what one layer changes is seen on so many
-constexpr size_t kWorstShown = 5;
+constexpr size_t kMostNames = 5;       // of layers, in a message
+constexpr double kEndless = std::numeric_limits<double>::infinity();
 
 class Repairer {
  public:
@@ -46,19 +50,19 @@ class Repairer {
     measure("rounded to the nearest");
     const bool shows = !texts_.calibration.empty() && layers_.count_rounded() > 0;
     if (!is_enough() && has(Repair::round) && shows) {
-      step("rounded for its inputs", [&] { round(); });
+      step("rounded for its inputs", names_of_all(), [&] { round(); });
     }
     const auto tuned = tuned_layers();
     if (!is_enough() && has(Repair::tune) && shows && !tuned.empty()) {
-      step("scales tuned", [&] { tune(tuned); });
+      step("scales tuned", names_of_all(), [&] { tune(tuned); });
     }
     for (const int bits : kHigherBits) {
       if (is_enough() || !has(Repair::bits)) break;
-      change_fewest(fmt::format("{{}} layers with {} bits", bits),
+      change_fewest(fmt::format("layers with {} bits", bits),
                     [&](size_t index) { return layers_.raise(index, bits); });
     }
     if (!is_enough() && has(Repair::remainder)) {
-      change_fewest("{} layers beside their adapters",
+      change_fewest("layers beside their adapters",
                     [&](size_t index) { return layers_.restore(index); });
     }
     report_.within = is_enough();
@@ -75,6 +79,34 @@ class Repairer {
     return compare(model_, texts, wanted, front_end_);
   }
 
+  // The same; endlessly far where it is not finite.
+  Comparison distance_on(const std::vector<data::Batch>& texts, const Predicted& wanted) const {
+    try {
+      return compare_on(texts, wanted);
+    } catch (const training::NotFinite&) {
+      return {kEndless, kEndless};
+    }
+  }
+
+  // For people: the first ones by name.
+  std::string names_of(const std::vector<size_t>& indices) const {
+    std::vector<std::string> names;
+    for (const size_t index : indices) {
+      if (names.size() == kMostNames) break;
+      names.push_back(layers_.all()[index].path());
+    }
+    std::string text = fmt::format("{}", fmt::join(names, ", "));
+    if (indices.size() > names.size()) {
+      text += fmt::format(" and {} more", indices.size() - names.size());
+    }
+    return text;
+  }
+  std::string names_of_all() const {
+    std::vector<size_t> indices(layers_.all().size());
+    std::iota(indices.begin(), indices.end(), size_t{0});
+    return names_of(indices);
+  }
+
   void measure(const std::string& what) {
     const Comparison now = compare_on(texts_.measured, wanted_);
     report_.steps.push_back({what, layers_.bytes(), now.loss, now.divergence});
@@ -88,20 +120,19 @@ class Repairer {
     front_end_.check_cancelled();
   }
 
-  enum class Keep { if_closer, if_closer_or_enough };
-
-  // Changes layers, and takes that back if the model is farther from the adapted one then.
+  // Changes layers, `whose` for people, and takes that back if the model is farther from the
+  // adapted one then and not good enough.
   template <class Change>
-  void step(const std::string& what, Change&& change, Keep keep = Keep::if_closer) {
+  void step(const std::string& what, const std::string& whose, Change&& change) {
     const Measured before = report_.steps.back();
     const std::vector<FusedLayers::Kept> kept = layers_.keep_all();
     try {
       change();
       measure(what);
-      if (report_.steps.back().divergence <= before.divergence) return;
-      if (keep == Keep::if_closer_or_enough && is_enough()) return;
+      if (report_.steps.back().divergence <= before.divergence || is_enough()) return;
       report_.steps.pop_back();
-    } catch (const training::NotFinite&) {  // is as far as can be
+    } catch (const training::NotFinite& error) {  // is as far as can be
+      front_end_.warn("{}, of {}, is not taken: {}", what, whose, error.what());
     }
     layers_.put_all(kept);
     report_.steps.push_back(before);
@@ -183,21 +214,31 @@ class Repairer {
     }
   };
 
-  // Of each layer that `give` gives another form, the most useful first.
+  // Of each layer that `give` gives another form, the most useful first. Those with which the model
+  // has no finite loss are named and left out.
   template <class Give>
-  std::vector<Change> changes(Give&& give) {
+  std::vector<Change> changes(const std::string& what, Give&& give) {
     const std::vector<data::Batch> some = first_texts();
     const Predicted wanted = wanted_of(some);
-    const double now = compare_on(some, wanted).divergence;
+    const double now = distance_on(some, wanted).divergence;
     const auto bytes = static_cast<double>(layers_.bytes());
     std::vector<Change> all;
+    std::vector<size_t> not_finite;
     for (size_t index = 0; index < layers_.all().size(); ++index) {
       progress("Looking for layers that lose", index, layers_.all().size());
       const FusedLayers::Kept kept = layers_.keep(index);
       if (!give(index)) continue;
-      all.push_back({index, now - compare_on(some, wanted).divergence,
-                     static_cast<double>(layers_.bytes()) - bytes});
+      const double then = distance_on(some, wanted).divergence;
+      if (then < kEndless) {
+        all.push_back({index, now - then, static_cast<double>(layers_.bytes()) - bytes});
+      } else {
+        not_finite.push_back(index);
+      }
       layers_.put(index, kept);
+    }
+    if (!not_finite.empty()) {
+      front_end_.warn("{}: not tried with {}, since the loss is not finite then", what,
+                      names_of(not_finite));
     }
     std::stable_sort(all.begin(), all.end());
     return all;
@@ -207,8 +248,13 @@ class Repairer {
   // few, those that gain anything.
   template <class Give>
   void change_fewest(const std::string& what, Give&& give) {
-    const std::vector<Change> all = changes(give);
+    const std::vector<Change> all = changes(what, give);
     if (all.empty()) return;
+    const auto names = [&](size_t count) {
+      std::vector<size_t> indices;
+      for (size_t i = 0; i < count; ++i) indices.push_back(all[i].index);
+      return names_of(indices);
+    };
     std::vector<FusedLayers::Kept> kept;
     for (const Change& change : all) kept.push_back(layers_.keep(change.index));
     const auto make = [&](size_t count) {
@@ -219,7 +265,12 @@ class Repairer {
     };
     const auto with = [&](size_t count) {
       make(count);
-      return compare_on(texts_.measured, wanted_);
+      const Comparison found = distance_on(texts_.measured, wanted_);
+      if (found.loss == kEndless) {
+        front_end_.warn("{} {} are not taken: with {} the loss is not finite", count, what,
+                        names(count));
+      }
+      return found;
     };
     size_t low = 0, high = all.size();  // low is too few
     while (high - low > 1) {
@@ -235,8 +286,7 @@ class Repairer {
     }
     make(0);
     if (high == 0) return;
-    step(
-        fmt::format(fmt::runtime(what), high), [&] { make(high); }, Keep::if_closer_or_enough);
+    step(fmt::format("{} {}", high, what), names(high), [&] { make(high); });
   }
 
   // By their weights: the model is not run for a message.
@@ -245,7 +295,7 @@ class Repairer {
     for (size_t i = 0; i < layers_.all().size(); ++i) errors.emplace_back(layers_.error_of(i), i);
     std::sort(errors.rbegin(), errors.rend());
     for (const auto& [error, index] : errors) {
-      if (report_.worst.size() == kWorstShown) break;
+      if (report_.worst.size() == kMostNames) break;
       report_.worst.push_back(layers_.all()[index].path());
     }
   }
@@ -263,13 +313,21 @@ class Repairer {
 
 }  // namespace
 
+std::vector<Repair> all_repairs() {
+  std::vector<Repair> all;
+  for (const auto& [repair, name] : kNames) all.push_back(repair);
+  return all;
+}
+
 std::string name_of(Repair repair) { return kNames.at(static_cast<size_t>(repair)).second; }
 
 Repair repair_named(const std::string& name) {
   for (const auto& [repair, own] : kNames) {
     if (name == own) return repair;
   }
-  fail_usage("`repair`: '{}' is none of round, tune, bits and remainder", name);
+  std::vector<std::string> names;
+  for (const Repair repair : all_repairs()) names.push_back(name_of(repair));
+  fail_usage("`repair`: '{}' is none of {}", name, fmt::join(names, ", "));
 }
 
 RepairReport fuse_and_repair(models::Model& model, FusedLayers& layers, const RepairTexts& texts,

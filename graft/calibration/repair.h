@@ -20,6 +20,8 @@ enum class Repair {
   remainder,  // layers that stay as they were, with their adapters
 };
 
+/// All of them, in this order.
+std::vector<Repair> all_repairs();
 /// "round", "tune", "bits", "remainder".
 std::string name_of(Repair repair);
 /// Throws UsageError for another name.
@@ -57,8 +59,10 @@ struct RepairTexts {
 
 /// Fuses the adapters of `layers`, which are attached, and repairs the model until its loss is no
 /// more than `max_loss_gap` above the adapted one's. What takes it farther from that and is not
-/// enough is not kept, nor is rounding or tuning that does.
-/// `base`: the loss without adapters. Throws Cancelled, training::NotFinite.
+/// enough is not kept. A repair with which the loss is not finite is not taken, with a warning that
+/// names the layers, and the next one is tried. `base`: the loss without adapters. Throws
+/// Cancelled, and training::NotFinite if the adapted model's loss is not finite, or is not once its
+/// layers are rounded to the nearest.
 RepairReport fuse_and_repair(models::Model& model, FusedLayers& layers, const RepairTexts& texts,
                              double base, const RepairOptions& options, FrontEnd& front_end);
 

@@ -95,6 +95,15 @@ class Repairing : public ::testing::Test {
     return fuse_and_repair(*model_, *layers_, {calibration_, measured_}, 5, options, front_end_);
   }
 
+  // Embedding or head.
+  models::AnyLinear outside(const std::string& path) const {
+    for (const models::Part& part : model_->parts()) {
+      const auto* matrix = std::get_if<models::Matrix>(&part.part);
+      if (matrix != nullptr && matrix->path == path) return matrix->layer;
+    }
+    throw std::runtime_error("no " + path);
+  }
+
   // Also embedding and head.
   void round_all_to_nearest(const SettingOf& setting_of) {
     std::vector<models::LinearPart> all = models::adaptable_of(model_->parts());
@@ -367,6 +376,82 @@ TEST_F(Repairing, StepsOfTuningThatAreNotFiniteAreCounted) {
   for (mx::array& states : wanted.states) states = mx::full(states.shape(), NAN, states.dtype());
   testing::expect_error([&] { tune_scales(*model_, {part}, calibration_, wanted, twice); },
                         {"scales cannot be tuned", "not finite"});
+}
+
+// While a line of progress is shown, a matrix of the model is not finite.
+class Poisoning : public testing::RecordingFrontEnd {
+ public:
+  Poisoning(ops::Weight& weight, std::string what, std::string count)
+      : weight_(weight),
+        whole_(weight.scales.value()),
+        what_(std::move(what)),
+        count_(std::move(count)) {}
+
+  void progress(const std::vector<ProgressLine>& lines) override {
+    weight_.scales = whole_;
+    if (lines.empty() || lines[0].fields[0] != what_ || lines[0].fields[1] != count_) return;
+    weight_.scales = mx::full(whole_.shape(), NAN, whole_.dtype());
+    ++times;
+  }
+
+  int times = 0;
+
+ private:
+  ops::Weight& weight_;
+  mx::array whole_;
+  std::string what_, count_;
+};
+
+TEST_F(Repairing, ALayerWithWhichTheLossIsNotFiniteIsNamedAndLeft) {
+  for (const auto& [what, count] : {std::pair{"Looking for layers that lose", "1 of 4"},
+                                    std::pair{"Choosing layers", "0 of 4"}}) {
+    make(2);
+    const lora::Adapters adapters = adapt({"q_proj", "down_proj"}, 0.3f);
+    layers_.emplace(*model_, adapters, FusedFormat{});
+    ops::Weight& head = std::get<nn::Linear*>(outside("lm_head"))->weight;
+    Poisoning front_end(head, what, count);
+    const RepairReport report = fuse_and_repair(
+        *model_, *layers_, {calibration_, measured_}, 5,
+        {.max_loss_gap = -1, .steps = {Repair::bits, Repair::remainder}}, front_end);
+    EXPECT_EQ(front_end.times, 3) << what;
+    ASSERT_EQ(front_end.warnings.size(), 3u) << what;
+    size_t next = 0;
+    for (const char* of : {"layers with 6 bits", "layers with 8 bits", "beside their adapters"}) {
+      const std::string& warning = front_end.warnings[next++];
+      EXPECT_NE(warning.find(of), std::string::npos) << warning;
+      EXPECT_NE(warning.find("the loss is not finite"), std::string::npos) << warning;
+      EXPECT_NE(warning.find("model.layers."), std::string::npos) << warning;
+    }
+    EXPECT_GE(report.steps.size(), 3u);
+    const models::LinearPart& second = layers_->all()[1].part;
+    if (std::string(what) == "Looking for layers that lose") {
+      EXPECT_NE(front_end.warnings[0].find(second.path()), std::string::npos);
+      EXPECT_EQ(second.weight().bits, 2);
+      EXPECT_FALSE(second.adapter());
+    }
+    EXPECT_NEAR(mean_loss(*model_, measured_), report.steps.back().loss, 1e-5);
+  }
+}
+
+// A token that only those texts have makes all of them not finite.
+TEST_F(Repairing, TextsThatAreNotFiniteEndNoMoreThanWhatNeedsThem) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  make(4);
+  const lora::Adapters adapters = adapt({"q_proj", "down_proj"}, 0.2f);
+  for (data::Batch& batch : calibration_) batch.inputs[0] = 1;
+  ops::Weight& embedding = std::get<nn::Embedding*>(outside("model.embed_tokens"))->weight;
+  const mx::array row = mx::reshape(mx::equal(mx::arange(128), mx::array(1)), {128, 1});
+  embedding.scales = mx::where(row, mx::array(NAN), *embedding.scales);
+  const RepairReport report =
+      repair(adapters, {.max_loss_gap = -1,
+                        .steps = {Repair::round, Repair::tune, Repair::bits, Repair::remainder}});
+  ASSERT_EQ(report.steps.size(), 3u);
+  EXPECT_EQ(report.steps[1].what, "rounded for its inputs: worse, not taken");
+  EXPECT_EQ(report.steps[2].what, "scales tuned: worse, not taken");
+  ASSERT_EQ(front_end_.warnings.size(), 5u);  // of rounding, tuning, 6 and 8 bits, adapters
+  for (const std::string& warning : front_end_.warnings) {
+    EXPECT_NE(warning.find("model.layers.1.self_attn.q_proj"), std::string::npos) << warning;
+  }
 }
 
 TEST_F(Repairing, MeasuringStopsWhenItIsTold) {
