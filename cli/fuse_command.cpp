@@ -69,8 +69,8 @@ engine::LoadedModel model_to_export(const fs::path& folder, const lora::AdapterF
   return stored;
 }
 
-void export_gguf(const FuseCommand& o, engine::LoadedModel& stored,
-                 const io::Provenance& provenance, FrontEnd& front_end) {
+void export_gguf(const FuseCommand& o, engine::LoadedModel stored, const io::Provenance& provenance,
+                 FrontEnd& front_end) {
   const fs::path target = gguf_target(o);
   const gguf::ExportedFile written =
       engine::export_gguf(stored, provenance, target, gguf::file_type("f16"), "", front_end);
@@ -211,9 +211,9 @@ engine::Remainder fuse_in_place(const FuseCommand& o, const engine::FuseTexts& t
 }
 
 void report_losses(const FuseCommand& o, const engine::FuseTexts& texts, const Losses& before,
-                   const models::Model& fused) {
+                   const models::Model& fused, const FrontEnd& front_end) {
   const auto& [base, adapted] = before;
-  const double loss = calibration::mean_loss(fused, texts.batches.measured);
+  const double loss = calibration::mean_loss(fused, texts.batches.measured, front_end);
   print_out("Loss on {}: base {:.3f}, adapted {:.3f}, fused {:.3f}\n", texts.name, base, adapted,
             loss);
   const double gained = base - adapted;
@@ -251,8 +251,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   lora::AdapterFile file = named_adapter(runtime, o.adapters);
   engine::LoadedModel loaded = load_named(runtime, o.model);
   lora::check_fits(*loaded.model, file);
-  std::optional<engine::LoadedModel> to_export;
-  if (o.export_gguf) to_export = model_to_export(loaded.folder.path(), file);
+  if (o.export_gguf) static_cast<void>(model_to_export(loaded.folder.path(), file));
   const io::ModelTarget target{.path = o.save_path, .force = o.force};
   io::check_model_target(loaded.folder.path(), target);
   options.provenance = provenance(o, loaded, file);
@@ -262,13 +261,16 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
   std::optional<engine::FuseTexts> measured = texts(o, named, loaded, repairs, front_end);
   if (!measured && repairs) measured = texts_of_training(o, runtime, loaded);
   Losses losses;
-  if (measured) losses.base = calibration::mean_loss(*loaded.model, measured->batches.measured);
+  const auto loss_now = [&] {
+    return calibration::mean_loss(*loaded.model, measured->batches.measured, front_end);
+  };
+  if (measured) losses.base = loss_now();
   lora::Adapters adapters = engine::put_adapter(loaded, file, front_end);
   engine::Remainder left;
   if (repairs && measured) {
     left = fuse_in_place(o, *measured, losses, loaded, adapters, options, front_end);
   } else if (measured) {  // fails, if it is not finite
-    losses.adapted = calibration::mean_loss(*loaded.model, measured->batches.measured);
+    losses.adapted = loss_now();
   }
   if (!left.adapters.empty()) {
     options.add = [&](const fs::path& folder) {
@@ -282,7 +284,10 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
     print_out("{} layers keep their adapters, in {}: give it as --adapter-file with the model\n",
               left.adapters.size(), engine::remainder_file(o.save_path).string());
   }
-  if (to_export) export_gguf(o, *to_export, options.provenance, front_end);
+  if (o.export_gguf) {
+    loaded.model.reset();  // one model at a time
+    export_gguf(o, model_to_export(loaded.folder.path(), file), options.provenance, front_end);
+  }
   guard.reset();
   print_out("Fused {} of {} into {}: {} tensors, {:.1f} MB\n",
             what_is_fused(adapters, left.adapters.size()), o.model, o.save_path, written.tensors,
@@ -292,7 +297,7 @@ void run(const FuseCommand& o, const engine::Runtime& runtime) {
     if (!left.adapters.empty()) {
       engine::put_adapter(fused, lora::read_adapter_file(engine::remainder_file(o.save_path)));
     }
-    report_losses(o, *measured, losses, *fused.model);
+    report_losses(o, *measured, losses, *fused.model, front_end);
   }
   finish_output();
   if (upload) upload->run(o.save_path, options.provenance);

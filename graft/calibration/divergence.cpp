@@ -3,11 +3,8 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
-#include <cmath>
-#include <optional>
 #include <utility>
 
-#include "graft/base/error.h"
 #include "graft/ops/head_divergence.h"
 #include "graft/training/evaluation.h"
 #include "graft/training/forward.h"
@@ -15,43 +12,20 @@
 namespace graft::calibration {
 namespace {
 
-// The divergence only from what is given.
-Comparison means_of(const models::Model& model, const std::vector<data::Batch>& batches,
-                    const std::optional<Predicted>& wanted, const FrontEnd& front_end) {
-  const models::LayerRunner runner(model);
-  Comparison sums{0, 0};
-  double weight = 0;
-  for (size_t i = 0; i < batches.size(); ++i) {
-    front_end.check_cancelled();
-    const data::Batch& batch = batches[i];
-    const double own = batch.weight();
-    if (!(own > 0)) continue;
-    const mx::array states = training::states_of(runner, batch);
-    const ops::Head head = model.head(states, {});
-    const ops::Targets targets = training::targets_of(batch);
-    mx::array loss = ops::head_loss(states, head, targets, own, ops::LossGradient::none).sum;
-    sums.loss += own * static_cast<double>(loss.item<float>());
-    if (wanted) {
-      mx::array divergence = ops::head_divergence({states, head}, {wanted->states[i], wanted->head},
-                                                  targets.weights, own, false)
-                                 .sum;
-      sums.divergence += own * static_cast<double>(divergence.item<float>());
-    }
-    weight += own;
-  }
-  if (weight == 0) fail("no token of the texts carries loss: there is nothing to measure");
-  if (!std::isfinite(sums.loss) || !std::isfinite(sums.divergence)) {
-    throw training::NotFinite(
-        "the loss, or the divergence from the adapted model, is not finite: weights of the model "
-        "or its adapter are not, or are too large to compute with");
-  }
-  return {sums.loss / weight, sums.divergence / weight};
+// Of these batches, in turn, while nobody says to stop.
+training::Measurement measurement_of(const std::vector<data::Batch>& batches,
+                                     const FrontEnd& front_end) {
+  return {.count = batches.size(), .batch = [&](size_t i) {
+            front_end.check_cancelled();
+            return batches[i];
+          }};
 }
 
 }  // namespace
 
-Divergence::Divergence(const std::vector<data::Batch>& batches, const Predicted& wanted)
-    : head_(wanted.head) {
+Divergence::Divergence(const std::vector<data::Batch>& batches, const Predicted& wanted,
+                       bool tunes_head)
+    : head_(wanted.head), tunes_head_(tunes_head) {
   for (size_t i = 0; i < batches.size(); ++i) {
     states_.insert({batches[i].examples, wanted.states[i]});
   }
@@ -61,9 +35,13 @@ training::Loss Divergence::operator()(const models::LayerRunner& runner, const d
                                       const training::ObjectiveOptions& options) const {
   const mx::array states = training::states_of(runner, batch, options.dropout);
   const ops::Head head = runner.model().head(states, options.dropout);
-  const ops::HeadDivergence divergence = ops::head_divergence(
-      {states, head}, {states_.at(batch.examples), head_}, training::targets_of(batch).weights,
-      options.divisor, options.differentiated);
+  using Gradient = ops::DivergenceGradient;
+  const Gradient gradient = !options.differentiated ? Gradient::none
+                            : tunes_head_           ? Gradient::of_states_and_scales
+                                                    : Gradient::of_states;
+  const ops::HeadDivergence divergence =
+      ops::head_divergence({states, head}, {states_.at(batch.examples), head_},
+                           training::targets_of(batch).weights, options.divisor, gradient);
   return {divergence.sum, divergence.tokens};
 }
 
@@ -83,12 +61,31 @@ Predicted predictions_of(const models::Model& model, const std::vector<data::Bat
 
 double mean_loss(const models::Model& model, const std::vector<data::Batch>& batches,
                  const FrontEnd& front_end) {
-  return means_of(model, batches, {}, front_end).loss;
+  const models::LayerRunner runner(model);
+  training::Measurement loss = measurement_of(batches, front_end);
+  loss.means = [&](size_t, const data::Batch& batch, double weight) {
+    return std::vector<mx::array>{training::CrossEntropy()(runner, batch, {.divisor = weight}).sum};
+  };
+  return training::measure(loss).values[0];
 }
 
 Comparison compare(const models::Model& model, const std::vector<data::Batch>& batches,
                    const Predicted& wanted, const FrontEnd& front_end) {
-  return means_of(model, batches, wanted, front_end);
+  const models::LayerRunner runner(model);
+  training::Measurement both = measurement_of(batches, front_end);
+  both.names = {"the loss", "the divergence from the adapted model"};
+  both.means = [&](size_t i, const data::Batch& batch, double weight) {
+    const mx::array states = training::states_of(runner, batch);
+    const ops::Head head = model.head(states, {});
+    const ops::Targets targets = training::targets_of(batch);
+    return std::vector<mx::array>{
+        ops::head_loss(states, head, targets, weight, ops::LossGradient::none).sum,
+        ops::head_divergence({states, head}, {wanted.states[i], wanted.head}, targets.weights,
+                             weight, ops::DivergenceGradient::none)
+            .sum};
+  };
+  const training::Means means = training::measure(both);
+  return {means.values[0], means.values[1]};
 }
 
 }  // namespace graft::calibration

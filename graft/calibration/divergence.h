@@ -23,8 +23,10 @@ struct Predicted {
 /// distributions from the other's.
 class Divergence final : public training::Objective {
  public:
-  /// `wanted`: of these batches, by the other model.
-  Divergence(const std::vector<data::Batch>& batches, const Predicted& wanted);
+  /// `wanted`: of these batches, by the other model. `tunes_head`: scales and biases of the model's
+  /// head are among what is differentiated by.
+  Divergence(const std::vector<data::Batch>& batches, const Predicted& wanted,
+             bool tunes_head = false);
 
   training::Loss operator()(const models::LayerRunner& runner, const data::Batch& batch,
                             const training::ObjectiveOptions& options) const override;
@@ -32,6 +34,7 @@ class Divergence final : public training::Objective {
  private:
   std::map<std::vector<size_t>, mx::array> states_;  // by the batch's examples
   ops::Head head_;
+  bool tunes_head_;
 };
 
 /// What a model predicts of batches. As all of these it asks before each batch whether to stop, and

@@ -19,11 +19,15 @@ struct Predictions {
   const Head& head;
 };
 
+/// What a divergence is differentiated by, through its sum: the predicted states, and the scales
+/// and biases of the predicted head's matrix, which is quantized in mode affine then.
+enum class DivergenceGradient { none, of_states, of_states_and_scales };
+
 /// Of q, `predicted`, from p, `wanted`; `weights` [N], f32. Chunked over tokens, so that the [N, V]
-/// logits never exist as a whole. If it is `differentiated`, by the predicted states through the
-/// sum, the gradient is computed along with it; an update of the predicted head then has no input
-/// of its own, and counts as a constant.
+/// logits never exist as a whole. A gradient is computed along with the sum; an update of the
+/// predicted head then has no input of its own, and counts as a constant.
 HeadDivergence head_divergence(const Predictions& predicted, const Predictions& wanted,
-                               const mx::array& weights, double divisor, bool differentiated);
+                               const mx::array& weights, double divisor,
+                               DivergenceGradient gradient);
 
 }  // namespace graft::ops

@@ -1,12 +1,18 @@
 #pragma once
 
+#include <mlx/array.h>
+
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "graft/base/error.h"
 #include "graft/data/batch.h"
 #include "graft/models/layer_runner.h"
 
 namespace graft::training {
+
+namespace mx = mlx::core;
 
 /// The loss of a data set: the weighted mean over all tokens that carry loss.
 struct Evaluation {
@@ -23,9 +29,28 @@ class NotFinite : public Error {
   using Error::Error;
 };
 
-/// Makes and evaluates batches one by one. Calls `done` after each with the number done so far; it
-/// returns whether to go on. Throws NotFinite, which names the data set, if a loss is not finite,
-/// and Error if no token carries loss, or as data::make_batch does.
+/// What is measured of batches, which are made one by one.
+struct Measurement {
+  size_t count = 0;  // of batches
+  std::function<data::Batch(size_t)> batch = {};
+  /// Of batch `i`, whose weights are `weight` together: means over its tokens that carry loss, f32
+  /// scalars.
+  std::function<std::vector<mx::array>(size_t i, const data::Batch&, double weight)> means = {};
+  std::vector<std::string> names = {"the loss"};  // of the means
+  std::string texts = {};                         // the name of what is measured on, if it has one
+};
+
+/// The means over all tokens that carry loss, and the weight of these.
+struct Means {
+  std::vector<double> values;
+  double weight;
+};
+
+/// Calls `done` after each batch with the number done so far; it returns whether to go on. Throws
+/// NotFinite, which names it, if a mean is not finite, and Error if no token carries loss.
+Means measure(const Measurement& measurement, const std::function<bool(size_t)>& done = {});
+
+/// Makes and evaluates batches one by one. Throws as `measure` does, and as data::make_batch does.
 Evaluation evaluate(const models::LayerRunner& runner, const data::EvaluationBatches& batches,
                     const std::function<bool(size_t)>& done = {});
 

@@ -47,7 +47,8 @@ TEST_P(AdaptedHeads, DivergeAsTheDenseOnes) {
     const auto sum_with = [&](const Head& q, const Head& p) {
       return [&, q, p](const std::vector<mx::array>& in) {
         return std::vector<mx::array>{
-            head_divergence({in[0], q}, {others, p}, weights, 7, true).sum};
+            head_divergence({in[0], q}, {others, p}, weights, 7, DivergenceGradient::of_states)
+                .sum};
       };
     };
     const auto found = mx::vjp(sum_with(one, other), {states}, {mx::array(1.0f)});
@@ -60,7 +61,8 @@ TEST_P(AdaptedHeads, DivergeAsTheDenseOnes) {
     Head doubled = one;
     doubled.lora->scale *= 2;
     const auto tokens = [&](const Head& q) {
-      return head_divergence({states, q}, {others, other}, weights, 7, false).tokens;
+      return head_divergence({states, q}, {others, other}, weights, 7, DivergenceGradient::none)
+          .tokens;
     };
     EXPECT_LT(testing::distance(tokens(twice), tokens(doubled)), 1e-5);
     EXPECT_GT(testing::distance(tokens(twice), tokens(one)), 1e-2);
