@@ -10,6 +10,7 @@
 #include "graft/calibration/experts.h"
 #include "graft/calibration/layer_walk.h"
 #include "graft/calibration/rounding.h"
+#include "graft/calibration/second_moments.h"
 
 namespace graft::calibration {
 namespace {
@@ -28,7 +29,10 @@ nn::ExpertLinear experts_before(const FusedLayer& layer) {
   return before;
 }
 
-bool is_rounded(const FusedLayer& layer) { return layer.setting && !layer.part.is_embedding(); }
+// An embedding of its own multiplies nothing: the nearest is the best for its rows.
+bool is_rounded(const FusedLayer& layer) {
+  return layer.setting && (!layer.part.is_embedding() || layer.head != nullptr);
+}
 
 // Of what has no experts.
 void put_weight(const FusedLayer& layer, const ops::Weight& weight) {
@@ -128,14 +132,24 @@ void FusedLayers::round_to_inputs(const std::vector<data::Batch>& batches,
                                   const std::function<void(size_t)>& done) {
   std::vector<models::LinearPart> linears;
   std::vector<size_t> indices;
+  size_t rounded = 0;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    if (!is_rounded(layers_[i])) continue;
-    linears.push_back(layers_[i].part);
-    indices.push_back(i);
+    const FusedLayer& layer = layers_[i];
+    if (!is_rounded(layer)) continue;
+    if (!layer.part.is_embedding()) {
+      linears.push_back(layer.part);
+      indices.push_back(i);
+      continue;
+    }
+    // First: what the layers are rounded for is what the embedding gives them then.
+    visit_layers(model_, batches, {layer.part}, [&](size_t, const mx::array& moments) {
+      round_to_moments(layer, with_lookups(moments));
+    });
+    done(++rounded);
   }
   visit_layers(model_, batches, linears, [&](size_t i, const mx::array& moments) {
     round_to_moments(layers_[indices[i]], moments);
-    done(i + 1);
+    done(++rounded);
   });
 }
 

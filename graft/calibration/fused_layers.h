@@ -42,7 +42,8 @@ class FusedLayers {
               const lora::FusedFormat& format);
 
   const std::vector<FusedLayer>& all() const { return layers_; }
-  /// How many can be rounded for what they read: those that are quantized, but no embedding.
+  /// How many can be rounded for what they read: those that are quantized, but no embedding that is
+  /// not the head, too.
   size_t count_rounded() const;
 
   /// Each weight rounded to what is nearest (lora::fused_weight).
@@ -51,7 +52,7 @@ class FusedLayers {
   /// or does not divide into groups: then it stays.
   bool raise(size_t index, int bits);
   /// Each of these (`count_rounded`) rounded for what the texts show of its inputs (rounding.h),
-  /// the layers from the lowest up.
+  /// an embedding first, then the layers from the lowest up.
   void round_to_inputs(const std::vector<data::Batch>& batches,
                        const std::function<void(size_t)>& done);
   /// One layer as it was, with its adapter. False if it is so.

@@ -4,9 +4,11 @@
 #include <mlx/transforms.h>
 
 #include <cmath>
+#include <memory>
 #include <numbers>
 #include <utility>
 
+#include "graft/calibration/experts.h"
 #include "graft/models/parameters.h"
 #include "graft/training/evaluation.h"
 #include "graft/training/lazy_step.h"
@@ -14,39 +16,75 @@
 namespace graft::calibration {
 namespace {
 
-// While it lives, scales and biases of layers are f32 parameters.
+// While it lives, scales and biases of layers are f32 parameters; those of experts in a stack.
 class TunedScales {
  public:
-  explicit TunedScales(const std::vector<models::LinearPart>& linears) {
-    std::vector<models::Parameter> parameters;
+  TunedScales(const std::vector<models::LinearPart>& linears, int layers) : layers_(layers) {
     for (const models::LinearPart& part : linears) {
       if (!is_tuned(part)) continue;
-      ops::Weight& weight = std::get<nn::Linear*>(part.linear)->weight;
-      weights_.emplace_back(&weight, weight.scales->dtype());
-      for (auto [array, name] :
-           {std::pair{&*weight.scales, ".scales"}, {&*weight.biases, ".biases"}}) {
-        *array = mx::astype(*array, mx::float32);
-        parameters.push_back({part.path() + name, part.layer, array});
+      dtypes_.push_back(part.weight().scales->dtype());
+      if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&part.linear)) {
+        const auto own = std::make_shared<ops::ExpertWeights>();
+        own->each = (*experts)->weights->each;
+        own->stack = ops::stacked(own->each);
+        own->trained = true;
+        (*experts)->weights = own;
+        add(part, *own->stack);
+      } else {
+        add(part, std::get<nn::Linear*>(part.linear)->weight);
       }
+      parts_.push_back(part);
     }
-    parameters_ = models::ParameterSet(std::move(parameters));
+    parameters_ = models::ParameterSet(std::move(added_));
     mx::eval(parameters_.values());
   }
   ~TunedScales() {
-    for (auto& [weight, dtype] : weights_) {
-      weight->scales = mx::astype(*weight->scales, dtype);
-      weight->biases = mx::astype(*weight->biases, dtype);
-      mx::eval(*weight->scales, *weight->biases);
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      if (auto* const* experts = std::get_if<nn::ExpertLinear*>(&parts_[i].linear)) {
+        const ops::Weight stack = in_type(*(*experts)->weights->stack, dtypes_[i]);
+        std::vector<ops::Weight> each = (*experts)->weights->each;
+        for (size_t e = 0; e < each.size(); ++e) {
+          const auto index = static_cast<int>(e);
+          each[e].scales = mx::contiguous(ops::matrix_of(*stack.scales, index));
+          each[e].biases = mx::contiguous(ops::matrix_of(*stack.biases, index));
+          mx::eval(each[e].arrays());
+        }
+        (*experts)->weights = expert_weights(std::move(each));
+      } else {
+        ops::Weight& weight = std::get<nn::Linear*>(parts_[i].linear)->weight;
+        weight = in_type(weight, dtypes_[i]);
+      }
     }
   }
   TunedScales(const TunedScales&) = delete;
   TunedScales& operator=(const TunedScales&) = delete;
 
   const models::ParameterSet& parameters() const { return parameters_; }
+  bool tunes_head() const { return tunes_head_; }
 
  private:
-  std::vector<std::pair<ops::Weight*, mx::Dtype>> weights_;
+  static ops::Weight in_type(ops::Weight weight, mx::Dtype dtype) {
+    weight.scales = mx::astype(*weight.scales, dtype);
+    weight.biases = mx::astype(*weight.biases, dtype);
+    mx::eval(*weight.scales, *weight.biases);
+    return weight;
+  }
+
+  void add(const models::LinearPart& part, ops::Weight& weight) {
+    weight = in_type(weight, mx::float32);
+    const bool is_head = part.layer < 0;
+    const int layer = is_head ? layers_ : part.layer;
+    added_.push_back({part.path() + ".scales", layer, &*weight.scales});
+    added_.push_back({part.path() + ".biases", layer, &*weight.biases});
+    tunes_head_ = tunes_head_ || is_head;
+  }
+
+  int layers_;
+  std::vector<models::LinearPart> parts_;
+  std::vector<mx::Dtype> dtypes_;  // that their scales had
+  std::vector<models::Parameter> added_;
   models::ParameterSet parameters_;
+  bool tunes_head_ = false;
 };
 
 float rate_at(const TuningOptions& options, int step) {
@@ -57,17 +95,15 @@ float rate_at(const TuningOptions& options, int step) {
 }  // namespace
 
 bool is_tuned(const models::LinearPart& part) {
-  auto* const* linear = std::get_if<nn::Linear*>(&part.linear);
-  return part.layer >= 0 && linear != nullptr && (*linear)->weight.quantized() &&
-         has_biases((*linear)->weight.mode);
+  return !part.is_embedding() && part.weight().quantized() && has_biases(part.weight().mode);
 }
 
 int tune_scales(const models::Model& model, const std::vector<models::LinearPart>& linears,
                 const std::vector<data::Batch>& batches, const Predicted& wanted,
                 const TuningOptions& options) {
-  const TunedScales tuned(linears);
+  const TunedScales tuned(linears, model.num_layers());
   if (tuned.parameters().all().empty()) return 0;
-  const Divergence divergence(batches, wanted);
+  const Divergence divergence(batches, wanted, tuned.tunes_head());
   const models::LayerRunner runner(model);
   const auto adam = training::make_adam({.bias_correction = true});
   training::TrainState state = adam->start(tuned.parameters());

@@ -14,7 +14,8 @@ struct TuningOptions {
   std::function<void(int)> done = {};  // called after each step with the number done
 };
 
-/// Whether a layer has scales and biases that `tune_scales` trains: mode affine, no experts.
+/// Whether a layer has scales and biases that `tune_scales` trains: those of a linear layer, of
+/// experts or of a head of its own, in mode affine. Not of an embedding.
 bool is_tuned(const models::LinearPart& part);
 
 /// Trains the scales and biases of layers that are quantized in mode affine, whose integers stay,

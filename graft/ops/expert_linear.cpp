@@ -23,10 +23,26 @@ mx::array product(const mx::array& x, const Weight& stack, const mx::array& expe
   return mx::squeeze(y, 1);
 }
 
+// Of a quantized stack that is trained: dense, by operations that can be differentiated by scales
+// and biases.
+mx::array dense_of_groups(const Weight& stack) {
+  const mx::array& scales = *stack.scales;
+  const mx::array codes =
+      mx::dequantize(stack.weight, mx::ones_like(scales), mx::zeros_like(scales), stack.group_size,
+                     stack.bits, std::string(name_of(stack.mode)), {}, mx::float32);
+  mx::Shape grouped = scales.shape();
+  grouped.push_back(stack.group_size);
+  const auto of_groups = [](const mx::array& a) { return mx::expand_dims(a, -1); };
+  const mx::array numbers = mx::multiply(mx::reshape(codes, grouped), of_groups(scales));
+  return mx::reshape(mx::add(numbers, of_groups(*stack.biases)), codes.shape());
+}
+
 mx::array portable_expert_linear(const mx::array& x, const mx::array& experts,
                                  const ExpertProjection& p) {
   const ExpertWeights& weights = *p.weights;
-  const mx::array y = product(x, weights.stack ? *weights.stack : stacked(weights.each), experts);
+  Weight stack = weights.stack ? *weights.stack : stacked(weights.each);
+  if (weights.trained && stack.quantized()) stack = {dense_of_groups(stack), {}, {}, 0, 0};
+  const mx::array y = product(x, stack, experts);
   if (!p.lora) return y;
   const mx::array input = mx::astype(p.lora->x.value_or(x), mx::float32);
   const mx::array update = product(product(input, p.lora->a, experts), p.lora->b, experts);

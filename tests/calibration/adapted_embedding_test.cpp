@@ -10,6 +10,7 @@
 #include "graft/convert/convert.h"
 #include "graft/lora/fuse_model.h"
 #include "graft/models/registry.h"
+#include "graft/ops/backend.h"
 #include "tests/support/distance.h"
 #include "tests/support/tiny_checkpoint.h"
 
@@ -102,8 +103,7 @@ TEST_P(AdaptedEmbedding, IsFusedToTheNearest) {
     FusedLayers layers(*model, adapters, format);
     ASSERT_EQ(layers.all().size(), tied() ? 2u : 3u);
     EXPECT_EQ(layers.all()[0].path(), "model.layers.1.self_attn.q_proj");
-    const size_t rounded = tied() ? 1 : 2;  // no embedding
-    EXPECT_EQ(layers.count_rounded(), is_dense ? 0 : rounded);
+    EXPECT_EQ(layers.count_rounded(), is_dense ? 0u : 2u);  // an embedding if it is the head
     RepairOptions options;
     options.max_loss_gap = -100;  // all is tried
     options.steps = {Repair::round};
@@ -127,6 +127,31 @@ TEST_P(AdaptedEmbedding, IsFusedToTheNearest) {
     EXPECT_LT(std::abs(compare(*fused, batches_, predictions_of(*model, batches_)).divergence),
               1e-5);
   }
+}
+
+// A head of its own is tuned as a layer is.
+TEST_P(AdaptedEmbedding, AHeadIsTuned) {
+  if (tied()) GTEST_SKIP() << "an embedding is not tuned";
+  if (!ops::use_cpu_kernels()) GTEST_SKIP() << "too slow without kernels";
+  const auto model = load(folder_ / "4_bits");
+  lora::LoraSettings settings{.rank = 4, .scale = 0.5f, .num_layers = 1};
+  settings.keys = {"lm_head"};
+  const lora::Adapters adapters = lora::attach(*model, settings);
+  std::vector<mx::array> values;
+  for (const mx::array& v : adapters.parameters().values()) {
+    values.push_back(mx::multiply(mx::random::normal(v.shape()), mx::array(0.2f)));
+  }
+  adapters.parameters().set(values);
+  FusedLayers layers(*model, adapters, {});
+  ASSERT_EQ(layers.all().size(), 1u);
+  const RepairOptions options{
+      .max_loss_gap = -100, .steps = {Repair::tune}, .tuning_steps = 100, .tuning_rate = 1e-4f};
+  FrontEnd quiet;
+  const RepairReport report =
+      fuse_and_repair(*model, layers, {batches_, batches_}, 0, options, quiet);
+  ASSERT_EQ(report.steps.size(), 2u);
+  EXPECT_EQ(report.steps[1].what, "scales tuned");
+  EXPECT_LT(report.steps[1].divergence, 0.8 * report.steps[0].divergence);
 }
 
 // The embedding is a layer as any other: more bits, or its adapter beside the model.

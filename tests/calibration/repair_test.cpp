@@ -352,14 +352,74 @@ TEST_F(Repairing, NumbersOfFewBitsAreRoundedButNotTuned) {
   }
 }
 
-TEST_F(Repairing, ExpertsAreNotTuned) {
-  nn::ExpertLinear experts;
-  EXPECT_FALSE(is_tuned({0, &experts}));
-  make(4);
-  const models::LinearPart part = models::linears_of(model_->parts()).front();
-  EXPECT_TRUE(is_tuned(part));
-  tune_scales(*model_, {{0, &experts}}, calibration_, {{}, model_->head(mx::zeros({0, 64}), {})},
-              {});
+// A tiny mixture of experts, those of one layer with scales that are off.
+TEST_F(Repairing, TuningBringsScalesOfExpertsBack) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  mx::random::seed(6);
+  testing::TinyCheckpoint tiny;
+  tiny.dtype = mx::float32;
+  tiny.make();
+  tiny.config["model_type"] = "mixtral";
+  tiny.config["num_local_experts"] = 3;
+  tiny.config["num_experts_per_tok"] = 2;
+  std::erase_if(tiny.tensors,
+                [](const auto& one) { return one.first.find(".mlp.") != std::string::npos; });
+  for (auto& [name, tensor] : tiny.tensors) {
+    if (tensor.ndim() == 1) tensor = mx::ones(tensor.shape(), mx::float32);
+  }
+  for (int layer = 0; layer < tiny.layers; ++layer) {
+    const std::string at = fmt::format("model.layers.{}.block_sparse_moe.", layer);
+    tiny.weight(at + "gate", {3, tiny.hidden});
+    for (int e = 0; e < 3; ++e) {
+      const std::string expert = fmt::format("{}experts.{}.", at, e);
+      tiny.weight(expert + "w1", {tiny.inner, tiny.hidden});
+      tiny.weight(expert + "w2", {tiny.hidden, tiny.inner});
+      tiny.weight(expert + "w3", {tiny.inner, tiny.hidden});
+    }
+  }
+  tiny.write(folder_ / "experts");
+  convert::convert({.hf_path = folder_ / "experts",
+                    .mlx_path = folder_ / "few_bits",
+                    .quantize = true,
+                    .q_bits = 4,
+                    .q_group_size = 32});
+  model_ = models::load_model(io::ModelFolder::open(folder_ / "few_bits"));
+  data::Batch batch;
+  for (int32_t i = 0; i < 80; ++i) {
+    batch.inputs.push_back(3 + (i * i) % 20);
+    batch.targets.push_back(3 + ((i + 1) * (i + 1)) % 20);
+    batch.weights.push_back(1);
+  }
+  batch.offsets = {0, 40, 80};
+  batch.examples = {0, 1};
+  const std::vector<data::Batch> batches = {batch};
+  const Predicted wanted = predictions_of(*model_, batches);
+  std::vector<models::LinearPart> experts;
+  std::vector<ops::Weight> before;
+  for (const models::LinearPart& part : models::linears_of(model_->parts())) {
+    auto* const* layer = std::get_if<nn::ExpertLinear*>(&part.linear);
+    if (layer == nullptr || part.layer != 0 || !is_tuned(part)) continue;
+    experts.push_back(part);
+    auto changed = std::make_shared<ops::ExpertWeights>(*(*layer)->weights);
+    for (ops::Weight& weight : changed->each) {
+      weight.scales = mx::multiply(*weight.scales, mx::array(1.2f, weight.scales->dtype()));
+      mx::eval(*weight.scales);
+    }
+    changed->stack.reset();
+    (*layer)->weights = changed;
+    before.push_back(changed->each.front());
+  }
+  ASSERT_GE(experts.size(), 2u);
+  const double off = compare(*model_, batches, wanted).divergence;
+  tune_scales(*model_, experts, batches, wanted, {.steps = 80, .rate = 1e-3f});
+  EXPECT_LT(compare(*model_, batches, wanted).divergence, 0.5 * off);
+  for (size_t i = 0; i < experts.size(); ++i) {
+    const ops::Weight& now = experts[i].weight();
+    EXPECT_TRUE(same_bits(now.weight, before[i].weight));
+    EXPECT_FALSE(same_bits(*now.scales, *before[i].scales));
+    EXPECT_EQ(now.scales->dtype(), before[i].scales->dtype());
+    EXPECT_FALSE(std::get<nn::ExpertLinear*>(experts[i].linear)->weights->trained);
+  }
 }
 
 TEST_F(Repairing, StepsOfTuningThatAreNotFiniteAreCounted) {
@@ -431,6 +491,21 @@ TEST_F(Repairing, ALayerWithWhichTheLossIsNotFiniteIsNamedAndLeft) {
     }
     EXPECT_NEAR(mean_loss(*model_, measured_), report.steps.back().loss, 1e-5);
   }
+}
+
+TEST_F(Repairing, AnAdaptedEmbeddingThatIsTheHeadIsRoundedForWhatThatReads) {
+  GRAFT_SKIP_WITHOUT_KERNELS();
+  head_ = false;
+  make(4);
+  const RepairReport report =
+      repair(adapt({"embed_tokens"}, 0.06f), {.max_loss_gap = -1, .steps = {Repair::round}});
+  ASSERT_EQ(report.steps.size(), 2u);
+  EXPECT_EQ(report.steps[1].what, "rounded for its inputs");
+  EXPECT_LT(report.steps[1].divergence, 0.8 * report.steps[0].divergence);
+  const ops::Weight head = model_->head(mx::zeros({0, 64}), {}).weight;
+  const ops::Weight& embedding = layers_->all()[0].part.weight();
+  EXPECT_TRUE(same_bits(head.weight, embedding.weight));
+  EXPECT_TRUE(same_bits(*head.scales, *embedding.scales));
 }
 
 // A token that only those texts have makes all of them not finite.

@@ -140,6 +140,38 @@ TEST_P(TrainedWeights, HeadAndItsBias) {
   }
 }
 
+// Of a stack in mode affine, beside a frozen one and an adapter; nobody goes to expert 1.
+TEST_P(TrainedWeights, ScalesAndBiasesOfExperts) {
+  const mx::array experts({0, 0, 0, 2, 2, 3}, mx::int32);
+  for (int bits : {2, 3, 4, 8}) {
+    SCOPED_TRACE(bits);
+    std::vector<Weight> each, frozen_each;
+    for (int e = 0; e < 4; ++e) {
+      each.push_back(quantized(parameter({48, 128}, 0.1f), 64, bits, mx::bfloat16));
+      frozen_each.push_back(quantized(parameter({32, 128}, 0.1f), 32, 4, mx::float32));
+    }
+    Weight stack = stacked(each);
+    stack.scales = mx::astype(*stack.scales, mx::float32);
+    stack.biases = mx::astype(*stack.biases, mx::float32);
+    auto frozen = std::make_shared<ExpertWeights>();
+    frozen->each = frozen_each;
+    expect_parity(
+        [&](const std::vector<mx::array>& in) {
+          auto tuned = std::make_shared<ExpertWeights>();
+          tuned->each = each;
+          tuned->stack = stack;
+          tuned->stack->scales = in[1];
+          tuned->stack->biases = in[2];
+          tuned->trained = true;
+          const LoraUpdate update{in[3], in[4], 2.0f, {}};
+          return expert_linear(in[0], experts, {{frozen, {}}, {tuned, {}}, {tuned, update}});
+        },
+        {random({6, 128}), *stack.scales, *stack.biases, parameter({4, 4, 128}, 0.1f),
+         parameter({4, 48, 4}, 0.1f)},
+        dtype(), tolerance());
+  }
+}
+
 // One array for all of them, or one each; some without rows.
 TEST_P(TrainedWeights, Experts) {
   const mx::array experts({0, 0, 0, 2, 2, 3}, mx::int32);

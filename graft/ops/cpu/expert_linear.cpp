@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/kernels/group_gradients.h"
 #include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/weight_gradient.h"
 #include "graft/ops/cpu/adapted_linear.h"
@@ -30,12 +31,31 @@ struct ExpertPart {
 
   bool has_lora() const { return rank > 0; }
 
+  int64_t groups() const { return shape.in / shape.matrix.group_size; }  // of a row
+  // The gradients of its weights: of a quantized stack those of scales and biases.
+  size_t weight_gradients() const {
+    return shape.quantized ? 2 : static_cast<size_t>(weight_arrays);
+  }
+
   // The place of an expert's matrix in its array, one of all or one of many.
   int64_t row_in_array(int expert) const { return weight_arrays == 1 ? expert * shape.out : 0; }
   size_t array_of(int expert) const { return weight_arrays == 1 ? 0 : static_cast<size_t>(expert); }
 
   // `arrays` are the inputs of weights that are trained.
   LinearWeight weight(int expert, const Input* arrays) const {
+    if (weight_arrays > 0 && shape.quantized) {
+      LinearWeight one = shape;
+      const int64_t first = expert * shape.out;
+      const auto of_groups = [&](size_t array) {
+        return static_cast<const char*>(arrays[array].data) +
+               static_cast<size_t>(first * groups()) * kernels::size_of(shape.matrix.scale_type);
+      };
+      one.matrix.weight =
+          static_cast<const uint32_t*>(arrays[0].data) + first * shape.in * shape.matrix.bits / 32;
+      one.matrix.scales = of_groups(1);
+      one.matrix.biases = of_groups(2);
+      return one;
+    }
     if (weight_arrays > 0) {
       LinearWeight one = shape;
       one.data =
@@ -172,15 +192,22 @@ class ExpertLinearBackward final : public CpuPrimitive {
   Scratch scratch(const std::vector<Input>&) const override {
     Scratch all = projection_backward_scratch(shapes_of(parts_), rows_, type_, wants_x_);
     all.own += static_cast<size_t>(2 * adapter_floats(parts_)) * sizeof(float);
+    size_t dense = 0;  // the gradient of a quantized matrix
     for (const ExpertPart& part : parts_) {
       if (!part.wants_weights) continue;
       all.shared =
           std::max(all.shared, kernels::weight_gradient_scratch(rows_, part.shape.out, type_));
+      if (part.shape.quantized) dense = std::max(dense, elements(part) * sizeof(float));
     }
+    all.own += dense;
     return all;
   }
 
  private:
+  static size_t elements(const ExpertPart& part) {
+    return static_cast<size_t>(part.shape.out) * static_cast<size_t>(part.shape.in);
+  }
+
   // The arrays of a part.
   struct Bound {
     const void* d_y;
@@ -203,6 +230,37 @@ class ExpertLinearBackward final : public CpuPrimitive {
   static float* d_weight_of(const ExpertPart& part, const Bound& bound, int expert) {
     return static_cast<float*>(bound.d_weights[part.array_of(expert)].data) +
            part.row_in_array(expert) * part.shape.in;
+  }
+  // Of scales (0) or biases (1).
+  static float* d_groups_of(const ExpertPart& part, const Bound& bound, int expert, size_t which) {
+    return static_cast<float*>(bound.d_weights[which].data) +
+           expert * part.shape.out * part.groups();
+  }
+
+  static void clear_weights(const ExpertPart& part, const Bound& bound, int expert) {
+    if (!part.shape.quantized) {
+      std::fill_n(d_weight_of(part, bound, expert), part.shape.out * part.shape.in, 0.0f);
+      return;
+    }
+    for (const size_t which : {size_t{0}, size_t{1}}) {
+      std::fill_n(d_groups_of(part, bound, expert, which), part.shape.out * part.groups(), 0.0f);
+    }
+  }
+
+  void add_weight_gradient(const ExpertPart& part, const Bound& bound, const Group& group,
+                           const void* d_y) const {
+    const auto into = [&](float* d_weight) {
+      kernels::weight_gradient({group.rows, part.shape.out, part.shape.in, type_, d_y,
+                                at_row(bound.x, group.begin, part.shape.in, type_)},
+                               d_weight);
+    };
+    if (!part.shape.quantized) return into(d_weight_of(part, bound, group.expert));
+    static thread_local kernels::GrownBuffer buffer;
+    auto* const dense = buffer.get_as<float>(elements(part));
+    into(dense);
+    kernels::group_gradients(part.weight(group.expert, bound.weights).matrix, dense,
+                             d_groups_of(part, bound, group.expert, 0),
+                             d_groups_of(part, bound, group.expert, 1));
   }
 
   std::vector<Bound> bind_parts(const std::vector<Input>& inputs,
@@ -228,7 +286,7 @@ class ExpertLinearBackward final : public CpuPrimitive {
       if (part.wants_weights) {
         b.x = input();
         b.d_weights = outputs.data() + out;
-        out += static_cast<size_t>(part.weight_arrays);
+        out += part.weight_gradients();
       }
       bound.push_back(b);
     }
@@ -247,7 +305,7 @@ class ExpertLinearBackward final : public CpuPrimitive {
           std::fill(bound[i].d_b + expert * b_size, bound[i].d_b + end * b_size, 0.0f);
         }
         for (; part.wants_weights && expert < end; ++expert) {
-          std::fill_n(d_weight_of(part, bound[i], expert), part.shape.out * part.shape.in, 0.0f);
+          clear_weights(part, bound[i], expert);
         }
         expert = end + 1;
       };
@@ -270,11 +328,7 @@ class ExpertLinearBackward final : public CpuPrimitive {
         g.d_b = std::exchange(room, room + part.shape.out * part.rank);
         if (part.own_x) g.d_adapter_x = at_row(bound[i].d_x, group.begin, part.shape.in);
       }
-      if (part.wants_weights) {
-        kernels::weight_gradient({group.rows, part.shape.out, part.shape.in, type_, g.d_y,
-                                  at_row(bound[i].x, group.begin, part.shape.in, type_)},
-                                 d_weight_of(part, bound[i], group.expert));
-      }
+      if (part.wants_weights) add_weight_gradient(part, bound[i], group, g.d_y);
       gradients.push_back(g);
     }
     void* d_x = nullptr;
@@ -352,13 +406,14 @@ class ExpertLinear final : public CpuPrimitive {
         if (part.own_x) gradients.add(x, mx::float32);
       }
       const int first = std::exchange(next, next + part.weight_arrays);
+      const int trained = part.shape.quantized ? first + 1 : first;  // behind the codes
       for (int at = first; at < next; ++at) {
         inputs.push_back(primals[static_cast<size_t>(at)]);
-        part.wants_weights = part.wants_weights || gradients.wants(at);
+        part.wants_weights = part.wants_weights || (at >= trained && gradients.wants(at));
       }
       if (!part.wants_weights) continue;
       inputs.push_back(primals[0]);
-      for (int at = first; at < next; ++at) gradients.add(at, mx::float32);
+      for (int at = trained; at < next; ++at) gradients.add(at, mx::float32);
     }
     return gradients.of(
         std::make_shared<ExpertLinearBackward>(std::move(parts), rows_, type_, wants_x),
@@ -417,7 +472,11 @@ std::vector<mx::array> expert_linear(const mx::array& x, const mx::array& expert
     }
     if (p.weights->trained) {
       const size_t before = inputs.size();
-      if (p.weights->stack) {
+      if (part.shape.quantized) {
+        const Weight& stack = p.weights->stack.value();
+        part.shape.matrix.scale_type = scalar_type(stack.scales->dtype());
+        inputs.insert(inputs.end(), {stack.weight, *stack.scales, stack.biases.value()});
+      } else if (p.weights->stack) {
         inputs.push_back(p.weights->stack->weight);
       } else {
         for (const Weight& w : p.weights->each) inputs.push_back(w.weight);
