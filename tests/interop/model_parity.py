@@ -4,7 +4,8 @@
     model_parity.py GRAFT LOGITS_DRIVER [--model FOLDER_OR_GGUF ...]
 
 Small random checkpoints are made here, and each further model is taken as it is. For each:
-  - the converted model's f32 logits in mlx-lm are graft's, within 1e-4 of the largest;
+  - the converted model's f32 logits in mlx-lm are graft's, within 1e-4 of the largest, with weights rounded to the
+    nearest and for what layers read (`--calibrate`);
   - adapters.npz opens in NumPy and MLX with the example's keys, shapes and dtype, and its settings apply:
     mlx-lm's model with scale * (x A) B added gives graft's logits;
   - so do the fused models, in the model's own format, in 8 bits and dense;
@@ -157,7 +158,7 @@ class Parity:
 
     def check(self, source, *flags, keys=("self_attn.q_proj", "self_attn.v_proj"), lora_flags=()):
         model, adapter = self.scratch / "model", self.scratch / "adapters.npz"
-        print(f"{source.name} {' '.join(flags)}")
+        print(f"{source.name} {' '.join(str(flag) for flag in flags)}")
         run(self.graft, "convert", "--hf-path", source, "--mlx-path", model, *flags)
         plain = load_in_f32(model)
         compare("converted", self.graft_logits(model), logits_of(plain))
@@ -243,6 +244,8 @@ def main():
             for mode in ["mxfp4", "mxfp8", "nvfp4"]:
                 parity.check(scratch / source, "-q", "--q-mode", mode)
             parity.check(scratch / source, "-q", "--quant-predicate", "mixed_3_6")
+            for flags in ["--q-group-size", "32"], ["--q-mode", "mxfp4"]:
+                parity.check(scratch / source, "-q", *flags, "--calibrate", parity.data)
             # mlx-lm's DoRA computes the width of 3, 5 and 6 bits wrongly.
             for flags in [], ["-q", "--q-group-size", "32"], ["-q", "--q-bits", "8"]:
                 parity.check(scratch / source, *flags, lora_flags=["--fine-tune-type", "dora"])
@@ -252,12 +255,14 @@ def main():
             parity.check(scratch / family, keys=keys)
             parity.check(scratch / family, "-q", "--q-group-size", "32", keys=keys)
             if family in EXPERTS:
+                parity.check(scratch / family, "-q", "--q-group-size", "32", "--calibrate", parity.data, keys=keys)
                 parity.check(scratch / family, keys=every_key(family), lora_flags=["--lora-keys", "all"])
                 for mode in ["affine", "mxfp4", "nvfp4"]:
                     parity.check(scratch / family, "-q", "--q-mode", mode, keys=every_key(family),
                                  lora_flags=["--lora-keys", "all"])
         tiny_models.write_multimodal_gemma3(scratch / "gemma3")
         parity.check(scratch / "gemma3", "-q")
+        parity.check(scratch / "gemma3", "-q", "--calibrate", parity.data)
         parity.check(scratch / "gemma3", "-q", "--q-mode", "mxfp8")
         for model in arguments.model:
             parity.check(model)
