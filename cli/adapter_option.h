@@ -11,7 +11,7 @@ namespace graft::cli {
 
 /// The adapters that a user names, each "PATH" or "PATH:WEIGHT", or as "owner/name" one of the Hub;
 /// several may stand in one text, with commas. Throws Error as lora::read_adapter_file and
-/// engine::named_adapter do, UsageError for a weight that is none.
+/// engine::named_adapter_path do, UsageError for a weight that is none.
 std::vector<lora::WeightedAdapter> named_adapters(const engine::Runtime& runtime,
                                                   const std::vector<std::string>& names);
 

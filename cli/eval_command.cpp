@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/activations_option.h"
 #include "cli/adapter_option.h"
 #include "cli/commands.h"
 #include "cli/data_options.h"
@@ -252,6 +253,7 @@ void add_eval_command(CLI::App& app, engine::Runtime& runtime) {
   command->add_option("--seed", o->seed, "Of the sampling")->check(seed());
   command->add_flag("--json", o->json, "Print the figures as JSON");
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
+  add_activations_option(*command, runtime);
   on_run(*command, runtime, [o, &runtime] {
     if (const int code = EvalRun(*o, runtime).run(); code != 0) throw CLI::RuntimeError(code);
   });

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/activations_option.h"
 #include "cli/adapter_option.h"
 #include "cli/commands.h"
 #include "cli/named.h"
@@ -120,6 +121,7 @@ void add_generate_command(CLI::App& app, engine::Runtime& runtime) {
       ->take_all();
   command->add_flag("--profile", o->profile, "Show at the end where the time went");
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
+  add_activations_option(*command, runtime);
   on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });
 }
 

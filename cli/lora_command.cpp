@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "cli/activations_option.h"
 #include "cli/commands.h"
 #include "cli/given_options.h"
 #include "cli/lora_options.h"
@@ -16,10 +17,13 @@ void add_lora_command(CLI::App& app, engine::Runtime& runtime) {
       "lora", "Fine-tune a model with LoRA or QLoRA, measure its perplexity, try a prompt");
   add_lora_options(*command, *o);
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
+  add_activations_option(*command, runtime);
   on_run(*command, runtime, [o, command, &runtime] {
     o->repeated = given_options(*command, {"--find-lr", "--learning-rate", "--train"});
     complete_lora_options(*command, *o, runtime.front_end());
-    const ThreadsScope threads(runtime.options().threads);  // which may be a configuration's
+    // Which may be a configuration's.
+    const ThreadsScope threads(runtime.options().threads);
+    const ops::ActivationsScope activations(runtime.options().activations);
     if (const int code = run_lora(*o, runtime); code != 0) throw CLI::RuntimeError(code);
   });
 }

@@ -22,7 +22,7 @@ fs::path model_path(const engine::Runtime& runtime, const std::string& name) {
 fs::path adapter_path(const engine::Runtime& runtime, const std::string& name) {
   if (engine::is_adapter_here(name)) return name;
   const InterruptNotice notice(kInterrupted);
-  return engine::named_adapter(runtime, name);
+  return engine::named_adapter_path(runtime, name);
 }
 
 engine::NamedData named_data(const engine::Runtime& runtime, const engine::DataOptions& options,

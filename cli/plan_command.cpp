@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "cli/activations_option.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/lora_options.h"
@@ -120,6 +121,7 @@ void add_plan_command(CLI::App& app, engine::Runtime& runtime) {
   command->add_flag("--fit", o->fit, "Say what would make it smaller even if it fits");
   command->add_flag("--json", o->json, "Print JSON, for scripts");
   add_threads_option(*command, runtime, "Threads of the training");
+  add_activations_option(*command, runtime);
   on_run(*command, runtime, [o, command, &runtime] {
     o->lora.train = o->lora.only_planned = true;
     complete_lora_options(*command, o->lora, runtime.front_end());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/activations_option.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/given_options.h"
@@ -55,6 +56,7 @@ struct Parsed {
   Parsed(std::vector<std::string> arguments, engine::Runtime& runtime) {
     add_lora_options(app, options);
     add_threads_option(app, runtime, "");
+    add_activations_option(app, runtime);
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(arguments);
   }
@@ -71,18 +73,25 @@ struct Parsed {
   LoraOptions options;
 };
 
-// A checkpoint and a configuration may say how many threads there are: for a training alone.
-class ThreadsOfARun {
+// A checkpoint and a configuration may say how many threads there are and what activations become:
+// for a training alone.
+class RuntimeOfARun {
  public:
-  explicit ThreadsOfARun(engine::Runtime& runtime)
-      : runtime_(runtime), before_(runtime.options().threads) {}
-  ~ThreadsOfARun() { runtime_.set_threads(before_); }
-  ThreadsOfARun(const ThreadsOfARun&) = delete;
-  ThreadsOfARun& operator=(const ThreadsOfARun&) = delete;
+  explicit RuntimeOfARun(engine::Runtime& runtime)
+      : runtime_(runtime),
+        threads_(runtime.options().threads),
+        activations_(runtime.options().activations) {}
+  ~RuntimeOfARun() {
+    runtime_.set_threads(threads_);
+    runtime_.set_activations(activations_);
+  }
+  RuntimeOfARun(const RuntimeOfARun&) = delete;
+  RuntimeOfARun& operator=(const RuntimeOfARun&) = delete;
 
  private:
   engine::Runtime& runtime_;
-  int before_;
+  int threads_;
+  ops::Activations activations_;
 };
 
 class Sweep {
@@ -136,7 +145,7 @@ class Sweep {
 
   // Completed as if its adapter were beside the sweep's folder, which need not be there yet.
   std::unique_ptr<Parsed> tried(const Combination& combination) const {
-    const ThreadsOfARun threads(runtime_);
+    const RuntimeOfARun restored(runtime_);
     auto one = parsed(combination, (out_.parent_path() / "adapters.npz").string());
     one->complete(*silent_front_end());
     return one;
@@ -207,13 +216,14 @@ class Sweep {
       return 0;
     }
     folder.make(name);
-    const ThreadsOfARun restored(runtime_);
+    const RuntimeOfARun restored(runtime_);
     const bool resumes = folder.resumable(name);
     const auto one = parsed(combination, folder.adapter(name).string(), resumes);
     one->options.go_on_command = again;
     if (resumes) one->options.resume = folder.adapter(name).string();
     one->complete(runtime_.front_end());
     const ThreadsScope threads(runtime_.options().threads);
+    const ops::ActivationsScope activations(runtime_.options().activations);
     try {
       return run_lora(one->options, runtime_);
     } catch (const training::Diverged& diverged) {
@@ -333,6 +343,7 @@ void add_sweep_command(CLI::App& app, engine::Runtime& runtime) {
                       "Folder for the combinations' adapters and records; one that is there is "
                       "gone on with");
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
+  add_activations_option(*command, runtime);
   on_run(*command, runtime, [o, command, &runtime] {
     if (const int code = Sweep(*command, *o, runtime).run(); code != 0) {
       throw CLI::RuntimeError(code);

@@ -57,7 +57,8 @@ std::string contents_of(const LoadedModel& loaded, const TrunkOptions& options,
 
 std::string instructions() {
   const ops::CpuKernels kernels = ops::cpu_kernels();
-  return kernels.isa + (kernels.multiplies_bf16 ? ", bf16" : "");
+  const bool int8 = ops::activations_in_use() == ops::Activations::int8 && ops::has_int8_products();
+  return kernels.isa + (kernels.multiplies_bf16 ? ", bf16" : "") + (int8 ? ", int8" : "");
 }
 
 // Lets the pages of the layers' weights go; they are read again if they are wanted.

@@ -65,7 +65,7 @@ bool is_adapter_here(const std::string& name) {
   return name.find(HubAdapter::kQuery) == std::string::npos && lora::is_adapter_path(name);
 }
 
-fs::path named_adapter(const Runtime& runtime, const std::string& name) {
+fs::path named_adapter_path(const Runtime& runtime, const std::string& name) {
   if (is_adapter_here(name)) return name;
   const HubAdapter adapter(name);
   const auto fetch = [&](const hub::Environment& environment, const hub::Repository& repository) {

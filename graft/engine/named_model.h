@@ -22,7 +22,7 @@ bool is_adapter_here(const std::string& name);
 /// The same for an adapter: an existing file or folder, or one of the Hub, of which only the
 /// adapter's own files are fetched. What has the name of an adapter's file is one. Where a
 /// repository holds several, or one by another name, "owner/name?file=NAME" says which.
-fs::path named_adapter(const Runtime& runtime, const std::string& name);
+fs::path named_adapter_path(const Runtime& runtime, const std::string& name);
 
 /// Where a model comes from: for a snapshot in the Hub's cache, its repository; for another folder,
 /// what its graft.json says, if it has one.

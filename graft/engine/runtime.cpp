@@ -43,7 +43,9 @@ const hub::Environment& Runtime::hub() const {
 }
 
 Use::Use(const Runtime& runtime)
-    : threads_(runtime.options().threads), kernels_(runtime.options().kernels) {}
+    : threads_(runtime.options().threads),
+      kernels_(runtime.options().kernels),
+      activations_(runtime.options().activations) {}
 
 void tune_memory() {
   keep_freed_memory();

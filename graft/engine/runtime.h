@@ -20,6 +20,8 @@ struct RuntimeOptions {
   // (base/threads.h).
   int threads = 0;
   ops::Kernels kernels = ops::Kernels::automatic;  // those of an outer Use, else the machine's
+  // Of passes without gradient: layers below everything that is trained, validation, prompts.
+  ops::Activations activations = ops::Activations::exact;
   // Shared by all runtimes of the process, as MLX has one default device; empty: MLX's choice.
   std::optional<mx::Device::DeviceType> device = {};
   std::shared_ptr<FrontEnd> front_end = silent_front_end();
@@ -41,6 +43,8 @@ class Runtime {
 
   /// Before the first Use. Throws UsageError for more than kMaxThreads.
   void set_threads(int threads);
+  /// Before the first Use.
+  void set_activations(ops::Activations activations) { options_.activations = activations; }
 
  private:
   RuntimeOptions options_;
@@ -59,6 +63,7 @@ class Use {
  private:
   ThreadsScope threads_;
   ops::KernelsScope kernels_;
+  ops::ActivationsScope activations_;
 };
 
 /// Makes the process keep the memory that it frees, and MLX keep none: a training step allocates

@@ -118,7 +118,7 @@ class HeadLoss {
     const LowRankTerm update{chunk.xa.data(), block_of_b(first, part.out), rank(),
                              head_.update.scale};
     const LinearProduct logits{part, nullptr, std::span(&update, rank() > 0 ? 1 : 0), logits_};
-    linear({&logits, 1}, {chunk.rows, chunk.count, h_.type}, ScalarType::f32);
+    linear({&logits, 1}, {chunk.rows, chunk.count, h_.type}, ScalarType::f32, head_.int8);
     std::byte* const numerators = numerators_of(chunk, first);
     online_softmax({.rows = chunk.count,
                     .columns = part.out,

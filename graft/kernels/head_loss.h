@@ -22,6 +22,7 @@ struct Head {
   const float* bias = nullptr;  // [V], or null
   float soft_cap = 0;
   HeadUpdate update = {};
+  bool int8 = false;  ///< h may be rounded for the logits, as PanelProduct says
 };
 
 /// The targets that a head's logits are compared with.

@@ -56,7 +56,7 @@ int64_t most_few(const LinearProduct& p, ScalarType x_type) {
 
 }  // namespace
 
-void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type) {
+void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type, bool int8) {
   if (x.rows == 0) return;
   for (const LinearProduct& p : products) {
     if (p.factors != nullptr && (p.bias != nullptr || p.low_rank.empty())) {
@@ -73,7 +73,8 @@ void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y
   for (const LinearProduct& p : products) {
     if (x.rows <= most_few(p, x.type)) continue;
     const ProductTerm term{x.data, x.type, p.w, true};
-    panel_product({x.rows, p.w.out, {&term, 1}, p.low_rank, p.bias, p.y, y_type, false, p.factors});
+    panel_product(
+        {x.rows, p.w.out, {&term, 1}, p.low_rank, p.bias, p.y, y_type, false, p.factors, int8});
   }
 }
 

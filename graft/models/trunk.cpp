@@ -2,6 +2,8 @@
 
 #include <mlx/ops.h>
 
+#include "graft/ops/backend.h"
+
 namespace graft::models {
 
 mx::array summed(const Hidden& hidden) {
@@ -10,9 +12,14 @@ mx::array summed(const Hidden& hidden) {
 
 mx::array computed_stream(const Model& model, int layers, const mx::array& ids,
                           const Context& context) {
+  const ops::WithoutGradient pass;
   Hidden hidden = model.embed(ids, context.dropout);
   for (int i = 0; i < layers; ++i) hidden = model.layer(i, hidden, context);
   return summed(hidden);
+}
+
+mx::array ComputedTrunk::stream(const mx::array& ids, const Context& context) const {
+  return computed_stream(model_, layers_, ids, context);
 }
 
 }  // namespace graft::models

@@ -19,6 +19,8 @@ namespace {
 
 thread_local int in_scope = -1;  // -1: not set
 thread_local bool at_once = false;
+thread_local bool without_gradient = false;
+thread_local Activations activations = Activations::exact;
 
 bool default_choice() {
 #ifdef GRAFT_CPU_KERNELS
@@ -80,6 +82,30 @@ RunAtOnce::RunAtOnce() : saved_(at_once) { at_once = true; }
 RunAtOnce::~RunAtOnce() { at_once = saved_; }
 
 bool runs_at_once() { return at_once && use_cpu_kernels(); }
+
+ActivationsScope::ActivationsScope(Activations wanted) : saved_(activations) {
+  activations = wanted;
+}
+
+ActivationsScope::~ActivationsScope() { activations = saved_; }
+
+Activations activations_in_use() { return activations; }
+
+WithoutGradient::WithoutGradient() : saved_(without_gradient) { without_gradient = true; }
+
+WithoutGradient::~WithoutGradient() { without_gradient = saved_; }
+
+bool has_int8_products() {
+#ifdef GRAFT_CPU_KERNELS
+  return use_cpu_kernels() && kernels::isa_has_avx512_vnni();
+#else
+  return false;
+#endif
+}
+
+bool takes_int8() {
+  return activations == Activations::int8 && (without_gradient || at_once) && has_int8_products();
+}
 
 KernelsScope::KernelsScope(Kernels kernels) : saved_(in_scope) {
   if (kernels == Kernels::mlx) in_scope = 0;

@@ -52,6 +52,42 @@ class RunAtOnce {
 };
 bool runs_at_once();
 
+/// What products with quantized weights take activations as: as they are, or in 8 bits with a scale
+/// for each row and group of the weight, which is faster and not exact.
+enum class Activations { exact, int8 };
+
+/// During its lifetime, its thread's passes without gradient take activations so; others are exact.
+class ActivationsScope {
+ public:
+  explicit ActivationsScope(Activations activations);
+  ~ActivationsScope();
+  ActivationsScope(const ActivationsScope&) = delete;
+  ActivationsScope& operator=(const ActivationsScope&) = delete;
+
+ private:
+  Activations saved_;
+};
+Activations activations_in_use();
+
+/// During its lifetime, what its thread calls is a pass that nothing is differentiated through, as
+/// RunAtOnce's are.
+class WithoutGradient {
+ public:
+  WithoutGradient();
+  ~WithoutGradient();
+  WithoutGradient(const WithoutGradient&) = delete;
+  WithoutGradient& operator=(const WithoutGradient&) = delete;
+
+ private:
+  bool saved_;
+};
+
+/// Whether there are products of 8-bit activations: our CPU kernels are in use, on a processor with
+/// dot products of integers.
+bool has_int8_products();
+/// Whether what the thread calls now takes activations in 8 bits.
+bool takes_int8();
+
 /// Which kernels to use: those that the machine and GRAFT_KERNELS suggest, MLX's operations, or our
 /// CPU kernels (if they are built in).
 enum class Kernels { automatic, mlx, own };

@@ -5,6 +5,7 @@
 
 #include "graft/base/error.h"
 #include "graft/base/mapped_file.h"
+#include "graft/ops/backend.h"
 #include "graft/training/objective.h"
 
 namespace graft::training {
@@ -44,6 +45,7 @@ Means measure(const Measurement& measurement, const std::function<bool(size_t)>&
 Evaluation evaluate(const models::LayerRunner& runner, const data::EvaluationBatches& batches,
                     const std::function<bool(size_t)>& done) {
   const auto start = std::chrono::steady_clock::now();
+  const ops::WithoutGradient pass;
   const auto loss = [&](size_t, const data::Batch& batch, double weight) {
     return std::vector<mx::array>{CrossEntropy()(runner, batch, {.divisor = weight}).sum};
   };

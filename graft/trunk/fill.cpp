@@ -17,6 +17,7 @@
 #include "graft/hub/hash.h"
 #include "graft/io/allocate.h"
 #include "graft/models/trunk.h"
+#include "graft/ops/backend.h"
 #include "graft/ops/linear.h"
 #include "graft/trunk/joined_texts.h"
 #include "graft/trunk/row_file.h"
@@ -232,6 +233,7 @@ class Filling {
     const models::Context context = joined.context(model_);
     const auto below = stream(batch, joined.array(), context);
     if (!below) return false;
+    const ops::WithoutGradient pass;
     models::Hidden hidden{*below, {}};
     for (int layer = done_; layer < end; ++layer) {
       hidden = {models::summed(model_.layer(layer, hidden, context)), {}};

@@ -1,4 +1,4 @@
-// --threads of the commands that compute.
+// --threads and --activations of the commands that compute.
 
 #include <gtest/gtest.h>
 
@@ -47,6 +47,19 @@ TEST_F(ThreadsOption, WhatIsNoCountIsAUsageError) {
     arguments.pop_back();
     expect_refused(run(arguments), 2, "--threads");
   }
+}
+
+TEST_F(ThreadsOption, ActivationsAreExactOrInt8) {
+  for (const char* command : {"lora", "generate", "eval"}) {
+    expect_refused(run({command, "--model", "model", "--activations", "int4"}), 2, "--activations");
+  }
+  // On a processor without such products it is said.
+  if (!ops::use_cpu_kernels()) GTEST_SKIP() << "needs our kernels";
+  const ProgramResult told = run({"lora", "--model", "model", "--data", "data", "--test",
+                                  "--adapter-file", "none", "--activations", "int8"},
+                                 {.environment = {"GRAFT_CPU_ISA=scalar"}});
+  EXPECT_EQ(told.code, 0) << told.err;
+  EXPECT_NE((told.out + told.err).find("Activations stay exact"), std::string::npos);
 }
 
 TEST_F(ThreadsOption, AnyNumberTrainsToTheSameLosses) {

@@ -8,6 +8,7 @@
 
 #include <functional>
 
+#include "graft/convert/convert.h"
 #include "graft/engine/data_split.h"
 #include "graft/engine/fine_tune.h"
 #include "graft/engine/memory_limit.h"
@@ -236,6 +237,28 @@ TEST_F(KeptTrunkTest, EightBitsAreNear) {
   }
   EXPECT_NE(cold.losses, exact.losses);
   EXPECT_NE(cold.adapter.find("trunk_bits"), std::string::npos);
+}
+
+// In 8 bits the lower layers give other numbers, and the same ones whether they are kept or not.
+TEST_F(KeptTrunkTest, ActivationsInEightBits) {
+  convert::convert({.hf_path = folder_ / "model",
+                    .mlx_path = folder_ / "q",
+                    .quantize = true,
+                    .q_group_size = 32});
+  fs::rename(folder_ / "model", folder_ / "dense");
+  fs::rename(folder_ / "q", folder_ / "model");
+  const Trained exact = train("off");
+  const ops::ActivationsScope int8(ops::Activations::int8);
+  const Trained without = train("off"), cold = train(cache()), warm = train(cache());
+  check(cold, without);
+  check(warm, without);
+  EXPECT_NE(cold.adapter.find("activations"), std::string::npos);
+  ASSERT_EQ(without.losses.size(), exact.losses.size());
+  for (size_t i = 0; i < 3; ++i) {  // later ones are of adapters that went other ways
+    EXPECT_NEAR(without.losses[i], exact.losses[i], 0.05 * exact.losses[i]) << i;
+  }
+  EXPECT_EQ(without.losses == exact.losses, !ops::has_int8_products());
+  EXPECT_EQ(without.valid == exact.valid, !ops::has_int8_products());
 }
 
 // Computed before the first step, some layers at a time.

@@ -1,4 +1,4 @@
-// Activations: our kernels against the portable form.
+// ActivationOfEachType: our kernels against the portable form.
 
 #include <gtest/gtest.h>
 
@@ -10,9 +10,9 @@
 namespace graft::ops {
 namespace {
 
-class Activations : public OfEachType {};
+class ActivationOfEachType : public OfEachType {};
 
-TEST_P(Activations, ActivationsWithAndWithoutAGate) {
+TEST_P(ActivationOfEachType, ActivationsWithAndWithoutAGate) {
   for (Activation kind : {Activation::silu, Activation::gelu_tanh, Activation::gelu}) {
     SCOPED_TRACE(static_cast<int>(kind));
     expect_parity(
@@ -28,7 +28,7 @@ TEST_P(Activations, ActivationsWithAndWithoutAGate) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, Activations, kEachType, name_of_type);
+INSTANTIATE_TEST_SUITE_P(Types, ActivationOfEachType, kEachType, name_of_type);
 
 }  // namespace
 }  // namespace graft::ops

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "graft/ops/backend.h"
 #include "graft/ops/linear.h"
 #include "tests/ops/of_each_type.h"
 
@@ -22,6 +23,37 @@ TEST_P(Linear, LinearOfEveryNumberOfRows) {
         },
         {random({rows, 64})}, dtype(), tolerance());
   }
+}
+
+// Only in passes without gradient, only where it is asked for, and never of few rows.
+TEST_P(Linear, ActivationsInEightBits) {
+  const Weight w = quantized(random_array({32, 64}, mx::float32, 0.1f), 32, 4, mx::float32);
+  const auto product = [&](int rows) {
+    mx::random::seed(3);
+    mx::array y = linear(random({rows, 64}), {{w, {}, {}}})[0];
+    y = mx::astype(y, mx::float32);
+    mx::eval(y);
+    return std::vector<float>(y.data<float>(), y.data<float>() + y.size());
+  };
+  const std::vector<float> exact = product(40), few = product(2);
+  const auto same = [&] { return product(40) == exact; };
+  {
+    const WithoutGradient pass;
+    EXPECT_TRUE(same());
+  }
+  const ActivationsScope int8(Activations::int8);
+  {
+    const WithoutGradient pass;
+    EXPECT_EQ(same(), !has_int8_products());
+    EXPECT_EQ(product(2), few);
+    const std::vector<float> rounded = product(40);
+    for (size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(rounded[i], exact[i], 0.05f) << i;
+    const ActivationsScope inner(Activations::exact);
+    EXPECT_TRUE(same());
+  }
+  EXPECT_TRUE(same());
+  const RunAtOnce at_once;
+  EXPECT_EQ(same(), !has_int8_products());
 }
 
 TEST_P(Linear, LinearWithBias) {

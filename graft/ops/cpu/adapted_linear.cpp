@@ -52,7 +52,7 @@ Scratch projection_backward_scratch(std::span<const RowsShape> shapes, int64_t r
           .own = own + own / 8};  // a GrownBuffer has room to spare
 }
 
-void project_rows(std::span<const RowsProjection> projections, const kernels::Rows& x) {
+void project_rows(std::span<const RowsProjection> projections, const kernels::Rows& x, bool int8) {
   std::vector<kernels::LowRankTerm> updates(projections.size());
   std::vector<kernels::LinearProduct> products;
   for (size_t i = 0; i < projections.size(); ++i) {
@@ -65,7 +65,7 @@ void project_rows(std::span<const RowsProjection> projections, const kernels::Ro
     products.push_back(
         {weight, bias, std::span(&updates[i], adapter.rank > 0 ? 1 : 0), y, adapter.factors});
   }
-  kernels::linear(products, x, x.type);
+  kernels::linear(products, x, x.type, int8);
 }
 
 void project_rows_backward(std::span<const RowsGradient> gradients, int64_t rows, ScalarType type,

@@ -31,8 +31,9 @@ struct RowsProjection {
 };
 
 /// y = x w^T + bias + scale * (x a) b of each projection of the same rows; with factors, times
-/// these.
-void project_rows(std::span<const RowsProjection> projections, const kernels::Rows& x);
+/// these. With `int8`, x may be rounded as kernels::PanelProduct says.
+void project_rows(std::span<const RowsProjection> projections, const kernels::Rows& x,
+                  bool int8 = false);
 
 /// The gradients of a projection of rows.
 struct RowsGradient {

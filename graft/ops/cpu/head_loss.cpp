@@ -6,6 +6,7 @@
 
 #include "graft/base/error.h"
 #include "graft/kernels/head_loss.h"
+#include "graft/ops/backend.h"
 #include "graft/ops/cpu/primitive.h"
 #include "graft/ops/cpu/weight.h"
 
@@ -23,6 +24,7 @@ struct Settings {
   bool trains_weight, trains_bias, trains_update;
   int64_t rank;  // of the update; 0: there is none
   float scale;
+  bool int8;
 
   bool with_gradient() const { return gradient == LossGradient::of_sum; }
   int bias_at() const { return 3; }
@@ -62,6 +64,7 @@ class HeadLossNode final : public CpuPrimitive {
     kernels::Head head{bind(settings_.weight, in, settings_.weight_at()),
                        settings_.has_bias ? floats(settings_.bias_at()) : nullptr,
                        settings_.soft_cap};
+    head.int8 = settings_.int8;
     if (settings_.rank > 0) {
       head.update = {settings_.rank, settings_.scale, floats(settings_.xa_at()),
                      floats(settings_.b_at())};
@@ -200,7 +203,8 @@ HeadLoss head_loss(const mx::array& h, const Head& head, const Targets& targets,
                           head.bias && head.bias->is_tracer(),
                           trains_update,
                           head.lora ? head.lora->a.shape(1) : 0,
-                          head.lora ? head.lora->scale : 0};
+                          head.lora ? head.lora->scale : 0,
+                          gradient == LossGradient::none && takes_int8()};
   const auto outputs = HeadLossNode::apply_to(std::move(inputs), settings);
   return {outputs[0], outputs[1]};
 }

@@ -11,6 +11,7 @@
 #include "graft/kernels/group_gradients.h"
 #include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/weight_gradient.h"
+#include "graft/ops/backend.h"
 #include "graft/ops/cpu/adapted_linear.h"
 #include "graft/ops/cpu/gradients.h"
 #include "graft/ops/cpu/primitive.h"
@@ -197,8 +198,8 @@ class LinearBackward final : public CpuPrimitive {
 // Outputs: y of each part, then xa = x a [N, R] of each part with an update, kept for the gradient.
 class Linear final : public CpuPrimitive {
  public:
-  Linear(std::vector<Part> parts, int64_t rows, ScalarType type)
-      : parts_(std::move(parts)), rows_(rows), type_(type) {}
+  Linear(std::vector<Part> parts, int64_t rows, ScalarType type, bool int8)
+      : parts_(std::move(parts)), rows_(rows), type_(type), int8_(int8) {}
 
   const char* name() const override { return "Linear"; }
 
@@ -226,7 +227,7 @@ class Linear final : public CpuPrimitive {
       }
       projections.push_back(projection);
     }
-    project_rows(projections, {inputs[0].data, rows_, type_});
+    project_rows(projections, {inputs[0].data, rows_, type_}, int8_);
   }
 
   double operations(const std::vector<Input>&) const override {
@@ -310,6 +311,7 @@ class Linear final : public CpuPrimitive {
   std::vector<Part> parts_;
   int64_t rows_;
   ScalarType type_;
+  bool int8_;
 };
 
 }  // namespace
@@ -348,9 +350,9 @@ std::vector<mx::array> linear(const mx::array& x, const std::vector<Projection>&
     shapes.push_back({rows, p.weight.out()});
     parts.push_back(part);
   }
-  std::vector<mx::array> outputs =
-      apply_projections(std::make_shared<Linear>(std::move(parts), rows, scalar_type(x.dtype())),
-                        std::move(shapes), xa_shapes, x.dtype(), std::move(inputs));
+  std::vector<mx::array> outputs = apply_projections(
+      std::make_shared<Linear>(std::move(parts), rows, scalar_type(x.dtype()), takes_int8()),
+      std::move(shapes), xa_shapes, x.dtype(), std::move(inputs));
   for (size_t i = 0; i < projections.size(); ++i) {
     const Projection& p = projections[i];
     if (p.bias && p.lora && p.lora->factors) {
