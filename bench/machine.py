@@ -155,7 +155,7 @@ def kind_of(info: dict) -> str:
         instructions = "AVX-512 bf16"
     else:
         best = sets["available"][0]
-        instructions = "AVX-512" if best.startswith("avx3") else best.upper()
+        instructions = {"avx3_vnni": "AVX-512 VNNI", "avx3": "AVX-512"}.get(best, best.upper())
     return f"{' '.join(name.split())}, {instructions}, {info['cpu']['usable_cores']} cores"
 
 

@@ -1,7 +1,8 @@
 // Times the products: of activations with weights as a linear layer takes them forward and
 // backward, the adapters', and the head's with its loss. Each result is compared with its scalar
 // twin's before it is timed, large ones in some of their elements. GFLOPS count two operations a
-// multiply-add; of_peak is their share of what the processor can do in the type of the products.
+// multiply-add; of_peak is their share of what the processor can do in the type of the products,
+// where those are products of integers of f32 multiply-adds.
 // Sizes are those of SmolLM2-135M (N 360 and 90 tokens) and of Llama-7B (N 512).
 //   GRAFT_CPU_ISA=avx2 build/bench/products_bench --benchmark_filter='product/.*/4bit/'
 

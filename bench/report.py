@@ -304,9 +304,10 @@ def main() -> None:
         return
     info = json.loads(run_program([args.graft, "info", "--json"]).output)
     kind = kind_of(info)
+    args.work = args.work.resolve()  # comparisons run in another folder
     results = args.work / ("quick" if args.quick else re.sub(r"\W+", "-", kind))
     results.mkdir(parents=True, exist_ok=True)
-    p = Paths(args.graft.resolve(), args.data.resolve(), args.work.resolve())
+    p = Paths(args.graft.resolve(), args.data.resolve(), args.work)
     make_models(p)
     for comparison in COMPARISONS:
         slower = comparison.environment.get("GRAFT_CPU_ISA")

@@ -9,17 +9,23 @@ void add_activations_option(CLI::App& command, engine::Runtime& runtime) {
       .add_option_function<std::string>(
           "--activations",
           [&runtime](const std::string& name) {
-            if (name == "exact") return runtime.set_activations(ops::Activations::exact);
-            runtime.set_activations(ops::Activations::int8);
-            if (ops::has_int8_products()) return;
-            runtime.front_end().note(
-                "Activations stay exact: this processor has no dot products of 8-bit integers that "
-                "graft uses (AVX-512 VNNI)");
+            runtime.set_activations(name == "int8" ? ops::Activations::int8
+                                                   : ops::Activations::exact);
           },
           "What quantized weights are multiplied with where nothing is trained through them (lower "
-          "layers, validation, prompts): exact, or int8, which rounds to 8 bits and is faster")
+          "layers, validation, prompts, many answers at a time): exact, or int8, which rounds to 8 "
+          "bits and is faster")
+      ->default_str("exact")
       ->check(CLI::IsMember({"exact", "int8"}))
       ->option_text("exact|int8 [exact]");
+}
+
+void tell_of_activations(const engine::Runtime& runtime) {
+  const bool asked = runtime.options().activations == ops::Activations::int8;
+  if (!asked || ops::has_int8_products()) return;
+  runtime.front_end().note(
+      "Activations stay exact: there are no dot products of 8-bit integers here that graft uses "
+      "(its own kernels, on a processor with AVX-512 VNNI)");
 }
 
 }  // namespace graft::cli

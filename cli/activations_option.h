@@ -6,8 +6,10 @@
 
 namespace graft::cli {
 
-/// Adds --activations; what it says is set once the command line is read. Where the processor has
-/// no products of 8-bit integers it has no effect, and a note says so.
+/// Adds --activations; what it says is set once the command line is read.
 void add_activations_option(CLI::App& command, engine::Runtime& runtime);
+
+/// A note if they are asked for in 8 bits where that has no effect.
+void tell_of_activations(const engine::Runtime& runtime);
 
 }  // namespace graft::cli

@@ -76,7 +76,8 @@ std::vector<TakenOption> of_yaml(const CLI::App& command, const std::string& fil
 // What an adapter may say of its training. It may be a stranger's: nothing that names a file to
 // read or to write is among it.
 const std::set<std::string>& settings_of_adapters() {
-  static const std::set<std::string> names = {"adafactor_decay_rate",
+  static const std::set<std::string> names = {"activations",
+                                              "adafactor_decay_rate",
                                               "adafactor_warmup_init",
                                               "adam_bits",
                                               "add_eos_token",
@@ -136,6 +137,7 @@ const std::set<std::string>& settings_of_adapters() {
                                               "train_extra",
                                               "train",
                                               "train_on",
+                                              "trunk_bits",
                                               "val_batches",
                                               "valid_split",
                                               "warmup",

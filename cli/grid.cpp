@@ -21,7 +21,8 @@ const char* kNoPart = "it has no part in what is trained";
 
 // Options that a sweep has, but cannot vary, and why not.
 const std::map<std::string, const char*>& fixed_options() {
-  static const std::map<std::string, const char*> all = {{"add_eos_token", kOthersLosses},
+  static const std::map<std::string, const char*> all = {{"activations", kOthersLosses},
+                                                         {"add_eos_token", kOthersLosses},
                                                          {"config", kNoPart},
                                                          {"data", kOthersLosses},
                                                          {"force", kNoPart},

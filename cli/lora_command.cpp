@@ -21,9 +21,7 @@ void add_lora_command(CLI::App& app, engine::Runtime& runtime) {
   on_run(*command, runtime, [o, command, &runtime] {
     o->repeated = given_options(*command, {"--find-lr", "--learning-rate", "--train"});
     complete_lora_options(*command, *o, runtime.front_end());
-    // Which may be a configuration's.
-    const ThreadsScope threads(runtime.options().threads);
-    const ops::ActivationsScope activations(runtime.options().activations);
+    const engine::Use use(runtime);  // with what a configuration says
     if (const int code = run_lora(*o, runtime); code != 0) throw CLI::RuntimeError(code);
   });
 }

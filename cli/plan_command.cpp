@@ -125,7 +125,7 @@ void add_plan_command(CLI::App& app, engine::Runtime& runtime) {
   on_run(*command, runtime, [o, command, &runtime] {
     o->lora.train = o->lora.only_planned = true;
     complete_lora_options(*command, o->lora, runtime.front_end());
-    const ThreadsScope threads(runtime.options().threads);  // which may be a configuration's
+    const engine::Use use(runtime);  // with what a configuration says
     run(*o, runtime);
   });
 }

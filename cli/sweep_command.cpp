@@ -222,8 +222,7 @@ class Sweep {
     one->options.go_on_command = again;
     if (resumes) one->options.resume = folder.adapter(name).string();
     one->complete(runtime_.front_end());
-    const ThreadsScope threads(runtime_.options().threads);
-    const ops::ActivationsScope activations(runtime_.options().activations);
+    const engine::Use use(runtime_);
     try {
       return run_lora(one->options, runtime_);
     } catch (const training::Diverged& diverged) {

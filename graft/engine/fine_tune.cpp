@@ -18,7 +18,6 @@
 #include "graft/engine/named_model.h"
 #include "graft/lora/fingerprint.h"
 #include "graft/lora/layer_config.h"
-#include "graft/models/trunk.h"
 #include "graft/ops/backend.h"
 #include "graft/report/run_facts.h"
 #include "graft/training/in_place_step.h"
@@ -541,12 +540,6 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
     options.trunk = &kept->trunk();
   } else if (!choice.why_not.empty()) {
     front_end_.note("What the lower layers give is not kept: {}", choice.why_not);
-  }
-  const int below = std::max(0, adapters_.parameters().first_layer(loaded_.model->num_layers()));
-  const models::ComputedTrunk computed(*loaded_.model, below);
-  if (options.trunk == nullptr && below > 0 &&
-      ops::activations_in_use() == ops::Activations::int8) {
-    options.trunk = &computed;
   }
   const StreamedWeights weights(loaded_);
   if (options_.trunk.limit &&

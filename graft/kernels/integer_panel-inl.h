@@ -176,7 +176,8 @@ struct Work : PanelOutput {
   const float* biases;
 };
 
-// Columns [column, column + columns) of the panel, each [depth] words in the weight's order.
+// `count` rows of `words` words, `row_step` apart, as columns of a tile: out [words, kTile];
+// columns up to a whole vector are zero.
 inline void transpose_words(const Word* rows, int64_t row_step, int64_t count, int64_t words,
                             Word* out) {
   for (int64_t r = 0; r < count; r += 16) {

@@ -124,6 +124,7 @@ int largest_integer(const PanelProduct& product) {
   const ProductTerm& term = product.terms[0];
   const LinearWeight& w = term.weight;
   if (!term.transposed || !w.quantized || !has_biases(w.matrix.mode)) return 0;
+  if (w.matrix.group_size < 32) return 0;  // which MLX's mode affine does not have
   if (term.left_factors != nullptr || term.left_transposed) return 0;
   if (product.int8) return 127;
   return term.type == ScalarType::f32 || has_bf16_products() ? 0 : 32767;

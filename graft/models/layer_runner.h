@@ -9,9 +9,9 @@ namespace graft::models {
 /// gradient. The lowest ones may be a trunk's.
 class LayerRunner {
  public:
-  /// Model and trunk must outlive it.
-  explicit LayerRunner(const Model& model, const Trunk* trunk = nullptr)
-      : model_(model), trunk_(trunk) {}
+  /// Nothing is trained through layers [0, frozen). Model and trunk must outlive it.
+  explicit LayerRunner(const Model& model, const Trunk* trunk = nullptr, int frozen = 0)
+      : model_(model), trunk_(trunk), frozen_(frozen) {}
   virtual ~LayerRunner() = default;
 
   const Model& model() const { return model_; }
@@ -25,6 +25,7 @@ class LayerRunner {
  private:
   const Model& model_;
   const Trunk* trunk_;
+  int frozen_;
 };
 
 }  // namespace graft::models

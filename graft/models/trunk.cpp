@@ -18,8 +18,4 @@ mx::array computed_stream(const Model& model, int layers, const mx::array& ids,
   return summed(hidden);
 }
 
-mx::array ComputedTrunk::stream(const mx::array& ids, const Context& context) const {
-  return computed_stream(model_, layers_, ids, context);
-}
-
 }  // namespace graft::models

@@ -17,19 +17,6 @@ class Trunk {
   virtual mx::array stream(const mx::array& ids, const Context& context) const = 0;
 };
 
-/// The layers themselves, every time, as a pass without gradient.
-class ComputedTrunk final : public Trunk {
- public:
-  /// The model must outlive it.
-  ComputedTrunk(const Model& model, int layers) : model_(model), layers_(layers) {}
-  int layers() const override { return layers_; }
-  mx::array stream(const mx::array& ids, const Context& context) const override;
-
- private:
-  const Model& model_;
-  int layers_;
-};
-
 /// The residual stream with what the last layer adds.
 mx::array summed(const Hidden& hidden);
 

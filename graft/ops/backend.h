@@ -32,8 +32,8 @@ struct CpuKernels {
 };
 CpuKernels cpu_kernels();
 
-/// The dtype of activations if all weights are quantized: bfloat16, or float32 on a CPU that
-/// multiplies neither bfloat16 nor integers.
+/// The dtype of activations if all weights are quantized, in whatever mode: bfloat16, or float32 on
+/// a CPU that multiplies neither bfloat16 nor integers.
 mlx::core::Dtype quantized_activation_dtype();
 
 /// During its lifetime, its thread's operations run on the CPU kernels as soon as they are called,

@@ -96,7 +96,8 @@ std::unique_ptr<models::LayerRunner> make_runner(const models::Model& model,
   if (options.grad_checkpoint || options.weights != nullptr) {
     return std::make_unique<RecomputedLayers>(model, parameters, options.trunk, options.weights);
   }
-  return std::make_unique<models::LayerRunner>(model, options.trunk);
+  const int frozen = parameters.first_layer(model.num_layers());
+  return std::make_unique<models::LayerRunner>(model, options.trunk, frozen);
 }
 
 }  // namespace graft::training

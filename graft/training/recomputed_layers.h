@@ -18,7 +18,7 @@ class RecomputedLayers final : public models::LayerRunner {
   RecomputedLayers(const models::Model& model, const models::ParameterSet& parameters,
                    const models::Trunk* trunk = nullptr,
                    const models::LayerWeights* weights = nullptr)
-      : LayerRunner(model, trunk),
+      : LayerRunner(model, trunk, parameters.first_layer(model.num_layers())),
         parameters_(parameters),
         weights_(weights),
         first_(parameters.first_layer(model.num_layers())) {}

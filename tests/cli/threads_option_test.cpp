@@ -53,7 +53,22 @@ TEST_F(ThreadsOption, ActivationsAreExactOrInt8) {
   for (const char* command : {"lora", "generate", "eval"}) {
     expect_refused(run({command, "--model", "model", "--activations", "int4"}), 2, "--activations");
   }
-  // On a processor without such products it is said.
+  // A training's are those of what goes on with it, or repeats it.
+  ASSERT_EQ(train({"--activations", "int8", "--keep", "1", "--save-every", "5"}).code, 0);
+  for (const std::vector<std::string>& from :
+       {std::vector<std::string>{"plan", "--resume", "adapters.npz", "--iters", "30"},
+        {"lora", "--train", "--resume", "adapters.npz", "--iters", "30"},
+        {"lora", "--train", "--config", "adapters.npz", "--model", "model", "--data", "data",
+         "--adapter-file", "again.npz"}}) {
+    const ProgramResult result = run(from);
+    EXPECT_EQ(result.code, 0) << from[0] << from[1] << result.err;
+    EXPECT_EQ(result.err.find("left out"), std::string::npos) << result.err;
+  }
+  EXPECT_NE(read_bytes(folder_ / "again.npz").find("activations"), std::string::npos);
+  expect_refused(run({"sweep", "--model", "model", "--data", "data", "--out", "s", "--grid",
+                      "activations=exact,int8"}),
+                 2, "activations");
+  // Where there are no such products it is said, once.
   if (!ops::use_cpu_kernels()) GTEST_SKIP() << "needs our kernels";
   const ProgramResult told = run({"lora", "--model", "model", "--data", "data", "--test",
                                   "--adapter-file", "none", "--activations", "int8"},
