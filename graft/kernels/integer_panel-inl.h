@@ -16,8 +16,8 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 
+#include "graft/kernels/group_rounding-inl.h"
 #include "graft/kernels/interleave-inl.h"
 #include "graft/kernels/panel_output-inl.h"
 #include "graft/kernels/panel_units.h"
@@ -111,25 +111,16 @@ template <class Words, class T>
 HWY_INLINE void round_group(const T* x, int64_t count, typename Words::X* out, float* scale,
                             float* sum) {
   const FloatTag d;
-  auto largest = hn::Zero(d), strange = hn::Zero(d);
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const auto v = load(d, x + i);
-    largest = hn::Max(largest, hn::Abs(v));
-    strange = hn::Add(strange, hn::Sub(v, v));  // 0, or NaN if v is not finite
-  }
-  const float most = max_of(d, largest);
-  const bool finite = sum_of(d, strange) == 0;
-  // Far below this the factor would overflow, and such numbers change hardly any sum in f32.
-  const bool matters = finite && most >= 0x1p-100f;
-  const auto factor = hn::Set(d, matters ? Words::kLargest / most : 0.0f);
+  const GroupRounding rounding = group_rounding(x, count, Words::kLargest);
+  const auto factor = hn::Set(d, rounding.factor);
   __m512i whole = _mm512_setzero_si512();
   for (int64_t i = 0; i < count; i += kLanes) {
-    const auto v = matters ? load(d, x + i) : hn::Zero(d);
+    const auto v = rounding.matters ? load(d, x + i) : hn::Zero(d);
     const __m512i n = hn::NearestInt(hn::Mul(v, factor)).raw;
     whole = _mm512_add_epi32(whole, n);
     Words::store(n, out + i);
   }
-  *scale = finite ? most / Words::kLargest : std::numeric_limits<float>::quiet_NaN();
+  *scale = rounding.scale;
   *sum = *scale * static_cast<float>(_mm512_reduce_add_epi32(whole));
 }
 
@@ -317,19 +308,9 @@ HWY_INLINE void tiles(const Work& work, int64_t row, int64_t vectors) {
 
 template <class Words>
 HWY_INLINE void multiply(const Work& work, int64_t row, int64_t end, int64_t vectors) {
-  for (; row + kUnitRows <= end; row += kUnitRows) tiles<Words, kUnitRows>(work, row, vectors);
-  switch (end - row) {
-    case 1:
-      return tiles<Words, 1>(work, row, vectors);
-    case 2:
-      return tiles<Words, 2>(work, row, vectors);
-    case 3:
-      return tiles<Words, 3>(work, row, vectors);
-    case 4:
-      return tiles<Words, 4>(work, row, vectors);
-    case 5:
-      return tiles<Words, 5>(work, row, vectors);
-  }
+  for_blocks(row, end, [&](int64_t at, auto rows) HWY_ATTR {
+    tiles<Words, decltype(rows)::value>(work, at, vectors);
+  });
 }
 
 template <class Words>

@@ -10,8 +10,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 
+#include "graft/kernels/group_rounding-inl.h"
 #include "graft/kernels/matvec-inl.h"
 
 #if HWY_TARGET != HWY_SCALAR  // its vectors of one lane cannot hold two words
@@ -53,21 +53,11 @@ HWY_INLINE void to_integers(const X* x, int64_t columns, int64_t group_size, int
   float* sums = to.sums + row * to.group_step;
   for (int64_t g = 0; g < groups; ++g) {
     const X* numbers = x + g * group_size;
-    auto largest = hn::Zero(d), sum = hn::Zero(d);
+    const GroupRounding rounding = group_rounding(numbers, group_size, kLargestInteger);
+    const auto factor = hn::Set(d, rounding.factor);
+    auto sum = hn::Zero(d), rest_sum = hn::Zero(d);  // both are exact: at most 2^22
     for (int64_t i = 0; i < group_size; i += lanes) {
-      const auto v = load(d, numbers + i);
-      largest = hn::Max(largest, hn::Abs(v));
-      sum = hn::Add(sum, hn::Sub(v, v));  // 0, or NaN if v is not finite
-    }
-    const float most = max_of(d, largest);
-    const bool finite = sum_of(d, sum) == 0;
-    // Far below this, the factor would overflow, and such numbers change hardly any sum in f32.
-    const bool matters = finite && most >= 0x1p-100f;
-    const auto factor = hn::Set(d, matters ? kLargestInteger / most : 0.0f);
-    sum = hn::Zero(d);
-    auto rest_sum = hn::Zero(d);  // both are exact: at most 2^22
-    for (int64_t i = 0; i < group_size; i += lanes) {
-      const auto v = matters ? load(d, numbers + i) : hn::Zero(d);
+      const auto v = rounding.matters ? load(d, numbers + i) : hn::Zero(d);
       const auto n = hn::NearestInt(hn::Mul(v, factor));
       const auto whole = hn::ConvertTo(d, n);
       const auto rest = hn::NearestInt(hn::Mul(hn::MulSub(v, factor, whole), rests));
@@ -77,7 +67,7 @@ HWY_INLINE void to_integers(const X* x, int64_t columns, int64_t group_size, int
       hn::StoreU(hn::DemoteTo(d16_half, n), d16_half, at);
       hn::StoreU(hn::DemoteTo(d16_half, rest), d16_half, at + to.columns);
     }
-    scales[g] = finite ? most / kLargestInteger : std::numeric_limits<float>::quiet_NaN();
+    scales[g] = rounding.scale;
     sums[g] = scales[g] * (sum_of(d, sum) + sum_of(d, rest_sum) / kRests);
     scales[g] *= kWordUnit<Values>;
   }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "graft/kernels/panel_units.h"
 #include "graft/kernels/simd-inl.h"
@@ -69,6 +70,27 @@ HWY_INLINE void for_panels(const PanelCall& call, const PanelScratch& s, int64_t
     body(out, PanelRows{out.first_row, call.first_row + std::min(call.rows, last * kUnitRows),
                         columns, (columns + lanes - 1) / lanes});
     begin += last - first;
+  }
+}
+
+/// Calls body(row, std::integral_constant<int, rows>()) for each block of kUnitRows rows of [row,
+/// end), and for the rows that are left.
+template <class Body>
+HWY_INLINE void for_blocks(int64_t row, int64_t end, Body&& body) {
+  for (; row + kUnitRows <= end; row += kUnitRows) {
+    body(row, std::integral_constant<int, kUnitRows>());
+  }
+  switch (end - row) {
+    case 1:
+      return body(row, std::integral_constant<int, 1>());
+    case 2:
+      return body(row, std::integral_constant<int, 2>());
+    case 3:
+      return body(row, std::integral_constant<int, 3>());
+    case 4:
+      return body(row, std::integral_constant<int, 4>());
+    case 5:
+      return body(row, std::integral_constant<int, 5>());
   }
 }
 

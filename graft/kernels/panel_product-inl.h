@@ -309,19 +309,9 @@ HWY_INLINE void tiles(const PanelWork& work, int64_t row, int64_t vectors) {
 // Rows [row, end) of the panel's `vectors` vectors, a block of rows at a time: its left rows are
 // in the first-level cache for the panel's second and further tiles.
 HWY_INLINE void multiply(const PanelWork& work, int64_t row, int64_t end, int64_t vectors) {
-  for (; row + kUnitRows <= end; row += kUnitRows) tiles<kUnitRows>(work, row, vectors);
-  switch (end - row) {
-    case 1:
-      return tiles<1>(work, row, vectors);
-    case 2:
-      return tiles<2>(work, row, vectors);
-    case 3:
-      return tiles<3>(work, row, vectors);
-    case 4:
-      return tiles<4>(work, row, vectors);
-    case 5:
-      return tiles<5>(work, row, vectors);
-  }
+  for_blocks(row, end, [&](int64_t at, auto rows) HWY_ATTR {
+    tiles<decltype(rows)::value>(work, at, vectors);
+  });
 }
 
 // ---- the units
