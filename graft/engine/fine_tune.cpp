@@ -92,6 +92,16 @@ void add_rendering(const data::RenderOptions& o, ordered_json& config) {
   if (o.overlap > 0) config["overlap"] = o.overlap;
 }
 
+// How a trunk is kept, where it is not as by default. But for `trunk_bits` the steps are the same.
+void add_trunk(const TrunkOptions& o, ordered_json& config) {
+  const TrunkOptions defaults;
+  if (o.cache != defaults.cache) config["trunk_cache"] = o.cache;
+  if (o.memory) config["trunk_memory"] = *o.memory;
+  if (o.most != defaults.most) config["trunk_cache_max"] = o.most;
+  if (o.limit) config["memory"] = *o.limit;
+  if (o.bits != 0) config["trunk_bits"] = o.bits;
+}
+
 float stabilized(float scale, int rank) {
   return static_cast<float>(scale / std::sqrt(static_cast<double>(rank)));
 }
@@ -283,7 +293,8 @@ void FineTune::record(ordered_json config) {
   }
   if (config.erase("resume_adapter_file") > 0) config["began_with_an_adapter"] = true;
   for (const char* name : {"save_every", "keep", "patience", "max_bad_steps", "tensorboard",
-                           "sample_prompt", "sample_tokens"}) {
+                           "sample_prompt", "sample_tokens", "memory", "trunk_cache",
+                           "trunk_cache_max", "trunk_memory"}) {
     config.erase(name);
   }
   options_.train.origin.config = std::move(config);
@@ -328,7 +339,7 @@ ordered_json FineTune::full_config(int iters) const {
   if (!s.extra.empty()) config["train_extra"] = s.extra;
   add_rendering(options_.render, config);
   if (train.group_by_length) config["group_by_length"] = true;
-  if (options_.trunk.bits != 0) config["trunk_bits"] = options_.trunk.bits;
+  add_trunk(options_.trunk, config);
   if (ops::activations_in_use() == ops::Activations::int8) config["activations"] = "int8";
   add_optimizer(train.optimizer, config);
   add_schedule(train.schedule, iters, config);

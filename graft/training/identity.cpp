@@ -7,13 +7,14 @@
 namespace graft::training {
 namespace {
 
-// How long, how often, where: the steps are the same.
+// How long, how often, where, within which memory: the steps are the same.
 const std::set<std::string>& free_options() {
   static const std::set<std::string> names = {
       "model",       "data",           "adapter_file",  "iters",         "keep",
       "patience",    "schedule_iters", "max_bad_steps", "save_every",    "steps_per_report",
       "tensorboard", "steps_per_eval", "val_batches",   "sample_prompt", "sample_tokens",
-      "threads",     "train"};
+      "threads",     "train",          "memory",        "trunk_cache",   "trunk_cache_max",
+      "trunk_memory"};
   return names;
 }
 

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "graft/base/json_types.h"
 #include "tests/cli/program_fixture.h"
 
 namespace graft::testing {
@@ -199,6 +200,30 @@ TEST_F(ResumeCommand, MoreIterationsAreFine) {
   at_once[7] = "30";
   ASSERT_EQ(run(at_once).code, 0);
   EXPECT_TRUE(bytes("a.npz") == bytes("b.npz"));
+}
+
+// A training that goes on keeps to the memory that it was given, or to what it is given then.
+TEST_F(ResumeCommand, KeepsItsMemoryAndItsCache) {
+  const auto config_at = [&](const std::string& step) {
+    return json::parse(bytes("a.checkpoints/step-" + step + "/checkpoint.json"))["config"];
+  };
+  std::vector<std::string> arguments = command("a.npz");
+  arguments.insert(arguments.end(), {"--lora-dropout", "0", "--lora-layers", "1", "--memory", "3GB",
+                                     "--trunk-cache", "kept", "--trunk-memory", "1MB"});
+  const auto expect_kept = [&](const char* step) {
+    const json config = config_at(step);
+    EXPECT_EQ(config.value("memory", 0.0), 3e9) << step;
+    EXPECT_EQ(config.value("trunk_cache", ""), "kept") << step;
+    EXPECT_EQ(config.value("trunk_memory", 0.0), 1e6) << step;
+  };
+  ASSERT_EQ(run(arguments).code, 0);
+  expect_kept("000024");
+  ASSERT_EQ(run({"lora", "--resume", "a.npz", "--iters", "30"}).code, 0);
+  expect_kept("000030");
+  ASSERT_EQ(run({"lora", "--resume", "a.npz", "--iters", "36", "--memory", "4GB"}).code, 0);
+  EXPECT_EQ(config_at("000036").value("memory", 0.0), 4e9);
+  // Not of the adapter, which is used elsewhere.
+  EXPECT_EQ(bytes("a.npz").find("trunk_memory"), std::string::npos);
 }
 
 // Cut, changed or missing: the one before is taken, and it is said.
