@@ -1,11 +1,13 @@
 #include "graft/kernels/panel_product.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "graft/base/error.h"
 #include "graft/kernels/isa.h"
 #include "graft/kernels/panel_units.h"
 #include "graft/kernels/parallel.h"
+#include "graft/kernels/partition.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "graft/kernels/panel_product.cpp"
@@ -37,13 +39,12 @@ HWY_EXPORT(f32_panel_kernels);
 namespace {
 
 constexpr double kGrain = 1 << 18;  // multiplications that are worth a thread
-constexpr int64_t kPieces = 4;      // the most per thread, so that none waits long for another
 
 bool has_bf16_products() { return isa_has_avx512_bf16() && bf16_panel_kernels() != nullptr; }
 
-// A packed left operand of up to kCallRows rows, of so many words each.
+// A packed left operand of up to kCallRows rows, of so many words each, in whole blocks.
 void* take_left(Carver& carver, int64_t rows, int64_t words) {
-  return carver.take<uint32_t>(std::min(rows, kCallRows) * words);
+  return carver.take<uint32_t>(round_up(std::min(rows, kCallRows), kUnitRows) * words);
 }
 
 // Room for the packed left operands.
@@ -60,37 +61,18 @@ std::vector<void*> left_rows(const PanelProduct& product, const PanelKernels& ke
   return lefts;
 }
 
-// Where the parts of the units begin, and the end of the last. Each thread that works on a panel
-// must unpack it, so parts are whole panels. Only panels left over after every thread has had
-// equally many are divided by rows among all threads.
-std::vector<int64_t> cut_units(int64_t blocks, int64_t panels, int64_t threads) {
-  std::vector<int64_t> cuts = {0};
-  if (threads == 1) {
-    cuts.push_back(blocks * panels);
-    return cuts;
-  }
-  const int64_t whole = panels / threads * threads;
-  const int64_t pieces = std::min(whole, threads * kPieces);
-  for (int64_t i = 1; i <= pieces; ++i) cuts.push_back(whole * i / pieces * blocks);
-  const int64_t left = (panels - whole) * blocks;
-  for (int64_t i = 1; left > 0 && i <= threads; ++i) {
-    cuts.push_back(whole * blocks + left * i / threads);
-  }
-  return cuts;
-}
-
 void run_call(const PanelCall& call, const PanelKernels& kernels) {
-  const int64_t blocks = (call.rows + kUnitRows - 1) / kUnitRows;
-  const int64_t panels = (call.product.columns + kPanel - 1) / kPanel;
   double depth = 1;
   for (const ProductTerm& term : call.product.terms) depth += static_cast<double>(term.depth());
-  const double unit = depth * static_cast<double>(kUnitRows * kPanel);
-  const bool alone = unit * static_cast<double>(blocks * panels) < 2 * kGrain;
-  const int64_t threads = alone ? 1 : num_threads();
+  const UnitGrid grid{(call.rows + kUnitRows - 1) / kUnitRows,
+                      (call.product.columns + kPanel - 1) / kPanel};
+  const auto worth =
+      static_cast<int64_t>(depth * kUnitRows * kPanel * static_cast<double>(grid.units()) / kGrain);
+  const int64_t threads = std::clamp<int64_t>(worth, 1, num_threads());
 
-  parallel_ranges(blocks, alone ? blocks : 1,
+  parallel_ranges(grid.blocks, threads == 1 ? grid.blocks : 1,
                   [&](int64_t begin, int64_t end) { kernels.pack_left_rows(call, begin, end); });
-  const std::vector<int64_t> cuts = cut_units(blocks, panels, threads);
+  const std::vector<int64_t> cuts = cut_units(grid, threads);
   run_parts(static_cast<int64_t>(cuts.size()) - 1, [&](int64_t part, int) {
     static thread_local AlignedBlock block;
     if (block == nullptr) {
