@@ -52,7 +52,7 @@ class HeadLoss {
         w_(head.weight),
         h_(h),
         gradients_(gradients),
-        type_(product_type(h.type)),
+        type_(gradient_type(head.weight, h.type)),
         most_(most) {
     static thread_local GrownBuffer logits, numerators, weighted, factors, scaled, update;
     const int64_t columns = std::min(kColumns, w_.out);
@@ -294,7 +294,7 @@ std::vector<int64_t> tokens_with_loss(const LinearWeight& w, int64_t rows, const
 
 size_t head_loss_scratch(const LinearWeight& w, int64_t rows, int64_t count, ScalarType type,
                          bool with_gradient, bool with_head_gradient, int64_t rank) {
-  const ScalarType own = product_type(type);
+  const ScalarType own = gradient_type(w, type);
   const int64_t most_tokens = std::min(tokens_of_chunk(w, own, with_head_gradient), count);
   const auto most = static_cast<size_t>(most_tokens), width = static_cast<size_t>(w.in);
   const size_t block = most * static_cast<size_t>(std::min(kColumns, w.out));
@@ -337,7 +337,7 @@ float head_loss(const Head& head, const Rows& h, const Targets& targets, float* 
 
   static thread_local GrownBuffer gathered;
   const int64_t most =
-      std::min(tokens_of_chunk(w, product_type(h.type), gradients.of_head()), count);
+      std::min(tokens_of_chunk(w, gradient_type(w, h.type), gradients.of_head()), count);
   HeadLoss chunks(head, h, gradients, most);
   const auto divisor = static_cast<float>(targets.divisor);
   double sum = 0;

@@ -86,6 +86,14 @@ void run_call(const PanelCall& call, const PanelKernels& kernels) {
   });
 }
 
+PanelKernels kernels_for(const PanelProduct& product, ScalarType type) {
+  if (largest_integer(product) > 0) {
+    return product.terms[0].transposed ? *integer_panel_kernels(product.int8)
+                                       : *integer_gradient_kernels();
+  }
+  return type == ScalarType::bf16 ? *bf16_panel_kernels() : GRAFT_DISPATCH(f32_panel_kernels)();
+}
+
 void check(const PanelProduct& product, ScalarType type) {
   for (const ProductTerm& term : product.terms) {
     if (term.columns() != product.columns || product_type(term.type) != type) {
@@ -101,15 +109,29 @@ ScalarType product_type(ScalarType type) {
 }
 
 int largest_integer(const PanelProduct& product) {
-  if (product.terms.size() != 1 || !isa_has_avx512_vnni()) return 0;
-  if (integer_panel_kernels(product.int8) == nullptr) return 0;
-  const ProductTerm& term = product.terms[0];
-  const LinearWeight& w = term.weight;
-  if (!term.transposed || !w.quantized || !has_biases(w.matrix.mode)) return 0;
-  if (w.matrix.group_size < 32) return 0;  // which MLX's mode affine does not have
-  if (term.left_factors != nullptr || term.left_transposed) return 0;
-  if (product.int8) return 127;
-  return term.type == ScalarType::f32 || has_bf16_products() ? 0 : 32767;
+  const std::span<const ProductTerm> terms = product.terms;
+  if (terms.empty() || !isa_has_avx512_vnni() || integer_gradient_kernels() == nullptr) return 0;
+  const bool forward = terms[0].transposed;
+  const auto fits = [&](const ProductTerm& term) {
+    const LinearWeight& w = term.weight;
+    return term.transposed == forward && w.quantized && has_biases(w.matrix.mode) &&
+           w.matrix.group_size >= 32 &&  // MLX's mode affine has no smaller ones
+           w.matrix.group_size == terms[0].weight.matrix.group_size &&
+           term.left_factors == nullptr && !term.left_transposed &&
+           (forward || term.depth() % kGradientDepthStep == 0);
+  };
+  if (!std::all_of(terms.begin(), terms.end(), fits) || (forward && terms.size() > 1)) return 0;
+  if (forward && product.int8) return 127;
+  return terms[0].type == ScalarType::f32 || has_bf16_products() ? 0 : 32767;
+}
+
+ScalarType gradient_type(const LinearWeight& weight, ScalarType type) {
+  LinearWeight rows = weight;
+  rows.out = kGradientDepthStep;
+  const ProductTerm term{nullptr, type, rows, false};
+  const PanelProduct product{
+      .rows = 1, .columns = rows.in, .terms = {&term, 1}, .out = nullptr, .out_type = type};
+  return largest_integer(product) > 0 ? type : product_type(type);
 }
 
 int64_t panel_passes(int64_t rows) { return (rows + kCallRows - 1) / kCallRows; }
@@ -126,9 +148,7 @@ void panel_product(const PanelProduct& product) {
   const ScalarType type =
       product.terms.empty() ? ScalarType::f32 : product_type(product.terms[0].type);
   check(product, type);
-  const PanelKernels kernels = largest_integer(product) > 0 ? *integer_panel_kernels(product.int8)
-                               : type == ScalarType::bf16   ? *bf16_panel_kernels()
-                                                            : GRAFT_DISPATCH(f32_panel_kernels)();
+  const PanelKernels kernels = kernels_for(product, type);
   const std::vector<void*> lefts = left_rows(product, kernels);
   for (int64_t row = 0; row < product.rows; row += kCallRows) {
     run_call({product, row, std::min(kCallRows, product.rows - row), lefts.data()}, kernels);

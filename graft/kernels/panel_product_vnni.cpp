@@ -7,6 +7,7 @@
 #include "hwy/highway.h"
 
 #if HWY_TARGET == HWY_AVX3
+#include "graft/kernels/integer_gradient-inl.h"
 #include "graft/kernels/integer_panel-inl.h"
 #endif
 
@@ -22,8 +23,15 @@ const PanelKernels* integer_panel_kernels(bool int8) {
                                       &panel_units<Words8>};
   return int8 ? &k8 : &k16;
 }
+
+const PanelKernels* integer_gradient_kernels() {
+  using namespace N_AVX3::integer_gradients;
+  static constexpr PanelKernels kKernels = {&left_words, &pack_left_rows, &panel_units};
+  return &kKernels;
+}
 #else
 const PanelKernels* integer_panel_kernels(bool) { return nullptr; }
+const PanelKernels* integer_gradient_kernels() { return nullptr; }
 #endif
 
 }  // namespace graft::kernels

@@ -31,8 +31,13 @@ constexpr int64_t kPackDepth = 128;
 /// The most groups of a panel of integers: of 32 numbers, four to a word.
 constexpr int64_t kPanelGroups = kPanelDepth * 4 / 32;
 
+/// The most words of depth of a panel of integers for a gradient, and the groups of its columns.
+constexpr int64_t kFoldedWords = 512;
+constexpr int64_t kFoldedGroups = kPanel / 32;
+
 /// What one thread needs: a panel, sums of rows, dequantized rows, a bias, factors; for a panel of
-/// integers the scales and biases of its groups.
+/// integers the scales and biases of its groups, and for a gradient's those of its rows, and a
+/// block of rows that was multiplied with them.
 struct PanelScratch {
   uint32_t* panel;
   float* sums;
@@ -41,6 +46,9 @@ struct PanelScratch {
   float* factors;
   float* group_scales;
   float* group_biases;
+  uint32_t* folded_scales;
+  uint32_t* folded_biases;
+  uint32_t* folded;
 
   explicit PanelScratch(Carver& carver)
       : panel(carver.take<uint32_t>((kPanelDepth + kMaxLanes) * kPanel)),
@@ -49,7 +57,10 @@ struct PanelScratch {
         bias(carver.take<float>(kPanel)),
         factors(carver.take<float>(kPanel)),
         group_scales(carver.take<float>(kPanelGroups * kPanel)),
-        group_biases(carver.take<float>(kPanelGroups * kPanel)) {}
+        group_biases(carver.take<float>(kPanelGroups * kPanel)),
+        folded_scales(carver.take<uint32_t>(kFoldedGroups * kFoldedWords * kUnitRows)),
+        folded_biases(carver.take<uint32_t>(kFoldedGroups * kFoldedWords * kUnitRows)),
+        folded(carver.take<uint32_t>(kFoldedGroups * kFoldedWords * kUnitRows)) {}
 };
 
 /// The rows [first_row, first_row + rows) of a product, kCallRows at most, with their left operands
@@ -80,5 +91,10 @@ const PanelKernels* bf16_panel_kernels();
 /// product with one term, forward, whose weight is quantized in mode affine. Null where graft is
 /// not compiled for them.
 const PanelKernels* integer_panel_kernels(bool int8);
+
+/// The same for a gradient of x, of terms whose weights are quantized in groups of one size and
+/// whose depths are multiples of kGradientDepthStep.
+constexpr int64_t kGradientDepthStep = 16;
+const PanelKernels* integer_gradient_kernels();
 
 }  // namespace graft::kernels

@@ -246,13 +246,46 @@ TEST(PanelProduct, LeftOperandsInEightBits) {
   });
 }
 
-// x [rows, depth] times a weight in 4 bits, each element beside what no rounding of x gives.
-double largest_error_of_integers(int64_t rows, int64_t depth, bool int8, double& largest) {
-  constexpr int64_t kColumns = 40;
-  const RandomQuantized w(kColumns, depth, 4, 32, ScalarType::f16);
+// Gradients of x: scales and biases vary along the sum.
+TEST(PanelProduct, GradientsOfQuantizedWeights) {
+  for_each_isa([] {
+    for (ScalarType type : kAllTypes) {
+      for (int bits : kAllBits) {
+        Case(7, 96, type, 1).quantized(208, false, bits, 32).check(type);
+      }
+      for (int group : kAllGroups) {
+        Case(3, 2 * 128, type, 1).quantized(48, false, 4, group, ScalarType::bf16).check(type);
+      }
+      for (int64_t rows = 1; rows <= 7; ++rows) {
+        for (int64_t columns : {32, 64, 96}) {
+          Case(rows, columns, type, 1).quantized(32, false, 4, 32).check(type);
+        }
+      }
+      Case(5, 32, type).quantized(35, false, 4, 32).check(type);  // no whole vectors of depth
+      Case(1537, 32, type).quantized(32, false, 4, 32).check(type);
+      Case(9, 64, type)
+          .quantized(2304, false, 4, 64)
+          .quantized(80, false, 8, 64)
+          .quantized(96, false, 3, 64)
+          .low_rank(2, 0.5f)
+          .bias(type)
+          .accumulate()
+          .check(type);
+      Case(4, 128, type).quantized(64, false, 4, 64).quantized(64, false, 4, 32).check(type);
+    }
+  });
+}
+
+// x [rows, depth] times a weight in 4 bits, or its transpose, each element beside what no rounding
+// of x gives.
+double largest_error_of_integers(int64_t rows, int64_t depth, bool transposed, bool int8,
+                                 double& largest) {
+  constexpr int64_t kColumns = 64;
+  const int64_t w_rows = transposed ? kColumns : depth, w_columns = transposed ? depth : kColumns;
+  const RandomQuantized w(w_rows, w_columns, 4, 32, ScalarType::f16);
   const Numbers x = Numbers(ScalarType::bf16, rows * depth).random(5, -1, 1);
-  const LinearWeight weight{.out = kColumns, .in = depth, .quantized = true, .matrix = w.matrix};
-  const ProductTerm term{x.data(), ScalarType::bf16, weight, true};
+  const LinearWeight weight{.out = w_rows, .in = w_columns, .quantized = true, .matrix = w.matrix};
+  const ProductTerm term{x.data(), ScalarType::bf16, weight, transposed};
   Numbers out(ScalarType::f32, rows * kColumns);
   panel_product({.rows = rows,
                  .columns = kColumns,
@@ -267,7 +300,7 @@ double largest_error_of_integers(int64_t rows, int64_t depth, bool int8, double&
       double sum = 0;
       for (int64_t k = 0; k < depth; ++k) {
         sum += double{load_scalar(ScalarType::bf16, x.data(), r * depth + k)} *
-               weight_scalar(weight, c, k, ScalarType::f32);
+               weight_scalar(weight, transposed ? c : k, transposed ? k : c, ScalarType::f32);
       }
       error = std::max(error, std::abs(sum - out.get(r * kColumns + c)));
       largest = std::max(largest, std::abs(sum));
@@ -283,8 +316,11 @@ TEST(PanelProduct, WhatIntegersLose) {
   if (std::count(isas.begin(), isas.end(), "avx3_vnni") == 0) GTEST_SKIP() << "needs VNNI";
   force_isa("avx3_vnni");
   double largest = 0;
-  const double error16 = largest_error_of_integers(20, 1536, false, largest);
-  const double error8 = largest_error_of_integers(20, 1536, true, largest);
+  const double gradient_error = largest_error_of_integers(20, 1536, false, false, largest);
+  EXPECT_LT(gradient_error, 0x1p-13 * largest);
+  EXPECT_GT(gradient_error, 0x1p-20 * largest);
+  const double error16 = largest_error_of_integers(20, 1536, true, false, largest);
+  const double error8 = largest_error_of_integers(20, 1536, true, true, largest);
   EXPECT_LT(error16, 0x1p-15 * largest);
   EXPECT_LT(error8, 0x1p-7 * largest);
   EXPECT_GT(error8, 0x1p-15 * largest);  // it was done in 8 bits
@@ -293,26 +329,27 @@ TEST(PanelProduct, WhatIntegersLose) {
 
 // The sum of a product with a number that is not finite is NaN, and no other row's.
 TEST(PanelProduct, NumbersThatAreNotFinite) {
+  constexpr int64_t kSize = 64;
   for_each_isa([] {
-    for (const bool int8 : {false, true}) {
+    for (const auto& [transposed, int8] : {std::pair(true, false), {true, true}, {false, false}}) {
       for (const float strange :
            {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-        const RandomQuantized w(17, 64, 4, 32, ScalarType::f16);
-        Numbers x = Numbers(ScalarType::bf16, 40 * 64).random(5, -1, 1);
-        x.set(33 * 64 + 40, strange);
+        const RandomQuantized w(kSize, kSize, 4, 32, ScalarType::f16);
+        Numbers x = Numbers(ScalarType::bf16, 40 * kSize).random(5, -1, 1);
+        x.set(33 * kSize + 40, strange);
         const ProductTerm term{x.data(),
                                ScalarType::bf16,
-                               {.out = 17, .in = 64, .quantized = true, .matrix = w.matrix},
-                               true};
-        Numbers out(ScalarType::f32, 40 * 17);
+                               {.out = kSize, .in = kSize, .quantized = true, .matrix = w.matrix},
+                               transposed};
+        Numbers out(ScalarType::f32, 40 * kSize);
         panel_product({.rows = 40,
-                       .columns = 17,
+                       .columns = kSize,
                        .terms = {&term, 1},
                        .out = out.data(),
                        .out_type = ScalarType::f32,
                        .int8 = int8});
         for (int64_t i = 0; i < out.count(); ++i) {
-          EXPECT_EQ(std::isfinite(out.get(i)), i / 17 != 33) << i;
+          EXPECT_EQ(std::isfinite(out.get(i)), i / kSize != 33) << i;
         }
       }
     }

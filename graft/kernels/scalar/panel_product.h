@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include "graft/kernels/convert.h"
 #include "graft/kernels/panel_product.h"
@@ -36,11 +38,64 @@ inline double left_scalar(const PanelProduct& p, const ProductTerm& term, int64_
   return std::nearbyint(at(k) * factor) * double{most / static_cast<float>(largest)};
 }
 
+/// Numbers as 16-bit integers with a scale.
+struct RoundedScalar {
+  std::vector<int32_t> integers;
+  double scale = 0;
+
+  explicit RoundedScalar(const std::vector<float>& numbers) : integers(numbers.size()) {
+    float most = 0;
+    for (const float x : numbers) most = std::max(most, std::abs(x));
+    if (most == 0) return;
+    const float factor = 32767.0f / most;
+    scale = double{most / 32767.0f};
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      integers[i] = static_cast<int32_t>(std::nearbyint(numbers[i] * factor));
+    }
+  }
+};
+
+/// A term of a gradient in integers: blocks of 128 of its depth, in which scales and biases are 16
+/// bits, and so are their products with the left operand.
+inline double folded_term_scalar(const ProductTerm& term, int64_t row, int64_t column) {
+  constexpr int64_t kBlock = 128;
+  const QuantizedMatrix& m = term.weight.matrix;
+  double sum = 0;
+  for (int64_t begin = 0; begin < term.depth(); begin += kBlock) {
+    const int64_t end = std::min(term.depth(), begin + kBlock);
+    std::vector<float> left, scales, biases;
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t group = (k * m.columns + column) / m.group_size;
+      left.push_back(load_scalar(term.type, term.left, row * term.depth() + k));
+      scales.push_back(load_scalar(m.scale_type, m.scales, group));
+      biases.push_back(load_scalar(m.scale_type, m.biases, group));
+    }
+    const RoundedScalar x(left), s(scales), b(biases);
+    int64_t products = 0, bias_sum = 0;
+    for (int64_t k = begin; k < end; ++k) {
+      const auto i = static_cast<size_t>(k - begin);
+      const auto folded = [&](int32_t number) {
+        return (int64_t{x.integers[i]} * number + (1 << 14)) >> 15;
+      };
+      products += folded(s.integers[i]) * quantized_value_scalar(m, k, column);
+      bias_sum += folded(b.integers[i]);
+    }
+    sum += x.scale * 0x1p15 *
+           (s.scale * static_cast<double>(products) + b.scale * static_cast<double>(bias_sum));
+  }
+  return sum;
+}
+
 /// One element of panel_product as plain loops in double.
 inline float panel_product_element_scalar(const PanelProduct& p, int64_t row, int64_t column) {
   double sum = 0;
+  const bool integers = largest_integer(p) > 0;
   for (const ProductTerm& term : p.terms) {
-    const ScalarType type = largest_integer(p) > 0 ? ScalarType::f32 : product_type(term.type);
+    if (integers && !term.transposed) {
+      sum += folded_term_scalar(term, row, column);
+      continue;
+    }
+    const ScalarType type = integers ? ScalarType::f32 : product_type(term.type);
     for (int64_t k = 0; k < term.depth(); ++k) {
       const float right = term.transposed ? weight_scalar(term.weight, column, k, type)
                                           : weight_scalar(term.weight, k, column, type);
