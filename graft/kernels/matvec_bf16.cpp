@@ -33,6 +33,10 @@ namespace few_bf16_rows {
 
 constexpr int64_t kLanes = 16;  // words of a vector: pairs of bf16, or sums
 
+// Words by which weights are fetched ahead of their use, from row to row: 2 KB, so that a core has
+// as many cache lines under way as it can.
+constexpr int64_t kAhead = 512;
+
 // A block is a vector of weights: 128 columns of 4 bits, or 64 of 8.
 template <int kBits>
 constexpr int64_t kBlockColumns = 512 / kBits;
@@ -257,7 +261,7 @@ HWY_NOINLINE void dots(const QuantizedMatrix& w, int64_t row, const RowNumbers& 
     HWY_UNROLL(4)
     for (int r = 0; r < kW; ++r) {
       const uint32_t* at = packed + r * row_words + word;
-      _mm_prefetch(reinterpret_cast<const char*>(at + kW * row_words), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(at + kAhead), _MM_HINT_T0);
       unpacker.unpack(_mm512_maskz_loadu_epi32(mask, at), pairs[r]);
       scales[r] = _mm512_maskz_permutexvar_ps(
           mask, group_of_lane,
@@ -313,6 +317,18 @@ HWY_INLINE void all_dots(const QuantizedMatrix& w, int64_t row, const RowNumbers
   if (m < x.rows) dots<Values, 1, kW>(w, row, numbers, x, m, out);
 }
 
+// Fetches scales and biases of so many rows.
+HWY_INLINE void prefetch_numbers(const QuantizedMatrix& w, int64_t row, int64_t rows) {
+  const int64_t groups = w.columns / w.group_size;
+  const size_t bytes = has_biases(w.mode) ? size_of(w.scale_type) : 1;
+  const auto fetch = [&](const void* numbers) HWY_ATTR {
+    prefetch(static_cast<const char*>(numbers) + static_cast<size_t>(row * groups) * bytes,
+             static_cast<size_t>(rows * groups) * bytes);
+  };
+  fetch(w.scales);
+  if (has_biases(w.mode)) fetch(w.biases);
+}
+
 void range(const QuantizedMatrix& w, const Bf16X& x, const MatvecY& y, int64_t begin, int64_t end) {
   constexpr int64_t kTogether = 2;  // rows of weights in registers
   constexpr int64_t kTile = 16;     // rows whose scales are converted at a time
@@ -323,12 +339,15 @@ void range(const QuantizedMatrix& w, const Bf16X& x, const MatvecY& y, int64_t b
   float* scales = buffer.get_as<float>(static_cast<size_t>(2 * room));
   float* biases = scales + room;
   alignas(64) float gathered[kBf16Rows * kDots];
+  prefetch(w.weight + begin * w.columns * w.bits / 32, kAhead * sizeof(uint32_t));
+  prefetch_numbers(w, begin, std::min(kTile, end - begin));
   with_values_of(w, [&](auto values) HWY_ATTR {
     using Values = decltype(values);
     for (int64_t first = begin; first < end; first += kDots) {
       const int64_t count = std::min(kDots, end - first);
       for (int64_t at = 0; at < count; at += kTile) {
         const int64_t rows = std::min(kTile, count - at);
+        prefetch_numbers(w, first + at + rows, std::min(kTile, end - (first + at + rows)));
         if constexpr (Values::kBiased) {
           for_group_numbers(w, (first + at) * groups, rows * groups,
                             [&](int64_t i, auto s, auto b) HWY_ATTR {

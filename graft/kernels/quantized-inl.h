@@ -126,14 +126,14 @@ HWY_INLINE void for_group_numbers(const QuantizedMatrix& m, int64_t first, int64
     using S = decltype(tag);
     const S* scales = static_cast<const S*>(m.scales) + first;
     const S* biases = static_cast<const S*>(m.biases) + first;
-    // Loading part of a vector is slow: if enough groups follow, a whole vector is loaded.
     int64_t i = 0;
-    for (; i < count && i + step <= after; i += step) {
+    for (; i + step <= count; i += step) keep(i, load(d, scales + i), load(d, biases + i));
+    // Loading part of a vector is slow: if enough groups follow, a whole vector is loaded.
+    if (i < count && i + step <= after) {
       const auto wanted = hn::FirstN(d, static_cast<size_t>(count - i));
       keep(i, hn::IfThenElseZero(wanted, load(d, scales + i)),
            hn::IfThenElseZero(wanted, load(d, biases + i)));
-    }
-    if (i < count) {
+    } else if (i < count) {
       const Part part{static_cast<size_t>(count - i)};
       keep(i, load(d, scales + i, part), load(d, biases + i, part));
     }
