@@ -42,6 +42,29 @@ HWY_INLINE GroupRounding group_rounding(const T* x, int64_t count, float largest
           finite ? most / largest_integer : std::numeric_limits<float>::quiet_NaN(), matters};
 }
 
+#if HWY_TARGET != HWY_SCALAR
+/// Rounds such a group to integers. `scale` is what one stands for, `sum` the group's sum by them;
+/// both are NaN if a number is not finite.
+template <class T, class Integer>
+HWY_INLINE void round_group(const T* x, int64_t count, float largest_integer, Integer* out,
+                            float* scale, float* sum) {
+  const FloatTag d;
+  const hn::RebindToSigned<FloatTag> di;
+  const hn::Rebind<Integer, FloatTag> d_out;
+  const GroupRounding rounding = group_rounding(x, count, largest_integer);
+  const auto factor = hn::Set(d, rounding.factor);
+  auto whole = hn::Zero(di);
+  for (int64_t i = 0; i < count; i += static_cast<int64_t>(hn::Lanes(d))) {
+    const auto v = rounding.matters ? load(d, x + i) : hn::Zero(d);
+    const auto n = hn::NearestInt(hn::Mul(v, factor));
+    whole = hn::Add(whole, n);
+    hn::StoreU(hn::DemoteTo(d_out, n), d_out, out + i);
+  }
+  *scale = rounding.scale;
+  *sum = rounding.scale * static_cast<float>(hn::GetLane(hn::SumOfLanes(di, whole)));
+}
+#endif
+
 }  // namespace HWY_NAMESPACE
 }  // namespace graft::kernels
 HWY_AFTER_NAMESPACE();

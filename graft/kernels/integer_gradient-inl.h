@@ -20,13 +20,14 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "graft/kernels/group_rounding-inl.h"
 #include "graft/kernels/integer_words-inl.h"
 #include "graft/kernels/interleave-inl.h"
 #include "graft/kernels/panel_output-inl.h"
 #include "graft/kernels/panel_units.h"
 #include "graft/kernels/quantized-inl.h"
 
-HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
+HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
 namespace integer_gradients {
@@ -80,7 +81,7 @@ void pack_left_rows(const PanelCall& call, int64_t begin, int64_t end) {
             auto* const to = reinterpret_cast<Words::X*>(rows + r * kBlockWords);
             if (r < count) {
               float sum;
-              integer_words::round_group<Words>(x + r * depth + at, part, to, scale + r, &sum);
+              round_group(x + r * depth + at, part, Words::kLargest, to, scale + r, &sum);
             } else {
               std::fill_n(to, part, Words::X{0});
               scale[r] = 0;
@@ -177,7 +178,7 @@ float pack_numbers(const QuantizedMatrix& m, const void* numbers, int64_t row, i
     for (int64_t i = 0; i < count; i += kLanes) hn::Store(load(d, together + i), d, values + i);
   });
   float scale, sum;
-  integer_words::round_group<Words>(values, count, integers, &scale, &sum);
+  round_group(values, count, Words::kLargest, integers, &scale, &sum);
   for (int64_t i = 0; i < count; i += kStripe * Words::kPack) {
     const __m256i words = _mm256_load_si256(reinterpret_cast<const __m256i*>(integers + i));
     for (int64_t j = 0; j < kStripeVectors; ++j) {

@@ -13,12 +13,11 @@
 #include <cstdint>
 #include <cstring>
 
-#include "graft/kernels/group_rounding-inl.h"
 #include "graft/kernels/panel_units.h"
 #include "graft/kernels/unpack-inl.h"
 #include "hwy/cache_control.h"
 
-HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
+HWY_BEFORE_NAMESPACE();
 namespace graft::kernels {
 namespace HWY_NAMESPACE {
 namespace integer_words {
@@ -26,7 +25,7 @@ namespace integer_words {
 using Word = uint32_t;
 
 // The dot products are written as assembly because g++ 12, given the intrinsics, copies every sum
-// from register to register.
+// from register to register; so their code needs no other instruction set than its surroundings.
 
 /// x in 16 bits: of bf16 and f16 numbers nothing is lost but what lies 2^16 below a group's
 /// largest.
@@ -38,9 +37,6 @@ struct Words16 {
   static HWY_INLINE __m512i add_dot(__m512i x, __m512i values, __m512i sum) {
     asm("vpdpwssd %1, %2, %0" : "+v"(sum) : "v"(x), "v"(values));
     return sum;
-  }
-  static HWY_INLINE void store(__m512i n, X* to) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtsepi32_epi16(n));
   }
   /// kChunk values of 4 bits as numbers of a word.
   static HWY_INLINE void widen_nibbles(const uint8_t* nibbles, Value* to) {
@@ -66,9 +62,6 @@ struct Words8 {
     asm("vpdpbusd %1, %2, %0" : "+v"(sum) : "v"(x), "v"(values));
     return sum;
   }
-  static HWY_INLINE void store(__m512i n, X* to) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(n));
-  }
   static HWY_INLINE void widen_nibbles(const uint8_t* nibbles, Value* to) {
     const __m256i fours =
         _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(nibbles)));
@@ -88,24 +81,6 @@ constexpr int64_t kTile = kTileVectors * kLanes;
 
 /// Words by which the panel is fetched into the first-level cache ahead of its use.
 constexpr int64_t kAhead = 12;
-
-/// Rounds a group of x. A number that is not finite makes its group NaN, and so the product.
-template <class Words, class T>
-HWY_INLINE void round_group(const T* x, int64_t count, typename Words::X* out, float* scale,
-                            float* sum) {
-  const FloatTag d;
-  const GroupRounding rounding = group_rounding(x, count, Words::kLargest);
-  const auto factor = hn::Set(d, rounding.factor);
-  __m512i whole = _mm512_setzero_si512();
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const auto v = rounding.matters ? load(d, x + i) : hn::Zero(d);
-    const __m512i n = hn::NearestInt(hn::Mul(v, factor)).raw;
-    whole = _mm512_add_epi32(whole, n);
-    Words::store(n, out + i);
-  }
-  *scale = rounding.scale;
-  *sum = *scale * static_cast<float>(_mm512_reduce_add_epi32(whole));
-}
 
 /// Adds the products of `words` words of a block's rows, left [words, kStep], of which kRows count,
 /// with those of a tile, right [words, kTile]. Both go on behind them.

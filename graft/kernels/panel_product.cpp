@@ -86,10 +86,12 @@ void run_call(const PanelCall& call, const PanelKernels& kernels) {
   });
 }
 
+bool has_integer_dots() { return isa_has_avx512_vnni() && integer_gradient_kernels() != nullptr; }
+
 PanelKernels kernels_for(const PanelProduct& product, ScalarType type) {
   if (largest_integer(product) > 0) {
-    return product.terms[0].transposed ? *integer_panel_kernels(product.int8)
-                                       : *integer_gradient_kernels();
+    if (!product.terms[0].transposed) return *integer_gradient_kernels();
+    return has_integer_dots() ? *integer_panel_kernels(product.int8) : *byte_panel_kernels();
   }
   return type == ScalarType::bf16 ? *bf16_panel_kernels() : GRAFT_DISPATCH(f32_panel_kernels)();
 }
@@ -108,9 +110,11 @@ ScalarType product_type(ScalarType type) {
   return type == ScalarType::bf16 && has_bf16_products() ? ScalarType::bf16 : ScalarType::f32;
 }
 
+bool multiplies_int8() { return has_integer_dots() || byte_panel_kernels() != nullptr; }
+
 int largest_integer(const PanelProduct& product) {
   const std::span<const ProductTerm> terms = product.terms;
-  if (terms.empty() || !isa_has_avx512_vnni() || integer_gradient_kernels() == nullptr) return 0;
+  if (terms.empty() || !multiplies_int8()) return 0;
   const bool forward = terms[0].transposed;
   const auto fits = [&](const ProductTerm& term) {
     const LinearWeight& w = term.weight;
@@ -121,7 +125,9 @@ int largest_integer(const PanelProduct& product) {
            (forward || term.depth() % kGradientDepthStep == 0);
   };
   if (!std::all_of(terms.begin(), terms.end(), fits) || (forward && terms.size() > 1)) return 0;
-  if (forward && product.int8) return 127;
+  const bool int8 = forward && product.int8;
+  if (!has_integer_dots()) return int8 && terms[0].weight.matrix.bits <= kMostByteBits ? 127 : 0;
+  if (int8) return 127;
   return terms[0].type == ScalarType::f32 || has_bf16_products() ? 0 : 32767;
 }
 

@@ -51,6 +51,10 @@ struct PanelProduct {
 /// products, else f32. Products of bf16 are exact, their sums f32.
 ScalarType product_type(ScalarType type);
 
+/// Whether left operands can be rounded to 8 bits at a gain: where there are dot products of
+/// integers, and with weights of up to 4 bits on AVX2 and AVX-512 without them.
+bool multiplies_int8();
+
 /// The largest integer that a left operand is rounded to in a product of integers: 32767, or 127
 /// with `int8`; 0 where the product is none (panel_product).
 int largest_integer(const PanelProduct& product);

@@ -8,7 +8,7 @@
 
 #if HWY_TARGET == HWY_AVX3
 #include "graft/kernels/integer_gradient-inl.h"
-#include "graft/kernels/integer_panel-inl.h"
+#include "graft/kernels/integer_panel_vnni-inl.h"
 #endif
 
 #if HWY_ONCE
@@ -16,11 +16,13 @@ namespace graft::kernels {
 
 #if (HWY_TARGETS & HWY_AVX3) != 0
 const PanelKernels* integer_panel_kernels(bool int8) {
-  using namespace N_AVX3::integer_words;
-  static constexpr PanelKernels k16 = {&left_words<Words16>, &pack_left_rows<Words16>,
-                                       &panel_units<Words16>};
-  static constexpr PanelKernels k8 = {&left_words<Words8>, &pack_left_rows<Words8>,
-                                      &panel_units<Words8>};
+  using namespace N_AVX3::integer_panel;
+  using Panel16 = VnniPanel<N_AVX3::integer_words::Words16>;
+  using Panel8 = VnniPanel<N_AVX3::integer_words::Words8>;
+  static constexpr PanelKernels k16 = {&left_words<Panel16>, &pack_left_rows<Panel16>,
+                                       &panel_units<Panel16>};
+  static constexpr PanelKernels k8 = {&left_words<Panel8>, &pack_left_rows<Panel8>,
+                                      &panel_units<Panel8>};
   return int8 ? &k8 : &k16;
 }
 

@@ -87,6 +87,13 @@ struct PanelKernels {
 /// With dot products of bf16; null where graft is not compiled for them.
 const PanelKernels* bf16_panel_kernels();
 
+/// With multiplications of bytes (vpmaddubsw): for a product with one term, forward, whose left
+/// operand may be rounded to 8 bits and whose weight is quantized in mode affine with at most so
+/// many bits. Null where the instruction set in use has none, or is not known to be faster with
+/// them.
+constexpr int kMostByteBits = 4;
+const PanelKernels* byte_panel_kernels();
+
 /// With dot products of integers (vpdpwssd; vpdpbusd with the left operand in 8 bits), for a
 /// product with one term, forward, whose weight is quantized in mode affine. Null where graft is
 /// not compiled for them.

@@ -50,6 +50,7 @@ CpuKernels cpu_kernels() {
   const bool bf16 = kernels::product_type(ScalarType::bf16) == ScalarType::bf16;
   return {std::string(kernels::isa_name()),
           kernels::supported_isas(),
+          kernels::isa_has_avx512_vnni(),
           kernels::isa_has_avx512_bf16(),
           kernels::isa_has_amx_bf16(),
           bf16,
@@ -97,7 +98,7 @@ WithoutGradient::~WithoutGradient() { without_gradient = saved_; }
 
 bool has_int8_products() {
 #ifdef GRAFT_CPU_KERNELS
-  return use_cpu_kernels() && kernels::isa_has_avx512_vnni();
+  return use_cpu_kernels() && kernels::multiplies_int8();
 #else
   return false;
 #endif

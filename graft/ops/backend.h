@@ -26,7 +26,7 @@ std::string path_in_use();
 struct CpuKernels {
   std::string isa;
   std::vector<std::string> supported;  // best first
-  bool avx512_bf16, amx_bf16;
+  bool avx512_vnni, avx512_bf16, amx_bf16;
   bool multiplies_bf16;      // else bf16 is widened to f32
   bool multiplies_integers;  // quantized weights with 16-bit activations, forward
 };
@@ -82,8 +82,8 @@ class WithoutGradient {
   bool saved_;
 };
 
-/// Whether there are products of 8-bit activations: our CPU kernels are in use, on a processor with
-/// dot products of integers.
+/// Whether there are products of 8-bit activations, if only with some weights: our CPU kernels are
+/// in use, on a processor with multiplications of bytes (kernels::multiplies_int8).
 bool has_int8_products();
 /// Whether what the thread calls now takes activations in 8 bits.
 bool takes_int8();

@@ -8,6 +8,7 @@
 #include "graft/kernels/convert.h"
 #include "graft/kernels/panel_product.h"
 #include "graft/kernels/scalar/quantized.h"
+#include "graft/kernels/scalar/rounded.h"
 
 namespace graft::kernels {
 
@@ -37,23 +38,6 @@ inline double left_scalar(const PanelProduct& p, const ProductTerm& term, int64_
   const float factor = static_cast<float>(largest) / most;
   return std::nearbyint(at(k) * factor) * double{most / static_cast<float>(largest)};
 }
-
-/// Numbers as 16-bit integers with a scale.
-struct RoundedScalar {
-  std::vector<int32_t> integers;
-  double scale = 0;
-
-  explicit RoundedScalar(const std::vector<float>& numbers) : integers(numbers.size()) {
-    float most = 0;
-    for (const float x : numbers) most = std::max(most, std::abs(x));
-    if (most == 0) return;
-    const float factor = 32767.0f / most;
-    scale = double{most / 32767.0f};
-    for (size_t i = 0; i < numbers.size(); ++i) {
-      integers[i] = static_cast<int32_t>(std::nearbyint(numbers[i] * factor));
-    }
-  }
-};
 
 /// A term of a gradient in integers: blocks of 128 of its depth, in which scales and biases are 16
 /// bits, and so are their products with the left operand.

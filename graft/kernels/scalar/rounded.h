@@ -1,0 +1,27 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace graft::kernels {
+
+/// Numbers as 16-bit integers with a scale.
+struct RoundedScalar {
+  std::vector<int32_t> integers;
+  double scale = 0;
+
+  explicit RoundedScalar(const std::vector<float>& numbers) : integers(numbers.size()) {
+    float most = 0;
+    for (const float x : numbers) most = std::max(most, std::abs(x));
+    if (most == 0) return;
+    const float factor = 32767.0f / most;
+    scale = double{most / 32767.0f};
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      integers[i] = static_cast<int32_t>(std::nearbyint(numbers[i] * factor));
+    }
+  }
+};
+
+}  // namespace graft::kernels
