@@ -7,8 +7,8 @@
 #include "graft/base/error.h"
 #include "graft/kernels/grown_buffer.h"
 #include "graft/kernels/isa.h"
-#include "graft/kernels/matvec_bf16.h"
 #include "graft/kernels/matvec_operands.h"
+#include "graft/kernels/matvec_pairs.h"
 #include "graft/kernels/operands.h"
 #include "graft/kernels/parallel.h"
 
@@ -305,23 +305,29 @@ void multiply_e4m3(std::span<const MatvecProduct<QuantizedMatrix>> products, int
   });
 }
 
-bool multiplies_bf16(const QuantizedMatrix& w, ScalarType x_type) {
-  return x_type == ScalarType::bf16 && (w.bits == 4 || w.bits == 8) && isa_has_avx512_bf16() &&
-         bf16_matvec_kernels() != nullptr;
+// The code for pairs of 16-bit numbers that such products take, or null.
+const PairsMatvecKernels* pairs_kernels(const QuantizedMatrix& w, ScalarType x_type) {
+  if (x_type == ScalarType::f32 || (w.bits != 4 && w.bits != 8)) return nullptr;
+  const bool small_floats = !has_biases(w.mode) && w.bits == 8;
+  const bool has_bf16 = x_type == ScalarType::bf16 && isa_has_avx512_bf16();
+  // Eight bits become 16-bit integers in fewer instructions than bf16.
+  if (has_bf16 && (w.bits == 4 || small_floats)) return bf16_matvec_kernels();
+  return isa_has_avx512_vnni() && !small_floats ? integer_matvec_kernels() : nullptr;
 }
 
-void multiply_bf16(std::span<const MatvecProduct<QuantizedMatrix>> products, const X& x,
-                   ScalarType y_type) {
+void multiply_pairs(const PairsMatvecKernels& kernels,
+                    std::span<const MatvecProduct<QuantizedMatrix>> products, const X& x,
+                    ScalarType y_type) {
   static thread_local GrownBuffer buffer;
-  const Bf16MatvecKernels& kernels = *bf16_matvec_kernels();
   const QuantizedMatrix& w = products[0].w;
-  for_few_rows(x, w.columns, kBf16Rows, [&](const X& some, int64_t first) {
-    Bf16X numbers = kernels.sizes(w);
+  for_few_rows(x, w.columns, kPairsRows, [&](const X& some, int64_t first) {
+    PairsX numbers = kernels.sizes(w);
     numbers.rows = some.rows;
     auto carve = [&](std::byte* block) {
       Carver carver(block);
       numbers.values = carver.take<uint32_t>(some.rows * numbers.words);
       numbers.sums = carver.take<float>(some.rows * numbers.group_step);
+      numbers.scales = carver.take<float>(some.rows * numbers.group_step + kMaxLanes);
       return carver.used();
     };
     carve(static_cast<std::byte*>(buffer.get(carve(nullptr))));
@@ -329,7 +335,7 @@ void multiply_bf16(std::span<const MatvecProduct<QuantizedMatrix>> products, con
     parallel_ranges(some.rows, kGrain / (w.columns + 1) + 1, [&](int64_t begin, int64_t end) {
       for (int64_t m = begin; m < end; ++m) {
         const size_t at = static_cast<size_t>(m) * row_bytes;
-        kernels.write(w, static_cast<const char*>(some.data) + at, numbers, m);
+        kernels.write(w, static_cast<const char*>(some.data) + at, x.type, numbers, m);
       }
     });
     share(products, numbers, {first, some.rows, y_type, x.type}, kernels.range);
@@ -348,10 +354,15 @@ void check(std::span<const MatvecProduct<Matrix>> products) {
 
 }  // namespace
 
+bool rounds_x(const QuantizedMatrix& w, ScalarType x_type) {
+  const PairsMatvecKernels* kernels = pairs_kernels(w, x_type);
+  return kernels != nullptr && kernels == integer_matvec_kernels();
+}
+
 int64_t few_rows(const DenseMatrix&, ScalarType) { return 4; }
 
 int64_t few_rows(const QuantizedMatrix& w, ScalarType x_type) {
-  return multiplies_bf16(w, x_type) ? kMostFewRows : 4;
+  return pairs_kernels(w, x_type) != nullptr ? kMostFewRows : 4;
 }
 
 void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows, const void* x,
@@ -372,7 +383,9 @@ void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_
            product.w.bits, w.group_size, product.w.group_size);
     }
   }
-  if (multiplies_bf16(w, x_type)) return multiply_bf16(products, {x, x_rows, x_type}, y_type);
+  if (const PairsMatvecKernels* kernels = pairs_kernels(w, x_type)) {
+    return multiply_pairs(*kernels, products, {x, x_rows, x_type}, y_type);
+  }
   const IntegerSizes sizes = GRAFT_DISPATCH(integer_sizes)(w);
   if (sizes.columns > 0) return multiply_integers(products, sizes, {x, x_rows, x_type}, y_type);
   if (const int64_t padded = GRAFT_DISPATCH(e4m3_columns)(w)) {

@@ -9,6 +9,7 @@
 
 #include "graft/base/error.h"
 #include "graft/base/threads.h"
+#include "graft/kernels/matvec.h"
 #include "graft/kernels/scalar/head_loss.h"
 #include "tests/kernels/each_isa.h"
 #include "tests/kernels/random_quantized.h"
@@ -172,10 +173,14 @@ class Case {
       Case exact = *this;
       exact.h_ = Numbers(f32, h_.count(), offset_);
       for (int64_t i = 0; i < h_.count(); ++i) exact.h_.set(i, h_.get(i));
-      return check_losses(actual, exact.run(head_loss_scalar), 3e-6);
+      return check_losses(actual, exact.run(head_loss_scalar), rounds_few() ? 1e-4 : 3e-6);
     }
     // As a product of integers the logits have h to 2^-16 of a group's largest.
-    check_losses(actual, expected, integers() ? 1e-4 : 3e-6);
+    check_losses(actual, expected, integers() || rounds_few() ? 1e-4 : 3e-6);
+  }
+
+  bool rounds_few() const {
+    return weight_.quantized && rows_ <= 32 && rounds_x(weight_.matrix, h_.type());
   }
 
   bool integers() const {
