@@ -31,6 +31,7 @@ from machine import ROOT, commit, kind_of
 BENCH = Path(__file__).resolve().parent
 DOCUMENT = ROOT / "docs" / "performance.md"
 GGUF = ROOT / "models" / "smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
+EARLIER = "Of rows without a commit, which were measured before:"  # before what was said of them
 END_OF_SECTIONS = "<!-- end of the machines -->"  # before it new sections are added
 
 Row = tuple[str, str, str, str]  # what was measured, the other program's figures, graft's, and how many times as fast
@@ -219,7 +220,7 @@ def days(text: str) -> str:
 
 def section(kind: str, found: dict[str, dict], document: str) -> str:
     """The section of a kind of machine, of the results by the names of their comparisons. Where some are missing, rows of
-    the section that is there stay."""
+    the section that is there stay, and what it says of them."""
     machines = [each["machine"] for each in found.values()]
     newest = max(machines, key=lambda machine: machine["date"])
     versions = {name: version for each in found.values() for name, version in each["versions"].items()}
@@ -241,19 +242,26 @@ def section(kind: str, found: dict[str, dict], document: str) -> str:
         f"Of the processors' time during a comparison other programs took at most {others:.1%}, the host {steal:.1%}.",
         ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".",
         "",
-        "| | beside | graft | times as fast | measured |",
-        "|---|---|---|---|---|",
     ]
+    earlier = own_section(kind).search(document) if len(found) < len(COMPARISONS) else None
+    if earlier:
+        lines += [EARLIER, *introduction(earlier[0]), ""]
+    lines += ["| | beside | graft | times as fast | measured |", "|---|---|---|---|---|"]
     for comparison in COMPARISONS:
         if each := found.get(comparison.name):
             when = f"{days(each['machine']['date'])}, {short(each['machine']['commit'])}"
             lines += [f"| {' | '.join(row)} | {when} |" for row in comparison.rows(each)]
-    if len(found) < len(COMPARISONS):
+    if earlier:
         new = {label_of(line) for line in lines}
-        earlier = own_section(kind).search(document)
-        rows = [line for line in (earlier[0] if earlier else "").splitlines() if line.startswith("| ")]
+        rows = [line for line in earlier[0].splitlines() if line.startswith("| ")]
         lines += [row for row in rows if label_of(row) not in new]
     return "\n".join([*lines, f"<!-- end of {kind} -->", ""])
+
+
+def introduction(text: str) -> list[str]:
+    """What a section says before its table; of one that kept rows, what it said of these."""
+    lines = [line for line in text.partition("\n| ")[0].splitlines()[2:] if line]
+    return lines[lines.index(EARLIER) + 1 :] if EARLIER in lines else lines
 
 
 def label_of(row: str) -> str:

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -135,13 +136,15 @@ bool agreed(const hub::Environment& environment, const Cached& chosen) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-// Adds the one of this name to `chosen`, once; false if there is none.
+// Adds those of this name to `chosen`, once; false if there is none. Of what is named by a hash's
+// first digits there may be two: both are then asked about.
 template <class One>
 bool choose(const std::vector<One>& all, const std::string& name, std::vector<One>& chosen) {
   const auto has_name = [&](const One& one) { return one.name == name; };
-  const auto found = std::find_if(all.begin(), all.end(), has_name);
-  if (found == all.end()) return false;
-  if (std::none_of(chosen.begin(), chosen.end(), has_name)) chosen.push_back(*found);
+  if (std::none_of(all.begin(), all.end(), has_name)) return false;
+  if (std::none_of(chosen.begin(), chosen.end(), has_name)) {
+    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), has_name);
+  }
   return true;
 }
 

@@ -119,6 +119,7 @@ Fact instruction_set() {
           {{"name", kernels.isa},
            {"forced", forced},
            {"available", kernels.supported},
+           {"avx512_vnni", kernels.avx512_vnni},
            {"avx512_bf16", kernels.avx512_bf16},
            {"amx_bf16", kernels.amx_bf16}},
           {{"Instruction set", text}}};
@@ -134,10 +135,11 @@ Fact products() {
             {{"Products", "bf16 and quantized weights are multiplied as bf16, summed in f32"}}};
   }
   if (kernels.multiplies_integers) {
-    return {"products",
-            {{"bf16", "f32"}, {"quantized", "int16"}},
-            {{"Products",
-              "quantized weights are multiplied as the integers they are, forward; else f32"}}};
+    return {
+        "products",
+        {{"bf16", "f32"}, {"quantized", "int16"}},
+        {{"Products",
+          "quantized weights are multiplied as the integers they are; bf16 is widened to f32"}}};
   }
   return {"products",
           {{"bf16", "f32"}, {"quantized", "f32"}},

@@ -118,6 +118,9 @@ TEST_F(Info, SaysTheInstructionSet) {
     json forced = told({}, {"GRAFT_CPU_ISA=" + isa});
     EXPECT_EQ(forced.at("instruction_set").at("name"), isa);
     EXPECT_TRUE(forced.at("instruction_set").at("forced"));
+    const bool has_integers = isa.starts_with("avx3_") || isa == "amx";
+    EXPECT_TRUE(!forced.at("instruction_set").at("avx512_vnni") || has_integers) << isa;
+    EXPECT_TRUE(forced.at("instruction_set").at("avx512_vnni") || isa != "avx3_vnni");
     expect_line(
         screen({}, {"GRAFT_CPU_ISA=" + isa}),
         "Instruction set: +" + isa + ", as GRAFT_CPU_ISA says, out of .*" + isas.back() + ".*");
