@@ -12,8 +12,8 @@ with the last 4 layers at 1e-4, in which graft keeps what the layers below give.
 200 iterations and at the end, and save every 100. All that a person waits for counts: imports, loading, tokenizing,
 compiling, validation, saving. graft begins with an empty cache folder each time.
 
-Both have the same examples in the same order, and Adam with bias correction; the adapters begin with other random numbers
-of the same distribution. First PyTorch (peft_train.py) runs --probe iterations in each of --variants: that which its steps
+Both have the same examples in the same order, Adam with bias correction, and begin with the same adapter, which PEFT makes
+beforehand and graft reads. First PyTorch (peft_train.py) runs --probe iterations in each of --variants: that which its steps
 let expect to be through first is the one that counts. There the loss of the first batch has to be graft's, and so has
 the validation loss before it. Then the two run in turn, and every validation loss of a round has to be the other's within 0.01; else
 the comparison ends with 1, and there is no ratio.
@@ -46,6 +46,7 @@ VARIANTS = {
     "eager-f32": ["--dtype", "float32"],
     "compiled-f32": ["--dtype", "float32", "--compile"],
 }
+FIRST_ADAPTER = "first-adapter"  # in the folder of the data
 TRAIN_PEFT = Path(__file__).resolve().parent / "peft_train.py"
 
 
@@ -93,6 +94,7 @@ def train_graft(args, scenario: Scenario, iters: int, report: int, data: Path) -
         command += common_options(scenario, iters, report, data, args.seed)
         command += ["--batch-size", BATCH, "--val-batches", math.ceil(VALIDATED / BATCH), "--add-eos-token", 1]
         command += ["--optimizer", "adam", "--bias-correction", "--sample-tokens", 0, "--trunk-cache", "auto"]
+        command += ["--resume-adapter-file", data / FIRST_ADAPTER]
         environment = os.environ | {"GRAFT_THREADS": str(args.threads), "HF_HOME": str(work / "cache")}
         start = time.time()
         done = run_program(command, environment)
@@ -113,6 +115,12 @@ def train_pytorch(args, scenario: Scenario, variant: str, iters: int, report: in
         done = run_program(command, environment)
         seconds = (out / "adapter_model.safetensors").stat().st_mtime - start
         return Run(variant, seconds, done.peak_bytes, *read_metrics(out / "metrics.jsonl"))
+
+
+def write_first_adapter(args, scenario: Scenario, data: Path) -> None:
+    """That with which every training of PyTorch begins."""
+    command = [args.python, TRAIN_PEFT, "--model", args.model, "--data", data, "--out", data / FIRST_ADAPTER, "--iters", 0]
+    run_program([*command, "--lora-layers", scenario.lora_layers, "--seed", args.seed])
 
 
 def expected_seconds(probe: Run, iters: int) -> float:
@@ -219,6 +227,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         data = Path(temporary)
         scenario = scenario_of(args, write_data(args.data, args.examples, data))
+        write_first_adapter(args, scenario, data)
         variant, probes, expected = choose_variant(args, scenario, data)
         for _ in range(args.rounds):
             runs["PyTorch"].append(train_pytorch(args, scenario, variant, scenario.iters, REPORT, data))

@@ -6,7 +6,8 @@
 LoRA of rank 8 and scale 20 on q_proj and v_proj of the last --lora-layers layers, Adam with bias correction, batches of
 4, EOS appended, validation before the first step, every --steps-per-eval steps and after the last, the adapter saved
 every --save-every steps and at the end. The examples come in the order that graft draws from the same --seed. The losses,
-and the seconds since this script's first line, are in OUT/metrics.jsonl; full_run.py compares them with graft's.
+and the seconds since this script's first line, are in OUT/metrics.jsonl; full_run.py compares them with graft's. With
+--iters 0 nothing is trained and the adapter is as it begins, which graft can begin with, too.
 """
 
 import time
@@ -96,6 +97,9 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     train, valid = (read_tokens(args.data / f"{split}.jsonl", tokenizer) for split in ("train", "valid"))
     model = load_model(args.model, args.seed, getattr(torch, args.dtype), lora_layers=args.lora_layers)
+    if args.iters == 0:
+        model.save_pretrained(args.out)
+        return
     if args.compile:
         model.compile(dynamic=True)  # batches differ in length
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=args.learning_rate)
