@@ -292,9 +292,9 @@ void FineTune::record(ordered_json config) {
     if (named != config.end() && names_a_file(*named)) config.erase(name);
   }
   if (config.erase("resume_adapter_file") > 0) config["began_with_an_adapter"] = true;
-  for (const char* name : {"save_every", "keep", "patience", "max_bad_steps", "tensorboard",
-                           "sample_prompt", "sample_tokens", "memory", "trunk_cache",
-                           "trunk_cache_max", "trunk_memory"}) {
+  for (const char* name :
+       {"save_every", "keep", "patience", "max_bad_steps", "tensorboard", "sample_prompt",
+        "sample_tokens", "memory", "trunk_cache", "trunk_cache_max", "trunk_memory"}) {
     config.erase(name);
   }
   options_.train.origin.config = std::move(config);
