@@ -13,10 +13,10 @@ with the last 4 layers at 1e-4, in which graft keeps what the layers below give.
 compiling, validation, saving. graft begins with an empty cache folder each time.
 
 Both have the same examples in the same order, Adam with bias correction, and begin with the same adapter, which PEFT makes
-beforehand and graft reads. First PyTorch (peft_train.py) runs --probe iterations in each of --variants: that which its steps
-let expect to be through first is the one that counts. There the loss of the first batch has to be graft's, and so has
-the validation loss before it. Then the two run in turn, and every validation loss of a round has to be the other's within 0.01; else
-the comparison ends with 1, and there is no ratio.
+beforehand for a model in bf16 and graft reads. First PyTorch (peft_train.py) runs --probe iterations in each of --variants:
+that which its steps let expect to be through first is the one that counts. There the loss of the first batch has to be
+graft's, and so has the validation loss before it. Then the two run in turn, and every validation loss of a round has to be
+the other's within 0.01; else the comparison ends with 1, and there is no ratio.
 """
 
 import argparse

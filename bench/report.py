@@ -10,7 +10,8 @@
 Each comparison is a process, and its JSON goes into --work when it has ended well: a report that was interrupted goes on,
 and what was measured at the same commit is not measured again (--again does). A row says when and at which commit it was
 measured; until all are measured, earlier rows of other comparisons stay. The section of this kind of machine (processor,
-instructions, cores) is replaced, or added behind the others; those of other kinds stay. Models are made in --work once. --list says what there is, and how long it takes on two cores.
+instructions, cores) is replaced, or added behind the others; those of other kinds stay. Models are made in --work once.
+--list says what there is, and how long it takes on two cores.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from machine import ROOT, commit, kind_of
 BENCH = Path(__file__).resolve().parent
 DOCUMENT = ROOT / "docs" / "performance.md"
 GGUF = ROOT / "models" / "smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
-EARLIER = "Of rows without a commit, which were measured before:"  # before what was said of them
+EARLIER = "Of rows below that were measured before:"  # before what was said of them
 END_OF_SECTIONS = "<!-- end of the machines -->"  # before it new sections are added
 
 Row = tuple[str, str, str, str]  # what was measured, the other program's figures, graft's, and how many times as fast
@@ -245,7 +246,8 @@ def section(kind: str, found: dict[str, dict], document: str) -> str:
     ]
     earlier = own_section(kind).search(document) if len(found) < len(COMPARISONS) else None
     if earlier:
-        lines += [EARLIER, *introduction(earlier[0]), ""]
+        said = [line for line in introduction(earlier[0]) if line not in lines]
+        lines += [EARLIER, *said, ""]
     lines += ["| | beside | graft | times as fast | measured |", "|---|---|---|---|---|"]
     for comparison in COMPARISONS:
         if each := found.get(comparison.name):
@@ -259,9 +261,8 @@ def section(kind: str, found: dict[str, dict], document: str) -> str:
 
 
 def introduction(text: str) -> list[str]:
-    """What a section says before its table; of one that kept rows, what it said of these."""
-    lines = [line for line in text.partition("\n| ")[0].splitlines()[2:] if line]
-    return lines[lines.index(EARLIER) + 1 :] if EARLIER in lines else lines
+    """What a section says before its table."""
+    return [line for line in text.partition("\n| ")[0].splitlines()[2:] if line and line != EARLIER]
 
 
 def label_of(row: str) -> str:

@@ -92,6 +92,15 @@ void resume(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
   if (own && o.adapter_file->starts_with("..")) o.adapter_file = own->string();
 }
 
+// A limit that only a configuration or a checkpoint has, of a training, is none of what takes the
+// whole model.
+void leave_limit_of_training(LoraOptions& o, FrontEnd& front_end) {
+  if (!o.tune.trunk.limit || !(o.find_lr || o.prompt)) return;
+  o.tune.trunk.limit.reset();
+  front_end.note("The training's --memory has no part: {} takes the whole model",
+                 o.find_lr ? "--find-lr" : "--prompt");
+}
+
 // Completes options that depend on each other.
 void finish(LoraOptions& o, FrontEnd& front_end) {
   if (!o.train && !o.test && !o.prompt && !o.find_lr) {
@@ -143,8 +152,8 @@ void add_trunk_options(CLI::App& command, engine::TrunkOptions& trunk) {
       command, "--trunk-cache-max", [&trunk](uint64_t bytes) { trunk.most = bytes; },
       "Bytes of that in the folder at most: what was not used for the longest time goes first")
       ->option_text("SIZE [20GB]");
-  add_size_option(
-      command, "--memory", [&trunk](uint64_t bytes) { trunk.limit = bytes; },
+  add_limit_option(
+      command, "--memory", [&trunk](std::optional<uint64_t> bytes) { trunk.limit = bytes; },
       "Memory that the process may use, such as 2GB: what the layers below the lowest adapter give "
       "is computed before the first step, some layers at a time, and layers that do not fit go "
       "through memory in each step; for --test, too");
@@ -325,6 +334,7 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
   const bool finds = o.find_lr, trains = o.train;
   const bool rate_given = command.get_option("--learning-rate")->count() > 0;
   const bool arguments_given = command.get_option("--schedule-arguments")->count() > 0;
+  const bool limit_given = command.get_option("--memory")->count() > 0;
   if (o.config) take_config(command, *o.config, front_end);
   if (trains && !finds) o.find_lr = false;
   if (o.find_lr) {  // in place of what the configuration would do
@@ -337,6 +347,7 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
   }
   resume(command, o, front_end);
   use_given_rate(o, rate_given, arguments_given);
+  if (!limit_given) leave_limit_of_training(o, front_end);
   finish(o, front_end);
 }
 

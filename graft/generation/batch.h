@@ -51,7 +51,7 @@ struct BatchResult {
 /// Each answer is what `generate` gives for its prompt alone, but for the last bits of its logits,
 /// which may differ where a product of several rows is summed in another order than that of one:
 /// see kernels::linear. With quantized weights of 4 and 8 bits on processors with dot products of
-/// bf16, and up to 32 texts at a time, they do not.
+/// bf16 or, but for mode mxfp8, of integers, and up to 32 texts at a time, they do not.
 ///
 /// When `interrupted` says so, the texts that are under way end, those that have not begun are left
 /// out, and what is complete up to the first of them is handed over. Throws Error, with the number

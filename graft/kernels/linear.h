@@ -28,10 +28,10 @@ struct LinearProduct {
 };
 
 /// Products of the same x, all y of y_type. A few rows are multiplied straight from the weights as
-/// they are stored, all products together: up to 4, and up to 32 of bf16 with weights of 4 or 8
-/// bits where there are dot products of bf16. A row's result does not depend on the number of the
-/// others, as long as both numbers are few or both are not. With `int8`, x of more rows may be
-/// rounded as PanelProduct says.
+/// they are stored, all products together: up to 4, and up to 32 of 16 bits with weights of 4 or 8
+/// bits where there are dot products for them (few_rows). A row's result does not depend on the
+/// number of the others, as long as both numbers are few or both are not. With `int8`, x of more
+/// rows may be rounded as PanelProduct says.
 void linear(std::span<const LinearProduct> products, const Rows& x, ScalarType y_type,
             bool int8 = false);
 

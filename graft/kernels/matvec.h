@@ -34,10 +34,10 @@ void matvec(std::span<const MatvecProduct<DenseMatrix>> products, int64_t x_rows
 /// The same for quantized matrices, all with the same mode, bits and group size; their numbers are
 /// not rounded to any storage type. With 4 or 8 bits, an x of bf16 is multiplied as it is where
 /// there are dot products of bf16, but for 8 bits in mode affine. Elsewhere, but for mode mxfp8, x
-/// is rounded per group to integers, and to zeros if its largest number is below 2^-100: where
-/// there are dot products of integers and x is of 16 bits, the largest number becomes 32767; else x
-/// is rounded to f32's precision of that. The sum of a group, before its scale, must fit in f32:
-/// the largest number may be 3e35.
+/// is rounded per group to integers (with vector instructions), and to zeros if its largest number
+/// is below 2^-100: where there are dot products of integers and x is of 16 bits, the largest
+/// number becomes 32767; else x is rounded to f32's precision of that. The sum of a group, before
+/// its scale, must fit in f32: the largest number may be 3e35.
 void matvec(std::span<const MatvecProduct<QuantizedMatrix>> products, int64_t x_rows, const void* x,
             ScalarType x_type, ScalarType y_type);
 

@@ -6,9 +6,9 @@
 //
 // The numbers are bf16 (vdpbf16ps): integers up to 255, E2M1 and E4M3 are bf16 numbers, so nothing
 // is rounded but the sums in f32; the latter two have no bias. Or they are integers (vpdpwssd), x
-// with a scale for each group. A block of weights is turned into bf16 once for eight rows of x; its
-// dot products stay in the lanes in which they are summed, so that a block meets its scales with
-// one multiply-add. The order of a sum does not depend on the number of rows.
+// with a scale for each group. A block of weights is turned into such numbers once for eight rows;
+// its dot products stay in the lanes in which they are summed, so that a block meets its scales
+// with one multiply-add. The order of a sum does not depend on the number of rows.
 
 #include "graft/kernels/matvec_pairs.h"
 
@@ -41,9 +41,12 @@ constexpr int64_t kAhead = 512;
 
 template <class Pairs, class Body>
 HWY_INLINE void with_values_of(const QuantizedMatrix& w, Body&& body) {
-  if (has_biases(w.mode)) return w.bits == 4 ? body(Integers<4>()) : body(Integers<8>());
-  if (w.bits == 4) return body(E2m1());
-  if constexpr (!Pairs::kScaled) body(E4m3());
+  if (w.bits == 4) return has_biases(w.mode) ? body(Integers<4>()) : body(E2m1());
+  if constexpr (Pairs::kScaled) {
+    body(Integers<8>());
+  } else {
+    body(E4m3());
+  }
 }
 
 HWY_INLINE __mmask16 first_lanes(int64_t count) {

@@ -36,8 +36,8 @@ struct PairsMatvecKernels {
                 int64_t end);
 };
 
-/// For x in bf16, as it is. Null where graft is not compiled for them. Call them only if
-/// isa_has_avx512_bf16().
+/// For x in bf16, as it is, and weights of 4 bits or in 8-bit floats. Null where graft is not
+/// compiled for them. Call them only if isa_has_avx512_bf16().
 const PairsMatvecKernels* bf16_matvec_kernels();
 
 /// For x as 16-bit integers with a scale for a group; not for 8-bit floats. Null where graft is not

@@ -108,31 +108,6 @@ class Unpacker<Pairs, E2m1> : public NibbleUnpacker<Pairs, E2m1> {
   HWY_INLINE Unpacker() {}
 };
 
-// Integers of 8 bits become f32, of which bf16 is the upper half: the table takes these of two
-// vectors, in turn.
-template <>
-class Unpacker<Bf16Pairs, Integers<8>> {
- public:
-  HWY_INLINE Unpacker() {
-    alignas(64) uint16_t table[32];
-    for (int i = 0; i < 32; ++i) table[i] = static_cast<uint16_t>((i | 1) + 32 * (i & 1));
-    table_ = _mm512_load_si512(table);
-  }
-
-  HWY_INLINE void unpack(__m512i words, __m512i (&pairs)[2]) const {
-    const auto byte = [&](int i) HWY_ATTR {  // of each 32 bits, as a number
-      const __m512i at = _mm512_add_epi32(_mm512_set4_epi32(12, 8, 4, 0),
-                                          _mm512_set1_epi32(i + static_cast<int>(0x80808000u)));
-      return _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_shuffle_epi8(words, at)));
-    };
-    pairs[0] = _mm512_permutex2var_epi16(byte(0), table_, byte(1));
-    pairs[1] = _mm512_permutex2var_epi16(byte(2), table_, byte(3));
-  }
-
- private:
-  __m512i table_;
-};
-
 // Bytes i and i + 1 of each 32 bits, in 16 bits each.
 HWY_INLINE __m512i two_bytes(__m512i words, int i) {
   const int first = i + static_cast<int>(0x80008000u) + (1 << 16) * (i + 1);

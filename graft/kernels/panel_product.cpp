@@ -118,7 +118,8 @@ int largest_integer(const PanelProduct& product) {
   const bool forward = terms[0].transposed;
   const auto fits = [&](const ProductTerm& term) {
     const LinearWeight& w = term.weight;
-    return term.transposed == forward && w.quantized && has_biases(w.matrix.mode) &&
+    return term.transposed == forward && term.type == terms[0].type && w.quantized &&
+           has_biases(w.matrix.mode) &&
            w.matrix.group_size >= 32 &&  // MLX's mode affine has no smaller ones
            w.matrix.group_size == terms[0].weight.matrix.group_size &&
            term.left_factors == nullptr && !term.left_transposed &&
@@ -137,7 +138,7 @@ ScalarType gradient_type(const LinearWeight& weight, ScalarType type) {
   const ProductTerm term{nullptr, type, rows, false};
   const PanelProduct product{
       .rows = 1, .columns = rows.in, .terms = {&term, 1}, .out = nullptr, .out_type = type};
-  return largest_integer(product) > 0 ? type : product_type(type);
+  return largest_integer(product) > 0 ? ScalarType::bf16 : product_type(type);
 }
 
 int64_t panel_passes(int64_t rows) { return (rows + kCallRows - 1) / kCallRows; }

@@ -55,12 +55,12 @@ ScalarType product_type(ScalarType type);
 /// integers, and with weights of up to 4 bits on AVX2 and AVX-512 without them.
 bool multiplies_int8();
 
-/// The largest integer that a left operand is rounded to in a product of integers: 32767, or 127
-/// with `int8`; 0 where the product is none (panel_product).
+/// The largest integer that a left operand is rounded to in a product of integers: 32767, or
+/// forward with `int8` 127; 0 where the product is none (panel_product).
 int largest_integer(const PanelProduct& product);
 
-/// The type to keep a left operand in that a gradient makes of numbers of `type` and multiplies
-/// with such a weight: theirs, or f32 where that loses time for no precision (product_type).
+/// The type to keep a left operand in that a gradient makes from numbers of `type` and multiplies
+/// with such a weight: bf16 where that is multiplied, or rounded to integers; else f32.
 ScalarType gradient_type(const LinearWeight& weight, ScalarType type);
 
 /// The bytes of `reused_scratch` that a product takes whose left operands, all of `type`, have
@@ -70,11 +70,12 @@ size_t panel_scratch(int64_t rows, std::span<const int64_t> depths, ScalarType t
 /// How often a product of so many rows unpacks its weights.
 int64_t panel_passes(int64_t rows);
 
-/// Computes the sum on all threads. All left operands are of one type. Where the processor has dot
-/// products of integers, a product with quantized weights in mode affine is one of the integers
-/// that are stored: forward with `int8`; with a left operand of 16 bits, where bf16 has no dot
-/// products, forward as 16-bit integers with a scale a row and group, and for a gradient as 16-bit
-/// integers with a scale a row and 128 numbers, times the groups' scales, rounded to 16 bits again.
+/// Computes the sum on all threads. All left operands are of one type. A product with quantized
+/// weights in mode affine is one of the integers that are stored: forward with `int8`, where
+/// `multiplies_int8` says so; and with a left operand of 16 bits, where integers have dot products
+/// and bf16 has none, forward as 16-bit integers with a scale a row and group, and for a gradient
+/// as 16-bit integers with a scale a row and 128 numbers, times the groups' scales, rounded to 16
+/// bits again.
 void panel_product(const PanelProduct& product);
 
 }  // namespace graft::kernels

@@ -28,7 +28,7 @@ struct CpuKernels {
   std::vector<std::string> supported;  // best first
   bool avx512_vnni, avx512_bf16, amx_bf16;
   bool multiplies_bf16;      // else bf16 is widened to f32
-  bool multiplies_integers;  // quantized weights with 16-bit activations, forward
+  bool multiplies_integers;  // quantized weights with 16-bit activations
 };
 CpuKernels cpu_kernels();
 

@@ -222,6 +222,11 @@ TEST_F(ResumeCommand, KeepsItsMemoryAndItsCache) {
   expect_kept("000030");
   ASSERT_EQ(run({"lora", "--resume", "a.npz", "--iters", "36", "--memory", "4GB"}).code, 0);
   EXPECT_EQ(config_at("000036").value("memory", 0.0), 4e9);
+  const std::vector<std::string> search = {"lora", "--find-lr", "--config", "a.checkpoints"};
+  const ProgramResult found = run(search);  // which takes the whole model
+  EXPECT_EQ(found.code, 0) << found.err;
+  ASSERT_EQ(run({"lora", "--resume", "a.npz", "--iters", "42", "--memory", "none"}).code, 0);
+  EXPECT_FALSE(config_at("000042").contains("memory"));
   // Not of the adapter, which is used elsewhere.
   EXPECT_EQ(bytes("a.npz").find("trunk_memory"), std::string::npos);
 }

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <queue>
+#include <vector>
 
 namespace graft::kernels {
 namespace {
@@ -87,7 +89,7 @@ TEST(Partition, CoversAllUnitsInOrder) {
   }
 }
 
-// The table in docs/performance.md; `ctest -V -R Partition` prints it.
+// The table in docs/kernels.md; `ctest -V -R Partition` prints it.
 TEST(Partition, ManyThreadsShareTheWork) {
   for (const Product& p : products()) {
     std::string line = fmt::format("{:5} x {:5} x {:5}", p.rows, p.in, p.out);
