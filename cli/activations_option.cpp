@@ -25,8 +25,7 @@ void tell_of_activations(const engine::Runtime& runtime) {
   if (!asked || ops::has_int8_products()) return;
   runtime.front_end().note(
       "Activations stay exact: there are no products of 8-bit integers here that graft uses (its "
-      "own "
-      "kernels, on a processor with AVX-512 VNNI or, for weights of up to 4 bits, with AVX2)");
+      "own kernels, on a processor with AVX-512 VNNI or, for weights of up to 4 bits, with AVX2)");
 }
 
 }  // namespace graft::cli

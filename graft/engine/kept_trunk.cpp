@@ -184,8 +184,7 @@ TrunkChoice choose_trunk(const TrunkSubject& subject, const TrunkOptions& option
   if (options.limit && !ops::use_cpu_kernels()) {
     fail_usage(
         "`memory` is of graft's kernels: MLX's operations read weights as they like; none is "
-        "without a "
-        "limit");
+        "without a limit");
   }
   if (options.bits != 0 && options.cache == "off") {
     fail_usage("`trunk_bits` is of what is kept, which is nothing with `trunk_cache` off");

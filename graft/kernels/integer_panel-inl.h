@@ -82,6 +82,22 @@ struct Work : PanelOutput {
   const float* biases;
 };
 
+/// What a tile reads of a block of kRows rows: from the panel's first group on.
+struct LeftBlock {
+  const Word* words;    // [depth, kRows]
+  const float* scales;  // [groups, kRows]
+  const float* sums;
+};
+
+template <int kRows>
+HWY_INLINE LeftBlock left_block(const Work& work, int64_t row) {
+  const Word* const block = work.left + (row - work.call->first_row) * work.left_words;
+  const auto* const scales =
+      reinterpret_cast<const float*>(block + work.depth_words * kRows) + work.first_group * kRows;
+  return {block + work.first_group * work.group_words * kRows, scales,
+          scales + work.all_groups * kRows};
+}
+
 template <class Panel, int kRows>
 HWY_INLINE void tiles(const Work& work, int64_t row, int64_t vectors) {
   int64_t v = 0;

@@ -95,11 +95,7 @@ struct VnniPanel {
     const FloatTag d;
     FloatVec sum[kRows][kVectors];
     load_sums(work, row, vector, sum);
-    const Word* const block = work.left + (row - work.call->first_row) * work.left_words;
-    const Word* left = block + work.first_group * work.group_words * kRows;
-    const auto* const x_scales =
-        reinterpret_cast<const float*>(block + work.depth_words * kRows) + work.first_group * kRows;
-    const float* const x_sums = x_scales + work.all_groups * kRows;
+    auto [left, x_scales, x_sums] = left_block<kRows>(work, row);
     const Word* right = work.panel + vector * kLanes * work.groups * work.group_words;
     for (int64_t g = 0; g < work.groups; ++g) {
       __m512i dots[kRows][kVectors];

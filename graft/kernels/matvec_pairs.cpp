@@ -313,7 +313,7 @@ HWY_INLINE void all_dots(const QuantizedMatrix& w, int64_t row, const RowNumbers
 // Fetches scales and biases of so many rows.
 HWY_INLINE void prefetch_numbers(const QuantizedMatrix& w, int64_t row, int64_t rows) {
   const int64_t groups = w.columns / w.group_size;
-  const size_t bytes = has_biases(w.mode) ? size_of(w.scale_type) : 1;
+  const auto bytes = static_cast<size_t>(w.scale_bytes());
   const auto fetch = [&](const void* numbers) HWY_ATTR {
     prefetch(static_cast<const char*>(numbers) + static_cast<size_t>(row * groups) * bytes,
              static_cast<size_t>(rows * groups) * bytes);

@@ -32,11 +32,10 @@ inline double left_scalar(const PanelProduct& p, const ProductTerm& term, int64_
   const int largest = largest_integer(p);
   if (largest == 0) return at(k);
   const int64_t group = term.weight.matrix.group_size, begin = k / group * group;
-  float most = 0;
-  for (int64_t i = begin; i < begin + group; ++i) most = std::max(most, std::abs(at(i)));
-  if (most == 0) return 0;
-  const float factor = static_cast<float>(largest) / most;
-  return std::nearbyint(at(k) * factor) * double{most / static_cast<float>(largest)};
+  std::vector<float> numbers;
+  for (int64_t i = begin; i < begin + group; ++i) numbers.push_back(at(i));
+  const RoundedScalar rounded(numbers, static_cast<float>(largest));
+  return rounded.integers[static_cast<size_t>(k - begin)] * rounded.scale;
 }
 
 /// A term of a gradient in integers: blocks of 128 of its depth, in which scales and biases are 16
