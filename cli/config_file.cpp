@@ -68,7 +68,7 @@ std::vector<TakenOption> of_yaml(const CLI::App& command, const std::string& fil
   }
   std::vector<TakenOption> options;
   for (const io::YamlEntry& entry : entries) {
-    options.push_back({entry.key, entry.value.json(), fmt::format("{}:{}", file, entry.line)});
+    options.push_back({entry.key, entry.value.written(), fmt::format("{}:{}", file, entry.line)});
   }
   return options;
 }

@@ -255,7 +255,6 @@ void add_eval_command(CLI::App& app, engine::Runtime& runtime) {
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
   add_activations_option(*command, runtime);
   on_run(*command, runtime, [o, &runtime] {
-    tell_of_activations(runtime);
     if (const int code = EvalRun(*o, runtime).run(); code != 0) throw CLI::RuntimeError(code);
   });
 }

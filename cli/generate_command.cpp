@@ -122,10 +122,7 @@ void add_generate_command(CLI::App& app, engine::Runtime& runtime) {
   command->add_flag("--profile", o->profile, "Show at the end where the time went");
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
   add_activations_option(*command, runtime);
-  on_run(*command, runtime, [o, &runtime] {
-    tell_of_activations(runtime);
-    run(*o, runtime);
-  });
+  on_run(*command, runtime, [o, &runtime] { run(*o, runtime); });
 }
 
 }  // namespace graft::cli

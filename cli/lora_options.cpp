@@ -136,6 +136,15 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
   }
 }
 
+// What is meant for "off" or "auto" makes no folder. What is wrong, or "".
+std::string no_word_of_a_folder(const std::string& given) {
+  for (const char* word : {"false", "no", "none", "0", "true", "yes", "on", "1"}) {
+    if (given != word) continue;
+    return fmt::format("{} is neither auto nor off; a folder of that name is ./{}", word, word);
+  }
+  return {};
+}
+
 void add_trunk_options(CLI::App& command, engine::TrunkOptions& trunk) {
   trunk.cache = "auto";
   command
@@ -144,6 +153,7 @@ void add_trunk_options(CLI::App& command, engine::TrunkOptions& trunk) {
           "What the layers below the lowest adapter give for an example is computed once and "
           "kept: auto (where examples come more than once, in memory and in a folder of "
           "the user's cache, which later trainings share), off, or a folder")
+      ->check(no_word_of_a_folder)
       ->option_text("auto|off|FOLDER [auto]");
   add_size_option(
       command, "--trunk-memory", [&trunk](uint64_t bytes) { trunk.memory = bytes; },

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 
-#include "cli/activations_option.h"
 #include "cli/adapter_option.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
@@ -355,7 +354,6 @@ class LoraRun {
 }  // namespace
 
 int run_lora(const LoraOptions& options, const engine::Runtime& runtime) {
-  tell_of_activations(runtime);
   return LoraRun(options, runtime).run();
 }
 

@@ -136,7 +136,7 @@ class Translation {
         {"trust_remote_code", &Translation::without_effect}};
     if (entry.value.is_null()) return;  // the default
     const auto way = ways.find(entry.key);
-    if (way == ways.end()) return add(entry.key, entry.value.json(), entry.line);
+    if (way == ways.end()) return add(entry.key, entry.value.written(), entry.line);
     (this->*way->second)(entry);
   }
 

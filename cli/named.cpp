@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "cli/activations_option.h"
 #include "cli/interrupt.h"
 #include "graft/engine/named_model.h"
 
@@ -35,7 +36,9 @@ engine::NamedData named_data(const engine::Runtime& runtime, const engine::DataO
 }
 
 engine::LoadedModel load_named(const engine::Runtime& runtime, const std::string& name) {
-  return engine::load_folder(model_path(runtime, name));
+  engine::LoadedModel loaded = engine::load_folder(model_path(runtime, name));
+  tell_of_activations(runtime, loaded);
+  return loaded;
 }
 
 engine::LoadedModel load_named_to_plan(const engine::Runtime& runtime, const std::string& name) {

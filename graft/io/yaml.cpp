@@ -5,6 +5,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -54,6 +55,7 @@ class YamlReader {
       result.entries = entries(node, depth);
     } else if (node.IsScalar()) {
       result.scalar = scalar(node);
+      if (result.scalar.is_boolean()) result.word = node.Scalar();
     }
     return result;
   }
@@ -161,6 +163,19 @@ ordered_json YamlValue::json() const {
   ordered_json map = ordered_json::object();
   for (const YamlEntry& entry : entries) map[entry.key] = entry.value.json();
   return map;
+}
+
+ordered_json YamlValue::written() const {
+  if (kind == Kind::list) {
+    ordered_json list = ordered_json::array();
+    for (const YamlValue& item : items) list.push_back(item.written());
+    return list;
+  }
+  if (word.empty()) return json();
+  std::string small = word;
+  std::transform(small.begin(), small.end(), small.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return small;
 }
 
 YamlValue read_yaml_map(const fs::path& path) {

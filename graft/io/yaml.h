@@ -17,12 +17,16 @@ struct YamlValue {
   Kind kind = Kind::scalar;
   int line = 1;
   ordered_json scalar;             // null, boolean, number or string
+  std::string word;                // of a boolean, as it is written: "off"
   std::vector<YamlValue> items;    // of a list
   std::vector<YamlEntry> entries;  // of a map, in the file's order
 
   bool is_null() const { return kind == Kind::scalar && scalar.is_null(); }
   /// The whole of it.
   ordered_json json() const;
+  /// A scalar or a list, with a boolean as the word that is written, in small letters, since a text
+  /// may be wanted: "off" may be the name of something.
+  ordered_json written() const;
 };
 
 struct YamlEntry {

@@ -42,6 +42,12 @@ constexpr double kGrain = 1 << 18;  // multiplications that are worth a thread
 
 bool has_bf16_products() { return isa_has_avx512_bf16() && bf16_panel_kernels() != nullptr; }
 
+// Whether its numbers are whole ones times a group's scale.
+bool is_of_integers(const LinearWeight& weight) {
+  return weight.quantized && has_biases(weight.matrix.mode) &&
+         weight.matrix.group_size >= 32;  // MLX's mode affine has no smaller ones
+}
+
 // A packed left operand of up to kCallRows rows, of so many words each, in whole blocks.
 void* take_left(Carver& carver, int64_t rows, int64_t words) {
   return carver.take<uint32_t>(round_up(std::min(rows, kCallRows), kUnitRows) * words);
@@ -112,23 +118,26 @@ ScalarType product_type(ScalarType type) {
 
 bool multiplies_int8() { return has_integer_dots() || byte_panel_kernels() != nullptr; }
 
+bool multiplies_int8(const LinearWeight& weight) {
+  return multiplies_int8() && is_of_integers(weight) &&
+         (has_integer_dots() || weight.matrix.bits <= kMostByteBits);
+}
+
 int largest_integer(const PanelProduct& product) {
   const std::span<const ProductTerm> terms = product.terms;
   if (terms.empty() || !multiplies_int8()) return 0;
   const bool forward = terms[0].transposed;
   const auto fits = [&](const ProductTerm& term) {
     const LinearWeight& w = term.weight;
-    return term.transposed == forward && term.type == terms[0].type && w.quantized &&
-           has_biases(w.matrix.mode) &&
-           w.matrix.group_size >= 32 &&  // MLX's mode affine has no smaller ones
+    return term.transposed == forward && term.type == terms[0].type && is_of_integers(w) &&
            w.matrix.group_size == terms[0].weight.matrix.group_size &&
            term.left_factors == nullptr && !term.left_transposed &&
            (forward || term.depth() % kGradientDepthStep == 0);
   };
   if (!std::all_of(terms.begin(), terms.end(), fits) || (forward && terms.size() > 1)) return 0;
   const bool int8 = forward && product.int8;
-  if (!has_integer_dots()) return int8 && terms[0].weight.matrix.bits <= kMostByteBits ? 127 : 0;
-  if (int8) return 127;
+  if (int8) return multiplies_int8(terms[0].weight) ? 127 : 0;
+  if (!has_integer_dots()) return 0;
   return terms[0].type == ScalarType::f32 || has_bf16_products() ? 0 : 32767;
 }
 

@@ -54,6 +54,8 @@ ScalarType product_type(ScalarType type);
 /// Whether left operands can be rounded to 8 bits at a gain: where there are dot products of
 /// integers, and with weights of up to 4 bits on AVX2 and AVX-512 without them.
 bool multiplies_int8();
+/// Whether that is so with such weights.
+bool multiplies_int8(const LinearWeight& weight);
 
 /// The largest integer that a left operand is rounded to in a product of integers: 32767, or
 /// forward with `int8` 127; 0 where the product is none (panel_product).

@@ -10,6 +10,7 @@
 #ifdef GRAFT_CPU_KERNELS
 #include "graft/kernels/isa.h"
 #include "graft/kernels/panel_product.h"
+#include "graft/ops/cpu/weight.h"
 #else
 #include "graft/base/error.h"
 #endif
@@ -100,6 +101,15 @@ bool has_int8_products() {
 #ifdef GRAFT_CPU_KERNELS
   return use_cpu_kernels() && kernels::multiplies_int8();
 #else
+  return false;
+#endif
+}
+
+bool has_int8_products(const Weight& weight) {
+#ifdef GRAFT_CPU_KERNELS
+  return has_int8_products() && kernels::multiplies_int8(cpu::describe(weight));
+#else
+  (void)weight;
   return false;
 #endif
 }

@@ -7,6 +7,8 @@
 
 namespace graft::ops {
 
+struct Weight;
+
 /// Whether our CPU kernels are built in.
 bool has_cpu_kernels();
 
@@ -85,6 +87,8 @@ class WithoutGradient {
 /// Whether there are products of 8-bit activations, if only with some weights: our CPU kernels are
 /// in use, on a processor with multiplications of bytes (kernels::multiplies_int8).
 bool has_int8_products();
+/// Whether there are some with this weight.
+bool has_int8_products(const Weight& weight);
 /// Whether what the thread calls now takes activations in 8 bits.
 bool takes_int8();
 

@@ -71,6 +71,15 @@ TEST_F(ConfigOption, HasTheNamesOfTheFlags) {
                    {"schedule", "cosine"}});
 }
 
+TEST_F(ConfigOption, WordsForBooleansAreNamesWhereAnOptionTakesThem) {
+  const ProgramResult result = train_with(std::string(kSmall) + "trunk_cache: Off\n");
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_settings({{"trunk_cache", "off"}, {"train", true}});
+  for (const char* word : {"no", "false", "\"none\"", "Yes", "0"}) {
+    expect_usage(fmt::format("trunk_cache: {}\n", word), " is neither auto nor off; a folder");
+  }
+}
+
 TEST_F(ConfigOption, MayBeMlxLms) {
   write("adapters/other", "");
   const ProgramResult result = train_with(R"(# As its example.
