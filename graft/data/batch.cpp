@@ -9,6 +9,17 @@ namespace graft::data {
 
 double Batch::weight() const { return std::accumulate(weights.begin(), weights.end(), 0.0); }
 
+std::vector<uint32_t> Batch::rows() const {
+  std::vector<uint32_t> all;
+  for (size_t i = 0; i + 1 < offsets.size(); ++i) {
+    const int64_t first = step_rows.empty() ? offsets[i] : step_rows[i];
+    for (int64_t t = 0; t < offsets[i + 1] - offsets[i]; ++t) {
+      all.push_back(static_cast<uint32_t>(first + t));
+    }
+  }
+  return all;
+}
+
 std::vector<Sequence> Batch::sequences() const {
   std::vector<Sequence> all;
   for (size_t i = 0; i + 1 < offsets.size(); ++i) {

@@ -18,8 +18,13 @@ struct Batch {
   std::vector<float> weights;    // [N], of the targets; 0: no loss
   std::vector<int64_t> offsets;  // where each example begins, and N
   std::vector<size_t> examples;  // their places in the data set
+  // Of each example the number of its first input among those of all batches of its step; empty:
+  // the offsets.
+  std::vector<int64_t> step_rows = {};
 
   int64_t tokens() const { return static_cast<int64_t>(inputs.size()); }
+  /// The number of each input among those of all batches of its step, [N].
+  std::vector<uint32_t> rows() const;
   /// Its examples, as models take them.
   std::vector<Sequence> sequences() const;
   /// Of all targets: the divisor for a sum of weighted losses.

@@ -179,8 +179,12 @@ std::vector<std::vector<size_t>> Sampler::next_places() {
 
 std::vector<Batch> Sampler::next_group() {
   std::vector<Batch> group;
+  int64_t row = 0;
   for (const std::vector<size_t>& places : next_places()) {
     group.push_back(make_batch(dataset_, places));
+    Batch& batch = group.back();
+    for (size_t i = 0; i < places.size(); ++i) batch.step_rows.push_back(row + batch.offsets[i]);
+    row += batch.tokens();
   }
   return group;
 }

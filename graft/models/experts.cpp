@@ -8,6 +8,20 @@
 
 namespace graft::models {
 
+namespace {
+
+// A token's rows are one for each of its experts.
+Dropout routed(const Dropout& dropout, const ops::Routes& routes, int experts) {
+  if (!dropout || !dropout->rows) return dropout;
+  Dropout of_rows = dropout;
+  const mx::array tokens = mx::take(*dropout->rows, routes.tokens, 0);
+  of_rows->rows = mx::add(mx::multiply(tokens, mx::array(static_cast<uint32_t>(experts))),
+                          mx::astype(routes.experts, mx::uint32));
+  return of_rows;
+}
+
+}  // namespace
+
 Experts::Experts(TensorSource& source, const std::string& path, const ExpertsConfig& c)
     : config_(c),
       router_(source.linear(path + ".gate", c.count, c.hidden_size, false)),
@@ -28,9 +42,10 @@ mx::array Experts::operator()(const mx::array& x, const Dropout& dropout) const 
   const mx::array logits = mx::astype(nn::project(x, {&router_}, dropout)[0], mx::float32);
   const ops::Routes routes = ops::route(logits, config_.chosen);
   const mx::array rows = mx::take(x, routes.tokens, 0);  // [N*K, D]
-  const auto parts = nn::project(rows, routes.experts, {&gate_, &up_}, dropout);
+  const Dropout of_rows = routed(dropout, routes, config_.count);
+  const auto parts = nn::project(rows, routes.experts, {&gate_, &up_}, of_rows);
   const mx::array activated = ops::gated_activation(config_.activation, parts[0], parts[1]);
-  const mx::array outputs = nn::project(activated, routes.experts, {&down_}, dropout)[0];
+  const mx::array outputs = nn::project(activated, routes.experts, {&down_}, of_rows)[0];
   const mx::array by_slot = mx::reshape(mx::take(outputs, routes.places, 0),
                                         {x.shape(0), config_.chosen, config_.hidden_size});
 

@@ -8,8 +8,8 @@ Loss CrossEntropy::operator()(const models::LayerRunner& runner, const data::Bat
   const auto gradient =
       options.differentiated ? ops::LossGradient::of_sum : ops::LossGradient::none;
   const mx::array h = states_of(runner, batch, options.dropout);
-  const ops::HeadLoss loss = ops::head_loss(h, runner.model().head(h, options.dropout),
-                                            targets_of(batch), options.divisor, gradient);
+  const ops::Head head = runner.model().head(h, dropout_of(batch, options.dropout));
+  const ops::HeadLoss loss = ops::head_loss(h, head, targets_of(batch), options.divisor, gradient);
   return {loss.sum, loss.losses};
 }
 

@@ -136,11 +136,7 @@ InPlaceStep step_in_place(const Objective& objective, const models::LayerRunner&
                           TrainState& state, const std::vector<data::Batch>& group,
                           const StepOptions& options) {
   Gradients gradients(parameters, weight_of(group));
-  nn::DropoutKey dropout = options.dropout;
-  for (const data::Batch& batch : group) {
-    gradients.add(objective, runner, batch, dropout);
-    ++dropout.batch;
-  }
+  for (const data::Batch& batch : group) gradients.add(objective, runner, batch, options.dropout);
   // All of the forward pass, which the graph of the gradients keeps.
   std::vector<mx::array> losses = gradients.token_losses();
   losses.push_back(gradients.loss());

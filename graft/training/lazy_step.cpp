@@ -35,11 +35,7 @@ LazyStep lazy_step(const Objective& objective, const models::LayerRunner& runner
                    const TrainState& state, const std::vector<data::Batch>& group,
                    const StepOptions& options) {
   Gradients gradients(parameters, weight_of(group));
-  nn::DropoutKey dropout = options.dropout;
-  for (const data::Batch& batch : group) {
-    gradients.add(objective, runner, batch, dropout);
-    ++dropout.batch;
-  }
+  for (const data::Batch& batch : group) gradients.add(objective, runner, batch, options.dropout);
   const mx::array norm = gradients.norm();
   if (options.max_norm > 0) gradients.clip(options.max_norm);
   TrainState next = optimizer.update(state, gradients, options.rate);

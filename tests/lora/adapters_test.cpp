@@ -113,7 +113,7 @@ TEST(Dora, DropoutIsThatOfPeft) {
   for (const models::LinearPart& linear : adapters.linears()) {
     const nn::Linear& layer = *std::get<nn::Linear*>(linear.linear);
     const nn::LoraAdapter& its = *layer.adapter;
-    const nn::DropoutKey key{3, 1, 0};
+    const nn::DropoutKey key{3, 1};
     const mx::array x = mx::random::normal({5, layer.in()});
     const mx::array dropped = nn::dropout(x, its.dropout, key, layer.path);
     const mx::array w = mx::transpose(ops::dequantized(layer.weight, mx::float32));

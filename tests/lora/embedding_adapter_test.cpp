@@ -175,7 +175,7 @@ TEST_P(EmbeddingAdapter, GradientsAreTheSameOnEveryPath) {
     const Adapters adapters = adapted(all, 0.2f);
     const models::LayerRunner runner(*model_);
     const training::RecomputedLayers again(*model_, adapters.parameters());
-    const nn::DropoutKey key{3, 1, 0};
+    const nn::DropoutKey key{3, 1};
     const auto expected = step(*model_, adapters, runner, ops::Kernels::mlx, key);
     for (const bool recomputed : {false, true}) {
       const auto found =
@@ -191,7 +191,7 @@ TEST_P(EmbeddingAdapter, GradientsAreTheSameOnEveryPath) {
 TEST_P(EmbeddingAdapter, DropoutIsOnTheUpdateAndOnTheHeadsInput) {
   make(mx::float32);
   adapted(keys(), 0.4f);
-  const nn::DropoutKey key{3, 1, 0};
+  const nn::DropoutKey key{3, 1};
   const auto adaptable = models::adaptable_of(model_->parts());
   const auto& embedding = **std::get_if<nn::Embedding*>(&adaptable[14].linear);
   const nn::LoraAdapter& its = *embedding.adapter;

@@ -219,7 +219,7 @@ TEST_F(TrainerTest, EachStepDropsByItsSeedAndNumber) {
     for (uint64_t step = 0; step < 3; ++step) {
       const Loss loss = CrossEntropy()(
           runner, batch,
-          {.divisor = batch.weight(), .dropout = nn::DropoutKey{options_.seed, step, 0}});
+          {.divisor = batch.weight(), .dropout = nn::DropoutKey{options_.seed, step}});
       losses.push_back(mx::array(loss.sum).item<float>());
     }
     expected.push_back(losses);
@@ -232,8 +232,8 @@ TEST_F(TrainerTest, EachStepDropsByItsSeedAndNumber) {
       EXPECT_NEAR(record.losses[step], expected.back()[step], 1e-5) << seed << " " << step;
     }
   }
-  EXPECT_GT(std::abs(expected[0][0] - expected[0][1]), 1e-3);
-  EXPECT_GT(std::abs(expected[0][0] - expected[1][0]), 1e-3);
+  EXPECT_GT(std::abs(expected[0][0] - expected[0][1]), 1e-4);
+  EXPECT_GT(std::abs(expected[0][0] - expected[1][0]), 1e-4);
 }
 
 TEST_F(TrainerTest, SetSmallerThanABatchTrains) {
