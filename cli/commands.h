@@ -16,6 +16,7 @@ void add_export_command(CLI::App& app, engine::Runtime& runtime);
 void add_fuse_command(CLI::App& app, engine::Runtime& runtime);
 void add_generate_command(CLI::App& app, engine::Runtime& runtime);
 void add_info_command(CLI::App& app, engine::Runtime& runtime);
+void add_launch_command(CLI::App& app, engine::Runtime& runtime);
 void add_lora_command(CLI::App& app, engine::Runtime& runtime);
 void add_plan_command(CLI::App& app, engine::Runtime& runtime);
 void add_report_command(CLI::App& app, engine::Runtime& runtime);

@@ -142,7 +142,8 @@ const std::set<std::string>& settings_of_adapters() {
                                               "valid_split",
                                               "warmup",
                                               "warmup_init",
-                                              "weight_decay"};
+                                              "weight_decay",
+                                              "wire_type"};
   return names;
 }
 

@@ -286,6 +286,18 @@ void add_lora_options(CLI::App& command, LoraOptions& o) {
                    "Gradient checkpointing: compute each layer again for its gradient; a third "
                    "more time, far less memory for long texts");
   add_trunk_options(command, o.tune.trunk);
+  command
+      .add_option_function<std::string>(
+          "--wire-type",
+          [&train](const std::string& name) {
+            train.wire =
+                name == "bfloat16" ? distributed::WireType::bf16 : distributed::WireType::f32;
+          },
+          "Of gradients between the processes of a training: float32, or bfloat16, which is half "
+          "as much and rounds each one's part")
+      ->default_str("float32")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->option_text("float32|bfloat16 [float32]");
   command.add_flag("--profile", train.profile,
                    "Show at the end of the training where its time went");
   command.add_option("--val-batches", train.val_batches, "Batches of a validation; -1: all")

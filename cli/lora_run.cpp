@@ -16,6 +16,7 @@
 #include "cli/named.h"
 #include "cli/output.h"
 #include "cli/plan_output.h"
+#include "cli/ranks.h"
 #include "cli/shell_quoted.h"
 #include "graft/base/error.h"
 #include "graft/engine/memory_limit.h"
@@ -50,8 +51,12 @@ std::vector<std::string> splits_of(const LoraOptions& o) {
 // One run of the command, over what its parts share.
 class LoraRun {
  public:
-  LoraRun(const LoraOptions& options, const engine::Runtime& runtime)
-      : o_(options), runtime_(runtime) {
+  LoraRun(const LoraOptions& options, const engine::Runtime& runtime,
+          const distributed::Group& ranks)
+      : o_(options), runtime_(runtime), ranks_(ranks) {
+    if (o_.find_lr && !ranks.is_alone()) {
+      fail_usage("--find-lr is for one process: it tries rates on batches that are not shared out");
+    }
     if (o_.train || o_.test || o_.find_lr) data_ = named_data(runtime, o_.data, splits_of(o_));
     if (o_.train && o_.test) {
       const std::string both = data_->trained_and_tested();
@@ -77,7 +82,7 @@ class LoraRun {
       use_adapter(runtime_, *loaded_, adapters);
     }
     if (test_set) test(*test_set);
-    if (o_.prompt) prompt();
+    if (o_.prompt && ranks_.is_first()) prompt();
     return 0;
   }
 
@@ -142,7 +147,7 @@ class LoraRun {
     options.datasets = data_->hub_names();
     options.named = named_options(o_);
     engine::find_places(options.trunk, runtime_);
-    engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end());
+    engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end(), ranks_);
     describe(tune);
     describe(train_set);
     if (!valid_set.examples.empty()) describe(valid_set);
@@ -155,6 +160,12 @@ class LoraRun {
     const auto record =
         std::make_shared<report::ReportSink>(folder, facts_of(folder, tune, train_set), front_end);
     training::TrainEnd end;
+    if (!ranks_.is_first()) {  // rank 0 tells and records
+      end = tune.run(train_set, valid_set, training::Events({}));
+      return end == training::TrainEnd::finished || end == training::TrainEnd::out_of_patience
+                 ? 0
+                 : kInterruptedCode;
+    }
     try {
       end = tune.run(train_set, valid_set,
                      training::Events(sinks(folder, std::move(prompts), record)));
@@ -327,7 +338,7 @@ class LoraRun {
     const training::Evaluation result =
         limit ? engine::evaluate_within(*loaded_, batches, trunk_folder(), *limit,
                                         runtime_.front_end(), show)
-              : training::evaluate(models::LayerRunner(*loaded_->model), batches, show);
+              : training::evaluate(models::LayerRunner(*loaded_->model), batches, show, ranks_);
     runtime_.front_end().progress({});
     print_out("Test loss {:.3f}, Test ppl {:.3f}.\n", result.loss, result.perplexity());
     finish_output();
@@ -347,6 +358,7 @@ class LoraRun {
 
   const LoraOptions& o_;
   const engine::Runtime& runtime_;
+  const distributed::Group& ranks_;
   std::optional<engine::NamedData> data_;
   std::optional<engine::LoadedModel> loaded_;
 };
@@ -354,7 +366,9 @@ class LoraRun {
 }  // namespace
 
 int run_lora(const LoraOptions& options, const engine::Runtime& runtime) {
-  return LoraRun(options, runtime).run();
+  return with_ranks(runtime, [&](const distributed::Group& ranks) {
+    return LoraRun(options, runtime, ranks).run();
+  });
 }
 
 }  // namespace graft::cli

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/suggest.h"
 #include "graft/base/error.h"
 #include "graft/base/mapped_file.h"
@@ -22,6 +24,7 @@ constexpr int kReaderGone = 141;  // as shells have it: 128 + the signal
 int report(graft::FrontEnd& front_end, std::string_view message, int code) {
   front_end.progress({});  // nothing is in progress any more
   graft::cli::print_error("graft: {}\n", message);
+  if (graft::cli::has_joined()) std::_Exit(code);
   return code;
 }
 
@@ -34,8 +37,9 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   graft::survive_cut_files();
   graft::engine::tune_memory();
-  graft::engine::Runtime runtime({.front_end = graft::engine::make_console(
-                                      {graft::cli::with_flags, graft::cli::interrupted})});
+  graft::engine::Runtime runtime(
+      {.front_end = graft::engine::make_console(
+           {graft::cli::with_flags, graft::cli::interrupted, graft::cli::output_is_muted})});
   graft::FrontEnd& front_end = runtime.front_end();
 
   CLI::App app("LoRA and QLoRA fine-tuning of large language models.", "graft");
@@ -43,6 +47,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   graft::cli::add_convert_command(app, runtime);
   graft::cli::add_lora_command(app, runtime);
+  graft::cli::add_launch_command(app, runtime);
   graft::cli::add_sweep_command(app, runtime);
   graft::cli::add_plan_command(app, runtime);
   graft::cli::add_eval_command(app, runtime);

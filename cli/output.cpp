@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 
@@ -11,7 +12,17 @@
 
 namespace graft::cli {
 
-void print_raw(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+namespace {
+std::atomic<bool> muted = false;
+}
+
+void mute_output() { muted = true; }
+
+bool output_is_muted() { return muted; }
+
+void print_raw(std::string_view text) {
+  if (!muted) std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 void print_error_raw(std::string_view text) { write_error(text); }
 

@@ -13,6 +13,10 @@ namespace graft::cli {
 
 /// Writes to standard output, as it is. Not every failure is seen at once: `main` looks at the end.
 void print_raw(std::string_view text);
+/// From now on nothing is written to standard output, and no notes and warnings: another process of
+/// the same training says all of it.
+void mute_output();
+bool output_is_muted();
 /// Writes to standard error; a failure is ignored, since there is nobody to tell.
 void print_error_raw(std::string_view text);
 

@@ -23,6 +23,7 @@ class Console final : public FrontEnd {
   }
 
   void result_line(std::string_view line) override {
+    if (is_muted()) return;
     const std::lock_guard lock(mutex_);
     live_.clear();
     const std::string text = printable(line) + '\n';
@@ -33,7 +34,7 @@ class Console final : public FrontEnd {
   void progress(const std::vector<ProgressLine>& lines) override {
     const std::lock_guard lock(mutex_);
     if (lines.empty()) return live_.clear();
-    if (!stderr_is_terminal()) return;
+    if (is_muted() || !stderr_is_terminal()) return;
     std::vector<std::string> texts;
     for (const ProgressLine& line : lines) {
       const std::span<const double> curve = line.curve;
@@ -45,7 +46,10 @@ class Console final : public FrontEnd {
   }
 
  private:
+  bool is_muted() const { return options_.muted && options_.muted(); }
+
   void write(const char* before, std::string_view line) {
+    if (is_muted()) return;
     const std::lock_guard lock(mutex_);
     live_.clear();
     const std::string words = options_.words ? options_.words(line) : std::string(line);

@@ -14,6 +14,8 @@ struct ConsoleOptions {
   std::function<std::string(std::string_view)> words = {};
   /// Whether the current work should stop; empty: never.
   std::function<bool()> cancelled = {};
+  /// Whether nothing is to be said; empty: never.
+  std::function<bool()> muted = {};
 };
 
 /// A front end that writes without delay: results to standard output, and to standard error notes

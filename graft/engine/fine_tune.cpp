@@ -16,6 +16,7 @@
 #include "graft/data/option_names.h"
 #include "graft/engine/memory_limit.h"
 #include "graft/engine/named_model.h"
+#include "graft/engine/rank_check.h"
 #include "graft/lora/fingerprint.h"
 #include "graft/lora/layer_config.h"
 #include "graft/ops/backend.h"
@@ -247,10 +248,12 @@ lora::Adapters make_adapters(LoadedModel& loaded, FineTuneOptions& options, Fron
 
 }  // namespace
 
-FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front_end)
+FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front_end,
+                   const distributed::Group& ranks)
     : loaded_(loaded),
       options_(std::move(options)),
       front_end_(front_end),
+      ranks_(ranks),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
   lora::check_layout(train.adapter_file, adapters_, train.origin);
@@ -341,6 +344,7 @@ ordered_json FineTune::full_config(int iters) const {
   if (train.group_by_length) config["group_by_length"] = true;
   add_trunk(options_.trunk, config);
   if (ops::activations_in_use() == ops::Activations::int8) config["activations"] = "int8";
+  if (train.wire == distributed::WireType::bf16) config["wire_type"] = "bfloat16";
   add_optimizer(train.optimizer, config);
   add_schedule(train.schedule, iters, config);
   return config;
@@ -541,6 +545,7 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
     record(config_on(train));
   }
   check_resumed(train, valid);
+  check_same_training(options_.train.identity, ranks_);
   say_where_the_rate_ends();
   const TrunkSubject subject{loaded_, adapters_.parameters(), options_.train, train, valid};
   const TrunkChoice choice = trunk_choice(options_.train, train, valid);
@@ -561,7 +566,7 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
                     plan::gigabytes(weights.bytes_from(choice.layers)));
   }
   training::Trainer trainer(*loaded_.model, adapters_, train, valid, std::move(options),
-                            std::move(events));
+                            std::move(events), ranks_);
   if (options_.resume) trainer.restore(options_.resume->read_parts());
   return trainer.run([this] { return front_end_.cancelled(); });
 }

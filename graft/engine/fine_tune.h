@@ -46,12 +46,13 @@ struct FineTuneOptions {
 };
 
 /// A fine-tuning of a loaded model: the constructor attaches the adapters, `run` trains them. The
-/// model and the front end must outlive it.
+/// model, the front end and the ranks, each of which has one of the same training, must outlive it.
 class FineTune {
  public:
   /// Throws UsageError for options that contradict the model, the resumed adapter or checkpoint,
   /// Error as lora::attach and lora::apply do.
-  FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front_end);
+  FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front_end,
+           const distributed::Group& ranks = distributed::alone());
 
   const lora::Adapters& adapters() const { return adapters_; }
   /// All options in effect, by the names of the flags.
@@ -79,7 +80,8 @@ class FineTune {
   std::vector<Remedy> remedies(const data::Dataset& train, const data::Dataset& valid,
                                const plan::Plan& plan, size_t bytes) const;
 
-  /// As training::Trainer::run; also stops when the front end asks for it.
+  /// As training::Trainer::run; also stops when the front end asks for it. Throws Error if ranks
+  /// have other models, data or options than the first, which names them.
   training::TrainEnd run(const data::Dataset& train, const data::Dataset& valid,
                          training::Events events);
 
@@ -102,6 +104,7 @@ class FineTune {
   LoadedModel& loaded_;
   FineTuneOptions options_;
   FrontEnd& front_end_;
+  const distributed::Group& ranks_;
   lora::Adapters adapters_;
 };
 

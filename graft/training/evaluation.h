@@ -8,6 +8,7 @@
 
 #include "graft/base/error.h"
 #include "graft/data/batch.h"
+#include "graft/distributed/group.h"
 #include "graft/models/layer_runner.h"
 
 namespace graft::training {
@@ -38,6 +39,8 @@ struct Measurement {
   std::function<std::vector<mx::array>(size_t i, const data::Batch&, double weight)> means = {};
   std::vector<std::string> names = {"the loss"};  // of the means
   std::string texts = {};                         // the name of what is measured on, if it has one
+  // Of batch `i`, by which batches are shared out; none: all are alike.
+  std::function<int64_t(size_t)> tokens = {};
 };
 
 /// The means over all tokens that carry loss, and the weight of these.
@@ -46,12 +49,16 @@ struct Means {
   double weight;
 };
 
-/// Calls `done` after each batch with the number done so far; it returns whether to go on. Throws
-/// NotFinite, which names it, if a mean is not finite, and Error if no token carries loss.
-Means measure(const Measurement& measurement, const std::function<bool(size_t)>& done = {});
+/// Calls `done` after each batch with the number done so far; it returns whether to go on. Several
+/// processes measure some batches each, all get the means that one would, to the bit, and the
+/// number is what it would be if the others were as far. Throws NotFinite, which names it, if a
+/// mean is not finite, and Error if no token carries loss.
+Means measure(const Measurement& measurement, const std::function<bool(size_t)>& done = {},
+              const distributed::Group& ranks = distributed::alone());
 
 /// Makes and evaluates batches one by one. Throws as `measure` does, and as data::make_batch does.
 Evaluation evaluate(const models::LayerRunner& runner, const data::EvaluationBatches& batches,
-                    const std::function<bool(size_t)>& done = {});
+                    const std::function<bool(size_t)>& done = {},
+                    const distributed::Group& ranks = distributed::alone());
 
 }  // namespace graft::training

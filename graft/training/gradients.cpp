@@ -45,6 +45,31 @@ void Gradients::add(const Objective& objective, const models::LayerRunner& runne
   for (size_t i = 0; i < sums_.size(); ++i) sums_[i] = mx::add(sums_[i], gradients[i]);
 }
 
+void Gradients::sum_loss(const distributed::Group& ranks) {
+  if (ranks.is_alone()) return;
+  mx::eval(token_losses_);
+  loss_ = ranks.sum(loss_);
+}
+
+void Gradients::sum(const std::vector<size_t>& indices, const distributed::Group& ranks,
+                    distributed::WireType wire) {
+  if (ranks.is_alone()) return;
+  if (sums_.empty()) {
+    for (const mx::array& value : parameters_.values()) {
+      sums_.push_back(mx::zeros(value.shape(), mx::float32));
+    }
+  }
+  std::vector<mx::array> flat;
+  for (const size_t i : indices) flat.push_back(mx::flatten(sums_[i]));
+  const mx::array all = ranks.sum(mx::concatenate(flat), wire);
+  int begin = 0;
+  for (const size_t i : indices) {
+    const int end = begin + static_cast<int>(sums_[i].size());
+    sums_[i] = mx::reshape(mx::slice(all, {begin}, {end}), sums_[i].shape());
+    begin = end;
+  }
+}
+
 mx::array Gradients::take(size_t index) { return std::exchange(sums_[index], mx::array(0.0f)); }
 
 mx::array Gradients::norm() const {

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "graft/distributed/group.h"
 #include "graft/models/parameters.h"
 #include "graft/training/objective.h"
 
@@ -20,6 +21,12 @@ class Gradients {
   /// Adds the gradients of the batch's loss with respect to the parameters.
   void add(const Objective& objective, const models::LayerRunner& runner, const data::Batch& batch,
            const models::Dropout& dropout);
+
+  /// Adds what the other processes have of the same step, which is computed now: of the loss, and
+  /// of these gradients. Without a batch of its own a process has zeros.
+  void sum_loss(const distributed::Group& ranks);
+  void sum(const std::vector<size_t>& indices, const distributed::Group& ranks,
+           distributed::WireType wire);
 
   /// Of all gradients together, f32 scalar.
   mx::array norm() const;

@@ -19,15 +19,16 @@ namespace {
 class InPlace {
  public:
   InPlace(const Optimizer& optimizer, const models::ParameterSet& parameters, TrainState& state,
-          Gradients& gradients, float rate)
+          Gradients& gradients, const StepOptions& options)
       : optimizer_(optimizer),
         parameters_(parameters),
         state_(state),
         gradients_(gradients),
-        rate_(rate) {}
+        options_(options) {}
 
   // Computes these gradients and adds the squares of their norms.
   void compute(const std::vector<size_t>& indices) {
+    gradients_.sum(indices, options_.ranks, options_.wire);
     std::vector<mx::array> all;
     for (const size_t i : indices) all.push_back(gradients_.arrays()[i]);
     for (const size_t i : indices) all.push_back(ops::norm_of(gradients_.arrays()[i]));
@@ -56,7 +57,7 @@ class InPlace {
     {
       mx::array gradient = gradients_.take(i);
       if (factor != 1) gradient = mx::multiply(gradient, mx::array(factor));
-      optimizer_.step(parameters_.all()[i].name, parameter, moments, gradient, rate_,
+      optimizer_.step(parameters_.all()[i].name, parameter, moments, gradient, options_.rate,
                       state_.step + 1);
     }
     std::vector<mx::array> next = {parameter};
@@ -75,7 +76,7 @@ class InPlace {
   const models::ParameterSet& parameters_;
   TrainState& state_;
   Gradients& gradients_;
-  float rate_;
+  const StepOptions& options_;
   double squares_ = 0;
   bool has_begun_ = false;
   std::string not_finite_;
@@ -135,12 +136,13 @@ InPlaceStep step_in_place(const Objective& objective, const models::LayerRunner&
                           const Optimizer& optimizer, const models::ParameterSet& parameters,
                           TrainState& state, const std::vector<data::Batch>& group,
                           const StepOptions& options) {
-  Gradients gradients(parameters, weight_of(group));
+  Gradients gradients(parameters, options.weight > 0 ? options.weight : weight_of(group));
   for (const data::Batch& batch : group) gradients.add(objective, runner, batch, options.dropout);
   // All of the forward pass, which the graph of the gradients keeps.
   std::vector<mx::array> losses = gradients.token_losses();
   losses.push_back(gradients.loss());
   mx::eval(std::move(losses));
+  gradients.sum_loss(options.ranks);
   InPlaceStep result;
   result.token_losses = gradients.token_losses();
   result.loss = mx::array(gradients.loss()).item<float>();
@@ -148,9 +150,10 @@ InPlaceStep step_in_place(const Objective& objective, const models::LayerRunner&
   if (!std::isfinite(result.loss)) return result;
 
   check_mapped_files();  // before anything of it counts
-  InPlace step(optimizer, parameters, state, gradients, options.rate);
+  const bool one_batch = !options.ranks.any(group.size() > 1);
+  InPlace step(optimizer, parameters, state, gradients, options);
   try {
-    if (!update_all(step, by_layer(parameters), group.size() == 1, options.max_norm, result)) {
+    if (!update_all(step, by_layer(parameters), one_batch, options.max_norm, result)) {
       return result;
     }
     check_mapped_files();

@@ -2,6 +2,7 @@
 
 #include <mlx/ops.h>
 
+#include <numeric>
 #include <utility>
 
 namespace graft::training {
@@ -34,8 +35,12 @@ LazyStep lazy_step(const Objective& objective, const models::LayerRunner& runner
                    const Optimizer& optimizer, const models::ParameterSet& parameters,
                    const TrainState& state, const std::vector<data::Batch>& group,
                    const StepOptions& options) {
-  Gradients gradients(parameters, weight_of(group));
+  Gradients gradients(parameters, options.weight > 0 ? options.weight : weight_of(group));
   for (const data::Batch& batch : group) gradients.add(objective, runner, batch, options.dropout);
+  std::vector<size_t> all(parameters.all().size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  gradients.sum_loss(options.ranks);
+  gradients.sum(all, options.ranks, options.wire);
   const mx::array norm = gradients.norm();
   if (options.max_norm > 0) gradients.clip(options.max_norm);
   TrainState next = optimizer.update(state, gradients, options.rate);

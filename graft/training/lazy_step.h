@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "graft/distributed/group.h"
 #include "graft/training/gradients.h"
 #include "graft/training/optimizer.h"
 
@@ -12,6 +13,11 @@ struct StepOptions {
   float rate = 0;      // the learning rate
   float max_norm = 0;  // of all gradients together; 0: no limit
   nn::DropoutKey dropout = {};
+  // Where the step's batches are shared out: the weight of all of them (0: that of those given),
+  // with whom, and what of the gradients goes between them.
+  double weight = 0;
+  const distributed::Group& ranks = distributed::alone();
+  distributed::WireType wire = distributed::WireType::f32;
 };
 
 /// A step before it is computed: the graph that its arrays stand for. The batches of a group except
@@ -27,7 +33,8 @@ struct LazyStep {
   std::vector<mx::array> results() const;
 };
 
-/// `state` is that of the parameters now. The group has at least one batch.
+/// `state` is that of the parameters now. Where the step is not shared out, the group has at least
+/// one batch.
 LazyStep lazy_step(const Objective& objective, const models::LayerRunner& runner,
                    const Optimizer& optimizer, const models::ParameterSet& parameters,
                    const TrainState& state, const std::vector<data::Batch>& group,

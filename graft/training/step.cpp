@@ -8,42 +8,17 @@
 #include <vector>
 
 #include "graft/base/mapped_file.h"
+#include "graft/data/share.h"
 #include "graft/training/in_place_step.h"
-#include "graft/training/lazy_step.h"
 #include "graft/training/recomputed_layers.h"
 
 namespace graft::training {
-namespace {
-
-// The examples of a step, each with its loss.
-Skipped skipped_step(const data::Dataset& set, const std::vector<data::Batch>& group,
-                     const std::vector<mx::array>& token_losses) {
-  Skipped skipped;
-  skipped.worst = 0;
-  double most = -1;
-  for (size_t b = 0; b < group.size(); ++b) {
-    const float* losses = token_losses[b].data<float>();
-    for (size_t i = 0; i < group[b].examples.size(); ++i) {
-      double sum = 0;
-      for (int64_t t = group[b].offsets[i]; t < group[b].offsets[i + 1]; ++t) sum += losses[t];
-      const double size = std::isfinite(sum) ? sum : std::numeric_limits<double>::infinity();
-      if (size > most) {
-        most = size;
-        skipped.worst = skipped.lines.size();
-      }
-      const size_t example = group[b].examples[i];
-      skipped.lines.push_back({set.file_of(example), set.examples[example].line, sum});
-    }
-  }
-  return skipped;
-}
-
-}  // namespace
-
 Stepper::Stepper(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
-                 const TrainOptions& options)
+                 const TrainOptions& options, const distributed::Group& ranks)
     : adapters_(adapters),
       train_(train),
+      ranks_(ranks),
+      wire_(options.wire),
       seed_(options.seed),
       max_norm_(options.max_norm),
       runner_(make_runner(model, adapters.parameters(), options)),
@@ -55,22 +30,64 @@ TrainState Stepper::start() const { return optimizer_->start(adapters_.parameter
 
 bool Stepper::in_place() const { return goes_in_place(adapters_.parameters()); }
 
+// The examples of a step, each with its loss, those of all processes in the order of the data set.
+Skipped Stepper::skipped_step(const std::vector<data::Batch>& own,
+                              const std::vector<mx::array>& token_losses) const {
+  std::vector<double> here;  // example and loss in turn
+  for (size_t b = 0; b < own.size(); ++b) {
+    const float* losses = token_losses[b].data<float>();
+    for (size_t i = 0; i < own[b].examples.size(); ++i) {
+      double sum = 0;
+      for (int64_t t = own[b].offsets[i]; t < own[b].offsets[i + 1]; ++t) sum += losses[t];
+      here.insert(here.end(), {static_cast<double>(own[b].examples[i]), sum});
+    }
+  }
+  Skipped skipped;
+  skipped.worst = 0;
+  double most = -1;
+  for (const std::vector<double>& of_rank : ranks_.gather(here)) {
+    for (size_t i = 0; i + 1 < of_rank.size(); i += 2) {
+      const double sum = of_rank[i + 1];
+      const double size = std::isfinite(sum) ? sum : std::numeric_limits<double>::infinity();
+      if (size > most) {
+        most = size;
+        skipped.worst = skipped.lines.size();
+      }
+      const auto example = static_cast<size_t>(of_rank[i]);
+      skipped.lines.push_back({train_.file_of(example), train_.examples[example].line, sum});
+    }
+  }
+  return skipped;
+}
+
 StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
-  const std::vector<data::Batch> group = sampler_.next_group();
-  if (in_place()) return step_over(state, group, iterations, rate);
-  LazyStep lazy = lazy_step(
-      *objective_, *runner_, *optimizer_, adapters_.parameters(), state, group,
-      {.rate = rate, .max_norm = max_norm_, .dropout = {seed_, static_cast<uint64_t>(iterations)}});
+  const std::vector<data::Batch> all = sampler_.next_group();
+  const std::vector<data::Batch> own =
+      ranks_.is_alone() ? all : data::share_of(all, ranks_.rank(), ranks_.size());
+  const StepOptions options = {.rate = rate,
+                               .max_norm = max_norm_,
+                               .dropout = {seed_, static_cast<uint64_t>(iterations)},
+                               .weight = weight_of(all),
+                               .ranks = ranks_,
+                               .wire = wire_};
+  StepResult result = in_place() ? step_over(state, own, options) : step_to(state, own, options);
+  for (const data::Batch& batch : all) result.tokens += batch.tokens();
+  return result;
+}
+
+StepResult Stepper::step_to(TrainState& state, const std::vector<data::Batch>& own,
+                            const StepOptions& options) {
+  LazyStep lazy =
+      lazy_step(*objective_, *runner_, *optimizer_, adapters_.parameters(), state, own, options);
   mx::eval(lazy.results());
   check_mapped_files();  // before anything of it counts
 
   StepResult result;
   result.loss = mx::array(lazy.gradients.loss()).item<float>();
   result.gradient_norm = lazy.norm.item<float>();
-  for (const data::Batch& batch : group) result.tokens += batch.tokens();
   result.from_good = std::isfinite(result.loss) && lazy.gradients_finite.item<bool>();
   if (!result.from_good || !lazy.next_finite.item<bool>()) {
-    result.skipped = skipped_step(train_, group, lazy.gradients.token_losses());
+    result.skipped = skipped_step(own, lazy.gradients.token_losses());
     return result;
   }
   state = std::move(lazy.next);
@@ -78,18 +95,16 @@ StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
   return result;
 }
 
-StepResult Stepper::step_over(TrainState& state, const std::vector<data::Batch>& group,
-                              int64_t iterations, float rate) {
-  const InPlaceStep done = step_in_place(
-      *objective_, *runner_, *optimizer_, adapters_.parameters(), state, group,
-      {.rate = rate, .max_norm = max_norm_, .dropout = {seed_, static_cast<uint64_t>(iterations)}});
+StepResult Stepper::step_over(TrainState& state, const std::vector<data::Batch>& own,
+                              const StepOptions& options) {
+  const InPlaceStep done = step_in_place(*objective_, *runner_, *optimizer_, adapters_.parameters(),
+                                         state, own, options);
   StepResult result;
   result.loss = done.loss;
   result.gradient_norm = done.gradient_norm;
-  for (const data::Batch& batch : group) result.tokens += batch.tokens();
   result.from_good = done.finite;
   if (!done.finite) {
-    result.skipped = skipped_step(train_, group, done.token_losses);
+    result.skipped = skipped_step(own, done.token_losses);
     return result;
   }
   adapters_.parameters().set(state.parameters);  // they are there; what follows from them follows

@@ -5,9 +5,11 @@
 #include <optional>
 
 #include "graft/data/sampler.h"
+#include "graft/distributed/group.h"
 #include "graft/lora/adapters.h"
 #include "graft/models/layer_runner.h"
 #include "graft/training/events.h"
+#include "graft/training/lazy_step.h"
 #include "graft/training/objective.h"
 #include "graft/training/optimizer.h"
 #include "graft/training/train_options.h"
@@ -28,9 +30,10 @@ struct StepResult {
 class Stepper {
  public:
   /// Of the options it takes those of batches, optimizer, seed, max_norm and grad_checkpoint.
-  /// Model, adapters and data must outlive it.
+  /// Each of `ranks` computes its share of every step, and has the same state after it. Model,
+  /// adapters, data and ranks must outlive it.
   Stepper(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
-          const TrainOptions& options);
+          const TrainOptions& options, const distributed::Group& ranks = distributed::alone());
 
   /// The state before the first step, with the adapters' parameters as they are now.
   TrainState start() const;
@@ -49,11 +52,17 @@ class Stepper {
   const data::Sampler& sampler() const { return sampler_; }
 
  private:
-  StepResult step_over(TrainState& state, const std::vector<data::Batch>& group, int64_t iterations,
-                       float rate);
+  StepResult step_to(TrainState& state, const std::vector<data::Batch>& own,
+                     const StepOptions& options);
+  StepResult step_over(TrainState& state, const std::vector<data::Batch>& own,
+                       const StepOptions& options);
+  Skipped skipped_step(const std::vector<data::Batch>& own,
+                       const std::vector<mx::array>& token_losses) const;
 
   lora::Adapters& adapters_;
   const data::Dataset& train_;
+  const distributed::Group& ranks_;
+  distributed::WireType wire_;
   uint64_t seed_;
   float max_norm_;
   std::unique_ptr<models::LayerRunner> runner_;

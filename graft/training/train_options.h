@@ -5,6 +5,7 @@
 
 #include "graft/base/files.h"
 #include "graft/data/sampler.h"
+#include "graft/distributed/group.h"
 #include "graft/lora/adapter_file.h"
 #include "graft/models/layer_weights.h"
 #include "graft/models/trunk.h"
@@ -34,7 +35,8 @@ struct TrainOptions {
   lora::AdapterOrigin origin = {};  // goes into the adapter file: see AdapterSaver
   Identity identity = {};           // goes into the checkpoints
   uint64_t seed = 0;
-  bool profile = false;          // report where the time went at the end
+  distributed::WireType wire = distributed::WireType::f32;  // of gradients, between processes
+  bool profile = false;                                     // report where the time went at the end
   bool grad_checkpoint = false;  // RecomputedLayers: less memory, more time
   // What the layers below everything that is trained give; none: they are computed each time. It
   // must outlive the training.

@@ -43,17 +43,21 @@ std::string ordinal(int number) {
 }  // namespace
 
 Trainer::Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
-                 const data::Dataset& valid, TrainOptions options, Events events)
+                 const data::Dataset& valid, TrainOptions options, Events events,
+                 const distributed::Group& ranks)
     : model_(model),
       adapters_(adapters),
+      ranks_(ranks),
       valid_batches_(valid, options.batch_size, options.val_batches),
       options_(std::move(options)),
       events_(std::move(events)),
-      stepper_(model, adapters, train, options_),
+      stepper_(model, adapters, train, options_, ranks),
       schedule_(schedule_of_run(options_.schedule, options_.iters)),
-      state_(stepper_.start()),
-      saver_(options_.adapter_file, options_.origin),
-      checkpoints_(options_.adapter_file, options_.keep, options_.identity) {}
+      state_(stepper_.start()) {
+  if (!ranks.is_first()) return;
+  saver_.emplace(options_.adapter_file, options_.origin);
+  checkpoints_.emplace(options_.adapter_file, options_.keep, options_.identity);
+}
 
 void Trainer::restore(const SnapshotParts& parts) {
   Snapshot snapshot = snapshot_of(parts, adapters_.parameters(), state_);
@@ -62,7 +66,7 @@ void Trainer::restore(const SnapshotParts& parts) {
   progress_ = snapshot.progress;
   figures_ = std::move(snapshot.figures);
   if (!stepper_.in_place()) last_good_ = state_;
-  checkpoints_.go_on();
+  if (checkpoints_) checkpoints_->go_on();
 }
 
 Snapshot Trainer::snapshot() const {
@@ -80,7 +84,7 @@ StepResult Trainer::step() {
 }
 
 std::string Trainer::keep_last_good() {
-  const std::string file = saver_.file().string();
+  const std::string file = options_.adapter_file.string();
   const std::string saved = saved_at_ > 0
                                 ? fmt::format("; {} holds that of iteration {}", file, saved_at_)
                                 : fmt::format("; {} was not written meanwhile", file);
@@ -92,7 +96,8 @@ std::string Trainer::keep_last_good() {
     return "nothing was trained before" + saved;
   }
   figures_.forget_skipped_in_a_row();
-  const fs::path kept = checkpoints_.save(snapshot(), adapters_, saver_);
+  if (!ranks_.is_first()) return "rank 0 keeps the last good state";
+  const fs::path kept = checkpoints_->save(snapshot(), adapters_, *saver_);
   return fmt::format("the last state whose loss and gradient were finite, of {} steps, is in {}{}",
                      state_.step, kept.string(), saved);
 }
@@ -114,12 +119,15 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
   const ProfilingSwitch off(false);  // its kernels are not those of the steps
   bool whole = true;
   const auto runner = make_runner(model_, adapters_.parameters(), options_);
-  Evaluation result = evaluate(*runner, valid_batches_, [&](size_t done) {
-    events_.emit(Validating{done, valid_batches_.size()});
-    whole = done == valid_batches_.size() || !interrupted();
-    return whole;
-  });
-  if (!whole) return false;
+  Evaluation result = evaluate(
+      *runner, valid_batches_,
+      [&](size_t done) {
+        events_.emit(Validating{done, valid_batches_.size()});
+        whole = done == valid_batches_.size() || !interrupted();
+        return whole;
+      },
+      ranks_);
+  if (ranks_.any(!whole)) return false;
   figures_.add_seconds(result.seconds);
   // The one before the first step counts as of iteration 1, as in the example.
   const int iteration = std::max(progress_.iteration, 1);
@@ -135,23 +143,30 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
   return true;
 }
 
+bool Trainer::any_interrupted(const std::function<bool()>& interrupted) const {
+  return ranks_.any(interrupted());
+}
+
 void Trainer::save_checkpoint() {
-  const fs::path folder = checkpoints_.save(snapshot(), adapters_, saver_);
+  if (!ranks_.is_first()) return;
+  const fs::path folder = checkpoints_->save(snapshot(), adapters_, *saver_);
   events_.emit(Checkpointed{progress_.iteration, folder.string()});
 }
 
 void Trainer::save() {
   const PhaseTimer timer(kSaving);
-  saver_.save(adapters_, progress_);
+  if (ranks_.is_first()) saver_->save(adapters_, progress_);
   saved_at_ = progress_.iteration;
-  events_.emit(Saved{progress_.iteration, saver_.file().string()});
+  if (!ranks_.is_first()) return;
+  events_.emit(Saved{progress_.iteration, saver_->file().string()});
   save_checkpoint();
 }
 
 // What is good when something fails may be worth hours: it is saved, whatever the failure is.
 void Trainer::stop_after(const std::string& why) {
   const int iteration = progress_.iteration;
-  const std::string file = saver_.file().string();
+  const std::string file = options_.adapter_file.string();
+  if (!ranks_.is_first()) throw Error(why);
   if (iteration == 0) fail("{}; nothing was saved", why);
   if (saved_at_ != iteration) {
     const int before = saved_at_;
@@ -286,7 +301,7 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
                          done.skipped ? std::numeric_limits<double>::quiet_NaN() : done.loss, rate,
                          done.tokens, done.gradient_norm});
     if (iteration % options_.steps_per_report == 0) report(false);
-    bool stop = interrupted();
+    bool stop = any_interrupted(interrupted);
     if (!stop && validation_is_due()) stop = !validate_or_save(interrupted);
     if (stop) {
       save();

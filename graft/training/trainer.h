@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,12 @@ class Diverged : public Error {
 /// One object is one run.
 class Trainer {
  public:
-  /// Without examples to validate on there are no validations. All but options and events must
-  /// outlive it.
+  /// Without examples to validate on there are no validations. Each of `ranks` has one of the same
+  /// training: the first saves, and all stop when one is interrupted. All but options and events
+  /// must outlive it.
   Trainer(const models::Model& model, lora::Adapters& adapters, const data::Dataset& train,
-          const data::Dataset& valid, TrainOptions options, Events events);
+          const data::Dataset& valid, TrainOptions options, Events events,
+          const distributed::Group& ranks = distributed::alone());
 
   /// Goes on from where an earlier run was. Throws Error if it is another training's.
   void restore(const SnapshotParts& parts);
@@ -60,8 +63,11 @@ class Trainer {
   void save();
   void try_to(const std::function<void()>& save);
 
+  bool any_interrupted(const std::function<bool()>& interrupted) const;
+
   const models::Model& model_;
   lora::Adapters& adapters_;
+  const distributed::Group& ranks_;
   data::EvaluationBatches valid_batches_;
   TrainOptions options_;
   Events events_;
@@ -71,8 +77,8 @@ class Trainer {
   TrainState last_good_;  // the last whose loss and gradient were; of no step if there is none
   double step_seconds_ = 0;
   int saved_at_ = -1;  // the iteration of the adapter file
-  AdapterSaver saver_;
-  Checkpoints checkpoints_;
+  std::optional<AdapterSaver> saver_;  // of the first rank alone, like the checkpoints
+  std::optional<Checkpoints> checkpoints_;
   Progress progress_;
   Figures figures_;
 };
