@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what graft needs, and does only what is missing.
 #
-#   scripts/setup.sh [packages|venv|model|program|build|interop|records|llama|lint|arm]...
+#   scripts/setup.sh [packages|venv|model|program|build|interop|records|llama|cluster|lint|arm]...
 #
 #   packages  system packages, by apt (Debian 12, Ubuntu 24.04 and later) or Homebrew
 #   venv      .venv with MLX and Arrow, whose libraries and headers graft is built on
@@ -11,6 +11,7 @@
 #   interop   .venv-interop: the Python packages that the tests compare graft with
 #   records   .venv-records: TensorBoard and playwright, which read what a training records
 #   llama     .venv-llama: llama.cpp, which loads what graft writes for it (x86-64 alone)
+#   cluster   Open MPI and an SSH server, with which the tests train by several processes
 #   lint      clang-tidy, for scripts/lint.sh
 #   arm       what scripts/test.sh --full builds and runs for it: a cross compiler for 64-bit ARM, QEMU, and the
 #             sources of the libraries that the kernels and their tests link (Debian and Ubuntu alone)
@@ -240,12 +241,13 @@ for section in $sections; do
     packages | model | program | build | arm) "$section" ;;
     records) environment .venv-records scripts/requirements-records records ;;
     llama) environment .venv-llama scripts/requirements-llama llama --only-binary :all: ;;
+    cluster) apt_packages="openmpi-bin openssh-client openssh-server" brew_packages=open-mpi packages ;;
     lint) apt_packages=clang-tidy brew_packages=llvm packages ;;
     venv) environment .venv scripts/requirements venv ;;
     interop)
       environment .venv-interop scripts/requirements-interop interop
       environment .venv-interop scripts/requirements-templates interop --no-deps
       ;;
-    *) die "no section '$section': packages, venv, model, program, build, interop, records, llama, lint or arm" ;;
+    *) die "no section '$section': packages, venv, model, program, build, interop, records, llama, cluster, lint or arm" ;;
   esac
 done

@@ -80,6 +80,7 @@ stage("environment of the libraries", "scripts/setup.sh venv", 90, cores=0)
 stage("environment of the comparisons", "scripts/setup.sh interop", 180, cores=0)
 stage("environment of the records", "scripts/setup.sh records", 120, cores=0)
 stage("environment of llama.cpp", "scripts/setup.sh llama", 120, cores=0, when="full")
+stage("Open MPI and an SSH server", "scripts/setup.sh cluster", 120, cores=0, when="full")
 stage("environment of PEFT", "scripts/make_fixtures.sh --venv", 1200, cores=0, when="long")  # torch: 6 GB
 stage("model", "scripts/setup.sh model", 90, cores=0)
 stage("formatting", "find graft cli tests bench -name '*.cpp' -o -name '*.h' | "
@@ -128,6 +129,8 @@ stage("exported models in llama.cpp",
 stage("adapters in PEFT", ".venv-fixtures/bin/python tests/interop/peft_parity.py build/graft build/tests/logits_driver",
       120, ("build", "environment of PEFT"), when="long")
 stage("trainings that are killed go on", f"{INTEROP}/resume_kills.py build/graft", 300, BUILT)
+stage("trainings of several processes", f"{INTEROP}/distributed.py build/graft", 300,
+      (*BUILT, "Open MPI and an SSH server"), 2, when="full")
 stage("trainings on full disks go on", f"{INTEROP}/resume_full_disk.py build/graft", 120, BUILT)
 stage("chat templates against transformers",
       f"{INTEROP}/chat_template_parity.py build/tests/chat_template_driver", 70, BUILT)

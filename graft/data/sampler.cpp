@@ -162,7 +162,13 @@ void Sampler::pack() {
 }
 
 std::vector<size_t> Sampler::next() {
-  if (position_ == order_.size()) begin_epoch();
+  if (position_ == order_.size()) {
+    if (!epoch_before_) {
+      epoch_before_ = state();
+      epoch_before_->position = position_before_;
+    }
+    begin_epoch();
+  }
   size_t end = std::min(position_ + static_cast<size_t>(options_.batch_size), order_.size());
   if (!ends_.empty()) end = *std::upper_bound(ends_.begin(), ends_.end(), position_);
   std::vector<size_t> chosen(order_.begin() + static_cast<std::ptrdiff_t>(position_),
@@ -172,9 +178,20 @@ std::vector<size_t> Sampler::next() {
 }
 
 std::vector<std::vector<size_t>> Sampler::next_places() {
+  position_before_ = position_;
+  epoch_before_.reset();
   Batches group;
   for (int i = 0; i < options_.batches_a_step; ++i) group.push_back(next());
   return group;
+}
+
+void Sampler::take_back() {
+  if (epoch_before_) {
+    restore(SamplerState(*epoch_before_));
+    epoch_before_.reset();
+  } else {
+    position_ = position_before_;
+  }
 }
 
 std::vector<Batch> Sampler::next_group() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ class Sampler {
   Sampler(const Dataset& dataset, const BatchOptions& options, uint64_t seed);
 
   std::vector<Batch> next_group();
+  /// The last group comes again: nothing came of it.
+  void take_back();
   /// The same as places in the data set, without their tokens.
   std::vector<std::vector<size_t>> next_places();
 
@@ -68,6 +71,9 @@ class Sampler {
   std::vector<size_t> order_;
   std::vector<size_t> ends_;  // of packed batches, in `order_`
   size_t position_ = 0;
+  // Before the last group: the position, and if an epoch began in it the whole state.
+  size_t position_before_ = 0;
+  std::optional<SamplerState> epoch_before_ = {};
 };
 
 }  // namespace graft::data

@@ -62,6 +62,16 @@ Skipped Stepper::skipped_step(const std::vector<data::Batch>& own,
 
 StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
   const std::vector<data::Batch> all = sampler_.next_group();
+  try {
+    return step_on(all, state, iterations, rate);
+  } catch (...) {
+    sampler_.take_back();  // for who goes on from what is saved now
+    throw;
+  }
+}
+
+StepResult Stepper::step_on(const std::vector<data::Batch>& all, TrainState& state,
+                            int64_t iterations, float rate) {
   const std::vector<data::Batch> own =
       ranks_.is_alone() ? all : data::share_of(all, ranks_.rank(), ranks_.size());
   const StepOptions options = {.rate = rate,

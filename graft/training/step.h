@@ -41,7 +41,8 @@ class Stepper {
   /// Goes from `state`, whose parameters are the adapters', to the next one, with this learning
   /// rate, after so many `iterations`, which with the seed decide what dropout drops. If its loss,
   /// a gradient or a new parameter is not finite, nothing changes but the place in the data.
-  /// Throws Error if the model's files change meanwhile, StateLost as step_in_place.
+  /// Throws Error if the model's files change meanwhile, StateLost as step_in_place; the next step
+  /// would take the same batches.
   StepResult step(TrainState& state, int64_t iterations, float rate);
 
   /// Whether a step writes over the state it is given, of which there is one in memory then: where
@@ -52,6 +53,8 @@ class Stepper {
   const data::Sampler& sampler() const { return sampler_; }
 
  private:
+  StepResult step_on(const std::vector<data::Batch>& all, TrainState& state, int64_t iterations,
+                     float rate);
   StepResult step_to(TrainState& state, const std::vector<data::Batch>& own,
                      const StepOptions& options);
   StepResult step_over(TrainState& state, const std::vector<data::Batch>& own,

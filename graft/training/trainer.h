@@ -76,7 +76,7 @@ class Trainer {
   TrainState state_;
   TrainState last_good_;  // the last whose loss and gradient were; of no step if there is none
   double step_seconds_ = 0;
-  int saved_at_ = -1;  // the iteration of the adapter file
+  int saved_at_ = -1;                  // the iteration of the adapter file
   std::optional<AdapterSaver> saver_;  // of the first rank alone, like the checkpoints
   std::optional<Checkpoints> checkpoints_;
   Progress progress_;

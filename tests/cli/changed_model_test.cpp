@@ -53,6 +53,28 @@ TEST_F(ChangedModel, ThatIsWrittenToEndsTheTrainingWithWhatIsGood) {
                "wide/model.safetensors was written to while it was in use");
 }
 
+// The step that failed is the next one of who goes on: no batch is left out.
+TEST_F(ChangedModel, ThatIsAsItWasAgainTrainsOnAsIfNothingHadBeen) {
+  const std::string bytes = read_bytes(weights());
+  const ProgramResult failed = train_while([&] {
+    std::fstream file(weights(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(100000);
+    file << std::string(1000, '\0');
+  });
+  std::smatch match;
+  ASSERT_TRUE(std::regex_search(failed.err, match, std::regex("the adapter of iteration ([0-9]+)")))
+      << failed.err;
+  write_bytes(weights(), bytes);
+  const std::string iters = std::to_string(std::stoi(match[1]) + 5);
+  const ProgramResult resumed = run({"lora", "--resume", "adapters.npz", "--iters", iters});
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  const ProgramResult whole =
+      run({"lora", "--model", "wide", "--train", "--iters", iters, "--steps-per-report", "1",
+           "--steps-per-eval", "1000000", "--adapter-file", "whole.npz"});
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  EXPECT_EQ(read_bytes(folder_ / "adapters.npz"), read_bytes(folder_ / "whole.npz"));
+}
+
 // A new file under its name is another file: the one that is mapped stays as it is.
 TEST_F(ChangedModel, ThatIsReplacedIsNoReasonToStop) {
   ProgramOptions options;

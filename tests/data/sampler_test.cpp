@@ -60,6 +60,27 @@ TEST(Sampler, GoesOnFromItsState) {
   }
 }
 
+// What fails in between is done again, also where an epoch begins within a group.
+TEST(Sampler, AGroupThatIsTakenBackComesAgain) {
+  Dataset set = numbered(10);
+  for (const BatchOptions& options :
+       {BatchOptions{.batch_size = 3, .batches_a_step = 2},
+        BatchOptions{.batch_size = 4, .batches_a_step = 9},  // some epochs
+        BatchOptions{.batch_tokens = 40, .batches_a_step = 3},
+        BatchOptions{.batch_size = 3, .group_by_length = true}}) {
+    Sampler sampler(set, options, 1);
+    for (int step = 0; step < 12; ++step) {
+      const SamplerState before = sampler.state();
+      const auto places = sampler.next_places();
+      const SamplerState after = sampler.state();
+      sampler.take_back();
+      EXPECT_EQ(sampler.state(), before);
+      EXPECT_EQ(sampler.next_places(), places);
+      EXPECT_EQ(sampler.state(), after);
+    }
+  }
+}
+
 TEST(Sampler, TheStateOfOtherExamplesIsRefused) {
   Dataset set = numbered(10);
   Sampler sampler(set, {}, 1);
