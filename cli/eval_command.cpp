@@ -15,11 +15,14 @@
 #include "cli/named.h"
 #include "cli/number_checks.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/threads_option.h"
 #include "graft/base/atomic_file.h"
 #include "graft/base/error.h"
 #include "graft/engine/questions.h"
+#include "graft/engine/rank_check.h"
 #include "graft/evaluation/scorers.h"
+#include "graft/lora/fingerprint.h"
 #include "graft/training/evaluation.h"
 
 namespace graft::cli {
@@ -52,14 +55,15 @@ std::vector<std::unique_ptr<evaluation::Scorer>> scorers_of(const EvalCommand& o
 // One run of the command: the same questions to a model with several adapters.
 class EvalRun {
  public:
-  EvalRun(const EvalCommand& o, const engine::Runtime& runtime)
+  EvalRun(const EvalCommand& o, const engine::Runtime& runtime, const distributed::Group& ranks)
       : o_(o),
         runtime_(runtime),
+        ranks_(ranks),
         front_end_(runtime.front_end()),
         loss_only_(o.loss_only),
         scorers_(scorers_of(o)) {
     check_data_options(o.data, o.render);
-    if (o.answers_file) check_writable(*o.answers_file);
+    if (o.answers_file && ranks.is_first()) check_writable(*o.answers_file);
     for (const std::string& file : o.adapters) {
       if (file != "none") files_.push_back(named_adapter(runtime, {file}));
     }
@@ -70,6 +74,7 @@ class EvalRun {
   }
 
   int run() {
+    if (!ranks_.is_alone()) check_ranks();
     const InterruptGuard guard;
     size_t file = 0;
     const std::vector<std::string> adapters =
@@ -88,6 +93,7 @@ class EvalRun {
       if (!result) break;
       results_.push_back(*result);
     }
+    if (!ranks_.is_first()) return results_.size() == adapters.size() ? 0 : kInterruptedCode;
     if (o_.answers_file) write_answers(*o_.answers_file, results_);
     if (o_.json) {
       print_json(eval_json({set_->name, o_.model, o_.samples}, results_));
@@ -101,6 +107,20 @@ class EvalRun {
   }
 
  private:
+  // Whether all evaluate the same.
+  void check_ranks() const {
+    engine::check_same_facts({{"model", lora::fingerprint(loaded_->folder)},
+                              {"data", data::fingerprint(*set_)},
+                              {"questions", questions_.questions.size()},
+                              {"adapter_file", o_.adapters},
+                              {"max_tokens", o_.max_tokens},
+                              {"temp", o_.temp},
+                              {"stop", o_.stop},
+                              {"seed", o_.seed},
+                              {"loss_only", loss_only_}},
+                             ranks_);
+  }
+
   std::vector<std::string> splits() const {
     return o_.split ? std::vector<std::string>{*o_.split}
                     : std::vector<std::string>{"test", "valid"};
@@ -140,15 +160,16 @@ class EvalRun {
       return !front_end_.cancelled();
     };
     const training::Evaluation losses =
-        training::evaluate(models::LayerRunner(*loaded_->model), batches, goes_on);
-    if (front_end_.cancelled()) return {};
+        training::evaluate(models::LayerRunner(*loaded_->model), batches, goes_on, ranks_);
+    if (ranks_.any(front_end_.cancelled())) return {};
     result.loss = losses.loss;
     result.perplexity = losses.perplexity();
     if (loss_only_) return result;
     result.answers = evaluation::evaluate(
         *loaded_->model, loaded_->tokenizer, questions_.questions, *scorers_.front(), options(),
-        [&](size_t done) { show(adapter, "answer", done, questions_.questions.size()); });
-    if (front_end_.cancelled()) return {};
+        [&](size_t done) { show(adapter, "answer", done, questions_.questions.size()); }, ranks_);
+    if (ranks_.any(front_end_.cancelled())) return {};
+    if (!ranks_.is_first()) return result;
     for (size_t i = 1; i < scorers_.size(); ++i) {
       for (evaluation::Figure& figure : evaluation::figures_of(
                scorers_[i]->measures(), scorers_[i]->score(result.answers.answers))) {
@@ -179,6 +200,7 @@ class EvalRun {
 
   const EvalCommand& o_;
   const engine::Runtime& runtime_;
+  const distributed::Group& ranks_;
   bool replaced_ = false;  // weights of the model, which must be read anew for another adapter
 
   FrontEnd& front_end_;
@@ -255,7 +277,10 @@ void add_eval_command(CLI::App& app, engine::Runtime& runtime) {
   add_threads_option(*command, runtime, "Threads of the CPU kernels");
   add_activations_option(*command, runtime);
   on_run(*command, runtime, [o, &runtime] {
-    if (const int code = EvalRun(*o, runtime).run(); code != 0) throw CLI::RuntimeError(code);
+    const int code = with_ranks(runtime, [&](const distributed::Group& ranks) {
+      return EvalRun(*o, runtime, ranks).run();
+    });
+    if (code != 0) throw CLI::RuntimeError(code);
   });
 }
 

@@ -50,7 +50,9 @@ void SignalScope::leave_ignored(int number) {
   if (before_.erase(number) != 0) std::signal(number, SIG_IGN);
 }
 
-InterruptGuard::InterruptGuard() : scope_({SIGINT, SIGTERM, SIGHUP}, note_signal) { signalled = 0; }
+InterruptGuard::InterruptGuard() : scope_({SIGINT, SIGTERM, SIGHUP, SIGUSR1}, note_signal) {
+  signalled = 0;
+}
 
 InterruptGuard::~InterruptGuard() {
   // The further hang-ups of a terminal that went away do not cut short what is said at the end.

@@ -23,9 +23,10 @@ class SignalScope {
   std::map<int, struct sigaction> before_;
 };
 
-/// While it lives, the first Ctrl-C (SIGINT), SIGTERM or loss of the terminal (SIGHUP) is only
-/// recorded (see `interrupted`), so that the program can end in order. A second SIGINT or SIGTERM
-/// ends it at once; a further SIGHUP never does.
+/// While it lives, the first Ctrl-C (SIGINT), SIGTERM, SIGUSR1 (of batch systems, before time is
+/// up) or loss of the terminal (SIGHUP) is only recorded (see `interrupted`), so that the program
+/// can end in order. A second SIGINT or SIGTERM ends it at once; a further SIGHUP or SIGUSR1 never
+/// does.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -11,9 +11,10 @@
 #include "cli/output.h"
 #include "graft/base/error.h"
 #include "graft/base/files.h"
+#include "graft/base/machine.h"
+#include "graft/distributed/channel.h"
 #include "graft/launch/job.h"
 #include "graft/launch/launcher.h"
-#include "graft/training/checkpoint.h"
 
 namespace graft::cli {
 namespace {
@@ -28,12 +29,6 @@ struct LaunchCommand {
 volatile std::sig_atomic_t asked_to_end = 0;
 
 void note_request(int) { asked_to_end = asked_to_end + 1; }
-
-std::string this_program() {
-  std::error_code error;
-  const fs::path path = fs::read_symlink("/proc/self/exe", error);
-  return error ? "graft" : path.string();
-}
 
 std::string this_folder() {
   std::error_code error;
@@ -70,8 +65,9 @@ class LaunchRun {
     if (o.arguments.empty()) {
       fail_usage("what is to be run follows \"--\": graft launch -n 2 -- lora --train ...");
     }
-    if (o.arguments.front() != "lora") {
-      fail_usage("of graft several processes run \"lora\" alone, not \"{}\"", o.arguments.front());
+    const std::string& what = o.arguments.front();
+    if (what != "lora" && what != "eval") {
+      fail_usage("of graft several processes run \"lora\" and \"eval\" alone, not \"{}\"", what);
     }
     launch::Hosts hosts;
     if (!o.hostfile.empty()) {
@@ -86,11 +82,12 @@ class LaunchRun {
                        : hosts.backend.empty() ? "ring"
                                                : hosts.backend;
     options_.environment = hosts.environment;
+    options_.environment.push_back("GRAFT_RUN=" + distributed::new_secret());
     for (const std::string& given : o.environment) {
       options_.environment.push_back(variable_of(given));
     }
     options_.arguments = o.arguments;
-    options_.program = o.program.empty() ? this_program() : o.program;
+    options_.program = o.program.empty() ? program_path() : o.program;
     options_.folder = o.cwd.empty() ? this_folder() : o.cwd;
     options_.ssh = words_of(o.ssh);
     options_.port = o.port;
@@ -99,7 +96,7 @@ class LaunchRun {
 
   int run() {
     const SignalScope scope({SIGINT, SIGTERM, SIGHUP}, note_request);
-    int restarts = o_.restarts;
+    int restarts = o_.arguments.front() == "lora" ? o_.restarts : 0;
     for (;;) {
       const int code = once();
       if (code == 0 || code == 2 || asked_to_end > 0 || restarts == 0) return code;
@@ -122,7 +119,8 @@ class LaunchRun {
                                      : launch::launch(options_, handlers);
   }
 
-  // With the hosts that answer, from the last checkpoint. Returns whether that can be.
+  // With the hosts that answer: rank 0 goes on from its last checkpoint (GRAFT_RUN). Returns
+  // whether that can be.
   bool prepare_again(int code) {
     options_.hosts = launch::answering(options_);
     const size_t least = o_.min_ranks > 0 ? static_cast<size_t>(o_.min_ranks) : ranks_at_first_;
@@ -133,36 +131,9 @@ class LaunchRun {
           code, options_.hosts.size(), ranks_at_first_);
       return false;
     }
-    const std::string adapter = adapter_file();
-    std::error_code error;
-    const bool goes_on = fs::is_directory(training::Checkpoints::folder_of(adapter), error);
-    if (goes_on) options_.arguments = resumed(adapter);
-    front_end_.note("The training ended with {}: it is started again with {} ranks, {}", code,
-                    options_.hosts.size(),
-                    goes_on ? "from its last checkpoint" : "from the beginning");
+    front_end_.note("The training ended with {}: it is started again with {} ranks", code,
+                    options_.hosts.size());
     return true;
-  }
-
-  std::string option(const std::string& name) const {
-    for (size_t i = 0; i < o_.arguments.size(); ++i) {
-      const std::string& given = o_.arguments[i];
-      if (given == name && i + 1 < o_.arguments.size()) return o_.arguments[i + 1];
-      if (given.starts_with(name + "=")) return given.substr(name.size() + 1);
-    }
-    return {};
-  }
-
-  std::string adapter_file() const {
-    for (const char* name : {"--adapter-file", "--adapter-path", "--resume"}) {
-      if (const std::string file = option(name); !file.empty()) return file;
-    }
-    return "adapters.npz";
-  }
-
-  // A training that was resumed goes on by the same command; a new one by its checkpoint alone.
-  std::vector<std::string> resumed(const std::string& adapter) const {
-    if (!option("--resume").empty()) return o_.arguments;
-    return {"lora", "--resume", adapter};
   }
 
   const LaunchCommand& o_;
@@ -218,7 +189,7 @@ void add_launch_command(CLI::App& app, engine::Runtime& runtime) {
       ->option_text("-- lora ...");
   on_run(*command, runtime, [o, &runtime] {
     const int code =
-        o->keeps_job ? launch::keep_job(this_program()) : LaunchRun(*o, runtime.front_end()).run();
+        o->keeps_job ? launch::keep_job(program_path()) : LaunchRun(*o, runtime.front_end()).run();
     if (code != 0) throw CLI::RuntimeError(code);
   });
 }

@@ -1,5 +1,7 @@
 #include "cli/lora_options.h"
 
+#include <cstdlib>
+
 #include "cli/config_file.h"
 #include "cli/data_options.h"
 #include "cli/number_checks.h"
@@ -92,6 +94,29 @@ void resume(CLI::App& command, LoraOptions& o, FrontEnd& front_end) {
   if (own && o.adapter_file->starts_with("..")) o.adapter_file = own->string();
 }
 
+fs::path adapter_to_train(const LoraOptions& o) {
+  const bool in_a_folder = o.format && *o.format != "npz";
+  const std::string otherwise = in_a_folder ? "adapters" : "adapters.npz";
+  return lora::adapter_to_write(o.adapter_file.value_or(otherwise), o.format);
+}
+
+// Whoever started it, with a name for the whole, starts it again where it fails: then it goes on
+// from what it has written itself.
+void go_on_with_own_run(LoraOptions& o) {
+  const char* run = std::getenv("GRAFT_RUN");
+  if (run == nullptr || !o.train || o.find_lr) return;
+  o.tune.train.identity.run = run;
+  if (o.resume) return;
+  const fs::path file = adapter_to_train(o), folder = training::Checkpoints::folder_of(file);
+  if (!is_folder(folder)) return;
+  try {
+    if (training::Checkpoints::newest(folder, *silent_front_end()).identity.run == run) {
+      o.resume = file.string();
+    }
+  } catch (const Error&) {  // none that is whole
+  }
+}
+
 // A limit that only a configuration or a checkpoint has, of a training, is none of what takes the
 // whole model.
 void leave_limit_of_training(LoraOptions& o, FrontEnd& front_end) {
@@ -119,10 +144,7 @@ void finish(LoraOptions& o, FrontEnd& front_end) {
     return fmt::format("graft lora --model {} --train", model);
   };
   if (o.train || o.find_lr) {
-    const bool in_a_folder = o.format && *o.format != "npz";
-    const std::string otherwise = in_a_folder ? "adapters" : "adapters.npz";
-    o.tune.train.adapter_file =
-        lora::adapter_to_write(o.adapter_file.value_or(otherwise), o.format);
+    o.tune.train.adapter_file = adapter_to_train(o);
     check_optimizer(o);
     return o.only_planned ? void() : check_written_adapter(o);
   }
@@ -367,6 +389,7 @@ void complete_lora_options(CLI::App& command, LoraOptions& o, FrontEnd& front_en
   if (o.adapter_path) {
     o.adapter_file = lora::adapter_to_write(*o.adapter_path, "mlx-lm").string();
   }
+  go_on_with_own_run(o);
   resume(command, o, front_end);
   use_given_rate(o, rate_given, arguments_given);
   if (!limit_given) leave_limit_of_training(o, front_end);

@@ -1,7 +1,9 @@
 #include "cli/lora_run.h"
 
 #include <fmt/format.h>
+#include <mlx/ops.h>
 #include <mlx/random.h>
+#include <mlx/transforms.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -19,9 +21,13 @@
 #include "cli/ranks.h"
 #include "cli/shell_quoted.h"
 #include "graft/base/error.h"
+#include "graft/base/hash.h"
 #include "graft/engine/memory_limit.h"
 #include "graft/engine/named_data.h"
+#include "graft/engine/rank_check.h"
 #include "graft/generation/generate.h"
+#include "graft/lora/fingerprint.h"
+#include "graft/models/parts.h"
 #include "graft/ops/backend.h"
 #include "graft/report/growing_file.h"
 #include "graft/report/metrics_sink.h"
@@ -34,6 +40,8 @@
 
 namespace graft::cli {
 namespace {
+
+namespace mx = mlx::core;
 
 // Millions with three digits, as the example has it.
 std::string millions(size_t count) {
@@ -147,6 +155,7 @@ class LoraRun {
     options.datasets = data_->hub_names();
     options.named = named_options(o_);
     engine::find_places(options.trunk, runtime_);
+    if (!ranks_.is_alone()) options.exchange = measured_exchange();
     engine::FineTune tune(*loaded_, std::move(options), runtime_.front_end(), ranks_);
     describe(tune);
     describe(train_set);
@@ -162,9 +171,11 @@ class LoraRun {
     training::TrainEnd end;
     if (!ranks_.is_first()) {  // rank 0 tells and records
       end = tune.run(train_set, valid_set, training::Events({}));
-      return end == training::TrainEnd::finished || end == training::TrainEnd::out_of_patience
-                 ? 0
-                 : kInterruptedCode;
+      if (end == training::TrainEnd::interrupted ||
+          end == training::TrainEnd::interrupted_at_start || ranks_.any(interrupted())) {
+        return kInterruptedCode;
+      }
+      return 0;
     }
     try {
       end = tune.run(train_set, valid_set,
@@ -184,9 +195,26 @@ class LoraRun {
                       training::Checkpoints::folder_of(o_.tune.train.adapter_file).string());
     }
     print_summary(record->facts().summary);
-    if (!interrupted()) return 0;
+    if (!ranks_.any(interrupted())) return 0;
     front_end->note("Interrupted after the training, which is complete");
     return kInterruptedCode;
+  }
+
+  // Of the machine's memory what one of the processes on it may take: the mapped weights are there
+  // once for all of them.
+  UsableMemory usable_here(const plan::Plan& plan) const {
+    UsableMemory usable = usable_for(plan, o_.tune.trunk);
+    const size_t weights = std::min(plan.memory.weights, usable.bytes);
+    usable.bytes = weights + (usable.bytes - weights) / static_cast<size_t>(ranks_.on_this_host());
+    return usable;
+  }
+
+  // What gradients take between the processes, noted for `graft plan`.
+  distributed::ExchangeSpeed measured_exchange() const {
+    const distributed::ExchangeSpeed speed =
+        distributed::measure_exchange(ranks_, backend_in_use());
+    if (ranks_.is_first()) distributed::write_exchange_speed(exchange_file(runtime_), speed);
+    return speed;
   }
 
   // Says what the training will take, with so many bytes `beside` it, and refuses one that does not
@@ -194,12 +222,12 @@ class LoraRun {
   void check_plan(const engine::FineTune& tune, const data::Dataset& train_set,
                   const data::Dataset& valid_set, size_t beside = 0) const {
     if (!ops::use_cpu_kernels()) return;  // whose memory and time are known
+    if (!ranks_.is_first()) return;       // who measures the machine, and speaks
     std::optional<plan::Plan> plan;
     std::string smaller;
     try {
       plan = tune.plan(train_set, valid_set, speed_file(runtime_));
-      const size_t most = usable_for(*plan, o_.tune.trunk).bytes,
-                   usable = most - std::min(most, beside);
+      const size_t most = usable_here(*plan).bytes, usable = most - std::min(most, beside);
       if (plan->memory.total() > usable && !o_.tune.trunk.limit) {
         smaller = remedy_lines(tune.remedies(train_set, valid_set, *plan, usable));
       }
@@ -210,7 +238,7 @@ class LoraRun {
       return;
     }
     if (o_.train) print_out("Plan: {}\n", plan::in_short(*plan));
-    const UsableMemory usable = usable_for(*plan, o_.tune.trunk);
+    const UsableMemory usable = usable_here(*plan);
     if (plan->memory.total() <= usable.bytes) return;
     if (o_.force) {
       runtime_.front_end().warn("it may not fit into memory: {}", too_large(*plan, usable));
@@ -312,8 +340,10 @@ class LoraRun {
     if (end == training::TrainEnd::interrupted_at_start) {
       runtime_.front_end().note("Interrupted before the first step: nothing was saved");
     } else {
-      const std::string own =
-          "graft lora --resume " + shell_quoted(o_.tune.train.adapter_file.string());
+      const std::string launched =
+          ranks_.is_alone() ? "" : fmt::format("launch -n {} -- ", ranks_.size());
+      const std::string own = "graft " + launched + "lora --resume " +
+                              shell_quoted(o_.tune.train.adapter_file.string());
       runtime_.front_end().note("Interrupted. To go on: {}",
                                 o_.go_on_command.empty() ? own : o_.go_on_command);
     }
@@ -327,7 +357,29 @@ class LoraRun {
     return trunk.folder_in_use();
   }
 
+  // Whether all test the same.
+  void check_same_test(const data::Dataset& set) const {
+    if (ranks_.is_alone()) return;
+    uint64_t adapter = kFnv1aStart;
+    for (const models::LinearPart& part : models::adaptable_of(loaded_->model->parts())) {
+      if (!part.adapter()) continue;
+      for (mx::array array : {part.adapter()->a, part.adapter()->b}) {
+        array = mx::contiguous(array);
+        mx::eval(array);
+        adapter = fnv1a({array.data<char>(), array.nbytes()}, adapter);
+      }
+    }
+    engine::check_same_facts({{"model", lora::fingerprint(loaded_->folder)},
+                              {"data", data::fingerprint(set)},
+                              {"adapter", adapter},
+                              {"batch_size", o_.tune.train.batch_size},
+                              {"test_batches", o_.test_batches},
+                              {"limited", o_.tune.trunk.limit.has_value()}},
+                             ranks_);
+  }
+
   void test(const data::Dataset& set) {
+    check_same_test(set);
     const data::EvaluationBatches batches(set, o_.tune.train.batch_size, o_.test_batches);
     const auto show = [&](size_t done) {
       const double share = static_cast<double>(done) / static_cast<double>(batches.size());

@@ -21,11 +21,21 @@ namespace {
 
 constexpr int kReaderGone = 141;  // as shells have it: 128 + the signal
 
+// Where others are, MLX's engines would wait for them at the end.
+int ended(int code) {
+  const bool in_order = code == 0 || code == graft::cli::kInterruptedCode;
+  if (in_order || !graft::cli::has_joined()) return code;
+  try {
+    graft::cli::finish_output();
+  } catch (const graft::Error&) {  // there is nobody to tell
+  }
+  std::_Exit(code);
+}
+
 int report(graft::FrontEnd& front_end, std::string_view message, int code) {
   front_end.progress({});  // nothing is in progress any more
   graft::cli::print_error("graft: {}\n", message);
-  if (graft::cli::has_joined()) std::_Exit(code);
-  return code;
+  return ended(code);
 }
 
 }  // namespace
@@ -72,12 +82,12 @@ int main(int argc, char** argv) {
     return app.exit(help);
   } catch (const CLI::CallForVersion& version) {
     return app.exit(version);
-  } catch (const CLI::RuntimeError& ended) {  // a command's own exit code, not 0
-    return ended.get_exit_code();
+  } catch (const CLI::RuntimeError& done) {  // a command's own exit code, not 0
+    return ended(done.get_exit_code());
   } catch (const CLI::ParseError& error) {
     return report(front_end, graft::cli::explain(app, error, argc, argv), 2);
   } catch (const graft::cli::ReaderGone&) {
-    return kReaderGone;
+    return ended(kReaderGone);
   } catch (const graft::Cancelled& cancelled) {
     return report(front_end, cancelled.what(), graft::cli::kInterruptedCode);
   } catch (const graft::UsageError& error) {

@@ -8,6 +8,7 @@
 #include "cli/flags.h"
 #include "cli/lora_options.h"
 #include "cli/named.h"
+#include "cli/number_checks.h"
 #include "cli/output.h"
 #include "cli/plan_output.h"
 #include "cli/threads_option.h"
@@ -21,6 +22,7 @@ namespace {
 struct PlanCommand {
   LoraOptions lora;
   bool json = false, fit = false;
+  int ranks = 1;
 };
 
 struct MemoryPart {
@@ -48,13 +50,15 @@ ordered_json to_json(const plan::Plan& plan, const UsableMemory& usable,
   ordered_json json = {{"memory", memory},
                        {"time",
                         {{"step_seconds", plan.time.step},
+                         {"exchange_seconds", plan.time.exchange},
                          {"kept_layers", plan.time.kept_layers},
                          {"kept_step_seconds", plan.time.kept_step},
                          {"validation_seconds", plan.time.validation},
                          {"validations", plan.time.validations},
                          {"run_seconds", plan.time.run}}},
                        {"iters", plan.iters},
-                       {"largest_batch_tokens", plan.largest_batch}};
+                       {"largest_batch_tokens", plan.largest_batch},
+                       {"ranks", plan.ranks}};
   if (remedies.empty()) return json;
   json["remedies"] = ordered_json::array();
   for (const engine::Remedy& r : remedies) {
@@ -66,15 +70,20 @@ ordered_json to_json(const plan::Plan& plan, const UsableMemory& usable,
 
 void print_plan(const plan::Plan& plan, const UsableMemory& usable,
                 const std::vector<engine::Remedy>& remedies) {
-  print_out("Memory: {} at most, in a batch of {} tokens; {} {}\n",
-            plan::gigabytes(plan.memory.total()), plan.largest_batch, usable.from,
-            plan::gigabytes(usable.bytes));
+  print_out("Memory: {} at most{}, in a batch of {} tokens; {} {}\n",
+            plan::gigabytes(plan.memory.total()),
+            plan.ranks > 1 ? fmt::format(" for each of {} processes", plan.ranks) : "",
+            plan.largest_batch, usable.from, plan::gigabytes(usable.bytes));
   for (const MemoryPart& part : parts_of(plan.memory)) {
     print_out("  {:>9}  {}\n", plan::gigabytes(part.bytes), part.text);
   }
   const plan::Time& time = plan.time;
   print_out("Time:   {} in all: {} steps of {}, {} validations of {}\n", plan::duration(time.run),
             plan.iters, plan::step_text(time), time.validations, plan::duration(time.validation));
+  if (plan.ranks > 1 && time.exchange > 0) {
+    print_out("        of a step {} pass with gradients on their way between the processes\n",
+              plan::duration(time.exchange));
+  }
   if (plan.memory.total() > usable.bytes) {
     print_out("It does not fit: {}\n", too_large(plan, usable));
   }
@@ -93,6 +102,16 @@ void run(const PlanCommand& o, const engine::Runtime& runtime) {
   options.only_planned = true;
   options.named = named_options(o.lora);
   engine::find_places(options.trunk, runtime);
+  options.planned_ranks = o.ranks;
+  options.exchange = distributed::read_exchange_speed(exchange_file(runtime));
+  if (o.ranks > 1 && !options.exchange) {
+    runtime.front_end().note(
+        "What gradients take on their way between processes is not in this: a training of several "
+        "measures it, and none was here yet");
+  } else if (o.ranks > 1) {
+    runtime.front_end().note("Between the processes, as {} of them measured it over {}",
+                             options.exchange->ranks, options.exchange->backend);
+  }
   const engine::FineTune tune(loaded, std::move(options), runtime.front_end());
   const plan::Plan plan = tune.plan(train, valid, speed_file(runtime));
   if (!ops::use_cpu_kernels()) {
@@ -119,6 +138,8 @@ void add_plan_command(CLI::App& app, engine::Runtime& runtime) {
       "plan", "Say what memory and time a training will take: the same options as `lora`");
   add_lora_options(*command, o->lora);
   command->add_flag("--fit", o->fit, "Say what would make it smaller even if it fits");
+  command->add_option("--ranks", o->ranks, "Processes that share each batch, each on its own host")
+      ->check(positive());
   command->add_flag("--json", o->json, "Print JSON, for scripts");
   add_threads_option(*command, runtime, "Threads of the training");
   add_activations_option(*command, runtime);

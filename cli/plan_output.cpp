@@ -13,6 +13,10 @@ fs::path speed_file(const engine::Runtime& runtime) {
   return runtime.hub().notes / "machine_speed.json";
 }
 
+fs::path exchange_file(const engine::Runtime& runtime) {
+  return runtime.hub().notes / "exchange_speed.json";
+}
+
 UsableMemory usable_for(const plan::Plan& plan, const engine::TrunkOptions& trunk) {
   const UsableMemory machine = usable_memory(plan.memory.weights, memory_reserved(".safetensors"));
   if (!trunk.limit || *trunk.limit > machine.bytes) return machine;

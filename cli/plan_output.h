@@ -9,6 +9,8 @@ namespace graft::cli {
 
 /// Where the machine's speed is kept: beside what graft notes of the Hub.
 fs::path speed_file(const engine::Runtime& runtime);
+/// And that of what goes between processes.
+fs::path exchange_file(const engine::Runtime& runtime);
 
 /// What this process may use for a plan, which may have been limited (`--memory`).
 UsableMemory usable_for(const plan::Plan& plan, const engine::TrunkOptions& trunk);

@@ -12,6 +12,7 @@ namespace graft::cli {
 namespace {
 
 bool joined = false;
+std::string backend;
 
 // Of a host's processors, where nothing says how many threads there are to be.
 int threads_of(const distributed::Place& place) {
@@ -30,15 +31,19 @@ int threads_of(const distributed::Place& place) {
 
 }  // namespace
 
+std::string backend_in_use() { return backend; }
+
 bool has_joined() { return joined; }
 
 int with_ranks(const engine::Runtime& runtime,
                const std::function<int(const distributed::Group&)>& action) {
   const std::optional<distributed::Place> place = distributed::place_of_process();
   if (!place) return action(distributed::alone());
+  ::unsetenv("GRAFT_SECRET");  // of no program that this one starts
   const ThreadsScope threads(threads_of(*place));
   if (place->rank != 0) mute_output();
   joined = true;
+  backend = place->backend;
   distributed::Session session(*place, runtime.front_end(), end_at_once);
   runtime.front_end().note("Rank {} of {}, over {}", place->rank, place->size, place->backend);
   try {

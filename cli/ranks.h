@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "graft/distributed/group.h"
 #include "graft/engine/runtime.h"
@@ -13,6 +14,9 @@ namespace graft::cli {
 /// `action` throws, the others are told why. Throws as distributed::Session does.
 int with_ranks(const engine::Runtime& runtime,
                const std::function<int(const distributed::Group&)>& action);
+
+/// What connects them: "ring".
+std::string backend_in_use();
 
 /// Whether this process has joined others: after an error it has to end without a word to MLX's
 /// engines, which would wait for the others.

@@ -40,7 +40,7 @@ BELOW = {
     "plan": ["training", "lora", "models", "nn", "ops", "data", "io", "base"],
     "report": ["training", "ops", "io", "base"],
     "generation": ["models", "nn", "ops", "tokenizer", "base"],
-    "evaluation": ["generation", "models", "regex", "tokenizer", "unicode", "io", "base"],
+    "evaluation": ["generation", "models", "distributed", "regex", "tokenizer", "unicode", "io", "base"],
     "engine": ["calibration", "evaluation", "report", "plan", "training", "trunk", "generation", "lora", "gguf", "convert", "models", "ops", "data", "distributed", "tokenizer", "hub", "io",
                "base"],
 }

@@ -148,8 +148,8 @@ stage("tokenizers of well-known models", f"{INTEROP}/real_tokenizers.py build/te
 NARROW = "ops lora models training generation cli"  # what computes, or runs what computes
 stage("unit tests on AVX2", f"GRAFT_CPU_ISA=avx2 {run_tests('release', layers(NARROW))}", 200, ("unit tests",), 2,
       when="full")
-SANITIZED = ("base unicode io hub gguf convert data lora jinja regex tokenizer fuzz kernels ops nn models training report "
-             "generation engine")
+SANITIZED = ("base unicode io hub distributed launch gguf convert data lora jinja regex tokenizer fuzz kernels ops nn models "
+             "training report generation engine")
 stage("sanitizers, build", build("asan", targets(SANITIZED)), 1000, ("build",), 2, when="full")
 # Two tests send whole texts through all of SmolLM2: minutes, for code that the others run too.
 stage("sanitizers", run_tests("asan", layers(SANITIZED) + " -E '^generation\\.SmolLM2(Loss|Batch)\\.'"), 600,

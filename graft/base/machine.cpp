@@ -8,8 +8,10 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <system_error>
 
 #ifdef __APPLE__
+#include <mach-o/dyld.h>
 #include <sys/sysctl.h>
 
 #include <array>
@@ -69,6 +71,20 @@ std::string own_groups() {
 }
 
 }  // namespace
+
+std::string program_path() {
+#ifdef __APPLE__
+  std::array<char, 4096> path{};
+  uint32_t size = path.size();
+  std::error_code error;
+  if (::_NSGetExecutablePath(path.data(), &size) != 0) return "graft";
+  const fs::path whole = fs::canonical(path.data(), error);
+#else
+  std::error_code error;
+  const fs::path whole = fs::read_symlink("/proc/self/exe", error);
+#endif
+  return error ? "graft" : whole.string();
+}
 
 std::string processor_name() {
   if (std::string name = told_name(); !name.empty()) return name;

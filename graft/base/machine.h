@@ -15,6 +15,9 @@ std::string processor_name();
 /// The system and its processor's architecture, as uname says: "Linux x86_64".
 std::string system_name();
 
+/// This program's file, "graft" where the system does not say it.
+std::string program_path();
+
 /// In bytes.
 struct MachineMemory {
   size_t total;

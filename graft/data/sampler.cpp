@@ -163,10 +163,7 @@ void Sampler::pack() {
 
 std::vector<size_t> Sampler::next() {
   if (position_ == order_.size()) {
-    if (!epoch_before_) {
-      epoch_before_ = state();
-      epoch_before_->position = position_before_;
-    }
+    if (!epoch_before_) epoch_before_ = {random_, order_, ends_};
     begin_epoch();
   }
   size_t end = std::min(position_ + static_cast<size_t>(options_.batch_size), order_.size());
@@ -186,12 +183,12 @@ std::vector<std::vector<size_t>> Sampler::next_places() {
 }
 
 void Sampler::take_back() {
-  if (epoch_before_) {
-    restore(SamplerState(*epoch_before_));
-    epoch_before_.reset();
-  } else {
-    position_ = position_before_;
-  }
+  position_ = position_before_;
+  if (!epoch_before_) return;
+  random_ = epoch_before_->random;
+  order_ = std::move(epoch_before_->order);
+  ends_ = std::move(epoch_before_->ends);
+  epoch_before_.reset();
 }
 
 std::vector<Batch> Sampler::next_group() {

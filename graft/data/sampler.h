@@ -71,9 +71,13 @@ class Sampler {
   std::vector<size_t> order_;
   std::vector<size_t> ends_;  // of packed batches, in `order_`
   size_t position_ = 0;
-  // Before the last group: the position, and if an epoch began in it the whole state.
+  // Before the last group: the position, and if an epoch began in it what that changed.
+  struct Epoch {
+    std::mt19937_64 random;
+    std::vector<size_t> order, ends;
+  };
   size_t position_before_ = 0;
-  std::optional<SamplerState> epoch_before_ = {};
+  std::optional<Epoch> epoch_before_ = {};
 };
 
 }  // namespace graft::data

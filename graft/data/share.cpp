@@ -32,36 +32,59 @@ void append(Batch& batch, const Item& item) {
 
 }  // namespace
 
-std::vector<size_t> places_of(const std::vector<int64_t>& sizes, int rank, int size) {
-  std::vector<size_t> order(sizes.size()), own;
+std::vector<int> owners_of(const std::vector<int64_t>& sizes, int ranks) {
+  std::vector<size_t> order(sizes.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return sizes[a] > sizes[b]; });
-  std::vector<int64_t> loads(static_cast<size_t>(size));
+  std::vector<int64_t> loads(static_cast<size_t>(ranks));
+  std::vector<int> owners(sizes.size());
   for (const size_t place : order) {
     const auto least = std::min_element(loads.begin(), loads.end());
     *least += sizes[place];
-    if (least - loads.begin() == rank) own.push_back(place);
+    owners[place] = static_cast<int>(least - loads.begin());
   }
-  std::sort(own.begin(), own.end());
-  return own;
+  return owners;
+}
+
+std::vector<std::vector<std::vector<size_t>>> shares_of(
+    const std::vector<std::vector<int64_t>>& sizes, int ranks) {
+  std::vector<int64_t> all;
+  int64_t most = 0;
+  for (const std::vector<int64_t>& of_batch : sizes) {
+    most = std::max(most, std::accumulate(of_batch.begin(), of_batch.end(), int64_t{0}));
+    all.insert(all.end(), of_batch.begin(), of_batch.end());
+  }
+  std::vector<std::vector<std::vector<size_t>>> shares(static_cast<size_t>(ranks));
+  std::vector<int64_t> tokens(static_cast<size_t>(ranks));  // of each one's last batch
+  const std::vector<int> owners = owners_of(all, ranks);
+  for (size_t place = 0; place < all.size(); ++place) {
+    const auto rank = static_cast<size_t>(owners[place]);
+    if (shares[rank].empty() || tokens[rank] + all[place] > most) {
+      shares[rank].emplace_back();
+      tokens[rank] = 0;
+    }
+    shares[rank].back().push_back(place);
+    tokens[rank] += all[place];
+  }
+  return shares;
 }
 
 std::vector<Batch> share_of(const std::vector<Batch>& batches, int rank, int size) {
   std::vector<Item> items;
-  std::vector<int64_t> sizes;
-  int64_t most = 0;
+  std::vector<std::vector<int64_t>> sizes;
   for (const Batch& batch : batches) {
-    most = std::max(most, batch.tokens());
+    sizes.emplace_back();
     for (size_t i = 0; i < batch.examples.size(); ++i) {
       items.push_back({&batch, i});
-      sizes.push_back(items.back().tokens());
+      sizes.back().push_back(items.back().tokens());
     }
   }
   std::vector<Batch> own;
-  for (const size_t place : places_of(sizes, rank, size)) {
-    if (own.empty() || own.back().tokens() + sizes[place] > most) own.emplace_back();
-    append(own.back(), items[place]);
+  const auto shares = shares_of(sizes, size);
+  for (const std::vector<size_t>& places : shares[static_cast<size_t>(rank)]) {
+    own.emplace_back();
+    for (const size_t place : places) append(own.back(), items[place]);
   }
   return own;
 }

@@ -57,30 +57,44 @@ std::string text_in(const std::optional<json>& message, const char* name) {
 
 std::string new_secret() { return random_digits(32); }
 
-std::optional<Channel> Channel::checked(Socket socket, const std::string& secret, bool calls,
-                                        Clock::time_point deadline) {
-  Channel channel(std::move(socket));
-  const std::string own = random_digits(16);
-  if (!channel.send({{"graft", 1}, {"challenge", own}})) return {};
-  const std::string other = text_in(channel.receive(deadline), "challenge");
+// The other's, for one's own.
+std::optional<std::string> Channel::exchanged_challenge(const std::string& own,
+                                                        Clock::time_point deadline) {
+  if (!send({{"graft", 1}, {"challenge", own}})) return {};
+  const std::string other = text_in(receive(deadline), "challenge");
   if (other.size() != own.size() || other == own) return {};
-  const std::string &callers = calls ? own : other, &hosts = calls ? other : own;
-  const char *mine = calls ? "caller" : "host", *theirs = calls ? "host" : "caller";
-  if (!channel.send({{"proof", proof_of(secret, mine, callers, hosts)}})) return {};
-  const std::string proof = text_in(channel.receive(deadline), "proof");
-  if (!is_equal(proof, proof_of(secret, theirs, callers, hosts))) return {};
-  channel.longest_ = kLongestMessage;
-  return channel;
+  return other;
 }
 
 std::optional<Channel> Channel::welcome(Socket socket, const std::string& secret,
                                         Clock::time_point deadline) {
-  return checked(std::move(socket), secret, false, deadline);
+  Channel channel(std::move(socket));
+  const std::string own = random_digits(16);
+  const auto other = channel.exchanged_challenge(own, deadline);
+  if (!other) return {};
+  const std::string proof = text_in(channel.receive(deadline), "proof");
+  if (!is_equal(proof, proof_of(secret, "caller", *other, own))) {
+    channel.send({{"proof", ""}});  // nothing of the secret for a stranger
+    return {};
+  }
+  if (!channel.send({{"proof", proof_of(secret, "host", *other, own)}})) return {};
+  channel.longest_ = kLongestMessage;
+  return channel;
 }
 
 std::optional<Channel> Channel::call_on(Socket socket, const std::string& secret,
                                         Clock::time_point deadline) {
-  return checked(std::move(socket), secret, true, deadline);
+  Channel channel(std::move(socket));
+  const std::string own = random_digits(16);
+  const auto other = channel.exchanged_challenge(own, deadline);
+  if (!other || !channel.send({{"proof", proof_of(secret, "caller", own, *other)}})) return {};
+  const auto answer = channel.receive(deadline);
+  if (!answer) return {};
+  if (!is_equal(text_in(answer, "proof"), proof_of(secret, "host", own, *other))) {
+    fail("it does not know the training's secret, or this process has another one");
+  }
+  channel.longest_ = kLongestMessage;
+  return channel;
 }
 
 bool Channel::send(const json& message) {
@@ -100,7 +114,7 @@ bool Channel::send(const json& message) {
       continue;
     }
     if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return close(), false;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return false;  // `receive` finds the end
     pollfd wanted{descriptor(), POLLOUT, 0};
     if (::poll(&wanted, 1, milliseconds_until(deadline)) == 0 && Clock::now() >= deadline) {
       return close(), false;

@@ -12,12 +12,14 @@ namespace graft::distributed {
 /// objects go, each behind its length.
 class Channel {
  public:
-  /// The other end says who it is; both ends prove to each other that they know `secret`: each
-  /// answers the other's random challenge by HMAC-SHA256 of it, of both names and of its own part.
-  /// The secret itself is not sent, and neither is what they say later hidden. None for one that
-  /// does not know the secret, says what is no message, or nothing until `deadline`.
+  /// Both ends prove to each other that they know `secret`: each answers the other's random
+  /// challenge by HMAC-SHA256 of it, of both challenges and of its own part, who calls before who
+  /// welcomes. The secret itself is not sent, and neither is what they say later hidden. None for
+  /// one that says what is no message, or nothing until `deadline`, or does not know the secret.
   static std::optional<Channel> welcome(Socket socket, const std::string& secret,
                                         Clock::time_point deadline);
+  /// The same for who calls. Throws Error for one that answers and does not know the secret, or to
+  /// whom this one does not seem to.
   static std::optional<Channel> call_on(Socket socket, const std::string& secret,
                                         Clock::time_point deadline);
 
@@ -33,8 +35,8 @@ class Channel {
 
  private:
   explicit Channel(Socket socket) : socket_(std::move(socket)) {}
-  static std::optional<Channel> checked(Socket socket, const std::string& secret, bool calls,
-                                        Clock::time_point deadline);
+  std::optional<std::string> exchanged_challenge(const std::string& own,
+                                                 Clock::time_point deadline);
   std::optional<json> buffered();
 
   Socket socket_;

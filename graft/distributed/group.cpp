@@ -12,8 +12,6 @@
 namespace graft::distributed {
 namespace {
 
-constexpr size_t kMostGathered = size_t{16}
-                                 << 20;  // bytes whose sums are in the order of the ranks
 constexpr uint64_t kLongestText = uint64_t{1} << 30;
 
 double now() {
@@ -27,43 +25,48 @@ mx::array bytes_of(const std::string& text) {
 
 }  // namespace
 
-Group::Group(mx::distributed::Group group, Hooks hooks)
+Group::Group(mx::distributed::Group group, Watch watch, int on_this_host)
     : group_(std::move(group)),
-      hooks_(std::move(hooks)),
+      watch_(std::move(watch)),
       rank_(group_->rank()),
       size_(group_->size()),
+      on_this_host_(on_this_host),
       ended_(now()) {}
 
 // MLX tells of a lost connection by what it throws, from the call or from the evaluation.
-mx::array Group::called(const std::function<mx::array()>& call) const {
-  if (hooks_.worked) hooks_.worked(now() - ended_);
+mx::array Group::called(const std::function<mx::array()>& call, bool is_work) const {
+  if (watch_.begins) watch_.begins(is_work ? std::optional(now() - ended_) : std::nullopt);
   try {
     mx::array result = call();
     mx::eval(result);
     ended_ = now();
+    if (watch_.ends) watch_.ends();
     return result;
   } catch (const std::exception& error) {
-    throw PeerLost(hooks_.explained ? hooks_.explained(error.what()) : error.what());
+    throw PeerLost(watch_.explained ? watch_.explained(error.what()) : error.what());
   }
 }
 
-mx::array Group::gather(const mx::array& x) const {
+mx::array Group::gathered(const mx::array& x, bool is_work) const {
   mx::Shape shape = x.shape();
   shape.insert(shape.begin(), size_);
   if (is_alone()) return mx::reshape(x, shape);
   mx::array flat = mx::flatten(x);
   mx::eval(flat);
-  return called([&] { return mx::reshape(mx::distributed::all_gather(flat, group_), shape); });
+  return called([&] { return mx::reshape(mx::distributed::all_gather(flat, group_), shape); },
+                is_work);
 }
 
 mx::array Group::sum(const mx::array& x, WireType wire) const {
   if (is_alone()) return x;
-  if (wire == WireType::f32 && size_ > 2 && x.nbytes() > kMostGathered) {
-    mx::array flat = mx::flatten(x);
-    mx::eval(flat);
-    return called([&] { return mx::reshape(mx::distributed::all_sum(flat, group_), x.shape()); });
+  mx::array sent = wire == WireType::bf16 ? mx::astype(x, mx::bfloat16) : x;
+  if (size_ > 2 && sent.nbytes() > kMostGathered) {
+    sent = mx::flatten(sent);
+    mx::eval(sent);
+    const mx::array sum = called([&] { return mx::distributed::all_sum(sent, group_); }, true);
+    return mx::astype(mx::reshape(sum, x.shape()), mx::float32);
   }
-  const mx::array all = gather(wire == WireType::bf16 ? mx::astype(x, mx::bfloat16) : x);
+  const mx::array all = gathered(sent, true);
   std::optional<mx::array> sum;
   for (int rank = 0; rank < size_; ++rank) {
     const mx::array part = mx::astype(mx::take(all, rank, 0), mx::float32);
@@ -75,11 +78,12 @@ mx::array Group::sum(const mx::array& x, WireType wire) const {
 
 std::vector<std::string> Group::gather(const std::string& text) const {
   if (is_alone()) return {text};
-  if (text.size() > kLongestText) fail("a text of {} bytes is none to share", text.size());
+  const uint64_t longest_text = kLongestText / static_cast<uint64_t>(size_);
+  if (text.size() > longest_text) fail("a text of {} bytes is too long to share", text.size());
   const mx::array lengths = gather(mx::array({static_cast<uint32_t>(text.size())}));
   const auto* length = lengths.data<uint32_t>();
   const uint32_t longest = *std::max_element(length, length + size_);
-  if (longest > kLongestText) fail("another process' text has {} bytes", longest);
+  if (longest > longest_text) fail("another process' text has {} bytes", longest);
   std::string padded = text;
   padded.resize(std::max<uint32_t>(longest, 1));
   const mx::array all = gather(bytes_of(padded));
@@ -103,11 +107,12 @@ std::vector<std::vector<double>> Group::gather(const std::vector<double>& number
   return all;
 }
 
-bool Group::any(bool here) const {
+uint8_t Group::any_bits(uint8_t here) const {
   if (is_alone()) return here;
-  const mx::array all = gather(mx::array({static_cast<uint8_t>(here ? 1 : 0)}));
-  const auto* flags = all.data<uint8_t>();
-  return std::any_of(flags, flags + size_, [](uint8_t flag) { return flag != 0; });
+  const mx::array all = gather(mx::array({here}));
+  uint8_t any = 0;
+  for (int rank = 0; rank < size_; ++rank) any |= all.data<uint8_t>()[rank];
+  return any;
 }
 
 std::string Group::broadcast(const std::string& text) const {

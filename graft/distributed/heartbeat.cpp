@@ -18,9 +18,14 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+constexpr size_t kSteps = 9;  // the middle one of which counts: a save in between is not work
+
+template <class Values>
+double median(const Values& values) {
+  if (values.empty()) return 0;
+  std::vector<double> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  return sorted[sorted.size() / 2];
 }
 
 }  // namespace
@@ -39,19 +44,27 @@ Heartbeat::Heartbeat(int rank, const std::vector<Member>& members, std::vector<C
 }
 
 Heartbeat::~Heartbeat() {
-  leave();
+  leave("it ended without a word");
   thread_.join();
 }
 
-void Heartbeat::worked(double seconds) {
+void Heartbeat::call_begins(std::optional<double> worked) {
   const std::lock_guard lock(mutex_);
-  worked_ += seconds;
+  if (worked) work_.push_back(*worked);
+  if (work_.size() > kSteps) work_.pop_front();
+  if (ended_) throw PeerLost(*ended_);
+  called_ = Clock::now();
+}
+
+void Heartbeat::call_ends() {
+  const std::lock_guard lock(mutex_);
+  called_.reset();
 }
 
 std::string Heartbeat::explained(const std::string& what) {
   std::unique_lock lock(mutex_);
+  called_.reset();
   changed_.wait_for(lock, kNews, [this] { return ended_.has_value(); });
-  told_ = true;
   return ended_.value_or(what);
 }
 
@@ -85,8 +98,8 @@ void Heartbeat::take(Peer& peer, const json& message) {
     return found->get<std::string>();
   };
   peer.heard = Clock::now();
-  if (const auto found = message.find("worked"); found != message.end() && found->is_number()) {
-    peer.worked = found->get<double>();
+  if (const auto found = message.find("work"); found != message.end() && found->is_number()) {
+    peer.work = found->get<double>();
   }
   if (const auto why = text("end")) end(*why);
   if (const auto why = text("bye")) {
@@ -110,13 +123,13 @@ void Heartbeat::listen_to(Peer& peer) {
 }
 
 void Heartbeat::beat() {
-  double worked = 0;
+  double work = 0;
   {
     const std::lock_guard lock(mutex_);
-    worked = worked_;
+    work = median(work_);
   }
   for (Peer& peer : peers_) {
-    if (!peer.left) peer.channel.send({{"worked", worked}});
+    if (!peer.left) peer.channel.send({{"work", work}});
   }
 }
 
@@ -125,20 +138,26 @@ void Heartbeat::compare_work() {
   std::vector<double> work;
   {
     const std::lock_guard lock(mutex_);
-    work.push_back(worked_ - std::exchange(worked_before_, worked_));
+    work.push_back(median(work_));
   }
-  for (Peer& peer : peers_) {
-    work.push_back(peer.worked - std::exchange(peer.worked_before, peer.worked));
-  }
-  for (size_t i = 1; i < work.size(); ++i) {
+  for (const Peer& peer : peers_) work.push_back(peer.work);
+  for (size_t i = 0; i < work.size(); ++i) {
     std::vector<double> others = work;
     others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
     const double usual = median(others);
-    if (usual <= 0 || work[i] < options_.slow * usual || peers_[i - 1].is_slow) continue;
-    peers_[i - 1].is_slow = true;
+    bool& is_told = i == 0 ? is_slow_ : peers_[i - 1].is_slow;
+    if (usual <= 0 || work[i] < options_.slow * usual || is_told) continue;
+    is_told = true;
     handlers_.warn(fmt::format("{} takes {:.0f} times as long as the others, which wait for it",
-                               peers_[i - 1].member.text(), work[i] / usual));
+                               (i == 0 ? own_ : peers_[i - 1].member).text(), work[i] / usual));
   }
+}
+
+// Whether this process has to be ended: it waits for one that is gone, or does not come to its end.
+bool Heartbeat::is_stuck(Clock::time_point since) const {
+  const Clock::time_point current = Clock::now();
+  if (current > since + milliseconds(options_.end_seconds)) return true;
+  return called_ && current > std::max(since, *called_) + milliseconds(options_.grace_seconds);
 }
 
 void Heartbeat::run() {
@@ -158,8 +177,8 @@ void Heartbeat::run() {
     }
     std::unique_lock lock(mutex_);
     if (leaving_) break;
-    if (ended_ && !over) over = Clock::now() + milliseconds(options_.grace_seconds);
-    if (over && !told_ && Clock::now() >= *over) {
+    if (ended_ && !over) over = Clock::now();
+    if (over && is_stuck(*over)) {
       const std::string why = *ended_;
       lock.unlock();
       handlers_.end(why);
@@ -167,7 +186,6 @@ void Heartbeat::run() {
     }
     changed_.wait_for(lock, kTurn, [this] { return leaving_.has_value(); });
   }
-  // Rank 0 waits for the others' last words: who speaks to nobody would think it was killed.
   const std::string why = *leaving_;
   if (is_first() && !why.empty()) end(fmt::format("{}: {}", own_.text(), why));
   for (Peer& peer : peers_) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "graft/distributed/channel.h"
+#include "graft/distributed/group.h"
 
 namespace graft::distributed {
 
@@ -24,10 +26,11 @@ struct Member {
 };
 
 struct HeartbeatOptions {
-  double beat_seconds = 1;     // between two
-  double silent_seconds = 6;   // after which a process counts as stopped or cut off
-  double grace_seconds = 3;    // for this process to end by itself, once it is all over
-  double window_seconds = 10;  // over which work is compared
+  double beat_seconds = 1;    // between two
+  double silent_seconds = 6;  // after which a process counts as stopped or cut off
+  // For a call to come back, once it is all over; for this process to end by itself after that.
+  double grace_seconds = 3, end_seconds = 60;
+  double window_seconds = 10;  // after which work is compared again
   double slow = 10;            // times the others' work that are told
 };
 
@@ -36,7 +39,8 @@ struct HeartbeatOptions {
 class Heartbeat {
  public:
   /// Of what is said where: `warn` warns, `end` is called from the thread when all is over and this
-  /// process has not ended by itself; it does not return.
+  /// process is still in a call that waits for one that is gone, or does not end by itself; it does
+  /// not return.
   struct Handlers {
     std::function<void(const std::string&)> warn;
     std::function<void(const std::string&)> end;
@@ -49,14 +53,17 @@ class Heartbeat {
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
-  /// Counts seconds of own work.
-  void worked(double seconds);
+  /// A call of MLX's engine begins, of a step after so many seconds of own work, and ends. Throws
+  /// PeerLost if all is over.
+  void call_begins(std::optional<double> worked);
+  void call_ends();
   /// Why a call failed: what is found out about another process within a few seconds, else `what`.
   std::string explained(const std::string& what);
   /// What is over, if it is.
   std::optional<std::string> ended() const;
-  /// This process ends in order, or because of `why`, which is told to all.
-  void leave(const std::string& why = {});
+  /// This process ends in order, or because of `why`, which is told to all. One that goes without a
+  /// word has failed.
+  void leave(const std::string& why);
 
  private:
   struct Peer {
@@ -64,8 +71,8 @@ class Heartbeat {
     Channel channel;
     Clock::time_point heard;
     bool left = false;
-    double worked = 0, worked_before = 0;  // seconds of work; the latter at the window's begin
-    bool is_slow = false;                  // which was told
+    double work = 0;       // seconds of a step, lately
+    bool is_slow = false;  // which was told
   };
 
   void run();
@@ -74,6 +81,7 @@ class Heartbeat {
   void beat();
   void compare_work();
   void end(const std::string& why);
+  bool is_stuck(Clock::time_point since) const;
   bool is_first() const { return own_.rank == 0; }
 
   Member own_;
@@ -83,9 +91,10 @@ class Heartbeat {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<std::string> ended_;
-  std::optional<std::string> leaving_;  // why this process ends; empty: in order
-  bool told_ = false;                   // whether the process itself will say why it ends
-  double worked_ = 0, worked_before_ = 0;
+  std::optional<std::string> leaving_;       // why this process ends; empty: in order
+  std::optional<Clock::time_point> called_;  // since when it is in a call
+  std::deque<double> work_;                  // seconds of the last steps
+  bool is_slow_ = false;                     // rank 0 itself
   std::thread thread_;
 };
 

@@ -5,8 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
+#include <list>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -16,9 +20,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kHandshake = 2s;
-constexpr auto kAnswer = 10s;   // of rank 0, once all are there
-constexpr auto kPatience = 5s;  // before it is said who is waited for
+constexpr auto kHandshake = 3s;     // for one that connects to say who it is
+constexpr auto kAnswer = 10s;       // of rank 0, once all are there
+constexpr auto kPatience = 5s;      // before it is said who is waited for
+constexpr size_t kMostAtOnce = 64;  // that are asked who they are
 
 Clock::time_point after(double seconds) {
   return Clock::now() + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
@@ -45,8 +50,7 @@ class Host {
     arrived_.resize(count());
   }
 
-  Meeting meet(const Address& address) {
-    const Socket listener = listening_socket(address);
+  Meeting meet(const Socket& listener, const Address& address) {
     const Clock::time_point deadline = after(place_.join_seconds),
                             patience = Clock::now() + kPatience;
     bool told = false;
@@ -57,9 +61,14 @@ class Host {
         front_end_.note("Waiting at {} for {}", address.text(), ranks_text());
         told = true;
       }
-      if (auto socket = accepted(listener, std::min(deadline, Clock::now() + 500ms))) {
-        take(std::move(*socket));
+      const auto turn = std::min(deadline, Clock::now() + 100ms);
+      if (asked_.size() >= kMostAtOnce) {
+        std::this_thread::sleep_until(turn);
+      } else if (auto socket = accepted(listener, turn)) {
+        ask(std::move(*socket), deadline);
       }
+      take_answers();
+      forget_gone();
     }
     json roll = {
         {"hosts", json::array()}, {"processes", json::array()}, {"rings", meeting_.addresses}};
@@ -106,36 +115,73 @@ class Host {
     throw Error(why);
   }
 
-  void take(Socket socket) {
-    auto channel = Channel::welcome(std::move(socket), secret_, Clock::now() + kHandshake);
-    if (!channel) return;  // a stranger
-    const auto hello = channel->receive(Clock::now() + kHandshake);
-    if (!hello) return;
-    const std::string host = hello->value("host", std::string());
-    const int rank = hello->value("rank", -1);
+  // One that knows the secret, and says who it is.
+  struct Guest {
+    Channel channel;
+    json hello;
+  };
+
+  // Beside all else: a stranger that says nothing keeps nobody waiting.
+  void ask(Socket socket, Clock::time_point deadline) {
+    const Clock::time_point limit = std::min(deadline, Clock::now() + kHandshake);
+    asked_.push_back(std::async(
+        std::launch::async,
+        [limit, secret = secret_, socket = std::move(socket)]() mutable -> std::optional<Guest> {
+          auto channel = Channel::welcome(std::move(socket), secret, limit);
+          if (!channel) return {};
+          auto hello = channel->receive(limit);
+          if (!hello) return {};
+          return Guest{std::move(*channel), std::move(*hello)};
+        }));
+  }
+
+  void take_answers() {
+    for (auto one = asked_.begin(); one != asked_.end();) {
+      if (one->wait_for(0s) != std::future_status::ready) {
+        ++one;
+        continue;
+      }
+      auto guest = one->get();
+      one = asked_.erase(one);
+      if (guest) take(std::move(guest->channel), guest->hello);
+    }
+  }
+
+  // Its place is free again: it may come anew.
+  void forget_gone() {
+    for (std::optional<Channel>& channel : arrived_) {
+      if (!channel) continue;
+      channel->receive(Clock::now());
+      if (!channel->is_open()) channel.reset();
+    }
+  }
+
+  void take(Channel channel, const json& hello) {
+    const std::string host = hello.value("host", std::string());
+    const int rank = hello.value("rank", -1);
     const auto refuse = [&](const std::string& why) {
-      channel->send({{"refused", why}});
+      channel.send({{"refused", why}});
       refuse_all(why);
     };
-    if (hello->value("version", std::string()) != GRAFT_VERSION) {
+    if (hello.value("version", std::string()) != GRAFT_VERSION) {
       refuse(fmt::format("{} has graft {}, and rank 0 (host {}) has {}", host,
-                         hello->value("version", std::string()), host_name(), GRAFT_VERSION));
+                         hello.value("version", std::string()), host_name(), GRAFT_VERSION));
     }
-    if (hello->value("size", -1) != place_.size || rank < 1 || rank >= place_.size) {
+    if (hello.value("size", -1) != place_.size || rank < 1 || rank >= place_.size) {
       refuse(fmt::format("{} was started as rank {} of {}, and rank 0 as one of {}", host, rank,
-                         hello->value("size", -1), place_.size));
+                         hello.value("size", -1), place_.size));
     }
     if (arrived_[static_cast<size_t>(rank)]) {
       refuse(fmt::format("rank {} was started twice, on {} and on {}", rank,
                          meeting_.members[static_cast<size_t>(rank)].host, host));
     }
-    if (hello->value("backend", std::string()) != place_.backend) {
+    if (hello.value("backend", std::string()) != place_.backend) {
       refuse(fmt::format("rank {} ({}) was started with the backend {}, and rank 0 with {}", rank,
-                         host, hello->value("backend", std::string()), place_.backend));
+                         host, hello.value("backend", std::string()), place_.backend));
     }
-    meeting_.members[static_cast<size_t>(rank)] = {rank, host, hello->value("process", int64_t{0})};
-    meeting_.addresses[static_cast<size_t>(rank)] = hello->value("ring", std::string());
-    arrived_[static_cast<size_t>(rank)] = std::move(*channel);
+    meeting_.members[static_cast<size_t>(rank)] = {rank, host, hello.value("process", int64_t{0})};
+    meeting_.addresses[static_cast<size_t>(rank)] = hello.value("ring", std::string());
+    arrived_[static_cast<size_t>(rank)] = std::move(channel);
   }
 
   const Place& place_;
@@ -143,6 +189,7 @@ class Host {
   FrontEnd& front_end_;
   Meeting meeting_;
   std::vector<std::optional<Channel>> arrived_;
+  std::list<std::future<std::optional<Guest>>> asked_;
 };
 
 std::unique_ptr<HeldPort> ring_port(const Place& place, const std::string& host) {
@@ -157,26 +204,48 @@ std::string text_of(const std::unique_ptr<HeldPort>& port) {
   return port ? port->address().text() : std::string();
 }
 
-Meeting be_met(const Place& place, const Address& address, const std::string& secret,
-               std::unique_ptr<HeldPort>& held, FrontEnd& front_end) {
-  const Clock::time_point deadline = after(place.join_seconds);
-  std::optional<Socket> socket;
-  for (const auto patience = Clock::now() + kPatience; !socket && Clock::now() < deadline;) {
+// A connection to rank 0 that knows the secret. Who answers otherwise may be another program that
+// has the port for a while.
+std::pair<Channel, std::string> reached(const Place& place, const Address& address,
+                                        const std::string& secret, FrontEnd& front_end) {
+  const Clock::time_point deadline = after(place.join_seconds), patience = Clock::now() + kPatience;
+  bool told = false, answered = false;
+  while (Clock::now() < deadline) {
     front_end.check_cancelled();
-    socket = connected(address, std::min(deadline, Clock::now() + 500ms));
-    if (!socket && Clock::now() >= patience && Clock::now() < patience + 500ms) {
+    if (!told && Clock::now() >= patience) {
       front_end.note("Waiting for rank 0 at {}", address.text());
+      told = true;
     }
+    auto socket = connected(address, std::min(deadline, Clock::now() + 500ms));
+    if (!socket) continue;
+    const std::string host = own_host(socket->descriptor());
+    try {
+      const auto limit = std::min(deadline, Clock::now() + kHandshake);
+      if (auto channel = Channel::call_on(std::move(*socket), secret, limit)) {
+        return {std::move(*channel), host};
+      }
+    } catch (const Error& error) {
+      fail("what answers at {} is not rank 0 of this training: {}", address.text(), error.what());
+    }
+    answered = true;
+    std::this_thread::sleep_for(200ms);
   }
-  if (!socket) {
-    fail("rank 0 did not answer at {} within {:.0f} s", address.text(), place.join_seconds);
-  }
-  held = ring_port(place, own_host(socket->descriptor()));
-  auto channel = Channel::call_on(std::move(*socket), secret, Clock::now() + kHandshake);
-  if (!channel || !channel->send(hello_of(place, text_of(held)))) {
-    fail("what answers at {} is not rank 0 of this training: it does not know its secret",
+  if (answered) {
+    fail("what answers at {} is not rank 0 of this training: it says nothing of it",
          address.text());
   }
+  fail("rank 0 did not answer at {} within {:.0f} s", address.text(), place.join_seconds);
+}
+
+Meeting be_met(const Place& place, const Address& address, const std::string& secret,
+               std::unique_ptr<HeldPort>& held, FrontEnd& front_end) {
+  auto [connection, host] = reached(place, address, secret, front_end);
+  Channel* channel = &connection;
+  held = ring_port(place, host);
+  if (!channel->send(hello_of(place, text_of(held)))) {
+    fail("rank 0 at {} is gone before the training began", address.text());
+  }
+  const Clock::time_point deadline = after(place.join_seconds);
   std::optional<json> roll;
   while (!roll && channel->is_open() && Clock::now() < deadline + kAnswer) {
     front_end.check_cancelled();
@@ -204,8 +273,9 @@ Meeting be_met(const Place& place, const Address& address, const std::string& se
 Meeting meet(const Place& place, const Address& address, const std::string& secret,
              std::unique_ptr<HeldPort>& held, FrontEnd& front_end) {
   if (place.rank != 0) return be_met(place, address, secret, held, front_end);
-  held = ring_port(place, address.host);
-  return Host(place, secret, text_of(held), front_end).meet(address);
+  const Socket listener = listening_socket(address);  // before a port that is any
+  held = ring_port(place, own_host(listener.descriptor()));
+  return Host(place, secret, text_of(held), front_end).meet(listener, address);
 }
 
 }  // namespace graft::distributed

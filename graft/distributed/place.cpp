@@ -12,6 +12,7 @@
 namespace graft::distributed {
 namespace {
 
+constexpr size_t kShortestSecret = 16;
 constexpr int kMostRanks = 4096;
 constexpr int kFirstSlurmPort = 20000, kSlurmPorts = 40000;
 
@@ -129,6 +130,13 @@ std::optional<Place> place_of(const Variable& variable) {
   if (!place || place->size == 1) return {};
   if (const auto backend = variable("GRAFT_BACKEND")) place->backend = *backend;
   if (const auto secret = variable("GRAFT_SECRET")) place->secret = *secret;
+  if (place->meeting && place->secret.size() < kShortestSecret) {
+    fail_usage(
+        "{} say that several processes train together, and GRAFT_SECRET has to hold the same "
+        "secret "
+        "of at least {} characters for all of them: GRAFT_SECRET=$(openssl rand -hex 32)",
+        place->told_by, kShortestSecret);
+  }
   if (variable("GRAFT_JOIN_SECONDS")) {
     place->join_seconds = number_in(variable, "GRAFT_JOIN_SECONDS", 1, 86400);
   }

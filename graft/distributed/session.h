@@ -22,7 +22,7 @@ class Session {
 
   const Group& group() const { return group_; }
   const std::vector<Member>& members() const { return members_; }
-  /// This process ends because of `why`: the others are told. Without a word it ends in order.
+  /// This process ends because of `why`, which the others are told; in order if that is empty.
   void leave(const std::string& why) { heartbeat_->leave(why); }
 
  private:

@@ -26,9 +26,10 @@ using AddressInfo = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
+// Of a name the IPv4 addresses, which MLX's ring takes.
 AddressInfo resolved(const Address& address) {
   addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
+  hints.ai_family = address.host.find(':') == std::string::npos ? AF_INET : AF_INET6;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const std::string port = std::to_string(address.port);
@@ -46,7 +47,7 @@ int new_socket(const addrinfo& info) {
 // Waits until it can be written, which is when it is connected. Returns whether it is.
 bool finishes_connecting(int descriptor, Clock::time_point deadline) {
   pollfd wanted{descriptor, POLLOUT, 0};
-  while (::poll(&wanted, 1, milliseconds_until(deadline)) == 0) {
+  while (::poll(&wanted, 1, milliseconds_until(deadline)) <= 0) {
     if (Clock::now() >= deadline) return false;
   }
   int error = 0;
@@ -79,15 +80,22 @@ int Socket::give_away() { return std::exchange(descriptor_, -1); }
 
 Socket bound_socket(const Address& address) {
   const AddressInfo info = resolved(address);
-  Socket socket(new_socket(*info));
-  if (!socket.is_open()) fail("no socket can be made: {}", reason(errno));
-  const int on = 1;
-  ::setsockopt(socket.descriptor(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (address.port == 0) {  // what MLX sets, so that it can share the port
-    ::setsockopt(socket.descriptor(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  int error = 0;
+  for (const addrinfo* one = info.get(); one != nullptr; one = one->ai_next) {
+    Socket socket(new_socket(*one));
+    if (!socket.is_open()) {
+      error = errno;
+      continue;
+    }
+    const int on = 1;
+    ::setsockopt(socket.descriptor(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address.port == 0) {  // what MLX sets, so that it can share the port
+      ::setsockopt(socket.descriptor(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    }
+    if (::bind(socket.descriptor(), one->ai_addr, one->ai_addrlen) == 0) return socket;
+    error = errno;
+    if (error == EADDRINUSE) break;
   }
-  if (::bind(socket.descriptor(), info->ai_addr, info->ai_addrlen) == 0) return socket;
-  const int error = errno;
   if (error == EADDRINUSE) {
     fail("port {} of {} is taken by another program: `port` chooses another one", address.port,
          address.host);
@@ -120,6 +128,9 @@ std::string own_host(int socket) {
 
 Socket listening_socket(const Address& address) {
   Socket socket = bound_socket(address);
+  const int flags = ::fcntl(socket.descriptor(), F_GETFL);
+  ::fcntl(socket.descriptor(), F_SETFL,
+          flags | O_NONBLOCK);  // for who is gone before it is accepted
   if (::listen(socket.descriptor(), 128) == 0) return socket;
   if (errno == EADDRINUSE) {
     fail("port {} of {} is taken by another program: `port` chooses another one", address.port,
@@ -136,6 +147,7 @@ std::optional<Socket> accepted(const Socket& listener, Clock::time_point deadlin
       Socket socket(::accept(listener.descriptor(), nullptr, nullptr));
       if (socket.is_open()) {
         ::fcntl(socket.descriptor(), F_SETFD, FD_CLOEXEC);
+        ::fcntl(socket.descriptor(), F_SETFL, 0);  // some systems hand O_NONBLOCK on
         return socket;
       }
     }

@@ -256,6 +256,7 @@ FineTune::FineTune(LoadedModel& loaded, FineTuneOptions options, FrontEnd& front
       ranks_(ranks),
       adapters_(make_adapters(loaded_, options_, front_end_)) {
   training::TrainOptions& train = options_.train;
+  options_.trunk.sharers = ranks_.on_this_host();
   lora::check_layout(train.adapter_file, adapters_, train.origin);
   record(full_config(train.iters));
   train.identity.threads = num_threads();
@@ -516,7 +517,8 @@ bool FineTune::streams(const training::TrainOptions& options, const plan::RunBat
 plan::Plan FineTune::plan(const data::Dataset& train, const data::Dataset& valid,
                           const fs::path& speeds) const {
   const training::TrainOptions options = options_on(train);
-  const plan::RunBatches batches = plan::batches_of_run(train, valid, options);
+  const plan::RunBatches batches =
+      plan::batches_of_run(train, valid, options, data::kWhole, planned_ranks());
   const TrunkChoice choice = trunk_choice(options, train, valid);
   const bool one_by_one = streams(options, batches, choice);
   const StreamedWeights weights(loaded_);
@@ -526,16 +528,26 @@ plan::Plan FineTune::plan(const data::Dataset& train, const data::Dataset& valid
   const plan::KeptLayers kept{choice.layers, std::max(0.0, choice.first_steps - done)};
   return {.memory = memory(options, batches, choice, one_by_one),
           .time = plan::training_time({*loaded_.model, adapters_.parameters(), timed}, batches,
-                                      plan::machine_speeds(*loaded_.model, speeds), done, kept),
+                                      plan::machine_speeds(*loaded_.model, speeds), done, kept,
+                                      exchange_time()),
           .iters = std::max(0, options.iters - done),
-          .largest_batch = batches.largest.tokens()};
+          .largest_batch = batches.largest.tokens(),
+          .ranks = planned_ranks()};
+}
+
+// Of all gradients, each step.
+double FineTune::exchange_time() const {
+  if (planned_ranks() == 1 || !options_.exchange) return 0;
+  const double width = options_.train.wire == distributed::WireType::bf16 ? 2 : 4;
+  const auto numbers = static_cast<double>(adapters_.parameters().count());
+  return distributed::exchange_seconds(*options_.exchange, width * numbers, planned_ranks());
 }
 
 std::vector<Remedy> FineTune::remedies(const data::Dataset& train, const data::Dataset& valid,
                                        const plan::Plan& plan, size_t bytes) const {
   const training::TrainOptions options = options_on(train);
-  return engine::remedies({loaded_, adapters_.settings(), options, train, valid, plan.memory},
-                          bytes);
+  return engine::remedies(
+      {loaded_, adapters_.settings(), options, train, valid, plan.memory, planned_ranks()}, bytes);
 }
 
 training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset& valid,
@@ -559,7 +571,9 @@ training::TrainEnd FineTune::run(const data::Dataset& train, const data::Dataset
   }
   const StreamedWeights weights(loaded_);
   if (options_.trunk.limit &&
-      streams(options_.train, plan::batches_of_run(train, valid, options_.train), choice)) {
+      streams(options_.train,
+              plan::batches_of_run(train, valid, options_.train, data::kWhole, ranks_.size()),
+              choice)) {
     options.weights = &weights;
     front_end_.note("Each step reads the weights of layers {} to {}, {}, twice", choice.layers,
                     loaded_.model->num_layers() - 1,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graft/data/dataset.h"
+#include "graft/distributed/exchange.h"
 #include "graft/engine/fit.h"
 #include "graft/engine/kept_trunk.h"
 #include "graft/engine/loaded_model.h"
@@ -40,6 +41,9 @@ struct FineTuneOptions {
   ordered_json named = ordered_json::object();      // recorded with the options: "model", "data"
   std::optional<training::Checkpoint> resume = {};  // to go on exactly where a training was
   TrunkOptions trunk = {.cache = "off"};
+  int planned_ranks = 0;  // processes to plan for; 0: those that there are
+  // Of gradients between them, if that is known.
+  std::optional<distributed::ExchangeSpeed> exchange = {};
   bool only_planned = false;  // new adapters have no numbers: it must not run
   // The command that others would use, given their name for the model; recorded in the history.
   std::function<std::string(const std::string& model)> command = {};
@@ -98,6 +102,10 @@ class FineTune {
                const TrunkChoice& choice) const;
   TrunkChoice trunk_choice(const training::TrainOptions& options, const data::Dataset& train,
                            const data::Dataset& valid) const;
+  int planned_ranks() const {
+    return options_.planned_ranks > 0 ? options_.planned_ranks : ranks_.size();
+  }
+  double exchange_time() const;
   void say_where_the_rate_ends() const;
   void check_resumed(const data::Dataset& train, const data::Dataset& valid);
 

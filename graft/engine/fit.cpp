@@ -61,7 +61,7 @@ size_t bytes_of(const Planned& planned, const Variation& v) {
   options.batch_size = v.batch_size;
   options.grad_checkpoint = v.grad_checkpoint;
   const plan::RunBatches batches =
-      plan::batches_of_run(planned.train, planned.valid, options, v.length);
+      plan::batches_of_run(planned.train, planned.valid, options, v.length, planned.ranks);
   return plan::training_memory({*model, adapters.parameters(), options}, batches,
                                planned.memory.program)
       .total();

@@ -18,6 +18,7 @@ struct Planned {
   const training::TrainOptions& options;
   const data::Dataset &train, &valid;
   plan::Memory memory;
+  int ranks = 1;
 };
 
 /// Something that makes a training smaller.

@@ -26,7 +26,8 @@ constexpr size_t kShareOfFree = 8;
 size_t memory_for(const TrunkOptions& options) {
   if (options.memory) return *options.memory;
   const MachineMemory machine = machine_memory();
-  return std::min(machine.available.value_or(machine.total), usable_memory().bytes) / kShareOfFree;
+  return std::min(machine.available.value_or(machine.total), usable_memory().bytes) /
+         (kShareOfFree * static_cast<size_t>(options.sharers));
 }
 
 // Steps until each example has come once.

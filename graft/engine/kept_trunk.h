@@ -17,6 +17,7 @@ namespace graft::engine {
 struct TrunkOptions {
   std::string cache = "auto";         // "auto", "off", or a folder
   std::optional<size_t> memory = {};  // bytes of it in memory at most [an eighth of what is free]
+  int sharers = 1;                    // processes on this host, which share what is free
   uint64_t most = 20'000'000'000;     // bytes of all files in the folder
   int bits = 0;                       // of a number that is kept: 8, or 0, as it is
   // Of the whole process: what the layers give is computed before the first step, by groups of

@@ -17,14 +17,6 @@ constexpr const char* kOfAMachine[] = {
     "threads",         "memory",      "trunk_cache",   "trunk_memory",
     "trunk_cache_max", "tensorboard", "sample_prompt", "sample_tokens"};
 
-ordered_json facts_of(const training::Identity& identity) {
-  ordered_json config = identity.config;
-  for (const char* name : kOfAMachine) config.erase(name);
-  return {{"host", distributed::host_name()},
-          {"config", std::move(config)},
-          {"fingerprints", identity.fingerprints}};
-}
-
 std::vector<std::string> differing(const ordered_json& first, const ordered_json& other) {
   std::vector<std::string> names;
   for (const auto& [name, value] : first.items()) {
@@ -38,26 +30,32 @@ std::vector<std::string> differing(const ordered_json& first, const ordered_json
 
 }  // namespace
 
-void check_same_training(const training::Identity& identity, const distributed::Group& ranks) {
+void check_same_facts(const ordered_json& facts, const distributed::Group& ranks) {
   if (ranks.is_alone()) return;
-  const std::vector<std::string> all = ranks.gather(facts_of(identity).dump());
+  const ordered_json own = {{"host", distributed::host_name()}, {"facts", facts}};
+  const std::vector<std::string> all = ranks.gather(own.dump());
   const auto first = ordered_json::parse(all.front());
   for (size_t rank = 1; rank < all.size(); ++rank) {
     const auto other = ordered_json::parse(all[rank]);
     std::vector<std::string> parts;
-    for (const std::string& name : differing(first.at("fingerprints"), other.at("fingerprints"))) {
-      parts.push_back(fmt::format("its {} is another one", name));
-    }
-    for (const std::string& name : differing(first.at("config"), other.at("config"))) {
+    for (const std::string& name : differing(first.at("facts"), other.at("facts"))) {
       parts.push_back(fmt::format("`{}` is {}, not {}", name,
-                                  other.at("config").value(name, ordered_json()).dump(),
-                                  first.at("config").value(name, ordered_json()).dump()));
+                                  other.at("facts").value(name, ordered_json()).dump(),
+                                  first.at("facts").value(name, ordered_json()).dump()));
     }
     if (parts.empty()) continue;
-    fail("rank {} ({}) was not started with the training of rank 0 ({}): {}", rank,
+    fail("rank {} ({}) was not started with what rank 0 ({}) was: {}", rank,
          other.value("host", std::string()), first.value("host", std::string()),
          fmt::join(parts, "; "));
   }
+}
+
+void check_same_training(const training::Identity& identity, const distributed::Group& ranks) {
+  ordered_json facts = identity.config;
+  for (const char* name : kOfAMachine) facts.erase(name);
+  // Of what is read the fingerprints.
+  for (const auto& [name, value] : identity.fingerprints.items()) facts[name] = value;
+  check_same_facts(facts, ranks);
 }
 
 }  // namespace graft::engine

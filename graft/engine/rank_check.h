@@ -10,4 +10,7 @@ namespace graft::engine {
 /// rank and what is not rank 0's.
 void check_same_training(const training::Identity& identity, const distributed::Group& ranks);
 
+/// The same of an evaluation's facts by name, such as {"data": fingerprint}.
+void check_same_facts(const ordered_json& facts, const distributed::Group& ranks);
+
 }  // namespace graft::engine

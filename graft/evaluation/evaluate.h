@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "graft/distributed/group.h"
 #include "graft/evaluation/scorer.h"
 #include "graft/generation/batch.h"
 #include "graft/models/model.h"
@@ -47,11 +48,13 @@ struct Evaluation {
 using Answers = std::function<void(size_t answers)>;
 
 /// Lets a model answer questions, in batches, and scores its answers. After an interrupt
-/// (`options.batch.interrupted`) what is complete is scored no more. Throws Error as generate_batch
-/// and the scorer do.
+/// (`options.batch.interrupted`) what is complete is scored no more. Several processes answer some
+/// questions each, as one would answer them; all get the answers, and the first one scores them.
+/// Throws Error as generate_batch and the scorer do.
 Evaluation evaluate(const models::Model& model, const tokenizer::Tokenizer& tokenizer,
                     std::span<const Question> questions, Scorer& scorer,
-                    const EvaluateOptions& options, const Answers& answered = {});
+                    const EvaluateOptions& options, const Answers& answered = {},
+                    const distributed::Group& ranks = distributed::alone());
 
 /// The means of the scores that count.
 std::vector<Figure> figures_of(const std::vector<std::string>& measures,

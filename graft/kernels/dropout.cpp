@@ -37,7 +37,8 @@ void drop_rows(int64_t width, const T* x, const uint32_t* row_ids, uint64_t key,
       const auto columns = hn::Iota(du, static_cast<uint32_t>(i));
       const auto bits = mixed(du, hn::Xor(bits_of_row, hn::Mul(columns, column_step)));
       const auto dropped = hn::RebindMask(d, hn::Lt(bits, least));
-      store(d, hn::IfThenZeroElse(dropped, hn::Mul(load(d, from + i, lanes), factor)), to + i, lanes);
+      store(d, hn::IfThenZeroElse(dropped, hn::Mul(load(d, from + i, lanes), factor)), to + i,
+            lanes);
     });
   }
 }

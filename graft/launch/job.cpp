@@ -60,12 +60,13 @@ class Lines {
   bool ended_ = false;
 };
 
-[[noreturn]] void become(const std::string& program, const Job& job) {
+[[noreturn]] void become(const std::string& program, const Job& job, pid_t keeper) {
   ::setpgid(0, 0);  // the keyboard's Ctrl-C is the launcher's to pass on
 #ifdef __linux__
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // should the keeper be killed
 #endif
-  ::signal(SIGINT, SIG_DFL);  // which the keeper ignores
+  if (::getppid() != keeper) ::_exit(127);  // it is gone already
+  ::signal(SIGINT, SIG_DFL);                // which the keeper ignores
   ::signal(SIGHUP, SIG_DFL);
   const int nothing = ::open("/dev/null", O_RDONLY);
   ::dup2(nothing, STDIN_FILENO);
@@ -74,7 +75,7 @@ class Lines {
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }
   arguments.push_back(nullptr);
-  ::execv(program.c_str(), arguments.data());
+  ::execvp(program.c_str(), arguments.data());
   ::_exit(127);
 }
 
@@ -83,9 +84,9 @@ pid_t start(const std::string& program, const Job& job) {
   if (!job.folder.empty() && ::chdir(job.folder.c_str()) != 0) {
     fail("there is no folder {} here: `cwd` names one that all hosts have", job.folder);
   }
-  const pid_t child = ::fork();
+  const pid_t keeper = ::getpid(), child = ::fork();
   if (child < 0) fail("no process can be started: {}", std::generic_category().message(errno));
-  if (child == 0) become(program, job);
+  if (child == 0) become(program, job, keeper);
   return child;
 }
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "graft/base/error.h"
 #include "graft/distributed/address.h"
@@ -27,6 +28,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr int kRemotePort = 32323;  // as mlx.launch begins with
+constexpr auto kLastWords = 3s;     // for what has ended, or is to end, to be heard
 constexpr auto kGrace = 6s;         // for the others to end, once one has failed
 
 // What of this environment goes to other hosts. Tokens are not among it.
@@ -73,6 +75,27 @@ int ranks_on(const Host& host, const std::vector<Host>& hosts) {
   }));
 }
 
+// What ssh's configuration calls a host: its name there may be another one's alias.
+std::string name_of(const Host& host, const LaunchOptions& options) {
+  std::vector<std::string> command = options.ssh;
+  command.insert(command.end(), {"-G", "--", host.ssh});
+  Process process(command);
+  std::string text;
+  const auto deadline = Clock::now() + 10s;
+  while (!(process.code() && process.is_silent()) && Clock::now() < deadline) {
+    text += process.read(0);
+    process.read(1);
+    ::poll(nullptr, 0, 5);
+  }
+  constexpr std::string_view kName = "hostname ";
+  const size_t begin = text.starts_with(kName) ? 0 : text.find("\nhostname ") + 1;
+  if (process.code() != 0 || text.compare(begin, kName.size(), kName) != 0) {
+    return host.ssh.substr(host.ssh.find('@') + 1);
+  }
+  const size_t end = text.find('\n', begin);
+  return text.substr(begin + kName.size(), end - begin - kName.size());
+}
+
 // By which the ranks reach rank 0.
 distributed::Address meeting_of(const LaunchOptions& options) {
   const Host& first = options.hosts.front();
@@ -85,7 +108,7 @@ distributed::Address meeting_of(const LaunchOptions& options) {
   } else if (is_this_machine(first)) {
     host = distributed::outward_address();
   } else {
-    host = distributed::numeric_host(first.ssh.substr(first.ssh.find('@') + 1));
+    host = distributed::numeric_host(name_of(first, options));
   }
   if (options.port > 0) return {host, static_cast<uint16_t>(options.port)};
   if (!is_this_machine(first)) return {host, kRemotePort};
@@ -123,12 +146,12 @@ Job job_of(int rank, const LaunchOptions& options, const distributed::Address& m
 struct Rank {
   std::unique_ptr<Process> process;
   std::array<Prefixed, 2> lines;
+  std::optional<Clock::time_point> ended = {};
 };
 
 class Launch {
  public:
-  Launch(const LaunchOptions& options, const LaunchHandlers& handlers)
-      : handlers_(handlers) {
+  Launch(const LaunchOptions& options, const LaunchHandlers& handlers) : handlers_(handlers) {
     const distributed::Address meeting = meeting_of(options);
     const std::string secret = distributed::new_secret();
     for (size_t rank = 0; rank < options.hosts.size(); ++rank) {
@@ -155,9 +178,17 @@ class Launch {
 
  private:
   bool all_have_ended() {
-    return std::all_of(ranks_.begin(), ranks_.end(), [](Rank& rank) {
-      return rank.process->code().has_value() && rank.process->is_silent();
-    });
+    bool all = true;
+    for (Rank& rank : ranks_) {
+      if (!rank.process->code()) {
+        all = false;
+        continue;
+      }
+      if (!rank.ended) rank.ended = Clock::now();
+      if (Clock::now() > *rank.ended + kLastWords) rank.process->stop_listening();
+      if (!rank.process->is_silent()) all = false;
+    }
+    return all;
   }
 
   void pass_on_interrupts() {
@@ -165,13 +196,16 @@ class Launch {
     if (asked > 0 && interrupts_ == 0) {
       for (Rank& rank : ranks_) rank.process->tell("interrupt");
     }
-    if (asked > 1 && interrupts_ <= 1) end_all();
+    if (asked > 1) end_all();
     interrupts_ = asked;
   }
 
   void end_all() {
-    for (Rank& rank : ranks_) rank.process->tell("end");
-    if (++endings_ > 100) {  // a keeper that does not hear
+    if (!ending_since_) {
+      ending_since_ = Clock::now();
+      for (Rank& rank : ranks_) rank.process->tell("end");
+    }
+    if (Clock::now() > *ending_since_ + kLastWords) {  // a keeper that does not hear
       for (Rank& rank : ranks_) rank.process->signal(SIGKILL);
     }
   }
@@ -211,7 +245,8 @@ class Launch {
 
   const LaunchHandlers& handlers_;
   std::vector<Rank> ranks_;
-  int interrupts_ = 0, endings_ = 0;
+  int interrupts_ = 0;
+  std::optional<Clock::time_point> ending_since_;
   std::optional<int> first_code_;
   std::optional<Clock::time_point> failed_at_;
 };
@@ -238,16 +273,12 @@ std::vector<std::string> mpirun_command(const LaunchOptions& options) {
     command.insert(command.end(), {"--host", hosts});
   }
   command.insert(command.end(), {"--wdir", options.folder});
-  std::map<std::string, std::string> variables;
+  // By their names: a command line is everybody's to read.
   for (const char* name : kSent) {
-    if (const char* value = std::getenv(name)) variables[name] = value;
+    if (std::getenv(name) != nullptr) command.insert(command.end(), {"-x", name});
   }
   for (const std::string& variable : options.environment) {
-    const size_t equals = variable.find('=');
-    variables[variable.substr(0, equals)] = variable.substr(equals + 1);
-  }
-  for (const auto& [name, value] : variables) {
-    command.insert(command.end(), {"-x", name + "=" + value});
+    command.insert(command.end(), {"-x", variable.substr(0, variable.find('='))});
   }
   command.push_back(options.program);
   command.insert(command.end(), options.arguments.begin(), options.arguments.end());
@@ -257,13 +288,17 @@ std::vector<std::string> mpirun_command(const LaunchOptions& options) {
 }  // namespace
 
 int launch_mpirun(const LaunchOptions& options, const LaunchHandlers& handlers) {
+  for (const std::string& variable : options.environment) {
+    const size_t equals = variable.find('=');
+    ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
+  }
   Process process(mpirun_command(options));
   int interrupts = 0;
   while (!process.code() || !process.is_silent()) {
     const int asked = handlers.interrupts ? handlers.interrupts() : 0;
-    // To its processes it sends SIGTERM, upon which they save and end.
-    if (asked > 0 && interrupts == 0) process.signal(SIGTERM);
-    if (asked > 1 && interrupts <= 1) process.signal(SIGKILL);
+    // Of what it is sent it passes that on to its processes, upon which they save and end.
+    if (asked > 0 && interrupts == 0) process.signal(SIGUSR1);
+    if (asked > 1) process.signal(SIGKILL);
     interrupts = asked;
     std::vector<pollfd> wanted;
     for (const int output : process.outputs()) {

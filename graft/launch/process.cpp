@@ -1,11 +1,13 @@
 #include "graft/launch/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -13,6 +15,8 @@
 
 namespace graft::launch {
 namespace {
+
+constexpr auto kEndPatience = std::chrono::seconds(12);  // more than a keeper's
 
 struct Pipe {
   int read = -1, write = -1;
@@ -25,12 +29,22 @@ struct Pipe {
     ::fcntl(read, F_SETFD, FD_CLOEXEC);
     ::fcntl(write, F_SETFD, FD_CLOEXEC);
   }
+  ~Pipe() {
+    for (const int end : {read, write}) {
+      if (end >= 0) ::close(end);
+    }
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
 };
 
 }  // namespace
 
 Process::Process(const std::vector<std::string>& command) {
   Pipe in, out, error;
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
   process_ = ::fork();
   if (process_ < 0) fail("no process can be started: {}", std::generic_category().message(errno));
   if (process_ == 0) {
@@ -38,28 +52,32 @@ Process::Process(const std::vector<std::string>& command) {
     ::dup2(in.read, STDIN_FILENO);
     ::dup2(out.write, STDOUT_FILENO);
     ::dup2(error.write, STDERR_FILENO);
-    std::vector<char*> arguments;
-    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
     ::execvp(arguments[0], arguments.data());
     ::_exit(127);
   }
   ::setpgid(process_, process_);  // before a signal is sent to the group
-  ::close(in.read);
-  ::close(out.write);
-  ::close(error.write);
-  in_ = in.write;
-  outputs_ = {out.read, error.read};
+  in_ = std::exchange(in.write, -1);
+  outputs_ = {std::exchange(out.read, -1), std::exchange(error.read, -1)};
   for (const int output : outputs_) ::fcntl(output, F_SETFL, O_NONBLOCK);
 }
 
 Process::~Process() {
-  for (const int descriptor : {in_, outputs_[0], outputs_[1]}) {
-    if (descriptor >= 0) ::close(descriptor);
+  ::close(in_);
+  const auto deadline = std::chrono::steady_clock::now() + kEndPatience;
+  while (!code() && std::chrono::steady_clock::now() < deadline) {
+    for (size_t which : {0, 1}) read(which);  // nobody hears it, and it is not to wait for that
+    ::poll(nullptr, 0, 20);
   }
+  stop_listening();
   if (code_) return;
   signal(SIGKILL);
   ::waitpid(process_, nullptr, 0);
+}
+
+void Process::stop_listening() {
+  for (int& output : outputs_) {
+    if (output >= 0) ::close(std::exchange(output, -1));
+  }
 }
 
 void Process::tell(const std::string& line) const {

@@ -10,7 +10,8 @@
 namespace graft::launch {
 
 /// A process that was started, with pipes to its standard streams, in a group of its own: what the
-/// keyboard says does not reach it. It is killed with this object.
+/// keyboard says does not reach it. With this object its standard input ends, upon which it has
+/// some seconds to end, and is killed then.
 class Process {
  public:
   /// Of the program and its arguments. Throws Error if none can be started; a program that is not
@@ -22,6 +23,8 @@ class Process {
 
   /// Writes a line to its standard input; lost if it is gone. SIGPIPE has to be ignored.
   void tell(const std::string& line) const;
+  /// Hears no more of it: what else it has started may hold its outputs open.
+  void stop_listening();
   /// Of standard output (0) or error (1) what is there; at its end it is closed.
   std::string read(size_t which);
   /// The descriptors of both; -1 where it is closed.

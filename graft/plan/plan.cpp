@@ -21,8 +21,7 @@ double step_time(const Subject& subject, const RunBatches& batches, const Kernel
   for (const data::Batch& batch : batches.sample) {
     seconds += seconds_of(work_of(outputs_of_step(subject, batch)), speeds);
   }
-  return seconds * static_cast<double>(subject.options.batches_a_step) /
-         static_cast<double>(batches.sample.size());
+  return seconds * batches.a_step / static_cast<double>(batches.sample.size());
 }
 
 double validation_time(const Subject& subject, const RunBatches& batches,
@@ -37,16 +36,18 @@ double validation_time(const Subject& subject, const RunBatches& batches,
     if (batch.weight() == 0) continue;
     seconds += seconds_of(work_of(validation_graph(subject, batch).outputs), speeds);
   }
-  return seconds * static_cast<double>(count) / static_cast<double>(looked_at);
+  const double batches_of_each = std::ceil(static_cast<double>(count) / batches.ranks);
+  return seconds * batches_of_each / static_cast<double>(looked_at);
 }
 
 }  // namespace
 
 Time training_time(const Subject& subject, const RunBatches& batches, const KernelSpeeds& speeds,
-                   int done, const KeptLayers& kept) {
+                   int done, const KeptLayers& kept, double exchange) {
   const training::TrainOptions& o = subject.options;
   Time time;
-  time.step = step_time(subject, batches, speeds);
+  time.exchange = exchange;
+  time.step = step_time(subject, batches, speeds) + exchange;
   time.validation = validation_time(subject, batches, speeds);
 
   const int left = std::max(0, o.iters - done);
@@ -64,7 +65,7 @@ Time training_time(const Subject& subject, const RunBatches& batches, const Kern
     with_trunk.trunk = &trunk;
     const Subject later{subject.model, subject.parameters, with_trunk};
     time.kept_layers = kept.layers;
-    time.kept_step = step_time(later, batches, speeds);
+    time.kept_step = step_time(later, batches, speeds) + exchange;
     const double gain = time.step - time.kept_step;
     time.run -= gain * std::max(0.0, left - kept.first_steps);
     if (time.validations > 1) {
@@ -97,8 +98,9 @@ std::string step_text(const Time& time, const char* unit) {
 }
 
 std::string in_short(const Plan& plan) {
-  return fmt::format("about {} of memory, {}, {} in all", gigabytes(plan.memory.total()),
-                     step_text(plan.time, " a step"), duration(plan.time.run));
+  return fmt::format("about {} of memory{}, {}, {} in all", gigabytes(plan.memory.total()),
+                     plan.ranks > 1 ? " for each process" : "", step_text(plan.time, " a step"),
+                     duration(plan.time.run));
 }
 
 }  // namespace graft::plan

@@ -89,8 +89,8 @@ Memory training_memory(const Subject& all, const RunBatches& batches, size_t pro
   size_t parameter_bytes = 0;
   for (const auto& parameter : subject.parameters.all())
     parameter_bytes += parameter.place->nbytes();
-  // The sums of the batches before, while the next one is computed.
-  if (options.batches_a_step > 1) most.gradients += parameter_bytes;
+  // The sums of the batches before, while the next one is computed, or those of all processes.
+  if (options.batches_a_step > 1 || batches.ranks > 1) most.gradients += parameter_bytes;
   if (!batches.validation.empty()) {
     const GraphMemory other = validation_memory(subject, largest_of(batches.validation));
     if (other.total() > most.total()) most = other;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "graft/base/atomic_file.h"
-#include "graft/base/memory.h"
 #include "graft/report/growing_file.h"
 #include "graft/report/metrics_file.h"
 #include "graft/report/warn_once.h"
@@ -30,7 +29,7 @@ class MetricsSink final : public training::EventSink {
                         .grad_norm = r.gradient_norm,
                         .tokens = r.tokens,
                         .tokens_per_second = r.tokens_per_second,
-                        .memory = static_cast<int64_t>(peak_memory()),
+                        .memory = r.memory,
                         .seconds = r.seconds,
                         .skipped = r.skipped,
                         .spikes = r.spikes});

@@ -9,7 +9,6 @@
 #include <string>
 #include <utility>
 
-#include "graft/base/memory.h"
 #include "graft/report/growing_file.h"
 #include "graft/report/tensorboard_events.h"
 #include "graft/report/warn_once.h"
@@ -55,7 +54,7 @@ class TensorboardSink final : public training::EventSink {
                          {"train/learning_rate", r.learning_rate},
                          {"train/grad_norm", r.gradient_norm},
                          {"train/tokens_per_second", r.tokens_per_second},
-                         {"train/memory", static_cast<double>(peak_memory())}});
+                         {"train/memory", static_cast<double>(r.memory)}});
   }
 
   void on(const training::Validated& v) override {

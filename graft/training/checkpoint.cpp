@@ -183,7 +183,8 @@ Checkpoint Checkpoint::read(const fs::path& folder) {
     checkpoint.identity = {.config = numbers.at("config"),
                            .fingerprints = numbers.at("fingerprints"),
                            .provenance = numbers.at("provenance"),
-                           .threads = numbers.at("threads").get<int>()};
+                           .threads = numbers.at("threads").get<int>(),
+                           .run = numbers.value("run", std::string())};
     checkpoint.numbers = numbers.at("training");
     check_training(checkpoint.numbers);
     if (!checkpoint.identity.config.is_object() || !checkpoint.identity.fingerprints.is_object() ||
@@ -315,6 +316,7 @@ void Checkpoints::write(const fs::path& target, const Snapshot& snapshot,
                                            {"fingerprints", identity_.fingerprints},
                                            {"provenance", identity_.provenance},
                                            {"threads", identity_.threads},
+                                           {"run", identity_.run},
                                            {"training", parts.numbers},
                                            {"files", files}});
   folder.commit();

@@ -22,7 +22,12 @@ std::vector<size_t> own_batches(const Measurement& measurement, const distribute
   if (!ranks.is_alone() && measurement.tokens) {
     for (size_t i = 0; i < sizes.size(); ++i) sizes[i] = measurement.tokens(i);
   }
-  return data::places_of(sizes, ranks.rank(), ranks.size());
+  const std::vector<int> owners = data::owners_of(sizes, ranks.size());
+  std::vector<size_t> own;
+  for (size_t i = 0; i < owners.size(); ++i) {
+    if (owners[i] == ranks.rank()) own.push_back(i);
+  }
+  return own;
 }
 
 // Of one batch: its weight, and its means times that.

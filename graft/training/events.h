@@ -37,6 +37,7 @@ struct Reported {
   double gradient_norm = 0;  // mean over the iterations
   int64_t tokens = 0;        // trained since the beginning of the run
   double seconds = 0;        // of training and validation since then
+  int64_t memory = 0;        // bytes that were resident at most, of all processes together
   int skipped = 0;           // steps without effect since then: their loss was not finite
   int spikes = 0;            // and those whose gradient was far larger than those before
   bool partial = false;      // of fewer iterations than usual: the last ones of the run

@@ -3,10 +3,15 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <numeric>
 #include <utility>
 
 namespace graft::training {
+namespace {
+constexpr int64_t kGatheredPiece = 1 << 20, kReducedPiece = 1 << 25;  // numbers, of 4 MB and 128 MB
+}
 
 double weight_of(const std::vector<data::Batch>& group) {
   double weight = 0;
@@ -59,14 +64,50 @@ void Gradients::sum(const std::vector<size_t>& indices, const distributed::Group
       sums_.push_back(mx::zeros(value.shape(), mx::float32));
     }
   }
-  std::vector<mx::array> flat;
-  for (const size_t i : indices) flat.push_back(mx::flatten(sums_[i]));
-  const mx::array all = ranks.sum(mx::concatenate(flat), wire);
-  int begin = 0;
+  std::vector<mx::array> own;
+  uint64_t bytes = 0;
   for (const size_t i : indices) {
-    const int end = begin + static_cast<int>(sums_[i].size());
-    sums_[i] = mx::reshape(mx::slice(all, {begin}, {end}), sums_[i].shape());
-    begin = end;
+    own.push_back(mx::flatten(sums_[i]));
+    bytes += own.back().nbytes();
+  }
+  mx::eval(own);
+  // In pieces, so that what is gathered is small, or as large as an all-reduce wants it.
+  const bool gathered = ranks.size() == 2 || bytes <= distributed::Group::kMostGathered;
+  const int64_t most = gathered ? kGatheredPiece : kReducedPiece;
+  std::vector<std::vector<mx::array>> parts(indices.size());
+  struct Span {
+    size_t of;
+    int begin, end;
+  };
+  std::vector<Span> spans;
+  int64_t room = most;
+  const auto exchange = [&] {
+    std::vector<mx::array> slices;
+    for (const Span& span : spans) {
+      slices.push_back(mx::slice(own[span.of], {span.begin}, {span.end}));
+    }
+    const mx::array sum = ranks.sum(mx::concatenate(slices), wire);
+    int at = 0;
+    for (const Span& span : spans) {
+      parts[span.of].push_back(mx::slice(sum, {at}, {at + span.end - span.begin}));
+      at += span.end - span.begin;
+    }
+    spans.clear();
+    room = most;
+  };
+  for (size_t n = 0; n < own.size(); ++n) {
+    const int64_t size = static_cast<int64_t>(own[n].size());
+    for (int64_t begin = 0; begin < size;) {
+      const int64_t end = std::min(size, begin + room);
+      spans.push_back({n, static_cast<int>(begin), static_cast<int>(end)});
+      room -= end - begin;
+      begin = end;
+      if (room == 0) exchange();
+    }
+  }
+  if (!spans.empty()) exchange();
+  for (size_t n = 0; n < indices.size(); ++n) {
+    sums_[indices[n]] = mx::reshape(mx::concatenate(parts[n]), sums_[indices[n]].shape());
   }
 }
 

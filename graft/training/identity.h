@@ -13,6 +13,7 @@ struct Identity {
   ordered_json fingerprints = ordered_json::object();  // of what it reads, by name
   json provenance = json::object();  // of the adapter, without this training's results
   int threads = 0;                   // another number may give other bytes
+  std::string run = {};              // of whoever starts it again where it fails; or none
 };
 
 /// What differs in the options of a training that goes on, such as "batch_size is 8, not 4". How

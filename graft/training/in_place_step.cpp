@@ -40,6 +40,10 @@ class InPlace {
       }
       squares_ += norm * norm;
     }
+    // Processors of another kind may have rounded otherwise.
+    if (options_.ranks.any(!not_finite_.empty()) && not_finite_.empty()) {
+      not_finite_ = "a parameter, on another rank";
+    }
   }
 
   double norm() const { return std::sqrt(squares_); }
@@ -150,7 +154,7 @@ InPlaceStep step_in_place(const Objective& objective, const models::LayerRunner&
   if (!std::isfinite(result.loss)) return result;
 
   check_mapped_files();  // before anything of it counts
-  const bool one_batch = !options.ranks.any(group.size() > 1);
+  const bool one_batch = (options.batches > 0 ? options.batches : group.size()) == 1;
   InPlace step(optimizer, parameters, state, gradients, options);
   try {
     if (!update_all(step, by_layer(parameters), one_batch, options.max_norm, result)) {

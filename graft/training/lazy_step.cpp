@@ -39,8 +39,8 @@ LazyStep lazy_step(const Objective& objective, const models::LayerRunner& runner
   for (const data::Batch& batch : group) gradients.add(objective, runner, batch, options.dropout);
   std::vector<size_t> all(parameters.all().size());
   std::iota(all.begin(), all.end(), size_t{0});
-  gradients.sum_loss(options.ranks);
   gradients.sum(all, options.ranks, options.wire);
+  gradients.sum_loss(options.ranks);
   const mx::array norm = gradients.norm();
   if (options.max_norm > 0) gradients.clip(options.max_norm);
   TrainState next = optimizer.update(state, gradients, options.rate);

@@ -13,9 +13,10 @@ struct StepOptions {
   float rate = 0;      // the learning rate
   float max_norm = 0;  // of all gradients together; 0: no limit
   nn::DropoutKey dropout = {};
-  // Where the step's batches are shared out: the weight of all of them (0: that of those given),
-  // with whom, and what of the gradients goes between them.
+  // Where the step's batches are shared out: the weight of all of them (0: that of those given) and
+  // their number, with whom, and what of the gradients goes between them.
   double weight = 0;
+  size_t batches = 0;
   const distributed::Group& ranks = distributed::alone();
   distributed::WireType wire = distributed::WireType::f32;
 };

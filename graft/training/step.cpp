@@ -2,6 +2,8 @@
 
 #include <mlx/transforms.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -30,40 +32,45 @@ TrainState Stepper::start() const { return optimizer_->start(adapters_.parameter
 
 bool Stepper::in_place() const { return goes_in_place(adapters_.parameters()); }
 
-// The examples of a step, each with its loss, those of all processes in the order of the data set.
+// The examples of a step in their order, each with its loss.
 Skipped Stepper::skipped_step(const std::vector<data::Batch>& own,
                               const std::vector<mx::array>& token_losses) const {
-  std::vector<double> here;  // example and loss in turn
+  std::vector<double> here;  // place in the step, example and loss in turn
   for (size_t b = 0; b < own.size(); ++b) {
     const float* losses = token_losses[b].data<float>();
     for (size_t i = 0; i < own[b].examples.size(); ++i) {
       double sum = 0;
       for (int64_t t = own[b].offsets[i]; t < own[b].offsets[i + 1]; ++t) sum += losses[t];
-      here.insert(here.end(), {static_cast<double>(own[b].examples[i]), sum});
+      here.insert(here.end(), {static_cast<double>(own[b].step_rows[i]),
+                               static_cast<double>(own[b].examples[i]), sum});
     }
   }
+  std::vector<std::array<double, 3>> all;
+  for (const std::vector<double>& of_rank : ranks_.gather(here)) {
+    for (size_t i = 0; i + 2 < of_rank.size(); i += 3) {
+      all.push_back({of_rank[i], of_rank[i + 1], of_rank[i + 2]});
+    }
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a[0] < b[0]; });
   Skipped skipped;
   skipped.worst = 0;
   double most = -1;
-  for (const std::vector<double>& of_rank : ranks_.gather(here)) {
-    for (size_t i = 0; i + 1 < of_rank.size(); i += 2) {
-      const double sum = of_rank[i + 1];
-      const double size = std::isfinite(sum) ? sum : std::numeric_limits<double>::infinity();
-      if (size > most) {
-        most = size;
-        skipped.worst = skipped.lines.size();
-      }
-      const auto example = static_cast<size_t>(of_rank[i]);
-      skipped.lines.push_back({train_.file_of(example), train_.examples[example].line, sum});
+  for (const auto& [place, which, sum] : all) {
+    const double size = std::isfinite(sum) ? sum : std::numeric_limits<double>::infinity();
+    if (size > most) {
+      most = size;
+      skipped.worst = skipped.lines.size();
     }
+    const auto example = static_cast<size_t>(which);
+    skipped.lines.push_back({train_.file_of(example), train_.examples[example].line, sum});
   }
   return skipped;
 }
 
 StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
-  const std::vector<data::Batch> all = sampler_.next_group();
   try {
-    return step_on(all, state, iterations, rate);
+    return step_on(sampler_.next_group(), state, iterations, rate);
   } catch (...) {
     sampler_.take_back();  // for who goes on from what is saved now
     throw;
@@ -72,12 +79,14 @@ StepResult Stepper::step(TrainState& state, int64_t iterations, float rate) {
 
 StepResult Stepper::step_on(const std::vector<data::Batch>& all, TrainState& state,
                             int64_t iterations, float rate) {
-  const std::vector<data::Batch> own =
-      ranks_.is_alone() ? all : data::share_of(all, ranks_.rank(), ranks_.size());
+  std::vector<data::Batch> share;
+  if (!ranks_.is_alone()) share = data::share_of(all, ranks_.rank(), ranks_.size());
+  const std::vector<data::Batch>& own = ranks_.is_alone() ? all : share;
   const StepOptions options = {.rate = rate,
                                .max_norm = max_norm_,
                                .dropout = {seed_, static_cast<uint64_t>(iterations)},
                                .weight = weight_of(all),
+                               .batches = all.size(),
                                .ranks = ranks_,
                                .wire = wire_};
   StepResult result = in_place() ? step_over(state, own, options) : step_to(state, own, options);
@@ -95,8 +104,14 @@ StepResult Stepper::step_to(TrainState& state, const std::vector<data::Batch>& o
   StepResult result;
   result.loss = mx::array(lazy.gradients.loss()).item<float>();
   result.gradient_norm = lazy.norm.item<float>();
-  result.from_good = std::isfinite(result.loss) && lazy.gradients_finite.item<bool>();
-  if (!result.from_good || !lazy.next_finite.item<bool>()) {
+  // All decide the same, though processors of another kind may have rounded otherwise.
+  constexpr uint8_t kNotGood = 1, kSkip = 2;
+  const bool good = std::isfinite(result.loss) && lazy.gradients_finite.item<bool>();
+  const bool skip = !good || !lazy.next_finite.item<bool>();
+  const uint8_t bits =
+      ranks_.any_bits(static_cast<uint8_t>((good ? 0 : kNotGood) | (skip ? kSkip : 0)));
+  result.from_good = (bits & kNotGood) == 0;
+  if ((bits & kSkip) != 0) {
     result.skipped = skipped_step(own, lazy.gradients.token_losses());
     return result;
   }

@@ -1,6 +1,9 @@
 #include "graft/training/trainer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
 
 #include <algorithm>
 #include <chrono>
@@ -8,6 +11,8 @@
 #include <limits>
 
 #include "graft/base/error.h"
+#include "graft/base/hash.h"
+#include "graft/base/memory.h"
 #include "graft/base/profile.h"
 #include "graft/training/evaluation.h"
 #include "graft/training/in_place_step.h"
@@ -33,6 +38,13 @@ std::vector<Phase> adding_up_to(double seconds, double step_seconds, std::vector
   add_rest(phases, "rest of the steps", step_seconds + others);
   add_rest(phases, "between the steps", seconds);
   return phases;
+}
+
+// Of a text, counted from 0.
+std::string line_of(const std::string& text, size_t number) {
+  size_t begin = 0;
+  for (; number > 0; --number) begin = text.find('\n', begin) + 1;
+  return text.substr(begin, text.find('\n', begin) - begin);
 }
 
 std::string ordinal(int number) {
@@ -103,10 +115,12 @@ std::string Trainer::keep_last_good() {
 }
 
 void Trainer::stop_diverged(const std::string& why) {
+  const std::string kept = keep_last_good();
+  ranks_.any(false);  // nobody ends while the first one saves
   throw Diverged(
       fmt::format("iteration {}: {}; {}. A smaller `learning_rate` or `scale` usually helps: "
                   "`resume_adapter_file` goes on from an adapter with other settings",
-                  progress_.iteration, why, keep_last_good()));
+                  progress_.iteration, why, kept));
 }
 
 bool Trainer::validation_is_due() const {
@@ -143,8 +157,57 @@ bool Trainer::validate(const std::function<bool()>& interrupted) {
   return true;
 }
 
-bool Trainer::any_interrupted(const std::function<bool()>& interrupted) const {
-  return ranks_.any(interrupted());
+// After a step, where a report is due, too. Another process may be gone since.
+bool Trainer::report_and_ask(const std::function<bool()>& interrupted) {
+  std::string why;
+  try {
+    if (progress_.iteration % options_.steps_per_report == 0) report(false);
+    return ranks_.any(interrupted());
+  } catch (const distributed::PeerLost& error) {
+    why = error.what();
+  }
+  stop_after(why);
+}
+
+// Of what all of them begin with.
+void Trainer::check_same_state() const {
+  if (ranks_.is_alone()) return;
+  const auto hash_of = [](const std::vector<mx::array>& arrays) {
+    uint64_t hash = kFnv1aStart;
+    for (mx::array array : arrays) {
+      array = mx::contiguous(array);
+      mx::eval(array);
+      hash = fnv1a({array.data<char>(), array.nbytes()}, hash);
+    }
+    return hash;
+  };
+  const data::SamplerState sampler = stepper_.sampler().state();
+  const std::string order(reinterpret_cast<const char*>(sampler.order.data()),
+                          sampler.order.size() * sizeof(size_t));
+  std::vector<mx::array> moments;
+  for (const Moments& of_one : state_.moments) {
+    for (const auto& [name, array] : of_one) moments.push_back(array);
+  }
+  const std::vector<std::pair<std::string, uint64_t>> facts = {
+      {"iteration", static_cast<uint64_t>(progress_.iteration)},
+      {"place in the data", fnv1a(sampler.generator + order) + sampler.position},
+      {"parameters", hash_of(state_.parameters)},
+      {"optimizer's averages", hash_of(moments)}};
+  std::vector<std::string> texts;
+  for (const auto& [name, value] : facts) texts.push_back(fmt::format("{}={:x}", name, value));
+  const std::vector<std::string> all = ranks_.gather(fmt::format("{}", fmt::join(texts, "\n")));
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] == all[0]) continue;
+    for (size_t i = 0; i < facts.size(); ++i) {
+      const std::string first = line_of(all[0], i), other = line_of(all[rank], i);
+      if (first != other) {
+        fail(
+            "rank {} does not begin where rank 0 does: its {} is another: do all read the same "
+            "adapter and checkpoint?",
+            rank, facts[i].first);
+      }
+    }
+  }
 }
 
 void Trainer::save_checkpoint() {
@@ -224,6 +287,13 @@ void Trainer::try_to(const std::function<void()>& save) {
   }
 }
 
+int64_t Trainer::memory_of_all() const {
+  const std::vector<double> own = {static_cast<double>(peak_memory())};
+  double bytes = 0;
+  for (const std::vector<double>& of_rank : ranks_.gather(own)) bytes += of_rank.front();
+  return static_cast<int64_t>(bytes);
+}
+
 void Trainer::report(bool partial) {
   const double mean = figures_.mean_loss();
   if (std::isfinite(mean)) progress_.train_loss = mean;
@@ -236,6 +306,7 @@ void Trainer::report(bool partial) {
                         .gradient_norm = figures_.mean_gradient_norm(),
                         .tokens = figures_.tokens(),
                         .seconds = figures_.seconds(),
+                        .memory = memory_of_all(),
                         .skipped = figures_.skipped(),
                         .spikes = figures_.spikes(),
                         .partial = partial});
@@ -243,6 +314,7 @@ void Trainer::report(bool partial) {
 }
 
 TrainEnd Trainer::run(const std::function<bool()>& interrupted) {
+  check_same_state();
   events_.emit(Started{progress_.iteration});
   const TrainEnd end = options_.profile ? run_profiled(interrupted) : run_all(interrupted);
   events_.emit(Ended{end});
@@ -300,8 +372,7 @@ TrainEnd Trainer::run_all(const std::function<bool()>& interrupted) {
     events_.emit(Stepped{iteration, options_.iters,
                          done.skipped ? std::numeric_limits<double>::quiet_NaN() : done.loss, rate,
                          done.tokens, done.gradient_norm});
-    if (iteration % options_.steps_per_report == 0) report(false);
-    bool stop = any_interrupted(interrupted);
+    bool stop = report_and_ask(interrupted);
     if (!stop && validation_is_due()) stop = !validate_or_save(interrupted);
     if (stop) {
       save();

@@ -51,6 +51,7 @@ class Trainer {
   bool validation_is_due() const;
   bool validate(const std::function<bool()>& interrupted);
   bool validate_or_save(const std::function<bool()>& interrupted);
+  int64_t memory_of_all() const;
   void report(bool partial);
   void report_rest();
   // Throws Error, once the state as of now is saved.
@@ -63,7 +64,9 @@ class Trainer {
   void save();
   void try_to(const std::function<void()>& save);
 
-  bool any_interrupted(const std::function<bool()>& interrupted) const;
+  bool report_and_ask(const std::function<bool()>& interrupted);
+  // Throws Error, in all of them, if ranks do not begin with the same.
+  void check_same_state() const;
 
   const models::Model& model_;
   lora::Adapters& adapters_;

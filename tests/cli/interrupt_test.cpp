@@ -32,7 +32,7 @@ class Interrupt : public ProgramTest {
 };
 
 TEST_F(Interrupt, EndsATrainingInOrder) {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
     const ProgramResult result = train_long({number});
     EXPECT_EQ(result.code, 130) << result.err;
     EXPECT_NE(result.err.find("To go on: graft lora --resume adapters.npz"), std::string::npos)

@@ -73,6 +73,16 @@ TEST_F(PlanCommand, PartsAddUpAndFollowTheOptions) {
   EXPECT_TRUE(plan({"--fit"}).contains("remedies"));
 }
 
+TEST_F(PlanCommand, OfSeveralProcessesIsThatOfEach) {
+  const json one = plan({"--batch-size", "4"}), four = plan({"--batch-size", "4", "--ranks", "4"});
+  EXPECT_EQ(one.at("ranks"), 1);
+  EXPECT_EQ(four.at("ranks"), 4);
+  EXPECT_EQ(4 * four.at("largest_batch_tokens").get<int>(), one.at("largest_batch_tokens"));
+  EXPECT_LT(four.at("time").at("step_seconds"), one.at("time").at("step_seconds"));
+  EXPECT_LT(four.at("memory").at("bytes"), one.at("memory").at("bytes"));
+  expect_refused(run({"plan", "--model", "model", "--ranks", "0"}), 2, "--ranks");
+}
+
 TEST_F(PlanCommand, NeedsNoWeights) {
   const json with = plan({});
   fs::remove(folder_ / "model" / "model.safetensors");

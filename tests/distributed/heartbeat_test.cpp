@@ -37,13 +37,21 @@ class HeartbeatTest : public ::testing::Test {
 
   std::unique_ptr<Heartbeat> start(int rank, std::vector<Channel> channels) {
     const std::vector<Member> members = {{0, "a", 10}, {1, "b", 11}, {2, "c", 12}};
-    const auto end = [this, rank](const std::string& why) { ended_by_force_[rank] = why; };
+    const auto end = [this, rank](const std::string& why) {
+      const std::lock_guard lock(mutex_);
+      ended_by_force_[rank] = why;
+    };
     const auto warn = [this](const std::string& what) {
       const std::lock_guard lock(mutex_);
       warned_ = what;
     };
     return std::make_unique<Heartbeat>(rank, members, std::move(channels),
                                        Heartbeat::Handlers{warn, end}, options_);
+  }
+
+  std::string ended_by_force(int rank) {
+    const std::lock_guard lock(mutex_);
+    return ended_by_force_[rank];
   }
 
   template <class Condition>
@@ -54,8 +62,11 @@ class HeartbeatTest : public ::testing::Test {
 
   Channel& player() { return players_.second; }
 
-  HeartbeatOptions options_{
-      .beat_seconds = 0.05, .silent_seconds = 0.5, .grace_seconds = 0.3, .window_seconds = 0.3};
+  HeartbeatOptions options_{.beat_seconds = 0.05,
+                            .silent_seconds = 0.5,
+                            .grace_seconds = 0.3,
+                            .end_seconds = 1.5,
+                            .window_seconds = 0.3};
   std::pair<Channel, Channel> players_;
   std::string ended_by_force_[2];
   std::mutex mutex_;
@@ -64,21 +75,28 @@ class HeartbeatTest : public ::testing::Test {
 };
 
 TEST_F(HeartbeatTest, AProcessThatIsGoneEndsAll) {
+  second_->call_begins(0.1);
   player().close();
   ASSERT_TRUE(comes_true([&] { return second_->ended().has_value(); }));
+  // The call fails, and it is known why.
   EXPECT_EQ(second_->explained("a call failed"),
             "rank 2 (c, process 12) is gone: it was killed, or its memory or its connection ended");
   EXPECT_EQ(first_->explained("a call failed"), second_->explained("a call failed"));
-  std::this_thread::sleep_for(500ms);
-  EXPECT_EQ(ended_by_force_[1], "");  // it says itself why it ends
+  EXPECT_THROW(second_->call_begins(0.1), PeerLost);
+  std::this_thread::sleep_for(700ms);
+  EXPECT_EQ(ended_by_force(1), "");  // it is about to end by itself
+  // But not for ever.
+  EXPECT_TRUE(comes_true([&] { return !ended_by_force(1).empty(); }));
 }
 
-TEST_F(HeartbeatTest, OneThatIsSilentDoesToo) {
+TEST_F(HeartbeatTest, OneThatIsSilentDoesTooAndWhoWaitsForItIsEnded) {
+  second_->call_begins({});
   ASSERT_TRUE(comes_true([&] { return second_->ended().has_value(); }));
   EXPECT_NE(second_->ended()->find("rank 2 (c, process 12) has said nothing"), std::string::npos);
-  // Nobody asks, since the process waits for ever.
-  EXPECT_TRUE(comes_true([&] { return !ended_by_force_[1].empty(); }));
-  EXPECT_EQ(ended_by_force_[1], *second_->ended());
+  const auto start = Clock::now();
+  EXPECT_TRUE(comes_true([&] { return !ended_by_force(1).empty(); }));
+  EXPECT_LT(Clock::now() - start, 1200ms);
+  EXPECT_EQ(ended_by_force(1), *second_->ended());
 }
 
 TEST_F(HeartbeatTest, OneThatEndsInOrderEndsNobody) {
@@ -86,10 +104,17 @@ TEST_F(HeartbeatTest, OneThatEndsInOrderEndsNobody) {
   player().close();
   std::this_thread::sleep_for(1s);
   EXPECT_FALSE(first_->ended());
-  first_.reset();  // in order, too
+  first_->leave("");  // in order, too
+  first_.reset();
   std::this_thread::sleep_for(1s);
   EXPECT_FALSE(second_->ended());
   EXPECT_EQ(second_->explained("a call failed"), "a call failed");
+}
+
+TEST_F(HeartbeatTest, OneThatEndsWithoutAWordHasFailed) {
+  second_.reset();  // by an exception on its way, say
+  EXPECT_TRUE(comes_true([&] { return first_->ended().has_value(); }));
+  EXPECT_EQ(*first_->ended(), "rank 1 (b, process 11): it ended without a word");
 }
 
 TEST_F(HeartbeatTest, WhyOneEndsIsToldToAll) {
@@ -108,11 +133,12 @@ TEST_F(HeartbeatTest, WhyOneEndsIsToldToAll) {
 TEST_F(HeartbeatTest, WhoKeepsTheOthersWaitingIsNamedOnce) {
   std::atomic<bool> ends = false;
   auto player_beats = std::async(std::launch::async, [&] {
-    double worked = 0;
     while (!ends) {
-      player().send({{"worked", worked += 0.02}});
-      first_->worked(0.001);
-      second_->worked(0.001);
+      player().send({{"work", 0.02}});
+      for (Heartbeat* one : {first_.get(), second_.get()}) {
+        one->call_begins(0.001);
+        one->call_ends();
+      }
       std::this_thread::sleep_for(20ms);
     }
   });

@@ -1,9 +1,11 @@
 #include "graft/distributed/meeting.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <future>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "tests/support/expect_error.h"
@@ -82,9 +84,50 @@ TEST_F(MeetingTest, SaysWhatDoesNotFit) {
   }
   {
     auto first = joining(place(0, 2, 2)), second = joining(place(1, 2, 2), "another");
-    testing::expect_error([&] { second.get(); }, "does not know its secret");
+    testing::expect_error([&] { second.get(); }, "does not know the training's secret");
     testing::expect_error([&] { first.get(); }, "rank 1 did not start");
   }
+}
+
+// They are asked beside the others: nobody waits for them.
+TEST_F(MeetingTest, StrangersThatSayNothingKeepNobodyWaiting) {
+  auto first = joining(place(0, 2, 8));
+  std::vector<Socket> mute;
+  for (int i = 0; i < 5; ++i) {
+    auto socket = connected(address_, Clock::now() + std::chrono::seconds(5));
+    ASSERT_TRUE(socket);
+    mute.push_back(std::move(*socket));
+  }
+  const auto start = Clock::now();
+  auto second = joining(place(1, 2, 8));
+  EXPECT_EQ(second.get().members.size(), 2u);
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(4));
+  mute.clear();
+  EXPECT_EQ(first.get().members.size(), 2u);
+}
+
+// Its place is free: the one that is started in its stead is no second one.
+TEST_F(MeetingTest, OneThatIsGoneBeforeAllAreThereMayComeAgain) {
+  auto first = joining(place(0, 3));
+  {
+    auto socket = connected(address_, Clock::now() + std::chrono::seconds(5));
+    ASSERT_TRUE(socket);
+    auto channel =
+        Channel::call_on(std::move(*socket), "s", Clock::now() + std::chrono::seconds(5));
+    ASSERT_TRUE(channel);
+    channel->send({{"rank", 1},
+                   {"size", 3},
+                   {"host", "h"},
+                   {"process", 1},
+                   {"backend", "ring"},
+                   {"ring", ""},
+                   {"version", GRAFT_VERSION}});
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+  auto second = joining(place(1, 3)), third = joining(place(2, 3));
+  EXPECT_EQ(first.get().members[1].process, static_cast<int64_t>(::getpid()));
+  EXPECT_EQ(second.get().members.size(), 3u);
+  EXPECT_EQ(third.get().members.size(), 3u);
 }
 
 TEST_F(MeetingTest, APortThatIsTakenIsNamed) {

@@ -29,7 +29,7 @@ TEST(PlaceTest, IsThatOfWhoeverStartedIt) {
                                {"GRAFT_SIZE", "4"},
                                {"GRAFT_LOCAL_SIZE", "2"},
                                {"GRAFT_MEETING", "10.0.0.1:4711"},
-                               {"GRAFT_SECRET", "s"},
+                               {"GRAFT_SECRET", "0123456789abcdef"},
                                {"GRAFT_JOIN_SECONDS", "7"},
                                {"OMPI_COMM_WORLD_RANK", "3"},  // around it
                                {"OMPI_COMM_WORLD_SIZE", "9"}});
@@ -39,7 +39,7 @@ TEST(PlaceTest, IsThatOfWhoeverStartedIt) {
   EXPECT_EQ(graft->on_this_host, 2);
   EXPECT_EQ(graft->backend, "ring");
   EXPECT_EQ(graft->meeting->text(), "10.0.0.1:4711");
-  EXPECT_EQ(graft->secret, "s");
+  EXPECT_EQ(graft->secret, "0123456789abcdef");
   EXPECT_EQ(graft->join_seconds, 7);
 
   const auto mpi = place_in({{"OMPI_COMM_WORLD_RANK", "3"}, {"OMPI_COMM_WORLD_SIZE", "9"}});
@@ -48,8 +48,11 @@ TEST(PlaceTest, IsThatOfWhoeverStartedIt) {
   EXPECT_EQ(mpi->backend, "mpi");
   EXPECT_FALSE(mpi->meeting);
 
-  std::map<std::string, std::string> variables = {
-      {"RANK", "2"}, {"WORLD_SIZE", "3"}, {"MASTER_ADDR", "node"}, {"MASTER_PORT", "29500"}};
+  std::map<std::string, std::string> variables = {{"RANK", "2"},
+                                                  {"WORLD_SIZE", "3"},
+                                                  {"MASTER_ADDR", "node"},
+                                                  {"MASTER_PORT", "29500"},
+                                                  {"GRAFT_SECRET", "0123456789abcdef"}};
   EXPECT_EQ(place_in(variables)->meeting->text(), "node:29500");
   variables["TORCHELASTIC_USE_AGENT_STORE"] = "True";
   EXPECT_EQ(place_in(variables)->meeting->text(), "node:29501");
@@ -58,7 +61,8 @@ TEST(PlaceTest, IsThatOfWhoeverStartedIt) {
                                {"SLURM_NTASKS", "6"},
                                {"SLURM_JOB_ID", "1234"},
                                {"SLURM_STEP_NODELIST", "gpu[07-09]"},
-                               {"SLURM_STEP_TASKS_PER_NODE", "2(x3)"}});
+                               {"SLURM_STEP_TASKS_PER_NODE", "2(x3)"},
+                               {"GRAFT_SECRET", "0123456789abcdef"}});
   ASSERT_TRUE(slurm);
   EXPECT_EQ(slurm->rank, 5);
   EXPECT_EQ(slurm->on_this_host, 2);
@@ -82,15 +86,17 @@ TEST(PlaceTest, OfMlxLaunchCountsItsHosts) {
 }
 
 TEST(PlaceTest, RefusesWhatMeansNothing) {
-  const std::map<std::string, std::string> good = {
-      {"GRAFT_RANK", "1"}, {"GRAFT_SIZE", "2"}, {"GRAFT_MEETING", "h:1"}};
+  const std::map<std::string, std::string> good = {{"GRAFT_RANK", "1"},
+                                                   {"GRAFT_SIZE", "2"},
+                                                   {"GRAFT_MEETING", "h:1"},
+                                                   {"GRAFT_SECRET", "0123456789abcdef"}};
   ASSERT_TRUE(place_in(good));
   const std::vector<std::pair<std::string, std::string>> bad = {
       {"GRAFT_RANK", "2"},        {"GRAFT_RANK", "-1"},         {"GRAFT_RANK", "one"},
       {"GRAFT_SIZE", "0"},        {"GRAFT_SIZE", "9999999999"}, {"GRAFT_MEETING", "h"},
       {"GRAFT_MEETING", "h:"},    {"GRAFT_MEETING", "h:65536"}, {"GRAFT_MEETING", ":1"},
       {"GRAFT_MEETING", "::1:1"}, {"GRAFT_JOIN_SECONDS", "0"},  {"GRAFT_BACKEND", "gloo"},
-      {"GRAFT_LOCAL_SIZE", "3"}};
+      {"GRAFT_LOCAL_SIZE", "3"},  {"GRAFT_SECRET", ""},         {"GRAFT_SECRET", "short"}};
   for (const auto& [name, value] : bad) {
     SCOPED_TRACE(name + "=" + value);
     auto variables = good;

@@ -102,6 +102,16 @@ def mpi(graft, folder, _):
         for file in files:
             succeeded([*start, *lora(folder, file, *more)], MPI)
         require(files[0].read_bytes() == files[1].read_bytes(), f"{name}: other bytes at the second time")
+    adapter = folder / "interrupted.npz"
+    process = subprocess.Popen([str(word) for word in [graft, "launch", "--backend", "mpi", "-n", 2, "--",
+                                                       *lora(folder, adapter, "--iters", "100000000")]],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | MPI)  # fmt: skip
+    for line in process.stdout:
+        if "Iter 4: " in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    require(process.returncode != 0 and "Interrupted" in error and adapter.exists(), f"Ctrl-C: {process.returncode}\n{error}")
     return "2 and 3 processes: one file from the ring, from graft launch and from mpirun, and at the second time"
 
 
@@ -117,6 +127,16 @@ def curve(graft, folder, _):
             worst = max(worst, *(abs(a - b) for a, b in zip(found, expected, strict=True)))
     require(worst <= 0.002, f"losses differ by {worst}")
     return f"200 steps by 2 and 4 processes: losses within {worst:.3f}"
+
+
+def processes_with(word):
+    """Their folders in /proc, of those with a word on their command line."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if word.encode() in path.joinpath("cmdline").read_bytes() and path.name != str(os.getpid()):
+                found.append(path)
+    return found
 
 
 def processes_of(mark):
@@ -210,15 +230,20 @@ def ssh(graft, folder, _):
     with ssh_server(folder) as (command, known):
         launch = [graft, "launch", "--hosts", "127.0.0.2,127.0.0.3", "--ssh", command, "--port", free_port(""), "--"]
         remote = folder / "remote.npz"
-        done = run([*launch, *lora(folder, remote)], {"HF_TOKEN": "hf_secret"})
+        done = run([*launch, *lora(folder, remote)])
         require(done.returncode == 0, f"over ssh: {done.returncode}\n{done.stdout}{done.stderr}")
         require(remote.read_bytes() == local.read_bytes(), "other bytes over ssh")
 
         process = subprocess.Popen([str(word) for word in [*launch, *lora(folder, remote, "--iters", "100000000")]],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=os.environ | {"HF_TOKEN": "hf_secret"})  # fmt: skip
         for line in process.stdout:
             if "Iter 4: " in line:
                 break
+        ranks = [path for path in processes_with(str(remote)) if b"GRAFT_RANK" in path.joinpath("environ").read_bytes()]
+        require(len(ranks) == 2, f"{len(ranks)} processes on two hosts")
+        for path in ranks:
+            require(b"hf_secret" not in path.joinpath("environ").read_bytes(), "a token went to another host")
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=60)
         require(process.returncode == 130 and "Interrupted" in error, f"Ctrl-C over ssh: {process.returncode}\n{error}")
@@ -232,19 +257,9 @@ def ssh(graft, folder, _):
         process.kill()
         process.communicate()
         deadline = time.monotonic() + STOPS_WITHIN
-        adapter = str(remote).encode()
-
-        def left():
-            found = []
-            for path in pathlib.Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    if adapter in path.joinpath("cmdline").read_bytes():
-                        found.append(path.name)
-            return found
-
-        while left() and time.monotonic() < deadline:
+        while processes_with(str(remote)) and time.monotonic() < deadline:
             time.sleep(0.2)
-        require(not left(), "processes are left where the launcher was killed")
+        require(not processes_with(str(remote)), "processes are left where the launcher was killed")
 
         known.write_text("")
         done = run([*launch, *lora(folder, remote)])
@@ -284,7 +299,7 @@ def started_in(names, graft, arguments):
     """A rank in each namespace."""
     ranks = []
     for rank, name in enumerate(names):
-        variables = {"GRAFT_RANK": str(rank), "GRAFT_SIZE": "2", "GRAFT_MEETING": "10.77.0.1:32323", "GRAFT_SECRET": "s"}
+        variables = {"GRAFT_RANK": str(rank), "GRAFT_SIZE": "2", "GRAFT_MEETING": "10.77.0.1:32323", "GRAFT_SECRET": "0123456789abcdef"}
         ranks.append(subprocess.Popen(["ip", "netns", "exec", name, str(graft), *map(str, arguments)], text=True,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | variables))  # fmt: skip
     return ranks

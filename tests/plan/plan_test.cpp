@@ -69,6 +69,25 @@ TEST(RunBatches, AreThoseOfTheSampler) {
   EXPECT_EQ(batches_of_run(set, set, options).largest.tokens(), 89 + 79);
 }
 
+// Of the process with most tokens: no fewer than its even share, no more than the longest example
+// more, and together all that there is.
+TEST(RunBatches, OfSeveralProcessesAreTheLargestShares) {
+  const data::Dataset set = growing_set(9);
+  training::TrainOptions options;
+  options.iters = 40;
+  options.batch_size = 4;
+  const RunBatches alone = batches_of_run(set, set, options);
+  const RunBatches two = batches_of_run(set, set, options, data::kWhole, 2);
+  EXPECT_EQ(alone.ranks, 1);
+  EXPECT_EQ(two.ranks, 2);
+  EXPECT_LT(two.largest.tokens(), alone.largest.tokens());
+  EXPECT_GE(2 * two.largest.tokens(), alone.largest.tokens());
+  // With more processes than examples each has one of them at most.
+  const RunBatches many = batches_of_run(set, set, options, data::kWhole, 64);
+  EXPECT_EQ(many.largest.tokens(), 89);
+  EXPECT_EQ(many.a_step, 1);
+}
+
 TEST(TrainingMemory, CountsTheWeightsThatAreRead) {
   const Planned planned;
   const Memory memory = planned.memory(growing_set(3), 1000);
@@ -159,6 +178,27 @@ TEST(Plan, SaysTimesAsPeopleDo) {
   EXPECT_EQ(duration(7 * 86400), "7.0 days");
   const Plan plan{.memory = {.weights = 1930000000}, .time = {.step = 0.81, .run = 840}};
   EXPECT_EQ(in_short(plan), "about 1.93 GB of memory, 0.81 s a step, 14 min in all");
+}
+
+TEST(Plan, OfSeveralProcessesHasTheirExchange) {
+  Planned planned;
+  planned.options.iters = 100;
+  planned.options.batch_size = 4;
+  const data::Dataset set = growing_set(9);
+  const KernelSpeeds speeds = {{kOthers, {.byte = 1e-9}}};
+  const RunBatches alone = batches_of_run(set, set, planned.options),
+                   two = batches_of_run(set, set, planned.options, data::kWhole, 2);
+  const Time one = training_time(planned.subject(), alone, speeds);
+  const Time shared = training_time(planned.subject(), two, speeds);
+  const Time exchanged = training_time(planned.subject(), two, speeds, 0, {}, 0.25);
+  EXPECT_LT(shared.step, one.step);
+  EXPECT_NEAR(exchanged.step, shared.step + 0.25, 1e-9);
+  EXPECT_NEAR(exchanged.run, shared.run + 25, 1e-6);
+  EXPECT_EQ(exchanged.exchange, 0.25);
+  const Plan plan{
+      .memory = {.weights = 1930000000}, .time = {.step = 0.81, .run = 840}, .ranks = 2};
+  EXPECT_EQ(in_short(plan),
+            "about 1.93 GB of memory for each process, 0.81 s a step, 14 min in all");
 }
 
 TEST(Plan, CountsStepsValidationsAndSavesThatAreLeft) {
