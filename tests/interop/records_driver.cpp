@@ -34,7 +34,8 @@ int main(int argc, char** argv) {
                                       .tokens_per_second = 100.5,
                                       .gradient_norm = step / 7.0,
                                       .tokens = 1000 * step,
-                                      .seconds = static_cast<double>(step)};
+                                      .seconds = static_cast<double>(step),
+                                      .memory = 2'000'000 * int64_t{step}};
     events.emit(reported);
     events.emit(training::Validated{step, 2.0 / step, 0.5});
   }
