@@ -343,6 +343,8 @@ def main():
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    # Whoever started this in the background may have it ignored, and so would all that this starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in options.checks or CHECKS:
         with tempfile.TemporaryDirectory() as scratch:
             folder = pathlib.Path(scratch)
