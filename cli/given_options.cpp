@@ -2,7 +2,7 @@
 
 #include <fmt/ranges.h>
 
-#include "cli/shell_quoted.h"
+#include "graft/base/shell_quoted.h"
 
 namespace graft::cli {
 namespace {

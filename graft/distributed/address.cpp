@@ -54,13 +54,8 @@ std::string numeric_host(const std::string& name) {
   const int code = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
   if (code != 0) fail("the host {} is not known here: {}", name, ::gai_strerror(code));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
-  std::array<char, NI_MAXHOST> host{};
-  if (::getnameinfo(found->ai_addr, found->ai_addrlen, host.data(), host.size(), nullptr, 0,
-                    NI_NUMERICHOST) != 0) {
-    fail("the address of {} is not known", name);
-  }
+  const std::string numeric = numeric_text(found->ai_addr, found->ai_addrlen, name);
   // Debian's /etc/hosts has a machine's own name so.
-  const std::string numeric = host.data();
   return numeric.starts_with("127.") ? outward_address() : numeric;
 }
 
@@ -71,11 +66,7 @@ std::string outward_address() {
   for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
     if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
     if ((one->ifa_flags & IFF_UP) == 0 || (one->ifa_flags & IFF_LOOPBACK) != 0) continue;
-    std::array<char, NI_MAXHOST> host{};
-    if (::getnameinfo(one->ifa_addr, sizeof(sockaddr_in), host.data(), host.size(), nullptr, 0,
-                      NI_NUMERICHOST) == 0) {
-      return host.data();
-    }
+    return numeric_text(one->ifa_addr, sizeof(sockaddr_in), one->ifa_name);
   }
   fail("{} has no address that other hosts could reach", host_name());
 }

@@ -115,15 +115,21 @@ uint16_t port_of(int socket) {
   return ntohs(reinterpret_cast<sockaddr_in*>(&own)->sin_port);
 }
 
+std::string numeric_text(const sockaddr* address, socklen_t size, const std::string& what) {
+  std::array<char, NI_MAXHOST> host{};
+  if (::getnameinfo(address, size, host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
+    fail("the address of {} is not known", what);
+  }
+  return host.data();
+}
+
 std::string own_host(int socket) {
   sockaddr_storage own{};
   socklen_t size = sizeof own;
-  std::array<char, NI_MAXHOST> host{};
-  const bool known = ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) == 0 &&
-                     ::getnameinfo(reinterpret_cast<sockaddr*>(&own), size, host.data(),
-                                   host.size(), nullptr, 0, NI_NUMERICHOST) == 0;
-  if (!known) fail("the address of a connection is not known: {}", reason(errno));
-  return host.data();
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) != 0) {
+    fail("the address of a connection is not known: {}", reason(errno));
+  }
+  return numeric_text(reinterpret_cast<sockaddr*>(&own), size, "a connection");
 }
 
 Socket listening_socket(const Address& address) {

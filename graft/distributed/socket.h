@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -36,6 +38,9 @@ class Socket {
 /// machine's, or taken.
 Socket bound_socket(const Address& address);
 uint16_t port_of(int socket);
+/// An address as numbers: "10.0.0.1". Throws Error, which calls it `what`, if it is none.
+std::string numeric_text(const sockaddr* address, socklen_t size, const std::string& what);
+
 /// The address of this machine by which the other end of a connection is reached.
 std::string own_host(int socket);
 

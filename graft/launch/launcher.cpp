@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "graft/base/error.h"
+#include "graft/base/shell_quoted.h"
 #include "graft/distributed/address.h"
 #include "graft/distributed/channel.h"
 #include "graft/launch/job.h"
@@ -35,18 +36,6 @@ constexpr auto kGrace = 6s;         // for the others to end, once one has faile
 constexpr const char* kSent[] = {"GRAFT_THREADS", "GRAFT_KERNELS",  "GRAFT_CPU_ISA",
                                  "HF_HOME",       "HF_HUB_OFFLINE", "MLX_MPI_LIBNAME"};
 
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char letter : text) {
-    if (letter == '\'') {
-      result += "'\\''";
-    } else {
-      result += letter;
-    }
-  }
-  return result + "'";
-}
-
 // The command that runs graft with these arguments on a host.
 std::vector<std::string> command_on(const Host& host, const LaunchOptions& options,
                                     const std::vector<std::string>& arguments) {
@@ -63,8 +52,8 @@ std::vector<std::string> command_on(const Host& host, const LaunchOptions& optio
   }
   command.push_back("--");
   command.push_back(host.ssh);
-  std::string line = quoted(options.program);
-  for (const std::string& argument : arguments) line += " " + quoted(argument);
+  std::string line = shell_quoted(options.program);
+  for (const std::string& argument : arguments) line += " " + shell_quoted(argument);
   command.push_back(line);
   return command;
 }

@@ -18,9 +18,10 @@ namespace {
 
 class LaunchCommand : public ProgramTest {
  protected:
-  // A training by so many processes, 1: without the launcher.
+  // A short training by so many processes, 1: without the launcher, which may have options.
   ProgramResult train_with(int ranks, const std::string& adapter,
-                           const std::vector<std::string>& more = {}, ProgramOptions options = {}) {
+                           const std::vector<std::string>& more = {}, ProgramOptions options = {},
+                           const std::vector<std::string>& of_launcher = {}) {
     std::vector<std::string> arguments = {"lora",
                                           "--train",
                                           "--model",
@@ -42,8 +43,12 @@ class LaunchCommand : public ProgramTest {
                                           "--trunk-cache",
                                           "off"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    if (ranks > 1)
-      arguments.insert(arguments.begin(), {"launch", "-n", std::to_string(ranks), "--"});
+    if (ranks > 1) {
+      std::vector<std::string> launched = {"launch", "-n", std::to_string(ranks)};
+      launched.insert(launched.end(), of_launcher.begin(), of_launcher.end());
+      launched.emplace_back("--");
+      arguments.insert(arguments.begin(), launched.begin(), launched.end());
+    }
     return run(arguments, std::move(options));
   }
 
@@ -81,7 +86,6 @@ class LaunchCommand : public ProgramTest {
 
   // The process of a rank, by what it was started with.
   static pid_t process_of(const std::string& launched, int rank) {
-    (void)launched;
     for (const auto& entry : fs::directory_iterator("/proc")) {
       const std::string name = entry.path().filename().string();
       if (name.find_first_not_of("0123456789") != std::string::npos) continue;
@@ -309,35 +313,8 @@ TEST_F(LaunchCommand, StartsAgainFromTheLastCheckpoint) {
       ++sent;
     }
   };
-  std::vector<std::string> arguments = {"launch",
-                                        "-n",
-                                        "2",
-                                        "--restarts",
-                                        "2",
-                                        "--",
-                                        "lora",
-                                        "--train",
-                                        "--model",
-                                        "model",
-                                        "--data",
-                                        "data",
-                                        "--iters",
-                                        "40",
-                                        "--batch-size",
-                                        "4",
-                                        "--adapter-file",
-                                        "again.npz",
-                                        "--steps-per-report",
-                                        "2",
-                                        "--steps-per-eval",
-                                        "3",
-                                        "--threads",
-                                        "1",
-                                        "--trunk-cache",
-                                        "off",
-                                        "--save-every",
-                                        "10"};
-  const ProgramResult result = run(arguments, options);
+  const ProgramResult result = train_with(2, "again.npz", {"--iters", "40", "--save-every", "10"},
+                                          options, {"--restarts", "2"});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(sent, 2);
   EXPECT_NE(result.err.find("started again with 2 ranks"), std::string::npos) << result.err;

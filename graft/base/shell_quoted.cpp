@@ -1,10 +1,10 @@
-#include "cli/shell_quoted.h"
+#include "graft/base/shell_quoted.h"
 
 #include <algorithm>
 #include <cctype>
 #include <string_view>
 
-namespace graft::cli {
+namespace graft {
 
 std::string shell_quoted(const std::string& text) {
   const auto is_plain = [](char c) {
@@ -17,4 +17,4 @@ std::string shell_quoted(const std::string& text) {
   return quoted + "'";
 }
 
-}  // namespace graft::cli
+}  // namespace graft
